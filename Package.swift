@@ -1,0 +1,83 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// `make lint` and CI set PODIUM_STRICT: there a warning is an error. A user with a newer compiler is not held up by it.
+let strict = Context.environment["PODIUM_STRICT"] != nil
+
+let swiftSettings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies,
+        swiftSettings: swiftSettings)
+}
+
+let package = Package(
+    name: "podium",
+    products: [
+        .executable(name: "podium", targets: ["podium"]),
+        .library(name: "PodiumPureParts", targets: ["Ranking", "HTTPWire", "Persistence", "Configuration", "Console"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CNcurses", providers: [.apt(["libncurses-dev"]), .brew(["ncurses"])]),
+        .systemLibrary(
+            name: "CLibYAML", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+        .target(name: "CSystemShim"),
+
+        library("YAMLDocument", ["CLibYAML"]),
+        library("Configuration", ["YAMLDocument"]),
+        library("Ranking"),
+        library("HTTPWire"),
+        library("Persistence", ["Configuration", "CSystemShim"]),
+        library("Proxy", ["HTTPWire", "Ranking", nioCore, nioPosix, nioSSL]),
+        library("Engine", ["Proxy", "Persistence", "Ranking", "Configuration", logging]),
+        library("Console"),
+        library("Terminal", ["Console", "CNcurses", "CSystemShim"]),
+        library("Demo", [nioCore, nioPosix, nioHTTP1]),
+        .executableTarget(
+            name: "podium",
+            dependencies: [
+                "Engine", "Console", "Terminal", "Demo", "Configuration", argumentParser, logging,
+            ],
+            swiftSettings: swiftSettings),
+
+        .target(
+            name: "TestSupport", dependencies: [nioCore, nioPosix], path: "Tests/TestSupport",
+            swiftSettings: swiftSettings),
+        tests("YAMLDocument"),
+        tests("Configuration"),
+        tests("Ranking"),
+        tests("Persistence"),
+        tests("HTTPWire", [nioCore, nioEmbedded, nioHTTP1]),
+        tests("Proxy", [nioCore, nioPosix, nioSSL, nioEmbedded]),
+        tests("Engine"),
+        tests("Console"),
+        tests("Terminal"),
+        tests("Demo"),
+    ]
+)

@@ -1,0 +1,9 @@
+#ifndef PODIUM_CNCURSES_SHIM_H
+#define PODIUM_CNCURSES_SHIM_H
+
+#define _XOPEN_SOURCE_EXTENDED 1
+#define NCURSES_WIDECHAR 1
+#define NCURSES_NOMACROS 1
+#include <curses.h>
+
+#endif

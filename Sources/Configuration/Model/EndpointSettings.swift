@@ -1,0 +1,87 @@
+/// One entry of `endpoints:` as the operator wrote it, before `${NAME}` is expanded.
+public struct EndpointSettings: Sendable, Equatable {
+    /// Unique within the file; how every command and log line refers to the endpoint.
+    public var name: String
+    /// Base URL for requests of any API; nil when only the specific ones are given.
+    public var url: String?
+    /// Base URL for Anthropic-shaped requests (`/v1/messages` and the like).
+    public var urlAnthropic: String?
+    /// Base URL for OpenAI-shaped requests (`/v1/chat/completions`, `/v1/responses` and the like).
+    public var urlOpenAI: String?
+    public var authType: AuthType
+    /// As written, so possibly `${NAME}`; never expanded here, never logged.
+    public var authValue: String?
+    public var enabled: Bool
+    /// `priority` as written; nil where the key is absent. 1 is tried first.
+    public var priority: Int?
+    public var pinned: Bool
+    public var tags: [String]
+    /// Extra request headers in file order; values may hold `${NAME}`.
+    public var headers: [HeaderField]
+    public var openAIPreference: OpenAIPreference
+    public var proxy: OutboundProxy?
+
+    /// An endpoint with every optional key absent.
+    public init(name: String) {
+        self.name = name
+        self.authType = .none
+        self.enabled = true
+        self.pinned = false
+        self.tags = []
+        self.headers = []
+        self.openAIPreference = .auto
+    }
+}
+
+/// How the endpoint's own credential is presented to it.
+public enum AuthType: String, Sendable, Equatable, CaseIterable {
+    /// `x-api-key: VALUE`
+    case apiKey = "api_key"
+    /// `Authorization: Bearer VALUE`
+    case authToken = "auth_token"
+    /// The client's own credential headers go through unchanged.
+    case passthrough
+    /// No credential at all; the client's is removed.
+    case none
+}
+
+/// Which OpenAI API the endpoint is known to speak.
+public enum OpenAIPreference: String, Sendable, Equatable, CaseIterable {
+    case auto
+    case responses
+    case chatCompletions = "chat_completions"
+}
+
+/// One configured request header.
+public struct HeaderField: Sendable, Equatable {
+    public var name: String
+    public var value: String
+
+    public init(name: String, value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// The proxy through which an endpoint is reached.
+public struct OutboundProxy: Sendable, Equatable {
+    public enum Kind: String, Sendable, Equatable {
+        case http
+        case socks5
+    }
+
+    public var kind: Kind
+    public var host: String
+    public var port: Int
+    public var username: String?
+    /// As written, so possibly `${NAME}`.
+    public var password: String?
+
+    public init(kind: Kind, host: String, port: Int, username: String? = nil, password: String? = nil) {
+        self.kind = kind
+        self.host = host
+        self.port = port
+        self.username = username
+        self.password = password
+    }
+}

@@ -1,0 +1,26 @@
+/// What one attempt at one endpoint taught the ranking.
+public enum AttemptOutcome: Sendable, Equatable {
+    /// A usable answer; `timeToFirstByte` runs from the request being sent to the first byte of the response.
+    case success(timeToFirstByte: Duration)
+    /// The endpoint failed: connection, TLS, timeout, broken response, or a 5xx/408 status.
+    case failure(FailureKind)
+    /// 429, 503 or 529 that named a time to wait. Not a breaker failure.
+    case rateLimited(retryAfter: Duration)
+    /// 401 or 403: the endpoint's credential is refused.
+    case misconfigured(status: Int)
+    /// The client went away, or something else that says nothing about the endpoint.
+    case neutral
+}
+
+/// Why an attempt failed, for counters and explanations.
+public enum FailureKind: Sendable, Hashable {
+    case nameResolution
+    case connect
+    case tls
+    case timeout
+    case closed
+    case badResponse
+    case status(Int)
+    /// The response broke off after it had begun.
+    case brokenStream
+}
