@@ -1,0 +1,137 @@
+/// What the console asks of the proxy. Endpoints are named with the revision the operator saw.
+public enum ConsoleCommand: Sendable, Equatable {
+    /// Moves the endpoint to a rank (1 is the top) and pins it there.
+    case move(EndpointReference, toRank: Int)
+    case setEnabled(EndpointReference, Bool)
+    case setPinned(EndpointReference, Bool)
+    case sortNow
+    case setAutoSort(Bool)
+    /// Saves the fields that differ from the endpoint at that revision.
+    case update(EndpointReference, EndpointDraft)
+    case add(EndpointDraft)
+    case remove(EndpointReference)
+    /// Writes what is unsaved, now.
+    case flush
+    case undo
+    case redo
+    /// Reads the configuration file again.
+    case reload
+    /// Connects to the endpoint and reports the times of each step; sends no paid request.
+    case test(EndpointReference)
+}
+
+/// Ties a result to its command.
+public struct CommandID: Sendable, Hashable {
+    /// The number; unique within one console.
+    public var rawValue: UInt64
+
+    /// The command of that number.
+    public init(_ rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}
+
+/// How a command ended.
+public enum CommandResult: Sendable, Equatable {
+    /// Done, and durable where it says saved. The message says what happened, such as
+    /// `Moved openai-team to rank 3, pinned and saved`.
+    case success(message: String)
+    /// Nothing was changed, and why.
+    case failure(CommandFailure)
+}
+
+/// Why a command was refused or failed.
+public struct CommandFailure: Sendable, Equatable {
+    /// What went wrong and what to do.
+    public var message: String
+    /// The form field it concerns, if it concerns one.
+    public var field: EndpointDraft.Field?
+
+    /// A failure in words the operator can act on.
+    public init(message: String, field: EndpointDraft.Field? = nil) {
+        self.message = message
+        self.field = field
+    }
+}
+
+/// An endpoint as the form holds it.
+public struct EndpointDraft: Sendable, Equatable {
+    /// As configured; unique.
+    public var name = ""
+    /// Base URL for any API; nil when only the specific ones are given.
+    public var url: String?
+    /// Base URL for Anthropic-shaped requests.
+    public var urlAnthropic: String?
+    /// Base URL for OpenAI-shaped requests.
+    public var urlOpenAI: String?
+    /// How its credential is presented.
+    public var authType = EndpointStatus.AuthType.none
+    /// What becomes of the credential.
+    public var secret = SecretEdit.unchanged
+    /// The rank to place it at; nil leaves it where it is (last, for a new one).
+    public var priority: Int?
+    /// Free words, in file order.
+    public var tags: [String] = []
+    /// False when the operator took it out of service.
+    public var isEnabled = true
+    /// True when automatic sorting leaves its rank alone.
+    public var isPinned = false
+
+    /// An empty draft.
+    public init() {}
+
+    /// The draft that changes nothing.
+    public init(_ endpoint: EndpointStatus) {
+        name = endpoint.name
+        url = endpoint.url
+        urlAnthropic = endpoint.urlAnthropic
+        urlOpenAI = endpoint.urlOpenAI
+        authType = endpoint.authType
+        priority = endpoint.priority
+        tags = endpoint.tags
+        isEnabled = endpoint.isEnabled
+        isPinned = endpoint.isPinned
+    }
+
+    /// The console never holds the present secret, so it can only keep, replace or remove it.
+    public enum SecretEdit: Sendable, Equatable {
+        case unchanged
+        case set(String)
+        case removed
+    }
+
+    /// One field of the form.
+    public enum Field: String, Sendable, Hashable, CaseIterable {
+        case name
+        case url
+        case urlAnthropic
+        case urlOpenAI
+        case authType
+        case secret
+        case priority
+        case tags
+        case enabled
+        case pinned
+    }
+}
+
+/// What the console wants done after an input.
+public enum ConsoleEffect: Sendable, Equatable {
+    case perform(CommandID, ConsoleCommand)
+    case quit(QuitChoice)
+    /// Draw everything again from nothing.
+    case redraw
+    case bell
+    /// Put the text on the operator's clipboard.
+    case copy(String)
+    /// Stop this process until the shell continues it (attached consoles only).
+    case suspend
+}
+
+/// What becomes of the proxy when the console is left.
+public enum QuitChoice: Sendable, Equatable {
+    /// Drain, save, exit.
+    case stop
+    /// Serve on in the foreground without a console; for an attached console, only detach.
+    case keepServing
+}
