@@ -1,0 +1,48 @@
+public import Configuration
+
+/// Something that was changed in the file and in the program since they last agreed. The file wins; ``undo(in:)``
+/// brings the program's side back.
+public struct EditConflict: Sendable, Equatable, CustomStringConvertible {
+    /// What both sides changed.
+    public enum Subject: Sendable, Equatable {
+        /// The same key of the same endpoint, to different values.
+        case field(EndpointField)
+        /// The file lacks an endpoint that the program had changed.
+        case removedInFile
+        /// The file changed an endpoint that the program had removed.
+        case removedHere
+    }
+
+    /// What both sides changed.
+    public let subject: Subject
+    /// The endpoint's name as the program had it.
+    public let endpoint: String
+    let ours: PersistedState.Endpoint?
+    let theirs: PersistedState.Endpoint?
+
+    public var description: String {
+        switch subject {
+        case .field(let field):
+            let mine = ours.map { field.text($0.settings) } ?? "none"
+            let file = theirs.map { field.text($0.settings) } ?? "none"
+            return "\(endpoint) \(field.rawValue): the file says \(file), here it was \(mine)"
+        case .removedInFile: return "\(endpoint): removed in the file, changed here"
+        case .removedHere: return "\(endpoint): changed in the file, removed here"
+        }
+    }
+
+    /// Puts the program's side of the conflict back into a state; save it as an operator's change.
+    public func undo(in state: inout PersistedState) {
+        switch subject {
+        case .field(let field):
+            guard let ours, let index = state.endpoints.firstIndex(where: { $0.id == ours.id }) else { return }
+            field.copy(from: ours.settings, to: &state.endpoints[index].settings)
+        case .removedInFile:
+            guard let ours, !state.endpoints.contains(where: { $0.settings.name == ours.settings.name }) else { return }
+            state.endpoints.append(ours)
+        case .removedHere:
+            guard let theirs else { return }
+            state.endpoints.removeAll { $0.id == theirs.id }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+public import Configuration
+
+/// An edit somebody else made to the file, ready to be taken in.
+///
+/// The owner calls ``merge(into:allocateID:)`` under its own lock, makes the result its state, applies the other
+/// settings of ``configuration``, and returns the result to the persister.
+public struct ExternalEdit: Sendable {
+    /// The whole file as it is now.
+    public let configuration: Configuration
+    /// What file and program last agreed on, with the program's identities.
+    let ancestor: PersistedState
+    /// What the file says now. An entry that the ancestor knows has its identity; the others have none yet.
+    let theirs: [FileEndpoint]
+    let theirAutoSort: Bool
+
+    /// Three-way merge, field by field: what only the file changed is taken, what only the program changed is kept,
+    /// and where both did the file wins.
+    ///
+    /// - Parameters:
+    ///   - current: the program's state at this moment.
+    ///   - allocateID: gives a fresh identity to an endpoint that is new in the file.
+    public func merge(into current: PersistedState, allocateID: () -> UInt32) -> MergedEdit {
+        var merge = ThreeWayMerge(ancestor: ancestor, ours: current)
+        return merge.run(theirs: theirs, theirAutoSort: theirAutoSort, allocateID: allocateID)
+    }
+}
+
+/// The result of taking in an edit.
+public struct MergedEdit: Sendable {
+    /// What the program holds from now on.
+    public let state: PersistedState
+    /// Where the file overruled a change of the program's.
+    public let conflicts: [EditConflict]
+    /// What the file says, with the identities of `state`: the ancestor of the next comparison.
+    let agreed: PersistedState
+}
+
+struct FileEndpoint: Sendable, Equatable {
+    var id: UInt32?
+    var settings: EndpointSettings
+}

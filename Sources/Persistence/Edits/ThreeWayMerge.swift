@@ -1,0 +1,92 @@
+import Configuration
+
+/// Merges file and program over what they last agreed on.
+struct ThreeWayMerge {
+    private let ancestor: [UInt32: EndpointSettings]
+    private let ancestorAutoSort: Bool
+    private let ours: PersistedState
+    private var fileNames: Set<String> = []
+    private var conflicts: [EditConflict] = []
+
+    init(ancestor: PersistedState, ours: PersistedState) {
+        self.ancestor = Dictionary(ancestor.endpoints.map { ($0.id, $0.settings) }, uniquingKeysWith: { first, _ in first })
+        self.ancestorAutoSort = ancestor.autoSortEndpoints
+        self.ours = ours
+    }
+
+    mutating func run(theirs: [FileEndpoint], theirAutoSort: Bool, allocateID: () -> UInt32) -> MergedEdit {
+        let ourIndex = Dictionary(
+            ours.endpoints.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+        var merged: [PersistedState.Endpoint] = []
+        var agreed: [PersistedState.Endpoint] = []
+        var fileIDs: Set<UInt32> = []
+        fileNames = Set(theirs.map(\.settings.name))
+
+        for entry in theirs {
+            guard let id = entry.id else {
+                let added = PersistedState.Endpoint(id: allocateID(), settings: entry.settings)
+                merged.append(added)
+                agreed.append(added)
+                fileIDs.insert(added.id)
+                continue
+            }
+            fileIDs.insert(id)
+            let file = PersistedState.Endpoint(id: id, settings: entry.settings)
+            agreed.append(file)
+            if let index = ourIndex[id] {
+                merged.append(mergeFields(ours: ours.endpoints[index], theirs: file))
+            } else if entry.settings != ancestor[id] {
+                conflicts.append(conflict(.removedHere, ours: nil, theirs: file))
+                merged.append(file)
+            }
+        }
+
+        // Names stay unique: an endpoint that both sides added under one name is the file's.
+        let names = Set(merged.map(\.settings.name))
+        for endpoint in ours.endpoints where !fileIDs.contains(endpoint.id) {
+            if let before = ancestor[endpoint.id] {
+                if before != endpoint.settings {
+                    conflicts.append(conflict(.removedInFile, ours: endpoint, theirs: nil))
+                }
+            } else if names.contains(endpoint.settings.name) {
+                conflicts.append(conflict(.removedInFile, ours: endpoint, theirs: nil))
+            } else {
+                merged.append(endpoint)
+            }
+        }
+
+        let autoSort = mergeAutoSort(theirs: theirAutoSort)
+        return MergedEdit(
+            state: PersistedState(endpoints: merged, autoSortEndpoints: autoSort), conflicts: conflicts,
+            agreed: PersistedState(endpoints: agreed, autoSortEndpoints: theirAutoSort))
+    }
+
+    private mutating func mergeFields(
+        ours: PersistedState.Endpoint, theirs: PersistedState.Endpoint
+    ) -> PersistedState.Endpoint {
+        guard let before = ancestor[ours.id] else { return theirs }
+        var result = theirs
+        for field in EndpointField.allCases where !field.isEqual(before, ours.settings) {
+            // A new name of ours may have been given to another entry in the file; names stay unique.
+            let nameTaken = field == .name && fileNames.contains(ours.settings.name)
+            if field.isEqual(before, theirs.settings), !nameTaken {
+                field.copy(from: ours.settings, to: &result.settings)
+            } else if !field.isEqual(ours.settings, theirs.settings) {
+                conflicts.append(conflict(.field(field), ours: ours, theirs: theirs))
+            }
+        }
+        return result
+    }
+
+    private mutating func mergeAutoSort(theirs: Bool) -> Bool {
+        // Of two values, one that both sides changed is the same on both: there is no conflict to report.
+        theirs == ancestorAutoSort ? ours.autoSortEndpoints : theirs
+    }
+
+    private func conflict(
+        _ subject: EditConflict.Subject, ours: PersistedState.Endpoint?, theirs: PersistedState.Endpoint?
+    ) -> EditConflict {
+        EditConflict(
+            subject: subject, endpoint: ours?.settings.name ?? theirs?.settings.name ?? "", ours: ours, theirs: theirs)
+    }
+}

@@ -1,0 +1,24 @@
+/// What a caller of ``Persister/flush(trigger:)`` gets once its change is durable.
+public struct FlushReceipt: Sendable, Equatable {
+    /// How the file came to hold the caller's change.
+    public enum Outcome: Sendable, Equatable {
+        /// The file was written and synced.
+        case written
+        /// The file already said so; nothing was written.
+        case unchanged
+    }
+
+    /// Written or found unchanged.
+    public var outcome: Outcome
+    /// Every mark up to this generation is on disk.
+    public var generation: UInt64
+    /// The flush as the history shows it; shared by all callers that waited for it.
+    public var record: FlushRecord
+
+    /// A receipt for a finished flush.
+    public init(outcome: Outcome, generation: UInt64, record: FlushRecord) {
+        self.outcome = outcome
+        self.generation = generation
+        self.record = record
+    }
+}

@@ -1,0 +1,29 @@
+/// What the persister tells its owner, on its own threads and outside every lock.
+public enum PersisterEvent: Sendable, Equatable {
+    /// A flush ended, well or not.
+    case flushed(FlushRecord)
+    /// Somebody edited the file; the edit is live and these texts say what it changed.
+    case externalEditAdopted(changes: [String], conflicts: [EditConflict])
+    /// Somebody edited the file and it does not validate; the running configuration stays.
+    case externalEditRefused(Refusal)
+    /// Unsaved changes are older than the maximum dirty time.
+    case overdue(since: ContinuousClock.Instant)
+    /// They have been saved.
+    case overdueEnded
+    /// The old version could not be kept as the backup; the write itself succeeded.
+    case backupFailed(errno: Int32)
+    /// A crash had left a file behind; this is what became of it.
+    case orphan(OrphanOutcome)
+    /// Edits by others are noticed at the next flush only, because the directory cannot be watched.
+    case watchUnavailable(errno: Int32)
+}
+
+/// What became of a temporary that a crash had left beside the file.
+public enum OrphanOutcome: Sendable, Equatable {
+    /// It was an unfinished or needless temporary.
+    case removed(name: String)
+    /// It was the only copy of the previous version and is the backup now.
+    case keptAsBackup(name: String)
+    /// It holds a valid version found nowhere else; `podium restore` lists it.
+    case keptForRestore(name: String)
+}
