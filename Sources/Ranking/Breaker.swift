@@ -1,0 +1,149 @@
+/// Takes one endpoint out of use after failures and lets it back in by trial: closed → open → half-open → closed.
+struct Breaker: Sendable {
+    enum State: Sendable, Equatable {
+        case closed
+        case open(until: Moment)
+        case halfOpen(successes: Int)
+    }
+
+    enum Event: Sendable, Equatable {
+        case success
+        case failure(FailureKind)
+        case credentialRefused(status: Int)
+    }
+
+    private(set) var state = State.closed
+    /// Why it opened last; kept through half-open.
+    private(set) var cause: OutageCause?
+    private(set) var failuresInARow = 0
+    private(set) var lastFailure: FailureKind?
+    /// End of the last time out.
+    private(set) var timedOutUntil = Moment(nanoseconds: 0)
+    private var window = FailureWindow()
+    /// Openings without a long good time between them: the exponent of the next cooldown.
+    private var openings = 0
+    private var closedSince = Moment(nanoseconds: 0)
+
+    /// Whether reaching the endpoint proves anything: it does after it could not be reached, but one that
+    /// answered wrongly may do so again, which only a request can tell.
+    var isProvedByProbe: Bool {
+        switch cause {
+        case .failuresInARow(_, let kind), .failureShare(_, _, let kind), .trialFailed(let kind): kind.isUnreachable
+        case .credentialRefused, nil: false
+        }
+    }
+
+    func recentTotals(at now: Moment) -> (attempts: Int, failures: Int) {
+        window.totals(at: now)
+    }
+
+    mutating func record(
+        _ event: Event, from source: AttemptSource, at now: Moment, settings: EndpointRanking.Settings,
+        random: () -> UInt64
+    ) {
+        if case .failure(let kind) = event { lastFailure = kind }
+        switch state {
+        case .closed: closed(event, source, now, settings, random)
+        case .open(let until): open(until, event, now, settings)
+        case .halfOpen(let successes): halfOpen(successes, event, source, now, settings, random)
+        }
+    }
+
+    /// The cooldown may have passed.
+    mutating func advance(to now: Moment) {
+        if case .open(let until) = state, until <= now { state = .halfOpen(successes: 0) }
+    }
+
+    private mutating func closed(
+        _ event: Event, _ source: AttemptSource, _ now: Moment, _ settings: EndpointRanking.Settings,
+        _ random: () -> UInt64
+    ) {
+        switch event {
+        case .success:
+            // A probe that gets through says nothing against requests that fail.
+            guard source == .traffic else { return }
+            failuresInARow = 0
+            window.add(failed: false, at: now)
+        case .failure(let kind):
+            failuresInARow += 1
+            window.add(failed: true, at: now)
+            let recent = window.totals(at: now)
+            if failuresInARow >= settings.failuresInARow {
+                trip(.failuresInARow(failuresInARow, last: kind), now, settings, random)
+            } else if recent.attempts >= settings.failureShareMinimum,
+                Double(recent.failures) > settings.failureShare * Double(recent.attempts)
+            {
+                trip(.failureShare(failed: recent.failures, of: recent.attempts, last: kind), now, settings, random)
+            }
+        case .credentialRefused(let status):
+            refuse(status, until: now + settings.misconfiguredCooldown)
+        }
+    }
+
+    private mutating func open(
+        _ until: Moment, _ event: Event, _ now: Moment, _ settings: EndpointRanking.Settings
+    ) {
+        // Attempts that began before the opening end now: they neither shorten the cooldown nor lengthen it.
+        if case .credentialRefused(let status) = event {
+            refuse(status, until: max(until, now + settings.misconfiguredCooldown))
+        }
+    }
+
+    private mutating func halfOpen(
+        _ successes: Int, _ event: Event, _ source: AttemptSource, _ now: Moment,
+        _ settings: EndpointRanking.Settings, _ random: () -> UInt64
+    ) {
+        switch event {
+        case .success:
+            guard source == .traffic || isProvedByProbe else { return }
+            if successes + 1 >= settings.recoveryThreshold {
+                close(now)
+            } else {
+                state = .halfOpen(successes: successes + 1)
+            }
+        case .failure(let kind):
+            failuresInARow += 1
+            trip(.trialFailed(kind), now, settings, random)
+        case .credentialRefused(let status):
+            refuse(status, until: now + settings.misconfiguredCooldown)
+        }
+    }
+
+    private mutating func close(_ now: Moment) {
+        state = .closed
+        cause = nil
+        failuresInARow = 0
+        window.clear()
+        closedSince = now
+    }
+
+    private mutating func refuse(_ status: Int, until: Moment) {
+        cause = .credentialRefused(status: status)
+        timedOutUntil = until
+        state = .open(until: until)
+    }
+
+    private mutating func trip(
+        _ cause: OutageCause, _ now: Moment, _ settings: EndpointRanking.Settings, _ random: () -> UInt64
+    ) {
+        if state == .closed, closedSince + settings.cooldownMaximum <= now { openings = 0 }
+        // 2^20 cooldowns are past any maximum; the bound keeps the shift defined.
+        let doubled = settings.cooldown * Int(1 << min(openings, 20))
+        let full = min(doubled, settings.cooldownMaximum)
+        let fraction = Double(random() >> 11) * 0x1p-53
+        openings += 1
+        self.cause = cause
+        timedOutUntil = now + full * (1 - settings.cooldownJitter * fraction)
+        state = .open(until: timedOutUntil)
+    }
+}
+
+extension FailureKind {
+    /// The endpoint could not be reached at all, as against: it was reached and answered badly.
+    var isUnreachable: Bool {
+        switch self {
+        case .nameResolution, .connect, .tls: true
+        case .timeout, .closed, .badResponse, .status, .brokenStream: false
+        }
+    }
+}

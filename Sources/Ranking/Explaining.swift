@@ -1,0 +1,56 @@
+extension EndpointRanking {
+    /// Why an endpoint has its rank; nil for an unknown one.
+    public func explanation(for id: EndpointID, now: ContinuousClock.Instant) -> RankExplanation? {
+        guard let slot = slotByID[id] else { return nil }
+        let moment = moment(now)
+        let rank = rank(ofSlot: slot)
+        let slots = orderedSlots
+        let endpoint = endpoints[slot]
+        let recent = endpoint.breaker.recentTotals(at: moment)
+        return RankExplanation(
+            endpoint: id, rank: rank, availability: availability(ofSlot: slot, at: moment),
+            responseTime: responseTime(of: endpoint.response, at: moment),
+            pinnedRank: endpoint.pinnedRank,
+            above: rank > 1 ? margin(upper: slots[rank - 2], lower: slot, neighbour: slots[rank - 2], moment) : nil,
+            below: rank < slots.count ? margin(upper: slot, lower: slots[rank], neighbour: slots[rank], moment) : nil,
+            failuresInARow: endpoint.breaker.failuresInARow, recentAttempts: recent.attempts,
+            recentFailures: recent.failures, lastFailure: endpoint.breaker.lastFailure,
+            rankSince: instant(endpoint.rankSince), rankChanges: endpoint.rankChanges,
+            lastChange: endpoint.lastChange)
+    }
+
+    private func responseTime(of response: ResponseTimeAverage, at now: Moment) -> RankExplanation.ResponseTime? {
+        guard let value = response.value else { return nil }
+        return RankExplanation.ResponseTime(
+            average: .nanoseconds(Int64(value * 1e9)), usual: .nanoseconds(Int64((response.usual ?? value) * 1e9)),
+            samples: response.samples,
+            age: response.samples == 0
+                ? nil : .nanoseconds(max(0, now.nanoseconds - response.lastSample.nanoseconds)))
+    }
+
+    private func margin(upper: Int, lower: Int, neighbour: Int, _ now: Moment) -> RankExplanation.Margin {
+        let upperKey = key(ofSlot: upper, standing: endpoints[upper].standing(at: now).standing)
+        let lowerKey = key(ofSlot: lower, standing: endpoints[lower].standing(at: now).standing)
+        let comparable = upperKey.isMeasured && lowerKey.isMeasured && upperKey.microseconds > 0
+        let required = lowerKey.margin(settings)
+        return RankExplanation.Margin(
+            neighbour: endpoints[neighbour].id,
+            lowerIsFasterBy: comparable
+                ? 1 - Double(lowerKey.microseconds) / Double(upperKey.microseconds) : nil,
+            required: required,
+            kept: keep(upper, upperKey, lower, lowerKey))
+    }
+
+    private func keep(_ upper: Int, _ upperKey: RankKey, _ lower: Int, _ lowerKey: RankKey) -> RankExplanation.Keep {
+        if endpoints[upper].holdsPinnedRank || endpoints[lower].holdsPinnedRank { return .pinned }
+        if lowerKey.rankClass > upperKey.rankClass { return .unavailable }
+        if !isAutoSorting || lowerKey.rankClass == RankKey.Class.disabled.rawValue { return .manual }
+        guard lowerKey.isMeasured, upperKey.isMeasured else { return .unmeasured }
+        if lowerKey.isFaster(than: upperKey, by: settings) {
+            return .dwell(until: instant(endpoints[upper].heldSince + settings.minDwell))
+        }
+        if lowerKey.microseconds >= upperKey.microseconds { return .slower }
+        let needed = Double(upperKey.microseconds) * (1 - lowerKey.margin(settings))
+        return .hysteresis(passesBelow: .microseconds(Int64(needed)))
+    }
+}

@@ -1,0 +1,32 @@
+/// An instant as nanoseconds since the ranking began: one word, so that comparing and storing it is cheap.
+struct Moment: Comparable, Sendable {
+    var nanoseconds: Int64
+
+    static let never = Moment(nanoseconds: .max)
+
+    static func < (left: Moment, right: Moment) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+
+    static func + (moment: Moment, interval: Duration) -> Moment {
+        let (sum, overflow) = moment.nanoseconds.addingReportingOverflow(interval.wholeNanoseconds)
+        return overflow ? .never : Moment(nanoseconds: sum)
+    }
+
+    func seconds(since earlier: Moment) -> Double {
+        Double(nanoseconds - earlier.nanoseconds) * 1e-9
+    }
+}
+
+extension Duration {
+    /// Saturates at about 292 years either way.
+    var wholeNanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        let (sum, carried) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return carried ? (seconds < 0 ? .min : .max) : sum
+    }
+
+    var inSeconds: Double { Double(wholeNanoseconds) * 1e-9 }
+}

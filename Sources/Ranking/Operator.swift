@@ -1,0 +1,201 @@
+/// What the operator does to the order. Unknown endpoints are left alone, ranks out of range go to the nearest end.
+extension EndpointRanking {
+    /// Takes in an endpoint at its priority, or below the last enabled one; ignored if the id is known.
+    public mutating func add(_ endpoint: Endpoint, now: ContinuousClock.Instant) -> RankingUpdate {
+        guard slotByID[endpoint.id] == nil else { return .unchanged }
+        return rearrange(now, .added, by: endpoint.id) { ranking, moment in
+            var order = ranking.orderedSlots
+            let slot = ranking.insert(endpoint, at: moment)
+            let rank = min(max(1, endpoint.priority ?? .max), order.count + 1)
+            order.insert(slot, at: rank - 1)
+            if endpoint.isPinned { ranking.endpoints[slot].pinnedRank = rank }
+            if let usual = ranking.fleetUsual { ranking.endpoints[slot].response.presume(usual, at: moment) }
+            ranking.place(order)
+        }
+    }
+
+    /// Forgets an endpoint; outcomes that still come in for it are ignored.
+    public mutating func remove(_ id: EndpointID, now: ContinuousClock.Instant) -> RankingUpdate {
+        guard let slot = slotByID[id] else { return .unchanged }
+        var update = rearrange(now, .removed, by: id) { ranking, _ in
+            ranking.place(ranking.orderedSlots.filter { $0 != slot })
+            ranking.slotByID[id] = nil
+            ranking.freeSlots.append(slot)
+        }
+        update.orderChanged = true
+        return update
+    }
+
+    /// Puts an endpoint at a rank and pins it there, so that auto-sort does not undo the operator. A disabled
+    /// endpoint moves among the disabled ones and is not pinned.
+    public mutating func move(_ id: EndpointID, toRank rank: Int, now: ContinuousClock.Instant) -> RankingUpdate {
+        guard let slot = slotByID[id] else { return .unchanged }
+        return rearrange(now, .moved, by: id) { ranking, _ in
+            let before = ranking.orderedSlots
+            let enabled = ranking.endpoints[slot].isEnabled
+            let enabledCount = before.count { ranking.endpoints[$0].isEnabled }
+            let allowed = enabled ? 1...max(1, enabledCount) : min(enabledCount + 1, before.count)...before.count
+            let target = min(max(rank, allowed.lowerBound), allowed.upperBound)
+            var order = before.filter { $0 != slot }
+            order.insert(slot, at: target - 1)
+            // Pinned endpoints that had to make room are where the operator now sees them.
+            for (index, other) in order.enumerated()
+            where ranking.endpoints[other].holdsPinnedRank && before[index] != other {
+                ranking.endpoints[other].pinnedRank = index + 1
+            }
+            if enabled { ranking.endpoints[slot].pinnedRank = target }
+            ranking.place(order)
+        }
+    }
+
+    /// Pins an endpoint at the rank it has, or lets it move again.
+    public mutating func setPinned(
+        _ isPinned: Bool, for id: EndpointID, now: ContinuousClock.Instant
+    ) -> RankingUpdate {
+        guard let slot = slotByID[id], isPinned != (endpoints[slot].pinnedRank != nil) else { return .unchanged }
+        return rearrange(now, isPinned ? .pinned : .unpinned, by: id) { ranking, _ in
+            let order = ranking.orderedSlots
+            ranking.endpoints[slot].pinnedRank = isPinned ? ranking.rank(ofSlot: slot) : nil
+            ranking.place(order)
+        }
+    }
+
+    /// Switches an endpoint on or off; off, it stands last and is never tried.
+    public mutating func setEnabled(
+        _ isEnabled: Bool, for id: EndpointID, now: ContinuousClock.Instant
+    ) -> RankingUpdate {
+        guard let slot = slotByID[id], endpoints[slot].isEnabled != isEnabled else { return .unchanged }
+        return rearrange(now, isEnabled ? .enabled : .disabled, by: id) { ranking, _ in
+            let order = ranking.orderedSlots
+            ranking.endpoints[slot].isEnabled = isEnabled
+            ranking.place(order)
+        }
+    }
+
+    /// Says whether an endpoint can be used as configured, for instance whether its `${NAME}` has a value.
+    public mutating func setConfigured(
+        _ isConfigured: Bool, for id: EndpointID, now: ContinuousClock.Instant
+    ) -> RankingUpdate {
+        guard let slot = slotByID[id], endpoints[slot].isConfigured != isConfigured else { return .unchanged }
+        return rearrange(now, isConfigured ? .recovered : .unavailable, by: id) { ranking, _ in
+            ranking.endpoints[slot].isConfigured = isConfigured
+        }
+    }
+
+    /// Gives a whole new order, as a file edited by hand or an undo does; endpoints left out follow in their
+    /// present order. Pinned endpoints are pinned at their new ranks.
+    public mutating func reorder(_ ids: [EndpointID], now: ContinuousClock.Instant) -> RankingUpdate {
+        rearrange(now, .reordered, by: nil) { ranking, _ in
+            var seen: Set<Int> = []
+            let order = (ids.compactMap { ranking.slotByID[$0] } + ranking.orderedSlots)
+                .filter { seen.insert($0).inserted }
+            var rank = 0
+            for slot in order where ranking.endpoints[slot].isEnabled {
+                rank += 1
+                if ranking.endpoints[slot].pinnedRank != nil { ranking.endpoints[slot].pinnedRank = rank }
+            }
+            ranking.place(order)
+        }
+    }
+
+    /// Sorts the free endpoints once by availability and response time, whatever the margins and however long a
+    /// rank has been held; also while auto-sort is off.
+    public mutating func sortNow(now: ContinuousClock.Instant) -> RankingUpdate {
+        rearrange(now, .sorted, by: nil) { ranking, moment in
+            let standings = ranking.endpoints.map { $0.standing(at: moment).standing.isUsable }
+            ranking.free = ranking.free.enumerated().sorted { left, right in
+                let (leftKey, rightKey) = (left.element, right.element)
+                let disabled = RankKey.Class.disabled.rawValue
+                let (leftOff, rightOff) = (leftKey.rankClass == disabled, rightKey.rankClass == disabled)
+                if leftOff || rightOff {
+                    return leftOff == rightOff ? left.offset < right.offset : rightOff
+                }
+                if standings[leftKey.slot] != standings[rightKey.slot] { return standings[leftKey.slot] }
+                return (leftKey.microseconds, left.offset) < (rightKey.microseconds, right.offset)
+            }.map(\.element)
+            ranking.reindex()
+        }
+    }
+
+    /// Switches automatic ordering; on, the order is looked at once at once.
+    public mutating func setAutoSort(_ isOn: Bool, now: ContinuousClock.Instant) -> RankingUpdate {
+        guard isOn != isAutoSorting else { return .unchanged }
+        return rearrange(now, .autoSort, by: nil) { ranking, _ in ranking.isAutoSorting = isOn }
+    }
+
+    /// Other settings, from now on; cooldowns that run are left to end as they were set.
+    public mutating func apply(_ settings: Settings, now: ContinuousClock.Instant) -> RankingUpdate {
+        guard settings != self.settings else { return .unchanged }
+        return rearrange(now, .settings, by: nil) { ranking, _ in ranking.settings = settings }
+    }
+}
+
+extension EndpointRanking {
+    /// Makes a record for an endpoint, not yet placed in the order.
+    mutating func insert(_ endpoint: Endpoint, at now: Moment) -> Int {
+        var record = RankedEndpoint(
+            id: endpoint.id, isEnabled: endpoint.isEnabled, isConfigured: endpoint.isConfigured, pinnedRank: nil,
+            heldSince: now, rankSince: now)
+        record.firstProbe = now + settings.checkInterval * ProbeSchedule.phase(of: endpoint.id)
+        let slot = freeSlots.popLast() ?? endpoints.count
+        if slot == endpoints.count { endpoints.append(record) } else { endpoints[slot] = record }
+        slotByID[endpoint.id] = slot
+        endpoints[slot].reported = (endpoints[slot].standing(at: now).standing, availability(ofSlot: slot, at: now))
+        return slot
+    }
+
+    /// Gives everyone a place from one list: the pinned keep the ranks they want, the free ones this order.
+    mutating func place(_ order: [Int]) {
+        for (index, slot) in order.enumerated() { endpoints[slot].position = index }
+        pinned = order.filter { endpoints[$0].holdsPinnedRank }
+        free = order.filter { !endpoints[$0].holdsPinnedRank }.map { RankKey(slot: $0) }
+        for index in free.indices where !endpoints[free[index].slot].isEnabled {
+            free[index].rankClass = RankKey.Class.disabled.rawValue
+        }
+        reindex()
+    }
+
+    /// Carries out a change of the whole, then compares all ranks with those before. Linear, and so for the
+    /// operator's actions only.
+    private mutating func rearrange(
+        _ now: ContinuousClock.Instant, _ cause: RankChangeCause, by mover: EndpointID?,
+        _ edit: (inout EndpointRanking, Moment) -> Void
+    ) -> RankingUpdate {
+        let moment = moment(now)
+        var update = RankingUpdate()
+        if wake <= moment { catchUp(to: moment, &update) }
+        var before: [EndpointID: Int] = [:]
+        for (index, slot) in orderedSlots.enumerated() { before[endpoints[slot].id] = index + 1 }
+        let leader = free.first?.slot
+        edit(&self, moment)
+        resettle(moment, &update)
+        let after = orderedSlots
+        for (index, slot) in after.enumerated() {
+            let id = endpoints[slot].id
+            let ownCause = mover == nil || mover == id ? cause : .displaced(by: mover ?? id)
+            commit(Touch(slot: slot, rankBefore: before[id] ?? 0, cause: ownCause), rankAfter: index + 1, at: moment)
+            if before[id] != index + 1 { update.orderChanged = true }
+        }
+        if let mover, cause == .removed, let rank = before[mover] {
+            journal.append(RankChange(at: now, endpoint: mover, from: rank, to: 0, cause: cause))
+        }
+        protectNewLeader(before: leader, at: moment)
+        finish(update)
+        return update
+    }
+
+    /// Makes every key anew and lets the whole order settle.
+    private mutating func resettle(_ now: Moment, _ update: inout RankingUpdate) {
+        wake = .never
+        for slot in endpoints.indices where slotByID[endpoints[slot].id] == slot {
+            let (standing, until) = endpoints[slot].standing(at: now)
+            if let until { wake = min(wake, until) }
+            report(slot, standing, at: now, &update)
+            if !endpoints[slot].holdsPinnedRank {
+                free[endpoints[slot].position] = key(ofSlot: slot, standing: standing)
+            }
+        }
+        settle(0..<free.count, at: now, tracking: false)
+        reindex()
+    }
+}

@@ -1,0 +1,172 @@
+/// The order itself: where endpoints stand, and passing neighbours until none may pass any more.
+extension EndpointRanking {
+    /// What one event has done to one endpoint so far.
+    struct Touch: Sendable {
+        var slot: Int
+        var rankBefore: Int
+        var cause: RankChangeCause
+    }
+
+    var orderedSlots: [Int] {
+        var slots: [Int] = []
+        slots.reserveCapacity(count)
+        var nextPinned = 0
+        var nextFree = 0
+        while slots.count < count {
+            if nextPinned < pinned.count, pinnedRanks[nextPinned] == slots.count + 1 {
+                slots.append(pinned[nextPinned])
+                nextPinned += 1
+            } else {
+                slots.append(free[nextFree].slot)
+                nextFree += 1
+            }
+        }
+        return slots
+    }
+
+    func rank(ofSlot slot: Int) -> Int {
+        let endpoint = endpoints[slot]
+        return endpoint.holdsPinnedRank ? pinnedRanks[endpoint.position] : rank(ofFree: endpoint.position)
+    }
+
+    /// Free endpoints fill the ranks that the pinned ones leave.
+    func rank(ofFree index: Int) -> Int {
+        var rank = index + 1
+        for pinnedRank in pinnedRanks {
+            guard pinnedRank <= rank else { break }
+            rank += 1
+        }
+        return rank
+    }
+
+    /// After a change to `free` or `pinned` other than by `settle`.
+    mutating func reindex() {
+        for (index, key) in free.enumerated() { endpoints[key.slot].position = index }
+        pinned.sort { left, right in
+            let (leftRank, rightRank) = (endpoints[left].pinnedRank ?? .max, endpoints[right].pinnedRank ?? .max)
+            return (leftRank, endpoints[left].position) < (rightRank, endpoints[right].position)
+        }
+        for (index, slot) in pinned.enumerated() { endpoints[slot].position = index }
+        let enabled = pinned.count + free.count { $0.rankClass != RankKey.Class.disabled.rawValue }
+        pinnedRanks.removeAll(keepingCapacity: true)
+        for (index, slot) in pinned.enumerated() {
+            let wanted = max(endpoints[slot].pinnedRank ?? .max, (pinnedRanks.last ?? 0) + 1)
+            pinnedRanks.append(min(wanted, enabled - (pinned.count - 1 - index)))
+        }
+    }
+
+    /// The word that says where the endpoint belongs.
+    func key(ofSlot slot: Int, standing: RankedEndpoint.Standing) -> RankKey {
+        var key = RankKey(slot: slot)
+        let rankClass: RankKey.Class =
+            if standing == .disabled { .disabled } else if isAutoSorting, !standing.isUsable { .unusable } else {
+                .usable
+            }
+        key.rankClass = rankClass.rawValue
+        let response = endpoints[slot].response
+        key.setTime(seconds: response.value, isPresumed: response.samples == 0)
+        return key
+    }
+
+    /// Lets endpoints pass upwards at the given indices of `free`, and wherever that makes new neighbours.
+    ///
+    /// "May pass" is a strict partial order that does not change during one event, so the result does not depend
+    /// on who passes first: it is what passing neighbours all over the list would end in.
+    @discardableResult
+    mutating func settle(_ indices: Range<Int>, at now: Moment, primary: Int? = nil, tracking: Bool) -> Bool {
+        var index = max(1, indices.lowerBound)
+        var end = min(indices.upperBound, free.count)
+        var changed = false
+        while index < end {
+            let mover = free[index]
+            var target = index
+            while target > 0, mayPass(mover, free[target - 1], at: now) { target -= 1 }
+            if target < index {
+                if tracking { touch(mover: mover, target: target, index: index, primary: primary) }
+                for shifted in stride(from: index, to: target, by: -1) {
+                    free[shifted] = free[shifted - 1]
+                    endpoints[free[shifted].slot].position = shifted
+                }
+                free[target] = mover
+                endpoints[mover.slot].position = target
+                changed = true
+                end = min(max(end, index + 2), free.count)
+            }
+            index += 1
+        }
+        return changed
+    }
+
+    private mutating func mayPass(_ challenger: RankKey, _ holder: RankKey, at now: Moment) -> Bool {
+        if challenger.rankClass != holder.rankClass { return challenger.rankClass < holder.rankClass }
+        guard isAutoSorting, challenger.rankClass != RankKey.Class.disabled.rawValue,
+            challenger.isFaster(than: holder, by: settings)
+        else { return false }
+        let heldUntil = endpoints[holder.slot].heldSince + settings.minDwell
+        guard heldUntil > now else { return true }
+        wake = min(wake, heldUntil)
+        return false
+    }
+
+    private mutating func touch(mover: RankKey, target: Int, index: Int, primary: Int?) {
+        let highest = free[target]
+        let isMakingRoom = highest.slot == primary && index - target == 1
+        let byTime = mover.rankClass == highest.rankClass
+        let fraction = 1 - Double(mover.microseconds) / Double(max(1, highest.microseconds))
+        let cause: RankChangeCause =
+            if isMakingRoom, let primary {
+                .displaced(by: endpoints[primary].id)
+            } else if byTime {
+                .faster(than: endpoints[highest.slot].id, by: fraction)
+            } else {
+                .recovered
+            }
+        note(mover.slot, cause)
+        for passed in target..<index {
+            let isPrimary = free[passed].slot == primary
+            note(
+                free[passed].slot,
+                isPrimary
+                    ? (byTime ? .slower(than: endpoints[mover.slot].id) : .unavailable)
+                    : .displaced(by: endpoints[mover.slot].id))
+        }
+    }
+
+    /// The first thing that happened to an endpoint in an event is its cause, unless it only made room.
+    private mutating func note(_ slot: Int, _ cause: RankChangeCause) {
+        let known = endpoints[slot].touch
+        if known < touched.count, touched[known].slot == slot {
+            if case .displaced = touched[known].cause { touched[known].cause = cause }
+        } else {
+            endpoints[slot].touch = touched.count
+            touched.append(Touch(slot: slot, rankBefore: rank(ofSlot: slot), cause: cause))
+        }
+    }
+
+    /// Counts and writes down what `settle` has tracked.
+    mutating func commitTouched(at now: Moment, leaderBefore: Int?) {
+        for touch in touched {
+            commit(touch, rankAfter: rank(ofSlot: touch.slot), at: now)
+        }
+        touched.removeAll(keepingCapacity: true)
+        protectNewLeader(before: leaderBefore, at: now)
+    }
+
+    /// Requests have just moved over to the new first endpoint: another move at once would cost them as much again.
+    mutating func protectNewLeader(before: Int?, at now: Moment) {
+        if let leader = free.first?.slot, leader != before { endpoints[leader].heldSince = now }
+    }
+
+    mutating func commit(_ touch: Touch, rankAfter: Int, at now: Moment) {
+        guard rankAfter != touch.rankBefore else { return }
+        let change = RankChange(
+            at: instant(now), endpoint: endpoints[touch.slot].id, from: touch.rankBefore, to: rankAfter,
+            cause: touch.cause)
+        endpoints[touch.slot].rankChanges += 1
+        endpoints[touch.slot].rankSince = now
+        endpoints[touch.slot].lastChange = change
+        if case .displaced = touch.cause { return }
+        if rankAfter < touch.rankBefore { endpoints[touch.slot].heldSince = now }
+        journal.append(change)
+    }
+}

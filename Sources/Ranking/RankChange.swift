@@ -1,0 +1,43 @@
+/// One endpoint's change of rank, with its cause.
+public struct RankChange: Sendable, Equatable {
+    /// When.
+    public var at: ContinuousClock.Instant
+    /// Who moved.
+    public var endpoint: EndpointID
+    /// Rank before; 0 for an endpoint that was just added.
+    public var from: Int
+    /// Rank after; 0 for an endpoint that was just removed.
+    public var to: Int
+    /// Why.
+    public var cause: RankChangeCause
+}
+
+/// Why a rank changed.
+public enum RankChangeCause: Sendable, Equatable {
+    /// Faster than the named endpoint, the highest it passed, by this fraction of that one's response time.
+    case faster(than: EndpointID, by: Double)
+    /// Its own response time grew, and at least the named endpoint passed it.
+    case slower(than: EndpointID)
+    /// It went away, and endpoints that can be used passed it.
+    case unavailable
+    /// It came back and passed endpoints that cannot be used.
+    case recovered
+    /// Another endpoint moved and so shifted this one.
+    case displaced(by: EndpointID)
+    /// The operator moved it.
+    case moved
+    case pinned
+    case unpinned
+    case enabled
+    case disabled
+    case added
+    case removed
+    /// The file, or an undo, gave a whole new order.
+    case reordered
+    /// The operator asked for one sort.
+    case sorted
+    /// Auto-sort was switched.
+    case autoSort
+    /// The settings of the ranking changed.
+    case settings
+}

@@ -1,0 +1,148 @@
+/// What happens to endpoints: outcomes and the passing of time.
+extension EndpointRanking {
+    /// Takes in the outcome of one attempt; constant time while the order stays.
+    ///
+    /// Outcomes for an endpoint that has been removed are ignored. `random` is called only when a cooldown begins.
+    public mutating func record(
+        _ outcome: AttemptOutcome, for id: EndpointID, source: AttemptSource = .traffic,
+        now: ContinuousClock.Instant, random: () -> UInt64
+    ) -> RankingUpdate {
+        let moment = moment(now)
+        var update = RankingUpdate()
+        if wake <= moment { catchUp(to: moment, &update) }
+        guard let slot = slotByID[id] else {
+            finish(update)
+            return update
+        }
+        if source == .traffic {
+            endpoints[slot].trialSince = nil
+            if outcome != .neutral { endpoints[slot].lastTraffic = moment }
+        }
+        switch outcome {
+        case .success(let time):
+            if source == .traffic { measure(time, slot, moment) } else { recall(slot, moment) }
+            endpoints[slot].breaker.record(.success, from: source, at: moment, settings: settings, random: random)
+        case .failure(let kind):
+            endpoints[slot].breaker.record(
+                .failure(kind), from: source, at: moment, settings: settings, random: random)
+        case .misconfigured(let status):
+            endpoints[slot].breaker.record(
+                .credentialRefused(status: status), from: source, at: moment, settings: settings, random: random)
+        case .rateLimited(let wait):
+            let until = moment + min(max(wait, .zero), settings.rateLimitMaximum)
+            endpoints[slot].rateLimitedUntil = max(endpoints[slot].rateLimitedUntil, until)
+        case .neutral:
+            break
+        }
+        refresh(slot, at: moment, &update)
+        finish(update)
+        return update
+    }
+
+    /// Lets time pass: cooldowns end, and holders lose the protection of the minimum dwell.
+    public mutating func advance(now: ContinuousClock.Instant) -> RankingUpdate {
+        var update = RankingUpdate()
+        let moment = moment(now)
+        if wake <= moment { catchUp(to: moment, &update) }
+        finish(update)
+        return update
+    }
+
+    /// Whether a request may go to an endpoint on probation now; when it may, no other may until its outcome is
+    /// recorded or the trial timeout has passed.
+    public mutating func admitTrial(_ id: EndpointID, now: ContinuousClock.Instant) -> Bool {
+        guard let slot = slotByID[id] else { return false }
+        let moment = moment(now)
+        switch endpoints[slot].standing(at: moment).standing {
+        case .usable: return true
+        case .open, .rateLimited, .misconfigured, .disabled: return false
+        case .probation:
+            if let since = endpoints[slot].trialSince, since + settings.trialTimeout > moment { return false }
+            endpoints[slot].trialSince = moment
+            return true
+        }
+    }
+
+    private mutating func measure(_ time: Duration, _ slot: Int, _ now: Moment) {
+        let decay = max(settings.decay.inSeconds, 1e-9)
+        endpoints[slot].response.add(max(0, time.inSeconds), at: now, decay: decay)
+        guard let value = endpoints[slot].response.value else { return }
+        if let usual = fleetUsual {
+            let elapsed = max(0, now.seconds(since: fleetUpdate))
+            fleetUsual = value + (usual - value) * exponential(-elapsed / (decay * ResponseTimeAverage.usualDecay))
+        } else {
+            fleetUsual = value
+            presumeForUnmeasured(value, now)
+        }
+        fleetUpdate = now
+    }
+
+    /// A first figure to presume puts every endpoint on one scale. Nobody passes anybody by it: all are equal.
+    private mutating func presumeForUnmeasured(_ value: Double, _ now: Moment) {
+        for index in free.indices {
+            let slot = free[index].slot
+            endpoints[slot].response.presume(value, at: now)
+            free[index] = key(ofSlot: slot, standing: endpoints[slot].standing(at: now).standing)
+        }
+        for slot in pinned { endpoints[slot].response.presume(value, at: now) }
+    }
+
+    private mutating func recall(_ slot: Int, _ now: Moment) {
+        if endpoints[slot].response.samples == 0 {
+            if let usual = fleetUsual { endpoints[slot].response.presume(usual, at: now) }
+        } else if now >= (endpoints[slot].lastTraffic ?? Moment(nanoseconds: 0)) + settings.checkInterval {
+            endpoints[slot].response.recallUsual(at: now, decay: max(settings.decay.inSeconds, 1e-9))
+        }
+    }
+
+    /// Puts one endpoint where it now belongs.
+    private mutating func refresh(_ slot: Int, at now: Moment, _ update: inout RankingUpdate) {
+        let (standing, until) = endpoints[slot].standing(at: now)
+        if let until { wake = min(wake, until) }
+        report(slot, standing, at: now, &update)
+        guard !endpoints[slot].holdsPinnedRank else { return }
+        let index = endpoints[slot].position
+        let key = key(ofSlot: slot, standing: standing)
+        guard key != free[index] else { return }
+        free[index] = key
+        let leader = free.first?.slot
+        guard settle(index..<index + 2, at: now, primary: slot, tracking: true) else { return }
+        commitTouched(at: now, leaderBefore: leader)
+        update.orderChanged = true
+    }
+
+    /// Ends the cooldowns that are over and looks at the whole order once.
+    mutating func catchUp(to now: Moment, _ update: inout RankingUpdate) {
+        wake = .never
+        let leader = free.first?.slot
+        for slot in endpoints.indices where slotByID[endpoints[slot].id] == slot {
+            endpoints[slot].breaker.advance(to: now)
+            let (standing, until) = endpoints[slot].standing(at: now)
+            if let until { wake = min(wake, until) }
+            report(slot, standing, at: now, &update)
+            if !endpoints[slot].holdsPinnedRank {
+                free[endpoints[slot].position] = key(ofSlot: slot, standing: standing)
+            }
+        }
+        if settle(0..<free.count, at: now, tracking: true) {
+            commitTouched(at: now, leaderBefore: leader)
+            update.orderChanged = true
+        }
+    }
+
+    mutating func finish(_ update: RankingUpdate) {
+        if update.candidatesChanged { revision += 1 }
+    }
+
+    mutating func report(
+        _ slot: Int, _ standing: RankedEndpoint.Standing, at now: Moment, _ update: inout RankingUpdate
+    ) {
+        let known = endpoints[slot].reported
+        if standing == known.standing, standing.isUsable { return }
+        let availability = availability(ofSlot: slot, at: now)
+        endpoints[slot].reported = (standing, availability)
+        guard standing != known.standing else { return }
+        update.availabilityChanges.append(
+            AvailabilityChange(endpoint: endpoints[slot].id, from: known.availability, to: availability))
+    }
+}

@@ -1,0 +1,62 @@
+/// Time to first byte of one endpoint, as a peak-sensitive moving average, in seconds.
+///
+/// A slower sample sets the average at once; a faster one pulls it down by `1 - exp(-elapsed / decay)`, so that the
+/// speed of forgetting depends on time and not on the request rate.
+struct ResponseTimeAverage: Sendable {
+    /// What the ranking compares; nil while nothing is known.
+    private(set) var value: Double?
+    /// Slow average of `value` itself, so that it carries the same bias towards peaks.
+    private(set) var usual: Double?
+    /// Requests measured.
+    private(set) var samples = 0
+    private(set) var lastSample = Moment(nanoseconds: 0)
+    private var lastUpdate = Moment(nanoseconds: 0)
+
+    /// `usual` follows `value`, and probes bring `value` back to `usual`, this many times slower than `decay`.
+    static let usualDecay = 20.0
+    static let recallDecay = 10.0
+
+    mutating func add(_ sample: Double, at now: Moment, decay: Double) {
+        let elapsed = max(0, now.seconds(since: lastUpdate))
+        if samples > 0, let value, let usual {
+            let next = sample >= value ? sample : sample + (value - sample) * exponential(-elapsed / decay)
+            self.value = next
+            self.usual = next + (usual - next) * exponential(-elapsed / (decay * Self.usualDecay))
+        } else {
+            value = sample
+            usual = sample
+        }
+        samples += 1
+        lastSample = now
+        lastUpdate = now
+    }
+
+    /// Without a request of its own, an endpoint is taken to be like the others.
+    mutating func presume(_ value: Double, at now: Moment) {
+        guard samples == 0 else { return }
+        self.value = value
+        usual = value
+        lastUpdate = now
+    }
+
+    /// The endpoint gets no traffic but can be reached: a bad spell is slowly taken to have ended.
+    mutating func recallUsual(at now: Moment, decay: Double) {
+        guard let value, let usual, value > usual else { return }
+        let elapsed = max(0, now.seconds(since: lastUpdate))
+        self.value = usual + (value - usual) * exponential(-elapsed / (decay * Self.recallDecay))
+        lastUpdate = now
+    }
+}
+
+/// e^x for x ≤ 0, within 1e-9; the standard library has none without a C library.
+func exponential(_ x: Double) -> Double {
+    guard x < 0 else { return 1 }
+    guard x > -700 else { return 0 }
+    let scaled = x * 1.442695040888963407
+    let whole = scaled.rounded(.down)
+    // e^r with 0 ≤ r < ln 2 by its series; the terms left out are below 1e-11.
+    let r = (scaled - whole) * 0.693147180559945309
+    var sum = 1.0
+    for n in stride(from: 11.0, through: 1, by: -1) { sum = 1 + r / n * sum }
+    return Double(sign: .plus, exponent: Int(whole), significand: sum)
+}
