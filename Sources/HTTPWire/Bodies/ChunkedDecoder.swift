@@ -1,0 +1,151 @@
+/// Finds the data within a chunked body (RFC 9112 §7.1). Extensions are checked and skipped, trailers dropped.
+///
+///     var offset = 0
+///     while true {
+///         switch try decoder.next(bytes, at: &offset, limits: limits) {
+///         case .data(let range): …
+///         case .needsMore: return          // everything was consumed
+///         case .end: return                // offset stands behind the body
+///         }
+///     }
+public struct ChunkedDecoder: Sendable, Equatable {
+    public enum Event: Sendable, Equatable {
+        /// Body bytes at these offsets.
+        case data(Range<Int>)
+        case needsMore
+        case end
+    }
+
+    private enum State: Sendable, Equatable {
+        case size, extensionText, sizeLineFeed, data, dataReturn, dataLineFeed
+        case trailerStart, trailerText, trailerLineFeed, endLineFeed, ended
+    }
+
+    private var state = State.size
+    private var remaining = 0
+    private var digits = 0
+    private var lineLength = 0
+    private var extensionLength = 0
+    private var trailerLength = 0
+    private var sawColon = false
+
+    public init() {}
+
+    public var hasEnded: Bool { state == .ended }
+
+    /// Moves `offset` over the bytes consumed; call again until it returns `needsMore` or `end`.
+    public mutating func next(
+        _ bytes: UnsafeRawBufferPointer, at offset: inout Int, limits: HTTPLimits
+    ) throws(BodyError) -> Event {
+        while offset < bytes.count {
+            if state == .data {
+                let length = min(remaining, bytes.count - offset)
+                let range = offset..<offset + length
+                remaining -= length
+                offset += length
+                if remaining == 0 { state = .dataReturn }
+                return .data(range)
+            }
+            if state == .ended { return .end }
+            try consume(bytes[offset], limits: limits)
+            offset += 1
+        }
+        return state == .ended ? .end : .needsMore
+    }
+
+    private mutating func consume(_ byte: UInt8, limits: HTTPLimits) throws(BodyError) {
+        switch state {
+        case .size: try consumeSize(byte, limits: limits)
+        case .extensionText: try consumeExtension(byte, limits: limits)
+        case .sizeLineFeed:
+            guard byte == 0x0A else { throw .malformedChunkSize }
+            state = remaining > 0 ? .data : .trailerStart
+            digits = 0
+            lineLength = 0
+        case .dataReturn:
+            guard byte == 0x0D else { throw .missingChunkEnd }
+            state = .dataLineFeed
+        case .dataLineFeed:
+            guard byte == 0x0A else { throw .missingChunkEnd }
+            state = .size
+        case .trailerStart, .trailerText, .trailerLineFeed, .endLineFeed: try consumeTrailer(byte, limits: limits)
+        case .data, .ended: break
+        }
+    }
+
+    private mutating func consumeSize(_ byte: UInt8, limits: HTTPLimits) throws(BodyError) {
+        if let value = Self.hexadecimalValue(byte) {
+            digits += 1
+            // 15 digits are beyond any body and stay clear of overflow.
+            guard digits <= 15 else { throw .chunkTooLarge }
+            remaining = remaining << 4 | value
+        } else {
+            guard digits > 0 else { throw .malformedChunkSize }
+            switch byte {
+            case 0x0D: state = .sizeLineFeed
+            case UInt8(ascii: ";"):
+                state = .extensionText
+                lineLength = digits
+            default: throw .malformedChunkSize
+            }
+        }
+    }
+
+    private mutating func consumeExtension(_ byte: UInt8, limits: HTTPLimits) throws(BodyError) {
+        lineLength += 1
+        extensionLength += 1
+        guard lineLength <= limits.chunkLine, extensionLength <= limits.chunkExtensionTotal else {
+            throw .chunkLineTooLong
+        }
+        if byte == 0x0D {
+            state = .sizeLineFeed
+        } else if (byte < 0x20 && byte != 0x09) || byte >= 0x7F {
+            throw .malformedChunkExtension
+        }
+    }
+
+    private mutating func consumeTrailer(_ byte: UInt8, limits: HTTPLimits) throws(BodyError) {
+        trailerLength += 1
+        guard trailerLength <= limits.trailers else { throw .trailersTooLarge }
+        switch state {
+        case .trailerStart:
+            if byte == 0x0D {
+                state = .endLineFeed
+            } else {
+                guard Self.isToken(byte) else { throw .malformedTrailer }
+                state = .trailerText
+                sawColon = false
+            }
+        case .trailerText:
+            if byte == 0x0D {
+                guard sawColon else { throw .malformedTrailer }
+                state = .trailerLineFeed
+            } else if sawColon {
+                guard (byte >= 0x20 && byte != 0x7F) || byte == 0x09 else { throw .malformedTrailer }
+            } else if byte == UInt8(ascii: ":") {
+                sawColon = true
+            } else {
+                guard Self.isToken(byte) else { throw .malformedTrailer }
+            }
+        case .trailerLineFeed:
+            guard byte == 0x0A else { throw .malformedTrailer }
+            state = .trailerStart
+        default:
+            guard byte == 0x0A else { throw .malformedTrailer }
+            state = .ended
+        }
+    }
+
+    private static func isToken(_ byte: UInt8) -> Bool {
+        withUnsafeBytes(of: byte) { CharacterClass.endOfToken($0, from: 0) == 1 }
+    }
+
+    private static func hexadecimalValue(_ byte: UInt8) -> Int? {
+        switch byte {
+        case 0x30...0x39: Int(byte - 0x30)
+        case 0x41...0x46: Int(byte - 0x37)
+        case 0x61...0x66: Int(byte - 0x57)
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,64 @@
+extension UnsafeRawBufferPointer {
+    /// Compares with a lower-case literal of letters, digits and hyphens; the receiver has to be a token.
+    @inline(__always)
+    public func equalsIgnoringCase(_ literal: StaticString) -> Bool {
+        count == literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: 0)
+    }
+
+    @inline(__always)
+    public func hasPrefixIgnoringCase(_ literal: StaticString) -> Bool {
+        count >= literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: 0)
+    }
+
+    @inline(__always)
+    public func hasSuffixIgnoringCase(_ literal: StaticString) -> Bool {
+        count >= literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: count - literal.utf8CodeUnitCount)
+    }
+
+    @inline(__always)
+    private func matchesIgnoringCase(_ literal: StaticString, at offset: Int) -> Bool {
+        let expected = literal.utf8Start
+        for index in 0..<literal.utf8CodeUnitCount where self[offset + index] | 0x20 != expected[index] {
+            return false
+        }
+        return true
+    }
+
+    /// The bytes of `range` with offsets from zero.
+    @inline(__always)
+    public func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: self[range])
+    }
+
+    /// Calls `body` with each element of a comma-separated list, empty ones left out, until it returns false.
+    public func forEachListElement(_ body: (UnsafeRawBufferPointer) -> Bool) {
+        var start = 0
+        while start <= count {
+            var end = start
+            while end < count, self[end] != UInt8(ascii: ",") { end += 1 }
+            let element = slice(start..<end).trimmed
+            if !element.isEmpty, !body(element) { return }
+            start = end + 1
+        }
+    }
+
+    /// Without spaces and tabs at both ends.
+    public var trimmed: UnsafeRawBufferPointer {
+        var low = 0
+        var high = count
+        while low < high, self[low] == 0x20 || self[low] == 0x09 { low += 1 }
+        while high > low, self[high - 1] == 0x20 || self[high - 1] == 0x09 { high -= 1 }
+        return slice(low..<high)
+    }
+
+    /// A non-empty run of at most 18 decimal digits, nothing else.
+    public var decimalNumber: Int? {
+        guard (1...18).contains(count) else { return nil }
+        var result = 0
+        for byte in self {
+            guard byte >= 0x30, byte <= 0x39 else { return nil }
+            result = result * 10 + Int(byte - 0x30)
+        }
+        return result
+    }
+}

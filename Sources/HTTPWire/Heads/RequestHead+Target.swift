@@ -1,0 +1,87 @@
+extension RequestHead {
+    /// Sorts the target by its form (RFC 9112 §3.2).
+    mutating func splitTarget(_ bytes: UnsafeRawBufferPointer, _ target: Range<Int>) throws(RequestHeadError) {
+        let text = bytes.slice(target)
+        guard !text.contains(UInt8(ascii: "#")) else { throw .malformedRequestLine }
+        let methodBytes = bytes.slice(method)
+        if methodBytes.elementsEqual("CONNECT".utf8) {
+            setTarget(.authority, pathAndQuery: target, authority: target)
+        } else if text[0] == UInt8(ascii: "/") {
+            setTarget(.origin, pathAndQuery: target, authority: 0..<0)
+        } else if text.count == 1, text[0] == UInt8(ascii: "*") {
+            guard methodBytes.elementsEqual("OPTIONS".utf8) else { throw .malformedRequestLine }
+            setTarget(.asterisk, pathAndQuery: target, authority: 0..<0)
+        } else {
+            try splitAbsolute(text, offset: target.lowerBound)
+        }
+    }
+
+    private mutating func splitAbsolute(_ text: UnsafeRawBufferPointer, offset: Int) throws(RequestHeadError) {
+        let schemeLength: Int
+        if text.hasPrefixIgnoringCase("http"), text.count > 7, text.slice(4..<7).elementsEqual("://".utf8) {
+            schemeLength = 7
+        } else if text.hasPrefixIgnoringCase("https"), text.count > 8, text.slice(5..<8).elementsEqual("://".utf8) {
+            schemeLength = 8
+        } else {
+            throw .malformedRequestLine
+        }
+        var end = schemeLength
+        while end < text.count, text[end] != UInt8(ascii: "/"), text[end] != UInt8(ascii: "?") { end += 1 }
+        guard end > schemeLength, Self.isHost(text.slice(schemeLength..<end)) else { throw .malformedRequestLine }
+        setTarget(
+            .absolute, pathAndQuery: offset + end..<offset + text.count, authority: offset + schemeLength..<offset + end
+        )
+    }
+
+    /// `HTTP/1.0` or `HTTP/1.1`.
+    static func version(_ text: UnsafeRawBufferPointer) throws(RequestHeadError) -> UInt8 {
+        guard text.slice(0..<5).elementsEqual("HTTP/".utf8), text[6] == UInt8(ascii: ".") else {
+            throw .malformedRequestLine
+        }
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        guard digits.contains(text[5]), digits.contains(text[7]) else { throw .malformedRequestLine }
+        guard text[5] == UInt8(ascii: "1"), text[7] <= UInt8(ascii: "1") else { throw .unsupportedVersion }
+        return text[7] - UInt8(ascii: "0")
+    }
+
+    /// Refuses early what can no longer become a version, so that garbage is answered at once.
+    static func checkVersionPrefix(_ bytes: UnsafeRawBufferPointer, from start: Int) throws(RequestHeadError) {
+        for (index, expected) in "HTTP/".utf8.enumerated() where start + index < bytes.count {
+            guard bytes[start + index] == expected else { throw .malformedRequestLine }
+        }
+    }
+
+    /// `uri-host [":" port]`, roughly: nothing that could be read as another authority, a list or a path.
+    static func isHost(_ value: UnsafeRawBufferPointer) -> Bool {
+        for byte in value {
+            switch byte {
+            case 0x21, 0x24...0x2B, 0x2D, 0x2E, 0x30...0x3B, 0x3D, 0x41...0x5B, 0x5D, 0x5F, 0x61...0x7A, 0x7E, 0x25:
+                continue
+            default:
+                return false
+            }
+        }
+        return true
+    }
+
+    static func requestError(_ failure: FieldSection.Failure) -> RequestHeadError {
+        switch failure {
+        case .incomplete, .tooLarge: .headTooLarge
+        case .bareLineFeed: .bareLineFeed
+        case .malformedName: .malformedFieldName
+        case .malformedValue: .malformedFieldValue
+        case .folded: .foldedField
+        case .tooMany: .tooManyFields
+        }
+    }
+
+    static func requestError(_ failure: FramingFields.Failure) -> RequestHeadError {
+        switch failure {
+        case .malformedLength: .malformedContentLength
+        case .repeatedLength: .repeatedContentLength
+        case .lengthAndEncoding: .lengthAndEncoding
+        case .malformedEncoding: .malformedTransferEncoding
+        case .unknownEncoding: .unknownTransferCoding
+        }
+    }
+}

@@ -1,0 +1,127 @@
+/// A request head as offsets into its bytes. Reuse one value: parsing the next head allocates nothing.
+///
+///     var head = RequestHead()
+///     if let length = try head.parse(bytes, limits: limits) { … head.fields.lines … }
+public struct RequestHead: Sendable {
+    /// What stands in the request target.
+    public enum TargetForm: Sendable, Equatable {
+        case origin
+        /// `http://HOST/PATH`; `pathAndQuery` and `authority` point into it.
+        case absolute
+        /// CONNECT.
+        case authority
+        /// `OPTIONS *`
+        case asterisk
+    }
+
+    public private(set) var method: Range<Int> = 0..<0
+    /// From the first `/` of the path on; empty where an absolute target has no path.
+    public private(set) var pathAndQuery: Range<Int> = 0..<0
+    public private(set) var targetForm = TargetForm.origin
+    /// Of an absolute target, which then counts instead of the Host field.
+    public private(set) var authority: Range<Int> = 0..<0
+    public private(set) var minorVersion: UInt8 = 1
+    public private(set) var framing = BodyFraming.none
+    public private(set) var connection = ConnectionOptions()
+    public private(set) var isHEAD = false
+    public private(set) var expectsContinue = false
+    public private(set) var asksForWebSocket = false
+    /// Offset of the method; 2 after a leading empty line.
+    public private(set) var start = 0
+    /// Length of the head with its empty line.
+    public private(set) var end = 0
+    public private(set) var fields = FieldSection()
+
+    public init() {}
+
+    /// Whether the client lets the connection live on after the response.
+    public var keepsAlive: Bool {
+        !connection.close && (minorVersion == 1 || connection.keepAlive)
+    }
+
+    /// Parses a head that begins at the first byte.
+    ///
+    /// - Returns: the head's length, nil while it is incomplete.
+    public mutating func parse(
+        _ bytes: UnsafeRawBufferPointer, limits: HTTPLimits
+    ) throws(RequestHeadError) -> Int? {
+        start = bytes.count >= 2 && bytes[0] == 0x0D && bytes[1] == 0x0A ? 2 : 0
+        guard let lineEnd = try parseRequestLine(bytes, limits: limits) else { return nil }
+        var framingFields = FramingFields()
+        var options = ConnectionOptions()
+        var hostCount = 0
+        var hostIsValid = true
+        var expectation: Bool?
+        var webSocket = false
+        let length: Int
+        do {
+            length = try fields.parse(bytes, from: lineEnd, limits: limits) { line, _ in
+                switch line.known {
+                case .contentLength: framingFields.addContentLength(bytes.slice(line.value))
+                case .transferEncoding: framingFields.addTransferEncoding(bytes.slice(line.value))
+                case .connection: options.add(bytes.slice(line.value))
+                case .host:
+                    hostCount += 1
+                    hostIsValid = hostIsValid && Self.isHost(bytes.slice(line.value))
+                case .expect: expectation = bytes.slice(line.value).equalsIgnoringCase("100-continue")
+                case .upgrade: webSocket = webSocket || bytes.slice(line.value).equalsIgnoringCase("websocket")
+                default: break
+                }
+            }
+        } catch .incomplete {
+            guard bytes.count <= limits.head else { throw .headTooLarge }
+            return nil
+        } catch {
+            throw Self.requestError(error)
+        }
+        guard length <= limits.head else { throw .headTooLarge }
+        guard hostCount > 0 || minorVersion == 0 else { throw .missingHost }
+        guard hostCount <= 1, hostIsValid else { throw .malformedHost }
+        do {
+            framing = try framingFields.framing(allowsChunked: minorVersion == 1) ?? .none
+        } catch {
+            throw Self.requestError(error)
+        }
+        guard expectation != false else { throw .unknownExpectation }
+        expectsContinue = expectation == true && minorVersion == 1
+        asksForWebSocket = webSocket
+        connection = options
+        end = length
+        return length
+    }
+
+    mutating func setTarget(_ form: TargetForm, pathAndQuery: Range<Int>, authority: Range<Int>) {
+        targetForm = form
+        self.pathAndQuery = pathAndQuery
+        self.authority = authority
+    }
+
+    private mutating func parseRequestLine(
+        _ bytes: UnsafeRawBufferPointer, limits: HTTPLimits
+    ) throws(RequestHeadError) -> Int? {
+        let methodEnd = CharacterClass.endOfToken(bytes, from: start)
+        guard methodEnd - start <= 32 else { throw .malformedRequestLine }
+        guard methodEnd < bytes.count else { return nil }
+        // The CR alone of a leading empty line may be all that has come.
+        if methodEnd == start, start == 0, bytes.count == 1, bytes[0] == 0x0D { return nil }
+        guard bytes[methodEnd] == 0x20, methodEnd > start else { throw .malformedRequestLine }
+        let targetEnd = CharacterClass.endOfVisible(bytes, from: methodEnd + 1)
+        guard targetEnd - start <= limits.startLine else { throw .requestLineTooLong }
+        guard targetEnd < bytes.count else { return nil }
+        guard bytes[targetEnd] == 0x20, targetEnd > methodEnd + 1 else { throw .malformedRequestLine }
+        let lineEnd = targetEnd + 11
+        guard lineEnd <= bytes.count else {
+            try Self.checkVersionPrefix(bytes, from: targetEnd + 1)
+            return nil
+        }
+        method = start..<methodEnd
+        let methodBytes = bytes.slice(method)
+        isHEAD = methodBytes.count == 4 && methodBytes.elementsEqual("HEAD".utf8)
+        minorVersion = try Self.version(bytes.slice(targetEnd + 1..<targetEnd + 9))
+        guard bytes[targetEnd + 9] == 0x0D, bytes[targetEnd + 10] == 0x0A else {
+            throw bytes[targetEnd + 9] == 0x0A ? .bareLineFeed : .malformedRequestLine
+        }
+        try splitTarget(bytes, methodEnd + 1..<targetEnd)
+        return lineEnd
+    }
+}
