@@ -47,6 +47,13 @@ public struct AvailabilityChange: Sendable, Equatable {
     public var from: Availability
     /// After it.
     public var to: Availability
+
+    /// As its parts.
+    public init(endpoint: EndpointID, from: Availability, to: Availability) {
+        self.endpoint = endpoint
+        self.from = from
+        self.to = to
+    }
 }
 
 /// What one event did to the ranking.
@@ -78,6 +85,12 @@ public struct RankedCandidate: Sendable, Equatable {
     public var endpoint: EndpointID
     /// How freely.
     public var gate: Gate
+
+    /// As its parts.
+    public init(endpoint: EndpointID, gate: Gate) {
+        self.endpoint = endpoint
+        self.gate = gate
+    }
 }
 
 /// Where an outcome came from.

@@ -17,13 +17,11 @@ extension EndpointRanking {
     /// Forgets an endpoint; outcomes that still come in for it are ignored.
     public mutating func remove(_ id: EndpointID, now: ContinuousClock.Instant) -> RankingUpdate {
         guard let slot = slotByID[id] else { return .unchanged }
-        var update = rearrange(now, .removed, by: id) { ranking, _ in
+        return rearrange(now, .removed, by: id) { ranking, _ in
             ranking.place(ranking.orderedSlots.filter { $0 != slot })
             ranking.slotByID[id] = nil
             ranking.freeSlots.append(slot)
         }
-        update.orderChanged = true
-        return update
     }
 
     /// Puts an endpoint at a rank and pins it there, so that auto-sort does not undo the operator. A disabled
@@ -170,6 +168,7 @@ extension EndpointRanking {
         edit(&self, moment)
         resettle(moment, &update)
         let after = orderedSlots
+        if after.count != before.count { update.orderChanged = true }
         for (index, slot) in after.enumerated() {
             let id = endpoints[slot].id
             let ownCause = mover == nil || mover == id ? cause : .displaced(by: mover ?? id)

@@ -1,0 +1,146 @@
+import Ranking
+import Testing
+
+@Suite struct BreakerTests {
+    @Test func threeFailuresInARowOpenForTenSeconds() {
+        var ranking = EndpointRanking(count: 2)
+        #expect(ranking.fail(0, at: 1) == .unchanged)
+        #expect(ranking.fail(0, at: 2) == .unchanged)
+        let update = ranking.fail(0, at: 3)
+        let open = Availability.open(until: at(13), cause: .failuresInARow(3, last: .status(502)))
+        #expect(update.availabilityChanges == [AvailabilityChange(endpoint: 0, from: .available, to: open)])
+        #expect(ranking.order == [1, 0])
+        #expect(ranking.candidates(now: at(12.9)).map(\.endpoint) == [1])
+        #expect(ranking.candidates(now: at(13)).contains(RankedCandidate(endpoint: 0, gate: .probation)))
+        #expect(ranking.nextDeadline == at(13))
+    }
+
+    @Test func aSuccessBetweenBreaksTheRow() {
+        var ranking = EndpointRanking(count: 1)
+        ranking.fail(0, at: 1)
+        ranking.fail(0, at: 2)
+        ranking.succeed(0, 100, at: 3)
+        ranking.fail(0, at: 4)
+        ranking.fail(0, at: 5)
+        #expect(ranking.availability(of: 0, now: at(5)) == .available)
+    }
+
+    /// Two failures and a success by turns: never three in a row, but two thirds fail.
+    @Test func moreThanHalfOfTenAttemptsOpen() {
+        var ranking = EndpointRanking(count: 1)
+        for index in 0..<9 {
+            if index % 3 == 2 { ranking.succeed(0, 100, at: Double(index)) } else { ranking.fail(0, at: Double(index)) }
+            #expect(ranking.availability(of: 0, now: at(Double(index))) == .available)
+        }
+        ranking.fail(0, at: 9)
+        #expect(
+            ranking.availability(of: 0, now: at(9))
+                == .open(until: at(19), cause: .failureShare(failed: 7, of: 10, last: .status(502))))
+    }
+
+    @Test func halfExactlyDoesNotOpenAndOldFailuresDoNotCount() {
+        var ranking = EndpointRanking(count: 1)
+        for index in 0..<20 {
+            if index % 2 == 0 { ranking.succeed(0, 100, at: Double(index)) } else { ranking.fail(0, at: Double(index)) }
+        }
+        #expect(ranking.availability(of: 0, now: at(20)) == .available)
+        // A minute and a lane later the ten failures have left the window: one failure of one attempt remains.
+        ranking.fail(0, at: 90)
+        let explanation = ranking.explanation(for: 0, now: at(90))
+        #expect(explanation?.recentAttempts == 1)
+        #expect(explanation?.recentFailures == 1)
+    }
+
+    @Test func cooldownDoublesUpToFiveMinutes() {
+        var ranking = EndpointRanking(count: 1)
+        var now = 0.0
+        for _ in 0..<3 { ranking.fail(0, at: now) }
+        for expected in [10.0, 20, 40, 80, 160, 300, 300] {
+            #expect(ranking.availability(of: 0, now: at(now))?.recovery == at(now + expected))
+            now += expected
+            ranking.fail(0, at: now)
+        }
+    }
+
+    @Test func jitterOnlyShortensTheCooldownAndByAFifthAtMost() {
+        var ranking = EndpointRanking(count: 1)
+        for _ in 0..<3 { _ = ranking.record(.failure(.connect), for: 0, now: at(0)) { .max } }
+        let recovery = ranking.availability(of: 0, now: at(0))?.recovery
+        #expect(recovery.map { $0 > at(7.999) && $0 < at(8.001) } == true)
+    }
+
+    @Test func doublingStartsAnewAfterFiveGoodMinutes() {
+        var ranking = EndpointRanking(count: 1)
+        for _ in 0..<3 { ranking.fail(0, at: 0) }
+        ranking.succeed(0, 100, at: 10)
+        for _ in 0..<3 { ranking.fail(0, at: 20) }
+        #expect(ranking.availability(of: 0, now: at(20))?.recovery == at(40))
+        ranking.succeed(0, 100, at: 40)
+        for _ in 0..<3 { ranking.fail(0, at: 340) }
+        #expect(ranking.availability(of: 0, now: at(340))?.recovery == at(350))
+    }
+
+    @Test func halfOpenAdmitsOneRequestAtATime() {
+        var ranking = EndpointRanking(count: 1)
+        for _ in 0..<3 { ranking.fail(0, at: 0) }
+        var admitted = [9.0, 10, 11].map { ranking.admitTrial(0, now: at($0)) }
+        #expect(admitted == [false, true, false])
+        _ = ranking.record(.neutral, for: 0, now: at(12), random: noJitter)
+        // A trial whose outcome never comes is given up after two minutes.
+        admitted = [12, 131.9, 132].map { ranking.admitTrial(0, now: at($0)) }
+        #expect(admitted == [true, false, true])
+        ranking.succeed(0, 100, at: 133)
+        #expect(ranking.availability(of: 0, now: at(133)) == .available)
+        admitted = [133, 133].map { ranking.admitTrial(0, now: at($0)) }
+        #expect(admitted == [true, true])
+    }
+
+    @Test func recoveryThresholdAsksForThatManySuccesses() {
+        var settings = EndpointRanking.Settings()
+        settings.recoveryThreshold = 2
+        var ranking = EndpointRanking(count: 1, settings: settings)
+        for _ in 0..<3 { ranking.fail(0, at: 0) }
+        ranking.succeed(0, 100, at: 10)
+        #expect(ranking.availability(of: 0, now: at(10)) == .probation)
+        ranking.succeed(0, 100, at: 11)
+        #expect(ranking.availability(of: 0, now: at(11)) == .available)
+    }
+
+    @Test func outcomesOfOldAttemptsNeitherShortenNorLengthenATimeOut() {
+        var ranking = EndpointRanking(count: 1)
+        for _ in 0..<3 { ranking.fail(0, at: 0) }
+        ranking.succeed(0, 100, at: 5)
+        ranking.fail(0, at: 6)
+        #expect(ranking.availability(of: 0, now: at(6))?.recovery == at(10))
+    }
+
+    @Test func aProbeClosesOnlyWhatReachingTheEndpointProves() {
+        for (kind, expected) in [(FailureKind.connect, Availability.available), (.status(500), .probation)] {
+            var ranking = EndpointRanking(count: 1)
+            for _ in 0..<3 { ranking.fail(0, kind, at: 0) }
+            ranking.probe(0, .success(timeToFirstByte: .milliseconds(1)), at: 10)
+            #expect(ranking.availability(of: 0, now: at(10)) == expected)
+        }
+    }
+
+    @Test func aProbeDoesNotBreakARowOfFailedRequests() {
+        var ranking = EndpointRanking(count: 1)
+        ranking.fail(0, at: 0)
+        ranking.fail(0, at: 1)
+        ranking.probe(0, .success(timeToFirstByte: .milliseconds(1)), at: 2)
+        ranking.fail(0, at: 3)
+        #expect(ranking.availability(of: 0, now: at(3))?.isUsable == false)
+    }
+
+    @Test func aRefusedCredentialIsOutForFiveMinutesAndNeedsARequestToComeBack() {
+        var ranking = EndpointRanking(count: 2)
+        _ = ranking.record(.misconfigured(status: 401), for: 0, now: at(0), random: noJitter)
+        #expect(ranking.availability(of: 0, now: at(0)) == .misconfigured(until: at(300), status: 401))
+        #expect(ranking.order == [1, 0])
+        #expect(ranking.availability(of: 0, now: at(300)) == .probation)
+        ranking.probe(0, .success(timeToFirstByte: .milliseconds(1)), at: 301)
+        #expect(ranking.availability(of: 0, now: at(301)) == .probation)
+        ranking.succeed(0, 100, at: 302)
+        #expect(ranking.availability(of: 0, now: at(302)) == .available)
+    }
+}

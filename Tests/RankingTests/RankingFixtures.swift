@@ -1,0 +1,57 @@
+public import Ranking
+
+/// SplitMix64: the same sequence for the same seed, everywhere.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+let start = ContinuousClock.now
+
+func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
+
+/// Without jitter: a cooldown lasts as long as the settings say.
+func noJitter() -> UInt64 { 0 }
+
+extension EndpointID: ExpressibleByIntegerLiteral {
+    public init(integerLiteral value: UInt32) { self.init(value) }
+}
+
+extension EndpointRanking {
+    /// Endpoints 0..<count in that order, all enabled, with the default settings unless told.
+    init(count: UInt32, settings: Settings = .init(), autoSort: Bool = true) {
+        self.init(
+            settings: settings, endpoints: (0..<count).map { Endpoint(id: EndpointID($0)) }, autoSort: autoSort,
+            now: start)
+    }
+
+    @discardableResult
+    mutating func succeed(_ id: EndpointID, _ milliseconds: Int, at seconds: Double) -> RankingUpdate {
+        record(
+            .success(timeToFirstByte: .milliseconds(milliseconds)), for: id, now: Podium.at(seconds), random: noJitter)
+    }
+
+    @discardableResult
+    mutating func fail(_ id: EndpointID, _ kind: FailureKind = .status(502), at seconds: Double) -> RankingUpdate {
+        record(.failure(kind), for: id, now: Podium.at(seconds), random: noJitter)
+    }
+
+    @discardableResult
+    mutating func probe(_ id: EndpointID, _ outcome: AttemptOutcome, at seconds: Double) -> RankingUpdate {
+        record(outcome, for: id, source: .probe, now: Podium.at(seconds), random: noJitter)
+    }
+}
+
+/// The fixtures' `at`, reachable from within extensions that have arguments of that name.
+enum Podium {
+    static func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds) }
+}
