@@ -23,6 +23,7 @@ func at(_ seconds: Double) -> ContinuousClock.Instant { start + .seconds(seconds
 func noJitter() -> UInt64 { 0 }
 
 extension EndpointID: ExpressibleByIntegerLiteral {
+    /// Endpoints in tests are plain numbers.
     public init(integerLiteral value: UInt32) { self.init(value) }
 }
 

@@ -1,0 +1,129 @@
+import Ranking
+import Testing
+
+@Suite struct OperatorTests {
+    @Test func priorityThenFileOrder() {
+        let ranking = EndpointRanking(
+            endpoints: [
+                .init(id: 0), .init(id: 1, priority: 2), .init(id: 2, priority: 1), .init(id: 3, priority: 2),
+                .init(id: 4), .init(id: 5, priority: 1, isEnabled: false),
+            ], now: start)
+        #expect(ranking.order == [2, 1, 3, 0, 4, 5])
+        #expect(ranking.rank(of: 3) == 3)
+        #expect(ranking.rank(of: 9) == nil)
+    }
+
+    @Test func aMovePinsAndAutoSortLeavesIt() {
+        var ranking = EndpointRanking(count: 3)
+        for id in 0..<3 { ranking.succeed(EndpointID(UInt32(id)), 100, at: 0) }
+        let update = ranking.move(2, toRank: 1, now: at(20))
+        #expect(update.orderChanged)
+        #expect(ranking.order == [2, 0, 1])
+        #expect(ranking.explanation(for: 2, now: at(20))?.pinnedRank == 1)
+        ranking.succeed(2, 9_000, at: 40)
+        for _ in 0..<3 { ranking.fail(2, at: 41) }
+        #expect(ranking.order == [2, 0, 1])
+        #expect(ranking.candidates(now: at(41)).map(\.endpoint) == [0, 1])
+        _ = ranking.setPinned(false, for: 2, now: at(42))
+        #expect(ranking.order == [0, 1, 2])
+        #expect(ranking.changes.last?.cause == .unpinned)
+    }
+
+    @Test func othersPassAroundAPinnedEndpoint() {
+        var ranking = EndpointRanking(count: 4)
+        for id in 0..<4 { ranking.succeed(EndpointID(UInt32(id)), 100, at: 0) }
+        _ = ranking.setPinned(true, for: 1, now: at(1))
+        ranking.succeed(0, 1_000, at: 20)
+        #expect(ranking.order == [2, 1, 3, 0])
+    }
+
+    @Test func movingPastAPinnedEndpointShiftsItByOne() {
+        var ranking = EndpointRanking(count: 3)
+        _ = ranking.setPinned(true, for: 0, now: at(1))
+        _ = ranking.move(2, toRank: 1, now: at(2))
+        #expect(ranking.order == [2, 0, 1])
+        #expect(ranking.explanation(for: 0, now: at(2))?.pinnedRank == 2)
+    }
+
+    @Test func ranksOutOfRangeGoToTheNearestEnd() {
+        var ranking = EndpointRanking(
+            endpoints: [.init(id: 0), .init(id: 1), .init(id: 2, isEnabled: false)], now: start)
+        _ = ranking.move(0, toRank: 99, now: at(1))
+        #expect(ranking.order == [1, 0, 2])
+        _ = ranking.move(0, toRank: -3, now: at(2))
+        #expect(ranking.order == [0, 1, 2])
+        _ = ranking.move(2, toRank: 1, now: at(3))
+        #expect(ranking.order == [0, 1, 2])
+        #expect(ranking.move(7, toRank: 1, now: at(4)) == .unchanged)
+    }
+
+    @Test func aDisabledPinnedEndpointStandsLastAndReturnsToItsRank() {
+        var ranking = EndpointRanking(count: 3)
+        _ = ranking.move(0, toRank: 1, now: at(1))
+        let off = ranking.setEnabled(false, for: 0, now: at(2))
+        #expect(off.availabilityChanges.map(\.to) == [.disabled])
+        #expect(ranking.order == [1, 2, 0])
+        _ = ranking.setEnabled(true, for: 0, now: at(3))
+        #expect(ranking.order == [0, 1, 2])
+    }
+
+    @Test func withoutAutoSortOnlyTheOperatorMovesEndpoints() {
+        var ranking = EndpointRanking(count: 3, autoSort: false)
+        ranking.succeed(0, 900, at: 0)
+        ranking.succeed(1, 300, at: 0)
+        ranking.succeed(2, 100, at: 0)
+        for _ in 0..<3 { ranking.fail(1, at: 20) }
+        #expect(ranking.order == [0, 1, 2])
+        #expect(ranking.candidates(now: at(20)).map(\.endpoint) == [0, 2])
+        _ = ranking.sortNow(now: at(20))
+        #expect(ranking.order == [2, 0, 1])
+        _ = ranking.move(0, toRank: 1, now: at(21))
+        _ = ranking.setPinned(false, for: 0, now: at(21))
+        _ = ranking.setAutoSort(true, now: at(50))
+        #expect(ranking.order == [2, 1, 0])
+        #expect(ranking.changes.last?.cause == .autoSort)
+    }
+
+    @Test func sortNowIgnoresMarginAndDwell() {
+        var ranking = EndpointRanking(count: 3)
+        ranking.succeed(0, 110, at: 0)
+        ranking.succeed(1, 105, at: 0)
+        ranking.succeed(2, 100, at: 0)
+        #expect(ranking.order == [0, 1, 2])
+        #expect(ranking.sortNow(now: at(0)).orderChanged)
+        #expect(ranking.order == [2, 1, 0])
+        #expect(ranking.sortNow(now: at(0)) == .unchanged)
+    }
+
+    @Test func addingAndRemovingKeepRanksDense() {
+        var ranking = EndpointRanking(count: 3)
+        _ = ranking.add(.init(id: 3, priority: 2), now: at(1))
+        #expect(ranking.order == [0, 3, 1, 2])
+        _ = ranking.add(.init(id: 4), now: at(2))
+        #expect(ranking.order == [0, 3, 1, 2, 4])
+        #expect(ranking.add(.init(id: 4), now: at(2)) == .unchanged)
+        #expect(ranking.remove(0, now: at(3)).orderChanged)
+        #expect(ranking.order.compactMap(ranking.rank(of:)) == [1, 2, 3, 4])
+        #expect(ranking.succeed(0, 100, at: 4) == .unchanged)
+        // A new endpoint may take over the memory of a removed one, never its history.
+        _ = ranking.add(.init(id: 5), now: at(5))
+        #expect(ranking.explanation(for: 5, now: at(5))?.responseTime == nil)
+    }
+
+    @Test func aMisconfiguredEndpointIsShownAndNeverTried() {
+        var ranking = EndpointRanking(
+            endpoints: [.init(id: 0, isConfigured: false), .init(id: 1)], now: start)
+        #expect(ranking.order == [1, 0])
+        #expect(ranking.availability(of: 0, now: at(0)) == .misconfigured(until: nil, status: nil))
+        #expect(ranking.earliestRecovery(now: at(0)) == nil)
+        #expect(ranking.setConfigured(true, for: 0, now: at(1)).availabilityChanges.map(\.to) == [.available])
+    }
+
+    @Test func aWholeNewOrderIsTakenAsGiven() {
+        var ranking = EndpointRanking(count: 4)
+        _ = ranking.move(3, toRank: 4, now: at(1))
+        _ = ranking.reorder([3, 1], now: at(2))
+        #expect(ranking.order == [3, 1, 0, 2])
+        #expect(ranking.explanation(for: 3, now: at(2))?.pinnedRank == 1)
+    }
+}
