@@ -1,0 +1,97 @@
+/// Names that `${NAME}` refers to and the environment does not have.
+public struct MissingVariables: Error, Sendable, Equatable, CustomStringConvertible {
+    /// In order of appearance, each once.
+    public var names: [String]
+
+    /// Creates the error from its names.
+    public init(names: [String]) {
+        self.names = names
+    }
+
+    public var description: String {
+        let subject = names.count == 1 ? "environment variable" : "environment variables"
+        return "\(subject) \(names.joined(separator: ", ")) not set"
+    }
+}
+
+/// `${NAME}` in a configured text. Only this form is a reference; `$${` stands for `${` itself.
+public enum SecretExpansion {
+    /// The text with all references replaced. A variable that is set but empty counts as missing: an empty key never
+    /// works, and says so less clearly.
+    public static func expand(_ text: String, environment: [String: String]) throws(MissingVariables) -> String {
+        var expanded = ""
+        var missing: [String] = []
+        for part in parts(of: text) {
+            switch part {
+            case .text(let literal):
+                expanded += literal
+            case .reference(let name):
+                if let value = environment[name], !value.isEmpty {
+                    expanded += value
+                } else if !missing.contains(name) {
+                    missing.append(name)
+                }
+            }
+        }
+        guard missing.isEmpty else { throw MissingVariables(names: missing) }
+        return expanded
+    }
+
+    /// The names the text refers to, in order, each once.
+    public static func references(in text: String) -> [String] {
+        var names: [String] = []
+        for case .reference(let name) in parts(of: text) where !names.contains(name) { names.append(name) }
+        return names
+    }
+
+    /// Whether a secret stands here in the clear: there is text, and no reference in it.
+    public static func isLiteral(_ text: String) -> Bool {
+        !text.isEmpty && references(in: text).isEmpty
+    }
+
+    /// How a secret is shown: references as written, everything else as `***`.
+    public static func masked(_ text: String) -> String {
+        parts(of: text).map { part in
+            switch part {
+            case .text: "***"
+            case .reference(let name): "${\(name)}"
+            }
+        }.joined()
+    }
+
+    private enum Part {
+        case text(String)
+        case reference(String)
+    }
+
+    private static func parts(of text: String) -> [Part] {
+        var parts: [Part] = []
+        var literal = ""
+        var rest = Substring(text).unicodeScalars
+        while let scalar = rest.popFirst() {
+            if scalar == "$", rest.starts(with: "${".unicodeScalars) {
+                literal += "${"
+                rest.removeFirst(2)
+            } else if scalar == "$", let name = referenceName(rest) {
+                if !literal.isEmpty { parts.append(.text(literal)) }
+                literal = ""
+                parts.append(.reference(name))
+                rest.removeFirst(name.unicodeScalars.count + 2)
+            } else {
+                literal.unicodeScalars.append(scalar)
+            }
+        }
+        if !literal.isEmpty { parts.append(.text(literal)) }
+        return parts
+    }
+
+    /// The name in `{NAME}` at the start of the text.
+    private static func referenceName(_ text: Substring.UnicodeScalarView) -> String? {
+        guard text.first == "{" else { return nil }
+        let name = text.dropFirst().prefix { $0 == "_" || ($0.isASCII && $0.properties.isAlphabetic) || isDigit($0) }
+        guard let first = name.first, !isDigit(first), text.dropFirst(name.count + 1).first == "}" else { return nil }
+        return String(String.UnicodeScalarView(name))
+    }
+
+    private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
+}

@@ -1,0 +1,152 @@
+/// Builds a tree from the parser's events.
+struct TreeBuilder {
+    private var records: [NodeRecord] = []
+    private var arena: [UInt8] = []
+    private var propertyTable: [NodeProperties] = []
+    private var anchors: [String: Int] = [:]
+    private var open: [Int] = []
+    private var hasDocumentMarkers = false
+    private let bytes: UnsafeBufferPointer<UInt8>
+    /// Bytes of the byte-order mark, which the parser never sees.
+    private let prefix: Int
+    private var cursor: CodePointCursor
+
+    static func parse(_ bytes: [UInt8]) throws(YAMLError) -> YAMLTree {
+        guard bytes.count <= YAMLDocument.maximumByteCount else {
+            throw YAMLError(
+                line: 1, column: 1,
+                reason: "the file has \(bytes.count) bytes; at most \(YAMLDocument.maximumByteCount) are read")
+        }
+        try refuseWideEncodings(bytes)
+        let outcome = bytes.withUnsafeBufferPointer { buffer -> Result<TreeBuilder, YAMLError> in
+            do throws(YAMLError) {
+                var builder = TreeBuilder(buffer)
+                try builder.readDocument()
+                return .success(builder)
+            } catch {
+                return .failure(error)
+            }
+        }
+        let builder = try outcome.get()
+        return YAMLTree(
+            bytes: bytes, records: builder.records, arena: builder.arena, propertyTable: builder.propertyTable,
+            hasDocumentMarkers: builder.hasDocumentMarkers)
+    }
+
+    private static func refuseWideEncodings(_ bytes: [UInt8]) throws(YAMLError) {
+        let first = bytes.prefix(4)
+        let isWide =
+            first.starts(with: [0xFF, 0xFE]) || first.starts(with: [0xFE, 0xFF])
+            || (first.count >= 2 && (first[0] == 0) != (first[1] == 0))
+        if isWide { throw YAMLError(line: 1, column: 1, reason: "the file is UTF-16 or UTF-32; save it as UTF-8") }
+    }
+
+    private init(_ buffer: UnsafeBufferPointer<UInt8>) {
+        prefix = buffer.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+        bytes = UnsafeBufferPointer(rebasing: buffer[prefix...])
+        cursor = CodePointCursor(bytes)
+        records.reserveCapacity(bytes.count / 12)
+        arena.reserveCapacity(bytes.count)
+    }
+
+    private mutating func readDocument() throws(YAMLError) {
+        let reader = try EventReader(bytes)
+        var documents = 0
+        while true {
+            let event = try reader.next()
+            switch event.kind {
+            case .streamEnd:
+                return
+            case .documentStart(let isExplicit):
+                documents += 1
+                hasDocumentMarkers = hasDocumentMarkers || isExplicit
+                if documents > 1 {
+                    throw YAMLError(
+                        line: event.start.line, column: event.start.column,
+                        reason: "a second document begins here; the file must hold one")
+                }
+            case .documentEnd(let isExplicit):
+                hasDocumentMarkers = hasDocumentMarkers || isExplicit
+            case .node(let kind, let style):
+                try append(event, kind, style)
+            case .collectionEnd:
+                close(event)
+            }
+        }
+    }
+
+    private mutating func append(_ event: ParsedEvent, _ kind: YAMLNode.Kind, _ style: YAMLNode.Style) throws(YAMLError)
+    {
+        let index = records.count
+        var record = NodeRecord(
+            kind: kind, style: style, start: offset(event.start), end: offset(event.end), line: Int32(event.start.line),
+            column: Int32(event.start.column), next: Int32(index + 1))
+        if let parent = open.last { records[parent].childCount += 1 }
+
+        switch kind {
+        case .scalar:
+            if style.isBlockScalar { record.end = blockScalarEnd(record) }
+            appendText(event.text, to: &record)
+        case .alias:
+            let name = event.anchor ?? ""
+            name.utf8.withContiguousStorageIfAvailable { appendText($0, to: &record) }
+        case .sequence, .mapping:
+            guard open.count < YAMLDocument.maximumDepth else {
+                throw YAMLError(
+                    line: event.start.line, column: event.start.column,
+                    reason: "nested deeper than \(YAMLDocument.maximumDepth) levels")
+            }
+            open.append(index)
+        }
+        addProperties(event, to: &record, at: index)
+        records.append(record)
+        if kind == .scalar || kind == .alias { extendParent(to: record.end) }
+    }
+
+    private mutating func addProperties(_ event: ParsedEvent, to record: inout NodeRecord, at index: Int) {
+        guard event.anchor != nil || event.tag != nil else { return }
+        record.properties = Int32(propertyTable.count)
+        if record.kind == .alias {
+            propertyTable.append(NodeProperties(aliasTarget: event.anchor.flatMap { anchors[$0] }))
+        } else {
+            propertyTable.append(NodeProperties(anchor: event.anchor, tag: event.tag))
+            if let anchor = event.anchor { anchors[anchor] = index }
+        }
+    }
+
+    private mutating func close(_ event: ParsedEvent) {
+        guard let index = open.popLast() else { return }
+        records[index].next = Int32(records.count)
+        // The parser's own end mark of a block collection lies behind the comments that follow it.
+        if records[index].style == .flow { records[index].end = offset(event.end) }
+        extendParent(to: records[index].end)
+    }
+
+    private mutating func extendParent(to end: Int32) {
+        guard let parent = open.last else { return }
+        records[parent].end = max(records[parent].end, end)
+    }
+
+    private mutating func appendText(_ text: UnsafeBufferPointer<UInt8>, to record: inout NodeRecord) {
+        record.textStart = Int32(arena.count)
+        record.textLength = Int32(text.count)
+        arena.append(contentsOf: text)
+    }
+
+    private mutating func offset(_ mark: ParsedEvent.Mark) -> Int32 {
+        Int32(cursor.byteOffset(of: mark.codePoint) + prefix)
+    }
+
+    /// The end of the last line that has text, before its line break: blank lines behind a block scalar are layout, unless
+    /// `+` makes them part of its text.
+    private func blockScalarEnd(_ record: NodeRecord) -> Int32 {
+        let start = Int(record.start) - prefix
+        let end = Int(record.end) - prefix
+        let header = bytes[start..<end].prefix {
+            $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") && $0 != UInt8(ascii: "#")
+        }
+        if header.contains(UInt8(ascii: "+")) { return record.end }
+        let last = LineBreaks.endWithoutBlanks(bytes, in: start..<end)
+        return Int32(LineBreaks.endOfLine(bytes, from: last, limit: end) + prefix)
+    }
+}

@@ -1,0 +1,73 @@
+/// One change to a document.
+///
+/// All paths of one `applying(_:)` call refer to the document as it was before any of its edits, so edits commute.
+public enum YAMLEdit: Sendable, Equatable {
+    /// Replaces the value at the path. A sequence of scalars over a sequence of scalars touches only the items that differ.
+    case set(YAMLPath, YAMLValue)
+    /// Adds a key to the mapping at the path.
+    case insertKey(String, YAMLValue, into: YAMLPath, placement: KeyPlacement)
+    /// Adds an entry to the sequence at the path, before the entry that has the index now; the count appends.
+    case insertEntry(YAMLValue, into: YAMLPath, at: Int)
+    /// Removes the pair or the entry at the path.
+    case remove(YAMLPath)
+}
+
+/// Where a new key goes.
+public enum KeyPlacement: Sendable, Equatable {
+    case first
+    case last
+    /// Behind this key if its whole pair stands on one line, else first.
+    case after(String)
+}
+
+/// The way from the root to a node.
+public struct YAMLPath: Sendable, Hashable, ExpressibleByArrayLiteral, CustomStringConvertible {
+    public enum Step: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+        case key(String)
+        case index(Int)
+
+        public init(stringLiteral value: String) { self = .key(value) }
+        public init(integerLiteral value: Int) { self = .index(value) }
+    }
+
+    public var steps: [Step]
+
+    /// Creates a path from its steps; none is the root.
+    public init(_ steps: [Step]) { self.steps = steps }
+    public init(arrayLiteral elements: Step...) { self.steps = elements }
+
+    /// The path one step further down.
+    public func appending(_ step: Step) -> YAMLPath { YAMLPath(steps + [step]) }
+
+    /// `endpoints[2].name`
+    public var description: String {
+        guard !steps.isEmpty else { return "the document" }
+        var text = ""
+        for step in steps {
+            switch step {
+            case .key(let key): text += text.isEmpty ? key : ".\(key)"
+            case .index(let index): text += "[\(index)]"
+            }
+        }
+        return text
+    }
+}
+
+/// Why an edit was refused. Nothing was changed.
+public struct YAMLEditError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// 1-based position of what stands in the way.
+    public var line: Int
+    /// 1-based, in code points.
+    public var column: Int
+    /// One sentence without a full stop that says what stands in the way.
+    public var reason: String
+
+    /// Creates a refusal at a 1-based position.
+    public init(line: Int, column: Int, reason: String) {
+        self.line = line
+        self.column = column
+        self.reason = reason
+    }
+
+    public var description: String { "line \(line), column \(column): \(reason)" }
+}

@@ -1,0 +1,18 @@
+/// Why a file cannot be read as YAML, and where.
+public struct YAMLError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// 1-based.
+    public var line: Int
+    /// 1-based, in code points.
+    public var column: Int
+    /// One sentence without a full stop, such as "mapping values are not allowed in this context".
+    public var reason: String
+
+    /// Creates an error at a 1-based position.
+    public init(line: Int, column: Int, reason: String) {
+        self.line = line
+        self.column = column
+        self.reason = reason
+    }
+
+    public var description: String { "line \(line), column \(column): \(reason)" }
+}

@@ -1,0 +1,88 @@
+/// A node of a parsed document: a view that keeps the parsed file alive and costs nothing to copy.
+public struct YAMLNode: Sendable {
+    public enum Kind: UInt8, Sendable {
+        case scalar, sequence, mapping, alias
+    }
+
+    public enum Style: UInt8, Sendable {
+        case plain, singleQuoted, doubleQuoted, literal, folded
+        /// A sequence or mapping laid out by indentation.
+        case block
+        /// A sequence or mapping in brackets or braces.
+        case flow
+
+        var isBlockScalar: Bool { self == .literal || self == .folded }
+    }
+
+    let tree: YAMLTree
+    let index: Int
+
+    var record: NodeRecord { tree.records[index] }
+
+    public var kind: Kind { record.kind }
+    public var style: Style { record.style }
+
+    /// The bytes of the node in the file, including its anchor and tag. Empty where `key:` has no value. Comments and
+    /// line ends after the node do not belong to it.
+    public var span: Range<Int> { Int(record.start)..<Int(record.end) }
+    /// 1-based line of the span's first byte.
+    public var line: Int { Int(record.line) }
+    /// 1-based column of the span's first byte, in code points.
+    public var column: Int { Int(record.column) }
+
+    /// The scalar's text after unquoting and unfolding, or the alias's name; empty for collections.
+    public var text: String { String(decoding: tree.text(of: index), as: UTF8.self) }
+
+    /// The written tag, resolved (`tag:yaml.org,2002:str` for `!!str`); nil where none is written.
+    public var tag: String? { tree.properties(of: index)?.tag }
+    public var anchor: String? { tree.properties(of: index)?.anchor }
+
+    /// The node that an alias stands for, followed through chains; the node itself for every other kind. Nil for an alias
+    /// that refers to a collection it is inside of.
+    public var resolved: YAMLNode? {
+        guard kind == .alias else { return self }
+        guard let target = tree.properties(of: index)?.aliasTarget else { return nil }
+        let isInside = target <= index && index < Int(tree.records[target].next)
+        return isInside ? nil : YAMLNode(tree: tree, index: target)
+    }
+
+    /// The entries of a sequence in order; empty for other kinds.
+    public var entries: [YAMLNode] {
+        kind == .sequence ? tree.children(of: index).map { YAMLNode(tree: tree, index: $0) } : []
+    }
+
+    /// The pairs of a mapping in order; empty for other kinds.
+    public var pairs: [(key: YAMLNode, value: YAMLNode)] {
+        guard kind == .mapping else { return [] }
+        let children = tree.children(of: index)
+        return stride(from: 0, to: children.count - 1, by: 2).map {
+            (YAMLNode(tree: tree, index: children[$0]), YAMLNode(tree: tree, index: children[$0 + 1]))
+        }
+    }
+
+    /// The value of the first pair with this scalar key.
+    public subscript(key: String) -> YAMLNode? {
+        tree.firstPair(of: index, key: key).map { YAMLNode(tree: tree, index: $0.value) }
+    }
+
+    /// What a plain scalar means by YAML 1.1's rules (`yes` is true); a quoted one is a string. Nil for collections and
+    /// aliases.
+    public var scalar: YAMLScalar? {
+        guard kind == .scalar else { return nil }
+        let text = text
+        switch tag {
+        case nil: return style == .plain ? PlainScalar.resolve(text) : .string(text)
+        case "tag:yaml.org,2002:str", "!": return .string(text)
+        default: return PlainScalar.resolve(text)
+        }
+    }
+}
+
+/// A scalar with its type.
+public enum YAMLScalar: Sendable, Equatable {
+    case null
+    case boolean(Bool)
+    case integer(Int)
+    case float(Double)
+    case string(String)
+}
