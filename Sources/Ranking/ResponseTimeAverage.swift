@@ -48,15 +48,27 @@ struct ResponseTimeAverage: Sendable {
     }
 }
 
-/// e^x for x ≤ 0, within 1e-9; the standard library has none without a C library.
+/// e^x for x ≤ 0, within 1e-9: the standard library alone has none.
 func exponential(_ x: Double) -> Double {
     guard x < 0 else { return 1 }
+    // Requests follow each other fast: nearly all calls end here, with an error below 1e-12.
+    if x > -0.01 { return 1 + x * (1 + x * (1 / 2.0 + x * (1 / 6.0 + x * (1 / 24.0)))) }
     guard x > -700 else { return 0 }
     let scaled = x * 1.442695040888963407
-    let whole = scaled.rounded(.down)
-    // e^r with 0 ≤ r < ln 2 by its series; the terms left out are below 1e-11.
+    let whole = Double(Int(scaled) - 1)
+    // e^r with 0 ≤ r ≤ ln 2 by its series; the terms left out are below 1e-10.
     let r = (scaled - whole) * 0.693147180559945309
-    var sum = 1.0
-    for n in stride(from: 11.0, through: 1, by: -1) { sum = 1 + r / n * sum }
+    var sum = 1 / 39_916_800.0
+    sum = sum * r + 1 / 3_628_800.0
+    sum = sum * r + 1 / 362_880.0
+    sum = sum * r + 1 / 40_320.0
+    sum = sum * r + 1 / 5_040.0
+    sum = sum * r + 1 / 720.0
+    sum = sum * r + 1 / 120.0
+    sum = sum * r + 1 / 24.0
+    sum = sum * r + 1 / 6.0
+    sum = sum * r + 1 / 2.0
+    sum = sum * r + 1
+    sum = sum * r + 1
     return Double(sign: .plus, exponent: Int(whole), significand: sum)
 }
