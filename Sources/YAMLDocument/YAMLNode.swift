@@ -86,3 +86,8 @@ public enum YAMLScalar: Sendable, Equatable {
     case float(Double)
     case string(String)
 }
+
+extension YAMLScalar {
+    /// What the text means where it stands unquoted, by YAML 1.1's rules.
+    public init(plain text: String) { self = PlainScalar.resolve(text) }
+}

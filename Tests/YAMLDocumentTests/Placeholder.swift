@@ -1,1 +1,1 @@
-// placeholder
+// Tests of the editor live beside it; see the files of this folder.

@@ -1,18 +1,109 @@
-internal import YAMLDocument
+public import YAMLDocument
 
 /// Reads a configuration file: pure, no clock, no disk.
 public enum ConfigurationLoader {
-    /// Reads and validates a file.
+    /// Reads and validates a file, and reports everything that is wrong with it at once.
     ///
-    /// - Parameter environment: where `${NAME}` is looked up; values are only checked, never put into the result.
+    /// - Parameter environment: where `${NAME}` is looked up. Values are only checked, never put into the result: it holds
+    ///   the texts as written.
     public static func load(bytes: [UInt8], environment: [String: String]) -> LoadedConfiguration {
         do throws(YAMLError) {
             let document = try YAMLDocument(bytes: bytes)
-            return LoadedConfiguration(configuration: nil, diagnostics: [], document: document)
+            return load(document, environment: environment)
         } catch {
             let diagnostic = Diagnostic(
-                severity: .error, line: error.line, column: error.column, message: error.reason)
+                severity: .error, line: error.line, column: error.column, message: error.reason,
+                excerpt: SourceExcerpt.line(error.line, in: bytes), fix: SyntaxAdvice.fix(for: error, in: bytes))
             return LoadedConfiguration(configuration: nil, diagnostics: [diagnostic], document: nil)
         }
+    }
+
+    /// The same for a file that is already parsed.
+    public static func load(_ document: YAMLDocument, environment: [String: String]) -> LoadedConfiguration {
+        let sink = DiagnosticSink(document: document)
+        let configuration = read(document, environment: environment, sink: sink)
+        let diagnostics = sink.diagnostics.enumerated().sorted {
+            ($0.element.line, $0.element.column, $0.offset) < ($1.element.line, $1.element.column, $1.offset)
+        }.map(\.element)
+        let isUsable = !diagnostics.contains { $0.severity == .error }
+        return LoadedConfiguration(
+            configuration: isUsable ? configuration : nil, diagnostics: diagnostics, document: document,
+            literalSecrets: sink.literalSecrets)
+    }
+
+    private static let retiredSections = [
+        "logging", "validation", "tagging", "blacklist", "conversion", "streaming", "tools", "http_client",
+        "monitoring",
+        "format_detection", "retry",
+    ]
+
+    private static func read(
+        _ document: YAMLDocument, environment: [String: String], sink: DiagnosticSink
+    ) -> Configuration? {
+        guard let root = document.root, root.scalar != .null else {
+            sink.error(at: nil, "the file is empty", fix: "begin with config.yaml.example")
+            return nil
+        }
+        guard root.kind == .mapping else {
+            sink.error(at: root, "the file has to be a mapping with server: and endpoints:")
+            return nil
+        }
+        let reader = SectionReader(
+            root, title: "the file", known: ["server", "ranking", "timeouts", "endpoints"],
+            retired: Dictionary(uniqueKeysWithValues: retiredSections.map { ($0, "") }), sink: sink)
+        return Configuration(
+            server: ServerSettings(reader.node("server"), environment: environment, sink: sink),
+            ranking: RankingSettings(reader.node("ranking"), sink: sink),
+            timeouts: TimeoutSettings(reader.node("timeouts"), sink: sink),
+            endpoints: readEndpoints(reader, environment, sink))
+    }
+
+    private static func readEndpoints(
+        _ reader: SectionReader, _ environment: [String: String], _ sink: DiagnosticSink
+    ) -> [EndpointSettings] {
+        let advice = "add an entry under endpoints:"
+        guard let node = reader.node("endpoints") else {
+            sink.report(.warning, at: reader.keys["endpoints"], ValueProblem("there are no endpoints", fix: advice))
+            return []
+        }
+        guard node.kind == .sequence else {
+            sink.error(at: node, "endpoints has to be a list", fix: "begin each entry with a dash: - name: NAME")
+            return []
+        }
+        let entries = node.entries
+        if entries.isEmpty { sink.report(.warning, at: node, ValueProblem("there are no endpoints", fix: advice)) }
+        var lines: [String: Int] = [:]
+        return entries.enumerated().compactMap { index, entry in
+            guard
+                let (settings, nameNode) = EndpointReader.read(
+                    entry, number: index + 1, environment: environment, sink: sink)
+            else { return nil }
+            if let first = lines[settings.name], !settings.name.isEmpty {
+                sink.error(
+                    at: nameNode, "the name '\(HeaderRules.printable(settings.name))' is taken, first in line \(first)",
+                    fix: "give each endpoint its own name")
+            }
+            lines[settings.name] = lines[settings.name] ?? nameNode.line
+            return settings
+        }
+    }
+}
+
+/// What to do about the usual slips, which the parser's words do not say.
+enum SyntaxAdvice {
+    static func fix(for error: YAMLError, in bytes: [UInt8]) -> String {
+        let lines = bytes.split(omittingEmptySubsequences: false) { $0 == 0x0A }
+        let line = error.line >= 1 && error.line <= lines.count ? lines[error.line - 1] : []
+        if line.prefix(while: { $0 == 0x20 || $0 == 0x09 }).contains(0x09) {
+            return "indent with spaces, not with tabs"
+        }
+        if error.reason.contains("mapping values are not allowed") {
+            return "check the indentation, or quote a value that holds a colon and a space"
+        }
+        if error.reason.contains("did not find expected key") || error.reason.contains("block collection") {
+            return "check that this line is indented like its neighbours"
+        }
+        if error.reason.contains("cannot start any token") { return "quote the value" }
+        return ""
     }
 }

@@ -1,0 +1,68 @@
+internal import YAMLDocument
+
+/// Collects the findings of one load.
+final class DiagnosticSink {
+    private(set) var diagnostics: [Diagnostic] = []
+    private(set) var literalSecrets: [Diagnostic] = []
+    private let document: YAMLDocument
+
+    init(document: YAMLDocument) {
+        self.document = document
+    }
+
+    /// - Parameter isSecret: the node's text must not be shown.
+    func report(
+        _ severity: Diagnostic.Severity, at node: YAMLNode?, _ problem: ValueProblem, isSecret: Bool = false
+    ) {
+        diagnostics.append(diagnostic(severity, at: node, problem, isSecret: isSecret))
+    }
+
+    func error(at node: YAMLNode?, _ message: String, fix: String = "") {
+        report(.error, at: node, ValueProblem(message, fix: fix))
+    }
+
+    func literalSecret(at node: YAMLNode, _ subject: String) {
+        let problem = ValueProblem(
+            "\(subject) stands in a file that others can read",
+            fix: "chmod 600 the file, or write ${NAME} and set that environment variable")
+        literalSecrets.append(diagnostic(.warning, at: node, problem, isSecret: true))
+    }
+
+    private func diagnostic(
+        _ severity: Diagnostic.Severity, at node: YAMLNode?, _ problem: ValueProblem, isSecret: Bool
+    ) -> Diagnostic {
+        let excerpt = node.map { isSecret ? "***" : SourceExcerpt.text(of: $0, in: document) } ?? ""
+        return Diagnostic(
+            severity: severity, line: node?.line ?? 1, column: node?.column ?? 1, message: problem.message,
+            excerpt: problem.message.contains(excerpt) ? "" : excerpt, fix: problem.fix)
+    }
+}
+
+/// The offending text as it stands in the file, fit to be shown.
+enum SourceExcerpt {
+    static func text(of node: YAMLNode, in document: YAMLDocument) -> String {
+        guard node.kind != .mapping, node.kind != .sequence || node.style == .flow else { return "" }
+        return shown(document.bytes[node.span])
+    }
+
+    /// A whole line, for syntax errors, which have no node. What follows a key that names a secret is masked.
+    static func line(_ number: Int, in bytes: [UInt8]) -> String {
+        let lines = bytes.split(omittingEmptySubsequences: false) { $0 == 0x0A }
+        guard number >= 1, number <= lines.count else { return "" }
+        let line = shown(lines[number - 1])
+        for key in ["auth_value", "password", "token", "secret", "key", "authorization"] {
+            if let range = line.lowercased().firstRange(of: key) {
+                let prefix = line.lowercased()[..<range.upperBound]
+                return String(line.prefix(prefix.count)) + " ***"
+            }
+        }
+        return line
+    }
+
+    private static func shown(_ bytes: ArraySlice<UInt8>) -> String {
+        let firstLine = bytes.prefix { $0 != 0x0A && $0 != 0x0D }
+        let text = HeaderRules.printable(String(decoding: firstLine, as: UTF8.self))
+        let trimmed = text.drop { $0 == " " }
+        return trimmed.count > 80 ? String(trimmed.prefix(79)) + "…" : String(trimmed)
+    }
+}

@@ -1,0 +1,188 @@
+internal import YAMLDocument
+
+/// Reads one entry of `endpoints:`.
+struct EndpointReader {
+    private let reader: SectionReader
+    private let entry: YAMLNode
+    private let sink: DiagnosticSink
+
+    /// What the older system had and Podium does not; the text says what to do about it.
+    private static let retired: [String: String] = [
+        "header_overrides": "move the headers to headers:", "url_gemini": "only Anthropic and OpenAI URLs are used",
+        "model_rewrite": "", "oauth_config": "", "parameter_overrides": "", "max_tokens_field_name": "",
+        "rate_limit_reset": "", "rate_limit_status": "", "enhanced_protection": "", "sse_config": "",
+        "count_tokens_enabled": "", "supports_responses": "", "native_format": "", "target_format": "",
+        "client_type": "", "endpoint_type": "", "path_prefix": "",
+    ]
+
+    /// Nil if the entry is not a mapping; that is reported.
+    static func read(
+        _ entry: YAMLNode, number: Int, environment: [String: String], sink: DiagnosticSink
+    ) -> (settings: EndpointSettings, nameNode: YAMLNode)? {
+        guard let resolved = entry.resolved, resolved.kind == .mapping else {
+            sink.error(at: entry, "entry \(number) of endpoints is not a mapping", fix: "begin it with - name: NAME")
+            return nil
+        }
+        let reader = EndpointReader(resolved, number: number, sink: sink)
+        let settings = reader.settings(environment: environment)
+        return (settings, reader.reader.place("name") ?? entry)
+    }
+
+    private init(_ entry: YAMLNode, number: Int, sink: DiagnosticSink) {
+        self.entry = entry
+        self.sink = sink
+        let name = entry["name"].flatMap { $0.kind == .scalar ? "endpoint '\(HeaderRules.printable($0.text))'" : nil }
+        reader = SectionReader(
+            entry, title: name ?? "endpoint \(number)", known: EndpointField.allCases.map(\.rawValue),
+            retired: Self.retired, sink: sink)
+    }
+
+    private func settings(environment: [String: String]) -> EndpointSettings {
+        var settings = EndpointSettings(name: reader.text("name") ?? "")
+        settings.url = nonEmpty("url")
+        settings.urlAnthropic = nonEmpty("url_anthropic")
+        settings.urlOpenAI = nonEmpty("url_openai")
+        settings.authValue = nonEmpty("auth_value")
+        settings.authType = authType(hasValue: settings.authValue != nil)
+        settings.enabled = reader.boolean("enabled") ?? true
+        settings.priority = reader.integer("priority")
+        settings.pinned = reader.boolean("pinned") ?? false
+        settings.tags = reader.list("tags").map(\.text)
+        settings.headers = headers()
+        settings.openAIPreference = reader.choice("openai_preference", of: OpenAIPreference.self) ?? .auto
+        settings.proxy = ProxyReader(reader: reader).read()
+        report(settings, environment)
+        return settings
+    }
+
+    private func nonEmpty(_ key: String) -> String? {
+        reader.text(key).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private func authType(hasValue: Bool) -> AuthType {
+        guard let text = nonEmpty("auth_type") else {
+            if hasValue {
+                sink.error(
+                    at: reader.keys["auth_value"] ?? entry, "auth_value is set and auth_type is not",
+                    fix: "add auth_type: api_key (x-api-key) or auth_token (Bearer)")
+            }
+            return .none
+        }
+        if text == "oauth" || text == "auto" {
+            sink.report(
+                .warning, at: reader.place("auth_type"),
+                ValueProblem(
+                    "auth_type \(text) of the older system is not supported; no credential is sent",
+                    fix: "use api_key, auth_token, passthrough or none"))
+            return .none
+        }
+        return reader.choice("auth_type", of: AuthType.self) ?? .none
+    }
+
+    private func headers() -> [HeaderField] {
+        guard let node = reader.node("headers") else { return [] }
+        guard node.kind == .mapping else {
+            sink.error(at: node, "headers has to be a mapping of names to values")
+            return []
+        }
+        return node.pairs.compactMap { key, value in
+            guard key.kind == .scalar, let resolved = value.resolved, resolved.kind == .scalar else {
+                sink.error(at: value, "a header has to have a single value")
+                return nil
+            }
+            return HeaderField(name: key.text, value: resolved.scalar == .null ? "" : resolved.text)
+        }
+    }
+
+    private func report(_ settings: EndpointSettings, _ environment: [String: String]) {
+        for finding in settings.problems {
+            var severity = finding.severity
+            // The older system reached some endpoints by a URL that Podium has no use for.
+            if finding.field == .url, settings.url == nil, reader.keys["url_gemini"] != nil { severity = .warning }
+            if finding.field == .authValue, reader.node("auth_type")?.text == "oauth" { continue }
+            sink.report(
+                severity, at: place(of: finding), finding.problem,
+                isSecret: finding.field == .authValue || finding.field == .headers)
+        }
+        reportSecrets(settings, environment)
+    }
+
+    private func place(of finding: EndpointProblem) -> YAMLNode? {
+        let node = reader.node(finding.field.rawValue)
+        guard let item = finding.item, let node else { return node ?? reader.place("name") ?? entry }
+        if node.kind == .mapping { return item < node.pairs.count ? node.pairs[item].key : node }
+        return item < node.entries.count ? node.entries[item] : node
+    }
+
+    private func reportSecrets(_ settings: EndpointSettings, _ environment: [String: String]) {
+        if let node = reader.node("auth_value"), let value = settings.authValue, SecretExpansion.isLiteral(value) {
+            sink.literalSecret(at: node, "the auth_value of '\(HeaderRules.printable(settings.name))'")
+        }
+        let texts: [(String, String?)] = [
+            ("url", settings.url), ("url_anthropic", settings.urlAnthropic), ("url_openai", settings.urlOpenAI),
+            ("auth_value", settings.authValue), ("proxy", settings.proxy?.username),
+            ("proxy", settings.proxy?.password),
+        ]
+        for (key, text) in texts + settings.headers.map({ ("headers", $0.value) }) {
+            guard let text else { continue }
+            do throws(MissingVariables) {
+                _ = try SecretExpansion.expand(text, environment: environment)
+            } catch {
+                sink.report(
+                    .warning, at: reader.node(key),
+                    ValueProblem(
+                        "\(reader.title) is misconfigured: \(error.description)", fix: "set it and start again"),
+                    isSecret: true)
+            }
+        }
+    }
+}
+
+/// Reads `proxy:` in either form.
+struct ProxyReader {
+    let reader: SectionReader
+
+    func read() -> OutboundProxy? {
+        guard let node = reader.node("proxy") else { return nil }
+        if node.kind != .mapping {
+            let proxy = parse(at: node, isSecret: true) { () throws(ValueProblem) -> OutboundProxy? in
+                guard node.kind == .scalar else { throw ValueProblem("proxy has to be a URL or a mapping") }
+                return node.text.isEmpty ? nil : try ProxyText.parse(node.text)
+            }
+            if let password = proxy??.password { reportLiteral(password, at: node) }
+            return proxy ?? nil
+        }
+        let section = SectionReader(
+            node, title: "proxy", known: ["type", "address", "username", "password"], sink: reader.sink)
+        let proxy = parse(at: section.node("address") ?? section.node("type") ?? node, isSecret: false) {
+            () throws(ValueProblem) -> OutboundProxy? in
+            guard let type = section.text("type"), !type.isEmpty else { return nil }
+            guard let address = section.text("address"), !address.isEmpty else {
+                throw ValueProblem("the proxy has no address", fix: "add address: HOST:PORT")
+            }
+            let kind = try ProxyText.kind(type)
+            let place = try ProxyText.address(address, kind: kind)
+            return OutboundProxy(kind: kind, host: place.host, port: place.port)
+        }
+        guard var outbound = proxy ?? nil else { return nil }
+        outbound.username = section.text("username").flatMap { $0.isEmpty ? nil : $0 }
+        outbound.password = section.text("password").flatMap { $0.isEmpty ? nil : $0 }
+        if let password = outbound.password, let place = section.node("password") { reportLiteral(password, at: place) }
+        return outbound
+    }
+
+    private func reportLiteral(_ password: String, at node: YAMLNode) {
+        if SecretExpansion.isLiteral(password) { reader.sink.literalSecret(at: node, "a proxy password") }
+    }
+
+    private func parse<Value>(
+        at node: YAMLNode, isSecret: Bool, _ body: () throws(ValueProblem) -> Value
+    ) -> Value? {
+        do throws(ValueProblem) {
+            return try body()
+        } catch {
+            reader.sink.report(.error, at: node, error, isSecret: isSecret)
+            return nil
+        }
+    }
+}

@@ -1,0 +1,173 @@
+internal import YAMLDocument
+
+/// Reads the keys of one mapping, reporting what does not fit. A key that is absent or null keeps its default.
+struct SectionReader {
+    /// `server`, or an endpoint's name, for messages.
+    let title: String
+    let sink: DiagnosticSink
+    private var values: [String: YAMLNode] = [:]
+    private(set) var keys: [String: YAMLNode] = [:]
+
+    /// - Parameter known: every key of the section that means something; all others are reported as notes.
+    init(_ node: YAMLNode?, title: String, known: [String], retired: [String: String] = [:], sink: DiagnosticSink) {
+        self.title = title
+        self.sink = sink
+        guard let node else { return }
+        guard let mapping = node.resolved, mapping.kind == .mapping else {
+            if node.scalar != .null { sink.error(at: node, "\(title) has to be a mapping of keys to values") }
+            return
+        }
+        collect(mapping, depth: 0)
+        for (key, keyNode) in keys where !known.contains(key) && keyNode.kind == .scalar {
+            reportUnknown(key, keyNode, known: known, retired: retired)
+        }
+    }
+
+    private mutating func collect(_ mapping: YAMLNode, depth: Int) {
+        var merged: [YAMLNode] = []
+        var seen: [String: YAMLNode] = [:]
+        for (key, value) in mapping.pairs {
+            guard key.kind == .scalar else {
+                sink.error(at: key, "a key of \(title) is not plain text")
+                continue
+            }
+            if key.style == .plain, key.text == "<<" {
+                merged.append(value)
+                continue
+            }
+            let name = key.text
+            if let first = seen[name] {
+                sink.error(at: key, "the key '\(name)' is there twice, first in line \(first.line)", fix: "remove one")
+                continue
+            }
+            seen[name] = key
+            if values[name] == nil {
+                values[name] = value
+                // A merged key stands where its alias does not; only the mapping's own keys are reported.
+                if depth == 0 { keys[name] = key }
+            }
+        }
+        for value in merged { collectMerged(value, depth: depth) }
+    }
+
+    private mutating func collectMerged(_ node: YAMLNode, depth: Int) {
+        guard depth < 10, let target = node.resolved else {
+            sink.error(at: node, "the merge key refers to itself")
+            return
+        }
+        switch target.kind {
+        case .mapping: collect(target, depth: depth + 1)
+        case .sequence: for entry in target.entries { collectMerged(entry, depth: depth + 1) }
+        default: sink.error(at: node, "a merge key needs a mapping")
+        }
+    }
+
+    private func reportUnknown(_ key: String, _ node: YAMLNode, known: [String], retired: [String: String]) {
+        if let advice = retired[key] {
+            sink.report(
+                .note, at: node, ValueProblem("the older system's key '\(key)' is kept and not used", fix: advice))
+            return
+        }
+        let suggestion = NearestName.suggestion(for: key, among: known.filter { values[$0] == nil })
+        sink.report(
+            .note, at: node,
+            ValueProblem(
+                "the key '\(key)' is unknown in \(title), kept and not used",
+                fix: suggestion.map { "did you mean \($0)?" } ?? ""))
+    }
+
+    /// The value's node, aliases followed; nil where the key is absent or null.
+    func node(_ key: String) -> YAMLNode? {
+        guard let value = values[key] else { return nil }
+        guard let resolved = value.resolved else {
+            sink.error(at: value, "the alias refers to itself")
+            return nil
+        }
+        return resolved.scalar == .null ? nil : resolved
+    }
+
+    /// Where a finding about the key belongs.
+    func place(_ key: String) -> YAMLNode? { values[key] ?? keys["name"] }
+
+    func text(_ key: String) -> String? {
+        guard let node = node(key) else { return nil }
+        guard node.kind == .scalar else {
+            sink.error(at: node, "\(key) has to be a single value")
+            return nil
+        }
+        return node.text
+    }
+
+    func value<Value>(_ key: String, _ parse: (String) throws(ValueProblem) -> Value) -> Value? {
+        // The older system wrote settings that were never set as empty text.
+        guard let text = text(key), !text.isEmpty else { return nil }
+        do throws(ValueProblem) {
+            return try parse(text)
+        } catch {
+            sink.report(.error, at: place(key), error)
+            return nil
+        }
+    }
+
+    func duration(_ key: String, atLeast minimum: Duration = .zero) -> Duration? {
+        value(key) { text throws(ValueProblem) in
+            let duration = try DurationText.parse(text)
+            guard duration >= minimum else {
+                throw ValueProblem("\(key) is below \(DurationText.render(minimum))", fix: "raise it")
+            }
+            return duration
+        }
+    }
+
+    func boolean(_ key: String) -> Bool? {
+        guard let node = node(key), node.kind != .scalar || !node.text.isEmpty else { return nil }
+        // Quoted or not: `"true"` cannot have meant anything else.
+        switch node.kind == .scalar ? YAMLScalar(plain: node.text) : nil {
+        case .boolean(let flag): return flag
+        default:
+            sink.error(at: node, "\(key) has to be true or false")
+            return nil
+        }
+    }
+
+    func integer(_ key: String, in range: ClosedRange<Int> = .min ... .max) -> Int? {
+        value(key) { text throws(ValueProblem) in
+            guard case .integer(let number) = YAMLScalar(plain: text) else {
+                throw ValueProblem("\(key) has to be a whole number")
+            }
+            guard range.contains(number) else {
+                throw ValueProblem("\(key) has to be \(range.lowerBound) to \(range.upperBound)")
+            }
+            return number
+        }
+    }
+
+    func choice<Value: RawRepresentable<String> & CaseIterable>(_ key: String, of type: Value.Type) -> Value? {
+        value(key) { text throws(ValueProblem) in
+            if let value = Value(rawValue: text) { return value }
+            let names = Value.allCases.map(\.rawValue)
+            let suggestion = NearestName.suggestion(for: text, among: names)
+            throw ValueProblem(
+                "'\(HeaderRules.printable(text))' is not a value of \(key)",
+                fix: suggestion.map { "did you mean \($0)?" } ?? "use \(names.joined(separator: ", "))")
+        }
+    }
+
+    /// A list of texts with the node of each.
+    func list(_ key: String) -> [(text: String, node: YAMLNode)] {
+        guard let node = node(key) else { return [] }
+        guard node.kind == .sequence else {
+            if node.kind != .scalar || !node.text.isEmpty {
+                sink.error(at: node, "\(key) has to be a list", fix: "write [first, second]")
+            }
+            return []
+        }
+        return node.entries.compactMap { entry in
+            guard let resolved = entry.resolved, resolved.kind == .scalar else {
+                sink.error(at: entry, "an item of \(key) has to be a single value")
+                return nil
+            }
+            return (resolved.scalar == .null ? "" : resolved.text, entry)
+        }
+    }
+}

@@ -1,0 +1,137 @@
+internal import YAMLDocument
+
+extension ServerSettings {
+    static let knownKeys = [
+        "host", "port", "auto_sort_endpoints", "persist_strategy", "config_flush_interval", "config_max_dirty_time",
+        "on_hangup", "client_tokens", "admin_token", "drain_timeout", "allow_in_place", "replay_limit",
+    ]
+
+    init(_ node: YAMLNode?, environment: [String: String], sink: DiagnosticSink) {
+        self.init()
+        let reader = SectionReader(
+            node, title: "server", known: Self.knownKeys, retired: ["default_model": "endpoints keep their own models"],
+            sink: sink)
+        host = reader.value("host", Self.checkedHost) ?? host
+        // 0 asks the system for a free port.
+        port = reader.integer("port", in: 0...65535) ?? port
+        autoSortEndpoints = reader.boolean("auto_sort_endpoints") ?? autoSortEndpoints
+        persistStrategy = reader.choice("persist_strategy", of: PersistStrategy.self) ?? persistStrategy
+        onHangup = reader.choice("on_hangup", of: HangupAction.self) ?? onHangup
+        drainTimeout = reader.duration("drain_timeout") ?? drainTimeout
+        allowInPlace = reader.boolean("allow_in_place") ?? allowInPlace
+        replayLimit = reader.value("replay_limit", Self.byteCount) ?? replayLimit
+        readIntervals(reader)
+        readTokens(reader, environment)
+    }
+
+    private mutating func readIntervals(_ reader: SectionReader) {
+        configFlushInterval =
+            reader.duration("config_flush_interval", atLeast: .milliseconds(10)) ?? configFlushInterval
+        let written = reader.duration("config_max_dirty_time", atLeast: .milliseconds(10))
+        // Unwritten, the limit gives way to a long interval; written, a contradiction is the operator's to solve.
+        configMaxDirtyTime = written ?? max(configMaxDirtyTime, configFlushInterval)
+        guard configMaxDirtyTime < configFlushInterval else { return }
+        let limit = DurationText.render(configMaxDirtyTime)
+        let interval = DurationText.render(configFlushInterval)
+        reader.sink.report(
+            .error, at: reader.place("config_max_dirty_time"),
+            ValueProblem(
+                "config_max_dirty_time (\(limit)) is below config_flush_interval (\(interval))",
+                fix: "raise config_max_dirty_time to \(interval) or more, or lower config_flush_interval"))
+    }
+
+    private mutating func readTokens(_ reader: SectionReader, _ environment: [String: String]) {
+        for (text, node) in reader.list("client_tokens") {
+            if text.isEmpty {
+                reader.sink.error(at: node, "a client token is empty", fix: "remove it")
+            } else {
+                Self.check(text, "a client token", at: node, environment, reader.sink)
+                clientTokens.append(text)
+            }
+        }
+        guard let text = reader.text("admin_token"), !text.isEmpty else { return }
+        adminToken = text
+        if let node = reader.node("admin_token") { Self.check(text, "admin_token", at: node, environment, reader.sink) }
+    }
+
+    /// A token that cannot be expanded would lock everybody out, or let everybody in.
+    private static func check(
+        _ text: String, _ subject: String, at node: YAMLNode, _ environment: [String: String], _ sink: DiagnosticSink
+    ) {
+        if SecretExpansion.isLiteral(text) { sink.literalSecret(at: node, subject) }
+        do throws(MissingVariables) {
+            let token = try SecretExpansion.expand(text, environment: environment)
+            if let problem = HeaderRules.problem(inValue: token, of: subject) {
+                sink.report(.error, at: node, problem, isSecret: true)
+            }
+        } catch {
+            sink.report(.error, at: node, ValueProblem(error.description, fix: "set it, or remove the token"))
+        }
+    }
+
+    private static func checkedHost(_ text: String) throws(ValueProblem) -> String {
+        let bare = text.first == "[" && text.last == "]" ? String(text.dropFirst().dropLast()) : text
+        guard HostAndPort.isIPv6(bare) || HostAndPort.isHostName(bare) else {
+            throw ValueProblem(
+                "'\(HeaderRules.printable(text))' is not an address to listen on", fix: "use 127.0.0.1, ::1 or 0.0.0.0")
+        }
+        return bare
+    }
+
+    private static func byteCount(_ text: String) throws(ValueProblem) -> Int {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let scale = ["": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20][text[digits.endIndex...].drop { $0 == " " }]
+        guard let number = Int(digits), let scale, number <= (1 << 30) / scale else {
+            throw ValueProblem(
+                "'\(HeaderRules.printable(text))' is not a size up to 1024MiB",
+                fix: "write it like 65536, 64KiB or 1MiB")
+        }
+        return number * scale
+    }
+}
+
+extension RankingSettings {
+    static let knownKeys = ["hysteresis", "min_dwell", "decay"]
+
+    init(_ node: YAMLNode?, sink: DiagnosticSink) {
+        self.init()
+        let reader = SectionReader(node, title: "ranking", known: Self.knownKeys, sink: sink)
+        hysteresis = reader.value("hysteresis", Self.fraction) ?? hysteresis
+        minDwell = reader.duration("min_dwell") ?? minDwell
+        decay = reader.duration("decay", atLeast: .milliseconds(1)) ?? decay
+    }
+
+    private static func fraction(_ text: String) throws(ValueProblem) -> Double {
+        let problem = ValueProblem(
+            "'\(HeaderRules.printable(text))' is not a share below 100%", fix: "write it like 15% or 0.15")
+        let isPercent = text.last == "%"
+        let digits = isPercent ? String(text.dropLast()) : text
+        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),
+            let number = Double(digits)
+        else { throw problem }
+        let fraction = isPercent ? number / 100 : number
+        guard (0..<1).contains(fraction) else { throw problem }
+        return fraction
+    }
+}
+
+extension TimeoutSettings {
+    static let knownKeys = [
+        "connect", "tls_handshake", "response_header", "stream_idle", "idle_connection", "health_check_timeout",
+        "check_interval", "recovery_threshold",
+    ]
+
+    init(_ node: YAMLNode?, sink: DiagnosticSink) {
+        self.init()
+        let reader = SectionReader(node, title: "timeouts", known: Self.knownKeys, sink: sink)
+        let least = Duration.milliseconds(1)
+        connect = reader.duration("connect", atLeast: least) ?? connect
+        tlsHandshake = reader.duration("tls_handshake", atLeast: least) ?? tlsHandshake
+        responseHeader = reader.duration("response_header", atLeast: least) ?? responseHeader
+        streamIdle = reader.duration("stream_idle", atLeast: least) ?? streamIdle
+        idleConnection = reader.duration("idle_connection", atLeast: least) ?? idleConnection
+        healthCheckTimeout = reader.duration("health_check_timeout", atLeast: least) ?? healthCheckTimeout
+        checkInterval = reader.duration("check_interval", atLeast: .milliseconds(100)) ?? checkInterval
+        recoveryThreshold = reader.integer("recovery_threshold", in: 1...1000) ?? recoveryThreshold
+    }
+}

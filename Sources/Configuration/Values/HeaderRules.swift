@@ -1,0 +1,40 @@
+/// What may stand in a configured header.
+enum HeaderRules {
+    /// Why the name cannot be used, if it cannot.
+    static func problem(inName name: String) -> ValueProblem? {
+        guard !name.isEmpty else { return ValueProblem("a header has no name") }
+        guard name.utf8.allSatisfy(isTokenByte) else {
+            return ValueProblem(
+                "'\(printable(name))' is not a header name", fix: "use letters, digits and hyphens only")
+        }
+        guard !ownedByProxy.contains(name.lowercased()) else {
+            return ValueProblem("the header '\(name)' is the proxy's own", fix: "remove it")
+        }
+        return nil
+    }
+
+    /// Why the value cannot be used, if it cannot: what it holds could end the header and begin another one.
+    static func problem(inValue value: String, of subject: String) -> ValueProblem? {
+        guard let bad = value.unicodeScalars.first(where: { ($0.value < 0x20 && $0 != "\t") || $0.value == 0x7F })
+        else { return nil }
+        let name = bad == "\n" || bad == "\r" ? "a line break" : "a control character"
+        return ValueProblem("\(subject) holds \(name)", fix: "remove it")
+    }
+
+    /// Framing and connection handling, which a configured value would break.
+    private static let ownedByProxy: Set<String> = [
+        "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    ]
+
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+            || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+    }
+
+    static func printable(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }))
+    }
+}

@@ -1,0 +1,88 @@
+/// An outbound proxy as a URL: `socks5://user:pass@127.0.0.1:1080`.
+public enum ProxyText {
+    /// Reads the URL form. User and password are percent-decoded, except inside `${NAME}`.
+    public static func parse(_ text: String) throws(ValueProblem) -> OutboundProxy {
+        guard let separator = text.firstRange(of: "://") else {
+            throw ValueProblem("the proxy has no scheme", fix: "write http://HOST:PORT or socks5://HOST:PORT")
+        }
+        let kind = try kind(String(text[..<separator.lowerBound]))
+        var authority = text[separator.upperBound...]
+        if authority.last == "/" { authority.removeLast() }
+        var proxy = OutboundProxy(kind: kind, host: "", port: 0)
+        if let at = authority.lastIndex(of: "@") {
+            let credentials = authority[..<at]
+            let user = credentials.prefix { $0 != ":" }
+            proxy.username = percentDecoded(String(user))
+            if user.endIndex < credentials.endIndex {
+                proxy.password = percentDecoded(String(credentials[user.endIndex...].dropFirst()))
+            }
+            authority = authority[authority.index(after: at)...]
+        }
+        let address = try address(String(authority), kind: kind)
+        proxy.host = address.host
+        proxy.port = address.port
+        return proxy
+    }
+
+    /// The URL form; characters that would end the user or the password early are percent-encoded.
+    public static func render(_ proxy: OutboundProxy) -> String {
+        var text = "\(proxy.kind.rawValue)://"
+        if let username = proxy.username {
+            text += percentEncoded(username)
+            if let password = proxy.password { text += ":" + percentEncoded(password) }
+            text += "@"
+        }
+        return text + renderAddress(proxy)
+    }
+
+    static func kind(_ text: String) throws(ValueProblem) -> OutboundProxy.Kind {
+        switch text.lowercased() {
+        case "http": return .http
+        case "socks5", "socks5h": return .socks5
+        default: throw ValueProblem("'\(text)' is not a kind of proxy", fix: "use http or socks5")
+        }
+    }
+
+    static func address(_ text: String, kind: OutboundProxy.Kind) throws(ValueProblem) -> HostAndPort {
+        try HostAndPort(text, defaultPort: kind == .socks5 ? 1080 : 8080)
+    }
+
+    static func renderAddress(_ proxy: OutboundProxy) -> String {
+        let host = proxy.host.contains(":") ? "[\(proxy.host)]" : proxy.host
+        return "\(host):\(proxy.port)"
+    }
+
+    private static func percentDecoded(_ text: String) -> String {
+        let bytes = Array(text.utf8)
+        var decoded: [UInt8] = []
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
+                let byte = UInt8(String(decoding: bytes[(index + 1)...(index + 2)], as: UTF8.self), radix: 16)
+            {
+                decoded.append(byte)
+                index += 3
+            } else {
+                decoded.append(bytes[index])
+                index += 1
+            }
+        }
+        return String(decoding: decoded, as: UTF8.self)
+    }
+
+    private static func percentEncoded(_ text: String) -> String {
+        var encoded = ""
+        for byte in text.utf8 {
+            let isUnreserved =
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || "-._~${}".utf8.contains(byte)
+            if isUnreserved {
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                let digits = String(byte, radix: 16, uppercase: true)
+                encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+        return encoded
+    }
+}
