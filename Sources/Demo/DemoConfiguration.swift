@@ -1,0 +1,47 @@
+/// The configuration file that the demo runs on.
+enum DemoConfiguration {
+    static func text(endpoints: [DemoEndpoint], tags: [[String]], port: Int) -> String {
+        var text = """
+            # Scratch configuration of `podium demo`. Everything in it is simulated: the endpoints listen on this
+            # machine only, and the keys open nothing.
+            server:
+              host: 127.0.0.1
+              port: \(port)
+              auto_sort_endpoints: true      # A in the console switches it
+              persist_strategy: throttled
+              config_flush_interval: 15s     # short, so that there is something to see
+              config_max_dirty_time: 1m
+
+            # Livelier than the defaults: with those, ranks move far more seldom.
+            ranking: { hysteresis: 15%, min_dwell: 4s, decay: 6s }
+            timeouts: { connect: 1s, response_header: 10s, check_interval: 5s }
+
+            endpoints:
+
+            """
+        for (index, endpoint) in endpoints.enumerated() {
+            text += """
+                  # \(comment(endpoint, tags[index]))
+                  - name: \(endpoint.name)
+                    \(endpoint.kind.urlKey): \(endpoint.url)
+                    auth_type: \(endpoint.kind == .openAI ? "auth_token" : "api_key")
+                    auth_value: demo-\(endpoint.name)-0000
+                    enabled: \(endpoint.isEnabled)
+                    priority: \(index + 1)
+                    tags: [\(tags[index].joined(separator: ", "))]
+
+                """
+        }
+        return text
+    }
+
+    private static func comment(_ endpoint: DemoEndpoint, _ tags: [String]) -> String {
+        if !endpoint.isEnabled { return "switched off: space in the console switches it on" }
+        if tags.contains("backup") { return "far away, and often down" }
+        return switch endpoint.kind {
+        case .anthropic: "speaks the Anthropic API"
+        case .openAI: "speaks the OpenAI APIs"
+        case .both: "speaks both APIs"
+        }
+    }
+}
