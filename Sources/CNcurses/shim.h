@@ -5,5 +5,43 @@
 #define NCURSES_WIDECHAR 1
 #define NCURSES_NOMACROS 1
 #include <curses.h>
+#include <term.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <string.h>
+#include <wchar.h>
+
+// Swift imports neither the attribute macros nor the variadic functions, and rejects the global variables as shared
+// mutable state: each inline below wraps one of them.
+
+static inline unsigned int podium_bold(void) { return A_BOLD; }
+static inline unsigned int podium_dim(void) { return A_DIM; }
+static inline unsigned int podium_reverse(void) { return A_REVERSE; }
+static inline unsigned int podium_underline(void) { return A_UNDERLINE; }
+
+static inline WINDOW *podium_stdscr(void) { return stdscr; }
+static inline WINDOW *podium_curscr(void) { return curscr; }
+static inline int podium_colors(void) { return COLORS; }
+static inline int podium_color_pairs(void) { return COLOR_PAIRS; }
+static inline int podium_key_f(int number) { return KEY_F(number); }
+
+// The pair goes through the pointer, which alone takes more than 32,767 of them.
+static inline int podium_set_style(unsigned int attributes, int pair) {
+    return wattr_set(stdscr, attributes, (short)(pair > 32767 ? 32767 : pair), &pair);
+}
+
+static inline int podium_has_capability(const char *name) {
+    char *value = tigetstr((char *)name);
+    return value != (char *)-1 && value != NULL;
+}
+
+static inline int podium_locale_is_utf8(void) {
+    const char *codeset = nl_langinfo(CODESET);
+    return codeset != NULL && (strcmp(codeset, "UTF-8") == 0 || strcmp(codeset, "utf8") == 0);
+}
+
+// Declared only under _XOPEN_SOURCE, which the C library's own module does not set.
+extern int wcwidth(wchar_t character);
+static inline int podium_wcwidth(unsigned int scalar) { return wcwidth((wchar_t)scalar); }
 
 #endif

@@ -87,7 +87,6 @@ public struct EndpointDraft: Sendable, Equatable {
         urlAnthropic = endpoint.urlAnthropic
         urlOpenAI = endpoint.urlOpenAI
         authType = endpoint.authType
-        priority = endpoint.priority
         tags = endpoint.tags
         isEnabled = endpoint.isEnabled
         isPinned = endpoint.isPinned

@@ -2,6 +2,7 @@
 public struct PersisterStatus: Sendable, Equatable {
     /// As configured: `throttled`, `batched` or `immediate`.
     public var strategy = "throttled"
+    /// True while something accepted is not on disk.
     public var isDirty = false
     /// Field-level changes that are not on disk yet.
     public var unsavedChanges = 0
@@ -130,6 +131,7 @@ public struct EventEntry: Sendable, Equatable, Identifiable {
     public var id: UInt64
     /// When it happened.
     public var time: WallTime
+    /// How much it matters.
     public var level: Level
     /// The part that speaks: `console`, `endpoint`, `persist`, `proxy`, `config`.
     public var source: String

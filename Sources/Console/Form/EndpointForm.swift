@@ -1,0 +1,130 @@
+/// The form for one endpoint: what was typed, what is wrong with it, and what saving would change.
+struct EndpointForm: Sendable, Equatable {
+    typealias Field = EndpointDraft.Field
+
+    enum Focus: Sendable, Hashable {
+        case field(Field)
+        case save, cancel
+    }
+
+    enum Outcome { case stay, cancel, save }
+
+    /// nil when adding.
+    let original: EndpointStatus?
+    private let otherNames: Set<String>
+    let ranks: Int
+    var focus = Focus.field(.name)
+    var editors: [Field: LineEditor] = [:]
+    var authType: EndpointStatus.AuthType
+    var isEnabled: Bool
+    var isPinned: Bool
+    var isSaving = false
+    var refusal: CommandFailure?
+    var revealedUntil: ContinuousClock.Instant?
+    /// Fields the operator has been in: an empty form does not scold.
+    var touched: Set<Field> = []
+
+    static let order: [Focus] = Field.allCases.map { .field($0) } + [.save, .cancel]
+    static let textFields: [Field] = [.name, .url, .urlAnthropic, .urlOpenAI, .secret, .priority, .tags]
+
+    init(adding snapshot: DashboardSnapshot) {
+        self.init(nil, snapshot, authType: .apiKey, isEnabled: true, isPinned: false)
+    }
+
+    init(editing endpoint: EndpointStatus, in snapshot: DashboardSnapshot) {
+        self.init(
+            endpoint, snapshot, authType: endpoint.authType, isEnabled: endpoint.isEnabled, isPinned: endpoint.isPinned)
+        editors[.name] = LineEditor(endpoint.name)
+        editors[.url] = LineEditor(endpoint.url ?? "")
+        editors[.urlAnthropic] = LineEditor(endpoint.urlAnthropic ?? "")
+        editors[.urlOpenAI] = LineEditor(endpoint.urlOpenAI ?? "")
+        editors[.priority] = LineEditor(String(endpoint.rank))
+        editors[.tags] = LineEditor(endpoint.tags.joined(separator: ", "))
+    }
+
+    private init(
+        _ original: EndpointStatus?, _ snapshot: DashboardSnapshot, authType: EndpointStatus.AuthType, isEnabled: Bool,
+        isPinned: Bool
+    ) {
+        self.original = original
+        self.authType = authType
+        self.isEnabled = isEnabled
+        self.isPinned = isPinned
+        otherNames = Set(snapshot.endpoints.filter { $0.id != original?.id }.map(\.name))
+        ranks = snapshot.endpoints.count + (original == nil ? 1 : 0)
+        for field in Self.textFields { editors[field] = LineEditor() }
+    }
+
+    func text(_ field: Field) -> String { editors[field]?.text ?? "" }
+
+    var draft: EndpointDraft {
+        var draft = original.map { EndpointDraft($0) } ?? EndpointDraft()
+        // What was not edited goes back as it came, also where the screen could not show all of it.
+        if isEdited(.name) { draft.name = trimmed(.name) }
+        if isEdited(.url) { draft.url = filled(.url) }
+        if isEdited(.urlAnthropic) { draft.urlAnthropic = filled(.urlAnthropic) }
+        if isEdited(.urlOpenAI) { draft.urlOpenAI = filled(.urlOpenAI) }
+        if isEdited(.tags) { draft.tags = tags }
+        draft.authType = authType
+        draft.isEnabled = isEnabled
+        draft.isPinned = isPinned
+        if isEdited(.priority) { draft.priority = Int(trimmed(.priority)) }
+        if !text(.secret).isEmpty {
+            draft.secret = .set(text(.secret))
+        } else if authType == .none, original?.maskedSecret != nil {
+            draft.secret = .removed
+        }
+        return draft
+    }
+
+    /// The command that saves the form; nil when there is nothing to save or something is wrong.
+    var command: ConsoleCommand? {
+        guard !isSaving, problems.isEmpty, !changes.isEmpty else { return nil }
+        guard let original else { return .add(draft) }
+        return .update(original.reference, draft)
+    }
+
+    /// Whether anything would be lost by closing.
+    var hasInput: Bool { original == nil ? Self.textFields.contains { !text($0).isEmpty } : !changes.isEmpty }
+
+    func isEdited(_ field: Field) -> Bool {
+        guard let original else { return !text(field).isEmpty }
+        let before = EndpointForm.originalText(field, original)
+        return text(field) != SafeText.clean(before)
+    }
+
+    private static func originalText(_ field: Field, _ original: EndpointStatus) -> String {
+        switch field {
+        case .name: original.name
+        case .url: original.url ?? ""
+        case .urlAnthropic: original.urlAnthropic ?? ""
+        case .urlOpenAI: original.urlOpenAI ?? ""
+        case .priority: String(original.rank)
+        case .tags: original.tags.joined(separator: ", ")
+        default: ""
+        }
+    }
+
+    func trimmed(_ field: Field) -> String {
+        var text = Substring(text(field))
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+
+    private func filled(_ field: Field) -> String? {
+        let text = trimmed(field)
+        return text.isEmpty ? nil : text
+    }
+
+    private var tags: [String] {
+        text(.tags).split(separator: ",").map { part in
+            var part = part
+            while part.first == " " { part.removeFirst() }
+            while part.last == " " { part.removeLast() }
+            return String(part)
+        }.filter { !$0.isEmpty }
+    }
+
+    func isTaken(_ name: String) -> Bool { otherNames.contains(name) }
+}

@@ -1,0 +1,97 @@
+extension EndpointForm {
+    /// What keeps the form from being saved, per field.
+    var problems: [Field: String] {
+        var problems: [Field: String] = [:]
+        let name = trimmed(.name)
+        if name.isEmpty {
+            problems[.name] = "needs a name"
+        } else if isTaken(name) {
+            problems[.name] = "is taken"
+        }
+        let urls: [Field] = [.url, .urlAnthropic, .urlOpenAI]
+        for field in urls {
+            if let problem = Self.problem(url: trimmed(field)) { problems[field] = problem }
+        }
+        if urls.allSatisfy({ trimmed($0).isEmpty }) { problems[.url] = "needs at least one URL" }
+        let needsSecret = authType == .apiKey || authType == .authToken
+        if needsSecret, text(.secret).isEmpty, original?.maskedSecret == nil {
+            problems[.secret] = "needed for \(authType.rawValue)"
+        }
+        if text(.secret).contains(" ") { problems[.secret] = "has a blank in it" }
+        let priority = trimmed(.priority)
+        if !priority.isEmpty, Int(priority).map({ (1...max(1, ranks)).contains($0) }) != true {
+            problems[.priority] = "must be 1–\(ranks)"
+        } else if priority.isEmpty, original != nil {
+            problems[.priority] = "must be 1–\(ranks)"
+        }
+        return problems
+    }
+
+    /// What to show beside a field: nothing before the operator has been there.
+    func message(for field: Field) -> (isGood: Bool, text: String)? {
+        if let refusal, refusal.field == field { return (false, SafeText.clean(refusal.message)) }
+        if let problem = problems[field] { return touched.contains(field) ? (false, problem) : nil }
+        switch field {
+        case .name where isEdited(.name): return (true, "unique")
+        case .secret where text(.secret).isEmpty && original?.maskedSecret != nil: return nil
+        default: return nil
+        }
+    }
+
+    /// What saving would change, one line each.
+    var changes: [String] {
+        let draft = draft
+        guard let original else {
+            return ["new endpoint \(SafeText.clean(draft.name))"]
+        }
+        var lines: [String] = []
+        func add(_ label: String, _ before: String, _ after: String) {
+            guard before != after else { return }
+            lines.append(SafeText.clean("\(label) \(before.isEmpty ? "—" : before)→\(after.isEmpty ? "—" : after)"))
+        }
+        add("Name", original.name, draft.name)
+        add("URL", original.url ?? "", draft.url ?? "")
+        add("URL anthropic", original.urlAnthropic ?? "", draft.urlAnthropic ?? "")
+        add("URL openai", original.urlOpenAI ?? "", draft.urlOpenAI ?? "")
+        add("Auth", original.authType.rawValue, draft.authType.rawValue)
+        switch draft.secret {
+        case .unchanged: break
+        case .set: lines.append("Secret replaced")
+        case .removed: lines.append("Secret removed")
+        }
+        if let priority = draft.priority { lines.append("Priority \(original.rank)→\(priority), pinned there") }
+        add("Tags", original.tags.joined(separator: ", "), draft.tags.joined(separator: ", "))
+        add("Enabled", original.isEnabled ? "on" : "off", draft.isEnabled ? "on" : "off")
+        add("Pinned", original.isPinned ? "yes" : "no", draft.isPinned ? "yes" : "no")
+        return lines
+    }
+
+    /// The changes in at most `limit` lines.
+    func summary(limit: Int) -> [String] {
+        let changes = changes
+        guard changes.count > limit, limit > 0 else { return changes }
+        return Array(changes.prefix(limit - 1)) + ["and \(changes.count - limit + 1) more"]
+    }
+
+    private static func problem(url: String) -> String? {
+        guard !url.isEmpty else { return nil }
+        let rest: Substring
+        if url.lowercased().hasPrefix("https://") {
+            rest = url.dropFirst(8)
+        } else if url.lowercased().hasPrefix("http://") {
+            rest = url.dropFirst(7)
+        } else {
+            return "begin with https://"
+        }
+        let authority = rest.prefix { $0 != "/" }
+        if authority.isEmpty { return "has no host" }
+        if url.contains(" ") { return "has a blank in it" }
+        if authority.contains("@") { return "put no password in it" }
+        if rest.contains("?") || rest.contains("#") { return "base URL only, no ? or #" }
+        if !authority.hasSuffix("]"), let colon = authority.lastIndex(of: ":") {
+            let port = Int(authority[authority.index(after: colon)...]) ?? 0
+            if !(1...65_535).contains(port) { return "port must be 1–65535" }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,187 @@
+/// The one table of keys.
+public enum Keymap {
+    /// In the order help and documentation show them.
+    public static let bindings: [Binding] = main + dialogs
+
+    private static let main: [Binding] = [
+        Binding(.cursorUp, [.up, .character("k")], "row up", "Moves to the row above.", group: .move),
+        Binding(.cursorDown, [.down, .character("j")], "row down", "Moves to the row below.", group: .move),
+        Binding(.pageUp, [.pageUp, .control("B")], "page up", "Moves up by a page.", group: .move),
+        Binding(.pageDown, [.pageDown, .control("F")], "page down", "Moves down by a page.", group: .move),
+        Binding(.first, [.character("g"), .home], "first", "Goes to the first row.", group: .move),
+        Binding(.last, [.character("G"), .end], "last, follow", "Goes to the last row; logs follow.", group: .move),
+        Binding(
+            .filter, [.character("/")], "filter", "Shows only what contains the text typed.", group: .move, bar: 60),
+        Binding(
+            .nextMatch, [.character("n")], "next match", "Goes to the next match of the last filter.", group: .move),
+        Binding(.previousMatch, [.character("N")], "prev match", "Goes to the previous match.", group: .move),
+        Binding(.back, [.escape], "back, clear", "Leaves the zoom, then clears the filter.", group: .move),
+
+        Binding(
+            .edit, [.enter, .character("e")], "edit", "Opens the selected endpoint in a form, or the selected flush.",
+            group: .endpoint, bar: 0),
+        Binding(
+            .add, [.character("a")], "add", "Adds an endpoint.", group: .endpoint, bar: 90, changes: true),
+        Binding(
+            .delete, [.character("d")], "delete", "Deletes the endpoint, once its name is typed.", group: .endpoint,
+            bar: 91, changes: true),
+        Binding(
+            .rankUp, [.character("K")], "rank up", "Moves the endpoint one rank up and pins it there.",
+            group: .endpoint, bar: 10, barLabel: "move", changes: true),
+        Binding(
+            .rankDown, [.character("J")], "rank down", "Moves the endpoint one rank down and pins it there.",
+            group: .endpoint, bar: 10, barLabel: "move", changes: true),
+        Binding(
+            .pin, [.character("m")], "pin", "Pins the endpoint at its rank, or releases it.", group: .endpoint, bar: 80,
+            changes: true),
+        Binding(
+            .toggle, [.character(" ")], "on/off", "Takes the endpoint out of service, or back.", group: .endpoint,
+            bar: 20, changes: true),
+        Binding(.copy, [.character("y")], "copy URL", "Copies the URL (OSC 52).", group: .endpoint),
+        Binding(.test, [.character("T")], "test", "Connects and reports how long each step took.", group: .endpoint),
+        Binding(
+            .undo, [.character("u")], "undo", "Takes the last operator action back.", group: .endpoint, bar: 85,
+            changes: true),
+        Binding(.redo, [.control("R")], "redo", "Does it again.", group: .endpoint, changes: true),
+
+        Binding(
+            .flush, [.character("w")], "flush", "Writes what is unsaved, now.", group: .persister, bar: 30,
+            changes: true),
+        Binding(
+            .flushDetail, [.character("F")], "last flush", "Shows the steps and changes of a flush.", group: .persister),
+        Binding(
+            .sortNow, [.character("s")], "sort", "Sorts the ranking once, now.", group: .persister, bar: 50,
+            changes: true),
+        Binding(
+            .autoSort, [.character("A")], "auto-sort", "Lets the ranking sort itself, or stops that.",
+            group: .persister,
+            bar: 86, changes: true),
+
+        Binding(
+            .nextColumn, [.character("S"), .character(">")], "sort column", "Orders the table by the next column.",
+            group: .view),
+        Binding(
+            .previousColumn, [.character("<")], "column back", "Orders the table by the column before.", group: .view),
+        Binding(.reverse, [.character("r")], "reverse", "Turns the order of the table round.", group: .view),
+        Binding(.level, [.character("f")], "event level", "Hides the less important events.", group: .view),
+        Binding(.nextPanel, [.tab], "next panel", "Goes to the next panel.", group: .view, bar: 92),
+        Binding(.previousPanel, [.backTab], "prev panel", "Goes to the panel before.", group: .view),
+        Binding(.panel1, [.character("1")], "endpoints", "Goes to the ranking table.", group: .view),
+        Binding(.panel2, [.character("2")], "persister", "Goes to the persister.", group: .view),
+        Binding(.panel3, [.character("3")], "flushes", "Goes to the flush history.", group: .view),
+        Binding(.panel4, [.character("4")], "events", "Goes to the event log.", group: .view),
+        Binding(.panel5, [.character("5")], "detail", "Goes to the endpoint's detail.", group: .view),
+        Binding(.panel6, [.character("6")], "chart", "Goes to the chart of flushes.", group: .view),
+        Binding(.zoom, [.character("z")], "zoom", "Gives the panel the whole screen, or takes it back.", group: .view),
+        Binding(
+            .pause, [.character("p")], "pause", "Holds the picture still; the proxy goes on.", group: .view, bar: 70),
+        Binding(.faster, [.character("+"), .character("=")], "faster", "Renews the picture more often.", group: .view),
+        Binding(.slower, [.character("-")], "slower", "Renews the picture less often.", group: .view),
+        Binding(.theme, [.character("t")], "theme", "Changes the colours.", group: .view),
+        Binding(.redraw, [.control("L")], "redraw", "Draws the screen again.", group: .view),
+
+        Binding(
+            .commandLine, [.character(":")], "command", "Runs an action by name; Tab completes.", group: .program,
+            bar: 93),
+        Binding(.suspend, [.control("Z")], "suspend", "Suspends an attached console.", group: .program),
+        Binding(.help, [.character("?"), .function(1)], "help", "Shows the keys.", group: .program, bar: 1),
+        Binding(
+            .quit, [.character("q"), .control("C")], "quit", "Leaves, and asks what becomes of the proxy.",
+            group: .program, bar: 2),
+    ]
+
+    private static let dialogs: [Binding] = [
+        Binding(.accept, [.enter], "keep", "Keeps the filter.", in: .prompt, group: .dialog, bar: 0),
+        Binding(.cancel, [.escape, .control("C")], "clear", "Clears the filter.", in: .prompt, group: .dialog, bar: 1),
+
+        Binding(.accept, [.enter], "run", "Runs the command.", in: .command, group: .dialog, bar: 0),
+        Binding(.complete, [.tab], "complete", "Completes the name.", in: .command, group: .dialog, bar: 1),
+        Binding(.previousEntry, [.up], "earlier", "Brings an earlier command back.", in: .command, group: .dialog),
+        Binding(.nextEntry, [.down], "later", "Brings a later command back.", in: .command, group: .dialog),
+        Binding(.cancel, [.escape, .control("C")], "cancel", "Runs nothing.", in: .command, group: .dialog, bar: 2),
+
+        Binding(
+            .save, [.control("S")], "save", "Saves; saved means on disk.", in: .form, group: .dialog, bar: 0,
+            changes: true),
+        Binding(.nextField, [.tab, .down], "next field", "Goes to the next field.", in: .form, group: .dialog, bar: 1),
+        Binding(.previousField, [.backTab, .up], "prev field", "Goes to the field before.", in: .form, group: .dialog),
+        Binding(
+            .accept, [.enter], "next, press", "Goes to the next field, or presses the button.", in: .form,
+            group: .dialog),
+        Binding(
+            .reveal, [.control("R")], "reveal", "Shows the typed secret for ten seconds.", in: .form, group: .dialog,
+            bar: 3),
+        Binding(
+            .cancel, [.escape, .control("C")], "cancel", "Closes the form; asks again if something was typed.",
+            in: .form, group: .dialog, bar: 2),
+
+        Binding(
+            .accept, [.enter], "delete", "Deletes, if the name is typed exactly.", in: .delete, group: .dialog, bar: 0,
+            changes: true),
+        Binding(.cancel, [.escape, .control("C")], "cancel", "Deletes nothing.", in: .delete, group: .dialog, bar: 1),
+
+        Binding(
+            .nextChoice, [.right, .tab, .down], "choose", "Goes to the other button.", in: .confirm, group: .dialog,
+            bar: 1),
+        Binding(
+            .previousChoice, [.left, .backTab, .up], "choose back", "Goes to the other button.", in: .confirm,
+            group: .dialog),
+        Binding(.accept, [.enter], "press", "Presses the button in focus.", in: .confirm, group: .dialog, bar: 0),
+        Binding(
+            .cancel, [.escape, .character("n"), .character("q"), .control("C")], "cancel", "Does nothing.",
+            in: .confirm, group: .dialog, bar: 2),
+
+        Binding(.stop, [.character("s")], "stop", "Drains, saves and exits.", in: .quit, group: .dialog, bar: 1),
+        Binding(
+            .keepServing, [.character("k")], "keep serving", "Leaves the console; the proxy serves on.", in: .quit,
+            group: .dialog, bar: 2),
+        Binding(.nextChoice, [.right, .tab, .down], "choose", "Goes to the next button.", in: .quit, group: .dialog),
+        Binding(
+            .previousChoice, [.left, .backTab, .up], "choose back", "Goes to the button before.", in: .quit,
+            group: .dialog),
+        Binding(.accept, [.enter], "press", "Presses the button in focus.", in: .quit, group: .dialog, bar: 0),
+        Binding(
+            .cancel, [.escape, .character("q"), .control("C")], "cancel", "Stays.", in: .quit, group: .dialog, bar: 3),
+
+        Binding(.cursorUp, [.up], "up", "Scrolls up.", in: .help, group: .dialog),
+        Binding(.cursorDown, [.down], "down", "Scrolls down.", in: .help, group: .dialog),
+        Binding(.pageUp, [.pageUp], "page up", "Scrolls up by a page.", in: .help, group: .dialog),
+        Binding(.pageDown, [.pageDown], "page down", "Scrolls down by a page.", in: .help, group: .dialog),
+        Binding(.accept, [.enter], "close", "Closes the help.", in: .help, group: .dialog, bar: 1),
+        Binding(
+            .cancel, [.escape, .character("?"), .function(1), .control("C")], "close", "Closes the help.", in: .help,
+            group: .dialog, bar: 0),
+
+        Binding(.cursorUp, [.up, .character("k")], "up", "Scrolls up.", in: .detail, group: .dialog),
+        Binding(.cursorDown, [.down, .character("j")], "down", "Scrolls down.", in: .detail, group: .dialog),
+        Binding(.pageUp, [.pageUp], "page up", "Scrolls up by a page.", in: .detail, group: .dialog),
+        Binding(.pageDown, [.pageDown], "page down", "Scrolls down by a page.", in: .detail, group: .dialog),
+        Binding(.previousEntry, [.left], "older", "Shows the flush before.", in: .detail, group: .dialog, bar: 1),
+        Binding(.nextEntry, [.right], "newer", "Shows the next flush.", in: .detail, group: .dialog, bar: 2),
+        Binding(
+            .cancel, [.escape, .enter, .character("q"), .character("F"), .control("C")], "close", "Closes it.",
+            in: .detail, group: .dialog, bar: 0),
+    ]
+
+    /// What a key does in a context; nil leaves it to the text being typed.
+    public static func binding(for key: Key, in context: KeyContext) -> Binding? {
+        table[Place(key: key, context: context)]
+    }
+
+    static func bindings(in context: KeyContext) -> [Binding] {
+        bindings.filter { $0.context == context }
+    }
+
+    private struct Place: Hashable {
+        let key: Key
+        let context: KeyContext
+    }
+
+    private static let table: [Place: Binding] = {
+        var table: [Place: Binding] = [:]
+        for binding in bindings {
+            for key in binding.keys { table[Place(key: key, context: binding.context)] = binding }
+        }
+        return table
+    }()
+}

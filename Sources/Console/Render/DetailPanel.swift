@@ -1,0 +1,130 @@
+/// Everything about the endpoint under the cursor, with why it has its rank.
+enum DetailPanel {
+    static func draw(
+        _ state: ConsoleState, _ layout: DashboardLayout, _ now: ContinuousClock.Instant, _ grid: inout CellGrid
+    ) {
+        guard let frame = layout.frames[.detail] else { return }
+        let content = layout.content(of: .detail)
+        let endpoint = endpoint(state)
+        var left = state.title(.detail)
+        if let endpoint { left = [Segment("5 \(SafeText.clean(endpoint.name))", left[0].role)] }
+        let hints = [Segment("\(Key.enter.name) edit \(state.setup.glyphs.separator) y copy", .faint)]
+        grid.border(
+            frame, isBoxed: layout.isBoxed, isFocused: state.focus == .detail, left: left,
+            right: endpoint.map { [Segment("rank \($0.rank)")] } ?? [], bottom: hints)
+        let lines = lines(state, width: content.width, now: now)
+        let top = min(state.scroll[.detail] ?? 0, max(0, lines.count - content.height))
+        for (offset, line) in lines.dropFirst(top).prefix(max(0, content.height)).enumerated() {
+            grid.put(line, column: content.column, line: content.line + offset, limit: content.right)
+        }
+    }
+
+    private static func endpoint(_ state: ConsoleState) -> EndpointStatus? {
+        state.rows.indices.contains(state.selectedRow) ? state.shown.endpoints[state.rows[state.selectedRow]] : nil
+    }
+
+    static func lines(_ state: ConsoleState, width: Int, now: ContinuousClock.Instant) -> [[Segment]] {
+        guard let endpoint = endpoint(state) else { return [[Segment(" No endpoint under the cursor.", .faint)]] }
+        let glyphs = state.setup.glyphs
+        let dash = String(glyphs.dash)
+        var lines: [[Segment]] = []
+        func add(_ label: String, _ text: String, _ role: CellStyle.Role = .text) {
+            let room = max(1, width - 10)
+            for (index, part) in wrap(SafeText.clean(text), room).enumerated() {
+                lines.append([
+                    Segment(" " + TextField.fit(index == 0 ? label : "", 8, glyphs: glyphs), .faint),
+                    Segment(part, role),
+                ])
+            }
+        }
+        add("URL", endpoint.url ?? dash)
+        if let url = endpoint.urlAnthropic { add("anth URL", url) }
+        if let url = endpoint.urlOpenAI { add("oai URL", url) }
+        add("Auth", endpoint.authType.rawValue + (endpoint.maskedSecret.map { "  " + $0 } ?? ""))
+        add("Tags", endpoint.tags.isEmpty ? dash : endpoint.tags.joined(separator: ", "))
+        add("Pinned", (endpoint.isPinned ? "yes" : "no ") + "   Learned  " + (endpoint.learned ?? dash))
+        lines.append([])
+        add("State", stateText(endpoint, now), Header.role(endpoint.state))
+        add("Health", health(endpoint, dash))
+        add("Moved", "\(endpoint.rankChanges) rank changes since the start")
+        if !endpoint.explanation.isEmpty {
+            lines.append([])
+            lines.append([Segment(" Why rank \(endpoint.rank)", .title)])
+            for sentence in endpoint.explanation {
+                for (index, part) in wrap(SafeText.clean(sentence), max(1, width - 4)).enumerated() {
+                    lines.append([Segment(index == 0 ? " \(glyphs.bullet) " : "   ", .accent), Segment(part)])
+                }
+            }
+        }
+        lines.append(contentsOf: graphs(endpoint, width, glyphs))
+        if let error = endpoint.lastError {
+            lines.append([])
+            lines.append([
+                Segment(" Last error ", .faint),
+                Segment(Quantity.clock(error.time, utcOffset: state.shown.utcOffset), .faint),
+            ])
+            for part in wrap(SafeText.clean(error.text), max(1, width - 2)) {
+                lines.append([Segment(" " + part, .bad)])
+            }
+        }
+        return lines
+    }
+
+    private static func stateText(_ endpoint: EndpointStatus, _ now: ContinuousClock.Instant) -> String {
+        guard let retry = endpoint.retryAt, retry > now else { return endpoint.state.rawValue }
+        return "\(endpoint.state.rawValue), tried again in \(Quantity.age(retry - now))"
+    }
+
+    private static func health(_ endpoint: EndpointStatus, _ dash: String) -> String {
+        let rate = Quantity.percent(endpoint.successRate, dash: dash)
+        let good = Quantity.grouped(endpoint.attempts - min(endpoint.errors, endpoint.attempts))
+        return "OK \(rate)%  \(good) of \(Quantity.grouped(endpoint.attempts))  streak \(endpoint.successStreak)"
+    }
+
+    private static func graphs(_ endpoint: EndpointStatus, _ width: Int, _ glyphs: Glyphs) -> [[Segment]] {
+        let room = max(1, width - 2)
+        guard let peak = endpoint.p95Series.max() else { return [] }
+        let now = Quantity.latency(endpoint.p95, dash: String(glyphs.dash))
+        let label = " p95 ms"
+        let values = "\(now) \(glyphs.separator) max \(peak) "
+        var lines: [[Segment]] = [[]]
+        lines.append([
+            Segment(label, .faint),
+            Segment(TextField.fit(values, max(1, width - label.count), align: .right, glyphs: glyphs)),
+        ])
+        lines.append([
+            Segment(" " + Sparkline.text(endpoint.p95Series.map(Double.init), width: room, glyphs: glyphs), .graph)
+        ])
+        let errors = Sparkline.text(endpoint.errorSeries.map(Double.init), width: max(1, room - 4), glyphs: glyphs)
+        lines.append([Segment(" err ", .faint), Segment(errors, .bad)])
+        return lines
+    }
+
+    /// Cuts text into lines at blanks, and inside words that are longer than a line.
+    static func wrap(_ text: String, _ width: Int) -> [String] {
+        guard TextWidth.columns(of: text) > width else { return [text] }
+        var lines: [String] = []
+        var line = ""
+        for word in text.split(separator: " ") {
+            var word = String(word)
+            let joined = line.isEmpty ? word : line + " " + word
+            if TextWidth.columns(of: joined) <= width {
+                line = joined
+                continue
+            }
+            if !line.isEmpty { lines.append(line) }
+            while TextWidth.columns(of: word) > width {
+                var head = ""
+                for character in word {
+                    guard TextWidth.columns(of: head + String(character)) <= width || head.isEmpty else { break }
+                    head.append(character)
+                }
+                lines.append(head)
+                word = String(word.dropFirst(head.count))
+            }
+            line = word
+        }
+        if !line.isEmpty { lines.append(line) }
+        return lines
+    }
+}

@@ -1,0 +1,74 @@
+/// The log, newest first.
+enum EventPanel {
+    static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
+        guard let frame = layout.frames[.events] else { return }
+        let content = layout.content(of: .events)
+        let glyphs = state.setup.glyphs
+        let events = state.visibleEvents
+        let top = min(state.scroll[.events] ?? 0, max(0, events.count - content.height))
+        let level = state.lowestLevel == .debug ? "all levels" : "from \(name(state.lowestLevel))"
+        var right: [Segment] = []
+        if layout.isBoxed {
+            let count =
+                "\(min(content.height, events.count)) of \(Quantity.grouped(UInt64(events.count))) \(glyphs.separator) "
+            right.append(Segment(count, weight: 10))
+        }
+        right.append(
+            top == 0
+                ? Segment("following \(glyphs.sortUp)", .good) : Segment("\(top) newer \(glyphs.sortUp) g", .warning))
+        grid.border(
+            frame, isBoxed: layout.isBoxed, isFocused: state.focus == .events,
+            left: state.title(.events, [Segment(" \(glyphs.separator) \(level)", weight: 10)]), right: right,
+            bottom: [Segment("f level \(glyphs.separator) g follow", .faint)])
+        for offset in 0..<max(0, content.height) {
+            let index = events.count - 1 - top - offset
+            guard events.indices.contains(index) else { break }
+            let segments = row(events[index], state, isWide: layout.isBoxed, isNarrow: layout.size == .compact)
+            grid.put(segments, column: content.column, line: content.line + offset, limit: content.right - 1)
+        }
+        if state.focus == .events {
+            grid.cursor = CellGrid.Cursor(column: content.column, line: content.line, isVisible: false)
+        }
+    }
+
+    private static func row(_ event: EventEntry, _ state: ConsoleState, isWide: Bool, isNarrow: Bool) -> [Segment] {
+        let offset = state.shown.utcOffset
+        let time =
+            isWide
+            ? Quantity.preciseClock(event.time, utcOffset: offset) : Quantity.clock(event.time, utcOffset: offset)
+        let gap = isWide ? "  " : " "
+        let source = TextField.fit(SafeText.clean(event.source), isNarrow ? 4 : 9, glyphs: state.setup.glyphs)
+        return [
+            Segment(" " + time + gap, .faint), Segment(letter(event.level) + gap, role(event.level)),
+            Segment(source + gap, .faint),
+            Segment(SafeText.clean(event.text), event.level == .error ? .bad : event.level == .debug ? .faint : .text),
+        ]
+    }
+
+    private static func name(_ level: EventEntry.Level) -> String {
+        switch level {
+        case .debug: "debug"
+        case .info: "info"
+        case .warning: "warnings"
+        case .error: "errors"
+        }
+    }
+
+    private static func letter(_ level: EventEntry.Level) -> String {
+        switch level {
+        case .debug: "D"
+        case .info: "I"
+        case .warning: "W"
+        case .error: "E"
+        }
+    }
+
+    private static func role(_ level: EventEntry.Level) -> CellStyle.Role {
+        switch level {
+        case .debug: .faint
+        case .info: .accent
+        case .warning: .warning
+        case .error: .bad
+        }
+    }
+}

@@ -1,0 +1,83 @@
+/// One flush: how long each step took and what it changed.
+enum FlushOverlay {
+    static func draw(_ state: ConsoleState, _ view: FlushView, _ grid: inout CellGrid) {
+        let lines = lines(state, view)
+        let frame = frame(state, lines.count)
+        grid.clear(frame, ground: .overlay)
+        grid.border(
+            frame, isBoxed: true, isFocused: true, left: [Segment("Flush", .title)],
+            bottom: [Segment("\(Key.left.name) older \(Key.right.name) newer", .faint)], ground: .overlay)
+        let visible = frame.height - 2
+        let top = min(view.scroll, max(0, lines.count - visible))
+        for (offset, line) in lines.dropFirst(top).prefix(max(0, visible)).enumerated() {
+            grid.put(
+                line, column: frame.column + 2, line: frame.line + 1 + offset, limit: frame.right - 1, ground: .overlay)
+        }
+        grid.cursor = nil
+    }
+
+    static func mostScroll(_ state: ConsoleState, _ view: FlushView) -> Int {
+        let count = lines(state, view).count
+        return max(0, count - (frame(state, count).height - 2))
+    }
+
+    private static func frame(_ state: ConsoleState, _ lineCount: Int) -> Frame {
+        let width = min(76, state.columns)
+        let height = min(max(3, state.lines - 2), lineCount + 2)
+        return Frame(
+            column: (state.columns - width) / 2, line: max(0, (state.lines - 2 - height) / 2), width: width,
+            height: height)
+    }
+
+    static func lines(_ state: ConsoleState, _ view: FlushView) -> [[Segment]] {
+        guard let flush = state.shown.flushes.last(where: { $0.id == view.id }) else {
+            return [[Segment("This flush is no longer in the history.", .faint)]]
+        }
+        let glyphs = state.setup.glyphs
+        let width = min(76, state.columns) - 4
+        let result = FlushPanel.result(flush, glyphs)
+        var lines: [[Segment]] = [
+            [
+                Segment(Quantity.preciseClock(flush.time, utcOffset: state.shown.utcOffset), .strong),
+                Segment("  \(SafeText.clean(flush.trigger))  "), Segment(result.text, result.role),
+            ],
+            [
+                Segment("\(flush.changeCount) changes, \(flush.bytesChanged) bytes changed, file "),
+                Segment(Quantity.bytes(flush.fileSize, dash: String(glyphs.dash))),
+            ],
+        ]
+        if case .failed(_, let text) = flush.result {
+            for part in DetailPanel.wrap(SafeText.clean(text), max(8, width)) { lines.append([Segment(part, .bad)]) }
+        }
+        lines.append([])
+        let whole = max(flush.duration.milliseconds, 0.001)
+        let room = max(4, width - 22)
+        for step in flush.steps {
+            let share = min(1, max(0, step.duration.milliseconds / whole))
+            let filled = Int((share * Double(room)).rounded())
+            lines.append([
+                Segment(TextField.fit(SafeText.clean(step.name), 9, glyphs: glyphs), .faint),
+                Segment(
+                    TextField.fit(Quantity.fixed(step.duration.milliseconds, 2), 8, align: .right, glyphs: glyphs)
+                        + " ms "),
+                Segment(String(repeating: String(glyphs.barFull), count: filled), .graph),
+            ])
+        }
+        lines.append([
+            Segment(TextField.fit("all", 9, glyphs: glyphs), .faint),
+            Segment(
+                TextField.fit(Quantity.fixed(flush.duration.milliseconds, 2), 8, align: .right, glyphs: glyphs) + " ms",
+                .strong),
+        ])
+        lines.append([])
+        for change in flush.changes {
+            for (index, part) in DetailPanel.wrap(SafeText.clean(change), max(8, width - 2)).enumerated() {
+                lines.append([Segment(index == 0 ? "\(glyphs.bullet) " : "  ", .accent), Segment(part)])
+            }
+        }
+        if flush.changeCount > flush.changes.count {
+            lines.append([Segment("and \(flush.changeCount - flush.changes.count) more", .faint)])
+        }
+        return lines
+    }
+}

@@ -1,0 +1,74 @@
+/// The history of flushes, newest first.
+enum FlushPanel {
+    static let slow = Duration.milliseconds(40)
+
+    static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
+        guard let frame = layout.frames[.flushes] else { return }
+        let content = layout.content(of: .flushes)
+        let glyphs = state.setup.glyphs
+        let flushes = state.shown.flushes
+        var left: [Segment] = []
+        if !layout.isBoxed {
+            let series = flushes.suffix(12).map(\.duration.milliseconds)
+            if !series.isEmpty {
+                left = [Segment(" ms ", .faint, weight: 10)]
+                left.append(Segment(Sparkline.text(series, width: series.count, glyphs: glyphs), .graph, weight: 10))
+            }
+        }
+        let isFocused = state.focus == .flushes
+        let right = layout.isBoxed ? [Segment(String(flushes.count))] : []
+        grid.border(
+            frame, isBoxed: layout.isBoxed, isFocused: isFocused, left: state.title(.flushes, left), right: right,
+            bottom: [Segment("\(Key.enter.name) detail", .faint)])
+        guard content.height > 0 else { return }
+        let heading = " TIME     WHY     CHG   SIZE    MS" + (content.width >= 42 ? " RESULT" : "")
+        grid.put(heading, column: content.column, line: content.line, limit: content.right, style: CellStyle(.faint))
+        if flushes.isEmpty {
+            grid.put(
+                " Nothing has been flushed yet.", column: content.column, line: content.line + 1,
+                limit: min(content.right, content.height > 1 ? content.right : 0), style: CellStyle(.faint))
+            return
+        }
+        let visible = content.height - 1
+        let place = flushes.count - 1 - (state.selectedFlushIndex ?? 0)
+        let top = place >= visible ? place - visible + 1 : 0
+        for offset in 0..<max(0, visible) {
+            let index = flushes.count - 1 - top - offset
+            guard flushes.indices.contains(index) else { break }
+            let line = content.line + 1 + offset
+            grid.put(row(flushes[index], state), column: content.column, line: line, limit: content.right)
+            if isFocused, top + offset == place {
+                grid.setGround(.selected, column: content.column, line: line, count: content.width)
+                grid.cursor = CellGrid.Cursor(column: content.column, line: line, isVisible: false)
+            }
+        }
+    }
+
+    private static func row(_ flush: FlushEntry, _ state: ConsoleState) -> [Segment] {
+        let glyphs = state.setup.glyphs
+        func right(_ text: String, _ width: Int) -> String { TextField.fit(text, width, align: .right, glyphs: glyphs) }
+        let result = result(flush, glyphs)
+        return [
+            Segment(" " + Quantity.clock(flush.time, utcOffset: state.shown.utcOffset), .faint),
+            Segment(" " + TextField.fit(trigger(flush.trigger), 8, glyphs: glyphs)),
+            Segment(right(Quantity.count(UInt64(max(0, flush.changeCount)), width: 3), 3)),
+            Segment(right(Quantity.bytes(flush.fileSize, dash: String(glyphs.dash)), 7)),
+            Segment(right(Quantity.milliseconds(flush.duration), 6)),
+            Segment(" " + result.text, result.role),
+        ]
+    }
+
+    /// In the eight columns there are.
+    static func trigger(_ trigger: String) -> String {
+        trigger == "max_dirty" ? "maxdirty" : SafeText.clean(trigger)
+    }
+
+    static func result(_ flush: FlushEntry, _ glyphs: Glyphs) -> (text: String, role: CellStyle.Role) {
+        switch flush.result {
+        case .saved: flush.duration >= slow ? ("SLOW", .warning) : ("ok", .good)
+        case .unchanged: ("same", .faint)
+        case .durabilityUnknown: ("sync?", .bad)
+        case .failed(let code, _): (SafeText.clean(code), .bad)
+        }
+    }
+}

@@ -1,0 +1,190 @@
+/// The form for one endpoint.
+enum FormOverlay {
+    private static let labelWidth = 11
+
+    static func draw(
+        _ state: ConsoleState, _ form: EndpointForm, _ now: ContinuousClock.Instant, _ grid: inout CellGrid
+    ) {
+        let glyphs = state.setup.glyphs
+        let width = min(76, state.columns)
+        let fields = EndpointDraft.Field.allCases
+        let room = max(3, state.lines - 2)
+        let changes = changes(form, width - 6, limit: max(1, min(4, room - 8)))
+        let wanted = fields.count + changes.count + 5
+        let height = min(room, wanted)
+        let frame = Frame(
+            column: (state.columns - width) / 2, line: max(0, (state.lines - 2 - height) / 2), width: width,
+            height: height)
+        grid.clear(frame, ground: .overlay)
+        let title =
+            form.original.map { "Edit endpoint \(glyphs.separator) \(SafeText.clean($0.name))" } ?? "Add an endpoint"
+        let right = form.isSaving ? "saving\(glyphs.ellipsis)" : countText(form)
+        grid.border(
+            frame, isBoxed: true, isFocused: true, left: [Segment(title, .title)], right: [Segment(right, .accent)],
+            bottom: [Segment("Tab \(Key.up.name)\(Key.down.name) field", .faint)], ground: .overlay)
+        grid.cursor = nil
+        let inner = frame.inner
+        // Buttons and at least one line of changes stay; the fields scroll.
+        let isTight = height < wanted
+        let fieldRows = max(1, inner.height - changes.count - (isTight ? 1 : 3))
+        let focusIndex =
+            if case .field(let field) = form.focus { fields.firstIndex(of: field) ?? 0 } else { fields.count - 1 }
+        let top = max(0, min(focusIndex - fieldRows / 2, fields.count - fieldRows))
+        for (offset, field) in fields.dropFirst(top).prefix(fieldRows).enumerated() {
+            drawField(state, form, field, now, inner, inner.line + offset, &grid)
+        }
+        let changesLine = inner.bottom - changes.count - (isTight ? 1 : 2)
+        for (offset, change) in changes.enumerated() {
+            grid.put(
+                [change], column: inner.column + 2, line: changesLine + offset, limit: inner.right - 1, ground: .overlay
+            )
+        }
+        drawButtons(state, form, inner, &grid)
+    }
+
+    private static func countText(_ form: EndpointForm) -> String {
+        guard form.original != nil else { return "new" }
+        let count = form.changes.count
+        return count == 1 ? "1 change" : "\(count) changes"
+    }
+
+    private static func changes(_ form: EndpointForm, _ width: Int, limit: Int) -> [Segment] {
+        if let refusal = form.refusal { return [Segment("Not saved: \(SafeText.clean(refusal.message))", .bad)] }
+        let problems = form.problems
+        let shown = EndpointDraft.Field.allCases.filter { problems[$0] != nil && form.touched.contains($0) }
+        if !shown.isEmpty {
+            let noun = problems.count == 1 ? "field needs" : "fields need"
+            return [Segment("\(problems.count) \(noun) another look before this can be saved.", .warning)]
+        }
+        let changes = form.changes
+        guard !changes.isEmpty else { return [Segment("Nothing changed yet.", .faint)] }
+        let text = "Saves: " + form.summary(limit: 12).joined(separator: "; ") + ". Takes effect now, on disk now."
+        let lines = DetailPanel.wrap(text, max(8, width))
+        guard lines.count > limit else { return lines.map { Segment($0, .strong) } }
+        return (lines.prefix(limit - 1) + ["and \(form.changes.count) changes in all."]).map { Segment($0, .strong) }
+    }
+
+    private static func drawField(
+        _ state: ConsoleState, _ form: EndpointForm, _ field: EndpointDraft.Field, _ now: ContinuousClock.Instant,
+        _ inner: Frame, _ line: Int, _ grid: inout CellGrid
+    ) {
+        let isFocused = form.focus == .field(field)
+        let glyphs = state.setup.glyphs
+        let label = TextField.fit(label(field), labelWidth - 1, glyphs: glyphs) + " "
+        let marker = isFocused ? String(glyphs.cursor) : " "
+        var column = grid.put(marker + " ", column: inner.column, line: line, style: CellStyle(.accent, on: .overlay))
+        column = grid.put(
+            label, column: column, line: line, limit: inner.right,
+            style: CellStyle(isFocused ? .strong : .faint, on: .overlay))
+        switch field {
+        case .authType:
+            for type in EndpointStatus.AuthType.allCases {
+                let isChosen = form.authType == type
+                let text = isChosen ? "\(glyphs.choiceLeft)\(type.rawValue)\(glyphs.choiceRight)" : " \(type.rawValue) "
+                if isChosen, isFocused { grid.cursor = CellGrid.Cursor(column: column, line: line, isVisible: true) }
+                let style = CellStyle(isChosen ? .key : .faint, on: isChosen && isFocused ? .focusedButton : .overlay)
+                column = grid.put(text, column: column, line: line, limit: inner.right, style: style) + 1
+            }
+        case .enabled, .pinned:
+            let isOn = field == .enabled ? form.isEnabled : form.isPinned
+            if isFocused {
+                grid.cursor = CellGrid.Cursor(column: min(inner.right - 1, column + 1), line: line, isVisible: true)
+            }
+            grid.put(
+                isOn ? "[x]" : "[ ]", column: column, line: line, limit: inner.right,
+                style: CellStyle(.key, on: isFocused ? .focusedButton : .overlay))
+        default:
+            drawText(state, form, field, now, inner, column, line, &grid)
+        }
+    }
+
+    private static func drawText(
+        _ state: ConsoleState, _ form: EndpointForm, _ field: EndpointDraft.Field, _ now: ContinuousClock.Instant,
+        _ inner: Frame, _ start: Int, _ line: Int, _ grid: inout CellGrid
+    ) {
+        let glyphs = state.setup.glyphs
+        let isFocused = form.focus == .field(field)
+        let message = form.message(for: field)
+        let messageText = message.map { "\($0.isGood ? glyphs.check : glyphs.cross) \($0.text)" } ?? ""
+        let hint = hint(form, field)
+        let side = TextWidth.columns(of: messageText.isEmpty ? hint : messageText)
+        let least = field == .priority ? 4 : 10
+        let room = max(least, min(field == .priority ? 4 : 42, inner.right - start - 2 - (side > 0 ? side + 2 : 0)))
+        var column = start
+        if let editor = form.editors[field] {
+            var window = editor.window(width: room)
+            let isRevealed = form.revealedUntil.map { $0 > now } ?? false
+            if field == .secret, !isRevealed {
+                window.text = String(repeating: String(glyphs.bullet), count: window.text.count)
+                window.cursor = min(window.cursor, window.text.count)
+            }
+            if field == .secret, editor.characters.isEmpty, let masked = form.original?.maskedSecret, !isFocused {
+                grid.put(
+                    TextField.fit(SafeText.clean(masked), room, glyphs: glyphs), column: column, line: line,
+                    limit: inner.right, style: CellStyle(.faint, on: .overlay))
+            } else {
+                let padded = TextField.fit(window.text, room, glyphs: glyphs)
+                let filled =
+                    window.text
+                    + String(repeating: String(glyphs.blank), count: max(0, room - TextWidth.columns(of: window.text)))
+                grid.put(
+                    isFocused ? filled : padded, column: column, line: line, limit: inner.right,
+                    style: CellStyle(isFocused ? .strong : .text, on: .overlay))
+            }
+            if isFocused {
+                grid.cursor = CellGrid.Cursor(
+                    column: min(inner.right - 1, column + window.cursor), line: line, isVisible: true)
+            }
+        }
+        column += room + 2
+        if let message {
+            grid.put(
+                messageText, column: column, line: line, limit: inner.right,
+                style: CellStyle(message.isGood ? .good : .bad, on: .overlay))
+        } else if isFocused || field == .priority {
+            grid.put(hint, column: column, line: line, limit: inner.right, style: CellStyle(.faint, on: .overlay))
+        }
+    }
+
+    private static func hint(_ form: EndpointForm, _ field: EndpointDraft.Field) -> String {
+        switch field {
+        case .priority: form.original == nil ? "1–\(form.ranks), empty: last" : "1–\(form.ranks)"
+        case .secret: form.original?.maskedSecret == nil ? "^R shows it" : "empty: keeps the present one"
+        case .tags: "comma between"
+        default: ""
+        }
+    }
+
+    private static func label(_ field: EndpointDraft.Field) -> String {
+        switch field {
+        case .name: "Name"
+        case .url: "URL"
+        case .urlAnthropic: "URL anth"
+        case .urlOpenAI: "URL openai"
+        case .authType: "Auth"
+        case .secret: "Secret"
+        case .priority: "Priority"
+        case .tags: "Tags"
+        case .enabled: "Enabled"
+        case .pinned: "Pinned"
+        }
+    }
+
+    private static func drawButtons(_ state: ConsoleState, _ form: EndpointForm, _ inner: Frame, _ grid: inout CellGrid)
+    {
+        let line = inner.bottom - 1
+        let canSave = form.command != nil && !state.isReadOnly
+        var column = inner.column + 2
+        for (focus, text) in [(EndpointForm.Focus.save, "[ Save  ^S ]"), (.cancel, "[ Cancel  Esc ]")] {
+            let isFocused = form.focus == focus
+            if isFocused {
+                grid.cursor = CellGrid.Cursor(column: min(inner.right - 1, column + 2), line: line, isVisible: true)
+            }
+            let role: CellStyle.Role = focus == .save && !canSave ? .faint : .key
+            column =
+                grid.put(
+                    text, column: column, line: line, limit: inner.right,
+                    style: CellStyle(role, on: isFocused ? .focusedButton : .overlay)) + 3
+        }
+    }
+}

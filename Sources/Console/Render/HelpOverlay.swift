@@ -1,0 +1,113 @@
+/// The keys, made from the keymap.
+enum HelpOverlay {
+    static func draw(_ state: ConsoleState, _ view: HelpView, _ grid: inout CellGrid) {
+        let lines = lines(state, view)
+        let frame = frame(state, lineCount: lines.count)
+        let glyphs = state.setup.glyphs
+        grid.clear(frame, ground: .overlay)
+        let search = view.search.isEmpty ? "type to search" : "/\(view.search)"
+        let visible = frame.height - 2
+        let top = min(view.scroll, max(0, lines.count - visible))
+        let more = lines.count > visible ? "\(top + 1)-\(min(lines.count, top + visible)) of \(lines.count)" : ""
+        grid.border(
+            frame, isBoxed: true, isFocused: true, left: [Segment("Help", .title)],
+            right: more.isEmpty ? [] : [Segment(more, .faint)],
+            bottom: [Segment("\(search) \(glyphs.separator) Esc close", .accent)], ground: .overlay)
+        for (offset, line) in lines.dropFirst(top).prefix(max(0, visible)).enumerated() {
+            grid.put(
+                line, column: frame.column + 2, line: frame.line + 1 + offset, limit: frame.right - 1, ground: .overlay)
+        }
+        grid.cursor = nil
+    }
+
+    static func mostScroll(_ state: ConsoleState, _ view: HelpView) -> Int {
+        let count = lines(state, view).count
+        return max(0, count - (frame(state, lineCount: count).height - 2))
+    }
+
+    private static func frame(_ state: ConsoleState, lineCount: Int) -> Frame {
+        let width = min(78, state.columns)
+        let height = min(max(3, state.lines - 2), lineCount + 2)
+        return Frame(
+            column: (state.columns - width) / 2, line: max(0, (state.lines - 2 - height) / 2), width: width,
+            height: height)
+    }
+
+    static func lines(_ state: ConsoleState, _ view: HelpView) -> [[Segment]] {
+        let width = min(78, state.columns) - 4
+        guard view.search.isEmpty else { return found(state, view.search, width) }
+        let columnCount = max(1, min(3, width / 24))
+        let columnWidth = width / columnCount
+        var blocks: [[[Segment]]] = []
+        for group in Binding.Group.allCases where group != .dialog {
+            let bindings = Keymap.bindings(in: .main).filter { $0.group == group }
+            var block = [[Segment(TextField.fit(group.rawValue, columnWidth, glyphs: state.setup.glyphs), .title)]]
+            block += bindings.map { entry($0, state, columnWidth) }
+            block.append([Segment(String(repeating: " ", count: columnWidth))])
+            blocks.append(block)
+        }
+        let columns = balance(blocks, into: columnCount)
+        let height = columns.map(\.count).max() ?? 0
+        let blank = [Segment(String(repeating: " ", count: columnWidth))]
+        var lines = (0..<height).map { row in
+            columns.flatMap { $0.indices.contains(row) ? $0[row] : blank }
+        }
+        while lines.last?.allSatisfy({ $0.text.allSatisfy { $0 == " " } }) == true { lines.removeLast() }
+        let glyphs = state.setup.glyphs
+        lines.append([])
+        lines.append([
+            Segment("\(glyphs.up) up \(glyphs.slow) slow \(glyphs.down) down \(glyphs.off) off ", .faint),
+            Segment("\(glyphs.misconfigured) config \(glyphs.cooling) cooling \(glyphs.dirty) dirty", .faint),
+        ])
+        lines.append([Segment("faint = not now", .faint)])
+        return lines
+    }
+
+    private static func entry(_ binding: Binding, _ state: ConsoleState, _ width: Int) -> [Segment] {
+        let glyphs = state.setup.glyphs
+        let isOff = state.obstacle(to: binding.action) != nil
+        let keys = TextField.fit(binding.keyNames, 10, glyphs: glyphs)
+        return [
+            Segment(keys + " ", isOff ? .faint : .key),
+            Segment(TextField.fit(binding.label, width - 11, glyphs: glyphs), isOff ? .faint : .text),
+        ]
+    }
+
+    /// Whole sentences, with why an action cannot be taken now.
+    private static func found(_ state: ConsoleState, _ search: String, _ width: Int) -> [[Segment]] {
+        let needle = search.lowercased()
+        var lines: [[Segment]] = []
+        for binding in Keymap.bindings where binding.context != .help {
+            let words = "\(binding.label) \(binding.help) \(binding.action.rawValue)".lowercased()
+            guard words.contains(needle) || binding.keys.contains(where: { $0.name == search }) else { continue }
+            let place = binding.context == .main ? "" : " (\(binding.context.rawValue))"
+            let keys = TextField.fit(binding.keyNames, 11, glyphs: state.setup.glyphs)
+            for (index, part) in DetailPanel.wrap(binding.help + place, max(8, width - 12)).enumerated() {
+                lines.append([
+                    Segment((index == 0 ? keys : String(repeating: " ", count: 11)) + " ", .key), Segment(part),
+                ])
+            }
+            if binding.context == .main, let reason = state.obstacle(to: binding.action) {
+                lines.append([Segment(String(repeating: " ", count: 12) + "not now: " + reason, .faint)])
+            }
+        }
+        return lines.isEmpty ? [[Segment("Nothing is called \(search).", .faint)]] : lines
+    }
+
+    /// Puts blocks into columns in order, so that the highest column is as low as it can be.
+    private static func balance(_ blocks: [[[Segment]]], into count: Int) -> [[[Segment]]] {
+        let total = blocks.reduce(0) { $0 + $1.count }
+        var limit = max(1, total / count)
+        while true {
+            var columns: [[[Segment]]] = [[]]
+            for block in blocks {
+                if !columns[columns.count - 1].isEmpty, columns[columns.count - 1].count + block.count > limit {
+                    columns.append([])
+                }
+                columns[columns.count - 1] += block
+            }
+            if columns.count <= count || limit > total { return columns }
+            limit += 1
+        }
+    }
+}

@@ -1,0 +1,167 @@
+/// What is unsaved, when it is written, and the counters.
+enum PersisterPanel {
+    static func summary(_ status: PersisterStatus, glyphs: Glyphs) -> (
+        glyph: Character, word: String, role: CellStyle.Role
+    ) {
+        if status.isOverdue { return (glyphs.cross, "OVERDUE", .bad) }
+        if status.isWriting { return (glyphs.writing, "writing", .accent) }
+        if status.isDirty, status.retryAt != nil { return (glyphs.cross, "FAILED", .bad) }
+        if status.isDirty { return (glyphs.dirty, "DIRTY", .warning) }
+        return (glyphs.clean, "saved", .good)
+    }
+
+    static func draw(
+        _ state: ConsoleState, _ layout: DashboardLayout, _ now: ContinuousClock.Instant, _ grid: inout CellGrid
+    ) {
+        guard let frame = layout.frames[.persister] else { return }
+        let content = layout.content(of: .persister)
+        let status = state.shown.persister
+        let right =
+            layout.isBoxed
+            ? [Segment("\(SafeText.clean(status.strategy)) \(Quantity.age(status.flushInterval))", .faint)] : []
+        grid.border(
+            frame, isBoxed: layout.isBoxed, isFocused: state.focus == .persister, left: state.title(.persister),
+            right: right, bottom: [Segment("w flush now", .faint)])
+        let lines = lines(state, width: content.width, now: now)
+        let top = min(state.scroll[.persister] ?? 0, max(0, lines.count - content.height))
+        for (offset, line) in lines.dropFirst(top).prefix(content.height).enumerated() {
+            grid.put(line, column: content.column, line: content.line + offset, limit: content.right)
+        }
+    }
+
+    /// The compact screen's one line.
+    static func drawLine(
+        _ state: ConsoleState, _ frame: Frame, _ now: ContinuousClock.Instant, _ grid: inout CellGrid
+    ) {
+        let status = state.shown.persister
+        let glyphs = state.setup.glyphs
+        let summary = summary(status, glyphs: glyphs)
+        let style = CellStyle(state.focus == .persister ? .focusedBorder : .border)
+        grid.fill(glyphs.horizontal, column: frame.column, line: frame.line, count: frame.width, style: style)
+        var text = " \(summary.glyph) \(summary.word)"
+        if status.isDirty { text += " \(status.unsavedChanges)" }
+        var segments = [Segment(text, summary.role)]
+        if status.isDirty, let due = status.retryAt ?? status.nextFlush {
+            segments.append(Segment(" \(glyphs.separator) flush in \(Quantity.age(due - now))", weight: 10))
+        }
+        segments.append(Segment(" \(glyphs.separator) \(Quantity.grouped(status.writes)) writes", .faint, weight: 20))
+        if status.failures > 0 {
+            segments.append(Segment(" \(glyphs.separator) \(status.failures) failed", .bad, weight: 15))
+        }
+        segments.append(Segment(" "))
+        let kept = Segment.fit(segments, into: frame.width - 2)
+        grid.put(kept, column: frame.column + 1, line: frame.line, limit: frame.right)
+    }
+
+    static func lines(_ state: ConsoleState, width: Int, now: ContinuousClock.Instant) -> [[Segment]] {
+        let status = state.shown.persister
+        let glyphs = state.setup.glyphs
+        var lines = [
+            headline(status, glyphs, width, now),
+            bar(
+                " next flush ", status.isDirty ? status.retryAt ?? status.nextFlush : nil, status.flushInterval,
+                .accent, glyphs, width, now),
+            bar(
+                " max dirty  ", status.isDirty ? status.maxDirty : nil, status.maxDirtyTime, .warning, glyphs, width,
+                now),
+            counters(status, glyphs, width),
+        ]
+        lines.append(failure(status, state, glyphs))
+        var file = [Segment(" file  ", .faint), Segment(pathEnd(status.filePath, width - 24, glyphs))]
+        file.append(Segment("  " + Quantity.bytes(status.fileSize, dash: String(glyphs.dash)), weight: 10))
+        if let mode = status.fileMode {
+            file.append(Segment("  0" + String(mode & 0o7777, radix: 8), .faint, weight: 20))
+        }
+        lines.append(Segment.fit(file, into: width))
+        let backup = status.lastBackup.map { Quantity.clock($0, utcOffset: state.shown.utcOffset) } ?? "none yet"
+        lines.append(
+            Segment.fit(
+                [
+                    Segment(" disk  ", .faint), Segment("\(Quantity.bytes(status.bytesWritten, dash: "0")) written"),
+                    Segment(" \(glyphs.separator) backup \(backup)", weight: 10),
+                    Segment(" \(glyphs.separator) unchanged \(status.unchanged)", .faint, weight: 30),
+                    Segment(" \(glyphs.separator) merged edits \(status.externalEditsMerged)", .faint, weight: 40),
+                ], into: width))
+        return lines
+    }
+
+    private static func headline(
+        _ status: PersisterStatus, _ glyphs: Glyphs, _ width: Int, _ now: ContinuousClock.Instant
+    ) -> [Segment] {
+        let summary = summary(status, glyphs: glyphs)
+        var segments = [Segment(" \(summary.glyph) \(summary.word)", summary.role)]
+        if status.isDirty {
+            let noun = status.unsavedChanges == 1 ? "change" : "changes"
+            segments.append(Segment("  \(status.unsavedChanges) \(noun)"))
+            if let age = status.oldestUnsaved { segments.append(Segment(", oldest \(Quantity.age(age))", weight: 10)) }
+            if let cause = status.dirtyBecause {
+                segments.append(Segment(" \(glyphs.separator) by \(SafeText.clean(cause))", .faint, weight: 20))
+            }
+        } else if !status.isWriting {
+            segments.append(Segment("  nothing unsaved", .faint, weight: 10))
+        }
+        return Segment.fit(segments, into: width)
+    }
+
+    /// Fills as the deadline comes nearer.
+    private static func bar(
+        _ label: String, _ deadline: ContinuousClock.Instant?, _ span: Duration, _ role: CellStyle.Role,
+        _ glyphs: Glyphs,
+        _ width: Int, _ now: ContinuousClock.Instant
+    ) -> [Segment] {
+        let room = max(0, width - label.count - 5)
+        guard let deadline else {
+            return [
+                Segment(label, .faint), Segment(String(repeating: String(glyphs.barEmpty), count: room), .faint),
+                Segment(TextField.fit(String(glyphs.dash), 5, align: .right, glyphs: glyphs), .faint),
+            ]
+        }
+        let left = max(0, (deadline - now).milliseconds)
+        let whole = max(1, span.milliseconds)
+        let share = min(1, max(0, 1 - left / whole))
+        let filled = min(room, Int((share * Double(room)).rounded()))
+        return [
+            Segment(label, .faint), Segment(String(repeating: String(glyphs.barFull), count: filled), role),
+            Segment(String(repeating: String(glyphs.barEmpty), count: room - filled), .faint),
+            Segment(TextField.fit(Quantity.age(deadline - now), 5, align: .right, glyphs: glyphs)),
+        ]
+    }
+
+    private static func counters(_ status: PersisterStatus, _ glyphs: Glyphs, _ width: Int) -> [Segment] {
+        let dot = " \(glyphs.separator) "
+        return Segment.fit(
+            [
+                Segment(" writes \(Quantity.count(status.writes, width: 6))"),
+                Segment("\(dot)throttled \(Quantity.count(status.coalesced, width: 6))"),
+                Segment(
+                    "\(dot)failed \(Quantity.count(status.failures, width: 4))", status.failures > 0 ? .bad : .text,
+                    weight: 5),
+                Segment("\(dot)marks \(Quantity.count(status.marks, width: 6))", .faint, weight: 20),
+            ], into: width)
+    }
+
+    private static func failure(_ status: PersisterStatus, _ state: ConsoleState, _ glyphs: Glyphs) -> [Segment] {
+        guard let failure = status.lastFailure else { return [Segment(" last failure  none", .faint)] }
+        let time = Quantity.clock(failure.time, utcOffset: state.shown.utcOffset)
+        return [
+            Segment(" last failure  ", .faint), Segment("\(time) \(SafeText.clean(failure.code))", .bad),
+            Segment(" " + SafeText.clean(failure.text), .faint),
+        ]
+    }
+
+    /// The end of a path says more than its beginning.
+    static func pathEnd(_ path: String, _ width: Int, _ glyphs: Glyphs) -> String {
+        let clean = SafeText.clean(path)
+        let characters = Array(clean)
+        guard TextWidth.columns(of: clean) > width, width > 1 else { return clean }
+        var kept: [Character] = []
+        var used = 1
+        for character in characters.reversed() {
+            let columns = TextWidth.columns(of: String(character))
+            if used + columns > width { break }
+            kept.append(character)
+            used += columns
+        }
+        return String(glyphs.ellipsis) + String(kept.reversed())
+    }
+}

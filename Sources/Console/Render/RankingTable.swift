@@ -1,0 +1,205 @@
+/// The table of endpoints.
+enum RankingTable {
+    /// Which columns there is room for, and how wide the elastic ones are.
+    struct Columns: Equatable {
+        var rank: Int
+        var name: Int
+        var spark = 0
+        var shown: Set<SortColumn> = [.success, .p95, .rate]
+
+        static let widths: [SortColumn: Int] = [
+            .kind: 5, .priority: 5, .success: 6, .p50: 6, .p95: 6, .rate: 5, .inFlight: 4, .errors: 6,
+        ]
+        static let order: [SortColumn] = [.kind, .priority, .success, .p50, .p95, .rate, .inFlight, .errors]
+        private static let leastName = 14
+        private static let goodName = 17
+
+        init(width: Int, endpointCount: Int) {
+            rank = max(2, String(endpointCount).count)
+            name = width - rank - 6
+            for column in shown { name -= Self.widths[column] ?? 0 }
+            for column in [SortColumn.p50, .inFlight, .kind, .priority] { add(column) }
+            if name - 18 >= Self.leastName {
+                spark = 16
+                name -= 18
+            }
+            add(.errors)
+            if spark > 0, name > Self.goodName {
+                let more = min(44, (name - Self.goodName + 1) / 2)
+                spark += more
+                name -= more
+            }
+        }
+
+        private mutating func add(_ column: SortColumn) {
+            let width = Self.widths[column] ?? 0
+            guard name - width >= Self.leastName else { return }
+            shown.insert(column)
+            name -= width
+        }
+    }
+
+    static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
+        guard let frame = layout.frames[.endpoints] else { return }
+        let content = layout.content(of: .endpoints)
+        let columns = Columns(width: content.width, endpointCount: state.shown.endpoints.count)
+        drawTitle(state, layout, frame, &grid)
+        drawHeadings(state, columns, content, &grid)
+        let visible = layout.tableRows
+        let top = state.scroll[.endpoints] ?? 0
+        for offset in 0..<visible {
+            let row = top + offset
+            guard state.rows.indices.contains(row) else { break }
+            let line = content.line + 1 + offset
+            drawRow(
+                state, columns, state.shown.endpoints[state.rows[row]], row == state.selectedRow, content, line, &grid)
+        }
+        if state.rows.isEmpty { drawEmpty(state, content, &grid) }
+        if layout.isBoxed { drawLegend(state, content, &grid) }
+    }
+
+    private static func drawTitle(
+        _ state: ConsoleState, _ layout: DashboardLayout, _ frame: Frame, _ grid: inout CellGrid
+    ) {
+        let glyphs = state.setup.glyphs
+        let direction = state.isReversed ? glyphs.sortDown : glyphs.sortUp
+        let word = layout.size == .compact ? "" : "sort "
+        var left = [
+            Segment(" \(glyphs.separator) \(word)\(state.sort.title)\(direction)", .text, weight: 10),
+            Segment(" \(glyphs.separator) \(state.shown.autoSort ? "auto" : "manual")", .text, weight: 20),
+        ]
+        if !state.filter.text.isEmpty {
+            left.append(Segment(" \(glyphs.separator) /\(state.filter.text)", .accent, weight: 5))
+        }
+        let right = [Segment("\(state.rows.count)/\(state.shown.endpoints.count)", .text)]
+        let hints = [Segment("K/J move \(glyphs.separator) s sort \(glyphs.separator) / filter", .faint)]
+        grid.border(
+            frame, isBoxed: layout.isBoxed, isFocused: state.focus == .endpoints, left: state.title(.endpoints, left),
+            right: right, bottom: hints)
+    }
+
+    private static func drawHeadings(
+        _ state: ConsoleState, _ columns: Columns, _ content: Frame, _ grid: inout CellGrid
+    ) {
+        let glyphs = state.setup.glyphs
+        let style = CellStyle(.faint)
+        var text = "  " + TextField.fit("#", columns.rank, align: .right, glyphs: glyphs) + " S "
+        text += TextField.fit("NAME", columns.name, glyphs: glyphs)
+        for column in Columns.order where columns.shown.contains(column) {
+            let width = Columns.widths[column] ?? 0
+            let title = heading(column)
+            text +=
+                column == .kind
+                ? " " + TextField.fit(title, width - 1, glyphs: glyphs)
+                : TextField.fit(title, width, align: .right, glyphs: glyphs)
+        }
+        if columns.spark > 0 { text += "  LAST 60s" }
+        grid.put(text, column: content.column, line: content.line, limit: content.right, style: style)
+    }
+
+    private static func heading(_ column: SortColumn) -> String {
+        switch column {
+        case .kind: "KIND"
+        case .priority: "PRI"
+        case .success: "OK%"
+        case .inFlight: "IN"
+        case .errors: "ERR"
+        default: column.title
+        }
+    }
+
+    private static func drawRow(
+        _ state: ConsoleState, _ columns: Columns, _ endpoint: EndpointStatus, _ isSelected: Bool, _ content: Frame,
+        _ line: Int, _ grid: inout CellGrid
+    ) {
+        let glyphs = state.setup.glyphs
+        let isOff = endpoint.state == .off
+        let body: CellStyle.Role = isOff ? .faint : .text
+        var column = content.column
+        func put(_ text: String, _ role: CellStyle.Role) {
+            column = grid.put(text, column: column, line: line, limit: content.right, style: CellStyle(role))
+        }
+        put(isSelected ? String(glyphs.cursor) : " ", .accent)
+        let movement = endpoint.rankMovement
+        put(
+            movement > 0 ? String(glyphs.risen) : movement < 0 ? String(glyphs.fallen) : " ",
+            movement > 0 ? .good : .warning)
+        put(TextField.fit(String(endpoint.rank), columns.rank, align: .right, glyphs: glyphs), isOff ? .faint : .strong)
+        put(endpoint.isPinned ? String(glyphs.bullet) : " ", .accent)
+        put(String(glyphs.state(endpoint.state)) + " ", Header.role(endpoint.state))
+        let suffix = note(endpoint)
+        let name = SafeText.clean(endpoint.name)
+        let nameRole: CellStyle.Role = isOff ? .faint : isSelected ? .strong : .text
+        let room = columns.name
+        let text = TextWidth.columns(of: name) + suffix.count <= room ? name + suffix : name
+        put(TextField.fit(text, room, glyphs: glyphs), nameRole)
+        for item in Columns.order where columns.shown.contains(item) {
+            let width = Columns.widths[item] ?? 0
+            let (value, role) = cell(item, endpoint, glyphs, body)
+            put(
+                item == .kind
+                    ? " " + TextField.fit(value, width - 1, glyphs: glyphs)
+                    : TextField.fit(value, width, align: .right, glyphs: glyphs), role)
+        }
+        if columns.spark > 0 {
+            put("  ", body)
+            let series = endpoint.latencySeries.map(Double.init)
+            put(Sparkline.text(series, width: columns.spark, glyphs: glyphs), isOff ? .faint : .graph)
+        }
+        if isSelected {
+            if state.focus == .endpoints {
+                grid.setGround(.selected, column: content.column, line: line, count: content.width)
+            }
+            grid.cursor = CellGrid.Cursor(column: content.column, line: line, isVisible: false)
+        }
+    }
+
+    /// The state in a word, so that it is never said by the glyph alone.
+    private static func note(_ endpoint: EndpointStatus) -> String {
+        switch endpoint.state {
+        case .up, .slow, .down: ""
+        case .off: " (off)"
+        case .misconfigured: " (config)"
+        case .cooling: " (cooling)"
+        }
+    }
+
+    private static func cell(
+        _ column: SortColumn, _ endpoint: EndpointStatus, _ glyphs: Glyphs, _ body: CellStyle.Role
+    ) -> (String, CellStyle.Role) {
+        let dash = String(glyphs.dash)
+        let isOff = endpoint.state == .off
+        switch column {
+        case .kind: return (endpoint.kind.rawValue, body)
+        case .priority: return (endpoint.priority.map(String.init) ?? dash, body)
+        case .success:
+            let rate = endpoint.successRate
+            let role = (rate ?? 1) < 0.9 ? CellStyle.Role.bad : (rate ?? 1) < 0.98 ? .warning : body
+            return (Quantity.percent(rate, dash: dash), role)
+        case .p50: return (Quantity.latency(endpoint.p50, dash: dash), body)
+        case .p95: return (Quantity.latency(endpoint.p95, dash: dash), endpoint.state == .slow ? .warning : body)
+        case .rate: return (isOff ? dash : Quantity.rate(endpoint.requestsPerSecond), body)
+        case .inFlight: return (isOff ? dash : String(endpoint.inFlight), body)
+        case .errors: return (Quantity.count(endpoint.errors, width: 5), endpoint.errors > 0 ? body : .faint)
+        case .rank, .state, .name: return ("", body)
+        }
+    }
+
+    private static func drawEmpty(_ state: ConsoleState, _ content: Frame, _ grid: inout CellGrid) {
+        guard content.height > 1 else { return }
+        let text =
+            state.filter.text.isEmpty
+            ? (state.isReadOnly ? "No endpoints." : "No endpoints yet: press a to add one.")
+            : "Nothing matches /\(state.filter.text): Esc shows all."
+        grid.put(
+            text, column: content.column + 3, line: content.line + 1, limit: content.right, style: CellStyle(.faint))
+    }
+
+    private static func drawLegend(_ state: ConsoleState, _ content: Frame, _ grid: inout CellGrid) {
+        let glyphs = state.setup.glyphs
+        let text =
+            "  \(glyphs.risen)\(glyphs.fallen) changed rank in the last 60 s   \(glyphs.bullet) pinned   "
+            + "\(glyphs.up) up  \(glyphs.slow) slow  \(glyphs.down) down  \(glyphs.off) off"
+        grid.put(text, column: content.column, line: content.bottom - 1, limit: content.right, style: CellStyle(.faint))
+    }
+}

@@ -1,0 +1,90 @@
+extension ConsoleState {
+    /// Draws the state: the same state and time give the same screen.
+    public func render(now: ContinuousClock.Instant) -> CellGrid {
+        var grid = CellGrid(width: columns, height: lines, glyphs: setup.glyphs)
+        guard columns > 0, lines > 0 else { return grid }
+        let layout = layout
+        let time = pictureTime(now)
+        if layout.size == .tiny {
+            drawTiny(&grid, now: time)
+        } else {
+            Header.draw(self, layout, time, &grid)
+            for panel in Panel.allCases { draw(panel, layout, time, &grid) }
+            if let line = layout.persisterLine { PersisterPanel.drawLine(self, line, time, &grid) }
+            if layout.size == .normal { joinRules(layout, &grid) }
+        }
+        drawOverlay(layout, now, &grid)
+        if layout.size != .tiny || overlay != nil || command != nil || isFilterOpen {
+            StatusLine.draw(self, layout, now, &grid)
+            BottomBar.draw(self, layout, &grid)
+        }
+        return grid
+    }
+
+    private func draw(_ panel: Panel, _ layout: DashboardLayout, _ now: ContinuousClock.Instant, _ grid: inout CellGrid)
+    {
+        guard layout.frames[panel] != nil else { return }
+        switch panel {
+        case .endpoints: RankingTable.draw(self, layout, &grid)
+        case .persister: PersisterPanel.draw(self, layout, now, &grid)
+        case .flushes: FlushPanel.draw(self, layout, &grid)
+        case .events: EventPanel.draw(self, layout, &grid)
+        case .detail: DetailPanel.draw(self, layout, now, &grid)
+        case .chart: ChartPanel.draw(self, layout, &grid)
+        }
+    }
+
+    /// The line between the persister and the flushes, with its ends in the rules above and below.
+    private func joinRules(_ layout: DashboardLayout, _ grid: inout CellGrid) {
+        guard let left = layout.frames[.persister], let right = layout.frames[.flushes], right.line == left.line else {
+            return
+        }
+        let style = CellStyle(.border)
+        grid.fill(setup.glyphs.teeDown, column: left.right, line: left.line, count: 1, style: style)
+        for line in left.line + 1..<left.bottom {
+            grid.fill(setup.glyphs.vertical, column: left.right, line: line, count: 1, style: style)
+        }
+        if layout.frames[.events] != nil, grid[left.right, left.bottom].style.role != .text {
+            grid.fill(setup.glyphs.teeUp, column: left.right, line: left.bottom, count: 1, style: style)
+        }
+    }
+
+    private func drawTiny(_ grid: inout CellGrid, now: ContinuousClock.Instant) {
+        let line = lines / 2
+        let up = shown.endpoints.count { $0.state.serves }
+        let dirty = shown.persister.isDirty ? "\(setup.glyphs.dirty)\(shown.persister.unsavedChanges) " : ""
+        let text =
+            " \(up)/\(shown.endpoints.count) up  \(dirty)\(Quantity.rate(shown.traffic.requestsPerSecond)) r/s  40x10 shows more, q quits"
+        grid.put(text, column: 0, line: line)
+    }
+
+    private func drawOverlay(_ layout: DashboardLayout, _ now: ContinuousClock.Instant, _ grid: inout CellGrid) {
+        switch overlay {
+        case .help(let view): HelpOverlay.draw(self, view, &grid)
+        case .form(let form): FormOverlay.draw(self, form, now, &grid)
+        case .delete(let prompt): DialogOverlay.draw(self, prompt, &grid)
+        case .confirm(let dialog): DialogOverlay.draw(self, dialog, &grid)
+        case .quit(let dialog): DialogOverlay.draw(self, dialog, &grid)
+        case .flush(let view): FlushOverlay.draw(self, view, &grid)
+        case nil: break
+        }
+    }
+
+    /// The number, name and state of a panel for its title.
+    func title(_ panel: Panel, _ rest: [Segment] = []) -> [Segment] {
+        let isFocused = focus == panel
+        return [Segment("\(panel.rawValue) \(panel.title)", isFocused ? .focusedBorder : .title)] + rest
+    }
+
+    /// How many lines a scrolling panel has in all.
+    func contentHeight(of panel: Panel) -> Int {
+        switch panel {
+        case .endpoints: rows.count
+        case .flushes, .chart: shown.flushes.count
+        case .events: visibleEvents.count
+        case .persister:
+            PersisterPanel.lines(self, width: layout.content(of: .persister).width, now: shown.sampledAt).count
+        case .detail: DetailPanel.lines(self, width: layout.content(of: .detail).width, now: shown.sampledAt).count
+        }
+    }
+}

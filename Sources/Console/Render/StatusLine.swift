@@ -1,0 +1,109 @@
+/// The line above the bar: what is being typed, what happened, or what needs the operator.
+enum StatusLine {
+    static func draw(
+        _ state: ConsoleState, _ layout: DashboardLayout, _ now: ContinuousClock.Instant, _ grid: inout CellGrid
+    ) {
+        let frame = layout.status
+        grid.fill(" ", column: 0, line: frame.line, count: frame.width)
+        if let command = state.command {
+            prompt(":", command.editor, frame, &grid)
+        } else if state.isFilterOpen {
+            prompt("/", state.filter, frame, &grid)
+        } else {
+            grid.put(segments(state, now), column: 0, line: frame.line, limit: frame.right)
+        }
+    }
+
+    private static func prompt(_ sign: String, _ editor: LineEditor, _ frame: Frame, _ grid: inout CellGrid) {
+        let window = editor.window(width: frame.width - 3)
+        let column = grid.put(" " + sign, column: 0, line: frame.line, style: CellStyle(.accent))
+        grid.put(window.text, column: column, line: frame.line, limit: frame.right, style: CellStyle(.strong))
+        grid.cursor = CellGrid.Cursor(
+            column: min(frame.width - 1, column + window.cursor), line: frame.line, isVisible: true)
+    }
+
+    private static func segments(_ state: ConsoleState, _ now: ContinuousClock.Instant) -> [Segment] {
+        let glyphs = state.setup.glyphs
+        if let toast = state.toast, toast.expires > now {
+            switch toast.kind {
+            case .bad: return [Segment(" \(glyphs.cross) ", .bad), Segment(toast.text, .bad)]
+            case .note: return [Segment(" \(glyphs.bullet) ", .accent), Segment(toast.text)]
+            case .good:
+                var segments = [Segment(" \(glyphs.check) ", .good), Segment(toast.text)]
+                if let undo = state.latest.undo {
+                    let left = undo.expires.map { " (\(Quantity.age($0 - now)))" } ?? ""
+                    segments.append(Segment(" \(glyphs.separator) u undo\(left)", .faint))
+                }
+                return segments
+            }
+        }
+        if let pending = state.pending.values.min(by: { $0.since < $1.since }) {
+            let age = now - pending.since
+            let waited = age >= .seconds(1) ? " \(Quantity.age(age))" : ""
+            return [Segment(" \(glyphs.writing) \(SafeText.clean(pending.label))\(glyphs.ellipsis)\(waited)", .accent)]
+        }
+        let persister = state.latest.persister
+        if persister.isOverdue || persister.retryAt != nil, let failure = persister.lastFailure {
+            return [Segment(" \(glyphs.cross) Not saved: \(SafeText.clean(failure.text))", .bad)]
+        }
+        if let warning = state.latest.server.warning {
+            return [Segment(" ! \(SafeText.clean(warning))", .warning)]
+        }
+        if state.pausedAt != nil {
+            return [Segment(" \(glyphs.bullet) The picture is held; the proxy goes on. p continues.", .warning)]
+        }
+        return []
+    }
+}
+
+/// The keys that can be pressed now.
+enum BottomBar {
+    static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
+        let frame = layout.bar
+        grid.fill(" ", column: 0, line: frame.line, count: frame.width, style: CellStyle(.text, on: .bar))
+        let kept = fit(entries(state), into: frame.width - 1)
+        var column = 1
+        for entry in kept {
+            column = grid.put(
+                entry.keys, column: column, line: frame.line, style: CellStyle(entry.isOff ? .faint : .key, on: .bar))
+            column = grid.put(
+                " " + entry.label, column: column, line: frame.line,
+                style: CellStyle(entry.isOff ? .faint : .text, on: .bar))
+            column += 2
+        }
+    }
+
+    struct Entry: Equatable {
+        var keys: String
+        var label: String
+        var weight: Int
+        var isOff: Bool
+        var columns: Int { TextWidth.columns(of: keys) + 1 + TextWidth.columns(of: label) + 2 }
+    }
+
+    static func entries(_ state: ConsoleState) -> [Entry] {
+        var entries: [Entry] = []
+        let groups: [Binding.Group] = [.endpoint, .persister, .move, .view, .program, .dialog]
+        let bindings = groups.flatMap { group in Keymap.bindings(in: state.context).filter { $0.group == group } }
+        for binding in bindings {
+            guard let weight = binding.bar, let key = binding.keys.first?.name else { continue }
+            if state.isReadOnly, binding.changes { continue }
+            let isOff = state.context == .main && state.obstacle(to: binding.action) != nil
+            if let last = entries.last, last.weight == weight {
+                entries[entries.count - 1].keys += "/" + key
+                entries[entries.count - 1].isOff = last.isOff && isOff
+            } else {
+                entries.append(Entry(keys: key, label: binding.barLabel, weight: weight, isOff: isOff))
+            }
+        }
+        return entries
+    }
+
+    private static func fit(_ entries: [Entry], into width: Int) -> [Entry] {
+        var kept = entries
+        while kept.reduce(-2, { $0 + $1.columns }) > width, let heaviest = kept.map(\.weight).max() {
+            kept.removeAll { $0.weight == heaviest }
+        }
+        return kept
+    }
+}

@@ -1,0 +1,54 @@
+extension ConsoleState {
+    /// Why an action cannot be taken now; nil when it can.
+    func obstacle(to action: ConsoleAction) -> String? {
+        if isReadOnly, Keymap.bindings.contains(where: { $0.action == action && $0.changes }) {
+            return "read-only: actions that change the proxy are switched off"
+        }
+        switch action {
+        case .rankUp, .rankDown: return moveObstacle(up: action == .rankUp)
+        case .pin, .toggle, .delete, .test, .copy: return endpointObstacle
+        case .edit: return focus == .flushes || focus == .chart ? flushObstacle : endpointObstacle
+        case .flushDetail: return flushObstacle
+        case .undo: return latest.undo == nil ? "nothing to undo" : nil
+        case .redo: return latest.redo == nil ? "nothing to redo" : nil
+        case .flush, .sortNow, .autoSort, .reload:
+            let running = pending.values.contains { $0.command.endpoint == nil }
+            return running ? "the command before is still under way" : nil
+        case .nextMatch, .previousMatch: return filter.text.isEmpty ? "no filter: press / first" : nil
+        case .suspend:
+            return setup.canSuspend
+                ? nil : "the proxy lives in this process: q, then k leaves the console and serves on"
+        case .faster: return refresh <= .milliseconds(200) ? "0.2 s is the fastest" : nil
+        case .slower: return refresh >= .seconds(10) ? "10 s is the slowest" : nil
+        default: return nil
+        }
+    }
+
+    private var endpointObstacle: String? {
+        guard let selected else {
+            return shown.endpoints.isEmpty ? "no endpoints: press a to add one" : "no row selected"
+        }
+        return isBusy(selected.id) ? "\(SafeText.clean(selected.name)) is being saved" : nil
+    }
+
+    private var flushObstacle: String? {
+        shown.flushes.isEmpty ? "nothing has been flushed yet" : nil
+    }
+
+    private func moveObstacle(up: Bool) -> String? {
+        guard let selected else { return endpointObstacle }
+        if sort != .rank { return "the table is sorted by \(sort.title): < goes back to rank" }
+        let target = wantedRank(of: selected)
+        if up == !isReversed { return target <= 1 ? "already the first rank" : nil }
+        return target >= latest.endpoints.count ? "already the last rank" : nil
+    }
+
+    /// Its rank once all moves asked for so far are done.
+    func wantedRank(of endpoint: EndpointStatus) -> Int {
+        if let queuedMove, queuedMove.id == endpoint.id { return queuedMove.rank }
+        for command in pending.values {
+            if case .move(let reference, let rank) = command.command, reference.id == endpoint.id { return rank }
+        }
+        return endpoint.rank
+    }
+}

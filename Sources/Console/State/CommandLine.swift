@@ -1,0 +1,102 @@
+/// The `:` line.
+struct CommandLine: Sendable, Equatable {
+    private(set) var editor = LineEditor()
+    private let history: [String]
+    private var place: Int
+    private var completions: [String] = []
+    private var completion = 0
+
+    init(history: [String]) {
+        self.history = history
+        place = history.count
+    }
+
+    var text: String { editor.text }
+
+    mutating func edit(_ key: Key) {
+        completions = []
+        _ = editor.handle(key)
+    }
+
+    mutating func insert(_ text: String) {
+        completions = []
+        editor.insert(text)
+    }
+
+    mutating func recall(_ step: Int) {
+        guard !history.isEmpty else { return }
+        place = max(0, min(history.count, place + step))
+        editor = LineEditor(place < history.count ? history[place] : "")
+        completions = []
+    }
+
+    /// Completes the word under way; again: the next candidate.
+    mutating func complete(endpoints: [String]) {
+        if completions.isEmpty {
+            completions = Self.candidates(for: editor.text, endpoints: endpoints)
+            completion = 0
+        } else {
+            completion = (completion + 1) % completions.count
+        }
+        if completions.indices.contains(completion) { editor = LineEditor(completions[completion]) }
+    }
+
+    /// Whole lines that the text can become.
+    static func candidates(for text: String, endpoints: [String]) -> [String] {
+        let words = text.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+        guard words.count == 2 else { return names.filter { $0.hasPrefix(text) } }
+        let verb = String(words[0])
+        guard verb == "go" else { return [] }
+        return endpoints.filter { $0.hasPrefix(words[1]) }.map { "go " + $0 }
+    }
+
+    /// What can be typed: `go NAME`, `rank N`, `theme NAME`, and every action of the main screen.
+    static let names: [String] =
+        (["go ", "rank ", "theme "] + Keymap.bindings(in: .main).map(\.action.rawValue) + [
+            ConsoleAction.reload.rawValue
+        ])
+        .sorted()
+}
+
+extension ConsoleState {
+    /// Runs a `:` line.
+    mutating func execute(_ line: String, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        let words = line.split(separator: " ").map(String.init)
+        guard let verb = words.first else { return [] }
+        if commandHistory.last != line { commandHistory = Array((commandHistory + [line]).suffix(100)) }
+        let argument = words.dropFirst().joined(separator: " ")
+        switch verb {
+        case "go":
+            guard let row = rows.firstIndex(where: { SafeText.clean(shown.endpoints[$0].name) == argument }) else {
+                return refuse("no endpoint called \(argument)", now: now)
+            }
+            select(row: row)
+            keepInView()
+            return []
+        case "rank":
+            guard let rank = Int(argument), (1...max(1, latest.endpoints.count)).contains(rank) else {
+                return refuse("rank takes a number from 1 to \(max(1, latest.endpoints.count))", now: now)
+            }
+            if isReadOnly { return refuse("read-only: actions that change the proxy are switched off", now: now) }
+            guard let selected, !isBusy(selected.id) else { return refuse("no row selected", now: now) }
+            orderHeldUntil = nil
+            return [run(.move(selected.reference, toRank: rank), now: now)]
+        case "theme":
+            guard let chosen = Theme(name: argument) else {
+                return refuse("themes: " + Theme.all.map(\.name).joined(separator: ", "), now: now)
+            }
+            theme = chosen
+            return []
+        default:
+            guard let action = ConsoleAction(rawValue: verb), words.count == 1, CommandLine.names.contains(verb) else {
+                return refuse("no command \(line); Tab completes", now: now)
+            }
+            return performMain(action, now: now)
+        }
+    }
+
+    private mutating func refuse(_ text: String, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        say(.bad, text, now: now)
+        return [.bell]
+    }
+}

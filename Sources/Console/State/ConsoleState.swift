@@ -1,0 +1,142 @@
+/// Everything the console knows. A pure reducer: `handle` takes an input and the time and returns what is to be done;
+/// `render(now:)` draws the state.
+public struct ConsoleState: Sendable {
+    /// What the picture is made from; older than the newest snapshot while paused.
+    var shown: DashboardSnapshot
+    /// The newest snapshot: commands are made from this one.
+    var latest: DashboardSnapshot
+    /// Columns and lines of the terminal.
+    public private(set) var columns: Int
+    /// Lines of the terminal.
+    public private(set) var lines: Int
+    let setup: ConsoleSetup
+    /// Which colours are in use.
+    public internal(set) var theme: Theme
+    /// How often the picture is renewed.
+    public internal(set) var refresh: Duration
+    var focus = Panel.endpoints
+    var isZoomed = false
+    var overlay: Overlay?
+    /// The form under a confirmation.
+    var coveredForm: EndpointForm?
+    var sort = SortColumn.rank
+    var isReversed = false
+    var filter = LineEditor()
+    var isFilterOpen = false
+    var command: CommandLine?
+    var commandHistory: [String] = []
+    var lowestLevel = EventEntry.Level.debug
+    /// Time the picture stands still at; nil while live.
+    var pausedAt: ContinuousClock.Instant?
+    var selectedID: UInt32?
+    /// Indices into `shown.endpoints` in the order of the table.
+    var rows: [Int] = []
+    var selectedRow = 0
+    /// Topmost visible row per panel; for logs, lines scrolled up from the newest.
+    var scroll: [Panel: Int] = [:]
+    /// The flush under the cursor; nil follows the newest.
+    var selectedFlushID: UInt64?
+    /// The name of an endpoint that was added and gets the cursor when it appears.
+    var pendingSelection: String?
+    var toast: Toast?
+    var pending: [CommandID: PendingCommand] = [:]
+    private var nextCommand: UInt64 = 1
+    /// Until then automatic changes of the order wait.
+    var orderHeldUntil: ContinuousClock.Instant?
+    /// Where K and J want the endpoint once the move under way is answered.
+    var queuedMove: QueuedMove?
+    /// The save that the open form waits for.
+    var formCommand: CommandID?
+
+    struct QueuedMove: Sendable, Equatable {
+        var id: UInt32
+        var rank: Int
+    }
+
+    static let orderHold = Duration.seconds(3)
+    static let refreshSteps: [Duration] = [
+        .milliseconds(200), .milliseconds(500), .seconds(1), .seconds(2), .seconds(5), .seconds(10),
+    ]
+
+    /// A console of that size that has seen nothing yet.
+    public init(setup: ConsoleSetup, columns: Int, lines: Int, now: ContinuousClock.Instant) {
+        self.setup = setup
+        self.columns = columns
+        self.lines = lines
+        theme = setup.theme
+        refresh = min(.seconds(10), max(.milliseconds(200), setup.refresh))
+        shown = DashboardSnapshot(sampledAt: now)
+        latest = shown
+    }
+
+    /// Takes an input and says what is to be done, in order.
+    public mutating func handle(_ input: ConsoleInput, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        if let toast, toast.expires <= now { self.toast = nil }
+        switch input {
+        case .key(let key): return handleKey(key, now: now)
+        case .paste(let text):
+            paste(text)
+            return []
+        case .resize(let columns, let lines):
+            self.columns = max(0, columns)
+            self.lines = max(0, lines)
+            keepInView()
+            return []
+        case .snapshot(let snapshot): return take(snapshot, now: now)
+        case .commandFinished(let id, let result): return finish(id, result, now: now)
+        case .notice(let text):
+            say(.note, text, now: now)
+            return []
+        case .suspendRequested: return perform(.suspend, now: now)
+        case .tick:
+            if case .form(var form) = overlay {
+                form.tick(now: now)
+                overlay = .form(form)
+            }
+            return []
+        }
+    }
+
+    /// The time the picture shows: it stands still while paused.
+    func pictureTime(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant { pausedAt ?? now }
+
+    var isReadOnly: Bool { setup.isReadOnly || latest.server.isReadOnly }
+
+    /// The endpoint under the cursor as the newest snapshot has it.
+    var selected: EndpointStatus? {
+        guard rows.indices.contains(selectedRow) else { return nil }
+        let endpoint = shown.endpoints[rows[selectedRow]]
+        guard pausedAt != nil else { return endpoint }
+        return latest.endpoints.first { $0.id == endpoint.id }
+    }
+
+    mutating func say(_ kind: Toast.Kind, _ text: String, now: ContinuousClock.Instant) {
+        let seconds = kind == .bad ? 30 : 8
+        toast = Toast(kind: kind, text: SafeText.clean(text), expires: now + .seconds(seconds))
+    }
+
+    mutating func run(_ command: ConsoleCommand, now: ContinuousClock.Instant) -> ConsoleEffect {
+        let id = CommandID(nextCommand)
+        nextCommand += 1
+        pending[id] = PendingCommand(command: command, label: command.label, since: now)
+        toast = nil
+        return .perform(id, command)
+    }
+}
+
+/// What a console is started with.
+public struct ConsoleSetup: Sendable {
+    /// The characters that can be shown.
+    public var glyphs = Glyphs.unicode
+    /// The colours to begin with.
+    public var theme = Theme.dark
+    /// How often the picture is renewed at first.
+    public var refresh = Duration.seconds(1)
+    /// Operator actions are unbound.
+    public var isReadOnly = false
+    /// Whether ^Z suspends.
+    public var canSuspend = false
+
+    /// The defaults.
+    public init() {}
+}

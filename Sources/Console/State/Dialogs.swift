@@ -1,0 +1,179 @@
+extension ConsoleState {
+    mutating func performPrompt(_ action: ConsoleAction) -> [ConsoleEffect] {
+        isFilterOpen = false
+        if action == .cancel {
+            filter = LineEditor()
+            arrange()
+        }
+        return []
+    }
+
+    mutating func performCommandLine(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        guard var line = command else { return [] }
+        switch action {
+        case .complete: line.complete(endpoints: latest.endpoints.map { SafeText.clean($0.name) })
+        case .previousEntry: line.recall(-1)
+        case .nextEntry: line.recall(1)
+        case .accept:
+            command = nil
+            return execute(line.text, now: now)
+        default:
+            command = nil
+            return []
+        }
+        command = line
+        return []
+    }
+
+    mutating func performForm(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        guard case .form(var form) = overlay else { return [] }
+        switch form.perform(action, now: now) {
+        case .stay: overlay = .form(form)
+        case .cancel: cancel(form)
+        case .save:
+            if isReadOnly {
+                form.refuse(CommandFailure(message: "read-only: nothing can be saved"))
+                overlay = .form(form)
+            } else if let command = form.command {
+                let effect = run(command, now: now)
+                if case .perform(let id, _) = effect { formCommand = id }
+                form.isSaving = true
+                overlay = .form(form)
+                return [effect]
+            } else {
+                overlay = .form(form)
+            }
+        }
+        return []
+    }
+
+    private mutating func cancel(_ form: EndpointForm) {
+        guard form.hasInput, !form.isSaving else {
+            overlay = nil
+            formCommand = nil
+            return
+        }
+        coveredForm = form
+        overlay = .confirm(
+            ConfirmDialog(
+                title: "Throw the changes away?", lines: form.summary(limit: 4), button: "Throw away",
+                answer: .discardForm))
+    }
+
+    mutating func performDialog(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        switch overlay {
+        case .delete(let prompt):
+            if action == .accept {
+                guard prompt.isReady else { return [.bell] }
+                overlay = nil
+                return [run(.remove(prompt.endpoint), now: now)]
+            }
+            overlay = nil
+        case .confirm(var dialog):
+            if action == .nextChoice || action == .previousChoice {
+                dialog.isCancelFocused.toggle()
+                overlay = .confirm(dialog)
+            } else if action == .accept, !dialog.isCancelFocused {
+                overlay = nil
+                coveredForm = nil
+                if case .perform(let command) = dialog.answer { return [run(command, now: now)] }
+            } else {
+                overlay = coveredForm.map { .form($0) }
+                coveredForm = nil
+            }
+        case .quit(var dialog):
+            let buttons = QuitDialog.Button.allCases
+            switch action {
+            case .nextChoice, .previousChoice:
+                let step = action == .nextChoice ? 1 : buttons.count - 1
+                dialog.focus = buttons[(dialog.focus.rawValue + step) % buttons.count]
+                overlay = .quit(dialog)
+            case .stop: return leave(.stop, now: now)
+            case .keepServing: return leave(.keepServing, now: now)
+            case .accept:
+                switch dialog.focus {
+                case .stop: return leave(.stop, now: now)
+                case .keepServing: return leave(.keepServing, now: now)
+                case .cancel: overlay = nil
+                }
+            default: overlay = nil
+            }
+        default: break
+        }
+        return []
+    }
+
+    private mutating func leave(_ choice: QuitChoice, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        overlay = nil
+        if choice == .stop, isReadOnly {
+            say(.note, "read-only: k leaves the console, the proxy stays", now: now)
+            return [.bell]
+        }
+        return [.quit(choice)]
+    }
+
+    mutating func performViewer(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        switch overlay {
+        case .help(var view):
+            guard let step = step(action) else {
+                overlay = nil
+                return []
+            }
+            view.scroll = max(0, min(view.scroll + step, HelpOverlay.mostScroll(self, view)))
+            overlay = .help(view)
+        case .flush(var view):
+            if action == .previousEntry || action == .nextEntry {
+                if let index = shown.flushes.lastIndex(where: { $0.id <= view.id }) {
+                    let other = index + (action == .nextEntry ? 1 : -1)
+                    if shown.flushes.indices.contains(other) {
+                        view = FlushView(id: shown.flushes[other].id)
+                        selectedFlushID = view.id
+                    }
+                }
+                overlay = .flush(view)
+                return []
+            }
+            guard let step = step(action) else {
+                overlay = nil
+                return []
+            }
+            view.scroll = max(0, min(view.scroll + step, FlushOverlay.mostScroll(self, view)))
+            overlay = .flush(view)
+        default: break
+        }
+        return []
+    }
+
+    private func step(_ action: ConsoleAction) -> Int? {
+        switch action {
+        case .cursorUp: -1
+        case .cursorDown: 1
+        case .pageUp: -max(1, lines / 2)
+        case .pageDown: max(1, lines / 2)
+        default: nil
+        }
+    }
+
+    mutating func finish(_ id: CommandID, _ result: CommandResult, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        guard let command = pending.removeValue(forKey: id) else { return [] }
+        let took = Quantity.milliseconds(now - command.since)
+        let isForm = formCommand == id
+        if isForm { formCommand = nil }
+        switch result {
+        case .success(let message):
+            if isForm, case .form = overlay { overlay = nil }
+            if isForm { coveredForm = nil }
+            say(.good, "\(message) (\(took) ms)", now: now)
+            if case .add(let draft) = command.command { pendingSelection = draft.name }
+            return []
+        case .failure(let failure):
+            queuedMove = nil
+            if isForm, case .form(var form) = overlay {
+                form.refuse(failure)
+                overlay = .form(form)
+            }
+            say(.bad, "\(command.label) failed: \(failure.message)", now: now)
+            return [.bell]
+        }
+    }
+}

@@ -1,0 +1,180 @@
+extension ConsoleState {
+    /// Which part of the keymap applies now.
+    var context: KeyContext {
+        switch overlay {
+        case .help: return .help
+        case .form: return .form
+        case .delete: return .delete
+        case .confirm: return .confirm
+        case .quit: return .quit
+        case .flush: return .detail
+        case nil: break
+        }
+        if command != nil { return .command }
+        return isFilterOpen ? .prompt : .main
+    }
+
+    mutating func handleKey(_ key: Key, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        orderHeldUntil = now + Self.orderHold
+        // Leaving must always be possible, also where nothing else fits on the screen.
+        if let binding = Keymap.binding(for: key, in: context) {
+            return perform(binding.action, now: now)
+        }
+        type(key, now: now)
+        return []
+    }
+
+    private mutating func type(_ key: Key, now: ContinuousClock.Instant) {
+        switch context {
+        case .prompt:
+            if filter.handle(key) { arrange() }
+        case .command:
+            if var line = command {
+                line.edit(key)
+                command = line
+            }
+        case .form:
+            if case .form(var form) = overlay {
+                form.handle(key)
+                overlay = .form(form)
+            }
+        case .delete:
+            if case .delete(var prompt) = overlay {
+                _ = prompt.editor.handle(key)
+                overlay = .delete(prompt)
+            }
+        case .help:
+            if case .help(var view) = overlay {
+                if case .character(let character) = key { view.search.append(SafeText.clean(String(character))) }
+                if key == .backspace { view.search = String(view.search.dropLast()) }
+                view.scroll = 0
+                overlay = .help(view)
+            }
+        case .main:
+            if case .character = key { say(.note, "\(key.name) does nothing here; ? shows the keys", now: now) }
+        case .confirm, .quit, .detail: break
+        }
+    }
+
+    mutating func paste(_ text: String) {
+        // A paste is data: where no text is typed it must not run as keys.
+        switch context {
+        case .prompt:
+            filter.insert(text)
+            arrange()
+        case .command: command?.insert(text)
+        case .form:
+            if case .form(var form) = overlay {
+                form.insert(text)
+                overlay = .form(form)
+            }
+        case .delete, .main, .confirm, .quit, .help, .detail: break
+        }
+    }
+
+    /// Takes an action, however it was asked for.
+    mutating func perform(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        switch context {
+        case .main: return performMain(action, now: now)
+        case .prompt: return performPrompt(action)
+        case .command: return performCommandLine(action, now: now)
+        case .form: return performForm(action, now: now)
+        case .delete, .confirm, .quit: return performDialog(action, now: now)
+        case .help, .detail: return performViewer(action, now: now)
+        }
+    }
+
+    mutating func performMain(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        if let reason = obstacle(to: action) {
+            say(.note, reason, now: now)
+            return [.bell]
+        }
+        switch action {
+        case .cursorUp, .cursorDown, .pageUp, .pageDown, .first, .last: move(action)
+        case .filter: isFilterOpen = true
+        case .nextMatch: select(row: (selectedRow + 1) % max(1, rows.count))
+        case .previousMatch: select(row: (selectedRow + max(1, rows.count) - 1) % max(1, rows.count))
+        case .back: goBack()
+        case .edit: openSelected()
+        case .add: overlay = .form(EndpointForm(adding: latest))
+        case .delete: if let selected { overlay = .delete(DeletePrompt(endpoint: selected.reference)) }
+        case .rankUp, .rankDown: return moveRank(up: (action == .rankUp) != isReversed, now: now)
+        case .pin: if let selected { return [run(.setPinned(selected.reference, !selected.isPinned), now: now)] }
+        case .toggle: return toggle(now: now)
+        case .copy: if let selected { return copy(selected, now: now) }
+        case .test: if let selected { return [run(.test(selected.reference), now: now)] }
+        case .undo: return [run(.undo, now: now)]
+        case .redo: return [run(.redo, now: now)]
+        case .flush: return [run(.flush, now: now)]
+        case .sortNow:
+            orderHeldUntil = nil
+            return [run(.sortNow, now: now)]
+        case .autoSort: return [run(.setAutoSort(!latest.autoSort), now: now)]
+        case .reload: return [run(.reload, now: now)]
+        case .flushDetail: openFlush()
+        default: return performView(action, now: now)
+        }
+        keepInView()
+        return []
+    }
+
+    private mutating func goBack() {
+        if isZoomed {
+            isZoomed = false
+        } else if !filter.text.isEmpty {
+            filter = LineEditor()
+            arrange()
+        } else {
+            focus = .endpoints
+            toast = nil
+        }
+    }
+
+    private mutating func openSelected() {
+        if focus == .flushes || focus == .chart {
+            openFlush()
+        } else if let selected {
+            overlay = .form(EndpointForm(editing: selected, in: latest))
+        }
+    }
+
+    private mutating func openFlush() {
+        guard let flush = selectedFlush else { return }
+        overlay = .flush(FlushView(id: flush.id))
+    }
+
+    private mutating func moveRank(up: Bool, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        guard let selected else { return [] }
+        let rank = max(1, min(latest.endpoints.count, wantedRank(of: selected) + (up ? -1 : 1)))
+        orderHeldUntil = nil
+        guard isBusy(selected.id) else { return [run(.move(selected.reference, toRank: rank), now: now)] }
+        queuedMove = QueuedMove(id: selected.id, rank: rank)
+        return []
+    }
+
+    private mutating func toggle(now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        guard let selected else { return [] }
+        let command = ConsoleCommand.setEnabled(selected.reference, !selected.isEnabled)
+        let others = latest.endpoints.contains { $0.id != selected.id && $0.isEnabled && $0.state.serves }
+        if selected.isEnabled, selected.state.serves, !others {
+            overlay = .confirm(
+                ConfirmDialog(
+                    title: "Switch off \(SafeText.clean(selected.name))",
+                    lines: ["No other endpoint is up: every request", "will be answered with 503."],
+                    button: "Switch off", answer: .perform(command)))
+            return []
+        }
+        return [run(command, now: now)]
+    }
+
+    private mutating func copy(_ endpoint: EndpointStatus, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        let text = SafeText.clean(endpoint.url ?? endpoint.urlAnthropic ?? endpoint.urlOpenAI ?? endpoint.name)
+        say(.note, "Copied \(text)", now: now)
+        return [.copy(text)]
+    }
+}
+
+extension EndpointStatus.State {
+    /// Whether requests go to it.
+    var serves: Bool { self == .up || self == .slow }
+}

@@ -1,0 +1,128 @@
+extension ConsoleState {
+    mutating func take(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        latest = snapshot
+        if pausedAt == nil { show(snapshot, now: now) }
+        guard let move = queuedMove, !isBusy(move.id) else { return [] }
+        queuedMove = nil
+        guard let endpoint = snapshot.endpoints.first(where: { $0.id == move.id }), endpoint.rank != move.rank else {
+            return []
+        }
+        return [run(.move(endpoint.reference, toRank: move.rank), now: now)]
+    }
+
+    mutating func show(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) {
+        let heldOrder = orderHeldUntil.map { $0 > now } == true ? rows.map { shown.endpoints[$0].id } : nil
+        let newEvents = newerCount(snapshot.events.map(\.id), than: shown.events.last?.id, hidden: scroll[.events])
+        shown = snapshot
+        if let offset = scroll[.events], offset > 0 { scroll[.events] = offset + newEvents }
+        if let name = pendingSelection, let added = snapshot.endpoints.first(where: { $0.name == name }) {
+            selectedID = added.id
+            pendingSelection = nil
+        }
+        arrange(heldOrder: heldOrder)
+    }
+
+    /// How many log lines arrived below a log that is scrolled up, so that what is read stands still.
+    private func newerCount(_ ids: [UInt64], than last: UInt64?, hidden: Int?) -> Int {
+        guard let last, (hidden ?? 0) > 0 else { return 0 }
+        return ids.reversed().prefix { $0 > last }.count
+    }
+
+    /// Works out the rows again; `heldOrder` keeps the old order for what it names.
+    mutating func arrange(heldOrder: [UInt32]? = nil) {
+        let endpoints = shown.endpoints
+        let needle = filter.text.lowercased()
+        rows = Array(endpoints.indices)
+        if !needle.isEmpty { rows = rows.filter { endpoints[$0].matches(needle) } }
+        if let heldOrder {
+            let places = Dictionary(heldOrder.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+            rows = stable(rows) { (places[endpoints[$0].id] ?? .max) < (places[endpoints[$1].id] ?? .max) }
+        } else if sort != .rank {
+            rows = stable(rows) { sort.precedes(endpoints[$0], endpoints[$1]) }
+            if isReversed { rows.reverse() }
+        } else if isReversed {
+            rows.reverse()
+        }
+        keepSelection()
+        keepInView()
+    }
+
+    private func stable(_ rows: [Int], by precedes: (Int, Int) -> Bool) -> [Int] {
+        rows.sorted { precedes($0, $1) || (!precedes($1, $0) && $0 < $1) }
+    }
+
+    private mutating func keepSelection() {
+        if let selectedID, let row = rows.firstIndex(where: { shown.endpoints[$0].id == selectedID }) {
+            selectedRow = row
+        } else {
+            select(row: selectedRow)
+        }
+    }
+
+    mutating func select(row: Int) {
+        selectedRow = max(0, min(row, rows.count - 1))
+        // The cursor belongs to an endpoint, not to a row; with none shown it waits for the last one to come back.
+        if rows.indices.contains(selectedRow) { selectedID = shown.endpoints[rows[selectedRow]].id }
+    }
+
+    /// Scrolls the table so that the cursor is on screen.
+    mutating func keepInView() {
+        let visible = max(1, layout.tableRows)
+        var top = min(scroll[.endpoints] ?? 0, max(0, rows.count - visible))
+        if selectedRow < top { top = selectedRow }
+        if selectedRow >= top + visible { top = selectedRow - visible + 1 }
+        scroll[.endpoints] = max(0, top)
+    }
+
+    var layout: DashboardLayout {
+        DashboardLayout(
+            columns: columns, lines: lines, endpointCount: shown.endpoints.count, focus: focus, isZoomed: isZoomed)
+    }
+
+    func isBusy(_ id: UInt32) -> Bool {
+        pending.values.contains { $0.command.endpoint?.id == id }
+    }
+
+    /// Events at or above the chosen level that match, oldest first.
+    var visibleEvents: [EventEntry] {
+        lowestLevel == .debug ? shown.events : shown.events.filter { $0.level >= lowestLevel }
+    }
+}
+
+extension EndpointStatus {
+    /// Whether a lower-case word is found in its name, kind, state or tags.
+    func matches(_ needle: String) -> Bool {
+        name.lowercased().contains(needle) || kind.rawValue.contains(needle) || state.rawValue == needle
+            || tags.contains { $0.lowercased().contains(needle) }
+    }
+}
+
+extension ConsoleCommand {
+    var endpoint: EndpointReference? {
+        switch self {
+        case .move(let endpoint, _), .setEnabled(let endpoint, _), .setPinned(let endpoint, _),
+            .update(let endpoint, _), .remove(let endpoint), .test(let endpoint):
+            endpoint
+        default: nil
+        }
+    }
+
+    /// What is going on while it is not answered.
+    var label: String {
+        switch self {
+        case .move(let endpoint, let rank): "Moving \(endpoint.name) to rank \(rank)"
+        case .setEnabled(let endpoint, let enabled): "Switching \(endpoint.name) \(enabled ? "on" : "off")"
+        case .setPinned(let endpoint, let pinned): "\(pinned ? "Pinning" : "Releasing") \(endpoint.name)"
+        case .sortNow: "Sorting"
+        case .setAutoSort(let on): "Switching auto-sort \(on ? "on" : "off")"
+        case .update(let endpoint, _): "Saving \(endpoint.name)"
+        case .add(let draft): "Adding \(draft.name)"
+        case .remove(let endpoint): "Deleting \(endpoint.name)"
+        case .flush: "Writing"
+        case .undo: "Undoing"
+        case .redo: "Redoing"
+        case .reload: "Reading the file"
+        case .test(let endpoint): "Testing \(endpoint.name)"
+        }
+    }
+}

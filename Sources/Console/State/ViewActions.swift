@@ -1,0 +1,108 @@
+extension ConsoleState {
+    mutating func performView(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        switch action {
+        case .nextColumn, .previousColumn:
+            let count = SortColumn.allCases.count
+            let step = action == .nextColumn ? 1 : count - 1
+            sort = SortColumn(rawValue: (sort.rawValue + step) % count) ?? .rank
+            arrange()
+        case .reverse:
+            isReversed.toggle()
+            arrange()
+        case .level:
+            let levels: [EventEntry.Level] = [.debug, .info, .warning, .error]
+            let index = levels.firstIndex(of: lowestLevel) ?? 0
+            lowestLevel = levels[(index + 1) % levels.count]
+            scroll[.events] = 0
+        case .nextPanel, .previousPanel: stepFocus(action == .nextPanel ? 1 : -1)
+        case .panel1: setFocus(.endpoints)
+        case .panel2: setFocus(.persister)
+        case .panel3: setFocus(.flushes)
+        case .panel4: setFocus(.events)
+        case .panel5: setFocus(.detail)
+        case .panel6: setFocus(.chart)
+        case .zoom: isZoomed.toggle()
+        case .pause: togglePause(now: now)
+        case .faster, .slower:
+            let steps = Self.refreshSteps
+            refresh =
+                action == .faster ? steps.last { $0 < refresh } ?? steps[0] : steps.first { $0 > refresh } ?? refresh
+            say(.note, "The picture is renewed every \(Self.name(refresh))", now: now)
+        case .theme:
+            theme = theme.next
+            say(.note, "Theme: \(theme.name)", now: now)
+        case .redraw: return [.redraw]
+        case .suspend: return [.suspend]
+        case .commandLine: command = CommandLine(history: commandHistory)
+        case .help: overlay = .help(HelpView())
+        case .quit: overlay = .quit(QuitDialog())
+        default: break
+        }
+        keepInView()
+        return []
+    }
+
+    static func name(_ refresh: Duration) -> String {
+        refresh < .seconds(1) ? Quantity.fixed(refresh.milliseconds / 1_000, 1) + "s" : Quantity.age(refresh)
+    }
+
+    private mutating func setFocus(_ panel: Panel) {
+        focus = panel
+    }
+
+    private mutating func stepFocus(_ step: Int) {
+        let panels = Panel.allCases
+        let index = panels.firstIndex(of: focus) ?? 0
+        focus = panels[(index + step + panels.count) % panels.count]
+    }
+
+    private mutating func togglePause(now: ContinuousClock.Instant) {
+        if pausedAt == nil {
+            pausedAt = now
+        } else {
+            pausedAt = nil
+            show(latest, now: now)
+        }
+    }
+
+    /// Moves the cursor or the text of the panel in focus.
+    mutating func move(_ action: ConsoleAction) {
+        let page = max(1, layout.page(of: focus) - 1)
+        switch focus {
+        case .endpoints:
+            select(row: destination(action, from: selectedRow, page: page, count: rows.count))
+        case .flushes, .chart:
+            let flushes = shown.flushes
+            guard !flushes.isEmpty else { return }
+            let place = flushes.count - 1 - (selectedFlushIndex ?? flushes.count - 1)
+            let target = destination(action, from: place, page: page, count: flushes.count)
+            selectedFlushID = target == 0 ? nil : flushes[flushes.count - 1 - target].id
+        case .events, .persister, .detail:
+            let most = max(0, contentHeight(of: focus) - layout.page(of: focus))
+            let top = min(scroll[focus] ?? 0, most)
+            scroll[focus] = destination(action, from: top, page: page, count: most + 1)
+        }
+    }
+
+    private func destination(_ action: ConsoleAction, from place: Int, page: Int, count: Int) -> Int {
+        let target =
+            switch action {
+            case .cursorUp: place - 1
+            case .cursorDown: place + 1
+            case .pageUp: place - page
+            case .pageDown: place + page
+            case .first: 0
+            case .last: count - 1
+            default: place
+            }
+        return max(0, min(target, count - 1))
+    }
+
+    var selectedFlushIndex: Int? {
+        guard let selectedFlushID else { return shown.flushes.isEmpty ? nil : shown.flushes.count - 1 }
+        return shown.flushes.lastIndex { $0.id <= selectedFlushID } ?? (shown.flushes.isEmpty ? nil : 0)
+    }
+
+    /// The flush under the cursor: the newest, unless another was chosen.
+    var selectedFlush: FlushEntry? { selectedFlushIndex.map { shown.flushes[$0] } }
+}

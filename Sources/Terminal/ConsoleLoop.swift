@@ -1,0 +1,170 @@
+import CNcurses
+import Console
+import Glibc
+
+/// Waits, reads, lets the state decide, draws. Everything here runs on the console's one thread.
+struct ConsoleLoop {
+    private let screen: CursesScreen
+    private let options: TerminalOptions
+    private let wakeUp: WakeUpPipe
+    private var painter: Painter
+    private var keys = CursesKeys()
+    private var emptyReads = 0
+
+    init(screen: CursesScreen, options: TerminalOptions, wakeUp: WakeUpPipe) {
+        self.screen = screen
+        self.options = options
+        self.wakeUp = wakeUp
+        painter = Painter(hasColors: screen.hasColors, isUTF8: screen.isUTF8)
+    }
+
+    private static let leastGap = Duration.milliseconds(200)
+
+    mutating func run(
+        source: () -> DashboardSnapshot, takeMail: () -> TerminalApp.Mailbox,
+        perform: (CommandID, ConsoleCommand) -> Void
+    ) -> ExitReason {
+        let reason = loop(source: source, takeMail: takeMail, perform: perform)
+        screen.close(isGone: reason == .hangup)
+        return reason
+    }
+
+    private mutating func loop(
+        source: () -> DashboardSnapshot, takeMail: () -> TerminalApp.Mailbox,
+        perform: (CommandID, ConsoleCommand) -> Void
+    ) -> ExitReason {
+        let clock = ContinuousClock()
+        screen.resize()
+        var state = ConsoleState(
+            setup: setup(), columns: screen.size.columns, lines: screen.size.lines, now: clock.now)
+        var lastSnapshot = clock.now
+        _ = state.handle(.snapshot(source()), now: clock.now)
+        if let greeting = options.greeting ?? screen.notice { _ = state.handle(.notice(greeting), now: clock.now) }
+        var due = lastSnapshot + state.refresh
+        while true {
+            draw(state, now: clock.now)
+            let event = wait(until: due, clock: clock)
+            if event.isGone { return .hangup }
+            var inputs: [ConsoleInput] = []
+            for signal in event.signals {
+                switch signal {
+                case SIGHUP: return .hangup
+                case SIGWINCH: inputs.append(resized())
+                case SIGCONT:
+                    screen.resume()
+                    painter.invalidate()
+                    inputs.append(resized())
+                case SIGTSTP: inputs.append(.suspendRequested)
+                default: break
+                }
+            }
+            let mail = takeMail()
+            if mail.isStopped { return .stopped }
+            inputs += mail.inputs
+            inputs += readKeys(event.hasInput, now: clock.now)
+            if emptyReads >= 3 { return .hangup }
+            let now = clock.now
+            if !mail.inputs.isEmpty {
+                due = now
+            } else if mail.hasNews {
+                due = min(due, max(now, lastSnapshot + Self.leastGap))
+            }
+            let before = state.refresh
+            for input in inputs {
+                for effect in state.handle(input, now: now) {
+                    if let reason = carryOut(effect, &state, perform) { return reason }
+                }
+            }
+            if state.refresh != before { due = min(due, lastSnapshot + state.refresh) }
+            if now >= due {
+                lastSnapshot = now
+                due = now + state.refresh
+                for effect in state.handle(.snapshot(source()), now: now) + state.handle(.tick, now: now) {
+                    if let reason = carryOut(effect, &state, perform) { return reason }
+                }
+            }
+        }
+    }
+
+    private func setup() -> ConsoleSetup {
+        var setup = ConsoleSetup()
+        setup.glyphs = screen.isUTF8 && !options.ascii ? .unicode : .ascii
+        let noColor = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
+        setup.theme = options.theme.flatMap { Theme(name: $0) } ?? (noColor || !screen.hasColors ? .mono : .dark)
+        setup.refresh = options.refresh
+        setup.isReadOnly = options.isReadOnly
+        setup.canSuspend = options.canSuspend
+        return setup
+    }
+
+    private mutating func draw(_ state: ConsoleState, now: ContinuousClock.Instant) {
+        let grid = state.render(now: now)
+        if painter.draw(grid, theme: state.theme) { screen.show(cursor: grid.cursor) }
+    }
+
+    private mutating func resized() -> ConsoleInput {
+        screen.resize()
+        painter.invalidate()
+        return .resize(columns: screen.size.columns, lines: screen.size.lines)
+    }
+
+    private mutating func carryOut(
+        _ effect: ConsoleEffect, _ state: inout ConsoleState, _ perform: (CommandID, ConsoleCommand) -> Void
+    ) -> ExitReason? {
+        switch effect {
+        case .perform(let id, let command): perform(id, command)
+        case .quit(let choice): return .quit(choice)
+        case .redraw:
+            screen.repaintEverything()
+            painter.invalidate()
+        case .bell: beep()
+        case .copy(let text): screen.write("\u{1B}]52;c;\(Base64.encode(Array(text.utf8)))\u{07}")
+        case .suspend:
+            screen.suspend()
+            painter.invalidate()
+            _ = state.handle(.resize(columns: screen.size.columns, lines: screen.size.lines), now: ContinuousClock.now)
+        }
+        return nil
+    }
+
+    private struct Event {
+        var signals: [Int32] = []
+        var hasInput = false
+        var isGone = false
+    }
+
+    private func wait(until due: ContinuousClock.Instant, clock: ContinuousClock) -> Event {
+        var descriptors = [
+            pollfd(fd: options.input, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: wakeUp.readEnd, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: options.output, events: 0, revents: 0),
+        ]
+        let left = (due - clock.now).components
+        let milliseconds = Double(left.seconds) * 1_000 + Double(left.attoseconds) / 1e15
+        let timeout = Int32(max(0, min(60_000, milliseconds.rounded(.up))))
+        _ = poll(&descriptors, nfds_t(descriptors.count), timeout)
+        var event = Event(signals: wakeUp.drain())
+        event.hasInput = descriptors[0].revents & Int16(POLLIN) != 0
+        let gone = Int16(POLLHUP | POLLERR | POLLNVAL)
+        event.isGone = descriptors[0].revents & gone != 0 || descriptors[2].revents & gone != 0
+        return event
+    }
+
+    /// All keys there are. A descriptor that stays readable without giving anything has reached its end.
+    private mutating func readKeys(_ hasInput: Bool, now: ContinuousClock.Instant) -> [ConsoleInput] {
+        guard hasInput else {
+            emptyReads = 0
+            return []
+        }
+        var inputs: [ConsoleInput] = []
+        var count = 0
+        while count < 4_096, let event = screen.read() {
+            count += 1
+            if let input = keys.decode(event, now: now) { inputs.append(input) }
+        }
+        var waiting: Int32 = 0
+        let isEmpty = ioctl(options.input, UInt(FIONREAD), &waiting) != 0 || waiting == 0
+        emptyReads = count == 0 && isEmpty ? emptyReads + 1 : 0
+        return inputs
+    }
+}

@@ -1,0 +1,199 @@
+import CNcurses
+import CSystemShim
+import Console
+import Glibc
+
+/// The one owner of ncurses. Used on one thread from `open` to `close`.
+final class CursesScreen {
+    struct Failure: Error {
+        var reason: String
+    }
+
+    private let screen: OpaquePointer
+    private let files: (output: UnsafeMutablePointer<FILE>, input: UnsafeMutablePointer<FILE>)
+    private let pad: UnsafeMutablePointer<WINDOW>
+    let output: Int32
+    let isUTF8: Bool
+    let hasColors: Bool
+    /// Something about the terminal that the operator should know.
+    let notice: String?
+    private let isSynchronized: Bool
+    private var isOpen = true
+
+    private init(
+        screen: OpaquePointer, files: (UnsafeMutablePointer<FILE>, UnsafeMutablePointer<FILE>),
+        pad: UnsafeMutablePointer<WINDOW>, output: Int32, isUTF8: Bool, notice: String?, isSynchronized: Bool
+    ) {
+        self.screen = screen
+        self.files = files
+        self.pad = pad
+        self.output = output
+        self.isUTF8 = isUTF8
+        self.notice = notice
+        self.isSynchronized = isSynchronized
+        hasColors = has_colors()
+    }
+
+    /// Takes the terminal over.
+    static func open(_ options: TerminalOptions) -> Result<CursesScreen, Failure> {
+        guard isatty(options.input) == 1, isatty(options.output) == 1 else {
+            return .failure(Failure(reason: "standard input and output are not a terminal"))
+        }
+        let isUTF8 = chooseLocale()
+        guard let output = fdopen(dup(options.output), "w"), let input = fdopen(dup(options.input), "r") else {
+            return .failure(Failure(reason: "the terminal cannot be opened: \(String(cString: strerror(errno)))"))
+        }
+        guard podium_tty_guard(options.output) == 0 else {
+            fclose(output)
+            fclose(input)
+            return .failure(Failure(reason: "the terminal's modes cannot be read"))
+        }
+        let wanted = getenv("TERM").map { String(cString: $0) } ?? ""
+        var notice: String?
+        var chosen: OpaquePointer?
+        var name = wanted
+        for candidate in [wanted, "xterm-256color", "vt100"] where !candidate.isEmpty {
+            chosen = newterm(candidate, output, input)
+            if chosen != nil {
+                name = candidate
+                if candidate != wanted { notice = "TERM=\(wanted) is not known here: drawing as \(candidate)" }
+                break
+            }
+        }
+        guard let chosen else {
+            podium_tty_release()
+            fclose(output)
+            fclose(input)
+            return .failure(Failure(reason: "no terminal description for TERM=\(wanted)"))
+        }
+        _ = set_term(chosen)
+        guard podium_has_capability("cup") != 0, let pad = newpad(1, 1) else {
+            endwin()
+            delscreen(chosen)
+            podium_tty_release()
+            fclose(output)
+            fclose(input)
+            return .failure(Failure(reason: "TERM=\(name) cannot move the cursor"))
+        }
+        let screen = CursesScreen(
+            screen: chosen, files: (output, input), pad: pad, output: options.output, isUTF8: isUTF8, notice: notice,
+            isSynchronized: !(name.hasPrefix("vt") || name.hasPrefix("linux")))
+        screen.configure()
+        return .success(screen)
+    }
+
+    private static func chooseLocale() -> Bool {
+        if setlocale(LC_ALL, "") != nil, podium_locale_is_utf8() != 0 { return true }
+        let asked = ["LC_ALL", "LC_CTYPE", "LANG"].contains { (name: String) in
+            getenv(name).map { $0.pointee != 0 } ?? false
+        }
+        // Who asked for C or POSIX gets ASCII; who asked for nothing gets UTF-8 where the system has it.
+        if !asked, setlocale(LC_ALL, "C.UTF-8") != nil, podium_locale_is_utf8() != 0 { return true }
+        return false
+    }
+
+    private func configure() {
+        raw()
+        noecho()
+        nonl()
+        set_escdelay(25)
+        keypad(pad, true)
+        nodelay(pad, true)
+        leaveok(podium_stdscr(), false)
+        for (sequence, code) in CursesKeys.defined { define_key(sequence, code) }
+        if hasColors {
+            start_color()
+            use_default_colors()
+        }
+        write("\u{1B}[?2004h")
+    }
+
+    /// Gives the terminal back. Nothing is written to one that is gone.
+    func close(isGone: Bool) {
+        guard isOpen else { return }
+        isOpen = false
+        if isGone {
+            // ncurses still writes on its way out: let that go nowhere.
+            let null = Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)
+            if null >= 0 {
+                dup2(null, fileno(files.output))
+                Glibc.close(null)
+            }
+        } else {
+            write("\u{1B}[?2004l")
+        }
+        endwin()
+        delwin(pad)
+        delscreen(screen)
+        podium_tty_release()
+        fclose(files.output)
+        fclose(files.input)
+    }
+
+    var size: (columns: Int, lines: Int) {
+        (Int(getmaxx(podium_stdscr())), Int(getmaxy(podium_stdscr())))
+    }
+
+    /// Follows the size of the terminal.
+    func resize() {
+        var size = winsize()
+        // A session without a local terminal reports nothing: what terminfo says stays.
+        guard ioctl(output, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return }
+        resizeterm(Int32(size.ws_row), Int32(size.ws_col))
+    }
+
+    func repaintEverything() {
+        clearok(podium_curscr(), true)
+    }
+
+    /// Sends what was drawn as one piece.
+    func show(cursor: CellGrid.Cursor?) {
+        if let cursor {
+            wmove(podium_stdscr(), Int32(cursor.line), Int32(cursor.column))
+        }
+        curs_set(cursor?.isVisible == true ? 1 : 0)
+        wnoutrefresh(podium_stdscr())
+        if isSynchronized { write("\u{1B}[?2026h") }
+        doupdate()
+        if isSynchronized { write("\u{1B}[?2026l") }
+    }
+
+    /// Sends text past ncurses: for what it has no words for.
+    func write(_ text: String) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(fileno(files.output), $0.baseAddress, $0.count) }
+            if count > 0 {
+                bytes = bytes.dropFirst(count)
+            } else if errno != EINTR {
+                return
+            }
+        }
+    }
+
+    /// The next key code or character; nil when there is none.
+    func read() -> CursesKeys.Event? {
+        var value = wint_t()
+        switch wget_wch(pad, &value) {
+        case OK: return .character(UInt32(value))
+        case Int32(KEY_CODE_YES): return .code(Int32(bitPattern: UInt32(value)))
+        default: return nil
+        }
+    }
+
+    /// Lets the shell have the terminal until this process is continued.
+    func suspend() {
+        write("\u{1B}[?2004l")
+        endwin()
+        kill(0, SIGSTOP)
+        resume()
+    }
+
+    /// Takes the terminal over again after the shell had it.
+    func resume() {
+        reset_prog_mode()
+        write("\u{1B}[?2004h")
+        resize()
+        repaintEverything()
+    }
+}
