@@ -56,6 +56,7 @@ public struct FileProblem: Sendable, Equatable, CustomStringConvertible {
         self.message = message
     }
 
+    /// `LINE:COLUMN: message`.
     public var description: String {
         line > 0 ? "\(line):\(column): \(message)" : message
     }

@@ -1,47 +1,170 @@
+import CSystemShim
 public import Configuration
+import Dispatch
+import Synchronization
 
 /// Saves ranking and edits into the operator's file: automatic changes at most once per interval, an operator's at once.
 ///
 /// Change the state first, then call ``mark(now:)`` or ``flush(trigger:)``: a flush takes its generation before its
 /// snapshot, so a change is never counted as saved before it was seen. Everything here may be called from any thread.
 public final class Persister: Sendable {
-    /// Takes the lock of the configuration, settles what a crash may have left, and watches the file.
+    private let state: Mutex<PersisterState>
+    private let records = Mutex(FlushHistory())
+    /// Taken on `disk` alone, so never contended, however long the disk takes.
+    private let writer: Mutex<ConfigurationWriter>
+    private let onEvent: @Sendable (PersisterEvent) -> Void
+    /// All file operations. The clock has a queue of its own: a disk that hangs must not keep the alarm from ringing.
+    private let disk = DispatchQueue(label: "podium.persist.disk")
+    private let clock = DispatchQueue(label: "podium.persist.clock")
+    private let timer = Mutex<DeadlineTimer?>(nil)
+    private let finalFlushAttempts: Int
+
+    /// Takes the lock of the configuration.
     ///
     /// - Parameters:
     ///   - base: the file as the program loaded it.
     ///   - snapshot: the state to save; called on the persister's own thread, outside its locks.
     ///   - adopt: takes in an edit that somebody else made to the file, by ``ExternalEdit/merge(into:allocateID:)`` under the
     ///     owner's lock, and returns what the merge gave; called on the persister's own thread, never while `snapshot` runs.
-    ///   - onEvent: called on the persister's own threads; must not block for long and must not call ``shutdown()``.
+    ///   - onEvent: called on the persister's own threads; must not block for long and must not wait for a flush.
     /// - Throws: ``PersistenceError/locked(path:holder:)`` if another process has this configuration.
-    public init(
+    public convenience init(
         options: PersisterOptions, base: LoadedBase, snapshot: @escaping @Sendable () -> PersistedState,
         adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit,
         onEvent: @escaping @Sendable (PersisterEvent) -> Void
     ) throws(PersistenceError) {
-        throw .closed
+        try self.init(
+            options: options, base: base, fileSystem: FileSystem(), snapshot: snapshot, adopt: adopt, onEvent: onEvent)
+    }
+
+    init(
+        options: PersisterOptions, base: LoadedBase, fileSystem: FileSystem,
+        snapshot: @escaping @Sendable () -> PersistedState, adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit,
+        onEvent: @escaping @Sendable (PersisterEvent) -> Void
+    ) throws(PersistenceError) {
+        podium_ignore_file_size_signal()
+        let settings = FlushSchedule.Settings(
+            strategy: options.strategy, flushInterval: options.flushInterval, maxDirtyTime: options.maxDirtyTime)
+        state = Mutex(PersisterState(schedule: FlushSchedule(settings: settings)))
+        writer = Mutex(
+            try ConfigurationWriter(
+                options: options, base: base, fileSystem: fileSystem, snapshot: snapshot, adopt: adopt))
+        finalFlushAttempts = max(options.finalFlushAttempts, 1)
+        self.onEvent = onEvent
+        timer.withLock { timer in
+            timer = DeadlineTimer(queue: clock) { [weak self] in self?.timerFired() }
+        }
     }
 
     /// Notes one automatic change, made before this call. Never waits for the disk.
-    public func mark(now: ContinuousClock.Instant) {}
+    public func mark(now: ContinuousClock.Instant) {
+        let actions = state.withLock { $0.schedule.mark(now: now) }
+        if !actions.isEmpty { perform(actions) }
+    }
 
     /// Saves everything and returns when it is durable. A flush in flight is waited for; callers that arrive
     /// meanwhile share the next one.
     ///
     /// - Throws: what kept the state from the disk. It stays dirty and is tried again by itself.
     public func flush(trigger: FlushTrigger) async throws(PersistenceError) -> FlushReceipt {
-        throw .closed
+        let result = await withCheckedContinuation { continuation in
+            let now = ContinuousClock.now
+            let actions: [FlushSchedule.Action]? = state.withLock { state in
+                guard !state.isClosed else { return nil }
+                let (write, actions) = state.schedule.request(trigger, now: now)
+                state.waiters[write, default: []].append(continuation)
+                return actions
+            }
+            if let actions { perform(actions) } else { continuation.resume(returning: .failure(.closed)) }
+        }
+        return try result.get()
     }
 
     /// Takes new settings of the schedule after a reload.
-    public func update(strategy: PersistStrategy, flushInterval: Duration, maxDirtyTime: Duration, allowInPlace: Bool) {}
+    public func update(
+        strategy: PersistStrategy, flushInterval: Duration, maxDirtyTime: Duration, allowInPlace: Bool
+    ) {
+        disk.async { self.writer.withLock { $0.allowInPlace = allowInPlace } }
+        let settings = FlushSchedule.Settings(
+            strategy: strategy, flushInterval: flushInterval, maxDirtyTime: maxDirtyTime)
+        perform(state.withLock { $0.schedule.update(settings, now: .now) })
+    }
 
     /// All counters and gauges.
-    public func statistics(now: ContinuousClock.Instant) -> PersisterStatistics { PersisterStatistics() }
+    public func statistics(now: ContinuousClock.Instant) -> PersisterStatistics {
+        state.withLock { $0.statistics(now: now) }
+    }
 
     /// The last 512 flushes, newest last.
-    public func history() -> [FlushRecord] { [] }
+    public func history() -> [FlushRecord] {
+        records.withLock { $0 }.records
+    }
 
-    /// Saves what is unsaved, with a few retries, stops, and releases the lock. Further calls return the same result.
-    public func shutdown() async -> Result<FlushReceipt, PersistenceError> { .failure(.closed) }
+    /// Saves what is unsaved, with a few retries, stops, and releases the lock. Further calls throw ``PersistenceError/closed``.
+    public func shutdown() async -> Result<FlushReceipt, PersistenceError> {
+        var result = await finalFlush()
+        for attempt in 1..<finalFlushAttempts {
+            guard case .failure(let error) = result, error.mayPass else { break }
+            try? await Task.sleep(for: .milliseconds(200) * attempt)
+            result = await finalFlush()
+        }
+        state.withLock { $0.isClosed = true }
+        timer.withLock { $0 = nil }
+        await withCheckedContinuation { continuation in
+            disk.async {
+                self.writer.withLock { $0.releaseLock() }
+                continuation.resume()
+            }
+        }
+        return result
+    }
+
+    private func finalFlush() async -> Result<FlushReceipt, PersistenceError> {
+        do throws(PersistenceError) {
+            return .success(try await flush(trigger: .shutdown))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    // MARK: Performing what the schedule decides
+
+    private func perform(_ actions: [FlushSchedule.Action]) {
+        for action in actions {
+            switch action {
+            case .start(let write): disk.async { self.run(write) }
+            // The deadline is read when the timer is set, so the last setting is right in whatever order they come.
+            case .rearm: clock.async { [weak self] in self?.setTimer() }
+            case .raiseAlarm(let since): clock.async { self.onEvent(.overdue(since: since)) }
+            case .endAlarm: clock.async { self.onEvent(.overdueEnded) }
+            }
+        }
+    }
+
+    private func setTimer() {
+        let deadline = state.withLock { $0.isClosed ? nil : $0.schedule.timerDeadline }
+        timer.withLock { $0?.set(deadline) }
+    }
+
+    private func timerFired() {
+        perform(state.withLock { $0.isClosed ? [] : $0.schedule.timerFired(now: .now) })
+    }
+
+    private func run(_ write: FlushSchedule.Write) {
+        let startedAt = WallClock.now
+        let run = writer.withLock { $0.flush() }
+        let record = FlushRecord(write, startedAt: startedAt, run)
+        records.withLock { $0.append(record) }
+        let random = Double.random(in: 0..<1)
+        let (actions, waiters) = state.withLock { $0.finished(write, run, now: .now, random: random) }
+        for edit in run.edits { onEvent(edit) }
+        if let errno = run.backupFailure { onEvent(.backupFailed(errno: errno)) }
+        if case .failed(.refused(let refusal)) = run.result, refusal.isInvalidFile {
+            onEvent(.externalEditRefused(refusal))
+        }
+        onEvent(.flushed(record))
+        let result = FlushReceipt.result(record)
+        for waiter in waiters { waiter.resume(returning: result) }
+        perform(actions)
+    }
 }

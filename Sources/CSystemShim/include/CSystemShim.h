@@ -3,4 +3,10 @@
 
 // What Glibc's Swift module does not expose. Each part has its own header.
 
+#include "file_operations.h"
+
+#if __has_include("tty_restore.h")
+#include "tty_restore.h"
+#endif
+
 #endif

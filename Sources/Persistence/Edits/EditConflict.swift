@@ -20,12 +20,15 @@ public struct EditConflict: Sendable, Equatable, CustomStringConvertible {
     let ours: PersistedState.Endpoint?
     let theirs: PersistedState.Endpoint?
 
+    /// One line for logs and the console; credentials are masked.
     public var description: String {
         switch subject {
         case .field(let field):
-            let mine = ours.map { field.text($0.settings) } ?? "none"
-            let file = theirs.map { field.text($0.settings) } ?? "none"
-            return "\(endpoint) \(field.rawValue): the file says \(file), here it was \(mine)"
+            guard let ours, let theirs else { return "\(endpoint) \(field.rawValue)" }
+            let change = ConfigurationChange.setField(
+                endpoint: endpoint, field: field, old: ours.settings.value(of: field),
+                new: theirs.settings.value(of: field))
+            return "\(change), as the file says"
         case .removedInFile: return "\(endpoint): removed in the file, changed here"
         case .removedHere: return "\(endpoint): changed in the file, removed here"
         }
@@ -36,7 +39,7 @@ public struct EditConflict: Sendable, Equatable, CustomStringConvertible {
         switch subject {
         case .field(let field):
             guard let ours, let index = state.endpoints.firstIndex(where: { $0.id == ours.id }) else { return }
-            field.copy(from: ours.settings, to: &state.endpoints[index].settings)
+            state.endpoints[index].settings.set(field, to: ours.settings.value(of: field))
         case .removedInFile:
             guard let ours, !state.endpoints.contains(where: { $0.settings.name == ours.settings.name }) else { return }
             state.endpoints.append(ours)

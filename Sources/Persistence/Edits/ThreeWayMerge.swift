@@ -9,7 +9,8 @@ struct ThreeWayMerge {
     private var conflicts: [EditConflict] = []
 
     init(ancestor: PersistedState, ours: PersistedState) {
-        self.ancestor = Dictionary(ancestor.endpoints.map { ($0.id, $0.settings) }, uniquingKeysWith: { first, _ in first })
+        self.ancestor = Dictionary(
+            ancestor.endpoints.map { ($0.id, $0.settings) }, uniquingKeysWith: { first, _ in first })
         self.ancestorAutoSort = ancestor.autoSortEndpoints
         self.ours = ours
     }
@@ -66,12 +67,12 @@ struct ThreeWayMerge {
     ) -> PersistedState.Endpoint {
         guard let before = ancestor[ours.id] else { return theirs }
         var result = theirs
-        for field in EndpointField.allCases where !field.isEqual(before, ours.settings) {
+        for field in EndpointField.allCases where before.value(of: field) != ours.settings.value(of: field) {
             // A new name of ours may have been given to another entry in the file; names stay unique.
             let nameTaken = field == .name && fileNames.contains(ours.settings.name)
-            if field.isEqual(before, theirs.settings), !nameTaken {
-                field.copy(from: ours.settings, to: &result.settings)
-            } else if !field.isEqual(ours.settings, theirs.settings) {
+            if before.value(of: field) == theirs.settings.value(of: field), !nameTaken {
+                result.settings.set(field, to: ours.settings.value(of: field))
+            } else if ours.settings.value(of: field) != theirs.settings.value(of: field) {
                 conflicts.append(conflict(.field(field), ours: ours, theirs: theirs))
             }
         }

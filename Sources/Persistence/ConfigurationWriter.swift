@@ -1,0 +1,224 @@
+import Configuration
+import YAMLDocument
+
+/// Runs the write protocol. Knows what is on disk; lives on the persister's I/O queue alone.
+struct ConfigurationWriter {
+    /// A save that somebody else makes at the same time starts the write over; this often at most.
+    static let longestRace = 40
+
+    struct Base {
+        var bytes: [UInt8]
+        var state: PersistedState
+        /// The scan of `bytes`; made when first needed and kept until the bytes differ.
+        var document: YAMLDocument?
+    }
+
+    let path: String
+    let environment: [String: String]
+    let fileSystem: FileSystem
+    let snapshot: @Sendable () -> PersistedState
+    let adopt: @Sendable (ExternalEdit) -> MergedEdit
+    var allowInPlace: Bool
+    private(set) var base: Base
+    private var lock: ProcessLock?
+    /// The last write is in place, but its directory did not sync: equal bytes prove nothing until one did.
+    private var durabilityIsUnknown = false
+    private var token = WriteToken()
+
+    init(
+        options: PersisterOptions, base: LoadedBase, fileSystem: FileSystem,
+        snapshot: @escaping @Sendable () -> PersistedState, adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit
+    ) throws(PersistenceError) {
+        self.path = options.path
+        self.environment = options.environment
+        self.allowInPlace = options.allowInPlace
+        self.fileSystem = fileSystem
+        self.snapshot = snapshot
+        self.adopt = adopt
+        self.base = Base(bytes: base.bytes, state: base.state)
+        let target = try ConfigurationTarget.resolve(options.path, fileSystem)
+        lock = try ProcessLock.take(target, fileSystem)
+    }
+
+    mutating func releaseLock() {
+        lock = nil
+    }
+
+    /// One flush.
+    mutating func flush() -> FlushRun {
+        let start = ContinuousClock.now
+        var run = FlushRun()
+        do throws(PersistenceError) {
+            try attempt(&run)
+        } catch {
+            if case .durabilityUnknown = error { durabilityIsUnknown = true }
+            run.result = .failed(error)
+            run.unsaved = durabilityIsUnknown || !base.state.changes(to: snapshot()).isEmpty
+        }
+        run.durations.total = ContinuousClock.now - start
+        return run
+    }
+
+    /// Takes in what others may have saved, without writing. Nil if the file is as it was.
+    mutating func inspect() -> FlushRun? {
+        var run = FlushRun()
+        do throws(PersistenceError) {
+            let reading = try read(&run, resolve())
+            guard let edited = reading.edited else { return nil }
+            takeIn(edited, reading.image, &run)
+        } catch {
+            run.result = .failed(error)
+        }
+        return run
+    }
+
+    // MARK: Steps
+
+    private mutating func attempt(_ run: inout FlushRun) throws(PersistenceError) {
+        for _ in 0..<Self.longestRace {
+            let target = try resolve()
+            let reading = try read(&run, target)
+            run.fileSize = reading.image.bytes.count
+            if let edited = reading.edited { takeIn(edited, reading.image, &run) }
+            guard let edit = try encode(&run, target) else {
+                run.result = .unchanged
+                return
+            }
+            var replacement = FileReplacement(fileSystem: fileSystem, target: target, token: token.next())
+            defer {
+                run.durations.add(replacement.durations)
+                run.bytesWritten += replacement.bytesWritten
+            }
+            do throws(PersistenceError) {
+                guard case .replaced(let failure) = try replacement.replace(reading.image, with: edit.document.bytes)
+                else { continue }
+                finish(edit, &run)
+                run.backupFailure = failure
+                durabilityIsUnknown = false
+                return
+            } catch {
+                switch error {
+                case .durabilityUnknown:
+                    finish(edit, &run)
+                    throw error
+                case .refused(.beingEdited):
+                    try pause()
+                default: throw error
+                }
+            }
+        }
+        throw .refused(.beingEdited(path: path))
+    }
+
+    private mutating func resolve() throws(PersistenceError) -> ConfigurationTarget {
+        let target = try ConfigurationTarget.resolve(path, fileSystem)
+        // A link that leads elsewhere now: the lock has to stand beside the file that is written.
+        if let held = lock, !held.covers(target, fileSystem) { lock = try ProcessLock.take(target, fileSystem) }
+        return target
+    }
+
+    private func read(
+        _ run: inout FlushRun, _ target: ConfigurationTarget
+    ) throws(PersistenceError) -> SettledFile.Reading {
+        let start = ContinuousClock.now
+        defer { run.durations.write += ContinuousClock.now - start }
+        return try SettledFile(fileSystem: fileSystem, environment: environment).read(target, known: base.bytes)
+    }
+
+    /// The edited file is the new base; the owner merges, and its next snapshot holds the result.
+    private mutating func takeIn(_ edited: LoadedConfiguration, _ image: FileImage, _ run: inout FlushRun) {
+        guard let configuration = edited.configuration else { return }
+        let before = base.state
+        let file = PersistedState(configuration: configuration)
+        let merged = adopt(
+            ExternalEdit(
+                configuration: configuration, ancestor: before, theirs: FileAlignment(known: before).align(file),
+                theirAutoSort: file.autoSortEndpoints))
+        base = Base(bytes: image.bytes, state: merged.agreed, document: edited.document)
+        run.edits.append(
+            .externalEditAdopted(
+                changes: before.changes(to: merged.agreed).map(\.description), conflicts: merged.conflicts))
+        run.conflicts += merged.conflicts.count
+    }
+
+    private struct Edit {
+        var document: YAMLDocument
+        var state: PersistedState
+        var changes: [String]
+    }
+
+    /// The file as it should be, verified; nil if it says so already.
+    private mutating func encode(
+        _ run: inout FlushRun, _ target: ConfigurationTarget
+    ) throws(PersistenceError) -> Edit? {
+        let start = ContinuousClock.now
+        defer { run.durations.encode += ContinuousClock.now - start }
+        let state = snapshot()
+        let changes = base.state.changes(to: state)
+        guard !changes.isEmpty || durabilityIsUnknown else { return nil }
+        let document = try edited(changes, target)
+        try validate(document, state)
+        if document.bytes == base.bytes, !durabilityIsUnknown {
+            base.state = state
+            return nil
+        }
+        return Edit(document: document, state: state, changes: changes.map(\.description))
+    }
+
+    private mutating func edited(
+        _ changes: [ConfigurationChange], _ target: ConfigurationTarget
+    ) throws(PersistenceError) -> YAMLDocument {
+        let scanned = try scan(target)
+        base.document = scanned
+        do throws(ConfigurationEditError) {
+            return try ConfigurationEditor.apply(changes, to: scanned)
+        } catch {
+            throw .refused(
+                .cannotEdit(path: target.path, reason: "line \(error.line), column \(error.column): \(error.reason)"))
+        }
+    }
+
+    private func scan(_ target: ConfigurationTarget) throws(PersistenceError) -> YAMLDocument {
+        if let document = base.document { return document }
+        do throws(YAMLError) {
+            return try YAMLDocument(bytes: base.bytes)
+        } catch {
+            throw .refused(
+                .invalidFile(
+                    path: target.path,
+                    problems: [FileProblem(line: error.line, column: error.column, message: error.reason)]))
+        }
+    }
+
+    /// What is about to be written has to load without an error and mean exactly what memory holds.
+    private func validate(_ document: YAMLDocument, _ state: PersistedState) throws(PersistenceError) {
+        let loaded = ConfigurationLoader.load(bytes: document.bytes, environment: environment)
+        guard let configuration = loaded.configuration else { throw .refused(.invalidState(problems: loaded.problems)) }
+        let file = PersistedState(configuration: configuration)
+        let wanted = Dictionary(state.endpoints.map { ($0.settings.name, $0.settings) }, uniquingKeysWith: { $1 })
+        for endpoint in file.endpoints where wanted[endpoint.settings.name] != endpoint.settings {
+            throw .refused(
+                .invalidState(problems: [
+                    FileProblem(line: 0, column: 0, message: "\(endpoint.settings.name) would not read back as it is")
+                ]))
+        }
+        guard file.endpoints.count == state.endpoints.count, file.autoSortEndpoints == state.autoSortEndpoints else {
+            throw .refused(
+                .invalidState(problems: [
+                    FileProblem(line: 0, column: 0, message: "the list of endpoints would not read back as it is")
+                ]))
+        }
+    }
+
+    private mutating func finish(_ edit: Edit, _ run: inout FlushRun) {
+        run.changes = edit.changes
+        run.bytesChanged = ByteDifference.count(base.bytes, edit.document.bytes)
+        run.fileSize = edit.document.bytes.count
+        run.result = .written
+        base = Base(bytes: edit.document.bytes, state: edit.state, document: edit.document)
+    }
+
+    private func pause() throws(PersistenceError) {
+        do throws(FileError) { try fileSystem.pause(SettledFile.look) } catch { throw error.asPersistenceError }
+    }
+}

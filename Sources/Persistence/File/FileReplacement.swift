@@ -1,0 +1,243 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Puts new content in the place of the file: whole or not at all, at every instant.
+struct FileReplacement {
+    enum Outcome: Equatable {
+        /// In place and durable. `backupFailure`: why the old version could not be kept.
+        case replaced(backupFailure: Int32?)
+        /// Somebody saved the file meanwhile; nothing of it was touched.
+        case fileChanged
+    }
+
+    let fileSystem: FileSystem
+    let target: ConfigurationTarget
+    /// Distinguishes this write's temporary from all others.
+    let token: String
+    var durations = FlushDurations()
+    private(set) var bytesWritten = 0
+
+    init(fileSystem: FileSystem, target: ConfigurationTarget, token: String) {
+        self.fileSystem = fileSystem
+        self.target = target
+        self.token = token
+    }
+
+    private var temporaryName: String { "\(target.temporaryPrefix)\(token).tmp" }
+    private var backupTemporaryName: String { "\(target.temporaryPrefix)\(token).backup.tmp" }
+
+    mutating func replace(_ original: FileImage, with bytes: [UInt8]) throws(PersistenceError) -> Outcome {
+        guard original.status.links == 1 else {
+            throw .refused(.hardLinked(path: target.path, links: original.status.links))
+        }
+        let guarded = try takeLease(original)
+        defer { if guarded { try? fileSystem.releaseLease(original.file, target.name) } }
+        let temporary = try prepare(temporaryName, bytes, like: original)
+        guard try stillThere(original) else {
+            discard(temporaryName)
+            return .fileChanged
+        }
+        switch try exchange() {
+        case .done: return try settle(original, ours: temporary, guarded: guarded)
+        case .gone: return .fileChanged
+        case .unsupported: return try replaceWithoutExchange(original)
+        }
+    }
+
+    // MARK: Before
+
+    /// Somebody who has the file open for writing would go on writing to the inode that is swapped away; while the lease
+    /// is held, nobody new gets it open. Not every file system and not every owner can have one.
+    private func takeLease(_ original: FileImage) throws(PersistenceError) -> Bool {
+        do throws(FileError) {
+            try fileSystem.takeLease(original.file, target.name)
+            return true
+        } catch {
+            guard error.errno != EAGAIN else { throw .refused(.beingEdited(path: target.path)) }
+            return false
+        }
+    }
+
+    /// A complete, synced file under another name. What goes wrong here leaves no trace.
+    private mutating func prepare(
+        _ name: String, _ bytes: [UInt8], like original: FileImage
+    ) throws(PersistenceError) -> FileStatus {
+        let clock = ContinuousClock()
+        let file: OpenFile
+        do throws(FileError) {
+            file = try fileSystem.create(target.directory, name)
+        } catch {
+            throw error.errno == EROFS || error.errno == EACCES || error.errno == EPERM
+                ? .refused(.needsInPlace(path: target.path, errno: error.errno)) : error.asPersistenceError
+        }
+        do {
+            durations.write += try clock.measure {
+                try fileSystem.allocate(file, name, size: bytes.count)
+                try fileSystem.write(file, name, bytes)
+                bytesWritten += bytes.count
+                try FileAttributes(fileSystem: fileSystem, path: target.path).copy(
+                    from: original, to: file, named: name)
+            }
+            // After a failed sync the kernel calls the lost pages clean: this descriptor is never asked again.
+            durations.fsync += try clock.measure { try fileSystem.sync(file, name) }
+            return try fileSystem.status(file, name)
+        } catch {
+            discard(name)
+            throw Self.persistenceError(error)
+        }
+    }
+
+    /// The last look before the swap. Afterwards it can only be undone.
+    private func stillThere(_ original: FileImage) throws(PersistenceError) -> Bool {
+        do throws(FileError) {
+            return try fileSystem.entryStatus(target.directory, target.name) == original.status
+        } catch {
+            discard(temporaryName)
+            throw error.asPersistenceError
+        }
+    }
+
+    private enum Exchange {
+        case done
+        case gone
+        case unsupported
+    }
+
+    private mutating func exchange() throws(PersistenceError) -> Exchange {
+        let start = ContinuousClock.now
+        defer { durations.rename += ContinuousClock.now - start }
+        do throws(FileError) {
+            try fileSystem.exchange(target.directory, temporaryName, target.name)
+            return .done
+        } catch {
+            switch error.errno {
+            case ENOSYS, EINVAL, ENOTSUP: return .unsupported
+            case ENOENT:
+                discard(temporaryName)
+                return .gone
+            case EBUSY, EXDEV, EPERM, EACCES:
+                discard(temporaryName)
+                throw .refused(.needsInPlace(path: target.path, errno: error.errno))
+            default:
+                discard(temporaryName)
+                throw error.asPersistenceError
+            }
+        }
+    }
+
+    // MARK: After
+
+    /// The swap has happened: the old version lies under the temporary's name. From here that name is not ours to remove.
+    private mutating func settle(
+        _ original: FileImage, ours: FileStatus, guarded: Bool
+    ) throws(PersistenceError) -> Outcome {
+        guard try cameOut(original, guarded: guarded) else {
+            try putBack(ours: ours)
+            return .fileChanged
+        }
+        let start = ContinuousClock.now
+        var backupFailure: Int32?
+        do throws(FileError) {
+            try fileSystem.rename(target.directory, temporaryName, to: target.backupName)
+        } catch {
+            backupFailure = error.errno
+        }
+        durations.rename += ContinuousClock.now - start
+        try syncDirectory()
+        // Only now is the new version safe enough to let the old one go.
+        if backupFailure != nil { discard(temporaryName) }
+        return .replaced(backupFailure: backupFailure)
+    }
+
+    /// Whether what the swap brought out is what the edit was based on, and nobody waits to write to it.
+    private func cameOut(_ original: FileImage, guarded: Bool) throws(PersistenceError) -> Bool {
+        do {
+            guard let displaced = try fileSystem.entryStatus(target.directory, temporaryName),
+                displaced.isSameContent(as: original.status)
+            else { return false }
+            // A save of the same length within one tick of the file system's clock shows in the bytes alone.
+            let bytes = try fileSystem.read(
+                original.file, temporaryName, limit: FileImage.largest, sizeHint: original.bytes.count)
+            guard bytes == original.bytes else { return false }
+            return try !guarded || fileSystem.leaseIsUndisturbed(original.file, target.name)
+        } catch {
+            return false
+        }
+    }
+
+    /// Undoes the swap because somebody saved in between. Their version goes back to its place.
+    private func putBack(ours: FileStatus) throws(PersistenceError) {
+        do throws(FileError) {
+            try fileSystem.exchange(target.directory, temporaryName, target.name)
+            if let out = try fileSystem.entryStatus(target.directory, temporaryName), out.isSameFile(as: ours) {
+                try fileSystem.unlink(target.directory, temporaryName)
+                return
+            }
+            // A second save replaced ours while it was in place. It is the newest and has to stand; what it displaced is
+            // the version before it.
+            try fileSystem.exchange(target.directory, temporaryName, target.name)
+            try fileSystem.rename(target.directory, temporaryName, to: target.backupName)
+        } catch {
+            throw error.asPersistenceError
+        }
+    }
+
+    private mutating func syncDirectory() throws(PersistenceError) {
+        let start = ContinuousClock.now
+        defer { durations.fsync += ContinuousClock.now - start }
+        do throws(FileError) {
+            try fileSystem.syncDirectory(target.directory, target.directoryPath)
+        } catch {
+            throw .durabilityUnknown(errno: error.errno)
+        }
+    }
+
+    // MARK: Without RENAME_EXCHANGE
+
+    /// The backup is a synced copy, made first; then one rename. Between the last look and the rename a save by others
+    /// could be lost, but for the instant that no file system without an exchange can close.
+    private mutating func replaceWithoutExchange(_ original: FileImage) throws(PersistenceError) -> Outcome {
+        var backupFailure: Int32?
+        do throws(PersistenceError) {
+            _ = try prepare(backupTemporaryName, original.bytes, like: original)
+            do throws(FileError) {
+                try fileSystem.rename(target.directory, backupTemporaryName, to: target.backupName)
+            } catch {
+                backupFailure = error.errno
+                discard(backupTemporaryName)
+            }
+        } catch {
+            discard(temporaryName)
+            throw error
+        }
+        guard try stillThere(original) else {
+            discard(temporaryName)
+            return .fileChanged
+        }
+        let start = ContinuousClock.now
+        do throws(FileError) {
+            try fileSystem.rename(target.directory, temporaryName, to: target.name)
+        } catch {
+            discard(temporaryName)
+            throw error.errno == EBUSY || error.errno == EXDEV
+                ? .refused(.needsInPlace(path: target.path, errno: error.errno)) : error.asPersistenceError
+        }
+        durations.rename += ContinuousClock.now - start
+        try syncDirectory()
+        return .replaced(backupFailure: backupFailure)
+    }
+
+    /// Best effort: what stays is swept at the next start.
+    private func discard(_ name: String) {
+        try? fileSystem.unlink(target.directory, name)
+    }
+
+    private static func persistenceError(_ error: any Error) -> PersistenceError {
+        (error as? PersistenceError) ?? (error as? FileError)?.asPersistenceError ?? .closed
+    }
+}

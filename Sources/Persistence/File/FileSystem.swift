@@ -1,0 +1,243 @@
+import CSystemShim
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The file operations of the write protocol.
+///
+/// There is one implementation, the real one. Tests interfere before single calls: they let one fail, write less than
+/// asked, let an editor in between two of them, or stop everything there as a crash would.
+struct FileSystem: Sendable {
+    enum Interference: Sendable, Equatable {
+        case fail(Int32)
+        case shorten(to: Int)
+        /// The call seems to succeed without being made.
+        case skip
+    }
+
+    /// Asked before each call when set.
+    var interfere: (@Sendable (FileCall, String) -> Interference?)?
+
+    // MARK: Directories and names
+
+    func openDirectory(_ path: String) throws(FileError) -> OpenFile {
+        OpenFile(
+            Int32(try run(.openDirectory, path) { system(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) }))
+    }
+
+    /// The target of a symbolic link; nil if the name is none or does not exist.
+    func linkTarget(_ path: String) throws(FileError) -> String? {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        do throws(FileError) {
+            let length = try run(.readLink, path) {
+                buffer.withUnsafeMutableBytes { raw in
+                    guard let start = raw.baseAddress else { return 0 }
+                    return system(readlink(path, start.assumingMemoryBound(to: CChar.self), raw.count))
+                }
+            }
+            return String(decoding: buffer[..<length], as: UTF8.self)
+        } catch {
+            guard error.errno == EINVAL || error.errno == ENOENT else { throw error }
+            return nil
+        }
+    }
+
+    func entryStatus(_ directory: OpenFile, _ name: String) throws(FileError) -> FileStatus? {
+        var raw = stat()
+        do throws(FileError) {
+            _ = try run(.status, name) { system(fstatat(directory.descriptor, name, &raw, AT_SYMLINK_NOFOLLOW)) }
+            return FileStatus(raw)
+        } catch {
+            guard error.errno == ENOENT else { throw error }
+            return nil
+        }
+    }
+
+    func status(_ file: OpenFile, _ name: String) throws(FileError) -> FileStatus {
+        var raw = stat()
+        _ = try run(.status, name) { system(fstat(file.descriptor, &raw)) }
+        return FileStatus(raw)
+    }
+
+    func names(in directory: OpenFile, _ path: String) throws(FileError) -> [String] {
+        // A descriptor of its own: `closedir` closes it, and the position is not shared.
+        let copy = try run(.list, path) {
+            system(openat(directory.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+        }
+        guard let stream = fdopendir(Int32(copy)) else {
+            close(Int32(copy))
+            throw FileError(call: .list, path: path, errno: ENOMEM)
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                    String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
+                })
+        }
+        return names.filter { $0 != "." && $0 != ".." }
+    }
+
+    func exchange(_ directory: OpenFile, _ first: String, _ second: String) throws(FileError) {
+        _ = try run(.exchange, second) { Int(podium_rename_exchange(directory.descriptor, first, second)) }
+    }
+
+    func rename(_ directory: OpenFile, _ old: String, to new: String) throws(FileError) {
+        _ = try run(.rename, new) { system(renameat(directory.descriptor, old, directory.descriptor, new)) }
+    }
+
+    /// Gives a file a name that must not exist yet.
+    func link(_ directory: OpenFile, _ old: String, to new: String) throws(FileError) {
+        _ = try run(.link, new) { system(linkat(directory.descriptor, old, directory.descriptor, new, 0)) }
+    }
+
+    func unlink(_ directory: OpenFile, _ name: String) throws(FileError) {
+        _ = try run(.unlink, name) { system(unlinkat(directory.descriptor, name, 0)) }
+    }
+
+    func syncDirectory(_ directory: OpenFile, _ path: String) throws(FileError) {
+        _ = try run(.syncDirectory, path) { Int(podium_sync(directory.descriptor)) }
+    }
+
+    // MARK: Files
+
+    /// Never follows a link and never waits for the other end of a FIFO.
+    func open(_ directory: OpenFile, _ name: String, writing: Bool = false) throws(FileError) -> OpenFile {
+        let flags = (writing ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY
+        return OpenFile(Int32(try run(.open, name) { system(openat(directory.descriptor, name, flags)) }))
+    }
+
+    /// A new file, readable by its owner only; fails with EEXIST if the name is taken.
+    func create(_ directory: OpenFile, _ name: String) throws(FileError) -> OpenFile {
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+        return OpenFile(Int32(try run(.create, name) { system(openat(directory.descriptor, name, flags, 0o600)) }))
+    }
+
+    /// Opens or creates a lock file without touching what it holds.
+    func openLock(_ directory: OpenFile, _ name: String) throws(FileError) -> OpenFile {
+        let flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC
+        return OpenFile(Int32(try run(.create, name) { system(openat(directory.descriptor, name, flags, 0o600)) }))
+    }
+
+    func lock(_ file: OpenFile, _ name: String) throws(FileError) {
+        _ = try run(.lock, name) { Int(podium_lock(file.descriptor)) }
+    }
+
+    /// At most `limit` bytes from the start; one more byte than allowed shows that there is more.
+    func read(_ file: OpenFile, _ name: String, limit: Int, sizeHint: Int = 0) throws(FileError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var failure: FileError?
+        let capacity = min(limit, max(sizeHint, 0)) + 1
+        bytes.reserveCapacity(capacity)
+        while bytes.count <= limit {
+            let chunk = min(max(capacity - bytes.count, 4_096), limit + 1 - bytes.count)
+            guard chunk > 0 else { break }
+            let offset = bytes.count
+            var got = 0
+            bytes.append(
+                contentsOf: [UInt8](unsafeUninitializedCapacity: chunk) { buffer, count in
+                    do throws(FileError) {
+                        got = try run(.read, name, length: chunk) { length in
+                            system(pread(file.descriptor, buffer.baseAddress, length, off_t(offset)))
+                        }
+                        count = got
+                    } catch {
+                        failure = error
+                    }
+                })
+            if let failure { throw failure }
+            if got == 0 { break }
+        }
+        return bytes
+    }
+
+    func write(_ file: OpenFile, _ name: String, _ bytes: [UInt8]) throws(FileError) {
+        var offset = 0
+        while offset < bytes.count {
+            let written = try run(.write, name, length: bytes.count - offset) { length in
+                bytes.withUnsafeBytes { raw in
+                    system(pwrite(file.descriptor, raw.baseAddress?.advanced(by: offset), length, off_t(offset)))
+                }
+            }
+            // A regular file that takes nothing and says nothing is full.
+            guard written > 0 else { throw FileError(call: .write, path: name, errno: ENOSPC) }
+            offset += written
+        }
+    }
+
+    func truncate(_ file: OpenFile, _ name: String, to size: Int) throws(FileError) {
+        _ = try run(.truncate, name) { system(ftruncate(file.descriptor, off_t(size))) }
+    }
+
+    /// Reserves space where the file system can.
+    func allocate(_ file: OpenFile, _ name: String, size: Int) throws(FileError) {
+        guard size > 0 else { return }
+        do throws(FileError) {
+            _ = try run(.allocate, name) { Int(podium_allocate(file.descriptor, off_t(size))) }
+        } catch {
+            guard error.errno == EOPNOTSUPP || error.errno == ENOSYS || error.errno == EINVAL else { throw error }
+            return
+        }
+    }
+
+    func sync(_ file: OpenFile, _ name: String) throws(FileError) {
+        _ = try run(.sync, name) { Int(podium_sync(file.descriptor)) }
+    }
+
+    func setOwner(_ file: OpenFile, _ name: String, owner: UInt32, group: UInt32) throws(FileError) {
+        _ = try run(.setOwner, name) { system(fchown(file.descriptor, owner, group)) }
+    }
+
+    func setMode(_ file: OpenFile, _ name: String, _ mode: UInt32) throws(FileError) {
+        _ = try run(.setMode, name) { system(fchmod(file.descriptor, mode_t(mode))) }
+    }
+
+    // MARK: Waiting
+
+    func pause(_ duration: Duration) throws(FileError) {
+        let nanoseconds = duration.components.seconds * 1_000_000_000 + duration.components.attoseconds / 1_000_000_000
+        _ = try run(.pause, "") {
+            var rest = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+            return system(nanosleep(&rest, nil))
+        }
+    }
+
+    // MARK: One call
+
+    /// Runs one call, again if a signal interrupts it, and turns a negative result into an error.
+    func run(_ call: FileCall, _ path: String, _ body: () -> Int) throws(FileError) -> Int {
+        try run(call, path, length: 0) { _ in body() }
+    }
+
+    func run(_ call: FileCall, _ path: String, length: Int, _ body: (Int) -> Int) throws(FileError) -> Int {
+        while true {
+            var allowed = length
+            switch interfere?(call, path) {
+            case .fail(let errno) where errno == EINTR: continue
+            case .fail(let errno): throw FileError(call: call, path: path, errno: errno)
+            case .shorten(let shorter): allowed = min(length, shorter)
+            case .skip: return length
+            case nil: break
+            }
+            let result = body(allowed)
+            if result >= 0 { return result }
+            let errno = Int32(-result)
+            if errno != EINTR { throw FileError(call: call, path: path, errno: errno) }
+        }
+    }
+
+    /// A call that reports through `errno`, in the form of the shim's.
+    private func system(_ result: Int) -> Int {
+        result < 0 ? -Int(errno) : result
+    }
+
+    private func system(_ result: Int32) -> Int {
+        system(Int(result))
+    }
+}

@@ -1,0 +1,56 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The lock that makes this process the only one to write a configuration, held until it is let go.
+///
+/// It is on a file of its own, never removed: a lock on the configuration itself would be on an inode that the next
+/// write swaps away, and a removed lock file could be locked twice.
+struct ProcessLock: Sendable {
+    let file: OpenFile
+    let directory: FileStatus
+    let name: String
+
+    static func take(
+        _ target: ConfigurationTarget, _ fileSystem: FileSystem
+    ) throws(PersistenceError) -> ProcessLock {
+        do {
+            let file = try fileSystem.openLock(target.directory, target.lockName)
+            do {
+                try fileSystem.lock(file, target.lockName)
+            } catch {
+                guard error.errno == EWOULDBLOCK || error.errno == EAGAIN else { throw error }
+                throw PersistenceError.locked(path: target.path, holder: holder(file, target.lockName, fileSystem))
+            }
+            // Who holds it is for messages only; a full disk must not keep the program from starting.
+            try? fileSystem.truncate(file, target.lockName, to: 0)
+            try? fileSystem.write(file, target.lockName, Array("\(getpid())\n".utf8))
+            return ProcessLock(
+                file: file, directory: try fileSystem.status(target.directory, target.directoryPath),
+                name: target.lockName)
+        } catch let error as PersistenceError {
+            throw error
+        } catch let error as FileError {
+            throw error.asPersistenceError
+        } catch {
+            throw .closed
+        }
+    }
+
+    /// Whether this lock stands beside that file.
+    func covers(_ target: ConfigurationTarget, _ fileSystem: FileSystem) -> Bool {
+        guard name == target.lockName,
+            let status = try? fileSystem.status(target.directory, target.directoryPath)
+        else { return false }
+        return status.isSameFile(as: directory)
+    }
+
+    private static func holder(_ file: OpenFile, _ name: String, _ fileSystem: FileSystem) -> Int32? {
+        guard let bytes = try? fileSystem.read(file, name, limit: 32) else { return nil }
+        return Int32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+    }
+}

@@ -1,0 +1,110 @@
+/// Everything the persister's lock guards.
+struct PersisterState: Sendable {
+    typealias Waiter = CheckedContinuation<Result<FlushReceipt, PersistenceError>, Never>
+
+    var schedule: FlushSchedule
+    /// Callers by the number of the write that serves them.
+    var waiters: [UInt64: [Waiter]] = [:]
+    var isClosed = false
+    /// The counters that the schedule does not keep.
+    private var counters = PersisterStatistics()
+
+    init(schedule: FlushSchedule) {
+        self.schedule = schedule
+    }
+
+    mutating func finished(
+        _ write: FlushSchedule.Write, _ run: FlushRun, now: ContinuousClock.Instant, random: Double
+    ) -> (actions: [FlushSchedule.Action], waiters: [Waiter]) {
+        count(write, run)
+        let outcome: FlushSchedule.Outcome =
+            if case .failed = run.result { .failed(unsaved: run.unsaved) } else { .saved }
+        let actions = schedule.finished(outcome, now: now, random: random)
+        return (actions, waiters.removeValue(forKey: write.number) ?? [])
+    }
+
+    mutating func countEdits(_ run: FlushRun) {
+        counters.externalEditsMerged += UInt64(run.edits.count)
+        counters.conflicts += UInt64(run.conflicts)
+    }
+
+    private mutating func count(_ write: FlushSchedule.Write, _ run: FlushRun) {
+        countEdits(run)
+        counters.bytesWritten += UInt64(run.bytesWritten)
+        if run.backupFailure != nil { counters.backupsFailed += 1 }
+        switch run.result {
+        case .written:
+            counters.writes[write.trigger, default: 0] += 1
+            counters.lastError = nil
+        case .unchanged:
+            counters.unchanged += 1
+            counters.lastError = nil
+        case .failed(let error):
+            counters.lastError = error
+            switch error {
+            case .system(_, _, let errno): counters.failuresByErrno[errno, default: 0] += 1
+            case .durabilityUnknown(let errno):
+                counters.failuresByErrno[errno, default: 0] += 1
+                counters.durabilityUnknown += 1
+            case .refused, .locked, .closed: counters.refusals += 1
+            }
+        }
+    }
+
+    func statistics(now: ContinuousClock.Instant) -> PersisterStatistics {
+        var result = counters
+        result.marks = schedule.marks
+        result.coalesced = schedule.coalesced
+        result.generation = schedule.generation
+        result.savedGeneration = schedule.savedGeneration
+        result.dirtySince = schedule.dirtySince
+        result.oldestUnsavedAge = schedule.dirtySince.map { max(now - $0, .zero) }
+        result.nextDeadline = schedule.nextFlush?.deadline
+        result.nextTrigger = schedule.nextFlush?.trigger
+        result.maxDirtyDeadline = schedule.maxDirtyDeadline
+        result.writingSince = schedule.inFlight?.started
+        result.consecutiveFailures = schedule.failures
+        result.isOverdue = schedule.alarmed
+        return result
+    }
+}
+
+extension FlushRecord {
+    init(_ write: FlushSchedule.Write, startedAt: Duration, _ run: FlushRun) {
+        self.init(
+            number: write.number, startedAt: startedAt, started: write.started, trigger: write.trigger,
+            generation: write.generation, changes: run.changes, bytesChanged: run.bytesChanged, fileSize: run.fileSize,
+            durations: run.durations, result: run.result)
+    }
+}
+
+extension FlushReceipt {
+    /// What the callers that waited for a flush are told.
+    static func result(_ record: FlushRecord) -> Result<FlushReceipt, PersistenceError> {
+        switch record.result {
+        case .written: .success(FlushReceipt(outcome: .written, generation: record.generation, record: record))
+        case .unchanged: .success(FlushReceipt(outcome: .unchanged, generation: record.generation, record: record))
+        case .failed(let error): .failure(error)
+        }
+    }
+}
+
+extension Refusal {
+    /// Somebody's edit of the file is what stands in the way.
+    var isInvalidFile: Bool {
+        switch self {
+        case .invalidFile, .empty, .missing: true
+        default: false
+        }
+    }
+}
+
+extension PersistenceError {
+    /// Whether a short wait can help.
+    var mayPass: Bool {
+        switch self {
+        case .system, .durabilityUnknown, .refused(.beingEdited): true
+        case .refused, .locked, .closed: false
+        }
+    }
+}
