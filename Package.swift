@@ -17,6 +17,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -32,6 +33,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 let package = Package(
     name: "podium",
+    platforms: [.macOS(.v15)],
     products: [
         .executable(name: "podium", targets: ["podium"]),
         .library(name: "PodiumPureParts", targets: ["Ranking", "HTTPWire", "Persistence", "Configuration", "Console"]),
@@ -41,6 +43,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(
@@ -55,7 +58,7 @@ let package = Package(
         library("HTTPWire"),
         library("Persistence", ["Configuration", "CSystemShim"]),
         library("Proxy", ["HTTPWire", "Ranking", nioCore, nioPosix, nioSSL]),
-        library("Engine", ["Proxy", "Persistence", "Ranking", "Configuration", logging]),
+        library("Engine", ["Proxy", "Persistence", "Ranking", "Configuration", histogram, logging]),
         library("Console"),
         library("Terminal", ["Console", "CNcurses", "CSystemShim"]),
         library("Demo", [nioCore, nioPosix, nioHTTP1]),

@@ -1,0 +1,26 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+func suite(_ name: String) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: [
+            .product(name: "Benchmark", package: "benchmark"), .product(name: "PodiumPureParts", package: "podium"),
+        ],
+        path: "Benchmarks/\(name)",
+        swiftSettings: [.swiftLanguageMode(.v6)],
+        plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")])
+}
+
+let package = Package(
+    name: "podium-benchmarks",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(name: "podium", path: ".."),
+        .package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
+    ],
+    targets: [
+        suite("RankingBenchmarks"),
+        suite("PersistenceBenchmarks"),
+    ]
+)

@@ -1,0 +1,139 @@
+public import Configuration
+
+/// Names an endpoint at the revision its author saw. Never a row or a rank: those move by themselves.
+public struct EndpointReference: Sendable, Hashable {
+    /// As configured; unique.
+    public var name: String
+    /// nil accepts whatever is there now.
+    public var revision: UInt64?
+
+    /// Memberwise.
+    public init(name: String, revision: UInt64? = nil) {
+        self.name = name
+        self.revision = revision
+    }
+}
+
+/// What an operator can ask for.
+public enum EngineCommand: Sendable, Equatable {
+    /// Moves the endpoint to a rank (1 is tried first) and pins it there.
+    case move(EndpointReference, toRank: Int)
+    case setEnabled(EndpointReference, Bool)
+    case setPinned(EndpointReference, Bool)
+    /// Sorts once, whatever hysteresis and dwell say; pins hold.
+    case sortNow
+    case setAutoSort(Bool)
+    case update(EndpointReference, EndpointEdit)
+    case add(EndpointEdit)
+    case remove(EndpointReference)
+    /// Writes what is unsaved, now.
+    case flush
+    case undo
+    case redo
+}
+
+/// All the fields of the endpoint form.
+public struct EndpointEdit: Sendable, Equatable {
+    /// What becomes of the credential; nobody outside the engine holds the present one.
+    public enum Secret: Sendable, Equatable {
+        case unchanged
+        case set(String)
+        case removed
+    }
+
+    /// As configured; unique.
+    public var name: String
+    /// Base URL for any API.
+    public var url: String?
+    /// Base URL for Anthropic-shaped requests.
+    public var urlAnthropic: String?
+    /// Base URL for OpenAI-shaped requests.
+    public var urlOpenAI: String?
+    /// How its credential is presented.
+    public var authType: AuthType
+    /// What becomes of the credential.
+    public var secret: Secret
+    /// The rank to place it at; nil leaves it where it is (last, for a new one).
+    public var rank: Int?
+    /// Free words, in file order.
+    public var tags: [String]
+    /// False takes it out of service.
+    public var enabled: Bool
+    /// True keeps its rank from automatic sorting.
+    public var pinned: Bool
+
+    /// Memberwise.
+    public init(
+        name: String, url: String? = nil, urlAnthropic: String? = nil, urlOpenAI: String? = nil,
+        authType: AuthType = .none, secret: Secret = .unchanged, rank: Int? = nil, tags: [String] = [],
+        enabled: Bool = true, pinned: Bool = false
+    ) {
+        self.name = name
+        self.url = url
+        self.urlAnthropic = urlAnthropic
+        self.urlOpenAI = urlOpenAI
+        self.authType = authType
+        self.secret = secret
+        self.rank = rank
+        self.tags = tags
+        self.enabled = enabled
+        self.pinned = pinned
+    }
+
+    /// The endpoint's settings with this edit made; what the form does not show stays.
+    func applied(to settings: EndpointSettings) -> EndpointSettings {
+        var edited = settings
+        edited.name = name
+        edited.url = url
+        edited.urlAnthropic = urlAnthropic
+        edited.urlOpenAI = urlOpenAI
+        edited.authType = authType
+        switch secret {
+        case .unchanged: break
+        case .set(let value): edited.authValue = value
+        case .removed: edited.authValue = nil
+        }
+        edited.tags = tags
+        edited.enabled = enabled
+        edited.pinned = pinned
+        return edited
+    }
+}
+
+/// What a command did.
+public struct CommandReceipt: Sendable, Equatable {
+    /// One line for the operator, such as `moved openai-team to rank 3, pinned and saved`.
+    public var message: String
+
+    /// Memberwise.
+    public init(message: String) {
+        self.message = message
+    }
+}
+
+/// Why a command was refused or failed.
+public enum CommandError: Error, Sendable, Equatable, CustomStringConvertible {
+    case noSuchEndpoint(String)
+    /// Somebody else changed the endpoint since its author looked.
+    case revisionConflict(name: String)
+    /// A field of an edit cannot be accepted.
+    case invalid(field: EndpointField, reason: String)
+    case nothingToUndo
+    case nothingToRedo
+    /// The change holds in memory and is kept unsaved; the reason says why it is not on disk.
+    case notSaved(change: String, reason: String)
+    case stopping
+
+    /// One line for the operator.
+    public var description: String {
+        switch self {
+        case .noSuchEndpoint(let name): "there is no endpoint '\(name)' (any more)"
+        case .revisionConflict(let name): "'\(name)' was changed in the meantime; look again and repeat"
+        case .invalid(_, let reason): reason
+        case .nothingToUndo: "nothing to undo"
+        case .nothingToRedo: "nothing to redo"
+        case .notSaved(let change, let reason): "\(change), but NOT SAVED: \(reason); kept in memory, will be retried"
+        case .stopping: "Podium is stopping"
+        }
+    }
+}

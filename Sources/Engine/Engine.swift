@@ -1,0 +1,195 @@
+public import Configuration
+internal import NIOCore
+internal import NIOPosix
+public import Persistence
+public import Proxy
+internal import Ranking
+internal import Synchronization
+
+/// Podium without a user interface: proxy, ranking and persister on one configuration file.
+///
+///     let engine = try Engine(path: path, bytes: bytes, configuration: configuration, options: options)
+///     let address = try await engine.start()
+///     let receipt = try await engine.perform(.move(reference, toRank: 1), by: "ops01")
+///     let report = await engine.stop()
+///
+/// All methods may be called from any thread.
+public final class Engine: Sendable {
+    private let core: EngineCore
+    private let proxy: ProxyServer
+    private let persister: Persister
+    private let group: MultiThreadedEventLoopGroup
+    private let path: String
+    private let address = Mutex("")
+
+    /// Takes the configuration's lock. The file's bytes are those that `configuration` was loaded from.
+    ///
+    /// - Throws: `EngineError`.
+    public init(
+        path: String, bytes: [UInt8], configuration: Configuration, options: EngineOptions
+    ) throws(EngineError) {
+        guard configuration.server.isLoopback || !configuration.server.clientTokens.isEmpty || options.insecureListen
+        else {
+            throw .insecureListen(host: configuration.server.host)
+        }
+        let now = ContinuousClock.now
+        let state = EngineState(configuration: configuration, environment: options.environment, now: now)
+        let core = EngineCore(state: state, startedAt: now, logger: options.logger)
+        var persisterOptions = PersisterOptions(path: path)
+        persisterOptions.strategy = configuration.server.persistStrategy
+        persisterOptions.flushInterval = configuration.server.configFlushInterval
+        persisterOptions.maxDirtyTime = configuration.server.configMaxDirtyTime
+        persisterOptions.allowInPlace = configuration.server.allowInPlace
+        persisterOptions.environment = options.environment
+        let persister: Persister
+        do {
+            persister = try Persister(
+                options: persisterOptions,
+                base: LoadedBase(bytes: bytes, state: PersistedState(configuration: configuration)),
+                snapshot: { core.persistedState() },
+                adopt: { core.adopt($0) },
+                onEvent: { core.persisterEvent($0) })
+        } catch {
+            throw .persistence(error)
+        }
+        group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? System.coreCount)
+        proxy = ProxyServer(
+            options: ProxyOptions(configuration.server, tokens: state.expandedClientTokens()),
+            routes: core.routingTable(), events: core.proxyEvents(persister: persister), group: group)
+        core.connect(proxy: proxy)
+        self.core = core
+        self.persister = persister
+        self.path = path
+        for problem in state.misconfigured {
+            core.log(.warning, source: "endpoint", endpoint: problem.name, "misconfigured: \(problem.reason)")
+        }
+    }
+
+    /// Binds and begins to serve.
+    ///
+    /// - Returns: where clients connect.
+    /// - Throws: `EngineError.proxy`; the lock has been released then.
+    public func start() async throws(EngineError) -> ProxyServer.Address {
+        let bound: ProxyServer.Address
+        do {
+            bound = try await proxy.start()
+        } catch {
+            _ = await persister.shutdown()
+            try? await group.shutdownGracefully()
+            let server = core.withState { $0.configuration.server }
+            let reason = ProxyError.addressNotAvailable(host: server.host, port: server.port, reason: "\(error)")
+            throw .proxy(error as? ProxyError ?? reason)
+        }
+        let text = bound.host.contains(":") ? "[\(bound.host)]:\(bound.port)" : "\(bound.host):\(bound.port)"
+        address.withLock { $0 = text }
+        connectTimer()
+        core.log(.info, source: "proxy", "listening on http://\(text)")
+        return bound
+    }
+
+    /// Carries out an operator's command; requests follow it at once.
+    ///
+    /// - Parameter actor: who asked, for the event log.
+    /// - Returns: when the change is on disk.
+    /// - Throws: `CommandError`. After `.notSaved` the change holds in memory; after all others nothing has changed.
+    public func perform(_ command: EngineCommand, by actor: String) async throws(CommandError) -> CommandReceipt {
+        let change = try core.apply(command, by: actor)
+        do {
+            let receipt = try await persister.flush(trigger: .operator)
+            return CommandReceipt(message: Self.message(change: change, receipt: receipt))
+        } catch .refused(let refusal) where command.isEdit && refusal.isAboutTheEdit {
+            // Kept in memory it would be refused for ever, and hold up every later flush.
+            _ = try? core.apply(.undo, by: "podium: file refused the change:")
+            throw .invalid(field: .name, reason: "not accepted: \(PersistenceError.refused(refusal).plainWords)")
+        } catch {
+            throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.plainWords)
+        }
+    }
+
+    /// One consistent picture of everything.
+    ///
+    /// - Parameter eventLimit: at most that many of the newest events.
+    public func snapshot(eventLimit: Int = 500) -> EngineSnapshot {
+        let now = ContinuousClock.now
+        let second = core.second(now)
+        let statistics = persister.statistics(now: now)
+        let flushes = persister.history()
+        let facts = FileFacts.look(at: path)
+        let address = address.withLock { $0 }
+        let (started, path) = (core.startedAt, path)
+        return core.withState { state in
+            EngineSnapshot(
+                takenAt: now, wallTime: EngineCore.wallTime(), startedAt: started, address: address,
+                endpoints: state.endpointSnapshots(now: now, second: second),
+                isAutoSorting: state.ranking.isAutoSorting, traffic: state.traffic.summary(second: second),
+                requestsInFlight: state.requestsInFlight, server: state.configuration.server, persister: statistics,
+                flushes: flushes, events: state.events.latest(eventLimit), configPath: path, configFile: facts,
+                undoLabel: state.actions.undoable.last?.label, redoLabel: state.actions.redoable.last?.label)
+        }
+    }
+
+    /// Writes a line into the event log.
+    public func note(_ level: EventLevel, source: String, _ text: String) {
+        core.log(level, source: source, text)
+    }
+
+    /// Stops accepting, lets running requests end within `drain` (nil: as configured), saves what is unsaved, and
+    /// releases port and lock. Called again with a shorter time it cuts the running wait short.
+    ///
+    /// - Returns: how the final flush ended.
+    public func stop(drain: Duration? = nil) async -> Result<FlushReceipt, PersistenceError> {
+        let configured = core.withState { $0.configuration.server.drainTimeout }
+        await proxy.stop(drain: drain ?? configured)
+        core.disconnectTimer()
+        let result = await persister.shutdown()
+        try? await group.shutdownGracefully()
+        return result
+    }
+
+    /// Cuts a running `stop` short: requests still open are closed now. The final flush runs all the same.
+    public func hurry() async {
+        await proxy.stop(drain: .zero)
+    }
+
+    private func connectTimer() {
+        let loop = group.next()
+        let (core, persister) = (core, persister)
+        core.connectTimer { deadline in
+            let delay = max(.zero, deadline - ContinuousClock.now)
+            loop.scheduleTask(in: .nanoseconds(Int64(min(delay.wholeMicroseconds, 86_400_000_000)) * 1_000)) {
+                if core.deadlineReached() {
+                    persister.mark(now: .now)
+                }
+            }
+        }
+    }
+
+    private static func message(change: String, receipt: FlushReceipt) -> String {
+        switch (receipt.outcome, change.isEmpty) {
+        case (.written, false): "\(change); saved in \(receipt.record.durations.total.plainWords)"
+        case (.unchanged, false): change
+        case (.written, true):
+            "saved \(receipt.record.changes.count) changes in \(receipt.record.durations.total.plainWords)"
+        case (.unchanged, true): "nothing to save: the file is up to date"
+        }
+    }
+}
+
+extension EngineCommand {
+    fileprivate var isEdit: Bool {
+        switch self {
+        case .update, .add, .remove: true
+        case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .undo, .redo: false
+        }
+    }
+}
+
+extension Refusal {
+    /// Whether another edit would have been accepted; false where nothing can be written at all.
+    fileprivate var isAboutTheEdit: Bool {
+        switch self {
+        case .cannotEdit, .invalidState: true
+        default: false
+        }
+    }
+}

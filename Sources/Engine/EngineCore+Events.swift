@@ -1,0 +1,90 @@
+internal import Configuration
+internal import Persistence
+internal import Proxy
+internal import Ranking
+
+extension EngineCore {
+    /// What the data path calls.
+    func proxyEvents(persister: Persister) -> ProxyEvents {
+        ProxyEvents(
+            attemptStarted: { self.attemptStarted($0) },
+            attemptFinished: { report in
+                if self.attemptFinished(report) {
+                    persister.mark(now: report.at)
+                }
+            },
+            requestStarted: { self.requestStarted() },
+            requestFinished: { self.requestFinished($0) },
+            admitProbation: { self.admitProbation($0) },
+            clientRejected: { rejection in
+                self.log(
+                    .warning, source: "proxy",
+                    "refused \(rejection.clientAddress): \(rejection.status) \(rejection.reason)")
+            })
+    }
+
+    /// What the persister tells, for the event log.
+    func persisterEvent(_ event: PersisterEvent) {
+        switch event {
+        case .flushed(let record):
+            log(record.level, source: "persist", record.plainWords)
+        case .externalEditAdopted(let changes, let conflicts):
+            let text = changes.isEmpty ? "nothing that Podium reads" : changes.joined(separator: ", ")
+            log(.info, source: "config", "the file was edited: \(text)")
+            for conflict in conflicts {
+                log(.warning, source: "config", "edited in both places, the file wins: \(conflict)")
+            }
+        case .externalEditRefused(let refusal):
+            log(
+                .error, source: "config",
+                "the edited file is not used, the running configuration stays: "
+                    + PersistenceError.refused(refusal).plainWords)
+        case .overdue(let since):
+            log(
+                .error, source: "persist",
+                "OVERDUE: unsaved for \((ContinuousClock.now - since).plainWords), longer than config_max_dirty_time")
+        case .overdueEnded:
+            log(.info, source: "persist", "no longer overdue: everything is saved")
+        case .backupFailed(let errno):
+            log(.warning, source: "persist", "saved, but the old version could not be kept as backup (errno \(errno))")
+        case .orphan(let outcome):
+            log(.info, source: "persist", outcome.plainWords)
+        case .watchUnavailable(let errno):
+            log(
+                .warning, source: "config",
+                "the folder cannot be watched (errno \(errno)): hand edits are noticed at the next flush only")
+        }
+    }
+}
+
+extension FlushRecord {
+    var level: EventLevel {
+        switch result {
+        case .written, .unchanged: .info
+        case .failed: .error
+        }
+    }
+
+    /// Such as `flushed 4 changes (interval), 4.1 K, 3.2 ms`.
+    var plainWords: String {
+        switch result {
+        case .written:
+            "flushed \(changes.count) \(changes.count == 1 ? "change" : "changes") (\(trigger.rawValue)), "
+                + "\(fileSize) bytes, \(durations.total.plainWords)"
+        case .unchanged:
+            "nothing to write (\(trigger.rawValue))"
+        case .failed(let error):
+            "write failed (\(trigger.rawValue)): \(error.plainWords); everything is kept and tried again"
+        }
+    }
+}
+
+extension OrphanOutcome {
+    fileprivate var plainWords: String {
+        switch self {
+        case .removed(let name): "removed \(name), left by a crash"
+        case .keptAsBackup(let name): "kept \(name), left by a crash, as the backup: it was the only older version"
+        case .keptForRestore(let name): "kept \(name), left by a crash: `podium restore` shows it"
+        }
+    }
+}

@@ -1,0 +1,263 @@
+internal import Configuration
+internal import Logging
+internal import Persistence
+internal import Proxy
+internal import Ranking
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// The engine's state and what has to happen around each change of it. Nothing here waits.
+final class EngineCore: Sendable {
+    struct Guarded {
+        var state: EngineState
+        /// Changes of rank up to here are in the event log.
+        var changesLoggedUntil: ContinuousClock.Instant
+        /// When the timer will fire next.
+        var armed: ContinuousClock.Instant?
+        weak var proxy: ProxyServer?
+        var arm: (@Sendable (ContinuousClock.Instant) -> Void)?
+    }
+
+    let startedAt: ContinuousClock.Instant
+    private let guarded: Mutex<Guarded>
+    private let logger: Logger
+
+    init(state: EngineState, startedAt: ContinuousClock.Instant, logger: Logger) {
+        self.startedAt = startedAt
+        self.logger = logger
+        guarded = Mutex(Guarded(state: state, changesLoggedUntil: startedAt))
+    }
+
+    /// Seconds of the traffic windows.
+    func second(_ now: ContinuousClock.Instant) -> Int64 {
+        max(0, (now - startedAt).components.seconds)
+    }
+
+    static func wallTime() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    // MARK: Wiring
+
+    func connect(proxy: ProxyServer) {
+        guarded.withLock { $0.proxy = proxy }
+    }
+
+    /// `arm` is called, under the lock, with the instant at which `deadlineReached` should be called.
+    func connectTimer(_ arm: @escaping @Sendable (ContinuousClock.Instant) -> Void) {
+        guarded.withLock { guarded in
+            guarded.arm = arm
+            rearm(&guarded)
+        }
+    }
+
+    func disconnectTimer() {
+        guarded.withLock { $0.arm = nil }
+    }
+
+    // MARK: The data path's reports
+
+    func attemptStarted(_ id: EndpointID) {
+        guarded.withLock { $0.state.attemptStarted(id) }
+    }
+
+    /// - Returns: whether the order changed, so that it has to be saved.
+    func attemptFinished(_ report: AttemptReport) -> Bool {
+        let second = second(report.at)
+        let wallTime: Double =
+            switch report.outcome {
+            case .success, .neutral: 0
+            case .failure, .rateLimited, .misconfigured: Self.wallTime()
+            }
+        return guarded.withLock { guarded in
+            let update = guarded.state.attemptFinished(report, second: second, wallTime: wallTime) {
+                UInt64.random(in: .min ... .max)
+            }
+            return rankingUpdated(update, &guarded, now: report.at)
+        }
+    }
+
+    func requestStarted() {
+        guarded.withLock { $0.state.requestsInFlight += 1 }
+    }
+
+    func requestFinished(_ report: RequestReport) {
+        let second = second(report.at)
+        guarded.withLock { $0.state.requestFinished(report, second: second) }
+        if report.attemptCount > 1 || report.ending == .brokenStream || report.ending == .answeredLocally {
+            logTrouble(report)
+        }
+    }
+
+    func admitProbation(_ id: EndpointID) -> Bool {
+        guarded.withLock { $0.state.ranking.admitTrial(id, now: .now) }
+    }
+
+    /// - Returns: whether the order changed.
+    func deadlineReached() -> Bool {
+        guarded.withLock { guarded in
+            guarded.armed = nil
+            let now = ContinuousClock.now
+            let update = guarded.state.ranking.advance(now: now)
+            return rankingUpdated(update, &guarded, now: now)
+        }
+    }
+
+    private func rankingUpdated(
+        _ update: RankingUpdate, _ guarded: inout Guarded, now: ContinuousClock.Instant
+    ) -> Bool {
+        if update.candidatesChanged {
+            publishRoutes(&guarded, now: now)
+            for change in update.availabilityChanges {
+                log(change, &guarded.state, now: now)
+            }
+            if update.orderChanged {
+                logRankChanges(&guarded, now: now)
+            }
+        }
+        rearm(&guarded)
+        return update.orderChanged
+    }
+
+    private func publishRoutes(_ guarded: inout Guarded, now: ContinuousClock.Instant) {
+        guarded.proxy?.update(routes: guarded.state.routingTable(now: now))
+    }
+
+    private func rearm(_ guarded: inout Guarded) {
+        guard let deadline = guarded.state.ranking.nextDeadline, let arm = guarded.arm else {
+            return
+        }
+        if let armed = guarded.armed, armed <= deadline {
+            return
+        }
+        guarded.armed = deadline
+        arm(deadline)
+    }
+
+    // MARK: Commands and snapshots
+
+    /// Carries out a command in memory and lets requests follow it at once.
+    func apply(_ command: EngineCommand, by actor: String) throws(CommandError) -> String {
+        let result: Result<String, CommandError> = guarded.withLock { guarded in
+            let now = ContinuousClock.now
+            do throws(CommandError) {
+                let change = try guarded.state.apply(command, now: now)
+                publishRoutes(&guarded, now: now)
+                // The command's own line tells more than the rank changes it brought.
+                guarded.changesLoggedUntil = now
+                rearm(&guarded)
+                if !change.isEmpty {
+                    append(.info, source: "console", "\(actor) \(change)", &guarded.state)
+                }
+                return .success(change)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    func routingTable() -> RoutingTable {
+        guarded.withLock { $0.state.routingTable(now: .now) }
+    }
+
+    func persistedState() -> PersistedState {
+        guarded.withLock { $0.state.persistedState() }
+    }
+
+    /// Takes in a hand edit of the file.
+    func adopt(_ edit: ExternalEdit) -> MergedEdit {
+        guarded.withLock { guarded in
+            let now = ContinuousClock.now
+            let (merged, notes) = guarded.state.adopt(edit, now: now)
+            guarded.proxy?.update(clientTokens: guarded.state.expandedClientTokens())
+            publishRoutes(&guarded, now: now)
+            guarded.changesLoggedUntil = now
+            rearm(&guarded)
+            for note in notes {
+                append(.warning, source: "config", note, &guarded.state)
+            }
+            return merged
+        }
+    }
+
+    /// Reads and, where it must, settles the state.
+    func withState<Value>(_ body: (inout EngineState) -> sending Value) -> sending Value {
+        guarded.withLock { body(&$0.state) }
+    }
+
+    // MARK: Event log
+
+    func log(_ level: EventLevel, source: String, endpoint: String? = nil, _ text: String) {
+        guarded.withLock { append(level, source: source, endpoint: endpoint, text, &$0.state) }
+    }
+
+    private func append(
+        _ level: EventLevel, source: String, endpoint: String? = nil, _ text: String, _ state: inout EngineState
+    ) {
+        let event = state.events.append(level, source: source, endpoint: endpoint, text, time: Self.wallTime())
+        let line = endpoint.map { "\($0) \(event.text)" } ?? event.text
+        logger.log(level: Logger.Level(level), "\(line)", metadata: ["source": "\(source)"])
+    }
+
+    private func log(_ change: AvailabilityChange, _ state: inout EngineState, now: ContinuousClock.Instant) {
+        let name = state.record(change.endpoint)?.settings.name ?? "?"
+        let level: EventLevel =
+            switch change.to {
+            case .available: .info
+            case .probation, .rateLimited: .warning
+            case .open, .misconfigured: .error
+            case .disabled: .info
+            }
+        append(level, source: "endpoint", endpoint: name, change.to.plainWords(now: now), &state)
+    }
+
+    private func logRankChanges(_ guarded: inout Guarded, now: ContinuousClock.Instant) {
+        let since = guarded.changesLoggedUntil
+        let fresh = guarded.state.ranking.changes.reversed().prefix { $0.at > since }.reversed()
+        guarded.changesLoggedUntil = now
+        for change in fresh {
+            if case .displaced = change.cause {
+                continue
+            }
+            let name = guarded.state.record(change.endpoint)?.settings.name ?? "?"
+            let cause = change.cause.words { guarded.state.record($0)?.settings.name ?? "?" }
+            append(
+                .info, source: "ranking", endpoint: name, "\(change.from) → \(change.to), \(cause)", &guarded.state)
+        }
+    }
+
+    private func logTrouble(_ report: RequestReport) {
+        let attempts = report.attempts
+        guarded.withLock { guarded in
+            let names = attempts.map { attempt in
+                let name = guarded.state.record(attempt.endpoint)?.settings.name ?? "?"
+                return "\(name) \(attempt.outcome.plainWords(status: attempt.status))"
+            }
+            let path = attempts.isEmpty ? "no endpoint" : names.joined(separator: " → ")
+            let level: EventLevel = report.ending == .completed ? .info : .warning
+            append(
+                level, source: "proxy",
+                "\(report.method) \(report.path): \(path)\(report.status.map { ", answered \($0)" } ?? "")"
+                    + " (req \(report.requestID))", &guarded.state)
+        }
+    }
+}
+
+extension Logger.Level {
+    fileprivate init(_ level: EventLevel) {
+        switch level {
+        case .debug: self = .debug
+        case .info: self = .info
+        case .warning: self = .warning
+        case .error: self = .error
+        }
+    }
+}

@@ -1,0 +1,39 @@
+public import Logging
+internal import Configuration
+internal import Proxy
+
+/// What the program, rather than the file, decides about an engine.
+public struct EngineOptions: Sendable {
+    /// What `${NAME}` is looked up in.
+    public var environment: [String: String]
+    /// Where log lines go.
+    public var logger: Logger
+    /// Serve beyond this machine without client tokens.
+    public var insecureListen = false
+    /// nil: one per core.
+    public var eventLoops: Int?
+
+    /// Memberwise.
+    public init(environment: [String: String], logger: Logger) {
+        self.environment = environment
+        self.logger = logger
+    }
+}
+
+extension ServerSettings {
+    /// Whether only this machine can connect.
+    var isLoopback: Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+}
+
+extension ProxyOptions {
+    init(_ server: ServerSettings, tokens: [String]) {
+        self.init()
+        host = server.host
+        port = server.port
+        // Tokens that cannot be expanded must lock out, not let in.
+        clientTokens = tokens.isEmpty && !server.clientTokens.isEmpty ? [""] : tokens
+        replayLimit = server.replayLimit
+    }
+}

@@ -1,0 +1,33 @@
+internal import Configuration
+internal import Proxy
+internal import Ranking
+
+/// Everything the engine holds about one endpoint.
+struct EndpointRecord: Sendable {
+    let id: EndpointID
+    var settings: EndpointSettings
+    /// Raised by each operator-visible change, so that a command based on an older picture can be refused.
+    var revision: UInt64 = 1
+    /// nil while the endpoint cannot be used as configured; `misconfiguration` says why.
+    var upstream: Upstream?
+    var misconfiguration: String?
+    var traffic = TrafficWindow()
+    var inFlight = 0
+    var successStreak = 0
+    var lastError: LastError?
+
+    struct LastError: Sendable {
+        /// Seconds since 1970.
+        var time: Double
+        var text: String
+    }
+
+    init(id: EndpointID, settings: EndpointSettings) {
+        self.id = id
+        self.settings = settings
+    }
+
+    mutating func modify(_ body: (inout EndpointRecord) -> Void) {
+        body(&self)
+    }
+}

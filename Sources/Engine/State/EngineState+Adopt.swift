@@ -1,0 +1,58 @@
+internal import Configuration
+internal import Persistence
+internal import Ranking
+
+/// Takes in what somebody wrote into the file by hand.
+extension EngineState {
+    /// Merges the edit field by field and makes the result the running configuration.
+    ///
+    /// - Returns: the merge, and remarks for the operator about what needs a restart.
+    mutating func adopt(_ edit: ExternalEdit, now: ContinuousClock.Instant) -> (merged: MergedEdit, notes: [String]) {
+        var next = nextID
+        let merged = edit.merge(into: persistedState()) {
+            defer { next += 1 }
+            return next
+        }
+        let notes = adoptSettings(edit.configuration, now: now)
+        adoptEndpoints(merged.state, now: now)
+        setAutoSort(merged.state.autoSortEndpoints, now: now)
+        return (merged, notes)
+    }
+
+    private mutating func adoptSettings(_ new: Configuration, now: ContinuousClock.Instant) -> [String] {
+        let old = configuration.server
+        configuration.server = new.server
+        configuration.ranking = new.ranking
+        if configuration.timeouts != new.timeouts {
+            configuration.timeouts = new.timeouts
+            assembleAllUpstreams(now: now)
+        }
+        _ = ranking.apply(EndpointRanking.Settings(configuration), now: now)
+        var notes: [String] = []
+        if old.host != new.server.host || old.port != new.server.port {
+            notes.append("server.host and server.port take effect at the next start")
+            configuration.server.host = old.host
+            configuration.server.port = old.port
+        }
+        if old.replayLimit != new.server.replayLimit {
+            notes.append("server.replay_limit takes effect at the next start")
+        }
+        return notes
+    }
+
+    private mutating func adoptEndpoints(_ state: PersistedState, now: ContinuousClock.Instant) {
+        let kept = Set(state.endpoints.map(\.id))
+        for id in fileOrder where !kept.contains(id.rawValue) {
+            remove(id, now: now)
+        }
+        // New ones get their identities in ascending order, as they were handed out.
+        for endpoint in state.endpoints.filter({ record(EndpointID($0.id)) == nil }).sorted(by: { $0.id < $1.id }) {
+            _ = insert(endpoint.settings, now: now)
+        }
+        for endpoint in state.endpoints {
+            replaceSettings(of: EndpointID(endpoint.id), with: endpoint.settings, now: now)
+        }
+        setFileOrder(state.endpoints.map { EndpointID($0.id) })
+        _ = ranking.reorder(orderByPriority, now: now)
+    }
+}

@@ -1,0 +1,196 @@
+internal import Configuration
+internal import Ranking
+
+/// What an operator's command does to the state; saving is the caller's business.
+extension EngineState {
+    /// Carries the command out in memory.
+    ///
+    /// - Returns: what was done, in words, such as `moved openai-team to rank 3 and pinned it`.
+    /// - Throws: `CommandError`; then nothing was changed.
+    mutating func apply(_ command: EngineCommand, now: ContinuousClock.Instant) throws(CommandError) -> String {
+        switch command {
+        case .move(let reference, let rank):
+            return try move(find(reference).id, to: rank, now: now)
+        case .setEnabled(let reference, let enabled):
+            let id = try find(reference).id
+            return change(id, label: enabled ? "enabled" : "disabled", now: now) { $0.enabled = enabled }
+        case .setPinned(let reference, let pinned):
+            let id = try find(reference).id
+            return change(id, label: pinned ? "pinned" : "unpinned", now: now) { $0.pinned = pinned }
+        case .sortNow:
+            let before = ranking.order
+            _ = ranking.sortNow(now: now)
+            return ranking.order == before ? "sorted: the order was right already" : "sorted"
+        case .setAutoSort(let on):
+            setAutoSort(on, now: now)
+            actions.did(OperatorAction(label: on ? "auto-sort on" : "auto-sort off", effect: .autoSort(before: !on)))
+            return on ? "auto-sort is on" : "auto-sort is off: ranks change by hand only"
+        case .update(let reference, let edit):
+            return try update(find(reference), edit, now: now)
+        case .add(let edit):
+            return try add(edit, now: now)
+        case .remove(let reference):
+            return remove(try find(reference), now: now)
+        case .undo:
+            guard let action = actions.popUndo() else {
+                throw .nothingToUndo
+            }
+            actions.undid(restore(action, now: now))
+            return "undid: \(action.label)"
+        case .redo:
+            guard let action = actions.popRedo() else {
+                throw .nothingToRedo
+            }
+            actions.redid(restore(action.inverse, now: now).inverse)
+            return "did again: \(action.label)"
+        case .flush:
+            return ""
+        }
+    }
+
+    private func find(_ reference: EndpointReference) throws(CommandError) -> EndpointRecord {
+        guard let record = record(named: reference.name) else {
+            throw .noSuchEndpoint(reference.name)
+        }
+        if let revision = reference.revision, revision != record.revision {
+            throw .revisionConflict(name: reference.name)
+        }
+        return record
+    }
+
+    func memento(_ id: EndpointID) -> EndpointMemento? {
+        guard let record = record(id), let rank = ranking.rank(of: id), let fileIndex = fileOrder.firstIndex(of: id)
+        else {
+            return nil
+        }
+        return EndpointMemento(settings: record.settings, rank: rank, fileIndex: fileIndex)
+    }
+
+    private mutating func noteChange(_ id: EndpointID, _ label: String, before: EndpointMemento?) {
+        let after = memento(id)
+        if before != after {
+            actions.did(OperatorAction(label: label, effect: .endpoint(id, before: before, after: after)))
+        }
+    }
+
+    private mutating func move(_ id: EndpointID, to rank: Int, now: ContinuousClock.Instant) throws(CommandError)
+        -> String
+    {
+        guard let before = memento(id) else {
+            throw .noSuchEndpoint("")
+        }
+        guard (1...ranking.count).contains(rank) else {
+            throw .invalid(
+                field: .priority, reason: "rank \(rank) does not exist; there are ranks 1 to \(ranking.count)")
+        }
+        place(id, at: rank, now: now)
+        noteChange(id, "move \(before.settings.name) \(before.rank)→\(rank)", before: before)
+        let landed = ranking.rank(of: id) ?? rank
+        return "moved \(before.settings.name) to rank \(landed) and pinned it"
+    }
+
+    /// An operator's rank is a pin: automatic sorting must not undo it.
+    private mutating func place(_ id: EndpointID, at rank: Int, now: ContinuousClock.Instant) {
+        _ = ranking.move(id, toRank: rank, now: now)
+        withRecord(id) { record in
+            record.settings.pinned = true
+            record.revision += 1
+        }
+    }
+
+    private mutating func change(
+        _ id: EndpointID, label: String, now: ContinuousClock.Instant, _ body: (inout EndpointSettings) -> Void
+    ) -> String {
+        guard let before = memento(id) else {
+            return ""
+        }
+        var settings = before.settings
+        body(&settings)
+        replaceSettings(of: id, with: settings, now: now)
+        noteChange(id, "\(label) \(settings.name)", before: before)
+        return "\(label) \(settings.name)"
+    }
+
+    mutating func setAutoSort(_ on: Bool, now: ContinuousClock.Instant) {
+        configuration.server.autoSortEndpoints = on
+        _ = ranking.setAutoSort(on, now: now)
+    }
+
+    private mutating func update(
+        _ record: EndpointRecord, _ edit: EndpointEdit, now: ContinuousClock.Instant
+    ) throws(CommandError) -> String {
+        let settings = edit.applied(to: record.settings)
+        try validate(settings, replacing: record.id, rank: edit.rank, count: ranking.count)
+        let before = memento(record.id)
+        replaceSettings(of: record.id, with: settings, now: now)
+        if let rank = edit.rank, rank != before?.rank {
+            place(record.id, at: rank, now: now)
+            // A rank asked for in the form holds only if it is pinned, unless the form itself took the pin away.
+            if !edit.pinned, record.settings.pinned {
+                _ = ranking.setPinned(false, for: record.id, now: now)
+                withRecord(record.id) { $0.settings.pinned = false }
+            }
+        }
+        noteChange(record.id, "edit \(record.settings.name)", before: before)
+        return "changed \(settings.name)"
+    }
+
+    private mutating func add(_ edit: EndpointEdit, now: ContinuousClock.Instant) throws(CommandError) -> String {
+        let settings = edit.applied(to: EndpointSettings(name: edit.name))
+        try validate(settings, replacing: nil, rank: edit.rank, count: ranking.count + 1)
+        let id = insert(settings, now: now)
+        if let rank = edit.rank {
+            place(id, at: rank, now: now)
+        }
+        noteChange(id, "add \(settings.name)", before: nil)
+        return "added \(settings.name) at rank \(ranking.rank(of: id) ?? ranking.count)"
+    }
+
+    private mutating func remove(_ record: EndpointRecord, now: ContinuousClock.Instant) -> String {
+        let before = memento(record.id)
+        remove(record.id, now: now)
+        noteChange(record.id, "delete \(record.settings.name)", before: before)
+        return "deleted \(record.settings.name)"
+    }
+
+    private func validate(
+        _ settings: EndpointSettings, replacing id: EndpointID?, rank: Int?, count: Int
+    ) throws(CommandError) {
+        if let taken = record(named: settings.name), taken.id != id {
+            throw .invalid(field: .name, reason: "there is another endpoint '\(settings.name)'")
+        }
+        if let rank, !(1...count).contains(rank) {
+            throw .invalid(field: .priority, reason: "rank \(rank) does not exist; there are ranks 1 to \(count)")
+        }
+        if let problem = settings.problems().first {
+            throw .invalid(field: problem.field, reason: problem.message)
+        }
+    }
+
+    /// Makes the touched endpoint what it was before the action.
+    ///
+    /// - Returns: the same action, following the identity of an endpoint that came back.
+    private mutating func restore(_ action: OperatorAction, now: ContinuousClock.Instant) -> OperatorAction {
+        switch action.effect {
+        case .autoSort(let before):
+            setAutoSort(before, now: now)
+            return action
+        case .endpoint(let id, nil, _):
+            remove(id, now: now)
+            return action
+        case .endpoint(let id, let before?, let after):
+            var target = id
+            if record(id) == nil {
+                target = insert(before.settings, fileIndex: before.fileIndex, now: now)
+                actions.replace(id, by: target)
+            }
+            if ranking.rank(of: target) != before.rank, before.settings.enabled {
+                _ = ranking.move(target, toRank: min(before.rank, ranking.count), now: now)
+                _ = ranking.setPinned(before.settings.pinned, for: target, now: now)
+            }
+            replaceSettings(of: target, with: before.settings, now: now)
+            withRecord(target) { $0.settings = before.settings }
+            return OperatorAction(label: action.label, effect: .endpoint(target, before: before, after: after))
+        }
+    }
+}

@@ -1,0 +1,40 @@
+internal import Configuration
+internal import Ranking
+
+extension EngineState {
+    /// Explanations take work to make; beyond this many endpoints only the first ones are explained in a snapshot.
+    private static let explainedInSnapshot = 500
+
+    /// All endpoints in rank order as of `now`; `second` counts the traffic windows' seconds.
+    mutating func endpointSnapshots(now: ContinuousClock.Instant, second: Int64) -> [EndpointSnapshot] {
+        settlePriorities()
+        let movements = movementsInLastMinute(now: now)
+        return ranking.order.enumerated().compactMap { index, id in
+            guard let record = record(id) else {
+                return nil
+            }
+            return EndpointSnapshot(
+                id: id, revision: record.revision, rank: index + 1, settings: record.settings,
+                availability: ranking.availability(of: id, now: now) ?? .disabled,
+                misconfiguration: record.misconfiguration,
+                explanation: index < Self.explainedInSnapshot ? ranking.explanation(for: id, now: now) : nil,
+                movement: movements[id].map { $0 - (index + 1) } ?? 0, traffic: record.traffic.summary(second: second),
+                inFlight: record.inFlight, successStreak: record.successStreak,
+                lastError: record.lastError.map { ($0.time, $0.text) })
+        }
+    }
+
+    /// The rank that each endpoint which moved in the last minute had before that.
+    private func movementsInLastMinute(now: ContinuousClock.Instant) -> [EndpointID: Int] {
+        var before: [EndpointID: Int] = [:]
+        for change in ranking.changes.reversed() {
+            guard now - change.at <= .seconds(60) else {
+                break
+            }
+            if change.from > 0 {
+                before[change.endpoint] = change.from
+            }
+        }
+        return before
+    }
+}

@@ -1,0 +1,211 @@
+internal import Configuration
+internal import Persistence
+internal import Proxy
+internal import Ranking
+
+/// Everything that changes while Podium runs, apart from what proxy and persister keep for themselves.
+///
+/// One value behind the engine's mutex; nothing here waits, reads a clock or does I/O.
+struct EngineState: Sendable {
+    var configuration: Configuration
+    /// Indexed by the identity's raw value; nil where the endpoint was removed. Identities are never reused.
+    private(set) var records: [EndpointRecord?] = []
+    /// As the entries stand in the file; added ones last.
+    private(set) var fileOrder: [EndpointID] = []
+    var ranking: EndpointRanking
+    var traffic = TrafficWindow()
+    var requestsInFlight = 0
+    var events = EventLog()
+    var actions = ActionHistory()
+    let environment: [String: String]
+
+    init(configuration: Configuration, environment: [String: String], now: ContinuousClock.Instant) {
+        self.configuration = configuration
+        self.environment = environment
+        ranking = EndpointRanking(
+            settings: EndpointRanking.Settings(configuration), endpoints: [],
+            autoSort: configuration.server.autoSortEndpoints, now: now)
+        var entries: [EndpointRanking.Endpoint] = []
+        for (index, settings) in configuration.endpoints.enumerated() {
+            let id = EndpointID(UInt32(index))
+            records.append(EndpointRecord(id: id, settings: settings))
+            fileOrder.append(id)
+            assembleUpstream(of: id)
+            entries.append(rankingEntry(id))
+        }
+        ranking = EndpointRanking(
+            settings: EndpointRanking.Settings(configuration), endpoints: entries,
+            autoSort: configuration.server.autoSortEndpoints, now: now)
+    }
+
+    // MARK: Endpoints
+
+    func record(_ id: EndpointID) -> EndpointRecord? {
+        let index = Int(id.rawValue)
+        return index < records.count ? records[index] : nil
+    }
+
+    func record(named name: String) -> EndpointRecord? {
+        for case let record? in records where record.settings.name == name {
+            return record
+        }
+        return nil
+    }
+
+    /// Changes the record if the endpoint is still there.
+    mutating func withRecord(_ id: EndpointID, _ body: (inout EndpointRecord) -> Void) {
+        let index = Int(id.rawValue)
+        guard index < records.count, records[index] != nil else {
+            return
+        }
+        // Optional chaining through an inout function changes it in place: its windows are not copied per request.
+        records[index]?.modify(body)
+    }
+
+    var nextID: UInt32 {
+        UInt32(records.count)
+    }
+
+    /// Takes in a new endpoint, at a place of the file (nil: last) and at the rank its priority gives.
+    mutating func insert(
+        _ settings: EndpointSettings, fileIndex: Int? = nil, now: ContinuousClock.Instant
+    ) -> EndpointID {
+        let id = EndpointID(nextID)
+        records.append(EndpointRecord(id: id, settings: settings))
+        fileOrder.insert(id, at: min(fileIndex ?? fileOrder.count, fileOrder.count))
+        assembleUpstream(of: id)
+        _ = ranking.add(rankingEntry(id), now: now)
+        return id
+    }
+
+    mutating func remove(_ id: EndpointID, now: ContinuousClock.Instant) {
+        guard record(id) != nil else {
+            return
+        }
+        records[Int(id.rawValue)] = nil
+        fileOrder.removeAll { $0 == id }
+        _ = ranking.remove(id, now: now)
+    }
+
+    /// Makes the endpoint what `settings` says; its rank is the caller's business.
+    mutating func replaceSettings(of id: EndpointID, with settings: EndpointSettings, now: ContinuousClock.Instant) {
+        guard let before = record(id)?.settings, before != settings else {
+            return
+        }
+        withRecord(id) { record in
+            record.settings = settings
+            record.revision += 1
+        }
+        let wasConfigured = record(id)?.upstream != nil
+        assembleUpstream(of: id)
+        let isConfigured = record(id)?.upstream != nil
+        if wasConfigured != isConfigured {
+            _ = ranking.setConfigured(isConfigured, for: id, now: now)
+        }
+        if before.enabled != settings.enabled {
+            _ = ranking.setEnabled(settings.enabled, for: id, now: now)
+        }
+        if before.pinned != settings.pinned {
+            _ = ranking.setPinned(settings.pinned, for: id, now: now)
+        }
+    }
+
+    mutating func setFileOrder(_ order: [EndpointID]) {
+        fileOrder = order
+    }
+
+    mutating func assembleAllUpstreams(now: ContinuousClock.Instant) {
+        for id in fileOrder {
+            assembleUpstream(of: id)
+            _ = ranking.setConfigured(record(id)?.upstream != nil, for: id, now: now)
+        }
+    }
+
+    private mutating func assembleUpstream(of id: EndpointID) {
+        let assembly = UpstreamAssembly(environment: environment, timeouts: configuration.timeouts)
+        withRecord(id) { record in
+            switch assembly.assemble(id: id, settings: record.settings, previous: record.upstream) {
+            case .ready(let upstream):
+                record.upstream = upstream
+                record.misconfiguration = nil
+            case .misconfigured(let reason):
+                record.upstream = nil
+                record.misconfiguration = reason
+            }
+        }
+    }
+
+    private func rankingEntry(_ id: EndpointID) -> EndpointRanking.Endpoint {
+        let record = record(id)
+        return EndpointRanking.Endpoint(
+            id: id, priority: record?.settings.priority, isEnabled: record?.settings.enabled ?? false,
+            isPinned: record?.settings.pinned ?? false, isConfigured: record?.upstream != nil)
+    }
+
+    // MARK: What others are given
+
+    /// The failover order as the data path takes it.
+    func routingTable(now: ContinuousClock.Instant) -> RoutingTable {
+        let candidates = ranking.candidates(now: now).compactMap { candidate -> Candidate? in
+            guard let upstream = record(candidate.endpoint)?.upstream else {
+                return nil
+            }
+            return Candidate(upstream: upstream, gate: candidate.gate == .probation ? .probation : .open)
+        }
+        return RoutingTable(candidates: candidates, earliestRecovery: ranking.earliestRecovery(now: now))
+    }
+
+    /// What the file should say. Priorities are rewritten only where the order they give is no longer the ranking's.
+    mutating func persistedState() -> PersistedState {
+        settlePriorities()
+        return PersistedState(
+            endpoints: fileOrder.compactMap { id in
+                record(id).map { PersistedState.Endpoint(id: id.rawValue, settings: $0.settings) }
+            },
+            autoSortEndpoints: configuration.server.autoSortEndpoints)
+    }
+
+    mutating func settlePriorities() {
+        let order = ranking.order
+        guard orderByPriority != order else {
+            return
+        }
+        for (index, id) in order.enumerated() {
+            withRecord(id) { $0.settings.priority = index + 1 }
+        }
+    }
+
+    /// The order that the priorities give: ascending, ties and missing ones as in the file.
+    var orderByPriority: [EndpointID] {
+        fileOrder.enumerated().sorted { left, right in
+            let leftPriority = record(left.element)?.settings.priority ?? .max
+            let rightPriority = record(right.element)?.settings.priority ?? .max
+            return (leftPriority, left.offset) < (rightPriority, right.offset)
+        }.map(\.element)
+    }
+
+    /// The tokens clients may present; one whose `${NAME}` is missing admits nobody.
+    func expandedClientTokens() -> [String] {
+        configuration.server.clientTokens.compactMap { token in
+            try? SecretExpansion.expand(token, environment: environment)
+        }
+    }
+
+    /// Endpoints that cannot be used as configured, in file order.
+    var misconfigured: [(name: String, reason: String)] {
+        fileOrder.compactMap { id in
+            record(id).flatMap { record in record.misconfiguration.map { (record.settings.name, $0) } }
+        }
+    }
+}
+
+extension EndpointRanking.Settings {
+    init(_ configuration: Configuration) {
+        self.init()
+        hysteresis = configuration.ranking.hysteresis
+        minDwell = configuration.ranking.minDwell
+        decay = configuration.ranking.decay
+        recoveryThreshold = configuration.timeouts.recoveryThreshold
+        checkInterval = configuration.timeouts.checkInterval
+    }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import Configuration
+
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Validates a configuration and prints every problem as FILE:LINE:COLUMN.",
+        discussion: "Exits 0 without errors (warnings and notes are no errors), 1 with errors, 78 without a file.")
+
+    @Argument(help: "The configuration file.")
+    var file = "config.yaml"
+
+    func run() async throws {
+        let file: ConfigurationFile
+        do {
+            file = try ConfigurationFile(path: self.file)
+        } catch {
+            StandardStreams.error("podium: \(error)")
+            throw ExitCode(ExitStatus.badConfiguration.rawValue)
+        }
+        for diagnostic in file.loaded.diagnostics {
+            StandardStreams.output(diagnostic.rendered(file: self.file))
+        }
+        guard let configuration = file.loaded.configuration else {
+            throw ExitCode(ExitStatus.checkFailed.rawValue)
+        }
+        let count = configuration.endpoints.count
+        StandardStreams.output("\(self.file): ok, \(count) endpoint\(count == 1 ? "" : "s")")
+    }
+}

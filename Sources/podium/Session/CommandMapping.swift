@@ -1,0 +1,66 @@
+import Configuration
+import Console
+import Engine
+
+extension EngineCommand {
+    /// nil for what the engine does not offer.
+    init?(_ command: ConsoleCommand) {
+        switch command {
+        case .move(let reference, let rank): self = .move(.init(reference), toRank: rank)
+        case .setEnabled(let reference, let enabled): self = .setEnabled(.init(reference), enabled)
+        case .setPinned(let reference, let pinned): self = .setPinned(.init(reference), pinned)
+        case .sortNow: self = .sortNow
+        case .setAutoSort(let on): self = .setAutoSort(on)
+        case .update(let reference, let draft): self = .update(.init(reference), .init(draft))
+        case .add(let draft): self = .add(.init(draft))
+        case .remove(let reference): self = .remove(.init(reference))
+        case .flush: self = .flush
+        case .undo: self = .undo
+        case .redo: self = .redo
+        case .reload, .test: return nil
+        }
+    }
+}
+
+extension Engine.EndpointReference {
+    fileprivate init(_ reference: Console.EndpointReference) {
+        self.init(name: reference.name, revision: reference.revision)
+    }
+}
+
+extension EndpointEdit {
+    fileprivate init(_ draft: EndpointDraft) {
+        let secret: Secret =
+            switch draft.secret {
+            case .unchanged: .unchanged
+            case .set(let value): .set(value)
+            case .removed: .removed
+            }
+        self.init(
+            name: draft.name, url: draft.url, urlAnthropic: draft.urlAnthropic, urlOpenAI: draft.urlOpenAI,
+            authType: AuthType(rawValue: draft.authType.rawValue) ?? .none, secret: secret, rank: draft.priority,
+            tags: draft.tags, enabled: draft.isEnabled, pinned: draft.isPinned)
+    }
+}
+
+extension CommandFailure {
+    init(_ error: CommandError) {
+        self.init(message: error.description, field: nil)
+        if case .invalid(let field, _) = error {
+            self.field =
+                switch field {
+                case .name: .name
+                case .url: .url
+                case .urlAnthropic: .urlAnthropic
+                case .urlOpenAI: .urlOpenAI
+                case .authType: .authType
+                case .authValue: .secret
+                case .priority: .priority
+                case .tags: .tags
+                case .enabled: .enabled
+                case .pinned: .pinned
+                case .headers, .openAIPreference, .proxy: nil
+                }
+        }
+    }
+}

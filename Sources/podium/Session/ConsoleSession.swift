@@ -1,0 +1,80 @@
+import Console
+import Engine
+import Terminal
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The console on this process's terminal, fed by the engine in the same process.
+struct ConsoleSession: Sendable {
+    enum Ending {
+        case stop
+        case keepServing
+        case hangup
+        case unusable(String)
+    }
+
+    private let engine: Engine
+    private let app: TerminalApp
+    private let isReadOnly: Bool
+    private let isDemo: Bool
+
+    init(engine: Engine, options: ConsoleOptions, isDemo: Bool) {
+        self.engine = engine
+        self.isDemo = isDemo
+        isReadOnly = options.readOnly
+        var terminal = TerminalOptions()
+        terminal.ascii = options.ascii
+        terminal.theme = options.theme
+        terminal.refresh = options.refresh.duration
+        terminal.isReadOnly = options.readOnly
+        app = TerminalApp(options: terminal)
+    }
+
+    func run() async -> Ending {
+        let actor = Self.actor
+        let (engine, isDemo, isReadOnly) = (engine, isDemo, isReadOnly)
+        let usage = ProcessUsage()
+        let reason = await app.run(
+            source: {
+                DashboardSnapshot(engine.snapshot(), usage: usage.sample(), isDemo: isDemo, isReadOnly: isReadOnly)
+            },
+            perform: { command, reply in
+                Task {
+                    reply(await Self.perform(command, on: engine, by: actor))
+                }
+            })
+        switch reason {
+        case .quit(.stop), .stopped: return .stop
+        case .quit(.keepServing): return .keepServing
+        case .hangup: return .hangup
+        case .unusable(let reason): return .unusable(reason)
+        }
+    }
+
+    func stop() {
+        app.stop()
+    }
+
+    private static func perform(_ command: ConsoleCommand, on engine: Engine, by actor: String) async -> CommandResult {
+        do throws(CommandError) {
+            guard let translated = EngineCommand(command) else {
+                return .failure(CommandFailure(message: "this Podium cannot do that yet"))
+            }
+            let receipt = try await engine.perform(translated, by: actor)
+            return .success(message: receipt.message)
+        } catch {
+            return .failure(CommandFailure(error))
+        }
+    }
+
+    /// Who sits at this terminal: the user, and the address an SSH client comes from.
+    private static var actor: String {
+        let user = getenv("SUDO_USER").map { String(cString: $0) } ?? getenv("USER").map { String(cString: $0) }
+        let client = getenv("SSH_CLIENT").map { String(cString: $0) }?.split(separator: " ").first
+        return (user ?? "uid \(getuid())") + (client.map { "@\($0)" } ?? "")
+    }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+
+/// Options that `run` and `demo` share.
+struct ConsoleOptions: ParsableArguments {
+    @Flag(help: "Serve without a console and log to standard error.")
+    var headless = false
+
+    @Flag(name: .customLong("read-only"), help: "Show everything, change nothing.")
+    var readOnly = false
+
+    @Flag(help: "ASCII glyphs only.")
+    var ascii = false
+
+    @Option(help: "dark, light, contrast or mono.")
+    var theme: String?
+
+    @Option(help: "How often the picture is renewed, 200ms to 10s.")
+    var refresh: RefreshInterval = RefreshInterval(duration: .seconds(1))
+}
+
+/// A duration argument such as `500ms` or `2s`.
+struct RefreshInterval: ExpressibleByArgument {
+    let duration: Duration
+
+    init(duration: Duration) {
+        self.duration = duration
+    }
+
+    init?(argument: String) {
+        let parsed: Duration? =
+            if argument.hasSuffix("ms") {
+                Int(argument.dropLast(2)).map { .milliseconds($0) }
+            } else if argument.hasSuffix("s") {
+                Double(argument.dropLast()).flatMap { $0.isFinite && $0 < 1e6 ? .seconds($0) : nil }
+            } else {
+                nil
+            }
+        guard let parsed, (.milliseconds(200)...Duration.seconds(10)).contains(parsed) else {
+            return nil
+        }
+        duration = parsed
+    }
+
+    var defaultValueDescription: String { "1s" }
+}

@@ -1,0 +1,223 @@
+import Configuration
+import Console
+import Engine
+import Persistence
+import Ranking
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+extension DashboardSnapshot {
+    /// The engine's picture in the console's terms.
+    init(_ engine: EngineSnapshot, usage: ProcessUsage.Sample, isDemo: Bool, isReadOnly: Bool) {
+        self.init(sampledAt: engine.takenAt)
+        wallClock = WallTime(secondsSinceEpoch: engine.wallTime)
+        utcOffset = Self.utcOffset(at: engine.wallTime)
+        server.version = Version.number
+        server.address = engine.address
+        server.uptime = engine.takenAt - engine.startedAt
+        server.isDemo = isDemo
+        server.isReadOnly = isReadOnly
+        server.cpu = usage.cpu
+        server.residentBytes = usage.residentBytes
+        traffic = TrafficTotals(engine)
+        let names = Dictionary(
+            engine.endpoints.map { ($0.id, $0.settings.name) }, uniquingKeysWith: { first, _ in first })
+        endpoints = engine.endpoints.map { endpoint in
+            EndpointStatus(endpoint, now: engine.takenAt) { names[$0] ?? "?" }
+        }
+        autoSort = engine.isAutoSorting
+        persister = PersisterStatus(engine)
+        flushes = engine.flushes.map(FlushEntry.init)
+        events = engine.events.map(EventEntry.init)
+        undo = engine.undoLabel.map { UndoOffer(label: $0) }
+        redo = engine.redoLabel.map { UndoOffer(label: $0) }
+        server.warning = persister.isOverdue ? "UNSAVED for too long: see the persister" : nil
+    }
+
+    private static func utcOffset(at wallTime: Double) -> Int {
+        var seconds = time_t(wallTime)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        return parts.tm_gmtoff
+    }
+}
+
+extension TrafficTotals {
+    fileprivate init(_ engine: EngineSnapshot) {
+        self.init()
+        let traffic = engine.traffic
+        requestsPerSecond = traffic.attemptsPerSecond
+        p50 = traffic.firstByte?.p50
+        p95 = traffic.firstByte?.p95
+        p99 = traffic.firstByte?.p99
+        errorRate = traffic.successRatio.map { 1 - $0 }
+        inFlight = engine.requestsInFlight
+        bytesInPerSecond = traffic.bytesInPerSecond
+        bytesOutPerSecond = traffic.bytesOutPerSecond
+        requestSeries = traffic.attemptsPerSecondSeries.map(Double.init)
+    }
+}
+
+extension EndpointStatus {
+    /// Above this multiple of what is usual for it, an endpoint that works counts as slow.
+    private static let slowFactor = 2.0
+
+    fileprivate init(_ endpoint: EndpointSnapshot, now: ContinuousClock.Instant, name: (EndpointID) -> String) {
+        let settings = endpoint.settings
+        self.init(id: endpoint.id.rawValue, name: settings.name)
+        revision = endpoint.revision
+        kind = Self.kind(of: settings)
+        state = Self.state(of: endpoint)
+        rank = endpoint.rank
+        rankMovement = endpoint.movement
+        rankChanges = endpoint.explanation?.rankChanges ?? 0
+        priority = settings.priority
+        isEnabled = settings.enabled
+        isPinned = settings.pinned
+        let traffic = endpoint.traffic
+        successRate = traffic.successRatio
+        attempts = traffic.attempts
+        errors = traffic.failures
+        successStreak = endpoint.successStreak
+        p50 = traffic.firstByte?.p50
+        p95 = traffic.firstByte?.p95
+        requestsPerSecond = traffic.attemptsPerSecond
+        inFlight = endpoint.inFlight
+        latencySeries = traffic.firstByteMillisecondsSeries.map { milliseconds in
+            milliseconds.map { UInt32(min(max($0, 1), 4e9)) } ?? 0
+        }
+        url = settings.url
+        urlAnthropic = settings.urlAnthropic
+        urlOpenAI = settings.urlOpenAI
+        authType = AuthType(rawValue: settings.authType.rawValue) ?? .none
+        maskedSecret = settings.authValue.map(SecretExpansion.masked)
+        tags = settings.tags
+        learned = settings.openAIPreference == .auto ? nil : settings.openAIPreference.rawValue
+        lastError = endpoint.lastError.map {
+            LastError(time: WallTime(secondsSinceEpoch: $0.time), text: $0.text)
+        }
+        retryAt = endpoint.availability.recovery
+        explanation = endpoint.explanation?.lines(now: now, name: name) ?? []
+        if let reason = endpoint.misconfiguration {
+            explanation.insert("Cannot be used: \(reason).", at: 0)
+        }
+    }
+
+    private static func kind(of settings: EndpointSettings) -> Kind {
+        switch (settings.url, settings.urlAnthropic, settings.urlOpenAI) {
+        case (nil, .some, nil): .anthropic
+        case (nil, nil, .some): .openAI
+        default: .any
+        }
+    }
+
+    private static func state(of endpoint: EndpointSnapshot) -> State {
+        if endpoint.misconfiguration != nil, endpoint.settings.enabled {
+            return .misconfigured
+        }
+        switch endpoint.availability {
+        case .disabled: return .off
+        case .open, .probation: return .down
+        case .rateLimited: return .cooling
+        case .misconfigured: return .misconfigured
+        case .available:
+            guard let time = endpoint.explanation?.responseTime, !time.isPresumed, time.usual > .zero else {
+                return .up
+            }
+            return time.average / time.usual > slowFactor ? .slow : .up
+        }
+    }
+}
+
+extension PersisterStatus {
+    fileprivate init(_ engine: EngineSnapshot) {
+        self.init()
+        let statistics = engine.persister
+        strategy = engine.server.persistStrategy.rawValue
+        isDirty = statistics.dirtySince != nil
+        unsavedChanges = Int(clamping: statistics.generation - statistics.savedGeneration)
+        oldestUnsaved = statistics.oldestUnsavedAge
+        nextFlush = statistics.nextDeadline
+        flushInterval = engine.server.configFlushInterval
+        maxDirty = statistics.maxDirtyDeadline
+        maxDirtyTime = engine.server.configMaxDirtyTime
+        isWriting = statistics.writingSince != nil
+        writes = statistics.totalWrites
+        marks = statistics.marks
+        coalesced = statistics.coalesced
+        unchanged = statistics.unchanged
+        failures = statistics.failuresByErrno.values.reduce(0, +) + statistics.refusals
+        externalEditsMerged = statistics.externalEditsMerged
+        bytesWritten = statistics.bytesWritten
+        filePath = engine.configPath
+        fileSize = engine.configFile?.size
+        fileMode = engine.configFile?.mode
+        lastBackup = engine.configFile?.backupTime.map { WallTime(secondsSinceEpoch: $0) }
+        lastFailure = engine.flushes.last { $0.error != nil }.flatMap { record in
+            record.error.map {
+                Failure(
+                    time: WallTime(secondsSinceEpoch: record.startedAt.inSeconds), code: $0.symbol, text: $0.plainWords)
+            }
+        }
+        isOverdue = statistics.isOverdue
+        retryAt = statistics.nextTrigger == .retry ? statistics.nextDeadline : nil
+    }
+}
+
+extension FlushEntry {
+    fileprivate init(_ record: FlushRecord) {
+        self.init(
+            id: record.number, time: WallTime(secondsSinceEpoch: record.startedAt.inSeconds),
+            trigger: record.trigger.rawValue)
+        changes = record.changes
+        changeCount = record.changes.count
+        bytesChanged = UInt64(max(0, record.bytesChanged))
+        fileSize = record.fileSize > 0 ? UInt64(record.fileSize) : nil
+        let durations = record.durations
+        steps = [
+            Step(name: "encode", duration: durations.encode), Step(name: "write", duration: durations.write),
+            Step(name: "fsync", duration: durations.fsync), Step(name: "rename", duration: durations.rename),
+        ]
+        duration = durations.total
+        switch record.result {
+        case .written: result = .saved
+        case .unchanged: result = .unchanged
+        case .failed(.durabilityUnknown): result = .durabilityUnknown
+        case .failed(let error): result = .failed(code: error.symbol, text: error.plainWords)
+        }
+    }
+}
+
+extension FlushRecord {
+    fileprivate var error: PersistenceError? {
+        guard case .failed(let error) = result else {
+            return nil
+        }
+        return error
+    }
+}
+
+extension EventEntry {
+    fileprivate init(_ event: LoggedEvent) {
+        let level: Level =
+            switch event.level {
+            case .debug: .debug
+            case .info: .info
+            case .warning: .warning
+            case .error: .error
+            }
+        self.init(
+            id: event.id, time: WallTime(secondsSinceEpoch: event.time), level: level, source: event.source,
+            text: event.endpoint.map { "\($0)  \(event.text)" } ?? event.text)
+    }
+}
+
+extension Duration {
+    fileprivate var inSeconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) / 1e18
+    }
+}

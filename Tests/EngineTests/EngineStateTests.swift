@@ -1,0 +1,175 @@
+import Configuration
+import Ranking
+import Testing
+
+@testable import Engine
+
+/// Virtual time: `now` only moves where a test moves it.
+private let epoch = ContinuousClock.now
+
+private func endpoint(_ name: String, priority: Int? = nil) -> EndpointSettings {
+    var settings = EndpointSettings(name: name)
+    settings.url = "http://127.0.0.1:1"
+    settings.priority = priority
+    return settings
+}
+
+private func state(_ endpoints: [EndpointSettings], autoSort: Bool = false, environment: [String: String] = [:])
+    -> EngineState
+{
+    var configuration = Configuration(endpoints: endpoints)
+    configuration.server.autoSortEndpoints = autoSort
+    return EngineState(configuration: configuration, environment: environment, now: epoch)
+}
+
+private func names(_ state: EngineState) -> [String] {
+    state.ranking.order.compactMap { state.record($0)?.settings.name }
+}
+
+private func reference(_ name: String, _ revision: UInt64? = nil) -> EndpointReference {
+    EndpointReference(name: name, revision: revision)
+}
+
+struct EngineStateTests {
+    @Test func orderComesFromPrioritiesTiesAndMissingOnesInFileOrder() {
+        let state = state([endpoint("c", priority: 9), endpoint("x"), endpoint("a", priority: 1), endpoint("y")])
+        #expect(names(state) == ["a", "c", "x", "y"])
+    }
+
+    @Test func sparsePrioritiesStayUntilTheOrderChanges() throws {
+        var state = state([endpoint("a", priority: 10), endpoint("b", priority: 20), endpoint("c")])
+        #expect(state.persistedState().endpoints.map(\.settings.priority) == [10, 20, nil])
+        _ = try state.apply(.move(reference("c"), toRank: 1), now: epoch)
+        #expect(state.persistedState().endpoints.map(\.settings.priority) == [2, 3, 1])
+    }
+
+    @Test func aMovePinsAndUndoReleases() throws {
+        var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2), endpoint("c", priority: 3)])
+        let before = state.persistedState()
+        _ = try state.apply(.move(reference("c"), toRank: 1), now: epoch)
+        #expect(names(state) == ["c", "a", "b"])
+        #expect(state.record(named: "c")?.settings.pinned == true)
+        _ = try state.apply(.undo, now: epoch)
+        #expect(names(state) == ["a", "b", "c"])
+        #expect(state.persistedState() == before)
+        _ = try state.apply(.redo, now: epoch)
+        #expect(names(state) == ["c", "a", "b"])
+        #expect(state.record(named: "c")?.settings.pinned == true)
+    }
+
+    @Test func aStaleRevisionIsRefusedAndChangesNothing() throws {
+        var state = state([endpoint("a"), endpoint("b")])
+        let seen = try #require(state.record(named: "b")).revision
+        _ = try state.apply(.setPinned(reference("b", seen), true), now: epoch)
+        let before = state.persistedState()
+        #expect(throws: CommandError.revisionConflict(name: "b")) {
+            try state.apply(.setEnabled(reference("b", seen), false), now: epoch)
+        }
+        #expect(state.persistedState() == before)
+    }
+
+    @Test func anUnknownNameIsRefused() {
+        var state = state([endpoint("a")])
+        #expect(throws: CommandError.noSuchEndpoint("z")) {
+            try state.apply(.setEnabled(reference("z"), false), now: epoch)
+        }
+    }
+
+    @Test func disabledEndpointsAreNotCandidates() throws {
+        var state = state([endpoint("a"), endpoint("b")])
+        _ = try state.apply(.setEnabled(reference("a"), false), now: epoch)
+        #expect(state.routingTable(now: epoch).candidates.map(\.upstream.name) == ["b"])
+        #expect(names(state) == ["b", "a"])
+    }
+
+    @Test func aMissingVariableLeavesTheRestRunning() {
+        var broken = endpoint("a")
+        broken.authType = .apiKey
+        broken.authValue = "${NOT_SET}"
+        let state = state([broken, endpoint("b")])
+        #expect(state.routingTable(now: epoch).candidates.map(\.upstream.name) == ["b"])
+        #expect(state.misconfigured.map(\.name) == ["a"])
+        #expect(state.misconfigured.first?.reason.contains("NOT_SET") == true)
+    }
+
+    @Test func variablesAreExpandedForTheDataPathOnly() {
+        var settings = endpoint("a")
+        settings.authType = .authToken
+        settings.authValue = "${TOKEN}"
+        var state = state([settings], environment: ["TOKEN": "secret"])
+        #expect(state.routingTable(now: epoch).candidates.count == 1)
+        #expect(state.persistedState().endpoints.map(\.settings.authValue) == ["${TOKEN}"])
+    }
+
+    @Test func anEditKeepsTheSecretThatTheFormNeverSaw() throws {
+        var settings = endpoint("a")
+        settings.authType = .apiKey
+        settings.authValue = "sk-1"
+        settings.headers = [HeaderField(name: "x-team", value: "1")]
+        var state = state([settings])
+        let edit = EndpointEdit(name: "renamed", url: "http://127.0.0.1:2", authType: .apiKey, tags: ["prod"])
+        _ = try state.apply(.update(reference("a"), edit), now: epoch)
+        let edited = try #require(state.record(named: "renamed")?.settings)
+        #expect(edited.authValue == "sk-1")
+        #expect(edited.headers == settings.headers)
+        #expect(edited.url == "http://127.0.0.1:2")
+        #expect(edited.tags == ["prod"])
+    }
+
+    @Test(arguments: [
+        (EndpointEdit(name: "", url: "http://h"), EndpointField.name),
+        (EndpointEdit(name: "b", url: "http://h"), .name),
+        (EndpointEdit(name: "n"), .url),
+        (EndpointEdit(name: "n", url: "ftp://h"), .url),
+        (EndpointEdit(name: "n", urlOpenAI: "http://"), .urlOpenAI),
+        (EndpointEdit(name: "n", url: "http://h", authType: .apiKey), .authValue),
+        (EndpointEdit(name: "n", url: "http://h", rank: 9), .priority),
+        (EndpointEdit(name: "n", url: "http://h", tags: [""]), .tags),
+    ])
+    func badEditsNameTheirFieldAndChangeNothing(edit: EndpointEdit, field: EndpointField) throws {
+        var state = state([endpoint("a"), endpoint("b")])
+        let before = state.persistedState()
+        for command in [EngineCommand.update(reference("a"), edit), .add(edit)] {
+            let error = #expect(throws: CommandError.self) { try state.apply(command, now: epoch) }
+            guard case .invalid(let named, _) = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+            #expect(named == field)
+        }
+        #expect(state.persistedState() == before)
+    }
+
+    @Test func addRemoveAndTheirUndo() throws {
+        var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2)])
+        let before = state.persistedState().endpoints.map(\.settings)
+        _ = try state.apply(.add(EndpointEdit(name: "n", url: "http://h", rank: 1)), now: epoch)
+        #expect(names(state) == ["n", "a", "b"])
+        _ = try state.apply(.remove(reference("a")), now: epoch)
+        #expect(names(state) == ["n", "b"])
+        _ = try state.apply(.undo, now: epoch)
+        #expect(names(state) == ["n", "a", "b"])
+        #expect(state.persistedState().endpoints.map(\.settings.name) == ["a", "b", "n"])
+        _ = try state.apply(.undo, now: epoch)
+        #expect(names(state) == ["a", "b"])
+        #expect(state.persistedState().endpoints.map(\.settings) == before)
+        _ = try state.apply(.redo, now: epoch)
+        _ = try state.apply(.redo, now: epoch)
+        #expect(names(state) == ["n", "b"])
+        #expect(throws: CommandError.nothingToRedo) { try state.apply(.redo, now: epoch) }
+    }
+
+    @Test func aFasterEndpointRisesWithAutoSortAndStaysWithout() {
+        for autoSort in [true, false] {
+            var state = state([endpoint("slow"), endpoint("fast")], autoSort: autoSort)
+            var now = epoch
+            for _ in 0..<30 {
+                now += .seconds(1)
+                for (id, time) in [(EndpointID(0), Duration.milliseconds(900)), (EndpointID(1), .milliseconds(100))] {
+                    _ = state.ranking.record(.success(timeToFirstByte: time), for: id, now: now, random: { 0 })
+                }
+            }
+            #expect(names(state) == (autoSort ? ["fast", "slow"] : ["slow", "fast"]))
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Testing
+
+@testable import Engine
+
+struct TrafficWindowTests {
+    @Test func countsSuccessesAndFailuresOfTheLastMinute() {
+        var window = TrafficWindow()
+        for second in Int64(0)..<60 {
+            window.recordAttempt(succeeded: true, timeToFirstByte: .milliseconds(100), second: second)
+            window.recordAttempt(succeeded: second % 2 == 0, timeToFirstByte: .milliseconds(100), second: second)
+        }
+        let summary = window.summary(second: 59)
+        // 60 + 60 attempts, of which 30 failed.
+        #expect(summary.attempts == 120)
+        #expect(summary.failures == 30)
+        #expect(summary.successRatio == 0.75)
+        // Two a second over the ten whole seconds before this one.
+        #expect(summary.attemptsPerSecond == 2)
+    }
+
+    @Test func forgetsWhatIsOlderThanAMinute() {
+        var window = TrafficWindow()
+        window.recordAttempt(succeeded: false, timeToFirstByte: nil, second: 5)
+        window.recordAttempt(succeeded: true, timeToFirstByte: .milliseconds(1), second: 65)
+        let summary = window.summary(second: 65)
+        #expect(summary.successRatio == 1)
+        #expect(summary.failures == 1)
+        #expect(window.summary(second: 200).successRatio == nil)
+    }
+
+    @Test func aGapLeavesEmptySecondsNotOldOnes() {
+        var window = TrafficWindow()
+        window.recordAttempt(succeeded: true, timeToFirstByte: .milliseconds(10), second: 0)
+        window.recordAttempt(succeeded: true, timeToFirstByte: .milliseconds(20), second: 30)
+        let series = window.summary(second: 30).firstByteMillisecondsSeries
+        #expect(series.count == 60)
+        #expect(series[59] == 20)
+        #expect(series[29] == 10)
+        #expect(series.compactMap { $0 }.count == 2)
+    }
+
+    @Test func percentilesComeWithinOnePercent() throws {
+        var window = TrafficWindow()
+        for milliseconds in 1...100 {
+            window.recordAttempt(succeeded: true, timeToFirstByte: .milliseconds(milliseconds), second: 3)
+        }
+        let percentiles = try #require(window.summary(second: 4).firstByte)
+        // Two significant digits: an error of at most one in a hundred.
+        #expect(abs(percentiles.p50 / .milliseconds(50) - 1) <= 0.01)
+        #expect(abs(percentiles.p95 / .milliseconds(95) - 1) <= 0.01)
+        #expect(window.summary(second: 3 + 121).firstByte == nil)
+    }
+
+    @Test func failuresSayNothingAboutResponseTime() {
+        var window = TrafficWindow()
+        window.recordAttempt(succeeded: false, timeToFirstByte: .seconds(9), second: 1)
+        #expect(window.summary(second: 2).firstByte == nil)
+    }
+}
+
+struct EventLogTests {
+    @Test func keepsTheNewestInOrderAcrossTheWrap() {
+        var log = EventLog()
+        let count = EventLog.capacity + 7
+        for number in 1...count {
+            _ = log.append(.info, source: "test", "event \(number)", time: Double(number))
+        }
+        #expect(log.total == UInt64(count))
+        let latest = log.latest(10)
+        #expect(latest.map(\.text) == (count - 9...count).map { "event \($0)" })
+        #expect(log.latest(.max).count == EventLog.capacity)
+        #expect(log.latest(.max).first?.text == "event 8")
+        #expect(log.latest(0).isEmpty)
+    }
+}
+
+struct PlainWordsTests {
+    @Test(arguments: [
+        (Duration.microseconds(3_240), "3.2 ms"), (.milliseconds(812), "812 ms"), (.milliseconds(2_900), "2.9 s"),
+        (.seconds(12), "12 s"), (.seconds(282), "4m42s"), (.seconds(3_900), "1h05m"), (.seconds(187_920), "2d 4h"),
+        (.seconds(-1), "0 ms"),
+    ])
+    func durations(duration: Duration, text: String) {
+        #expect(duration.plainWords == text)
+    }
+}
