@@ -1,0 +1,157 @@
+internal import HTTPWire
+internal import NIOCore
+internal import Ranking
+
+/// What the proxy says itself, and how requests and connections end.
+extension ClientConnection {
+    /// How long a client may take to read a refusal and close.
+    private static let lingering = Duration.seconds(2)
+
+    /// Answers what could not be understood as a request. The place in the stream is lost with it.
+    func refuse(_ refusal: LocalAnswer) {
+        loop.shared.events.clientRejected(
+            ClientRejection(
+                clientAddress: clientAddress?.ipAddress ?? "", status: refusal.status, reason: refusal.message))
+        writeToClient(
+            refusal.render(api: .other, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
+        closeAfterWrites()
+    }
+
+    /// Answers the running request instead of an endpoint.
+    func answer(_ answer: LocalAnswer) {
+        let closes = phase == .body || !request.keepsAlive || inputIsClosed || loop.shared.isDraining
+        response.status = answer.status
+        needsDispatch = false
+        writeToClient(
+            answer.render(
+                api: request.api, requestID: request.requestIDText, closes: closes,
+                minorVersion: request.minorVersion, omitsBody: request.isHEAD))
+        finishRequest(.answeredLocally, closes: closes)
+    }
+
+    /// No endpoint is left.
+    func answerExhausted(_ table: RoutingTable) {
+        let message: String
+        if !request.failures.isEmpty {
+            let list = request.failures.map { "\($0.name): \($0.reason)" }.joined(separator: "; ")
+            message = "no endpoint could answer (\(list))"
+        } else if !request.foundURL, !table.candidates.isEmpty {
+            message = "no endpoint has a URL for this API"
+        } else {
+            message = "no endpoint is available"
+        }
+        answer(LocalAnswer(status: 503, message: message, retryAfter: retryAfter(table)))
+    }
+
+    /// Whole seconds until the first endpoint may be tried again: of those left out, or of those just tried.
+    private func retryAfter(_ table: RoutingTable) -> Int? {
+        let now = ContinuousClock.now
+        var waits: [Duration] = []
+        if let recovery = table.earliestRecovery { waits.append(recovery - now) }
+        for attempt in [request.firstAttempt].compactMap({ $0 }) + request.furtherAttempts {
+            if case .rateLimited(let wait) = attempt.outcome { waits.append(wait - (now - attempt.at)) }
+        }
+        guard let shortest = waits.min() else { return 1 }
+        let components = shortest.components
+        return max(1, Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0))
+    }
+
+    /// The client stopped sending its body.
+    func clientStalled() {
+        guard !lifecycle.isCommitted else { return abort(.clientTimeout) }
+        dropUpstream()
+        finishAttempt(.neutral)
+        answer(LocalAnswer(status: 408, message: "the request body did not arrive in time"))
+    }
+
+    /// The client's body broke the rules of its framing.
+    func answerBrokenBody() {
+        dropUpstream()
+        finishAttempt(.neutral)
+        guard !lifecycle.isCommitted else { return abort(.clientClosed) }
+        request.keepsAlive = false
+        answer(LocalAnswer(status: 400, message: "malformed chunked body"))
+    }
+
+    /// The endpoint died after the client had begun to read: an event stream says so, then it ends without an end.
+    func breakResponse(_ message: String) {
+        if response.isEventStream {
+            let event =
+                "\n\n"
+                + LocalAnswer(status: 502, message: message)
+                .event(api: request.api, path: request.path, requestID: request.requestIDText)
+            loop.output.clear()
+            if response.framing == .chunked { loop.output.writeChunkSize(event.utf8.count) }
+            loop.output.writeString(event)
+            if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
+            if case .length = response.framing {} else { writeToClient(loop.output) }
+        }
+        endRequest(.brokenStream)
+        closeWithoutEnd()
+    }
+
+    // MARK: Ends
+
+    /// The response is complete: goes on with the next request, or closes.
+    func finishRequest(_ ending: RequestReport.Ending, closes: Bool) {
+        endRequest(ending)
+        if closes { return closeAfterWrites() }
+        phase = .resting
+        needsFlush = false
+        context?.flush()
+        guard phase == .resting else { return }
+        if input.readableBytes == 0, !isProcessing {
+            arm(loop.shared.options.clientIdleTimeout, from: .now())
+        }
+        processInput()
+        resumeInput()
+    }
+
+    /// Reports the running request, if there is one, and lets go of all that belongs to it.
+    func endRequest(_ ending: RequestReport.Ending) {
+        guard request.isRunning else { return }
+        request.isRunning = false
+        needsDispatch = false
+        if attempt != nil {
+            dropUpstream()
+            finishAttempt(.neutral)
+        }
+        let report = RequestReport(
+            status: response.status, api: request.api,
+            endpoint: lifecycle.isCommitted ? (request.furtherAttempts.last ?? request.firstAttempt)?.endpoint : nil,
+            bytesUp: request.bytesUp, bytesDown: response.bytesDown,
+            timeToFirstByte: response.firstSent.map { Duration($0 - request.started) },
+            duration: Duration(.now() - request.started), ending: ending, at: .now,
+            firstAttempt: request.firstAttempt, furtherAttempts: request.furtherAttempts, head: request.bytes,
+            methodLength: request.methodLength, pathRange: request.pathRange, requestIDBytes: request.requestID,
+            clientSocketAddress: clientAddress)
+        loop.shared.requestFinished(report)
+        replay.removeAll()
+        responsePhase = .none
+        request.table = nil
+    }
+
+    /// Sends what is written, says FIN, and waits for the client to close: closing at once could destroy the answer
+    /// on its way (RFC 9112 §9.6).
+    private func closeAfterWrites() {
+        guard phase != .closed else { return }
+        phase = .lingering
+        needsFlush = false
+        input = ByteBuffer()
+        context?.flush()
+        guard phase == .lingering, let context else { return }
+        if inputIsClosed {
+            context.close(promise: nil)
+        } else {
+            arm(Self.lingering, from: .now())
+            context.close(mode: .output, promise: nil)
+            resumeInput()
+        }
+    }
+
+    private func closeWithoutEnd() {
+        needsFlush = false
+        context?.flush()
+        context?.close(promise: nil)
+    }
+}

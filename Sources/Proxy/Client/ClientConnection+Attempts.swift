@@ -1,0 +1,235 @@
+internal import HTTPWire
+internal import NIOCore
+internal import Ranking
+
+/// Walking the ranking: choosing an endpoint, sending it the request, learning from the outcome.
+extension ClientConnection {
+    /// Goes to the next endpoint of the routing table that serves this API, or gives up.
+    func tryNextEndpoint() {
+        guard let table = request.table else { return }
+        while request.nextCandidate < table.candidates.count {
+            let candidate = table.candidates[request.nextCandidate]
+            request.nextCandidate += 1
+            guard let url = candidate.upstream.url(for: request.api) else { continue }
+            request.foundURL = true
+            if candidate.gate == .probation, !loop.shared.events.admitProbation(candidate.upstream.id) { continue }
+            startAttempt(candidate.upstream, url)
+            return
+        }
+        answerExhausted(table)
+    }
+
+    private func startAttempt(_ target: Upstream, _ url: UpstreamURL) {
+        let now = NIODeadline.now()
+        attempt = CurrentAttempt(upstream: target, url: url, started: now)
+        lifecycle.attemptStarted()
+        loop.shared.events.attemptStarted(target.id)
+        if let resting = loop.takeResting(url, now: now) {
+            upstream = resting
+            resting.attach(self)
+            sendRequest(resting, now: now)
+        } else {
+            connect(target, url, now: now)
+        }
+    }
+
+    private func connect(_ target: Upstream, _ url: UpstreamURL, now: NIODeadline) {
+        responsePhase = .connecting
+        // NIO's own connect timeout comes first; this one also covers name resolution.
+        arm(target.timeouts.connect + .milliseconds(50), from: now)
+        upstream = UpstreamConnector.open(url, of: target, on: loop, for: self)
+    }
+
+    // MARK: Sending the request
+
+    func upstreamIsHandshaking() {
+        guard responsePhase == .connecting, let attempt else { return }
+        responsePhase = .handshaking
+        arm(attempt.upstream.timeouts.tlsHandshake, from: .now())
+    }
+
+    func upstreamIsReady(_ connection: UpstreamConnection) {
+        guard attempt != nil else { return connection.close() }
+        upstream = connection
+        sendRequest(connection, now: .now())
+        resumeInput()
+    }
+
+    private func sendRequest(_ connection: UpstreamConnection, now: NIODeadline) {
+        guard let attempt else { return }
+        let bodyLength = request.inlineBodyLength + replay.count
+        let framing: BodyFraming =
+            request.framing == .chunked && lifecycle.requestIsComplete && lifecycle.canReplay
+            ? .length(bodyLength) : request.framing
+        self.attempt?.sendsChunks = framing == .chunked
+        writeRequestHead(attempt, framing: framing)
+        writeBufferedBody(connection, inChunks: framing == .chunked)
+        self.attempt?.isFlowing = true
+        self.attempt?.requestWritten = now
+        if !lifecycle.canReplay { replay.removeAll() }
+        if framing == .chunked, lifecycle.requestIsComplete { sendLastChunk() }
+        responsePhase = .awaitingHead
+        response.scanner = HeadEndScanner()
+        let timeouts = attempt.upstream.timeouts
+        arm(
+            lifecycle.requestIsComplete ? timeouts.responseHeader : loop.shared.options.clientProgressTimeout, from: now
+        )
+        connection.flush()
+    }
+
+    /// Fills `loop.output` with the head this endpoint gets.
+    private func writeRequestHead(_ attempt: CurrentAttempt, framing: BodyFraming) {
+        let forwarded = ForwardedRequestHead(
+            upstream: attempt.upstream, url: attempt.url, framing: framing, requestID: request.requestID,
+            clientAddress: clientAddressText)
+        let bound = forwarded.maximumLength(headLength: request.headLength) + request.inlineBodyLength
+        let limits = loop.shared.options.limits
+        loop.output.clear()
+        request.bytes.withUnsafeReadableBytes { all in
+            let bytes = all.slice(0..<request.headLength)
+            if loop.requestHeadOwner != request.serial {
+                // Another request was parsed meanwhile. These bytes have been parsed before, so they parse again.
+                guard (try? loop.requestHead.parse(bytes, limits: limits)) == request.headLength else { return }
+                loop.requestHeadOwner = request.serial
+            }
+            _ = loop.output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
+                var writer = WireWriter(target)
+                forwarded.write(loop.requestHead, bytes, to: &writer)
+                return writer.count
+            }
+        }
+    }
+
+    /// Writes the head from `loop.output` and what there is of the body.
+    private func writeBufferedBody(_ connection: UpstreamConnection, inChunks: Bool) {
+        let inline = request.inlineBodyLength
+        if inline > 0 {
+            if inChunks { loop.output.writeChunkSize(inline) }
+            request.bytes.withUnsafeReadableBytes { all in
+                _ = loop.output.writeBytes(all.slice(request.headLength..<all.count))
+            }
+            if inChunks { loop.output.writeStaticString("\r\n") }
+        }
+        connection.write(loop.output)
+        replay.forEachSegment { segment in
+            if inChunks { writeChunk(segment, to: connection) } else { connection.write(segment) }
+        }
+    }
+
+    private func writeChunk(_ bytes: ByteBuffer, to connection: UpstreamConnection) {
+        var prefix = ByteBuffer()
+        prefix.writeChunkSize(bytes.readableBytes)
+        connection.write(prefix)
+        connection.write(bytes)
+        connection.write(ByteBuffer(string: "\r\n"))
+    }
+
+    /// Body bytes that come while the request is on its way.
+    func sendBody(_ bytes: ByteBuffer) {
+        guard let upstream, let attempt else { return }
+        if attempt.sendsChunks { writeChunk(bytes, to: upstream) } else { upstream.write(bytes) }
+    }
+
+    func sendLastChunk() {
+        upstream?.write(ByteBuffer(string: "0\r\n\r\n"))
+    }
+
+    func upstreamWritabilityChanged(isWritable: Bool) {
+        guard phase == .body, let attempt, attempt.isFlowing else { return }
+        // Whoever holds the body up has to answer for it.
+        let patience = isWritable ? loop.shared.options.clientProgressTimeout : attempt.upstream.timeouts.streamIdle
+        arm(patience, from: .now())
+        if isWritable { resumeInput() }
+    }
+
+    // MARK: Outcomes
+
+    /// - Parameter endsByReset: the end was an error, not a FIN
+    func upstreamClosed(_ connection: UpstreamConnection, _ kind: FailureKind, endsByReset: Bool) {
+        guard connection === upstream || upstream == nil else { return }
+        let isProperEnd =
+            responsePhase == .streaming || responsePhase == .held && !response.waitsForEvent
+        if isProperEnd, response.reader.endsWithConnection, kind == .closed, !endsByReset {
+            upstream = nil
+            responseCompleted()
+            return
+        }
+        upstreamFailed(kind)
+    }
+
+    /// The attempt cannot go on.
+    func upstreamFailed(_ kind: FailureKind) {
+        guard let attempt else { return }
+        let wasReused = upstream?.isReused ?? false
+        let recovery = lifecycle.upstreamFailed(kind, wasReused: wasReused, sawResponse: attempt.firstByte != nil)
+        dropUpstream()
+        switch recovery {
+        case .retryOnFreshConnection:
+            let now = NIODeadline.now()
+            self.attempt?.isFlowing = false
+            self.attempt?.requestWritten = nil
+            connect(attempt.upstream, attempt.url, now: now)
+        case .tryNextEndpoint:
+            response.reset()
+            finishAttempt(.failure(kind), reason: kind.text)
+            responsePhase = .none
+            tryNextEndpoint()
+        case .answerBadGateway:
+            finishAttempt(.failure(kind), reason: kind.text)
+            let status = kind == .timeout ? 504 : 502
+            answer(LocalAnswer(status: status, message: "endpoint \(attempt.upstream.name): \(kind.text)"))
+        case .breakResponse:
+            finishAttempt(.failure(.brokenStream), reason: kind.text)
+            breakResponse("endpoint \(attempt.upstream.name): \(kind.text) in mid-stream")
+        }
+    }
+
+    /// Closes the upstream connection: it is in the middle of something.
+    func dropUpstream() {
+        let connection = upstream
+        upstream = nil
+        connection?.close()
+    }
+
+    func finishAttempt(_ outcome: AttemptOutcome, reason: String? = nil) {
+        guard let attempt else { return }
+        self.attempt = nil
+        if let reason { request.failures.append((attempt.upstream.name, reason)) }
+        let report = AttemptReport(
+            endpoint: attempt.upstream.id, outcome: outcome, status: attempt.status,
+            timeToFirstByte: attempt.timeToFirstByte, duration: Duration(.now() - attempt.started), at: .now)
+        if request.firstAttempt == nil {
+            request.firstAttempt = report
+        } else {
+            request.furtherAttempts.append(report)
+        }
+        loop.shared.events.attemptFinished(report)
+    }
+}
+
+extension FailureKind {
+    /// For messages: what happened, in a few words.
+    var text: String {
+        switch self {
+        case .nameResolution: "name not resolved"
+        case .connect: "connection refused or unreachable"
+        case .tls: "TLS failed"
+        case .timeout: "timed out"
+        case .closed: "connection closed"
+        case .badResponse: "malformed response"
+        case .status(let status): "status \(status)"
+        case .brokenStream: "response broke off"
+        }
+    }
+}
+
+extension ByteBuffer {
+    mutating func writeChunkSize(_ size: Int) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: 20) { target in
+            var writer = WireWriter(target)
+            writer.write(hexadecimal: UInt64(size))
+            writer.write("\r\n")
+            return writer.count
+        }
+    }
+}

@@ -1,0 +1,258 @@
+internal import HTTPWire
+internal import NIOCore
+
+/// Reading requests.
+extension ClientConnection {
+    /// Requests sent ahead are kept up to here; then reading stops until the running one is answered.
+    private static let pipelineLimit = 64 * 1024
+    /// Bodies up to here are kept behind their head instead of in a buffer of their own.
+    private static let inlineBodyLimit = 8 * 1024
+
+    var takesMoreInput: Bool {
+        switch phase {
+        case .resting, .head, .lingering, .closed: return true
+        case .responding: return input.readableBytes < Self.pipelineLimit
+        case .body:
+            guard let attempt, attempt.isFlowing else { return bufferedBody < loop.shared.options.replayLimit }
+            return upstream?.isWritable ?? false
+        }
+    }
+
+    private var bufferedBody: Int { replay.count + request.inlineBodyLength }
+
+    /// Takes up reads that were held back.
+    func resumeInput() {
+        guard readIsHeldBack, takesMoreInput else { return }
+        readIsHeldBack = false
+        context?.read()
+    }
+
+    func received(_ buffer: ByteBuffer) {
+        if input.readableBytes > 0 || isProcessing {
+            input.writeImmutableBuffer(buffer)
+            if !isProcessing { processInput() }
+            return
+        }
+        let consumed = process(buffer)
+        if consumed < buffer.readableBytes, phase != .closed, phase != .lingering {
+            var rest = buffer
+            rest.moveReaderIndex(forwardBy: consumed)
+            // A copy: the buffer goes back to the loop.
+            input.clear()
+            input.writeImmutableBuffer(rest)
+        }
+    }
+
+    /// Goes on with what was read before.
+    func processInput() {
+        guard !isProcessing, input.readableBytes > 0 else { return }
+        var taken = ByteBuffer()
+        swap(&taken, &input)
+        let consumed = process(taken)
+        guard phase != .closed, phase != .lingering else { return }
+        taken.moveReaderIndex(forwardBy: consumed)
+        guard taken.readableBytes > 0 else { return }
+        taken.discardReadBytes()
+        if input.readableBytes > 0 { taken.writeImmutableBuffer(input) }
+        input = taken
+    }
+
+    /// - Returns: how many bytes were understood.
+    private func process(_ buffer: ByteBuffer) -> Int {
+        isProcessing = true
+        defer { isProcessing = false }
+        return buffer.withUnsafeReadableBytes { bytes in
+            var offset = 0
+            while true {
+                switch phase {
+                case .resting, .head:
+                    guard offset < bytes.count else { return offset }
+                    guard let length = readHead(bytes.slice(offset..<bytes.count)) else { return offset }
+                    offset += length
+                case .body:
+                    offset = readBody(bytes, from: offset, of: buffer)
+                    dispatchIfNeeded()
+                    if phase == .body { return offset }
+                case .responding:
+                    dispatchIfNeeded()
+                    if phase == .responding { return offset }
+                case .lingering, .closed: return bytes.count
+                }
+            }
+        }
+    }
+
+    // MARK: Heads
+
+    private func readHead(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        let limits = loop.shared.options.limits
+        if phase == .head {
+            switch headScanner.scan(bytes, limits: limits) {
+            case .needsMore: return nil
+            case .end: break
+            case .bareLineFeed: return refuseHead(.bareLineFeed)
+            case .startLineTooLong: return refuseHead(.requestLineTooLong)
+            case .headTooLarge: return refuseHead(.headTooLarge)
+            }
+        }
+        loop.requestHeadOwner = 0
+        do {
+            if let length = try loop.requestHead.parse(bytes, limits: limits) {
+                begin(bytes.slice(0..<length))
+                return length
+            }
+        } catch {
+            return refuseHead(error)
+        }
+        if phase == .resting {
+            phase = .head
+            headScanner = HeadEndScanner()
+            arm(loop.shared.options.clientHeaderTimeout, from: .now())
+        }
+        return nil
+    }
+
+    private func refuseHead(_ error: RequestHeadError) -> Int? {
+        refuse(LocalAnswer(status: error.status, message: error.reason))
+        return nil
+    }
+
+    /// A head has been read; `loop.requestHead` holds it.
+    private func begin(_ bytes: UnsafeRawBufferPointer) {
+        let now = NIODeadline.now()
+        let serial = loop.nextSerial()
+        request.begin(bytes, serial: serial, now: now)
+        loop.requestHeadOwner = serial
+        lifecycle = RequestLifecycle()
+        response.reset()
+        responsePhase = .none
+        var tokenMatches = false
+        var presentedToken = false
+        let routing = loop.shared.current
+        request.table = routing.table
+        request.requestID = .generated(loop.nextRequestID())
+        var namesAnthropic = false
+        for line in loop.requestHead.fields.lines {
+            switch line.known {
+            case .anthropicVersion: namesAnthropic = true
+            case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
+            case .authorization, .xAPIKey:
+                guard !routing.tokens.admitsEveryone else { continue }
+                presentedToken = true
+                let value = bytes.slice(line.value)
+                let isBearer = line.known == .authorization && value.hasPrefixIgnoringCase("bearer ")
+                if routing.tokens.contain(isBearer ? value.slice(7..<value.count).trimmed : value) {
+                    tokenMatches = true
+                }
+            default: break
+            }
+        }
+        rememberHead(bytes, namesAnthropic: namesAnthropic)
+        phase = .body
+        loop.shared.requestStarted()
+        if !routing.tokens.admitsEveryone, !tokenMatches {
+            let message = presentedToken ? "the client token is not known here" : "a client token is required"
+            return answer(LocalAnswer(status: 401, message: message))
+        }
+        if let refusal = refusal() { return answer(refusal) }
+        needsDispatch = true
+    }
+
+    private func rememberHead(_ bytes: UnsafeRawBufferPointer, namesAnthropic: Bool) {
+        let target = loop.requestHead.pathAndQuery
+        let pathLength = bytes.slice(target).firstIndex(of: UInt8(ascii: "?")) ?? target.count
+        request.pathRange = target.lowerBound..<target.lowerBound + pathLength
+        request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
+        request.methodLength = loop.requestHead.method.upperBound
+        request.minorVersion = loop.requestHead.minorVersion
+        request.isHEAD = loop.requestHead.isHEAD
+        request.keepsAlive = loop.requestHead.keepsAlive
+        request.framing = loop.requestHead.framing
+        bodyReader = BodyReader(request.framing)
+    }
+
+    private func refusal() -> LocalAnswer? {
+        switch loop.requestHead.targetForm {
+        case .authority: return LocalAnswer(status: 501, message: "CONNECT is not served here")
+        case .asterisk: return LocalAnswer(status: 501, message: "OPTIONS * is not served here")
+        case .origin, .absolute: break
+        }
+        if loop.requestHead.asksForWebSocket {
+            return LocalAnswer(status: 501, message: "WebSocket is not served here; use HTTP streaming")
+        }
+        return nil
+    }
+
+    private static func isUsableID(_ value: UnsafeRawBufferPointer) -> Bool {
+        (1...128).contains(value.count) && value.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
+    // MARK: Bodies
+
+    private func readBody(_ bytes: UnsafeRawBufferPointer, from start: Int, of buffer: ByteBuffer) -> Int {
+        var offset = start
+        do {
+            while !bodyReader.isComplete {
+                switch try bodyReader.next(bytes, at: &offset, limits: loop.shared.options.limits) {
+                case .data(let range): acceptBody(bytes.slice(range), range, of: buffer)
+                case .needsMore:
+                    bodyPaused(gotBytes: offset > start)
+                    return offset
+                case .end: break
+                }
+                if phase != .body { return offset }
+            }
+        } catch {
+            answerBrokenBody()
+            return offset
+        }
+        bodyCompleted()
+        return offset
+    }
+
+    private func acceptBody(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, of buffer: ByteBuffer) {
+        request.bytesUp += range.count
+        let keeps = lifecycle.canReplay && bufferedBody + range.count <= loop.shared.options.replayLimit
+        if lifecycle.canReplay, !keeps { lifecycle.replayOverflowed() }
+        let isFlowing = attempt?.isFlowing ?? false
+        if keeps || !isFlowing {
+            if replay.count == 0, request.inlineBodyLength + range.count <= Self.inlineBodyLimit {
+                request.bytes.writeBytes(bytes)
+            } else if let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
+                replay.append(slice)
+            }
+        } else if !lifecycle.canReplay {
+            replay.removeAll()
+        }
+        if isFlowing, let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
+            sendBody(slice)
+        }
+    }
+
+    /// Everything that was read has been dealt with, and the body goes on.
+    private func bodyPaused(gotBytes: Bool) {
+        if loop.requestHeadOwner == request.serial, loop.requestHead.expectsContinue, request.bytesUp == 0,
+            needsDispatch
+        {
+            writeToClient("HTTP/1.1 100 Continue\r\n\r\n")
+            context?.flush()
+        }
+        if attempt?.isFlowing ?? false { upstream?.flush() }
+        if gotBytes || needsDispatch { arm(loop.shared.options.clientProgressTimeout, from: .now()) }
+    }
+
+    private func bodyCompleted() {
+        phase = .responding
+        lifecycle.requestCompleted()
+        guard let attempt, attempt.isFlowing else { return }
+        if attempt.sendsChunks { sendLastChunk() }
+        upstream?.flush()
+        if responsePhase == .awaitingHead { arm(attempt.upstream.timeouts.responseHeader, from: .now()) }
+    }
+
+    private func dispatchIfNeeded() {
+        guard needsDispatch else { return }
+        needsDispatch = false
+        tryNextEndpoint()
+    }
+}

@@ -1,0 +1,307 @@
+internal import HTTPWire
+internal import NIOCore
+internal import NIOPosix
+internal import Ranking
+
+/// Passing the endpoint's answer to the client.
+extension ClientConnection {
+    /// From this size on, data goes on by reference instead of being copied next to its neighbours.
+    private static let referenceThreshold = 16 * 1024
+    /// Most bytes of an event stream held while its first event is incomplete.
+    private static let holdLimit = 64 * 1024
+    private static let informationalLimit = 16
+
+    var takesMoreResponse: Bool { isWritable }
+
+    func upstreamRead(_ connection: UpstreamConnection, _ buffer: ByteBuffer) {
+        guard connection === upstream, attempt != nil else { return connection.close() }
+        switch responsePhase {
+        case .awaitingHead:
+            if attempt?.firstByte == nil { attempt?.firstByte = .now() }
+            if response.input.readableBytes == 0 {
+                let consumed = readResponseHead(buffer)
+                keepPartialHead(buffer, from: consumed)
+            } else {
+                response.input.writeImmutableBuffer(buffer)
+                var taken = ByteBuffer()
+                swap(&taken, &response.input)
+                let consumed = readResponseHead(taken)
+                keepPartialHead(taken, from: consumed)
+            }
+        case .held, .streaming: readResponseBody(buffer, from: 0)
+        case .none, .connecting, .handshaking: upstreamFailed(.badResponse)
+        }
+    }
+
+    func upstreamReadComplete() {
+        guard needsFlush else { return }
+        needsFlush = false
+        context?.flush()
+    }
+
+    // MARK: Heads
+
+    private func keepPartialHead(_ buffer: ByteBuffer, from consumed: Int?) {
+        guard let consumed, responsePhase == .awaitingHead, consumed < buffer.readableBytes else { return }
+        var rest = buffer
+        rest.moveReaderIndex(forwardBy: consumed)
+        response.input.clear()
+        response.input.writeImmutableBuffer(rest)
+    }
+
+    /// - Returns: how much was consumed where a head is still awaited, nil where the bytes have been dealt with.
+    private func readResponseHead(_ buffer: ByteBuffer) -> Int? {
+        var offset = 0
+        while responsePhase == .awaitingHead {
+            let serial = request.serial
+            let finding = buffer.withUnsafeReadableBytes { all -> Int? in
+                guard offset < all.count else { return nil }
+                return parseResponseHead(all.slice(offset..<all.count))
+            }
+            guard request.serial == serial, attempt != nil else { return nil }
+            guard let length = finding else { return offset }
+            offset += length
+            response.scanner = HeadEndScanner()
+        }
+        if responsePhase == .held { readResponseBody(buffer, from: offset) }
+        return nil
+    }
+
+    private func parseResponseHead(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        let limits = loop.shared.options.limits
+        do {
+            // Parsing again from the start costs nothing while heads are small; the limit bounds it.
+            guard let length = try loop.responseHead.parse(bytes, toHEAD: request.isHEAD, limits: limits) else {
+                return nil
+            }
+            if loop.responseHead.isInformational {
+                guard passInformational(bytes) else {
+                    upstreamFailed(.badResponse)
+                    return nil
+                }
+            } else {
+                judge(bytes)
+            }
+            return length
+        } catch {
+            upstreamFailed(.badResponse)
+            return nil
+        }
+    }
+
+    /// 100 was answered here already, 101 was never asked for, others are the client's.
+    private func passInformational(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        response.informational += 1
+        guard loop.responseHead.status != 101, response.informational <= Self.informationalLimit else { return false }
+        guard loop.responseHead.status != 100, request.minorVersion == 1 else { return true }
+        writeResponseHead(bytes, framing: .none, closes: false)
+        writeToClient(loop.output)
+        needsFlush = true
+        return true
+    }
+
+    private func judge(_ bytes: UnsafeRawBufferPointer) {
+        let status = loop.responseHead.status
+        attempt?.status = status
+        if RequestLifecycle.callsForFailover(status) {
+            attempt?.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: WallClock.unixTime())
+        }
+        switch lifecycle.responded(status: status) {
+        case .forward: hold(bytes)
+        case .tryNextEndpoint:
+            let outcome = currentOutcome(status: status)
+            dropUpstream()
+            finishAttempt(outcome, reason: "status \(status)")
+            responsePhase = .none
+            response.reset()
+            tryNextEndpoint()
+        }
+    }
+
+    private func currentOutcome(status: Int) -> AttemptOutcome {
+        RequestLifecycle.outcome(
+            status: status, timeToFirstByte: attempt?.timeToFirstByte ?? .zero, retryAfter: attempt?.retryAfter)
+    }
+
+    /// Prepares the client's head; it goes out with the first body byte.
+    private func hold(_ bytes: UnsafeRawBufferPointer) {
+        let head = loop.responseHead
+        response.reader = BodyReader(head.framing)
+        response.isEventStream = head.isEventStream
+        response.waitsForEvent = head.isEventStream && !head.isEncoded && head.status == 200
+        response.firstEvent = FirstEventScanner()
+        response.status = head.status
+        response.upstreamKeepsAlive = head.keepsAlive
+        let framing: BodyFraming
+        switch head.framing {
+        case .none:
+            let announces = request.isHEAD || head.status == 304
+            framing = announces ? head.announcedLength.map(BodyFraming.length) ?? .none : .none
+            response.framing = .none
+        case .length(let length):
+            framing = .length(length)
+            response.framing = framing
+        case .chunked, .untilClose:
+            framing = request.minorVersion == 1 ? .chunked : .untilClose
+            response.framing = framing
+        }
+        response.closesClient =
+            !request.keepsAlive || framing == .untilClose || phase == .body || inputIsClosed || loop.shared.isDraining
+        writeResponseHead(bytes, framing: framing, closes: response.closesClient)
+        swap(&response.held, &loop.output)
+        responsePhase = .held
+        arm(attempt?.upstream.timeouts.streamIdle ?? .seconds(120), from: attempt?.firstByte ?? .now())
+    }
+
+    /// Fills `loop.output` with the client's head.
+    private func writeResponseHead(_ bytes: UnsafeRawBufferPointer, framing: BodyFraming, closes: Bool) {
+        let forwarded = ForwardedResponseHead(
+            framing: framing, requestID: loop.responseHead.hasRequestID ? nil : request.requestID, closes: closes,
+            clientMinorVersion: request.minorVersion)
+        let bound = ForwardedResponseHead.maximumLength(
+            headLength: bytes.count, requestHeadLength: request.headLength)
+        loop.output.clear()
+        request.bytes.withUnsafeReadableBytes { requestBytes in
+            _ = loop.output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
+                var writer = WireWriter(target)
+                forwarded.write(loop.responseHead, bytes, request: requestBytes, to: &writer)
+                return writer.count
+            }
+        }
+    }
+
+    // MARK: Bodies
+
+    private func readResponseBody(_ buffer: ByteBuffer, from start: Int) {
+        var offset = start
+        var total = 0
+        loop.dataRanges.removeAll(keepingCapacity: true)
+        let isSound = buffer.withUnsafeReadableBytes { bytes in
+            do {
+                while !response.reader.isComplete {
+                    guard
+                        case .data(let range) = try response.reader.next(
+                            bytes, at: &offset, limits: loop.shared.options.limits)
+                    else { break }
+                    loop.dataRanges.append(range)
+                    total += range.count
+                }
+                return true
+            } catch {
+                return false
+            }
+        }
+        let isComplete = response.reader.isComplete
+        if total > 0 || isComplete {
+            if isSound || lifecycle.isCommitted { passBody(buffer, total: total, isComplete: isComplete) }
+            if isComplete {
+                if offset < buffer.readableBytes { response.upstreamKeepsAlive = false }
+                return responseCompleted()
+            }
+        }
+        if !isSound {
+            upstreamFailed(.badResponse)
+        } else if total > 0, isWritable {
+            armStreamIdle(from: .now())
+        }
+    }
+
+    func armStreamIdle(from now: NIODeadline) {
+        if let attempt { arm(attempt.upstream.timeouts.streamIdle, from: now) }
+    }
+
+    /// Passes the data at `loop.dataRanges` on: behind the held head where it is the first, at once or held itself.
+    private func passBody(_ buffer: ByteBuffer, total: Int, isComplete: Bool) {
+        response.bytesDown += total
+        if responsePhase == .held {
+            swap(&loop.output, &response.held)
+        } else {
+            loop.output.clear()
+        }
+        if total > 0 { appendData(buffer, total: total) }
+        if responsePhase == .held, response.waitsForEvent, !isComplete, !firstEventIsComplete(buffer) {
+            swap(&loop.output, &response.held)
+            return
+        }
+        if isComplete, response.framing == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
+        if responsePhase == .held { commit() }
+        if loop.output.readableBytes > 0 { writeToClient(loop.output) }
+        needsFlush = true
+    }
+
+    private func commit() {
+        responsePhase = .streaming
+        lifecycle.committed()
+        response.firstSent = attempt?.firstByte
+    }
+
+    private func firstEventIsComplete(_ buffer: ByteBuffer) -> Bool {
+        buffer.withUnsafeReadableBytes { bytes in
+            for range in loop.dataRanges where response.firstEvent.scan(bytes.slice(range)) { return true }
+            return loop.output.readableBytes > Self.holdLimit
+        }
+    }
+
+    /// Appends the data to `loop.output`, framed for the client; large pieces go to the client directly.
+    private func appendData(_ buffer: ByteBuffer, total: Int) {
+        if response.framing == .chunked { loop.output.writeChunkSize(total) }
+        let byReference = total >= Self.referenceThreshold && !(responsePhase == .held && response.waitsForEvent)
+        for range in loop.dataRanges {
+            if byReference, range.count >= Self.referenceThreshold {
+                guard let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) else {
+                    continue
+                }
+                writeToClient(loop.output)
+                writeToClient(slice)
+                loop.output.clear()
+            } else {
+                buffer.withUnsafeReadableBytes { _ = loop.output.writeBytes($0.slice(range)) }
+            }
+        }
+        if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
+    }
+
+    // MARK: Ends
+
+    /// The endpoint's answer is complete.
+    func responseCompleted() {
+        if response.reader.endsWithConnection { finishUntilClose() }
+        if responsePhase == .held { passEmptyBody() }
+        let outcome = currentOutcome(status: response.status ?? 0)
+        releaseUpstream()
+        finishAttempt(outcome)
+        finishRequest(.completed, closes: response.closesClient || phase == .body)
+    }
+
+    /// The end of the connection was the body's end.
+    private func finishUntilClose() {
+        loop.output.clear()
+        if responsePhase == .held { swap(&loop.output, &response.held) }
+        if response.framing == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
+        if responsePhase == .held { commit() }
+        if loop.output.readableBytes > 0 { writeToClient(loop.output) }
+    }
+
+    private func passEmptyBody() {
+        swap(&loop.output, &response.held)
+        commit()
+        writeToClient(loop.output)
+    }
+
+    private func releaseUpstream() {
+        guard let connection = upstream, let attempt else { return }
+        upstream = nil
+        guard response.upstreamKeepsAlive, phase == .responding else { return connection.close() }
+        connection.detach()
+        let now = attempt.firstByte ?? .now()
+        loop.rest(connection, until: now + TimeAmount(attempt.upstream.timeouts.idleConnection))
+    }
+
+    func writeToClient(_ bytes: ByteBuffer) {
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    func writeToClient(_ text: String) {
+        context?.write(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+    }
+}

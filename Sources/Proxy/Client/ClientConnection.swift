@@ -1,0 +1,182 @@
+internal import HTTPWire
+internal import NIOCore
+internal import Ranking
+
+/// One client connection and the request that runs on it: the only handler of its channel.
+///
+/// Reading requests is in `+Requests`, walking the endpoints in `+Attempts`, passing the answer in `+Responses`,
+/// what the proxy says itself in `+Answers`.
+final class ClientConnection: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase {
+        /// Between requests, nothing read.
+        case resting
+        /// Part of a head has been read.
+        case head
+        /// The head has been read, the body not to its end.
+        case body
+        /// The request has been read to its end.
+        case responding
+        /// Everything has been said; what still comes is thrown away until the client closes.
+        case lingering
+        case closed
+    }
+
+    enum ResponsePhase {
+        case none
+        case connecting
+        case handshaking
+        case awaitingHead
+        /// The head is here; nothing of it has gone to the client.
+        case held
+        case streaming
+    }
+
+    let loop: LoopContext
+    var context: ChannelHandlerContext?
+    let clientAddress: SocketAddress?
+    /// For `X-Forwarded-For`; empty where the proxy does not announce itself.
+    let clientAddressText: [UInt8]
+    private var slot: DeadlineTable.Slot = -1
+
+    var phase = Phase.resting
+    /// Read but not yet understood: part of a head, or requests sent ahead.
+    var input = ByteBuffer()
+    var headScanner = HeadEndScanner()
+    var isProcessing = false
+    var inputIsClosed = false
+    var readIsHeldBack = false
+
+    var request = CurrentRequest()
+    var lifecycle = RequestLifecycle()
+    var bodyReader = BodyReader(.none)
+    var replay = ReplayBuffer()
+    var needsDispatch = false
+
+    var attempt: CurrentAttempt?
+    var upstream: UpstreamConnection?
+    var responsePhase = ResponsePhase.none
+    var response = CurrentResponse()
+    var isWritable = true
+    var needsFlush = false
+
+    init(loop: LoopContext, clientAddress: SocketAddress?) {
+        self.loop = loop
+        self.clientAddress = clientAddress
+        clientAddressText =
+            loop.shared.options.announcesItself ? Array((clientAddress?.ipAddress ?? "unknown").utf8) : []
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        slot = loop.register(self)
+        arm(loop.shared.options.clientHeaderTimeout, from: .now())
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        received(buffer)
+        loop.receive.giveBack(buffer)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if takesMoreInput {
+            context.read()
+        } else {
+            readIsHeldBack = true
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
+        if isWritable {
+            if responsePhase == .streaming { armStreamIdle(from: .now()) }
+            upstream?.resumeReading()
+        } else if responsePhase == .streaming {
+            arm(loop.shared.options.clientProgressTimeout, from: .now())
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let event = event as? ChannelEvent, event == .inputClosed else {
+            context.fireUserInboundEventTriggered(event)
+            return
+        }
+        inputIsClosed = true
+        switch phase {
+        case .responding: break
+        case .resting, .lingering: context.close(promise: nil)
+        case .head, .body: abort(.clientClosed)
+        case .closed: break
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        guard phase != .closed else { return }
+        endRequest(.clientClosed)
+        phase = .closed
+        input = ByteBuffer()
+        loop.unregister(slot)
+        context.fireChannelInactive()
+    }
+
+    // MARK: Deadlines
+
+    func arm(_ duration: Duration, from now: NIODeadline) {
+        guard phase != .closed else { return }
+        loop.deadlines.arm(slot, at: now + TimeAmount(duration))
+    }
+
+    func deadlineExpired(now: NIODeadline) {
+        switch phase {
+        case .resting, .lingering, .closed:
+            context?.close(promise: nil)
+        case .head:
+            refuse(LocalAnswer(status: 408, message: "the request did not arrive in time"))
+        case .body, .responding:
+            requestStalled()
+        }
+    }
+
+    /// Nothing has moved for as long as the present step may take: find who is to blame.
+    private func requestStalled() {
+        switch responsePhase {
+        case .connecting, .handshaking: upstreamFailed(.timeout)
+        case .streaming where !isWritable: abort(.clientTimeout)
+        case .streaming: upstreamFailed(.timeout)
+        case .none, .awaitingHead, .held:
+            if phase == .responding || upstream?.isWritable == false {
+                upstreamFailed(.timeout)
+            } else {
+                clientStalled()
+            }
+        }
+    }
+
+    // MARK: Ending
+
+    /// Closes a connection on which nothing is going on.
+    func closeIfResting() {
+        if phase == .resting { context?.close(promise: nil) }
+    }
+
+    /// Ends what is going on without another word to the client.
+    func abort(_ ending: RequestReport.Ending) {
+        endRequest(ending)
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,104 @@
+internal import HTTPWire
+internal import NIOCore
+
+/// What is remembered of the request that runs on a client connection.
+struct CurrentRequest {
+    /// The head as received, then as much of the body as came along with it.
+    var bytes = ByteBuffer()
+    var headLength = 0
+    /// Names the request within its event loop.
+    var serial: UInt64 = 0
+    var isRunning = false
+    var started = NIODeadline.uptimeNanoseconds(0)
+    var minorVersion: UInt8 = 1
+    var isHEAD = false
+    var keepsAlive = true
+    var framing = BodyFraming.none
+    var api = RequestAPI.other
+    var methodLength = 0
+    var pathRange = 0..<0
+    var requestID = RequestID.generated(0)
+    var bytesUp = 0
+    var table: RoutingTable?
+    var nextCandidate = 0
+    /// Whether any endpoint of the table serves this API.
+    var foundURL = false
+    var firstAttempt: AttemptReport?
+    var furtherAttempts: [AttemptReport] = []
+    /// What became of the endpoints tried, for the message of a 503.
+    var failures: [(name: String, reason: String)] = []
+
+    /// Body bytes that follow the head in `bytes`.
+    var inlineBodyLength: Int { bytes.readableBytes - headLength }
+
+    var path: String { bytes.getString(at: bytes.readerIndex + pathRange.lowerBound, length: pathRange.count) ?? "" }
+    var requestIDText: String { requestID.text(in: bytes) }
+
+    mutating func begin(_ head: UnsafeRawBufferPointer, serial: UInt64, now: NIODeadline) {
+        bytes.clear()
+        bytes.writeBytes(head)
+        headLength = head.count
+        self.serial = serial
+        started = now
+        isRunning = true
+        bytesUp = 0
+        nextCandidate = 0
+        foundURL = false
+        firstAttempt = nil
+        if !furtherAttempts.isEmpty { furtherAttempts = [] }
+        if !failures.isEmpty { failures = [] }
+    }
+}
+
+/// The attempt at one endpoint that is under way.
+struct CurrentAttempt {
+    let upstream: Upstream
+    let url: UpstreamURL
+    let started: NIODeadline
+    var requestWritten: NIODeadline?
+    var firstByte: NIODeadline?
+    var status: Int?
+    /// A status that tells against the endpoint although the response is forwarded.
+    var retryAfter: Duration?
+    /// The request goes up in chunks as it comes, so a last chunk is owed.
+    var sendsChunks = false
+    /// The head and what there was of the body have been written.
+    var isFlowing = false
+
+    var timeToFirstByte: Duration? {
+        guard let requestWritten, let firstByte else { return nil }
+        return Duration(firstByte - requestWritten)
+    }
+}
+
+/// What is remembered of the response that is being passed on.
+struct CurrentResponse {
+    /// Part of a response head.
+    var input = ByteBuffer()
+    var scanner = HeadEndScanner()
+    /// The client's head, and of an event stream what came before the first event's end.
+    var held = ByteBuffer()
+    var reader = BodyReader(.none)
+    /// How the body is framed towards the client.
+    var framing = BodyFraming.none
+    var isEventStream = false
+    var waitsForEvent = false
+    var firstEvent = FirstEventScanner()
+    var status: Int?
+    var closesClient = false
+    var upstreamKeepsAlive = false
+    var bytesDown = 0
+    var firstSent: NIODeadline?
+    var informational = 0
+
+    mutating func reset() {
+        if input.readableBytes > 0 { input = ByteBuffer() }
+        if held.capacity > 0 { held = ByteBuffer() }
+        isEventStream = false
+        waitsForEvent = false
+        status = nil
+        bytesDown = 0
+        firstSent = nil
+        informational = 0
+    }
+}

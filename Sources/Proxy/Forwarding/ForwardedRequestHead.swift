@@ -1,0 +1,149 @@
+internal import HTTPWire
+
+/// Writes the head an endpoint gets: the client's fields without what belongs to its own connection, with the
+/// endpoint's credential and headers.
+struct ForwardedRequestHead {
+    let upstream: Upstream
+    let url: UpstreamURL
+    let framing: BodyFraming
+    let requestID: RequestID
+    /// Empty where the proxy does not announce itself.
+    let clientAddress: [UInt8]
+
+    /// Upper bound of what `write` needs.
+    func maximumLength(headLength: Int) -> Int {
+        headLength * 2 + url.basePathBytes.count + url.baseQueryBytes.count + url.authority.utf8.count
+            + upstream.fixedHeaderLines.count + clientAddress.count + 512
+    }
+
+    func write(_ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter) {
+        writer.write(bytes.slice(head.method))
+        writer.write(" ")
+        writeTarget(head, bytes, to: &writer)
+        writer.write(" HTTP/1.1\r\nHost: ")
+        writer.write(url.authorityBytes)
+        writer.write("\r\n")
+        writer.write(upstream.fixedHeaderLines)
+        writeClientFields(head, bytes, to: &writer)
+        writeRequestID(bytes, to: &writer)
+        if !clientAddress.isEmpty { writeForwarding(head, bytes, to: &writer) }
+        switch framing {
+        case .length(let length):
+            writer.write("Content-Length: ")
+            writer.write(decimal: length)
+            writer.write("\r\n")
+        case .chunked: writer.write("Transfer-Encoding: chunked\r\n")
+        case .none, .untilClose: break
+        }
+        writer.write("\r\n")
+    }
+
+    private func writeTarget(
+        _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+    ) {
+        let target = bytes.slice(head.pathAndQuery)
+        let queryStart = target.firstIndex(of: UInt8(ascii: "?")) ?? target.count
+        let path = target.slice(0..<queryStart)
+        writer.write(url.basePathBytes)
+        if path.isEmpty {
+            if url.basePathBytes.isEmpty { writer.write("/") }
+        } else if url.basePathBytes.isEmpty {
+            writer.write(path)
+        } else {
+            let overlap = url.basePathBytes.withUnsafeBytes { PathJoining.overlap(base: $0, path: path) }
+            writer.write(path.slice(overlap..<path.count))
+        }
+        if url.baseQueryBytes.isEmpty {
+            writer.write(target.slice(queryStart..<target.count))
+        } else {
+            writer.write("?")
+            writer.write(url.baseQueryBytes)
+            if queryStart + 1 < target.count {
+                writer.write("&")
+                writer.write(target.slice(queryStart + 1..<target.count))
+            }
+        }
+    }
+
+    /// Copies runs of neighbouring fields in one piece.
+    private func writeClientFields(
+        _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+    ) {
+        let fieldsEnd = head.end - 2
+        var runStart = -1
+        for line in head.fields.lines {
+            let lineStart = Int(line.nameStart)
+            if passes(line, head, bytes) {
+                if runStart < 0 { runStart = lineStart }
+            } else if runStart >= 0 {
+                writer.write(bytes.slice(runStart..<lineStart))
+                runStart = -1
+            }
+        }
+        if runStart >= 0 { writer.write(bytes.slice(runStart..<fieldsEnd)) }
+    }
+
+    private func passes(_ line: FieldLine, _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        switch line.known {
+        case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,
+            .upgrade, .transferEncoding, .contentLength, .host, .expect, .xRequestID:
+            return false
+        case .authorization, .xAPIKey:
+            if !upstream.forwardsClientCredential { return false }
+        case .via, .xForwardedFor, .xForwardedProto, .xForwardedHost:
+            if !clientAddress.isEmpty { return false }
+        default: break
+        }
+        let name = bytes.slice(line.name)
+        for overridden in upstream.overriddenNames where name.equalsIgnoringCase(overridden) { return false }
+        return !(head.connection.namesFields && ConnectionNames.contain(name, head.fields, bytes))
+    }
+
+    private func writeRequestID(_ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter) {
+        writer.write("X-Request-ID: ")
+        switch requestID {
+        case .generated(let value): writer.write(hexadecimal: value, minimumDigits: 16)
+        case .received(let range): writer.write(bytes.slice(range))
+        }
+        writer.write("\r\n")
+    }
+
+    private func writeForwarding(
+        _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+    ) {
+        writer.write("Via: ")
+        writeList(.via, head, bytes, to: &writer)
+        writer.write(head.minorVersion == 1 ? "1.1 podium\r\nX-Forwarded-For: " : "1.0 podium\r\nX-Forwarded-For: ")
+        writeList(.xForwardedFor, head, bytes, to: &writer)
+        writer.write(clientAddress)
+        writer.write("\r\nX-Forwarded-Proto: ")
+        if let line = head.fields.lines.first(where: { $0.known == .xForwardedProto }) {
+            writer.write(bytes.slice(line.value))
+        } else {
+            writer.write("http")
+        }
+        let host: Range<Int>?
+        if let line = head.fields.lines.first(where: { $0.known == .xForwardedHost }) {
+            host = line.value
+        } else if head.targetForm == .absolute {
+            host = head.authority
+        } else {
+            host = head.fields.lines.first { $0.known == .host }?.value
+        }
+        if let host {
+            writer.write("\r\nX-Forwarded-Host: ")
+            writer.write(bytes.slice(host))
+        }
+        writer.write("\r\n")
+    }
+
+    /// The values of all fields of one name, each followed by a comma.
+    private func writeList(
+        _ field: KnownField, _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+    ) {
+        for line in head.fields.lines where line.known == field && !line.value.isEmpty {
+            writer.write(bytes.slice(line.value))
+            writer.write(", ")
+        }
+    }
+}

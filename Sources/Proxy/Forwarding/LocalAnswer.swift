@@ -1,0 +1,87 @@
+/// What the proxy says itself, in the shape of the API that was asked.
+struct LocalAnswer {
+    let status: Int
+    let message: String
+    /// Whole seconds for `Retry-After`.
+    var retryAfter: Int?
+
+    /// The complete response.
+    func render(api: RequestAPI, requestID: String, closes: Bool, minorVersion: UInt8, omitsBody: Bool) -> String {
+        let body = body(api: api, requestID: requestID)
+        var text = "HTTP/1.1 \(status) \(Self.phrase(status))\r\nContent-Type: application/json\r\n"
+        text += "Content-Length: \(body.utf8.count)\r\n"
+        if let retryAfter { text += "Retry-After: \(retryAfter)\r\n" }
+        if status == 401 { text += "WWW-Authenticate: Bearer\r\n" }
+        if !requestID.isEmpty { text += "X-Request-ID: \(requestID)\r\n" }
+        if closes {
+            text += "Connection: close\r\n"
+        } else if minorVersion == 0 {
+            text += "Connection: keep-alive\r\n"
+        }
+        return text + "\r\n" + (omitsBody ? "" : body)
+    }
+
+    func body(api: RequestAPI, requestID: String) -> String {
+        let quoted = JSONText.quoted(message)
+        switch api {
+        case .anthropic:
+            let id = requestID.isEmpty ? "" : ",\"request_id\":\(JSONText.quoted(requestID))"
+            return "{\"type\":\"error\",\"error\":{\"type\":\"\(anthropicType)\",\"message\":\(quoted)}\(id)}"
+        case .openAI, .other:
+            return "{\"error\":{\"message\":\(quoted),\"type\":\"\(openAIType)\",\"param\":null,\"code\":null}}"
+        }
+    }
+
+    /// The same as an event for a stream that broke off.
+    func event(api: RequestAPI, path: String, requestID: String) -> String {
+        switch api {
+        case .anthropic:
+            return "event: error\ndata: \(body(api: api, requestID: requestID))\n\n"
+        case .openAI where path.hasSuffix("/responses"):
+            let message = JSONText.quoted(message)
+            return "event: error\ndata: {\"type\":\"error\",\"code\":\"\(openAIType)\",\"message\":\(message),"
+                + "\"param\":null}\n\n"
+        case .openAI, .other:
+            return "data: \(body(api: api, requestID: requestID))\n\n"
+        }
+    }
+
+    private var anthropicType: String {
+        switch status {
+        case 401: "authentication_error"
+        case 404: "not_found_error"
+        case 413, 414, 431: "request_too_large"
+        case 429: "rate_limit_error"
+        case 503: "overloaded_error"
+        case 400..<500: "invalid_request_error"
+        default: "api_error"
+        }
+    }
+
+    private var openAIType: String {
+        switch status {
+        case 401: "authentication_error"
+        case 429: "rate_limit_error"
+        case 400..<500: "invalid_request_error"
+        default: "server_error"
+        }
+    }
+
+    private static func phrase(_ status: Int) -> String {
+        switch status {
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 408: "Request Timeout"
+        case 413: "Content Too Large"
+        case 414: "URI Too Long"
+        case 417: "Expectation Failed"
+        case 431: "Request Header Fields Too Large"
+        case 501: "Not Implemented"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        case 505: "HTTP Version Not Supported"
+        default: "Error"
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/// Points in time as HTTP and JSON APIs write them, as seconds since 1970.
+enum HTTPDate {
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that is still generated (RFC 9110 §5.6.7).
+    static func unixTime(_ text: String) -> Int? {
+        let parts = text.split(separator: " ")
+        guard parts.count == 6, parts[5] == "GMT", let day = Int(parts[1]),
+            let month = months.firstIndex(of: String(parts[2])), let year = Int(parts[3]),
+            let time = secondsOfDay(parts[4])
+        else { return nil }
+        return unixTime(year: year, month: month + 1, day: day, secondsOfDay: time)
+    }
+
+    /// `2026-11-23T10:20:30Z`, with an optional fraction, which is dropped, and an optional offset.
+    static func rfc3339UnixTime(_ text: String) -> Int? {
+        guard let separator = text.firstIndex(where: { $0 == "T" || $0 == "t" || $0 == " " }) else { return nil }
+        let date = text[..<separator].split(separator: "-")
+        let clock = text[text.index(after: separator)...]
+        let time = clock.prefix { $0.isNumber || $0 == ":" }
+        let zone = clock.dropFirst(time.count).drop { $0 == "." || $0.isNumber }
+        guard date.count == 3, let year = Int(date[0]), let month = Int(date[1]), let day = Int(date[2]),
+            let seconds = secondsOfDay(time), let offset = zoneOffset(zone)
+        else { return nil }
+        return unixTime(year: year, month: month, day: day, secondsOfDay: seconds).map { $0 - offset }
+    }
+
+    private static func zoneOffset(_ zone: Substring) -> Int? {
+        if zone == "Z" || zone == "z" { return 0 }
+        let parts = zone.dropFirst().split(separator: ":")
+        guard let sign = zone.first, sign == "+" || sign == "-", parts.count == 2, let hours = Int(parts[0]),
+            let minutes = Int(parts[1])
+        else { return nil }
+        return (sign == "-" ? -1 : 1) * (hours * 3600 + minutes * 60)
+    }
+
+    private static func secondsOfDay(_ text: Substring) -> Int? {
+        let parts = text.split(separator: ":")
+        guard parts.count == 3, let hour = Int(parts[0]), let minute = Int(parts[1]), let second = Int(parts[2]),
+            (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second)
+        else { return nil }
+        return hour * 3600 + minute * 60 + second
+    }
+
+    /// Days from the civil calendar, counted in years that begin in March so that the leap day comes last.
+    private static func unixTime(year: Int, month: Int, day: Int, secondsOfDay: Int) -> Int? {
+        guard (1970...9999).contains(year), (1...12).contains(month), (1...31).contains(day) else { return nil }
+        let shiftedYear = month <= 2 ? year - 1 : year
+        let era = shiftedYear / 400
+        let yearOfEra = shiftedYear - era * 400
+        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        return (era * 146_097 + dayOfEra - 719_468) * 86_400 + secondsOfDay
+    }
+}

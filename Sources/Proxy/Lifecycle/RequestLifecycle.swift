@@ -1,0 +1,82 @@
+internal import Ranking
+
+/// What happens next to one request, decided from what has happened so far. No sockets, no clock.
+///
+/// The commit point is the first byte of a response that goes to the client: before it everything can be tried again
+/// elsewhere as long as the request can be replayed; after it a broken upstream is the client's error too.
+struct RequestLifecycle {
+    /// What to do after an upstream failed.
+    enum Recovery: Equatable {
+        /// A kept connection had died of age: the same endpoint on a new connection, without a word to the ranking.
+        case retryOnFreshConnection
+        case tryNextEndpoint
+        /// Nothing was sent yet and the request is gone: answer 502.
+        case answerBadGateway
+        /// The client has part of the response.
+        case breakResponse
+    }
+
+    /// What to do with a response head.
+    enum Verdict: Equatable {
+        /// Hold it until the commit point, then forward.
+        case forward
+        /// This endpoint did not do: go on with the next.
+        case tryNextEndpoint
+    }
+
+    private(set) var requestIsComplete = false
+    private(set) var canReplay = true
+    private(set) var isCommitted = false
+    private(set) var retriedOnFreshConnection = false
+
+    /// The whole request has been read from the client.
+    mutating func requestCompleted() { requestIsComplete = true }
+
+    /// More of the request has been read than is kept.
+    mutating func replayOverflowed() { canReplay = false }
+
+    /// The first byte of the response goes to the client.
+    mutating func committed() { isCommitted = true }
+
+    /// A new endpoint is tried.
+    mutating func attemptStarted() { retriedOnFreshConnection = false }
+
+    /// The upstream connection failed or answered nonsense.
+    ///
+    /// - Parameters:
+    ///   - wasReused: the connection had served a request before
+    ///   - sawResponse: at least one byte of a response came on it
+    mutating func upstreamFailed(_ kind: FailureKind, wasReused: Bool, sawResponse: Bool) -> Recovery {
+        guard !isCommitted else { return .breakResponse }
+        guard canReplay else { return .answerBadGateway }
+        if wasReused, !sawResponse, kind == .closed, !retriedOnFreshConnection {
+            retriedOnFreshConnection = true
+            return .retryOnFreshConnection
+        }
+        return .tryNextEndpoint
+    }
+
+    /// A final response head came.
+    func responded(status: Int) -> Verdict {
+        canReplay && Self.callsForFailover(status) ? .tryNextEndpoint : .forward
+    }
+
+    /// Statuses that say "not here" rather than "not like this".
+    static func callsForFailover(_ status: Int) -> Bool {
+        switch status {
+        case 401, 403, 408, 429, 500, 502, 503, 504, 529: true
+        default: false
+        }
+    }
+
+    /// What a status teaches the ranking. `retryAfter` is the wait the response named.
+    static func outcome(status: Int, timeToFirstByte: Duration, retryAfter: Duration?) -> AttemptOutcome {
+        switch status {
+        case 401, 403: .misconfigured(status: status)
+        case 429, 503, 529:
+            if let retryAfter { .rateLimited(retryAfter: retryAfter) } else { .failure(.status(status)) }
+        case 408, 500...: .failure(.status(status))
+        default: .success(timeToFirstByte: timeToFirstByte)
+        }
+    }
+}

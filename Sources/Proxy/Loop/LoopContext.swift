@@ -1,0 +1,143 @@
+internal import HTTPWire
+internal import NIOCore
+
+/// What the connections of one event loop share: parsers, buffers, deadlines and the pools of resting connections.
+///
+/// Used on its event loop only.
+final class LoopContext {
+    let eventLoop: any EventLoop
+    let shared: SharedState
+    let receive: SharedReceiveBuffer
+    var requestHead = RequestHead()
+    var responseHead = ResponseHead()
+    /// Whose head `requestHead` holds.
+    var requestHeadOwner: UInt64 = 0
+    /// Bytes on their way out. Its storage is used again when the socket took everything at once.
+    var output = ByteBuffer()
+    var dataRanges: ContiguousArray<Range<Int>> = []
+    var deadlines = DeadlineTable()
+
+    private var connections: ContiguousArray<ClientConnection?> = []
+    private var pools: [Int: UpstreamPool<UpstreamConnection>] = [:]
+    private var sweptTable: RoutingTable
+    private var sweep: RepeatedTask?
+    private var serial: UInt64 = 0
+    private var randomState: UInt64
+    private var whenEmpty: EventLoopPromise<Void>?
+
+    init(eventLoop: any EventLoop, shared: SharedState, seed: UInt64) {
+        self.eventLoop = eventLoop
+        self.shared = shared
+        receive = SharedReceiveBuffer(eventLoop: eventLoop)
+        sweptTable = shared.table
+        randomState = seed
+        output.reserveCapacity(4096)
+    }
+
+    func startSweeping() {
+        let interval = TimeAmount(shared.options.deadlineSweepInterval)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        sweep = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            bound.value.sweepNow(NIODeadline.now())
+        }
+    }
+
+    // MARK: Connections
+
+    func register(_ connection: ClientConnection) -> DeadlineTable.Slot {
+        let slot = deadlines.allocate()
+        if slot == connections.count { connections.append(connection) } else { connections[slot] = connection }
+        return slot
+    }
+
+    func unregister(_ slot: DeadlineTable.Slot) {
+        deadlines.release(slot)
+        connections[slot] = nil
+        shared.connectionClosed()
+        if let whenEmpty, connections.allSatisfy({ $0 == nil }) { whenEmpty.succeed() }
+    }
+
+    func nextSerial() -> UInt64 {
+        serial += 1
+        return serial
+    }
+
+    /// SplitMix64: names need to differ, not to be secret.
+    func nextRequestID() -> UInt64 {
+        randomState &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = randomState
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    // MARK: Pools
+
+    func takeResting(_ url: UpstreamURL, now: NIODeadline) -> UpstreamConnection? {
+        pools[url.poolKey]?.take(now: now)
+    }
+
+    /// Keeps the connection for the next request, or closes it where the endpoint has gone.
+    func rest(_ connection: UpstreamConnection, until expires: NIODeadline) {
+        let key = connection.url.poolKey
+        guard !shared.isDraining, pools[key, default: UpstreamPool()].rest(connection, until: expires) else {
+            connection.close()
+            return
+        }
+    }
+
+    func forget(_ connection: UpstreamConnection) {
+        pools[connection.url.poolKey]?.remove(connection)
+    }
+
+    // MARK: Time
+
+    private func sweepNow(_ now: NIODeadline) {
+        for slot in deadlines.expire(now: now) { connections[slot]?.deadlineExpired(now: now) }
+        for key in pools.keys {
+            guard let expired = pools[key]?.expire(now: now), !expired.isEmpty else { continue }
+            for connection in expired { connection.close() }
+        }
+        let table = shared.table
+        guard table !== sweptTable else { return }
+        sweptTable = table
+        closeUnrouted(table)
+    }
+
+    /// Closes the resting connections of base URLs that the table no longer names.
+    ///
+    /// An endpoint that is merely out for a while loses its resting connections as well: they are stale by then.
+    private func closeUnrouted(_ table: RoutingTable) {
+        var routed: Set<Int> = []
+        for candidate in table.candidates { routed.formUnion(candidate.upstream.poolKeys) }
+        for key in pools.keys where !routed.contains(key) {
+            for connection in pools[key]?.removeAll() ?? [] { connection.close() }
+            pools[key] = nil
+        }
+    }
+
+    // MARK: Stopping
+
+    /// Closes what rests; the future completes when the last client has gone.
+    func drain() -> EventLoopFuture<Void> {
+        let promise = whenEmpty ?? eventLoop.makePromise(of: Void.self)
+        whenEmpty = promise
+        for key in pools.keys {
+            for connection in pools[key]?.removeAll() ?? [] { connection.close() }
+        }
+        let open = connections.compactMap { $0 }
+        if open.isEmpty { promise.succeed() }
+        for connection in open { connection.closeIfResting() }
+        return promise.futureResult
+    }
+
+    /// Cuts off what is still running.
+    func closeAll() {
+        for connection in connections.compactMap({ $0 }) { connection.abort(.stopped) }
+    }
+
+    func finish() {
+        sweep?.cancel()
+        sweep = nil
+    }
+}

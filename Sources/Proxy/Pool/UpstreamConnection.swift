@@ -1,0 +1,162 @@
+internal import NIOCore
+internal import NIOSSL
+internal import NIOTLS
+internal import Ranking
+
+/// One connection to an endpoint: the only handler of its channel besides TLS.
+///
+/// It knows no HTTP. Bytes and events go to the client connection it serves; while it rests, any byte is one too many.
+final class UpstreamConnection: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    let url: UpstreamURL
+    private let loop: LoopContext
+    private let usesTLS: Bool
+    private var context: ChannelHandlerContext?
+    private var client: ClientConnection?
+    private var failure: FailureKind?
+    private var readIsHeldBack = false
+    /// Ready for requests; false while TCP or TLS is being set up.
+    private(set) var isEstablished = false
+    /// Has served a request before, so it may have died of age.
+    private(set) var isReused = false
+
+    init(url: UpstreamURL, loop: LoopContext, client: ClientConnection) {
+        self.url = url
+        self.loop = loop
+        self.client = client
+        usesTLS = url.usesTLS
+    }
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    // MARK: For the client connection
+
+    func attach(_ client: ClientConnection) {
+        self.client = client
+        isReused = true
+    }
+
+    func detach() {
+        client = nil
+        resumeReading()
+    }
+
+    func write(_ bytes: ByteBuffer) {
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    func flush() {
+        context?.flush()
+    }
+
+    /// Takes up the reads that were held back while the client could not keep up.
+    func resumeReading() {
+        guard readIsHeldBack else { return }
+        readIsHeldBack = false
+        context?.read()
+    }
+
+    func close() {
+        client = nil
+        if let context {
+            context.close(promise: nil)
+        } else {
+            failure = .closed
+        }
+    }
+
+    /// TCP could not be set up; there is no channel.
+    func connectFailed(_ kind: FailureKind) {
+        let client = client
+        self.client = nil
+        client?.upstreamClosed(self, kind, endsByReset: true)
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { becameActive() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        becameActive()
+        context.fireChannelActive()
+    }
+
+    private func becameActive() {
+        guard failure == nil else {
+            context?.close(promise: nil)
+            return
+        }
+        if usesTLS {
+            client?.upstreamIsHandshaking()
+        } else {
+            established()
+        }
+    }
+
+    private func established() {
+        guard !isEstablished else { return }
+        isEstablished = true
+        client?.upstreamIsReady(self)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? TLSUserEvent, case .handshakeCompleted = event {
+            established()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        if let client {
+            client.upstreamRead(self, buffer)
+        } else {
+            // Nobody asked: whatever this is, it must not become somebody's answer.
+            loop.forget(self)
+            context.close(promise: nil)
+        }
+        if !usesTLS { loop.receive.giveBack(buffer) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        client?.upstreamReadComplete()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        client?.upstreamWritabilityChanged(isWritable: context.channel.isWritable)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if let client, !client.takesMoreResponse {
+            readIsHeldBack = true
+        } else {
+            context.read()
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if failure == nil { failure = UpstreamFailure.kind(of: error, established: isEstablished, usesTLS: usesTLS) }
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let client = client
+        self.client = nil
+        if let client {
+            client.upstreamClosed(
+                self, failure ?? (usesTLS && !isEstablished ? .tls : .closed), endsByReset: failure != nil)
+        } else {
+            loop.forget(self)
+        }
+    }
+}

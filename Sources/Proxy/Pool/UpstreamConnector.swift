@@ -1,0 +1,57 @@
+internal import NIOCore
+internal import NIOPosix
+internal import NIOSSL
+internal import Ranking
+
+/// Opens connections to endpoints: addresses are resolved anew each time and tried in parallel (happy eyeballs).
+enum UpstreamConnector {
+    static func open(
+        _ url: UpstreamURL, of upstream: Upstream, on loop: LoopContext, for client: ClientConnection
+    ) -> UpstreamConnection {
+        let connection = UpstreamConnection(url: url, loop: loop, client: client)
+        let bound = NIOLoopBound(connection, eventLoop: loop.eventLoop)
+        let boundLoop = NIOLoopBound(loop, eventLoop: loop.eventLoop)
+        let bootstrap = ClientBootstrap(group: loop.eventLoop)
+            .connectTimeout(TimeAmount(upstream.timeouts.connect))
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 64 * 1024))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if url.usesTLS {
+                        try channel.pipeline.syncOperations.addHandler(
+                            tlsHandler(url, upstream, boundLoop.value.shared.tlsContexts))
+                    } else {
+                        try channel.syncOptions?.setOption(
+                            .recvAllocator,
+                            value: SharedReceiveAllocator(shared: boundLoop.value.receive, firstCapacity: 1024))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(bound.value)
+                }
+            }
+        let channel: EventLoopFuture<any Channel>
+        if let address = try? SocketAddress(ipAddress: url.host, port: url.port) {
+            channel = bootstrap.connect(to: address)
+        } else {
+            channel = bootstrap.connect(host: url.host, port: url.port)
+        }
+        channel.whenFailure { error in
+            let kind = error is NIOSSLError || error is TLSUnavailable ? .tls : UpstreamFailure.kind(ofConnect: error)
+            bound.value.connectFailed(kind)
+        }
+        return connection
+    }
+
+    /// The endpoint's TLS context could not be made.
+    private struct TLSUnavailable: Error {}
+
+    private static func tlsHandler(
+        _ url: UpstreamURL, _ upstream: Upstream, _ contexts: TLSContextCache
+    ) throws -> NIOSSLClientHandler {
+        guard let context = contexts.context(for: upstream.tls) else { throw TLSUnavailable() }
+        let name = upstream.tls.serverName ?? url.host
+        // An address cannot be sent as SNI; without a name the certificate is checked against the peer's address.
+        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
+        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name)
+    }
+}

@@ -1,0 +1,26 @@
+internal import NIOCore
+internal import NIOPosix
+internal import NIOSSL
+internal import Ranking
+
+/// Sorts transport errors into what the ranking distinguishes.
+enum UpstreamFailure {
+    static func kind(ofConnect error: any Error) -> FailureKind {
+        if let error = error as? NIOConnectionError {
+            if error.connectionErrors.isEmpty { return .nameResolution }
+            return error.connectionErrors.allSatisfy { isTimeout($0.error) } ? .timeout : .connect
+        }
+        return isTimeout(error) ? .timeout : .connect
+    }
+
+    static func kind(of error: any Error, established: Bool, usesTLS: Bool) -> FailureKind {
+        if usesTLS, !established { return .tls }
+        if let error = error as? NIOSSLError, case .uncleanShutdown = error { return .closed }
+        return error is NIOSSLError || error is BoringSSLError ? .tls : .closed
+    }
+
+    private static func isTimeout(_ error: any Error) -> Bool {
+        if case .connectTimeout = error as? ChannelError { return true }
+        return (error as? IOError)?.errnoCode == ETIMEDOUT
+    }
+}

@@ -1,0 +1,26 @@
+public import Ranking
+
+/// One attempt at one endpoint. Small and free of allocations: it is made for every request.
+public struct AttemptReport: Sendable, Equatable {
+    public let endpoint: EndpointID
+    public let outcome: AttemptOutcome
+    /// nil when no response head came.
+    public let status: Int?
+    /// From the request's head being written to the first byte of the response; nil when none came.
+    public let timeToFirstByte: Duration?
+    /// From the attempt's start to its end.
+    public let duration: Duration
+    public let at: ContinuousClock.Instant
+
+    public init(
+        endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
+        at: ContinuousClock.Instant
+    ) {
+        self.endpoint = endpoint
+        self.outcome = outcome
+        self.status = status
+        self.timeToFirstByte = timeToFirstByte
+        self.duration = duration
+        self.at = at
+    }
+}

@@ -1,0 +1,60 @@
+public import Ranking
+internal import NIOCore
+
+/// One client request from its head to its end: what the access log and the console need.
+///
+/// The texts are made when asked for, from bytes that the report holds on to: read what you need, then let it go.
+public struct RequestReport: Sendable {
+    /// How a request ended.
+    public enum Ending: Sendable, Equatable {
+        /// The whole response went to the client.
+        case completed
+        /// The client went away first.
+        case clientClosed
+        /// The client stood still for too long.
+        case clientTimeout
+        /// The response broke off after its beginning had gone to the client.
+        case brokenStream
+        /// Podium answered itself: no endpoint was left, or the request was refused.
+        case answeredLocally
+        /// `stop` ended it.
+        case stopped
+    }
+
+    /// The status the client saw; nil when it went away before there was one.
+    public let status: Int?
+    public let api: RequestAPI
+    /// The endpoint whose answer went to the client.
+    public let endpoint: EndpointID?
+    /// In the order they were made.
+    public var attempts: [AttemptReport] { firstAttempt.map { [$0] + furtherAttempts } ?? [] }
+    public var attemptCount: Int { firstAttempt == nil ? 0 : 1 + furtherAttempts.count }
+    /// Body bytes from the client.
+    public let bytesUp: Int
+    /// Body bytes to the client.
+    public let bytesDown: Int
+    /// From the request's head being read to the first byte sent to the client.
+    public let timeToFirstByte: Duration?
+    public let duration: Duration
+    public let ending: Ending
+    public let at: ContinuousClock.Instant
+
+    let firstAttempt: AttemptReport?
+    let furtherAttempts: [AttemptReport]
+    let head: ByteBuffer
+    let methodLength: Int
+    let pathRange: Range<Int>
+    let requestIDBytes: RequestID
+    let clientSocketAddress: SocketAddress?
+
+    /// The client's `X-Request-ID`, else the generated one.
+    public var requestID: String { requestIDBytes.text(in: head) }
+    /// As sent.
+    public var method: String { head.getString(at: head.readerIndex, length: methodLength) ?? "" }
+    /// Without the query, which may hold secrets.
+    public var path: String {
+        head.getString(at: head.readerIndex + pathRange.lowerBound, length: pathRange.count) ?? ""
+    }
+    /// Address without port, empty when unknown.
+    public var clientAddress: String { clientSocketAddress?.ipAddress ?? "" }
+}

@@ -1,0 +1,59 @@
+/// The header lines an endpoint gets besides the client's own, checked once so that no request can be split by them.
+struct FixedHeaderBlock {
+    private(set) var lines: [UInt8] = []
+    private(set) var names: [[UInt8]] = []
+
+    private static let reserved: Set<String> = [
+        "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive", "expect",
+        "proxy-connection",
+    ]
+
+    mutating func append(headers: [(name: String, value: String)]) throws(UpstreamError) {
+        for (name, value) in headers {
+            let lowered = name.lowercased()
+            guard !name.isEmpty, name.utf8.allSatisfy(Self.isTokenByte) else {
+                throw .invalidHeaderName(name)
+            }
+            guard !Self.reserved.contains(lowered) else { throw .reservedHeader(name) }
+            guard Self.isValue(value) else { throw .invalidHeaderValue(name: name) }
+            append(name: name, lowered: lowered, value: value)
+        }
+    }
+
+    /// Configured headers win over the credential of the same name.
+    mutating func append(credential: UpstreamCredential) throws(UpstreamError) {
+        let name: String
+        let value: String
+        switch credential {
+        case .apiKey(let secret):
+            (name, value) = ("x-api-key", secret)
+        case .bearer(let secret):
+            (name, value) = ("Authorization", "Bearer " + secret)
+        case .passthrough, .none:
+            return
+        }
+        guard value != "", value != "Bearer ", Self.isValue(value) else { throw .invalidCredential }
+        let lowered = name.lowercased()
+        guard !names.contains(Array(lowered.utf8)) else { return }
+        append(name: name, lowered: lowered, value: value)
+    }
+
+    private mutating func append(name: String, lowered: String, value: String) {
+        lines += Array("\(name): \(value)\r\n".utf8)
+        names.append(Array(lowered.utf8))
+    }
+
+    private static func isValue(_ text: String) -> Bool {
+        text.utf8.allSatisfy { ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }
+    }
+
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default:
+            "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+    }
+}

@@ -1,0 +1,113 @@
+public import Ranking
+
+/// One endpoint as the data path sees it: where it is, how it is paid for, how long to wait for it. Immutable.
+///
+/// Make a new one when the endpoint's settings change and keep the old one otherwise: connections belong to its URLs.
+/// Streams that run on a replaced upstream keep it to their end.
+public final class Upstream: Sendable {
+    public let id: EndpointID
+    /// For messages and the access log.
+    public let name: String
+    /// Serves requests of every API, and of none that is known.
+    public let anyURL: UpstreamURL?
+    /// Preferred for Anthropic-shaped requests.
+    public let anthropicURL: UpstreamURL?
+    /// Preferred for OpenAI-shaped requests.
+    public let openAIURL: UpstreamURL?
+    public let timeouts: UpstreamTimeouts
+    public let tls: UpstreamTLSOptions
+
+    /// Where the client's own credential headers go.
+    let forwardsClientCredential: Bool
+    /// Credential and configured header lines, each closed by CRLF.
+    let fixedHeaderLines: [UInt8]
+    /// Lower-cased names of the configured headers; the client's fields of these names are dropped.
+    let overriddenNames: [[UInt8]]
+
+    /// - Throws: `UpstreamError` when a header name or value, or the credential, could break the framing of a request.
+    public init(
+        id: EndpointID, name: String, anyURL: UpstreamURL? = nil, anthropicURL: UpstreamURL? = nil,
+        openAIURL: UpstreamURL? = nil, credential: UpstreamCredential = .none,
+        headers: [(name: String, value: String)] = [], timeouts: UpstreamTimeouts = .init(),
+        tls: UpstreamTLSOptions = .init()
+    ) throws(UpstreamError) {
+        self.id = id
+        self.name = name
+        self.anyURL = anyURL
+        self.anthropicURL = anthropicURL
+        self.openAIURL = openAIURL
+        self.timeouts = timeouts
+        self.tls = tls
+        forwardsClientCredential = credential == .passthrough
+        var block = FixedHeaderBlock()
+        try block.append(headers: headers)
+        try block.append(credential: credential)
+        fixedHeaderLines = block.lines
+        overriddenNames = block.names
+    }
+
+    var poolKeys: [Int] { [anyURL, anthropicURL, openAIURL].compactMap { $0?.poolKey } }
+    var usesTLS: Bool { [anyURL, anthropicURL, openAIURL].contains { $0?.usesTLS == true } }
+
+    /// The base URL for requests of `api`, nil when this endpoint does not serve it.
+    func url(for api: RequestAPI) -> UpstreamURL? {
+        switch api {
+        case .anthropic: anthropicURL ?? anyURL
+        case .openAI: openAIURL ?? anyURL
+        case .other: anyURL
+        }
+    }
+}
+
+/// How an endpoint is paid for.
+public enum UpstreamCredential: Sendable, Equatable {
+    /// `x-api-key: VALUE`
+    case apiKey(String)
+    /// `Authorization: Bearer VALUE`
+    case bearer(String)
+    /// The client's `Authorization` and `x-api-key` go through unchanged.
+    case passthrough
+    /// No credential; the client's is removed.
+    case none
+}
+
+/// Why an upstream's settings cannot be put on the wire. Never holds a secret.
+public enum UpstreamError: Error, Equatable, Sendable {
+    case invalidHeaderName(String)
+    /// The value of the named header holds control characters.
+    case invalidHeaderValue(name: String)
+    /// The header is the proxy's own business (framing, connection, Host).
+    case reservedHeader(String)
+    /// The credential is empty or holds characters that cannot stand in a header.
+    case invalidCredential
+}
+
+/// How long to wait for an endpoint.
+public struct UpstreamTimeouts: Sendable, Equatable {
+    /// TCP, name resolution included.
+    public var connect = Duration.seconds(5)
+    public var tlsHandshake = Duration.seconds(10)
+    /// From the request's end to the response's head.
+    public var responseHeader = Duration.seconds(60)
+    /// Longest silence within a response body, and longest standstill in sending a request body.
+    public var streamIdle = Duration.seconds(120)
+    /// How long an unused connection is kept.
+    public var idleConnection = Duration.seconds(90)
+
+    /// The defaults of `timeouts:`.
+    public init() {}
+}
+
+/// TLS towards an endpoint. Certificates and host names are always verified.
+public struct UpstreamTLSOptions: Sendable, Hashable {
+    /// PEM file of the authorities to trust instead of the system's.
+    public var authorityFile: String?
+    /// Name to verify and to send as SNI instead of the URL's host.
+    public var serverName: String?
+
+    /// The system's authorities, the URL's host.
+    public init(authorityFile: String? = nil, serverName: String? = nil) {
+        self.authorityFile = authorityFile
+        self.serverName = serverName
+    }
+}

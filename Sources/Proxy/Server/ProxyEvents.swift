@@ -1,0 +1,44 @@
+public import Ranking
+
+/// What the data path tells its owner. Every closure is called on event loops and has to be cheap and must not block.
+public struct ProxyEvents: Sendable {
+    /// A request goes to an endpoint (in flight there +1).
+    public var attemptStarted: @Sendable (EndpointID) -> Void
+    /// An attempt ended (in flight there -1); exactly once per `attemptStarted`.
+    public var attemptFinished: @Sendable (AttemptReport) -> Void
+    /// A client's request was read (in flight +1).
+    public var requestStarted: @Sendable () -> Void
+    /// A client's request ended (in flight -1); exactly once per `requestStarted`.
+    public var requestFinished: @Sendable (RequestReport) -> Void
+    /// May this request try an endpoint whose breaker is half open? `true` takes the only place; the attempt's
+    /// report gives it back.
+    public var admitProbation: @Sendable (EndpointID) -> Bool
+    /// A client was refused before it had made a request (garbage, limits, connection cap).
+    public var clientRejected: @Sendable (ClientRejection) -> Void
+
+    /// Closures left out do nothing; `admitProbation` admits.
+    public init(
+        attemptStarted: @escaping @Sendable (EndpointID) -> Void = { _ in },
+        attemptFinished: @escaping @Sendable (AttemptReport) -> Void = { _ in },
+        requestStarted: @escaping @Sendable () -> Void = {},
+        requestFinished: @escaping @Sendable (RequestReport) -> Void = { _ in },
+        admitProbation: @escaping @Sendable (EndpointID) -> Bool = { _ in true },
+        clientRejected: @escaping @Sendable (ClientRejection) -> Void = { _ in }
+    ) {
+        self.attemptStarted = attemptStarted
+        self.attemptFinished = attemptFinished
+        self.requestStarted = requestStarted
+        self.requestFinished = requestFinished
+        self.admitProbation = admitProbation
+        self.clientRejected = clientRejected
+    }
+}
+
+/// A client connection that was refused before a request could be read from it.
+public struct ClientRejection: Sendable, Equatable {
+    public let clientAddress: String
+    /// What was answered: 400, 408, 414, 431, 501, 503, 505.
+    public let status: Int
+    /// A fixed text that never repeats the client's bytes.
+    public let reason: String
+}

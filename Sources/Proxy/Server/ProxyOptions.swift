@@ -1,0 +1,28 @@
+public import HTTPWire
+
+/// Settings of the listening side. All but `clientTokens` are fixed for the server's life.
+public struct ProxyOptions: Sendable {
+    public var host = "127.0.0.1"
+    /// 0 lets the system choose; `ProxyServer.start` returns the chosen one.
+    public var port = 8081
+    /// When not empty, a client has to present one of them as `Authorization: Bearer` or `x-api-key`.
+    public var clientTokens: [String] = []
+    /// Most bytes of a request body kept for the next endpoint; a longer body is streamed and cannot fail over.
+    public var replayLimit = 1 << 20
+    /// Most client connections at once; further ones are answered 503. nil: derived from the descriptor limit.
+    public var maxConnections: Int?
+    /// From a connection's (or next request's) first byte to the end of its head.
+    public var clientHeaderTimeout = Duration.seconds(30)
+    /// Longest standstill of a client that still owes body bytes, or that takes none of the response.
+    public var clientProgressTimeout = Duration.seconds(120)
+    /// How long a client connection may rest between requests.
+    public var clientIdleTimeout = Duration.seconds(300)
+    /// Granularity of every timeout.
+    public var deadlineSweepInterval = Duration.milliseconds(100)
+    /// Adds `Via` and `X-Forwarded-*` to requests.
+    public var announcesItself = true
+    public var limits = HTTPLimits()
+
+    /// Loopback, port 8081, no tokens.
+    public init() {}
+}

@@ -1,0 +1,143 @@
+public import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// The listening side of the proxy: accepts clients, sends each request down the routing table, streams the answer back.
+///
+///     let server = ProxyServer(options: options, routes: table, events: events, group: group)
+///     let address = try await server.start()
+///     server.update(routes: newTable)      // any thread; running streams are not disturbed
+///     await server.stop(drain: .seconds(10))
+///
+/// All methods may be called from any thread.
+public final class ProxyServer: Sendable {
+    private let shared: SharedState
+    private let group: any EventLoopGroup
+    private let state = Mutex(State())
+
+    private struct State {
+        var wasStarted = false
+        var listener: (any Channel)?
+        var loops: [NIOLoopBound<LoopContext>] = []
+    }
+
+    /// Nothing happens before `start`.
+    public init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents, group: any EventLoopGroup) {
+        self.group = group
+        shared = SharedState(options: options, routes: routes, events: events)
+    }
+
+    /// Where the server listens.
+    public struct Address: Sendable, Equatable {
+        /// As configured.
+        public let host: String
+        /// The real one where port 0 was asked for.
+        public let port: Int
+    }
+
+    /// Binds and begins to accept.
+    ///
+    /// - Throws: `ProxyError`.
+    public func start() async throws -> Address {
+        let isFirst = state.withLock { state in
+            defer { state.wasStarted = true }
+            return !state.wasStarted
+        }
+        guard isFirst else { throw ProxyError.alreadyStarted }
+        let options = shared.options
+        let loops = try await makeLoops()
+        let listener = try await bind(loops)
+        state.withLock { state in
+            state.listener = listener
+            state.loops = Array(loops.values)
+        }
+        return Address(host: options.host, port: listener.localAddress?.port ?? options.port)
+    }
+
+    /// Replaces the routing table. Requests that began before keep the table they began with.
+    public func update(routes: RoutingTable) {
+        shared.update(routes: routes)
+    }
+
+    /// Replaces the accepted client tokens; an empty list admits every client.
+    public func update(clientTokens: [String]) {
+        shared.update(clientTokens: clientTokens)
+    }
+
+    /// Client connections and requests open now.
+    public var load: ProxyLoad { shared.load }
+
+    /// Stops accepting, closes resting connections, waits up to `drain` for running requests, then cuts the rest off.
+    ///
+    /// Called again with a shorter time, it cuts the running wait short. Returns when every connection is closed.
+    public func stop(drain: Duration) async {
+        let (listener, loops) = state.withLock { ($0.listener, $0.loops) }
+        shared.beginDraining()
+        try? await listener?.close()
+        let drained = loops.map { loop in
+            loop.eventLoop.flatSubmit {
+                let timeout = loop.eventLoop.scheduleTask(in: TimeAmount(drain)) { loop.value.closeAll() }
+                return loop.value.drain().always { _ in timeout.cancel() }
+            }
+        }
+        for future in drained { try? await future.get() }
+        for loop in loops { try? await loop.eventLoop.submit { loop.value.finish() }.get() }
+    }
+
+    private func makeLoops() async throws -> [ObjectIdentifier: NIOLoopBound<LoopContext>] {
+        let shared = shared
+        var loops: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
+        for eventLoop in Array(group.makeIterator()) {
+            let seed = UInt64.random(in: .min ... .max)
+            loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit {
+                let loop = LoopContext(eventLoop: eventLoop, shared: shared, seed: seed)
+                loop.startSweeping()
+                return NIOLoopBound(loop, eventLoop: eventLoop)
+            }.get()
+        }
+        return loops
+    }
+
+    private func bind(_ loops: [ObjectIdentifier: NIOLoopBound<LoopContext>]) async throws -> any Channel {
+        let shared = shared
+        let limit = shared.options.maxConnections ?? DescriptorLimit.connectionLimit()
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.maxMessagesPerRead, value: 16)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 64 * 1024))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return }
+                    guard shared.admitConnection(limit: limit) else {
+                        try channel.pipeline.syncOperations.addHandler(OverloadHandler(shared: shared))
+                        return
+                    }
+                    try channel.syncOptions?.setOption(
+                        .recvAllocator, value: SharedReceiveAllocator(shared: loop.receive, firstCapacity: 2048))
+                    try channel.pipeline.syncOperations.addHandler(
+                        ClientConnection(loop: loop, clientAddress: channel.remoteAddress))
+                }
+            }
+        do {
+            return try await bootstrap.bind(host: shared.options.host, port: shared.options.port).get()
+        } catch {
+            throw ProxyError(bindingFailed: error, host: shared.options.host, port: shared.options.port)
+        }
+    }
+}
+
+extension ProxyError {
+    init(bindingFailed error: any Error, host: String, port: Int) {
+        switch (error as? IOError)?.errnoCode {
+        case EADDRINUSE: self = .addressInUse(host: host, port: port)
+        case EACCES, EPERM: self = .addressNotPermitted(host: host, port: port)
+        case EADDRNOTAVAIL:
+            self = .addressNotAvailable(host: host, port: port, reason: "not an address of this machine")
+        default: self = .addressNotAvailable(host: host, port: port, reason: "\(error)")
+        }
+    }
+}

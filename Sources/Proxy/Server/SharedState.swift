@@ -1,0 +1,75 @@
+internal import NIOCore
+internal import Synchronization
+
+/// What all event loops of one server share.
+final class SharedState: Sendable {
+    let options: ProxyOptions
+    let events: ProxyEvents
+    let tlsContexts = TLSContextCache()
+    private let routing: Mutex<Routing>
+    private let connectionCount = Atomic<Int>(0)
+    private let requestCount = Atomic<Int>(0)
+    private let draining = Atomic<Bool>(false)
+
+    /// What a request takes with it.
+    struct Routing: Sendable {
+        var table: RoutingTable
+        var tokens: ClientTokens
+    }
+
+    init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents) {
+        self.options = options
+        self.events = events
+        tlsContexts.prepare(for: routes)
+        routing = Mutex(Routing(table: routes, tokens: ClientTokens(options.clientTokens)))
+    }
+
+    var current: Routing { routing.withLock { $0 } }
+    var table: RoutingTable { routing.withLock { $0.table } }
+
+    func update(routes: RoutingTable) {
+        // Reading authority files takes milliseconds: here, never on an event loop.
+        tlsContexts.prepare(for: routes)
+        routing.withLock { $0.table = routes }
+    }
+
+    func update(clientTokens: [String]) {
+        let tokens = ClientTokens(clientTokens)
+        routing.withLock { $0.tokens = tokens }
+    }
+
+    var isDraining: Bool { draining.load(ordering: .relaxed) }
+    func beginDraining() { draining.store(true, ordering: .relaxed) }
+
+    /// - Returns: whether there is room for one more client.
+    func admitConnection(limit: Int) -> Bool {
+        guard connectionCount.wrappingAdd(1, ordering: .relaxed).oldValue < limit else {
+            connectionCount.wrappingSubtract(1, ordering: .relaxed)
+            return false
+        }
+        return true
+    }
+
+    func connectionClosed() { connectionCount.wrappingSubtract(1, ordering: .relaxed) }
+    func requestStarted() {
+        requestCount.wrappingAdd(1, ordering: .relaxed)
+        events.requestStarted()
+    }
+    func requestFinished(_ report: RequestReport) {
+        requestCount.wrappingSubtract(1, ordering: .relaxed)
+        events.requestFinished(report)
+    }
+
+    var load: ProxyLoad {
+        ProxyLoad(
+            connections: connectionCount.load(ordering: .relaxed), requests: requestCount.load(ordering: .relaxed))
+    }
+}
+
+/// What the server is busy with.
+public struct ProxyLoad: Sendable, Equatable {
+    /// Open client connections, resting ones included.
+    public let connections: Int
+    /// Requests whose response is not finished.
+    public let requests: Int
+}

@@ -1,0 +1,206 @@
+import Ranking
+import TestSupport
+import Testing
+
+@testable import Proxy
+
+/// What a client sees, and what the ranking learns, when the first endpoint goes wrong before the commit point.
+@Suite(.timeLimit(.minutes(1)))
+struct FailoverTests {
+    /// A way to go wrong and the lesson.
+    struct Fault: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let steps: [ScriptedUpstream.Step]
+        let outcome: AttemptOutcome
+        let status: Int?
+    }
+
+    static let faults: [Fault] =
+        [
+            Fault(testDescription: "closed before the head", steps: [.close], outcome: .failure(.closed), status: nil),
+            Fault(testDescription: "reset before the head", steps: [.reset], outcome: .failure(.closed), status: nil),
+            Fault(
+                testDescription: "closed within the head", steps: [.send("HTTP/1.1 200 OK\r\nContent-"), .close],
+                outcome: .failure(.closed), status: nil),
+            Fault(
+                testDescription: "closed after the head",
+                steps: [.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), .close],
+                outcome: .failure(.closed), status: 200),
+            Fault(
+                testDescription: "garbage", steps: [.send("220 smtp.example ready\r\n")],
+                outcome: .failure(.badResponse),
+                status: nil),
+            Fault(
+                testDescription: "two lengths",
+                steps: [.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!")],
+                outcome: .failure(.badResponse), status: nil),
+            Fault(
+                testDescription: "length and encoding",
+                steps: [.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")],
+                outcome: .failure(.badResponse), status: nil),
+            Fault(
+                testDescription: "bad first chunk",
+                steps: [.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")],
+                outcome: .failure(.badResponse), status: 200),
+            Fault(
+                testDescription: "switching protocols",
+                steps: [.send("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n")],
+                outcome: .failure(.badResponse), status: nil),
+            Fault(
+                testDescription: "event stream dies before its first event",
+                steps: [
+                    .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: wait\n\nevent: message_start\n"),
+                    .close,
+                ], outcome: .failure(.closed), status: 200),
+            Fault(
+                testDescription: "429 with seconds",
+                steps: [.send(Wire.status(429, "slow down", headers: "Retry-After: 7\r\n"))],
+                outcome: .rateLimited(retryAfter: .seconds(7)), status: 429),
+            Fault(
+                testDescription: "429 beyond a day",
+                steps: [.send(Wire.status(429, headers: "Retry-After: 999999\r\n"))],
+                outcome: .rateLimited(retryAfter: .seconds(86400)), status: 429),
+            Fault(
+                testDescription: "429 in milliseconds",
+                steps: [.send(Wire.status(429, headers: "retry-after-ms: 1500\r\n"))],
+                outcome: .rateLimited(retryAfter: .milliseconds(1500)), status: 429),
+            Fault(
+                testDescription: "429 with a reset header",
+                steps: [.send(Wire.status(429, headers: "x-ratelimit-reset-requests: 1m2s\r\n"))],
+                outcome: .rateLimited(retryAfter: .seconds(62)), status: 429),
+            Fault(
+                testDescription: "529 with seconds", steps: [.send(Wire.status(529, headers: "Retry-After: 3\r\n"))],
+                outcome: .rateLimited(retryAfter: .seconds(3)), status: 529),
+        ]
+        + [408, 429, 500, 502, 503, 504, 529].map {
+            Fault(
+                testDescription: "status \($0)", steps: [.send(Wire.status($0, "no"))], outcome: .failure(.status($0)),
+                status: $0)
+        }
+        + [401, 403].map {
+            Fault(
+                testDescription: "status \($0)", steps: [.send(Wire.status($0, "no"))],
+                outcome: .misconfigured(status: $0),
+                status: $0)
+        }
+
+    @Test(arguments: faults)
+    func theNextEndpointAnswers(fault: Fault) async throws {
+        let steps = fault.steps
+        let first = try await ScriptedUpstream.start { _ in steps }
+        let second = try await ScriptedUpstream.start { request in [.send(Wire.ok("second:" + request.body))] }
+        let proxy = try await ProxyHarness.start([.local(1, first), .local(2, second)])
+
+        let answer = try await proxy.exchange(Wire.post(body: "question"))
+
+        #expect(answer.hasPrefix("HTTP/1.1 200 Whatever\r\n"))
+        #expect(answer.hasSuffix("\r\n\r\nsecond:question"))
+        let events = proxy.events
+        #expect(events.started == [EndpointID(1), EndpointID(2)])
+        #expect(events.attempts.map(\.endpoint) == [EndpointID(1), EndpointID(2)])
+        #expect(events.attempts.first?.outcome == fault.outcome)
+        #expect(events.attempts.first?.status == fault.status)
+        guard case .success = events.attempts.last?.outcome else {
+            Issue.record("the second attempt did not succeed: \(String(describing: events.attempts.last))")
+            return
+        }
+        #expect(events.requests.count == 1)
+        #expect(events.requests.first?.endpoint == EndpointID(2))
+        #expect(events.requests.first?.ending == .completed)
+        #expect(events.requests.first?.attempts == events.attempts)
+        await proxy.stop()
+    }
+
+    @Test func aRefusedConnectionFailsOver() async throws {
+        let gone = try await ScriptedUpstream.start { _ in [] }
+        try await gone.stop()
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
+        let proxy = try await ProxyHarness.start([.local(1, gone), .local(2, second)])
+        let answer = try await proxy.exchange(Wire.post())
+        #expect(answer.hasSuffix("second"))
+        #expect(proxy.events.attempts.first?.outcome == .failure(.connect))
+        await proxy.stop()
+    }
+
+    @Test func aSilentEndpointTimesOut() async throws {
+        let first = try await ScriptedUpstream.start { _ in [] }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
+        var timeouts = UpstreamTimeouts()
+        timeouts.responseHeader = .milliseconds(30)
+        let proxy = try await ProxyHarness.start([.local(1, first, timeouts: timeouts), .local(2, second)])
+        let answer = try await proxy.exchange(Wire.post())
+        #expect(answer.hasSuffix("second"))
+        #expect(proxy.events.attempts.first?.outcome == .failure(.timeout))
+        await proxy.stop()
+    }
+
+    @Test(arguments: [200, 201, 204, 301, 304, 400, 404, 405, 409, 413, 422, 501])
+    func otherStatusesAreTheClientsAnswer(status: Int) async throws {
+        let head =
+            "HTTP/1.1 \(status) Whatever\r\n"
+            + (status == 204 || status == 304 ? "\r\n" : "Content-Length: 2\r\n\r\nno")
+        let first = try await ScriptedUpstream.start { _ in [.send(head)] }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
+        let proxy = try await ProxyHarness.start([.local(1, first), .local(2, second)])
+        let answer = try await proxy.exchange(Wire.post())
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) Whatever\r\n"))
+        #expect(second.requests.isEmpty)
+        await proxy.stop()
+    }
+
+    @Test func whenAllAreOutTheAnswerSaysWhenToComeBack() async throws {
+        let first = try await ScriptedUpstream.start { _ in [.send(Wire.status(429, headers: "Retry-After: 40\r\n"))] }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.status(529, headers: "Retry-After: 20\r\n"))] }
+        let proxy = try await ProxyHarness.start([.local(1, first), .local(2, second)])
+        let answer = try await proxy.exchange(Wire.post())
+        #expect(answer.hasPrefix("HTTP/1.1 503 Service Unavailable\r\n"))
+        #expect(answer.contains("\r\nRetry-After: 20\r\n"))
+        #expect(answer.contains("\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\""))
+        #expect(answer.contains("endpoint-1: status 429; endpoint-2: status 529"))
+        #expect(proxy.events.requests.first?.ending == .answeredLocally)
+        await proxy.stop()
+    }
+
+    @Test func theErrorHasTheShapeOfTheAPI() async throws {
+        let proxy = try await ProxyHarness.start([])
+        let openAI = try await proxy.exchange(Wire.post("/v1/chat/completions"))
+        #expect(openAI.contains("{\"error\":{\"message\":\"no endpoint is available\",\"type\":\"server_error\""))
+        let anthropic = try await proxy.exchange(Wire.post("/v1/messages"))
+        #expect(anthropic.contains("{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\""))
+        await proxy.stop()
+    }
+
+    @Test func aHalfOpenEndpointIsTriedOnlyWhenAdmitted() async throws {
+        let first = try await ScriptedUpstream.start { _ in [.send(Wire.ok("first"))] }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
+        let proxy = try await ProxyHarness.start(
+            [.local(1, first), .local(2, second)], admits: { $0 == EndpointID(2) }, gate: .probation)
+        let answer = try await proxy.exchange(Wire.post())
+        #expect(answer.hasSuffix("second"))
+        #expect(first.requests.isEmpty)
+        await proxy.stop()
+    }
+
+    @Test func aStaleConnectionIsReplacedWithoutAWord() async throws {
+        let upstream = try await ScriptedUpstream.start { request in
+            request.connection == 0 && request.index == 1 ? [.close] : [.send(Wire.ok("on \(request.connection)"))]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(closes: false))
+        #expect(await client.until("on 0").hasSuffix("on 0"))
+        client.clear()
+        try await client.send(Wire.post(closes: false))
+        #expect(await client.until("on 1").hasSuffix("on 1"))
+        let outcomes = proxy.events.attempts
+        #expect(outcomes.count == 2)
+        for attempt in outcomes {
+            guard case .success = attempt.outcome else {
+                Issue.record("\(attempt)")
+                continue
+            }
+        }
+        try await client.close()
+        await proxy.stop()
+    }
+}

@@ -1,0 +1,103 @@
+import NIOCore
+import NIOPosix
+import Ranking
+import Synchronization
+import TestSupport
+
+@testable import Proxy
+
+/// A running proxy with all its events kept.
+final class ProxyHarness: Sendable {
+    struct Events: Sendable {
+        var started: [EndpointID] = []
+        var attempts: [AttemptReport] = []
+        var requestsStarted = 0
+        var requests: [RequestReport] = []
+        var rejections: [ClientRejection] = []
+    }
+
+    let server: ProxyServer
+    let port: Int
+    private let log: EventLog
+
+    final class EventLog: Sendable {
+        let events = Mutex(Events())
+    }
+
+    static func start(
+        _ upstreams: [Upstream], options: ProxyOptions = .init(),
+        admits: @escaping @Sendable (EndpointID) -> Bool = { _ in true },
+        gate: Candidate.Gate = .open, earliestRecovery: ContinuousClock.Instant? = nil
+    ) async throws -> ProxyHarness {
+        var options = options
+        options.port = 0
+        options.deadlineSweepInterval = .milliseconds(5)
+        let log = EventLog()
+        let table = RoutingTable(
+            candidates: upstreams.map { Candidate(upstream: $0, gate: gate) }, earliestRecovery: earliestRecovery)
+        let events = ProxyEvents(
+            attemptStarted: { id in log.events.withLock { $0.started.append(id) } },
+            attemptFinished: { report in log.events.withLock { $0.attempts.append(report) } },
+            requestStarted: { log.events.withLock { $0.requestsStarted += 1 } },
+            requestFinished: { report in log.events.withLock { $0.requests.append(report) } },
+            admitProbation: admits,
+            clientRejected: { rejection in log.events.withLock { $0.rejections.append(rejection) } })
+        let server = ProxyServer(
+            options: options, routes: table, events: events, group: MultiThreadedEventLoopGroup.singleton)
+        let address = try await server.start()
+        return ProxyHarness(server: server, port: address.port, log: log)
+    }
+
+    private init(server: ProxyServer, port: Int, log: EventLog) {
+        self.server = server
+        self.port = port
+        self.log = log
+    }
+
+    var events: Events { log.events.withLock { $0 } }
+
+    func stop() async { await server.stop(drain: .zero) }
+
+    /// One request on a connection of its own; the whole answer.
+    func exchange(_ request: String) async throws -> String {
+        let client = try await RawClient.connect(port: port)
+        try await client.send(request)
+        return await client.untilClosed()
+    }
+}
+
+extension Upstream {
+    static func local(
+        _ id: UInt32, _ upstream: ScriptedUpstream, credential: UpstreamCredential = .none,
+        headers: [(name: String, value: String)] = [], timeouts: UpstreamTimeouts = .init()
+    ) throws -> Upstream {
+        try local(id, port: upstream.port, credential: credential, headers: headers, timeouts: timeouts)
+    }
+
+    static func local(
+        _ id: UInt32, port: Int, credential: UpstreamCredential = .none, headers: [(name: String, value: String)] = [],
+        timeouts: UpstreamTimeouts = .init()
+    ) throws -> Upstream {
+        try Upstream(
+            id: EndpointID(id), name: "endpoint-\(id)", anyURL: UpstreamURL("http://127.0.0.1:\(port)"),
+            credential: credential, headers: headers, timeouts: timeouts)
+    }
+}
+
+/// Requests and answers used again and again.
+enum Wire {
+    static func post(_ path: String = "/v1/messages", body: String = "{}", headers: String = "", closes: Bool = true)
+        -> String
+    {
+        "POST \(path) HTTP/1.1\r\nHost: here\r\nContent-Length: \(body.utf8.count)\r\n\(headers)"
+            + (closes ? "Connection: close\r\n" : "") + "\r\n\(body)"
+    }
+
+    static func ok(_ body: String, headers: String = "") -> String {
+        status(200, body, headers: headers)
+    }
+
+    static func status(_ status: Int, _ body: String = "", headers: String = "") -> String {
+        "HTTP/1.1 \(status) Whatever\r\nContent-Length: \(body.utf8.count)\r\n\(headers)\r\n\(body)"
+    }
+}

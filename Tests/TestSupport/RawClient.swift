@@ -1,0 +1,128 @@
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// A TCP client that sends and expects exact bytes.
+public final class RawClient: Sendable {
+    private let channel: any Channel
+    private let received: Received
+
+    /// What has come so far, and who waits for more.
+    private final class Received: Sendable {
+        struct State {
+            var bytes: [UInt8] = []
+            var isClosed = false
+            var waiters: [(until: @Sendable ([UInt8], Bool) -> Bool, continuation: CheckedContinuation<Void, Never>)] =
+                []
+        }
+
+        let state = Mutex(State())
+
+        func update(_ change: (inout State) -> Void) {
+            let ready = state.withLock { state in
+                change(&state)
+                let bytes = state.bytes
+                let isClosed = state.isClosed
+                let ready = state.waiters.filter { $0.until(bytes, isClosed) }.map(\.continuation)
+                state.waiters.removeAll { $0.until(bytes, isClosed) }
+                return ready
+            }
+            for continuation in ready { continuation.resume() }
+        }
+
+        func wait(until condition: @escaping @Sendable ([UInt8], Bool) -> Bool) async {
+            await withCheckedContinuation { continuation in
+                let isReady = state.withLock { state in
+                    if condition(state.bytes, state.isClosed) { return true }
+                    state.waiters.append((condition, continuation))
+                    return false
+                }
+                if isReady { continuation.resume() }
+            }
+        }
+    }
+
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        let received: Received
+
+        init(received: Received) { self.received = received }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let bytes = unwrapInboundIn(data).readableBytesView
+            received.update { $0.bytes += bytes }
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if let event = event as? ChannelEvent, event == .inputClosed { received.update { $0.isClosed = true } }
+        }
+
+        func channelInactive(context: ChannelHandlerContext) { received.update { $0.isClosed = true } }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    }
+
+    private init(channel: any Channel, received: Received) {
+        self.channel = channel
+        self.received = received
+    }
+
+    /// Connects to a port of this machine.
+    public static func connect(port: Int) async throws -> RawClient {
+        let received = Received()
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Handler(received: received))
+                }
+            }
+            .connect(host: "127.0.0.1", port: port).get()
+        return RawClient(channel: channel, received: received)
+    }
+
+    public func send(_ text: String) async throws {
+        try await channel.writeAndFlush(ByteBuffer(string: text)).get()
+    }
+
+    public func send(_ bytes: [UInt8]) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
+    }
+
+    /// Says FIN and goes on reading.
+    public func finish() async throws { try await channel.close(mode: .output).get() }
+
+    public func close() async throws { try? await channel.close().get() }
+
+    /// Stops or resumes taking bytes from the socket.
+    public func setReading(_ reads: Bool) async throws {
+        try await channel.setOption(.autoRead, value: reads).get()
+    }
+
+    /// Everything received so far.
+    public var text: String { String(decoding: received.state.withLock { $0.bytes }, as: UTF8.self) }
+    public var byteCount: Int { received.state.withLock { $0.bytes.count } }
+    public var isClosed: Bool { received.state.withLock { $0.isClosed } }
+
+    /// Waits for the other side to close and returns all that came before.
+    public func untilClosed() async -> String {
+        await received.wait { _, isClosed in isClosed }
+        return text
+    }
+
+    /// Waits for `part` (or the end) and returns all that came.
+    public func until(_ part: String) async -> String {
+        let wanted = Array(part.utf8)
+        await received.wait { bytes, isClosed in isClosed || bytes.contains(wanted) }
+        return text
+    }
+
+    /// Waits for so many bytes (or the end).
+    public func until(count: Int) async -> Int {
+        await received.wait { bytes, isClosed in isClosed || bytes.count >= count }
+        return byteCount
+    }
+
+    /// Forgets what was received, so that the next answer stands alone.
+    public func clear() { received.update { $0.bytes = [] } }
+}

@@ -1,0 +1,203 @@
+internal import Glibc
+public import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// A TCP server that answers each request with a script: whatever an upstream may do, right or wrong.
+public final class ScriptedUpstream: Sendable {
+    /// One thing to do after a request was read.
+    public enum Step: Sendable {
+        case send(String)
+        case sendBytes([UInt8])
+        /// FIN and close.
+        case close
+        /// RST.
+        case reset
+        /// Wait until `release` was called with this name.
+        case hold(String)
+    }
+
+    /// A request as it arrived.
+    public struct Request: Sendable {
+        /// Counts connections from 0.
+        public let connection: Int
+        /// Counts requests on this connection from 0.
+        public let index: Int
+        public let head: String
+        public let body: String
+
+        /// Value of a header, nil where there is none.
+        public func header(_ name: String) -> String? {
+            let prefix = name.lowercased() + ":"
+            let line = head.split(separator: "\r\n").first { $0.lowercased().hasPrefix(prefix) }
+            return line.map { String($0.dropFirst(prefix.count).drop { $0 == " " }) }
+        }
+    }
+
+    public typealias Script = @Sendable (Request) -> [Step]
+
+    public let port: Int
+    private let channel: any Channel
+    private let log: Log
+
+    final class Log: Sendable {
+        struct State {
+            var requests: [Request] = []
+            var connections = 0
+            var closedConnections = 0
+            var released: Set<String> = []
+            var waiting: [String: [EventLoopPromise<Void>]] = [:]
+        }
+
+        let state = Mutex(State())
+    }
+
+    private init(port: Int, channel: any Channel, log: Log) {
+        self.port = port
+        self.channel = channel
+        self.log = log
+    }
+
+    /// - Parameters:
+    ///   - answersEarly: answer when the head has been read, without waiting for the body
+    ///   - decorate: handlers to put before the script, such as TLS
+    public static func start(
+        answersEarly: Bool = false, decorate: @escaping @Sendable (any Channel) throws -> Void = { _ in },
+        script: @escaping Script
+    ) async throws -> ScriptedUpstream {
+        let log = Log()
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try decorate(channel)
+                    try channel.pipeline.syncOperations.addHandler(
+                        Handler(script: script, log: log, answersEarly: answersEarly))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        return ScriptedUpstream(port: channel.localAddress?.port ?? 0, channel: channel, log: log)
+    }
+
+    public func stop() async throws { try await channel.close().get() }
+
+    public var requests: [Request] { log.state.withLock { $0.requests } }
+    /// Connections accepted so far.
+    public var connections: Int { log.state.withLock { $0.connections } }
+    public var closedConnections: Int { log.state.withLock { $0.closedConnections } }
+
+    /// Lets scripts go on that hold at `name`.
+    public func release(_ name: String) {
+        let promises = log.state.withLock { state in
+            state.released.insert(name)
+            return state.waiting.removeValue(forKey: name) ?? []
+        }
+        for promise in promises { promise.succeed() }
+    }
+
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        private let script: Script
+        private let log: Log
+        private let answersEarly: Bool
+        private var number = 0
+        private var index = 0
+        private var pending: [UInt8] = []
+        private var steps: [Step] = []
+        private var isHolding = false
+
+        init(script: @escaping Script, log: Log, answersEarly: Bool) {
+            self.script = script
+            self.log = log
+            self.answersEarly = answersEarly
+        }
+
+        func channelActive(context: ChannelHandlerContext) {
+            number = log.state.withLock { state in
+                state.connections += 1
+                return state.connections - 1
+            }
+            context.fireChannelActive()
+        }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            log.state.withLock { $0.closedConnections += 1 }
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            pending += unwrapInboundIn(data).readableBytesView
+            while let request = nextRequest() {
+                log.state.withLock { $0.requests.append(request) }
+                steps += script(request)
+                run(context)
+            }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+        private func nextRequest() -> Request? {
+            guard let headEnd = pending.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound else { return nil }
+            let head = String(decoding: pending[..<headEnd], as: UTF8.self)
+            let lines = head.lowercased().split(separator: "\r\n")
+            func value(_ name: String) -> String? {
+                lines.first { $0.hasPrefix(name + ":") }.map {
+                    String($0.dropFirst(name.count + 1)).filter { $0 != " " }
+                }
+            }
+            var end = headEnd
+            if answersEarly {
+                end = headEnd
+            } else if value("transfer-encoding") == "chunked" {
+                let last = Array("0\r\n\r\n".utf8)
+                guard let range = pending[headEnd...].firstRange(of: last) else { return nil }
+                end = range.upperBound
+            } else if let length = value("content-length").flatMap({ Int($0) }) {
+                end += length
+                guard pending.count >= end else { return nil }
+            }
+            defer {
+                pending.removeFirst(end)
+                index += 1
+            }
+            let body = String(decoding: pending[headEnd..<end], as: UTF8.self)
+            return Request(connection: number, index: index, head: head, body: body)
+        }
+
+        private func run(_ context: ChannelHandlerContext) {
+            while !isHolding, !steps.isEmpty {
+                switch steps.removeFirst() {
+                case .send(let text):
+                    context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+                case .sendBytes(let bytes):
+                    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+                case .close:
+                    context.close(promise: nil)
+                case .reset:
+                    let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+                    (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+                        .whenComplete { _ in bound.value.close(promise: nil) }
+                case .hold(let name): hold(name, context)
+                }
+            }
+        }
+
+        private func hold(_ name: String, _ context: ChannelHandlerContext) {
+            isHolding = true
+            let promise = context.eventLoop.makePromise(of: Void.self)
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            promise.futureResult.whenSuccess {
+                bound.value.0.isHolding = false
+                bound.value.0.run(bound.value.1)
+            }
+            let isReleased = log.state.withLock { state in
+                if state.released.contains(name) { return true }
+                state.waiting[name, default: []].append(promise)
+                return false
+            }
+            if isReleased { promise.succeed() }
+        }
+    }
+}
