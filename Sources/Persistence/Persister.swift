@@ -58,8 +58,8 @@ public final class Persister: Sendable {
 
     /// Notes one automatic change, made before this call. Never waits for the disk.
     public func mark(now: ContinuousClock.Instant) {
-        let actions = state.withLock { $0.schedule.mark(now: now) }
-        if !actions.isEmpty { perform(actions) }
+        let actions = state.withLock { $0.schedule.join(now: now) ? nil : $0.schedule.firstMark(now: now) }
+        if let actions { perform(actions) }
     }
 
     /// Saves everything and returns when it is durable. A flush in flight is waited for; callers that arrive

@@ -39,8 +39,12 @@ struct FlushSchedule: Sendable {
 
     private(set) var settings: Settings
     private(set) var marks: UInt64 = 0
-    private(set) var coalesced: UInt64 = 0
-    private(set) var generation: UInt64 = 0
+    /// Operators' changes and learned settings; they raise the generation as marks do.
+    private var askedChanges: UInt64 = 0
+    /// Marks that found nothing unsaved, or nothing that the write in flight does not save.
+    private var firstMarks: UInt64 = 0
+    /// The next mark joins others that wait for the same write.
+    private var joins = false
     private(set) var savedGeneration: UInt64 = 0
     private(set) var inFlight: Write?
     private(set) var failures = 0
@@ -60,27 +64,34 @@ struct FlushSchedule: Sendable {
 
     // MARK: Events
 
-    /// One automatic change.
-    mutating func mark(now: ContinuousClock.Instant) -> [Action] {
+    /// One automatic change. False if it is the first that waits for the next write: then ``firstMark(now:)`` has to follow.
+    @inline(__always)
+    mutating func join(now: ContinuousClock.Instant) -> Bool {
         marks &+= 1
-        generation &+= 1
-        lastMark = max(lastMark ?? now, now)
+        lastMark = now
+        return joins
+    }
+
+    /// The rest of a mark that had none to join.
+    mutating func firstMark(now: ContinuousClock.Instant) -> [Action] {
+        firstMarks &+= 1
+        joins = true
         if inFlight != nil {
-            if firstSinceStart == nil { firstSinceStart = now } else { coalesced &+= 1 }
+            firstSinceStart = now
             if dirtySince == nil { dirtySince = now }
-            return []
-        }
-        if dirtySince != nil {
-            coalesced &+= 1
             return []
         }
         dirtySince = now
         return startIfDue(now: now) + [.rearm]
     }
 
+    mutating func mark(now: ContinuousClock.Instant) -> [Action] {
+        join(now: now) ? [] : firstMark(now: now)
+    }
+
     /// Somebody wants everything saved now. Returns the number of the write that will do it.
     mutating func request(_ trigger: FlushTrigger, now: ContinuousClock.Instant) -> (write: UInt64, actions: [Action]) {
-        if trigger == .operator || trigger == .learned { generation &+= 1 }
+        if trigger == .operator || trigger == .learned { askedChanges &+= 1 }
         if let inFlight {
             if requested == nil || trigger == .shutdown { requested = trigger }
             return (inFlight.number + 1, [])
@@ -119,6 +130,7 @@ struct FlushSchedule: Sendable {
             retryAt = dirtySince == nil ? nil : now + Backoff.delay(afterFailures: failures, random: random)
         }
         firstSinceStart = nil
+        joins = dirtySince != nil
         if let trigger = requested {
             requested = nil
             actions.append(.start(begin(trigger, now: now)))
@@ -140,6 +152,14 @@ struct FlushSchedule: Sendable {
         return startIfDue(now: now) + [.rearm]
     }
 
+    // MARK: Counts
+
+    /// Raised by each change.
+    var generation: UInt64 { marks &+ askedChanges }
+
+    /// Marks that joined an already dirty state.
+    var coalesced: UInt64 { marks &- firstMarks }
+
     // MARK: Deadlines
 
     /// The next flush that nobody has to ask for; nil while one is in flight or everything is saved.
@@ -150,7 +170,7 @@ struct FlushSchedule: Sendable {
         case .immediate: return (first, .interval)
         case .throttled: return (first + settings.flushInterval, .interval)
         case .batched:
-            let settled = (lastMark ?? first) + settings.flushInterval
+            let settled = max(lastMark ?? first, first) + settings.flushInterval
             let bound = first + settings.maxDirtyTime
             return settled <= bound ? (settled, .settled) : (bound, .maxDirty)
         }
@@ -184,6 +204,7 @@ struct FlushSchedule: Sendable {
         let write = Write(number: lastNumber, trigger: trigger, generation: generation, started: now)
         inFlight = write
         firstSinceStart = nil
+        joins = false
         return write
     }
 }
