@@ -63,8 +63,7 @@ extension EndpointRanking {
                 .usable
             }
         key.rankClass = rankClass.rawValue
-        let response = endpoints[slot].response
-        key.setTime(seconds: response.value, isPresumed: response.samples == 0)
+        key.setTime(seconds: endpoints[slot].response.value, evidence: endpoints[slot].response.evidence)
         return key
     }
 

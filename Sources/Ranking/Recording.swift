@@ -142,6 +142,7 @@ extension EndpointRanking {
         let availability = availability(ofSlot: slot, at: now)
         endpoints[slot].reported = (standing, availability)
         guard standing != known.standing else { return }
+        if standing.isUsable, !known.standing.isUsable { endpoints[slot].response.becomeIdle() }
         update.availabilityChanges.append(
             AvailabilityChange(endpoint: endpoints[slot].id, from: known.availability, to: availability))
     }

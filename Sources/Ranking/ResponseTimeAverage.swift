@@ -9,6 +9,8 @@ struct ResponseTimeAverage: Sendable {
     private(set) var usual: Double?
     /// Requests measured.
     private(set) var samples = 0
+    /// A figure that is not kept up by traffic has to be better to count as much.
+    private(set) var isIdle = false
     private(set) var lastSample = Moment(nanoseconds: 0)
     private var lastUpdate = Moment(nanoseconds: 0)
 
@@ -16,34 +18,49 @@ struct ResponseTimeAverage: Sendable {
     static let usualDecay = 20.0
     static let recallDecay = 10.0
 
+    var evidence: RankKey.Evidence {
+        samples == 0 ? .presumed : isIdle ? .idle : .fresh
+    }
+
+    /// The endpoint comes back from a time out, during which others were measured.
+    mutating func becomeIdle() { isIdle = true }
+
     mutating func add(_ sample: Double, at now: Moment, decay: Double) {
         let elapsed = max(0, now.seconds(since: lastUpdate))
         if samples > 0, let value, let usual {
             let next = sample >= value ? sample : sample + (value - sample) * exponential(-elapsed / decay)
             self.value = next
-            self.usual = next + (usual - next) * exponential(-elapsed / (decay * Self.usualDecay))
+            // The plain mean of the first ones, so that `usual` does not hang on to the very first.
+            let kept = min(exponential(-elapsed / (decay * Self.usualDecay)), 1 - 1 / Double(samples + 1))
+            self.usual = next + (usual - next) * kept
         } else {
             value = sample
             usual = sample
         }
         samples += 1
+        isIdle = false
         lastSample = now
         lastUpdate = now
     }
 
-    /// Without a request of its own, an endpoint is taken to be like the others.
+    /// Without a request of its own, an endpoint is taken to be like the others. The figure is never raised: when all
+    /// that is measured grows slower together, one that is not has to be tried.
     mutating func presume(_ value: Double, at now: Moment) {
         guard samples == 0 else { return }
-        self.value = value
-        usual = value
+        let presumed = min(value, self.value ?? value)
+        self.value = presumed
+        usual = presumed
         lastUpdate = now
     }
 
-    /// The endpoint gets no traffic but can be reached: a bad spell is slowly taken to have ended.
+    /// The endpoint gets no traffic but can be reached: a bad spell is slowly taken to have ended, and a good one,
+    /// which may have been luck, at once.
     mutating func recallUsual(at now: Moment, decay: Double) {
-        guard let value, let usual, value > usual else { return }
+        guard let value, let usual else { return }
+        isIdle = true
         let elapsed = max(0, now.seconds(since: lastUpdate))
-        self.value = usual + (value - usual) * exponential(-elapsed / (decay * Self.recallDecay))
+        self.value =
+            value > usual ? usual + (value - usual) * exponential(-elapsed / (decay * Self.recallDecay)) : usual
         lastUpdate = now
     }
 }

@@ -5,6 +5,9 @@ extension EndpointRanking {
         public var hysteresis = 0.15
         /// The same for a challenger that has served no traffic yet, whose time is only presumed.
         public var presumedHysteresis = 0.5
+        /// The same for one that served traffic, but not lately: its figure was not taken under the same conditions as
+        /// the holder's. Twice `hysteresis`.
+        public var idleHysteresis: Double { min(2 * hysteresis, 0.9) }
         /// How long a holder keeps a rank it has won.
         public var minDwell = Duration.seconds(10)
         /// Time constant with which fast samples pull the response time down.

@@ -131,7 +131,11 @@ private struct RandomHistory {
     private func hasMargin(_ challenger: Int, _ holder: Int, _ ranking: EndpointRanking) -> Bool {
         let (fast, slow) = (ranking.endpoints[challenger].response, ranking.endpoints[holder].response)
         guard let fastTime = fast.value, let slowTime = slow.value else { return false }
-        let margin = fast.samples == 0 ? ranking.settings.presumedHysteresis : ranking.settings.hysteresis
+        let settings = ranking.settings
+        let margin =
+            fast.samples == 0
+            ? max(settings.presumedHysteresis, settings.hysteresis)
+            : fast.isIdle ? min(2 * settings.hysteresis, 0.9) : settings.hysteresis
         return (fastTime * 1e6).rounded(.down) < (slowTime * 1e6).rounded(.down) * (1 - margin)
     }
 

@@ -65,14 +65,15 @@ import Testing
         #expect(ranking.order == [1, 0])
     }
 
-    /// After a bad spell, probes that get through bring an idle endpoint back to what is usual for it.
+    /// After a bad spell, probes that get through bring an idle endpoint back to what is usual for it: the mean of
+    /// 100 × 200 ms and one of 2,000, 218 ms. That is less than 400 by more than twice the hysteresis.
     @Test func aBadSpellIsForgottenWithoutTraffic() {
         var ranking = EndpointRanking(count: 2)
         for second in 0..<100 { ranking.succeed(0, 200, at: Double(second)) }
         ranking.succeed(0, 2_000, at: 100)
         #expect(ranking.order == [1, 0])
         for second in stride(from: 130.0, through: 1_330, by: 30) {
-            ranking.succeed(1, 300, at: second)
+            ranking.succeed(1, 400, at: second)
             ranking.probe(0, .success(timeToFirstByte: .milliseconds(1)), at: second)
         }
         #expect(ranking.order == [0, 1])
@@ -117,7 +118,7 @@ import Testing
     /// A leader that goes away for a second takes no one's place on its return before the dwell.
     @Test func whoeverBecomesFirstIsProtectedAlsoWithoutHavingWon() {
         var ranking = equals()
-        ranking.succeed(1, 130, at: 1)
+        ranking.succeed(1, 150, at: 1)
         _ = ranking.record(.rateLimited(retryAfter: .seconds(1)), for: 0, now: at(20), random: noJitter)
         #expect(ranking.order == [1, 0])
         _ = ranking.advance(now: at(21))

@@ -1,0 +1,145 @@
+/// What endpoints answered over a time, and when requests came: the input of the simulator.
+///
+/// As text, one event a line, times in seconds from the start, names last because they may hold spaces:
+/// ```
+/// # comment
+/// 12.500 request
+/// 12.912 ok 412.5 anthropic-main          milliseconds to the first byte
+/// 13.020 fail status:502 openai-team      or name, connect, tls, timeout, closed, bad, broken
+/// 13.100 limited 30 azure-gpt             seconds to wait
+/// 13.200 refused 401 lab-proxy            status
+/// ```
+/// Without any `request` line, each answer counts as one request at its time. Times need not ascend.
+public struct OutcomeTrace: Sendable, Equatable {
+    /// One answer of one endpoint.
+    public struct Answer: Sendable, Equatable {
+        /// Time since the start.
+        public var at: Duration
+        /// What the attempt taught.
+        public var outcome: AttemptOutcome
+
+        /// As its parts.
+        public init(at: Duration, outcome: AttemptOutcome) {
+            self.at = at
+            self.outcome = outcome
+        }
+    }
+
+    /// Why a line could not be read.
+    public struct ParseError: Error, Sendable, Equatable {
+        /// From 1.
+        public var line: Int
+        /// What is wrong with it.
+        public var reason: String
+    }
+
+    /// In the order in which they first appear: the order before anything is measured.
+    public private(set) var endpoints: [String]
+    /// Per endpoint, by ascending time; never empty.
+    public private(set) var answers: [[Answer]]
+    /// When requests came, ascending.
+    public private(set) var requests: [Duration]
+
+    /// A trace from its parts; endpoints without any answer are left out.
+    public init(_ answers: [(endpoint: String, answers: [Answer])], requests: [Duration]) {
+        let known = answers.filter { !$0.answers.isEmpty }
+        self.endpoints = known.map(\.endpoint)
+        self.answers = known.map { $0.answers.sorted { $0.at < $1.at } }
+        self.requests = requests.sorted()
+    }
+
+    /// Reads the text form.
+    public init(parsing text: some StringProtocol) throws(ParseError) {
+        var names: [String] = []
+        var indices: [String: Int] = [:]
+        var answers: [[Answer]] = []
+        var requests: [Duration] = []
+        var number = 0
+        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
+            number += 1
+            let fields = line.split(maxSplits: 3, whereSeparator: { $0 == " " || $0 == "\t" })
+            guard let first = fields.first, !first.hasPrefix("#") else { continue }
+            guard let seconds = Double(first), seconds.isFinite, (0...1e9).contains(seconds) else {
+                throw ParseError(line: number, reason: "'\(first)' is not a time in seconds")
+            }
+            let at = Duration.nanoseconds(Int64(seconds * 1e9 + 0.5))
+            if fields.count == 2, fields[1] == "request" {
+                requests.append(at)
+                continue
+            }
+            guard fields.count == 4 else {
+                throw ParseError(line: number, reason: "expected TIME request, or TIME KIND VALUE NAME")
+            }
+            guard let outcome = AttemptOutcome(kind: String(fields[1]), value: String(fields[2])) else {
+                throw ParseError(line: number, reason: "'\(fields[1]) \(fields[2])' is not an outcome")
+            }
+            let name = String(fields[3])
+            let index = indices[name] ?? names.count
+            if index == names.count {
+                indices[name] = index
+                names.append(name)
+                answers.append([])
+            }
+            answers[index].append(Answer(at: at, outcome: outcome))
+        }
+        if requests.isEmpty { requests = answers.joined().map(\.at) }
+        self.init(Array(zip(names, answers)).map { ($0, $1) }, requests: requests)
+    }
+
+    /// The line that records an answer; nil for an outcome that says nothing about the endpoint.
+    public static func line(at: Duration, endpoint: String, outcome: AttemptOutcome) -> String? {
+        outcome.traceFields.map { "\(seconds(at)) \($0) \(endpoint)" }
+    }
+
+    /// The line that records the arrival of a request.
+    public static func requestLine(at: Duration) -> String {
+        "\(seconds(at)) request"
+    }
+
+    private static func seconds(_ time: Duration) -> String {
+        let milliseconds = max(0, time.wholeNanoseconds / 1_000_000)
+        let fraction = String(1_000 + milliseconds % 1_000).dropFirst()
+        return "\(milliseconds / 1_000).\(fraction)"
+    }
+}
+
+extension AttemptOutcome {
+    private static let kinds: [(String, FailureKind)] = [
+        ("name", .nameResolution), ("connect", .connect), ("tls", .tls), ("timeout", .timeout), ("closed", .closed),
+        ("bad", .badResponse), ("broken", .brokenStream),
+    ]
+
+    init?(kind: String, value: String) {
+        switch kind {
+        case "ok":
+            guard let milliseconds = Double(value), (0...1e9).contains(milliseconds) else { return nil }
+            self = .success(timeToFirstByte: .microseconds(Int64(milliseconds * 1_000)))
+        case "limited":
+            guard let seconds = Double(value), (0...1e9).contains(seconds) else { return nil }
+            self = .rateLimited(retryAfter: .seconds(seconds))
+        case "refused":
+            guard let status = Int(value) else { return nil }
+            self = .misconfigured(status: status)
+        case "fail":
+            if let known = Self.kinds.first(where: { $0.0 == value }) {
+                self = .failure(known.1)
+            } else if value.hasPrefix("status:"), let status = Int(value.dropFirst(7)) {
+                self = .failure(.status(status))
+            } else {
+                return nil
+            }
+        default: return nil
+        }
+    }
+
+    var traceFields: String? {
+        switch self {
+        case .success(let time): "ok \(Double(time.wholeNanoseconds / 1_000) / 1_000)"
+        case .failure(.status(let status)): "fail status:\(status)"
+        case .failure(let kind): Self.kinds.first { $0.1 == kind }.map { "fail \($0.0)" }
+        case .rateLimited(let wait): "limited \(Double(wait.wholeNanoseconds / 1_000_000) / 1_000)"
+        case .misconfigured(let status): "refused \(status)"
+        case .neutral: nil
+        }
+    }
+}

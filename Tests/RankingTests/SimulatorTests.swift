@@ -1,0 +1,134 @@
+import Ranking
+import Testing
+
+@Suite struct SimulatorTests {
+    private func run(
+        _ scenario: Scenario, _ policy: RankingSimulator.Policy = .podium(.init())
+    ) -> RankingSimulator.Report {
+        RankingSimulator(trace: scenario.trace, start: start).run(policy)
+    }
+
+    @Test func equalEndpointsStayWhereTheOldRuleFlapsHundredsOfTimes() {
+        let report = run(.equal)
+        #expect(report.orderChanges <= 1)
+        #expect(report.switches <= 1)
+        #expect(report.requests == 3_600)
+        #expect(run(.equal, .lastResponseTime).orderChanges >= 200)
+    }
+
+    /// Traffic moves once per outage, and once all are measured it stays.
+    @Test func equalEndpointsStayAlsoWhenAllAreMeasured() {
+        let report = run(.equalMeasured)
+        #expect(report.switches <= 3)
+        #expect(report.failedRequests == 0)
+    }
+
+    @Test func aStepIsLeftWithinFiveRequests() {
+        let report = run(.step)
+        #expect(report.timeOnTop[0] <= .seconds(605))
+        #expect(report.timeOnTop[0] >= .seconds(600))
+        #expect(report.finalOrder.last == 0)
+        #expect(report.failedFirstAttempts == 0)
+    }
+
+    /// At 480 ms on average, 20 % over the other's 400, the peaks of both differ by more than the hysteresis; at twice
+    /// that nothing may keep the first on top.
+    @Test func aSlowDriftIsFollowedOnce() {
+        let report = run(.drift)
+        #expect(report.finalOrder == [1, 0])
+        #expect(report.switches <= 3)
+        #expect(report.timeOnTop[0] < .seconds(2_400))
+    }
+
+    /// Sixty outages in the hour: the old rule and plain averages run into them again and again.
+    @Test func aFlappingUpstreamIsLeftAlone() {
+        let report = run(.flapping)
+        #expect(report.failedRequests == 0)
+        // Three failures open the breaker; an equal endpoint gives its rank back to nobody.
+        #expect(report.failedFirstAttempts == 3)
+        #expect(report.switches == 1)
+        #expect(run(.flapping, .lastResponseTime).failedFirstAttempts > 6)
+    }
+
+    /// The cooldowns of 10, 20 and 40 s that begin in an outage of 60 s are over at 380 s at the latest.
+    @Test func afterAnOutageOfAllServiceResumes() {
+        let report = run(.outage)
+        #expect(report.failedRequests >= 58)
+        #expect(report.failedRequests <= 80)
+        #expect(report.finalOrder.count == 3)
+    }
+
+    @Test func rateLimitsAreSatOut() {
+        let report = run(.limits)
+        // All are limited from 100 to 110 s; the second is back then.
+        #expect(report.failedRequests == 10)
+        #expect(report.failedFirstAttempts == 10)
+    }
+
+    @Test func resultsDependOnTheTraceAndTheSeedAlone() {
+        let other = RankingSimulator(trace: Scenario.flapping.trace, start: start + .seconds(12_345))
+        #expect(run(.flapping) == other.run(.podium(.init())))
+    }
+
+    /// A sample an hour old still counts, and its age is known.
+    @Test func oneSampleInAnHour() {
+        var ranking = EndpointRanking(count: 2)
+        ranking.succeed(1, 5_000, at: 0)
+        for second in 1...3_600 { ranking.succeed(0, 400, at: Double(second)) }
+        #expect(ranking.order == [0, 1])
+        let age = ranking.explanation(for: 1, now: at(3_600))?.responseTime?.age
+        #expect(age == .seconds(3_600))
+    }
+
+    @Test func tenThousandEndpoints() {
+        var ranking = EndpointRanking(count: 10_000)
+        ranking.succeed(0, 400, at: 0)
+        for _ in 0..<3 { ranking.fail(0, at: 20) }
+        #expect(ranking.rank(of: 0) == 10_000)
+        #expect(ranking.candidates(now: at(20)).first?.endpoint == 1)
+        #expect(ranking.changes.map(\.to) == [10_000])
+        let order = ranking.order
+        #expect(Set(order).count == 10_000)
+        #expect(order.first == 1 && order[9_998] == 9_999)
+    }
+}
+
+@Suite struct OutcomeTraceTests {
+    @Test func everyOutcomeComesBackFromItsLine() throws {
+        let outcomes: [AttemptOutcome] = [
+            .success(timeToFirstByte: .microseconds(412_500)), .failure(.status(502)), .failure(.connect),
+            .failure(.nameResolution), .failure(.tls), .failure(.timeout), .failure(.closed),
+            .failure(.badResponse), .failure(.brokenStream), .rateLimited(retryAfter: .milliseconds(1_500)),
+            .misconfigured(status: 401),
+        ]
+        let lines = outcomes.enumerated().map {
+            OutcomeTrace.line(at: .milliseconds(1_001 * $0), endpoint: "a name", outcome: $1) ?? ""
+        }
+        let text = (["# a comment", ""] + lines + [OutcomeTrace.requestLine(at: .seconds(3))]).joined(separator: "\n")
+        let trace = try OutcomeTrace(parsing: text)
+        #expect(trace.endpoints == ["a name"])
+        #expect(trace.answers[0].map(\.outcome) == outcomes)
+        #expect(trace.answers[0].map(\.at) == (0..<11).map { .milliseconds(1_001 * $0) })
+        #expect(trace.requests == [.seconds(3)])
+        #expect(OutcomeTrace.line(at: .zero, endpoint: "x", outcome: .neutral) == nil)
+    }
+
+    @Test func withoutRequestLinesEachAnswerIsOne() throws {
+        let trace = try OutcomeTrace(parsing: "2 ok 5 b\r\n1 ok 5 a\r\n")
+        #expect(trace.endpoints == ["b", "a"])
+        #expect(trace.requests == [.seconds(1), .seconds(2)])
+    }
+
+    @Test(arguments: [
+        ("1 ok 5", 1), ("\nx ok 5 a", 2), ("1 ok five a", 1), ("1 fail later a", 1), ("-1 ok 5 a", 1),
+        ("1 maybe 5 a", 1), ("1 ok 5 a\n1e400 request", 2), ("nan request", 1),
+    ])
+    func aBadLineIsNamed(text: String, line: Int) {
+        #expect { try OutcomeTrace(parsing: text) } throws: { ($0 as? OutcomeTrace.ParseError)?.line == line }
+    }
+
+    @Test func anEmptyTraceGivesAnEmptyReport() throws {
+        let report = RankingSimulator(trace: try OutcomeTrace(parsing: ""), start: start).run(.podium(.init()))
+        #expect(report.requests == 0 && report.meanTimeToFirstByte == nil)
+    }
+}
