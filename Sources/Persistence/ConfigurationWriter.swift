@@ -24,6 +24,8 @@ struct ConfigurationWriter {
     /// The last write is in place, but its directory did not sync: equal bytes prove nothing until one did.
     private var durabilityIsUnknown = false
     private var token = WriteToken()
+    /// The names on the way to the file when it was last resolved.
+    private(set) var places: [DirectoryWatch.Place] = []
 
     init(
         options: PersisterOptions, base: LoadedBase, fileSystem: FileSystem,
@@ -37,6 +39,7 @@ struct ConfigurationWriter {
         self.adopt = adopt
         self.base = Base(bytes: base.bytes, state: base.state)
         let target = try ConfigurationTarget.resolve(options.path, fileSystem)
+        places = target.places
         lock = try ProcessLock.take(target, fileSystem)
     }
 
@@ -59,13 +62,12 @@ struct ConfigurationWriter {
         return run
     }
 
-    /// Takes in what others may have saved, without writing. Nil if the file is as it was.
-    mutating func inspect() -> FlushRun? {
+    /// Takes in what others may have saved, without writing.
+    mutating func inspect() -> FlushRun {
         var run = FlushRun()
         do throws(PersistenceError) {
             let reading = try read(&run, resolve())
-            guard let edited = reading.edited else { return nil }
-            takeIn(edited, reading.image, &run)
+            if let edited = reading.edited { takeIn(edited, reading.image, &run) }
         } catch {
             run.result = .failed(error)
         }
@@ -112,6 +114,7 @@ struct ConfigurationWriter {
 
     private mutating func resolve() throws(PersistenceError) -> ConfigurationTarget {
         let target = try ConfigurationTarget.resolve(path, fileSystem)
+        places = target.places
         // A link that leads elsewhere now: the lock has to stand beside the file that is written.
         if let held = lock, !held.covers(target, fileSystem) { lock = try ProcessLock.take(target, fileSystem) }
         return target

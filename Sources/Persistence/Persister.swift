@@ -17,9 +17,10 @@ public final class Persister: Sendable {
     private let disk = DispatchQueue(label: "podium.persist.disk")
     private let clock = DispatchQueue(label: "podium.persist.clock")
     private let timer = Mutex<DeadlineTimer?>(nil)
+    private let watch = Mutex<DirectoryWatch?>(nil)
     private let finalFlushAttempts: Int
 
-    /// Takes the lock of the configuration.
+    /// Takes the lock of the configuration and watches the file.
     ///
     /// - Parameters:
     ///   - base: the file as the program loaded it.
@@ -54,6 +55,7 @@ public final class Persister: Sendable {
         timer.withLock { timer in
             timer = DeadlineTimer(queue: clock) { [weak self] in self?.timerFired() }
         }
+        startWatching()
     }
 
     /// Notes one automatic change, made before this call. Never waits for the disk.
@@ -110,6 +112,7 @@ public final class Persister: Sendable {
         }
         state.withLock { $0.isClosed = true }
         timer.withLock { $0 = nil }
+        watch.withLock { $0 = nil }
         await withCheckedContinuation { continuation in
             disk.async {
                 self.writer.withLock { $0.releaseLock() }
@@ -156,15 +159,65 @@ public final class Persister: Sendable {
         let record = FlushRecord(write, startedAt: startedAt, run)
         records.withLock { $0.append(record) }
         let random = Double.random(in: 0..<1)
-        let (actions, waiters) = state.withLock { $0.finished(write, run, now: .now, random: random) }
-        for edit in run.edits { onEvent(edit) }
-        if let errno = run.backupFailure { onEvent(.backupFailed(errno: errno)) }
-        if case .failed(.refused(let refusal)) = run.result, refusal.isInvalidFile {
-            onEvent(.externalEditRefused(refusal))
-        }
+        let (actions, waiters, refused) = state.withLock { $0.finished(write, run, now: .now, random: random) }
+        report(run, refused: refused)
         onEvent(.flushed(record))
         let result = FlushReceipt.result(record)
         for waiter in waiters { waiter.resume(returning: result) }
+        perform(actions)
+        watchPlaces()
+    }
+
+    private func report(_ run: FlushRun, refused: Refusal?) {
+        for edit in run.edits { onEvent(edit) }
+        if let errno = run.backupFailure { onEvent(.backupFailed(errno: errno)) }
+        if let refused { onEvent(.externalEditRefused(refused)) }
+    }
+
+    // MARK: Edits by others
+
+    private func startWatching() {
+        do throws(FileError) {
+            let watch = try DirectoryWatch(queue: clock) { [weak self] in self?.fileChanged() }
+            self.watch.withLock { $0 = watch }
+        } catch {
+            let errno = error.errno
+            clock.async { self.onEvent(.watchUnavailable(errno: errno)) }
+        }
+        // Also finds what was saved between the program's reading of the file and now.
+        fileChanged()
+    }
+
+    /// The watch follows the links: they may lead elsewhere since the last look.
+    private func watchPlaces() {
+        let places = writer.withLock { $0.places }
+        do throws(FileError) {
+            try watch.withLock { $0 }?.watch(places)
+        } catch {
+            onEvent(.watchUnavailable(errno: error.errno))
+        }
+    }
+
+    private func fileChanged() {
+        let isNews = state.withLock { state in
+            guard !state.isClosed, !state.inspectionIsPending else { return false }
+            state.inspectionIsPending = true
+            return true
+        }
+        if isNews { disk.async { [weak self] in self?.inspect() } }
+    }
+
+    private func inspect() {
+        state.withLock { $0.inspectionIsPending = false }
+        watchPlaces()
+        let run = writer.withLock { $0.inspect() }
+        let (refused, actions) = state.withLock { state -> (Refusal?, [FlushSchedule.Action]) in
+            let refused = state.noteFile(run)
+            guard !state.isClosed else { return (refused, []) }
+            if case .failed = run.result { return (refused, []) }
+            return (refused, state.schedule.obstacleMayBeGone(now: .now))
+        }
+        report(run, refused: refused)
         perform(actions)
     }
 }

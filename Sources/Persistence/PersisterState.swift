@@ -6,6 +6,8 @@ struct PersisterState: Sendable {
     /// Callers by the number of the write that serves them.
     var waiters: [UInt64: [Waiter]] = [:]
     var isClosed = false
+    /// An inspection is queued that has not started to read yet.
+    var inspectionIsPending = false
     /// The counters that the schedule does not keep.
     private var counters = PersisterStatistics()
 
@@ -15,21 +17,29 @@ struct PersisterState: Sendable {
 
     mutating func finished(
         _ write: FlushSchedule.Write, _ run: FlushRun, now: ContinuousClock.Instant, random: Double
-    ) -> (actions: [FlushSchedule.Action], waiters: [Waiter]) {
+    ) -> (actions: [FlushSchedule.Action], waiters: [Waiter], refused: Refusal?) {
+        let refused = noteFile(run)
         count(write, run)
         let outcome: FlushSchedule.Outcome =
             if case .failed = run.result { .failed(unsaved: run.unsaved) } else { .saved }
         let actions = schedule.finished(outcome, now: now, random: random)
-        return (actions, waiters.removeValue(forKey: write.number) ?? [])
+        return (actions, waiters.removeValue(forKey: write.number) ?? [], refused)
     }
 
-    mutating func countEdits(_ run: FlushRun) {
+    /// Counts the edits that a run took in, and says what is new about the file being refused.
+    mutating func noteFile(_ run: FlushRun) -> Refusal? {
         counters.externalEditsMerged += UInt64(run.edits.count)
         counters.conflicts += UInt64(run.conflicts)
+        let before = counters.refusedFile
+        if case .failed(.refused(let refusal)) = run.result, refusal.isInvalidFile {
+            counters.refusedFile = refusal
+            return refusal == before ? nil : refusal
+        }
+        counters.refusedFile = nil
+        return nil
     }
 
     private mutating func count(_ write: FlushSchedule.Write, _ run: FlushRun) {
-        countEdits(run)
         counters.bytesWritten += UInt64(run.bytesWritten)
         if run.backupFailure != nil { counters.backupsFailed += 1 }
         switch run.result {

@@ -47,6 +47,8 @@ public struct PersisterStatistics: Sendable, Equatable {
     public var consecutiveFailures = 0
     /// The last failure; nil again after a success.
     public var lastError: PersistenceError?
+    /// The file on disk cannot be taken in as it is; the running configuration stays.
+    public var refusedFile: Refusal?
     /// Unsaved changes are older than the maximum dirty time.
     public var isOverdue = false
 

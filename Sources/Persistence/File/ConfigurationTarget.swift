@@ -8,6 +8,8 @@ struct ConfigurationTarget: Sendable {
     let directory: OpenFile
     let directoryPath: String
     let name: String
+    /// Every name on the way, the links and at last the file: whoever changes one changes the configuration.
+    let places: [DirectoryWatch.Place]
 
     var path: String { directoryPath == "/" ? "/\(name)" : "\(directoryPath)/\(name)" }
     var backupName: String { "\(name).backup" }
@@ -17,15 +19,18 @@ struct ConfigurationTarget: Sendable {
     /// Follows symbolic links, so that a write replaces the file and not the link to it.
     static func resolve(_ path: String, _ fileSystem: FileSystem) throws(PersistenceError) -> ConfigurationTarget {
         var current = path
+        var places: [DirectoryWatch.Place] = []
         for _ in 0...longestLinkChain {
             let (directory, name) = split(current)
             guard !name.isEmpty, name != ".", name != ".." else {
                 throw .refused(.notRegularFile(path: path, kind: "a directory"))
             }
+            places.append(DirectoryWatch.Place(directory: directory, name: name))
             do {
                 guard let link = try fileSystem.linkTarget(current) else {
                     return ConfigurationTarget(
-                        directory: try fileSystem.openDirectory(directory), directoryPath: directory, name: name)
+                        directory: try fileSystem.openDirectory(directory), directoryPath: directory, name: name,
+                        places: places)
                 }
                 current = link.hasPrefix("/") ? link : "\(directory)/\(link)"
             } catch {
