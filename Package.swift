@@ -65,7 +65,8 @@ let package = Package(
         .executableTarget(
             name: "podium",
             dependencies: [
-                "Engine", "Console", "Terminal", "Demo", "Configuration", argumentParser, logging,
+                "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console", "Terminal", "Demo",
+                argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 

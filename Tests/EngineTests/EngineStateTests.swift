@@ -26,8 +26,8 @@ private func names(_ state: EngineState) -> [String] {
     state.ranking.order.compactMap { state.record($0)?.settings.name }
 }
 
-private func reference(_ name: String, _ revision: UInt64? = nil) -> EndpointReference {
-    EndpointReference(name: name, revision: revision)
+private func reference(_ name: String, _ revision: UInt64? = nil) -> CommandTarget {
+    CommandTarget(name: name, revision: revision)
 }
 
 struct EngineStateTests {

@@ -1,7 +1,7 @@
 public import Configuration
 
 /// Names an endpoint at the revision its author saw. Never a row or a rank: those move by themselves.
-public struct EndpointReference: Sendable, Hashable {
+public struct CommandTarget: Sendable, Hashable {
     /// As configured; unique.
     public var name: String
     /// nil accepts whatever is there now.
@@ -17,15 +17,15 @@ public struct EndpointReference: Sendable, Hashable {
 /// What an operator can ask for.
 public enum EngineCommand: Sendable, Equatable {
     /// Moves the endpoint to a rank (1 is tried first) and pins it there.
-    case move(EndpointReference, toRank: Int)
-    case setEnabled(EndpointReference, Bool)
-    case setPinned(EndpointReference, Bool)
+    case move(CommandTarget, toRank: Int)
+    case setEnabled(CommandTarget, Bool)
+    case setPinned(CommandTarget, Bool)
     /// Sorts once, whatever hysteresis and dwell say; pins hold.
     case sortNow
     case setAutoSort(Bool)
-    case update(EndpointReference, EndpointEdit)
+    case update(CommandTarget, EndpointEdit)
     case add(EndpointEdit)
-    case remove(EndpointReference)
+    case remove(CommandTarget)
     /// Writes what is unsaved, now.
     case flush
     case undo

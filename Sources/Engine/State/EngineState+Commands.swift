@@ -48,7 +48,7 @@ extension EngineState {
         }
     }
 
-    private func find(_ reference: EndpointReference) throws(CommandError) -> EndpointRecord {
+    private func find(_ reference: CommandTarget) throws(CommandError) -> EndpointRecord {
         guard let record = record(named: reference.name) else {
             throw .noSuchEndpoint(reference.name)
         }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Demo
 import Engine
+import Proxy
 
 #if canImport(Glibc)
     import Glibc

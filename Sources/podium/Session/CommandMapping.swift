@@ -22,8 +22,8 @@ extension EngineCommand {
     }
 }
 
-extension Engine.EndpointReference {
-    fileprivate init(_ reference: Console.EndpointReference) {
+extension CommandTarget {
+    fileprivate init(_ reference: EndpointReference) {
         self.init(name: reference.name, revision: reference.revision)
     }
 }

@@ -24,7 +24,7 @@ final class ProcessUsage: Sendable {
     func sample() -> Sample {
         var usage = rusage()
         #if canImport(Glibc)
-            let who = RUSAGE_SELF
+            let who = __rusage_who_t(RUSAGE_SELF.rawValue)
         #else
             let who = RUSAGE_SELF
         #endif

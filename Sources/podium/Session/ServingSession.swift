@@ -40,8 +40,9 @@ struct ServingSession {
         let stopping = StopRequest(engine: engine)
         let signals = SignalWatch(SIGTERM, SIGINT)
         let consoleSession = interactive ? ConsoleSession(engine: engine, options: console, isDemo: isDemo) : nil
+        let deliveries = signals.signals
         let watching = Task {
-            for await _ in signals.signals {
+            for await _ in deliveries {
                 consoleSession?.stop()
                 stopping.request()
             }

@@ -7,9 +7,9 @@ import Dispatch
 #endif
 
 /// Delivers signals as a stream, on no thread of ours.
-struct SignalWatch: Sendable {
+final class SignalWatch {
     let signals: AsyncStream<Int32>
-    private let sources: [any DispatchSourceSignal & Sendable]
+    private let sources: [any DispatchSourceSignal]
 
     /// From now on these signals only arrive here.
     init(_ numbers: Int32...) {
