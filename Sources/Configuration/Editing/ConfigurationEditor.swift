@@ -16,16 +16,93 @@ public struct ConfigurationEditError: Error, Sendable, Equatable, CustomStringCo
         self.reason = reason
     }
 
+    init(_ error: YAMLEditError) {
+        self.init(line: error.line, column: error.column, reason: error.reason)
+    }
+
+    /// `line 3, column 5: REASON`
     public var description: String { "line \(line), column \(column): \(reason)" }
 }
 
 /// Writes changes into the operator's file, and nothing else.
 public enum ConfigurationEditor {
     /// The document with the changes made, verified by reading it again; every other byte is as it was.
+    ///
+    /// The names in `changes` are those of `document`. A value that would not validate, and a place that cannot be edited
+    /// safely, is refused with line, column and reason.
     public static func apply(
         _ changes: [ConfigurationChange], to document: YAMLDocument
     ) throws(ConfigurationEditError) -> YAMLDocument {
         guard !changes.isEmpty else { return document }
-        throw ConfigurationEditError(line: 1, column: 1, reason: "editing is not available yet")
+        let removes = changes.contains { if case .removeEndpoint = $0 { true } else { false } }
+        var edited = document
+        if removes {
+            // Paths refer to the file as it is before the edits, so what is added goes into the file that the removals left.
+            edited = try edit(document, changes.filter { !$0.isAddition })
+            edited = try edit(edited, changes.filter(\.isAddition))
+        } else {
+            edited = try edit(document, changes)
+        }
+        try ResultCheck(changes: changes, document: edited).run()
+        return edited
+    }
+
+    private static func edit(
+        _ document: YAMLDocument, _ changes: [ConfigurationChange]
+    ) throws(ConfigurationEditError) -> YAMLDocument {
+        let index = EntryIndex(document)
+        var edits: [YAMLEdit] = []
+        var additions: [YAMLValue] = []
+        for change in changes {
+            switch change {
+            case .setAutoSort(let flag):
+                edits.append(try autoSortEdit(flag, document))
+            case .setField(let name, let field, _, let new):
+                let number = try index.number(of: name)
+                let path: YAMLPath = ["endpoints", .index(number)]
+                edits += FieldEdits(entry: index.entries[number], path: path).edits(setting: field, to: new)
+            case .removeEndpoint(let name):
+                edits.append(.remove(["endpoints", .index(try index.number(of: name))]))
+            case .addEndpoint(let settings):
+                additions.append(settings.yaml)
+            }
+        }
+        edits += additionEdits(additions, document)
+        do throws(YAMLEditError) {
+            return try document.applying(edits)
+        } catch {
+            throw ConfigurationEditError(error)
+        }
+    }
+
+    private static func autoSortEdit(
+        _ flag: Bool, _ document: YAMLDocument
+    ) throws(ConfigurationEditError) -> YAMLEdit {
+        let key = "auto_sort_endpoints"
+        let section = YAMLValue.mapping([key: .boolean(flag)])
+        guard let root = document.root, root.kind == .mapping, let server = root["server"] else {
+            return .insertKey("server", section, into: [], placement: .first)
+        }
+        if server.kind != .mapping, server.scalar == .null { return .set(["server"], section) }
+        if server.kind == .mapping, server[key] == nil {
+            return .insertKey(key, .boolean(flag), into: ["server"], placement: .after("port"))
+        }
+        return .set(["server", .key(key)], .boolean(flag))
+    }
+
+    private static func additionEdits(_ additions: [YAMLValue], _ document: YAMLDocument) -> [YAMLEdit] {
+        guard !additions.isEmpty else { return [] }
+        guard let root = document.root, root.kind == .mapping, let list = root["endpoints"] else {
+            return [.insertKey("endpoints", .sequence(additions), into: [], placement: .last)]
+        }
+        let count = list.entries.count
+        if count == 0, list.kind != .alias { return [.set(["endpoints"], .sequence(additions))] }
+        return additions.map { .insertEntry($0, into: ["endpoints"], at: count) }
+    }
+}
+
+extension ConfigurationChange {
+    fileprivate var isAddition: Bool {
+        if case .addEndpoint = self { true } else { false }
     }
 }

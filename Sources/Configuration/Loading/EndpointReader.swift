@@ -16,8 +16,9 @@ struct EndpointReader {
     ]
 
     /// Nil if the entry is not a mapping; that is reported.
+    /// - Parameter environment: nil leaves references unchecked.
     static func read(
-        _ entry: YAMLNode, number: Int, environment: [String: String], sink: DiagnosticSink
+        _ entry: YAMLNode, number: Int, environment: [String: String]?, sink: DiagnosticSink
     ) -> (settings: EndpointSettings, nameNode: YAMLNode)? {
         guard let resolved = entry.resolved, resolved.kind == .mapping else {
             sink.error(at: entry, "entry \(number) of endpoints is not a mapping", fix: "begin it with - name: NAME")
@@ -37,7 +38,7 @@ struct EndpointReader {
             retired: Self.retired, sink: sink)
     }
 
-    private func settings(environment: [String: String]) -> EndpointSettings {
+    private func settings(environment: [String: String]?) -> EndpointSettings {
         var settings = EndpointSettings(name: reader.text("name") ?? "")
         settings.url = nonEmpty("url")
         settings.urlAnthropic = nonEmpty("url_anthropic")
@@ -94,7 +95,7 @@ struct EndpointReader {
         }
     }
 
-    private func report(_ settings: EndpointSettings, _ environment: [String: String]) {
+    private func report(_ settings: EndpointSettings, _ environment: [String: String]?) {
         for finding in settings.problems {
             var severity = finding.severity
             // The older system reached some endpoints by a URL that Podium has no use for.
@@ -104,7 +105,7 @@ struct EndpointReader {
                 severity, at: place(of: finding), finding.problem,
                 isSecret: finding.field == .authValue || finding.field == .headers)
         }
-        reportSecrets(settings, environment)
+        if let environment { reportSecrets(settings, environment) }
     }
 
     private func place(of finding: EndpointProblem) -> YAMLNode? {

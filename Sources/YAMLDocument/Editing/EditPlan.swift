@@ -1,10 +1,187 @@
-/// All edits of one call, resolved against the tree.
+/// All edits of one call, resolved against the tree: what is to change in meaning, and in bytes.
 struct EditPlan {
-    init(_ edits: [YAMLEdit], tree: YAMLTree) throws(YAMLEditError) {
-        throw YAMLEditError(line: 1, column: 1, reason: "editing is not available yet")
+    struct Insertion {
+        /// How many of the container's present pairs or entries stand before it.
+        var position: Int
+        /// Nil in a sequence.
+        var key: String?
+        var value: YAMLValue
+        /// For a key: the position follows from it once all removals are known.
+        var placement: KeyPlacement?
     }
 
+    let tree: YAMLTree
+    /// New values by the record they replace.
+    private(set) var replaced: [Int: YAMLValue] = [:]
+    /// Entries by their record, pairs by their key's.
+    private(set) var removed: Set<Int> = []
+    /// In order of position, by the container's record.
+    private(set) var insertions: [Int: [Insertion]] = [:]
+    /// The whole content of a file that has none.
+    private(set) var newRoot: YAMLValue?
+    private(set) var splices: [Splice] = []
+    private var resolver: PathResolver
+
+    init(_ edits: [YAMLEdit], tree: YAMLTree) throws(YAMLEditError) {
+        self.tree = tree
+        resolver = PathResolver(tree)
+        var layout = Layout(tree)
+        var changedContainers: [Int] = []
+        var seen: Set<Int> = []
+        for edit in edits {
+            if let touched = try resolve(edit, &layout), seen.insert(touched).inserted {
+                changedContainers.append(touched)
+            }
+        }
+        for container in changedContainers { try lay(out: container, &layout) }
+        if let newRoot { layout.writeRoot(newRoot) }
+        splices = layout.splices
+    }
+
+    /// Makes the edits that need no neighbours, and notes the others; returns the container that has to be laid out anew.
+    private mutating func resolve(_ edit: YAMLEdit, _ layout: inout Layout) throws(YAMLEditError) -> Int? {
+        switch edit {
+        case .set(let path, let value):
+            return try set(resolver.resolve(path), value, &layout)
+        case .remove(let path):
+            let target = try resolver.resolve(path)
+            guard let parent = target.parent else { throw tree.refusal(at: 0, "the whole document cannot be removed") }
+            try resolver.refuseSharedSubtree(target.record)
+            removed.insert(target.key ?? target.record)
+            return parent
+        case .insertKey(let key, let value, let path, let placement):
+            return try insert(key, value, into: path, placement)
+        case .insertEntry(let value, let path, let index):
+            let target = try resolver.resolve(path)
+            try resolver.refuseShared(target.record)
+            guard tree.records[target.record].kind == .sequence else {
+                throw tree.refusal(at: target.record, "\(path) is not a list")
+            }
+            let count = Int(tree.records[target.record].childCount)
+            insertions[target.record, default: []].append(
+                Insertion(position: min(max(index, 0), count), key: nil, value: value))
+            return target.record
+        }
+    }
+
+    private mutating func insert(
+        _ key: String, _ value: YAMLValue, into path: YAMLPath, _ placement: KeyPlacement
+    ) throws(YAMLEditError) -> Int? {
+        if path.steps.isEmpty, tree.isEmptyDocument {
+            var pairs: [YAMLPair] = []
+            if case .mapping(let earlier) = newRoot { pairs = earlier }
+            newRoot = .mapping(pairs + [YAMLPair(key: key, value: value)])
+            return nil
+        }
+        let target = try resolver.resolve(path)
+        let mapping = target.record
+        try resolver.refuseShared(mapping)
+        guard tree.records[mapping].kind == .mapping else {
+            throw tree.refusal(at: mapping, "\(path) is not a mapping")
+        }
+        let isThere =
+            tree.firstPair(of: mapping, key: key) != nil || (insertions[mapping] ?? []).contains { $0.key == key }
+        guard !isThere else { throw tree.refusal(at: mapping, "the key '\(key)' is there already") }
+        insertions[mapping, default: []].append(Insertion(position: 0, key: key, value: value, placement: placement))
+        return mapping
+    }
+
+    private mutating func set(
+        _ target: PathResolver.Target, _ value: YAMLValue, _ layout: inout Layout
+    ) throws(YAMLEditError) -> Int? {
+        let record = target.record
+        try resolver.refuseShared(record)
+        guard tree.records[record].properties < 0 else {
+            throw tree.refusal(at: record, "the value has an anchor or a tag")
+        }
+        try resolver.refuseSharedSubtree(record)
+        guard !Verification.matches(value, tree, record) else { return nil }
+        if case .sequence(let items) = value, let changed = merge(items, into: record) { return changed }
+        replaced[record] = value
+        try layout.replace(target, with: value)
+        return nil
+    }
+
+    /// Turns one list of scalars into another item by item, so that the items that stay keep their comments.
+    private mutating func merge(_ items: [YAMLValue], into record: Int) -> Int? {
+        guard tree.records[record].kind == .sequence, !items.isEmpty, items.allSatisfy(\.isScalar) else { return nil }
+        let present = resolver.childRecords(record)
+        guard !present.isEmpty, present.count * items.count <= 40_000,
+            present.allSatisfy({ tree.records[$0].kind == .scalar })
+        else { return nil }
+        let steps = ListMerge.steps(from: present.count, to: items.count) {
+            isText(items[$1], of: present[$0])
+        }
+        // In brackets, a list that both loses and gains items is rewritten: commas cannot be matched up with them.
+        let isMixed = !steps.removed.isEmpty && !steps.inserted.isEmpty
+        guard tree.records[record].style == .block || !isMixed, steps.removed.count < present.count || isMixed else {
+            return nil
+        }
+        for index in steps.removed { removed.insert(present[index]) }
+        insertions[record, default: []] += steps.inserted.map {
+            Insertion(position: $0.position, key: nil, value: items[$0.item])
+        }
+        return record
+    }
+
+    /// An item that reads the same stays as it is written, also where it would be quoted today.
+    private func isText(_ value: YAMLValue, of record: Int) -> Bool {
+        guard case .string(let text) = value else { return Verification.matches(value, tree, record) }
+        return tree.text(of: record).elementsEqual(text.utf8)
+    }
+
+    private mutating func lay(out container: Int, _ layout: inout Layout) throws(YAMLEditError) {
+        let children = resolver.childRecords(container)
+        let isMapping = tree.records[container].kind == .mapping
+        let units = isMapping ? stride(from: 0, to: children.count, by: 2).map { children[$0] } : children
+        let gone = units.indices.filter { removed.contains(units[$0]) }
+        let placed = (insertions[container] ?? []).map { insertion in
+            var placed = insertion
+            if let placement = insertion.placement {
+                placed.position = layout.position(for: placement, in: container, units: units, removed: Set(gone))
+            }
+            return placed
+        }
+        let added = placed.enumerated().sorted {
+            ($0.element.position, $0.offset) < ($1.element.position, $1.offset)
+        }.map(\.element)
+        insertions[container] = added
+        if gone.count == units.count, !gone.isEmpty, added.isEmpty {
+            // Nothing is left: the collection is written as empty.
+            for unit in units { removed.remove(unit) }
+            insertions[container] = nil
+            let value = isMapping ? YAMLValue.mapping([]) : .sequence([])
+            replaced[container] = value
+            try layout.writeEmpty(container, value)
+            return
+        }
+        let changes = Layout.Changes(container: container, units: units, removed: Set(gone), added: added)
+        switch (tree.records[container].kind, tree.records[container].style) {
+        case (.mapping, .block): try layout.changeBlockMapping(changes)
+        case (.sequence, .block): try layout.changeBlockSequence(changes)
+        default: try layout.changeFlow(changes)
+        }
+    }
+}
+
+extension EditPlan {
+    /// Splices the bytes, reads them again and compares.
     func apply() throws(YAMLEditError) -> YAMLTree {
-        throw YAMLEditError(line: 1, column: 1, reason: "editing is not available yet")
+        guard !splices.isEmpty else { return tree }
+        guard let ordered = Splice.ordered(splices) else {
+            throw tree.refusal(at: splices[0].container, "two of the changes concern the same text")
+        }
+        let edited = try Reparse(plan: self, splices: ordered).tree()
+        if let record = Verification.firstDifference(self, edited) {
+            throw tree.refusal(at: record, "the change would alter more than it should; edit the file by hand")
+        }
+        return edited
+    }
+}
+
+extension YAMLTree {
+    /// No content, or the null that `---` alone stands for.
+    var isEmptyDocument: Bool {
+        records.isEmpty || (records.count == 1 && records[0].kind == .scalar && records[0].start == records[0].end)
     }
 }

@@ -23,7 +23,7 @@ enum PlainScalar {
         if resolve(text) != .string(text) { return true }
         // Some readers fold case further than the standard does.
         switch text.lowercased() {
-        case "null", "nil", "none", "true", "false", "yes", "no", "on", "off", "y", "n": return true
+        case "null", "true", "false", "yes", "no", "on", "off", "y", "n": return true
         default: return looksNumeric(text) || looksLikeDate(text)
         }
     }

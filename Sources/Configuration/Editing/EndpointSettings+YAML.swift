@@ -1,0 +1,31 @@
+internal import YAMLDocument
+
+extension EndpointSettings {
+    /// A new entry: what is needed to understand it, and every setting that differs from its default.
+    var yaml: YAMLValue {
+        var pairs: [YAMLPair] = []
+        for field in EndpointField.allCases {
+            let value = value(of: field)
+            let isAlwaysWritten = field == .name || field == .authType || field == .enabled
+            let isDefault = value == EndpointSettings(name: "").value(of: field)
+            guard isAlwaysWritten || !isDefault, let yaml = value.yaml else { continue }
+            pairs.append(YAMLPair(key: field.rawValue, value: yaml))
+        }
+        return .mapping(pairs)
+    }
+}
+
+extension FieldValue {
+    /// Nil for an absent value.
+    var yaml: YAMLValue? {
+        switch self {
+        case .absent: nil
+        case .text(let text): .string(text)
+        case .integer(let number): .integer(number)
+        case .boolean(let flag): .boolean(flag)
+        case .list(let items): .sequence(items.map(YAMLValue.string))
+        case .headers(let headers): .mapping(headers.map { YAMLPair(key: $0.name, value: .string($0.value)) })
+        case .proxy(let proxy): .string(ProxyText.render(proxy))
+        }
+    }
+}
