@@ -17,7 +17,7 @@ public struct EndpointRanking: Sendable {
     let epoch: ContinuousClock.Instant
     var endpoints: [RankedEndpoint] = []
     var freeSlots: [Int] = []
-    var slotByID: [EndpointID: Int] = [:]
+    var slotByID = SlotIndex()
     /// The endpoints that are not pinned, in order.
     var free: [RankKey] = []
     /// Slots of the pinned ones, in order, and the ranks they hold.

@@ -144,8 +144,9 @@ extension EndpointRanking {
 
     /// Counts and writes down what `settle` has tracked.
     mutating func commitTouched(at now: Moment, leaderBefore: Int?) {
+        let instant = instant(now)
         for touch in touched {
-            commit(touch, rankAfter: rank(ofSlot: touch.slot), at: now)
+            commit(touch, rankAfter: rank(ofSlot: touch.slot), at: now, instant)
         }
         touched.removeAll(keepingCapacity: true)
         protectNewLeader(before: leaderBefore, at: now)
@@ -156,10 +157,10 @@ extension EndpointRanking {
         if let leader = free.first?.slot, leader != before { endpoints[leader].heldSince = now }
     }
 
-    mutating func commit(_ touch: Touch, rankAfter: Int, at now: Moment) {
+    mutating func commit(_ touch: Touch, rankAfter: Int, at now: Moment, _ instant: ContinuousClock.Instant) {
         guard rankAfter != touch.rankBefore else { return }
         let change = RankChange(
-            at: instant(now), endpoint: endpoints[touch.slot].id, from: touch.rankBefore, to: rankAfter,
+            at: instant, endpoint: endpoints[touch.slot].id, from: touch.rankBefore, to: rankAfter,
             cause: touch.cause)
         endpoints[touch.slot].rankChanges += 1
         endpoints[touch.slot].rankSince = now
