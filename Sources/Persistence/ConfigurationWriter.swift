@@ -43,6 +43,20 @@ struct ConfigurationWriter {
         lock = try ProcessLock.take(target, fileSystem)
     }
 
+    /// Settles what a crash has left. Best effort: a directory that cannot be listed must not keep the program from running.
+    func sweepOrphans() -> [OrphanOutcome] {
+        let environment = environment
+        do throws(PersistenceError) {
+            let target = try ConfigurationTarget.resolve(path, fileSystem)
+            let sweep = OrphanSweep(fileSystem: fileSystem, target: target) { bytes in
+                ConfigurationLoader.load(bytes: bytes, environment: environment).configuration != nil
+            }
+            return try sweep.run()
+        } catch {
+            return []
+        }
+    }
+
     mutating func releaseLock() {
         lock = nil
     }

@@ -20,7 +20,7 @@ public final class Persister: Sendable {
     private let watch = Mutex<DirectoryWatch?>(nil)
     private let finalFlushAttempts: Int
 
-    /// Takes the lock of the configuration and watches the file.
+    /// Takes the lock of the configuration, settles what a crash may have left beside it, and watches the file.
     ///
     /// - Parameters:
     ///   - base: the file as the program loaded it.
@@ -55,6 +55,7 @@ public final class Persister: Sendable {
         timer.withLock { timer in
             timer = DeadlineTimer(queue: clock) { [weak self] in self?.timerFired() }
         }
+        disk.async { self.sweepOrphans() }
         startWatching()
     }
 
@@ -172,6 +173,10 @@ public final class Persister: Sendable {
         for edit in run.edits { onEvent(edit) }
         if let errno = run.backupFailure { onEvent(.backupFailed(errno: errno)) }
         if let refused { onEvent(.externalEditRefused(refused)) }
+    }
+
+    private func sweepOrphans() {
+        for outcome in writer.withLock({ $0.sweepOrphans() }) { onEvent(.orphan(outcome)) }
     }
 
     // MARK: Edits by others

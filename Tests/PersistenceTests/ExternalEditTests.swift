@@ -25,11 +25,11 @@ import Testing
 
     @Test func anInvalidSaveIsReportedOnceAndTheNextValidOneIsTaken() async throws {
         let world = try PersisterUnderTest()
-        try world.directory.write(ConfigurationDirectory.text.replacing("priority: 2", with: "priority: two"))
+        try world.directory.replace(ConfigurationDirectory.text.replacing("priority: 2", with: "priority: two"))
         await world.events.first { if case .externalEditRefused(.invalidFile) = $0 { true } else { false } }
         #expect(world.memory.state.endpoints[1].settings.priority == 2)
         #expect(world.persister.statistics(now: .now).refusedFile != nil)
-        try world.directory.write(ConfigurationDirectory.text.replacing("priority: 2", with: "priority: 4"))
+        try world.directory.replace(ConfigurationDirectory.text.replacing("priority: 2", with: "priority: 4"))
         await world.events.first { Self.adopted($0) == ["beta priority 2→4"] }
         #expect(world.persister.statistics(now: .now).refusedFile == nil)
         let refusals = world.events.all.filter { if case .externalEditRefused = $0 { true } else { false } }

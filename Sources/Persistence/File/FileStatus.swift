@@ -67,6 +67,7 @@ struct FileStatus: Sendable, Equatable {
         isSameFile(as: other) && size == other.size && modified == other.modified
     }
 
+    /// The same inode.
     func isSameFile(as other: FileStatus) -> Bool {
         device == other.device && inode == other.inode
     }

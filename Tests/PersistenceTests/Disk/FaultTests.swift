@@ -67,6 +67,11 @@ import Testing
             world = nil
 
             var next = try WriterUnderTest(directory)
+            _ = next.writer.sweepOrphans()
+            // Of the two versions the file does not hold, the old one is never lost: it is the file or its backup.
+            let kept = [directory.text(), directory.text("config.yaml.backup")]
+            #expect(kept.contains(ConfigurationDirectory.text), "\(number): the old version is gone")
+            #expect(directory.leftovers.allSatisfy { $0 == "config.yaml.recovered" }, "\(number)")
             next.moveGammaUp()
             #expect([.written, .unchanged].contains(next.writer.flush().result))
             #expect(directory.text() == WriterUnderTest.moved)
