@@ -24,11 +24,12 @@ extension Layout {
             value, in: target.context, replacing: old.kind == .scalar && old.style != .plain ? old.style : nil)
         let (start, end) = (Int(old.start), Int(old.end))
         if start == end {
-            // Nothing is written there yet: the span lies directly behind the colon or the dash.
-            guard start > 0, bytes[start - 1] == UInt8(ascii: ":") || bytes[start - 1] == UInt8(ascii: "-") else {
+            // Nothing is written there yet: the span lies behind the colon or the dash, in braces also behind spaces.
+            let before = LineBreaks.endWithoutBlanks(bytes, in: 0..<start)
+            guard before > 0, bytes[before - 1] == UInt8(ascii: ":") || bytes[before - 1] == UInt8(ascii: "-") else {
                 throw tree.refusal(at: target.record, "a key without a colon stands here")
             }
-            text = " " + text
+            if before == start { text = " " + text }
         }
         splice(start..<end, text, in: container)
     }
