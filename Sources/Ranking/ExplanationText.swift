@@ -1,0 +1,134 @@
+extension RankExplanation {
+    /// The explanation as sentences for people, most important first; `name` gives the name of an endpoint.
+    public func lines(now: ContinuousClock.Instant, name: (EndpointID) -> String) -> [String] {
+        var lines = [stateLine(now)]
+        if let pinnedRank { lines.append("Pinned at rank \(pinnedRank).") }
+        if let responseTime { lines.append(responseTimeLine(responseTime)) }
+        if let above, let line = aboveLine(above, now, name(above.neighbour)) { lines.append(line) }
+        if let below, let line = belowLine(below, now, name(below.neighbour)) { lines.append(line) }
+        if recentFailures > 0 {
+            let last = lastFailure.map { ", last: \($0.text)" } ?? ""
+            lines.append("\(recentFailures) of \(recentAttempts) attempts failed in the last minute\(last).")
+        }
+        let since = "Rank \(rank) for \((now - rankSince).short)"
+        let times = rankChanges == 1 ? "once" : "\(rankChanges) times"
+        lines.append(rankChanges == 0 ? "\(since), as at the start." : "\(since); it changed \(times).")
+        if let lastChange { lines.append("Last change: \(lastChange.text(name: name)).") }
+        return lines
+    }
+
+    private func stateLine(_ now: ContinuousClock.Instant) -> String {
+        switch availability {
+        case .available: "Available."
+        case .probation: "Back on trial: one request at a time until one succeeds."
+        case .open(let until, let cause): "Timed out for another \((until - now).short): \(cause.text)."
+        case .rateLimited(let until): "Rate limited for another \((until - now).short)."
+        case .misconfigured(let until?, let status):
+            "Credential refused (\(status.map(String.init) ?? "?")); tried again in \((until - now).short)."
+        case .misconfigured(nil, _): "Cannot be used as configured."
+        case .disabled: "Disabled."
+        }
+    }
+
+    private func responseTimeLine(_ time: ResponseTime) -> String {
+        guard let age = time.age else { return "No request measured yet; presumed \(time.average.short)." }
+        let samples = time.samples == 1 ? "1 request" : "\(time.samples) requests"
+        return "Response time \(time.average.short), usually \(time.usual.short) (\(samples), last \(age.short) ago)."
+    }
+
+    private func aboveLine(_ margin: Margin, _ now: ContinuousClock.Instant, _ neighbour: String) -> String? {
+        let faster = margin.lowerIsFasterBy.map { "\(percent($0)) faster than" } ?? "below"
+        return switch margin.kept {
+        case .slower: "Not faster than \(neighbour) above."
+        case .hysteresis(let time):
+            "\(faster) \(neighbour) above, needs more than \(percent(margin.required)): passes below \(time.short)."
+        case .dwell(let until): "\(faster) \(neighbour) above, which keeps its rank for another \((until - now).short)."
+        case .pinned: pinnedRank == nil ? "\(neighbour) above is pinned." : nil
+        case .unavailable: availability.isUsable ? nil : "\(neighbour) above can be used."
+        case .unmeasured: "Not compared with \(neighbour) above: nothing is measured yet."
+        case .manual: nil
+        }
+    }
+
+    private func belowLine(_ margin: Margin, _ now: ContinuousClock.Instant, _ neighbour: String) -> String? {
+        switch margin.kept {
+        case .hysteresis(let time): "\(neighbour) below passes once it is below \(time.short)."
+        case .dwell(let until): "\(neighbour) below passes in \((until - now).short)."
+        case .slower, .pinned, .unavailable, .unmeasured, .manual: nil
+        }
+    }
+
+    private func percent(_ fraction: Double) -> String { "\(Int(fraction * 100 + 0.5)) %" }
+}
+
+extension RankChange {
+    /// `3 → 1, 22 % faster than NAME`
+    public func text(name: (EndpointID) -> String) -> String {
+        let cause =
+            switch cause {
+            case .faster(let other, let fraction): "\(Int(fraction * 100 + 0.5)) % faster than \(name(other))"
+            case .slower(let other): "slower than \(name(other))"
+            case .unavailable: "could not be used"
+            case .recovered: "can be used again"
+            case .displaced(let other): "\(name(other)) moved"
+            case .moved: "moved by hand"
+            case .pinned: "pinned"
+            case .unpinned: "unpinned"
+            case .enabled: "enabled"
+            case .disabled: "disabled"
+            case .added: "added"
+            case .removed: "removed"
+            case .reordered: "new order"
+            case .sorted: "sorted"
+            case .autoSort: "auto-sort switched"
+            case .settings: "settings changed"
+            }
+        let places =
+            if from == 0 { "at \(to)" } else if to == 0 { "from \(from)" } else { "\(from) → \(to)" }
+        return "\(places), \(cause)"
+    }
+}
+
+extension OutageCause {
+    /// `3 failures in a row, last: status 502`
+    public var text: String {
+        switch self {
+        case .failuresInARow(let count, let last): "\(count) failures in a row, last: \(last.text)"
+        case .failureShare(let failed, let all, let last): "\(failed) of \(all) attempts failed, last: \(last.text)"
+        case .trialFailed(let kind): "the trial failed: \(kind.text)"
+        case .credentialRefused(let status): "credential refused (\(status))"
+        }
+    }
+}
+
+extension FailureKind {
+    /// `status 502`, `timeout` …
+    public var text: String {
+        switch self {
+        case .nameResolution: "name not found"
+        case .connect: "no connection"
+        case .tls: "TLS failed"
+        case .timeout: "timeout"
+        case .closed: "closed without an answer"
+        case .badResponse: "malformed answer"
+        case .status(let status): "status \(status)"
+        case .brokenStream: "answer broke off"
+        }
+    }
+}
+
+extension Duration {
+    /// `412 ms`, `3.1 s`, `12 s`, `4m42s`, `2h05m`
+    var short: String {
+        let milliseconds = max(0, wholeNanoseconds) / 1_000_000
+        let seconds = milliseconds / 1_000
+        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        return switch seconds {
+        case ..<1: "\(milliseconds) ms"
+        case ..<10: "\(seconds).\(milliseconds % 1_000 / 100) s"
+        case ..<60: "\(seconds) s"
+        case ..<3_600: "\(seconds / 60)m\(two(seconds % 60))s"
+        default: "\(seconds / 3_600)h\(two(seconds / 60 % 60))m"
+        }
+    }
+}

@@ -1,0 +1,66 @@
+@testable import Ranking
+import Testing
+
+@Suite struct ExplanationTests {
+    private func lines(_ ranking: EndpointRanking, _ id: EndpointID, at seconds: Double) -> [String] {
+        ranking.explanation(for: id, now: at(seconds))?.lines(now: at(seconds)) { "e\($0.rawValue)" } ?? []
+    }
+
+    @Test func everyNeighbourIsAccountedFor() {
+        var ranking = EndpointRanking(count: 3)
+        ranking.succeed(0, 100, at: 0)
+        ranking.succeed(1, 90, at: 0)
+        ranking.succeed(2, 200, at: 0)
+        let middle = ranking.explanation(for: 1, now: at(1))
+        #expect(middle?.above?.neighbour == 0)
+        #expect(middle?.above?.kept == .hysteresis(passesBelow: .milliseconds(85)))
+        #expect(middle?.above?.lowerIsFasterBy.map { abs($0 - 0.1) < 1e-9 } == true)
+        #expect(middle?.above?.required == 0.15)
+        #expect(middle?.below?.neighbour == 2)
+        #expect(middle?.below?.kept == .slower)
+        #expect(middle?.below?.lowerIsFasterBy.map { abs($0 + 200.0 / 90 - 1) < 1e-9 } == true)
+        #expect(ranking.explanation(for: 0, now: at(1))?.above == nil)
+        #expect(ranking.explanation(for: 9, now: at(1)) == nil)
+    }
+
+    @Test func itReadsAsSentences() {
+        var ranking = EndpointRanking(count: 2)
+        ranking.succeed(0, 100, at: 0)
+        ranking.succeed(1, 90, at: 0)
+        #expect(
+            lines(ranking, 1, at: 2) == [
+                "Available.", "Response time 90 ms, usually 90 ms (1 request, last 2.0 s ago).",
+                "10 % faster than e0 above, needs more than 15 %: passes below 85 ms.",
+                "Rank 2 for 2.0 s, as at the start.",
+            ])
+        for _ in 0..<3 { ranking.fail(0, at: 20) }
+        #expect(
+            lines(ranking, 0, at: 21) == [
+                "Timed out for another 9.0 s: 3 failures in a row, last: status 502.",
+                "Response time 100 ms, usually 100 ms (1 request, last 21 s ago).",
+                "e1 above can be used.", "3 of 4 attempts failed in the last minute, last: status 502.",
+                "Rank 2 for 1.0 s; it changed once.", "Last change: 1 → 2, could not be used.",
+            ])
+    }
+
+    @Test func whatHoldsAnEndpointIsNamed() {
+        var ranking = EndpointRanking(count: 3)
+        #expect(ranking.explanation(for: 1, now: at(0))?.above?.kept == .unmeasured)
+        _ = ranking.setPinned(true, for: 0, now: at(0))
+        #expect(ranking.explanation(for: 1, now: at(0))?.above?.kept == .pinned)
+        #expect(lines(ranking, 0, at: 0).contains("Pinned at rank 1."))
+        for _ in 0..<3 { ranking.fail(2, at: 1) }
+        #expect(ranking.explanation(for: 2, now: at(1))?.above?.kept == .unavailable)
+        _ = ranking.setPinned(false, for: 0, now: at(2))
+        _ = ranking.setAutoSort(false, now: at(2))
+        #expect(ranking.explanation(for: 1, now: at(2))?.above?.kept == .manual)
+    }
+
+    @Test(arguments: [
+        (Duration.milliseconds(412), "412 ms"), (.milliseconds(3_199), "3.1 s"), (.seconds(12), "12 s"),
+        (.seconds(282), "4m42s"), (.seconds(7_500), "2h05m"), (.seconds(-1), "0 ms"),
+    ])
+    func durationsAreShort(duration: Duration, text: String) {
+        #expect(duration.short == text)
+    }
+}
