@@ -49,6 +49,18 @@ struct FileReplacement {
         }
     }
 
+    /// A file where there is none. A link, unlike a rename, fails if somebody was first.
+    mutating func createNew(_ bytes: [UInt8]) throws(PersistenceError) {
+        _ = try prepare(temporaryName, bytes, like: nil)
+        defer { discard(temporaryName) }
+        do throws(FileError) {
+            try fileSystem.link(target.directory, temporaryName, to: target.name)
+        } catch {
+            throw error.asPersistenceError
+        }
+        try syncDirectory()
+    }
+
     // MARK: Before
 
     /// Somebody who has the file open for writing would go on writing to the inode that is swapped away; while the lease
@@ -65,7 +77,7 @@ struct FileReplacement {
 
     /// A complete, synced file under another name. What goes wrong here leaves no trace.
     private mutating func prepare(
-        _ name: String, _ bytes: [UInt8], like original: FileImage
+        _ name: String, _ bytes: [UInt8], like original: FileImage?
     ) throws(PersistenceError) -> FileStatus {
         let clock = ContinuousClock()
         let file: OpenFile
@@ -80,6 +92,7 @@ struct FileReplacement {
                 try fileSystem.allocate(file, name, size: bytes.count)
                 try fileSystem.write(file, name, bytes)
                 bytesWritten += bytes.count
+                guard let original else { return }
                 try FileAttributes(fileSystem: fileSystem, path: target.path).copy(
                     from: original, to: file, named: name)
             }
