@@ -7,6 +7,19 @@ public enum Key: Sendable, Hashable {
     case up, down, left, right, home, end, pageUp, pageDown
     case function(Int)
 
+    /// As help and documentation name it; in ASCII where `isASCII`.
+    public func name(isASCII: Bool) -> String {
+        guard isASCII else { return name }
+        switch self {
+        case .enter: return "Enter"
+        case .up: return "Up"
+        case .down: return "Down"
+        case .left: return "Left"
+        case .right: return "Right"
+        default: return name
+        }
+    }
+
     /// As help and documentation name it.
     public var name: String {
         switch self {

@@ -45,5 +45,7 @@ public struct Binding: Sendable {
     }
 
     /// Its keys as shown, such as `↑ k`.
-    public var keyNames: String { keys.map(\.name).joined(separator: " ") }
+    public var keyNames: String { keyNames(isASCII: false) }
+
+    func keyNames(isASCII: Bool) -> String { keys.map { $0.name(isASCII: isASCII) }.joined(separator: " ") }
 }

@@ -8,7 +8,11 @@ enum DetailPanel {
         let endpoint = endpoint(state)
         var left = state.title(.detail)
         if let endpoint { left = [Segment("5 \(SafeText.clean(endpoint.name))", left[0].role)] }
-        let hints = [Segment("\(Key.enter.name) edit \(state.setup.glyphs.separator) y copy", .faint)]
+        let hints = [
+            Segment(
+                "\(Key.enter.name(isASCII: state.setup.glyphs.isASCII)) edit \(state.setup.glyphs.separator) y copy",
+                .faint)
+        ]
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .detail, left: left,
             right: endpoint.map { [Segment("rank \($0.rank)")] } ?? [], bottom: hints)
@@ -102,7 +106,7 @@ enum DetailPanel {
 
     /// Cuts text into lines at blanks, and inside words that are longer than a line.
     static func wrap(_ text: String, _ width: Int) -> [String] {
-        guard TextWidth.columns(of: text) > width else { return [text] }
+        guard width > 0, TextWidth.columns(of: text) > width else { return [text] }
         var lines: [String] = []
         var line = ""
         for word in text.split(separator: " ") {

@@ -36,7 +36,9 @@ enum DialogOverlay {
         let frame = box(
             state, "Delete \(name)?", ["Its entry is taken out of the file.", "Type the name to delete it:", ""],
             [
-                Button(text: "[ Delete  \(Key.enter.name) ]", isFocused: prompt.isReady),
+                Button(
+                    text: "[ Delete  \(Key.enter.name(isASCII: state.setup.glyphs.isASCII)) ]",
+                    isFocused: prompt.isReady),
                 Button(text: "[ Cancel  Esc ]", isFocused: !prompt.isReady),
             ], &grid)
         let room = max(1, frame.width - 6)
@@ -53,6 +55,7 @@ enum DialogOverlay {
     private static func box(
         _ state: ConsoleState, _ title: String, _ lines: [String], _ buttons: [Button], _ grid: inout CellGrid
     ) -> Frame {
+        let lines = lines.flatMap { DetailPanel.wrap($0, max(8, state.columns - 6)) }
         let widest = lines.map { TextWidth.columns(of: $0) }.max() ?? 0
         let across = buttons.reduce(0) { $0 + TextWidth.columns(of: $1.text) + 2 }
         let width = min(state.columns, max(widest + 6, min(across + 4, 76), TextWidth.columns(of: title) + 8, 34))

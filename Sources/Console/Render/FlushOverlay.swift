@@ -6,7 +6,11 @@ enum FlushOverlay {
         grid.clear(frame, ground: .overlay)
         grid.border(
             frame, isBoxed: true, isFocused: true, left: [Segment("Flush", .title)],
-            bottom: [Segment("\(Key.left.name) older \(Key.right.name) newer", .faint)], ground: .overlay)
+            bottom: [
+                Segment(
+                    "\(Key.left.name(isASCII: state.setup.glyphs.isASCII)) older \(Key.right.name(isASCII: state.setup.glyphs.isASCII)) newer",
+                    .faint)
+            ], ground: .overlay)
         let visible = frame.height - 2
         let top = min(view.scroll, max(0, lines.count - visible))
         for (offset, line) in lines.dropFirst(top).prefix(max(0, visible)).enumerated() {
@@ -34,7 +38,7 @@ enum FlushOverlay {
             return [[Segment("This flush is no longer in the history.", .faint)]]
         }
         let glyphs = state.setup.glyphs
-        let width = min(76, state.columns) - 4
+        let width = max(24, min(76, state.columns) - 4)
         let result = FlushPanel.result(flush, glyphs)
         var lines: [[Segment]] = [
             [

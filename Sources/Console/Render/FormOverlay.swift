@@ -17,11 +17,19 @@ enum FormOverlay {
             height: height)
         grid.clear(frame, ground: .overlay)
         let title =
-            form.original.map { "Edit endpoint \(glyphs.separator) \(SafeText.clean($0.name))" } ?? "Add an endpoint"
+            form.original.map { original in
+                let word = width < 60 ? "Edit" : "Edit endpoint"
+                let name = SafeText.clean(original.name)
+                return TextField.cut("\(word) \(glyphs.separator) \(name)", width - 20, glyphs: glyphs)
+            } ?? "Add an endpoint"
         let right = form.isSaving ? "saving\(glyphs.ellipsis)" : countText(form)
         grid.border(
             frame, isBoxed: true, isFocused: true, left: [Segment(title, .title)], right: [Segment(right, .accent)],
-            bottom: [Segment("Tab \(Key.up.name)\(Key.down.name) field", .faint)], ground: .overlay)
+            bottom: [
+                Segment(
+                    "Tab \(Key.up.name(isASCII: state.setup.glyphs.isASCII))\(Key.down.name(isASCII: state.setup.glyphs.isASCII)) field",
+                    .faint)
+            ], ground: .overlay)
         grid.cursor = nil
         let inner = frame.inner
         // Buttons and at least one line of changes stay; the fields scroll.
@@ -52,9 +60,12 @@ enum FormOverlay {
         if let refusal = form.refusal { return [Segment("Not saved: \(SafeText.clean(refusal.message))", .bad)] }
         let problems = form.problems
         let shown = EndpointDraft.Field.allCases.filter { problems[$0] != nil && form.touched.contains($0) }
+        if form.original == nil, shown.isEmpty, !problems.isEmpty {
+            return [Segment("Needs a name, a URL and a secret (or auth none).", .faint)]
+        }
         if !shown.isEmpty {
-            let noun = problems.count == 1 ? "field needs" : "fields need"
-            return [Segment("\(problems.count) \(noun) another look before this can be saved.", .warning)]
+            let words = problems.count == 1 ? "The marked field has" : "\(problems.count) fields have"
+            return [Segment("\(words) to be mended first.", .warning)]
         }
         let changes = form.changes
         guard !changes.isEmpty else { return [Segment("Nothing changed yet.", .faint)] }
@@ -106,9 +117,10 @@ enum FormOverlay {
         let isFocused = form.focus == .field(field)
         let message = form.message(for: field)
         let messageText = message.map { "\($0.isGood ? glyphs.check : glyphs.cross) \($0.text)" } ?? ""
-        let hint = hint(form, field)
+        // A hint must not take the room to type in.
+        let hint = inner.width < 60 && field != .priority ? "" : hint(form, field)
         let side = TextWidth.columns(of: messageText.isEmpty ? hint : messageText)
-        let least = field == .priority ? 4 : 10
+        let least = field == .priority ? 4 : messageText.isEmpty ? 10 : 6
         let room = max(least, min(field == .priority ? 4 : 42, inner.right - start - 2 - (side > 0 ? side + 2 : 0)))
         var column = start
         if let editor = form.editors[field] {
@@ -123,7 +135,8 @@ enum FormOverlay {
                     TextField.fit(SafeText.clean(masked), room, glyphs: glyphs), column: column, line: line,
                     limit: inner.right, style: CellStyle(.faint, on: .overlay))
             } else {
-                let padded = TextField.fit(window.text, room, glyphs: glyphs)
+                let whole = field == .secret ? window.text : editor.text
+                let padded = TextField.fit(whole, room, glyphs: glyphs)
                 let filled =
                     window.text
                     + String(repeating: String(glyphs.blank), count: max(0, room - TextWidth.columns(of: window.text)))

@@ -34,7 +34,7 @@ enum HelpOverlay {
     }
 
     static func lines(_ state: ConsoleState, _ view: HelpView) -> [[Segment]] {
-        let width = min(78, state.columns) - 4
+        let width = max(24, min(78, state.columns) - 4)
         guard view.search.isEmpty else { return found(state, view.search, width) }
         let columnCount = max(1, min(3, width / 24))
         let columnWidth = width / columnCount
@@ -42,7 +42,7 @@ enum HelpOverlay {
         for group in Binding.Group.allCases where group != .dialog {
             let bindings = Keymap.bindings(in: .main).filter { $0.group == group }
             var block = [[Segment(TextField.fit(group.rawValue, columnWidth, glyphs: state.setup.glyphs), .title)]]
-            block += bindings.map { entry($0, state, columnWidth) }
+            block += rows(bindings).map { entry($0, state, columnWidth) }
             block.append([Segment(String(repeating: " ", count: columnWidth))])
             blocks.append(block)
         }
@@ -63,13 +63,44 @@ enum HelpOverlay {
         return lines
     }
 
-    private static func entry(_ binding: Binding, _ state: ConsoleState, _ width: Int) -> [Segment] {
+    /// Bindings that share a line: those that stand together in the bar, and the numbers of the panels.
+    private static func rows(_ bindings: [Binding]) -> [[Binding]] {
+        var rows: [[Binding]] = []
+        for binding in bindings {
+            if let last = rows.last?.last, isPair(last, binding) {
+                rows[rows.count - 1].append(binding)
+            } else {
+                rows.append([binding])
+            }
+        }
+        return rows
+    }
+
+    private static func isPair(_ left: Binding, _ right: Binding) -> Bool {
+        if let bar = left.bar, bar == right.bar { return true }
+        return isPanel(left) && isPanel(right)
+    }
+
+    private static func isPanel(_ binding: Binding) -> Bool {
+        binding.action.rawValue.hasPrefix("panel-")
+    }
+
+    private static func entry(_ row: [Binding], _ state: ConsoleState, _ width: Int) -> [Segment] {
         let glyphs = state.setup.glyphs
-        let isOff = state.obstacle(to: binding.action) != nil
-        let keys = TextField.fit(binding.keyNames, 10, glyphs: glyphs)
+        guard let first = row.first, let last = row.last else { return [] }
+        let isOff = row.allSatisfy { state.obstacle(to: $0.action) != nil }
+        var keys = first.keyNames(isASCII: glyphs.isASCII)
+        var label = first.label
+        if row.count > 2 {
+            keys = "\(first.keyNames(isASCII: glyphs.isASCII))-\(last.keyNames(isASCII: glyphs.isASCII))"
+            label = "panels"
+        } else if row.count == 2 {
+            keys = "\(first.keyNames(isASCII: glyphs.isASCII)) \(last.keyNames(isASCII: glyphs.isASCII))"
+            label = first.barLabel
+        }
         return [
-            Segment(keys + " ", isOff ? .faint : .key),
-            Segment(TextField.fit(binding.label, width - 11, glyphs: glyphs), isOff ? .faint : .text),
+            Segment(TextField.fit(keys, 10, glyphs: glyphs) + " ", isOff ? .faint : .key),
+            Segment(TextField.fit(label, width - 11, glyphs: glyphs), isOff ? .faint : .text),
         ]
     }
 
@@ -81,7 +112,8 @@ enum HelpOverlay {
             let words = "\(binding.label) \(binding.help) \(binding.action.rawValue)".lowercased()
             guard words.contains(needle) || binding.keys.contains(where: { $0.name == search }) else { continue }
             let place = binding.context == .main ? "" : " (\(binding.context.rawValue))"
-            let keys = TextField.fit(binding.keyNames, 11, glyphs: state.setup.glyphs)
+            let keys = TextField.fit(
+                binding.keyNames(isASCII: state.setup.glyphs.isASCII), 11, glyphs: state.setup.glyphs)
             for (index, part) in DetailPanel.wrap(binding.help + place, max(8, width - 12)).enumerated() {
                 lines.append([
                     Segment((index == 0 ? keys : String(repeating: " ", count: 11)) + " ", .key), Segment(part),

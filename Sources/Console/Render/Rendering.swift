@@ -5,19 +5,17 @@ extension ConsoleState {
         guard columns > 0, lines > 0 else { return grid }
         let layout = layout
         let time = pictureTime(now)
-        if layout.size == .tiny {
-            drawTiny(&grid, now: time)
-        } else {
-            Header.draw(self, layout, time, &grid)
-            for panel in Panel.allCases { draw(panel, layout, time, &grid) }
-            if let line = layout.persisterLine { PersisterPanel.drawLine(self, line, time, &grid) }
-            if layout.size == .normal { joinRules(layout, &grid) }
+        guard layout.size != .tiny else {
+            drawTiny(&grid)
+            return grid
         }
+        Header.draw(self, layout, time, &grid)
+        for panel in Panel.allCases { draw(panel, layout, time, &grid) }
+        if let line = layout.persisterLine { PersisterPanel.drawLine(self, line, time, &grid) }
+        if layout.size == .normal { joinRules(layout, &grid) }
         drawOverlay(layout, now, &grid)
-        if layout.size != .tiny || overlay != nil || command != nil || isFilterOpen {
-            StatusLine.draw(self, layout, now, &grid)
-            BottomBar.draw(self, layout, &grid)
-        }
+        StatusLine.draw(self, layout, now, &grid)
+        BottomBar.draw(self, layout, &grid)
         return grid
     }
 
@@ -49,13 +47,20 @@ extension ConsoleState {
         }
     }
 
-    private func drawTiny(_ grid: inout CellGrid, now: ContinuousClock.Instant) {
-        let line = lines / 2
-        let up = shown.endpoints.count { $0.state.serves }
-        let dirty = shown.persister.isDirty ? "\(setup.glyphs.dirty)\(shown.persister.unsavedChanges) " : ""
-        let text =
-            " \(up)/\(shown.endpoints.count) up  \(dirty)\(Quantity.rate(shown.traffic.requestsPerSecond)) r/s  40x10 shows more, q quits"
-        grid.put(text, column: 0, line: line)
+    /// Too small for anything but a sentence; what is open stays open, and its keys still work.
+    private func drawTiny(_ grid: inout CellGrid) {
+        let glyphs = setup.glyphs
+        var text: String
+        switch context {
+        case .main:
+            let up = shown.endpoints.count { $0.state.serves }
+            let dirty = shown.persister.isDirty ? "\(glyphs.dirty)\(shown.persister.unsavedChanges) " : ""
+            let rate = Quantity.rate(shown.traffic.requestsPerSecond)
+            text = " \(up)/\(shown.endpoints.count) up  \(dirty)\(rate) r/s  40x10 shows more, q quits"
+        case .quit: text = " s stop  k keep serving  Esc cancel"
+        default: text = " Esc leaves this; 40x10 shows it"
+        }
+        grid.put(text, column: 0, line: lines / 2)
     }
 
     private func drawOverlay(_ layout: DashboardLayout, _ now: ContinuousClock.Instant, _ grid: inout CellGrid) {

@@ -86,7 +86,8 @@ enum BottomBar {
         let groups: [Binding.Group] = [.endpoint, .persister, .move, .view, .program, .dialog]
         let bindings = groups.flatMap { group in Keymap.bindings(in: state.context).filter { $0.group == group } }
         for binding in bindings {
-            guard let weight = binding.bar, let key = binding.keys.first?.name else { continue }
+            guard let weight = binding.bar, let key = binding.keys.first?.name(isASCII: state.setup.glyphs.isASCII)
+            else { continue }
             if state.isReadOnly, binding.changes { continue }
             let isOff = state.context == .main && state.obstacle(to: binding.action) != nil
             if let last = entries.last, last.weight == weight {

@@ -1,0 +1,96 @@
+import Testing
+
+@testable import Console
+
+/// Repeatable chance.
+struct SeededRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}
+
+@Suite("A monkey at the keys")
+struct MonkeyTests {
+    private static let keys: [Key] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 /:?<>+-=.,é名".map { .character($0) } + [
+            .enter, .escape, .tab, .backTab, .backspace, .delete, .up, .down, .left, .right, .home, .end, .pageUp,
+            .pageDown,
+            .control("A"), .control("C"), .control("R"), .control("S"), .control("U"), .control("W"), .control("Z"),
+            .function(1),
+        ]
+
+    @Test(
+        "Random keys, sizes, snapshots and answers: whole screens, and only commands that the world allows",
+        arguments: [1, 2, 3, 4])
+    func monkey(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var now = Fixture.start
+        var snapshot = Fixture.snapshot(9)
+        var state = Fixture.console(80, 24, snapshot)
+        var open: [(CommandID, ConsoleCommand)] = []
+        for step in 0..<4_000 {
+            now += .milliseconds(Int.random(in: 0..<400, using: &random))
+            var effects: [ConsoleEffect] = []
+            switch Int.random(in: 0..<20, using: &random) {
+            case 0:
+                let columns = Int.random(in: 0..<160, using: &random)
+                effects = state.handle(
+                    .resize(columns: columns, lines: Int.random(in: 0..<50, using: &random)), now: now)
+            case 1:
+                snapshot.endpoints.shuffle(using: &random)
+                if snapshot.endpoints.count > 3, Bool.random(using: &random) { snapshot.endpoints.removeLast() }
+                if snapshot.endpoints.isEmpty || Int.random(in: 0..<4, using: &random) == 0 {
+                    snapshot.endpoints = Fixture.snapshot(9).endpoints
+                }
+                for index in snapshot.endpoints.indices {
+                    snapshot.endpoints[index].rank = index + 1
+                    snapshot.endpoints[index].revision += 1
+                }
+                snapshot.sampledAt = now
+                effects = state.handle(.snapshot(snapshot), now: now)
+            case 2 where !open.isEmpty:
+                let (id, _) = open.removeFirst()
+                let result: CommandResult =
+                    Bool.random(using: &random)
+                    ? .success(message: "done") : .failure(CommandFailure(message: "no", field: .url))
+                effects = state.handle(.commandFinished(id, result), now: now)
+            case 3: effects = state.handle(.paste("d\nq\u{1B}[A名"), now: now)
+            default: effects = state.handle(.key(Self.keys.randomElement(using: &random) ?? .enter), now: now)
+            }
+            for case .perform(let id, let command) in effects {
+                open.append((id, command))
+                check(command, snapshot)
+            }
+            #expect(state.pending.count == open.count)
+            if step % 7 == 0 {
+                let grid = state.render(now: now)
+                #expect(grid.cells.count == grid.width * grid.height)
+                if let cursor = grid.cursor { #expect(cursor.column < grid.width && cursor.line < grid.height) }
+            }
+        }
+    }
+
+    /// An endpoint as it is now, at a rank that exists: never a stale revision or a row number.
+    private func check(_ command: ConsoleCommand, _ snapshot: DashboardSnapshot) {
+        if case .move(_, let rank) = command { #expect((1...snapshot.endpoints.count).contains(rank)) }
+        if case .update = command { return }
+        if case .remove(let reference) = command {
+            #expect(!reference.name.isEmpty)
+            return
+        }
+        guard let reference = command.endpoint else { return }
+        let now = snapshot.endpoints.first { $0.id == reference.id }
+        #expect(now?.name == reference.name)
+        #expect(now?.revision == reference.revision)
+    }
+}

@@ -1,0 +1,155 @@
+import Testing
+
+@testable import Console
+
+@Suite("Overlays, drawn")
+struct OverlayTests {
+    private func box(_ screen: String) -> String {
+        // From the box's first line to its last, without what stands beside it.
+        let lines = screen.split(separator: "\n", omittingEmptySubsequences: false).map { Array($0) }
+        guard let top = lines.firstIndex(where: { $0.contains("╭") }),
+            let bottom = lines.lastIndex(where: { $0.contains("╰") }), let left = lines[top].firstIndex(of: "╭"),
+            let right = lines[top].lastIndex(of: "╮")
+        else { return "" }
+        return lines[top...bottom].map { String($0[left...min(right, $0.count - 1)]) }.joined(separator: "\n")
+    }
+
+    @Test("The quit dialog says what is at stake, with Cancel in focus")
+    func quit() {
+        var state = Fixture.console()
+        state.press(.character("q"))
+        #expect(
+            box(state.screen()) == """
+                ╭─ Leave Podium? ───────────────────────────────────────────────╮
+                │  The proxy runs in this process.                              │
+                │  7 requests in flight: Stop lets them finish first.           │
+                │  4 unsaved changes: Stop writes them first.                   │
+                │                                                               │
+                │  [ Stop  s ]  [ Keep serving, headless  k ]  [ Cancel  Esc ]  │
+                ╰───────────────────────────────────────────────────────────────╯
+                """)
+        guard case .quit(let dialog) = state.overlay else { return #expect(Bool(false)) }
+        #expect(dialog.focus == .cancel)
+    }
+
+    @Test("Deleting asks for the name")
+    func delete() {
+        var state = Fixture.console()
+        state.press(.character("j"), .character("d"))
+        state.type("anthropic-")
+        #expect(
+            box(state.screen()) == """
+                ╭─ Delete anthropic-eu? ────────────────╮
+                │  Its entry is taken out of the file.  │
+                │  Type the name to delete it:          │
+                │  anthropic-                           │
+                │                                       │
+                │  [ Delete  ↵ ]  [ Cancel  Esc ]       │
+                ╰───────────────────────────────────────╯
+                """)
+    }
+
+    @Test("The edit form at 80x24")
+    func form() {
+        var state = Fixture.console()
+        state.press(.character("j"), .enter)
+        state.press(.tab, .tab, .tab, .tab, .tab, .tab)
+        state.press(.control("U"))
+        state.type("1")
+        #expect(
+            box(state.screen()) == """
+                ╭─ Edit endpoint · anthropic-eu ──────────────────────────────── 1 change ─╮
+                │  Name       anthropic-eu                                                 │
+                │  URL        https://anthropic-eu.example.com                             │
+                │  URL anth                                                                │
+                │  URL openai                                                              │
+                │  Auth       ‹api_key›  auth_token   passthrough   none                   │
+                │  Secret     sk-ant-…3f9c                                                 │
+                │▸ Priority   1___  1–7                                                    │
+                │  Tags       prod, claude                                                 │
+                │  Enabled    [x]                                                          │
+                │  Pinned     [ ]                                                          │
+                │                                                                          │
+                │  Saves: Priority 2→1, pinned there. Takes effect now, on disk now.       │
+                │                                                                          │
+                │  [ Save  ^S ]   [ Cancel  Esc ]                                          │
+                ╰─────────────────────────────────────────────────────────── Tab ↑↓ field ─╯
+                """)
+    }
+
+    @Test("The edit form at 40x10 keeps the field in focus, the message and the buttons in sight")
+    func smallForm() {
+        var state = Fixture.console(40, 10)
+        state.press(.enter, .control("U"), .tab)
+        #expect(state.screen().contains("✗ needs a name"))
+        #expect(state.screen().contains("▸ URL"))
+        #expect(state.screen().contains("[ Save  ^S ]   [ Cancel  Esc ]"))
+    }
+
+    @Test("A typed secret is never on screen unless it is revealed, and then for ten seconds")
+    func secret() {
+        var state = Fixture.console()
+        state.press(.enter, .tab, .tab, .tab, .tab, .tab)
+        state.type("hunter2-secret")
+        #expect(!state.screen().contains("hunter2"))
+        #expect(state.screen().contains("••••••••••••••"))
+        state.press(.control("R"))
+        #expect(state.screen().contains("hunter2-secret"))
+        let later = Fixture.start + .seconds(10)
+        #expect(!state.screen(at: later).contains("hunter2"))
+    }
+
+    @Test("A flush shows its steps and what it changed")
+    func flush() {
+        var state = Fixture.console()
+        state.press(.character("3"), .down, .enter)
+        #expect(
+            box(state.screen()) == """
+                ╭─ Flush ──────────────────────────────────────────────────────────────────╮
+                │ 12:02:51.000  operator  ok                                               │
+                │ 1 changes, 0 bytes changed, file 4.1 K                                   │
+                │                                                                          │
+                │ encode       0.58 ms ██████████                                          │
+                │ fsync        2.32 ms ████████████████████████████████████████            │
+                │ all          2.90 ms                                                     │
+                │                                                                          │
+                │ • anthropic-main priority 1→2                                            │
+                ╰──────────────────────────────────────────────────────── ← older → newer ─╯
+                """)
+    }
+
+    @Test("The help lists every key of the main screen")
+    func help() {
+        var state = Fixture.console(140, 60)
+        state.press(.character("?"))
+        let screen = state.screen()
+        for binding in Keymap.bindings(in: .main) where !binding.action.rawValue.hasPrefix("panel-") {
+            #expect(screen.contains(binding.keys[0].name), "\(binding.action)")
+        }
+        #expect(screen.contains("1-6        panels"))
+    }
+
+    @Test("The help finds words and says why something cannot be done now")
+    func search() {
+        var state = Fixture.console()
+        state.press(.character("?"))
+        state.type("undo")
+        #expect(state.screen().contains("Takes the last operator action back."))
+        #expect(state.screen().contains("not now: nothing to undo"))
+        #expect(!state.screen().contains("Adds an endpoint"))
+    }
+
+    @Test("Every overlay fits every size", arguments: [(40, 10), (60, 18), (80, 24), (140, 40), (250, 70)])
+    func fits(columns: Int, lines: Int) {
+        for keys in ["q", "d", "e", "a", "?", "F", ":", "/"] {
+            var state = Fixture.console(columns, lines)
+            state.type(keys)
+            let grid = state.render(now: Fixture.start)
+            if let cursor = grid.cursor {
+                #expect(cursor.column < columns && cursor.line < lines, "\(keys)")
+            }
+            let bar = grid.text(line: lines - 1)
+            #expect(bar.contains("Esc") || bar.contains("↵"), "\(keys) at \(columns)x\(lines): \(bar)")
+        }
+    }
+}

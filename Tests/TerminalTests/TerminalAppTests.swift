@@ -1,0 +1,191 @@
+import CNcurses
+import Console
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Terminal
+
+/// A pseudo-terminal: the console on one side, the test on the other.
+private final class PseudoTerminal: Sendable {
+    let controller: Int32
+    let terminal: Int32
+
+    init(columns: UInt16, lines: UInt16) throws {
+        controller = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        try #require(controller >= 0)
+        // TIOCSPTLCK and TIOCGPTN, which are macros that Swift does not see: unlock, and which one it is.
+        var lock: Int32 = 0
+        try #require(ioctl(controller, 0x4004_5431, &lock) == 0)
+        var number: Int32 = 0
+        try #require(ioctl(controller, 0x8004_5430, &number) == 0)
+        terminal = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
+        try #require(terminal >= 0)
+        resize(columns: columns, lines: lines)
+    }
+
+    func resize(columns: UInt16, lines: UInt16) {
+        var size = winsize(ws_row: lines, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(controller, UInt(TIOCSWINSZ), &size)
+    }
+
+    func send(_ text: String) {
+        _ = text.withCString { write(controller, $0, strlen($0)) }
+    }
+
+    /// Reads until the text appears; false after five seconds without it.
+    func wait(for text: String) async -> Bool {
+        var seen: [UInt8] = []
+        let deadline = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < deadline {
+            seen += take(milliseconds: 10)
+            if String(decoding: seen, as: UTF8.self).contains(text) { return true }
+            // The console may still be waiting for this very thread to start.
+            await Task.yield()
+        }
+        return false
+    }
+
+    /// What there is to read within that time.
+    func take(milliseconds: Int32) -> [UInt8] {
+        var descriptor = pollfd(fd: controller, events: Int16(POLLIN), revents: 0)
+        guard poll(&descriptor, 1, milliseconds) > 0 else { return [] }
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let count = read(controller, &buffer, buffer.count)
+        return count > 0 ? Array(buffer.prefix(count)) : []
+    }
+
+    func isRaw() -> Bool {
+        var modes = termios()
+        tcgetattr(terminal, &modes)
+        return modes.c_lflag & tcflag_t(ICANON) == 0
+    }
+}
+
+/// ncurses is global, so these run one after the other.
+@Suite("On a real terminal", .serialized)
+struct TerminalAppTests {
+    private func options(_ terminal: PseudoTerminal) -> TerminalOptions {
+        setenv("TERM", "xterm-256color", 1)
+        setenv("LC_ALL", "C.UTF-8", 1)
+        var options = TerminalOptions()
+        options.input = terminal.terminal
+        options.output = terminal.terminal
+        return options
+    }
+
+    private func snapshot() -> DashboardSnapshot {
+        var snapshot = DashboardSnapshot(sampledAt: .now)
+        snapshot.server.address = "host:1"
+        var endpoint = EndpointStatus(id: 1, name: "only-one")
+        endpoint.rank = 1
+        snapshot.endpoints = [endpoint]
+        return snapshot
+    }
+
+    @Test("Shows the table, takes a command, leaves, and gives the terminal back as it was")
+    func session() async throws {
+        let terminal = try PseudoTerminal(columns: 80, lines: 24)
+        #expect(!terminal.isRaw())
+        let app = TerminalApp(options: options(terminal))
+        let commands = Mutex<[ConsoleCommand]>([])
+        let shown = snapshot()
+        async let reason = app.run(source: { shown }) { command, reply in
+            commands.withLock { $0.append(command) }
+            reply(.success(message: "Pinned only-one"))
+        }
+        #expect(await terminal.wait(for: "only-one"))
+        #expect(terminal.isRaw())
+        terminal.send("m")
+        #expect(await terminal.wait(for: "Pinned only-one"))
+        #expect(commands.withLock { $0 } == [.setPinned(shown.endpoints[0].reference, true)])
+        terminal.send("q")
+        #expect(await terminal.wait(for: "Leave Podium?"))
+        terminal.send("s")
+        #expect(await reason == .quit(.stop))
+        #expect(!terminal.isRaw())
+        #expect(await terminal.wait(for: "\u{1B}[?1049l"))
+    }
+
+    @Test("Nothing is sent while nothing changes")
+    func quiet() async throws {
+        let terminal = try PseudoTerminal(columns: 80, lines: 24)
+        var options = options(terminal)
+        options.refresh = .milliseconds(200)
+        let app = TerminalApp(options: options)
+        let calls = Mutex(0)
+        let shown = snapshot()
+        async let reason = app.run(source: {
+            calls.withLock { $0 += 1 }
+            return shown
+        }) { _, _ in }
+        #expect(await terminal.wait(for: "quit"))
+        while !terminal.take(milliseconds: 100).isEmpty {}
+        // Two more snapshots are taken and drawn, and not a byte comes.
+        let before = calls.withLock { $0 }
+        while calls.withLock({ $0 }) < before + 3 { #expect(terminal.take(milliseconds: 50).isEmpty) }
+        app.stop()
+        _ = await reason
+    }
+
+    @Test("Follows the size of the terminal")
+    func resize() async throws {
+        let terminal = try PseudoTerminal(columns: 80, lines: 24)
+        let app = TerminalApp(options: options(terminal))
+        let shown = snapshot()
+        async let reason = app.run(source: { shown }) { _, _ in }
+        #expect(await terminal.wait(for: "LAST 60s"))
+        terminal.resize(columns: 140, lines: 40)
+        // The pseudo-terminal is not this process's controlling one, so the kernel tells nobody.
+        kill(getpid(), SIGWINCH)
+        #expect(await terminal.wait(for: "Flush ms"))
+        app.stop()
+        #expect(await reason == .stopped)
+    }
+
+    @Test("A terminal that goes away ends the console")
+    func hangup() async throws {
+        let terminal = try PseudoTerminal(columns: 80, lines: 24)
+        let app = TerminalApp(options: options(terminal))
+        let shown = snapshot()
+        async let reason = app.run(source: { shown }) { _, _ in }
+        #expect(await terminal.wait(for: "only-one"))
+        close(terminal.controller)
+        #expect(await reason == .hangup)
+    }
+
+    @Test("An unknown TERM is drawn as xterm, with a word about it; a dumb one is refused")
+    func terms() async throws {
+        let terminal = try PseudoTerminal(columns: 80, lines: 24)
+        let shown = snapshot()
+        let app = TerminalApp(options: options(terminal))
+        setenv("TERM", "no-such-terminal", 1)
+        async let reason = app.run(source: { shown }) { _, _ in }
+        #expect(await terminal.wait(for: "TERM=no-such-terminal is not known here"))
+        app.stop()
+        #expect(await reason == .stopped)
+        setenv("TERM", "dumb", 1)
+        let refused = await TerminalApp(options: TerminalOptions(on: terminal.terminal)).run(source: { shown }) {
+            _, _ in
+        }
+        #expect(refused == .unusable("TERM=dumb cannot move the cursor"))
+        #expect(!terminal.isRaw())
+    }
+
+    @Test("Without a terminal there is no console")
+    func noTerminal() async {
+        let null = open("/dev/null", O_RDWR)
+        let shown = snapshot()
+        let reason = await TerminalApp(options: TerminalOptions(on: null)).run(source: { shown }) { _, _ in }
+        #expect(reason == .unusable("standard input and output are not a terminal"))
+        close(null)
+    }
+}
+
+extension TerminalOptions {
+    fileprivate init(on descriptor: Int32) {
+        self.init()
+        input = descriptor
+        output = descriptor
+    }
+}
