@@ -8,8 +8,8 @@ public enum Keymap {
         Binding(.cursorDown, [.down, .character("j")], "row down", "Moves to the row below.", group: .move),
         Binding(.pageUp, [.pageUp, .control("B")], "page up", "Moves up by a page.", group: .move),
         Binding(.pageDown, [.pageDown, .control("F")], "page down", "Moves down by a page.", group: .move),
-        Binding(.first, [.character("g"), .home], "first", "Goes to the first row.", group: .move),
-        Binding(.last, [.character("G"), .end], "last, follow", "Goes to the last row; logs follow.", group: .move),
+        Binding(.first, [.character("g"), .home], "first, newest", "Goes to the first row; logs follow the newest.", group: .move),
+        Binding(.last, [.character("G"), .end], "last, oldest", "Goes to the last row.", group: .move),
         Binding(
             .filter, [.character("/")], "filter", "Shows only what contains the text typed.", group: .move, bar: 60),
         Binding(
@@ -184,4 +184,21 @@ public enum Keymap {
         }
         return table
     }()
+}
+
+extension Keymap {
+    /// The tables of `docs/console.md`.
+    public static var documentation: String {
+        let titles: [(KeyContext, String)] = [
+            (.main, "Main screen"), (.prompt, "Filter"), (.command, "Command line"), (.form, "Form"),
+            (.delete, "Delete"), (.confirm, "Question"), (.quit, "Leaving"), (.help, "Help"), (.detail, "Flush"),
+        ]
+        return titles.map { context, title in
+            let rows = bindings(in: context).map { binding in
+                let keys = binding.keys.map { "`\($0.name)`" }.joined(separator: " ")
+                return "| \(keys) | \(binding.action.rawValue) | \(binding.help) |"
+            }
+            return "### \(title)\n\n| keys | action | what it does |\n|---|---|---|\n" + rows.joined(separator: "\n")
+        }.joined(separator: "\n\n")
+    }
 }
