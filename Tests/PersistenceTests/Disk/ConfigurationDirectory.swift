@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Testing
 
 @testable import Persistence
 
@@ -7,6 +8,7 @@ import Foundation
 final class ConfigurationDirectory: Sendable {
     let path: String
     let file: String
+    private let isOwned: Bool
 
     static let text = """
         # Kept by hand.
@@ -34,10 +36,19 @@ final class ConfigurationDirectory: Sendable {
         guard mkdtemp(&template) != nil else { throw CocoaError(.fileWriteUnknown) }
         path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         file = "\(path)/config.yaml"
+        isOwned = true
         try write(text)
     }
 
+    /// Another process's directory: not ours to remove.
+    init(adopting file: String) throws {
+        self.file = file
+        path = String(file.prefix(upTo: try #require(file.lastIndex(of: "/"))))
+        isOwned = false
+    }
+
     deinit {
+        guard isOwned else { return }
         try? FileManager.default.removeItem(atPath: path)
     }
 
