@@ -1,5 +1,6 @@
 import Testing
-import YAMLDocument
+
+@testable import YAMLDocument
 
 @Suite struct FuzzTests {
     /// Any bytes are either refused with a place in the file, or give a tree whose spans lie in it; any edit of it is either
@@ -25,6 +26,7 @@ import YAMLDocument
                 do {
                     let result = try document.applying([edit])
                     checkSurroundings(document, edit, result)
+                    #expect(result.readsTheSameAsAWhole, "\(edit)")
                     edited += 1
                 } catch {
                     #expect(error.line >= 1 && error.column >= 1 && !error.reason.isEmpty)
@@ -100,5 +102,26 @@ extension YAMLValue {
         case .sequence, .mapping: false
         default: true
         }
+    }
+}
+
+extension YAMLDocument {
+    /// Whether a tree that was put together from parts is the one that reading the whole file gives.
+    var readsTheSameAsAWhole: Bool {
+        guard let whole = try? YAMLDocument(bytes: bytes) else { return false }
+        return tree.isSame(as: whole.tree)
+    }
+}
+
+extension YAMLTree {
+    /// Equal in all that a reader can see; the texts' places in the arena may differ.
+    func isSame(as other: YAMLTree) -> Bool {
+        records.count == other.records.count && bytes == other.bytes
+            && records.indices.allSatisfy { index in
+                let (left, right) = (records[index], other.records[index])
+                return left.start == right.start && left.end == right.end && left.line == right.line
+                    && left.column == right.column && left.next == right.next && left.childCount == right.childCount
+                    && Verification.areAlike(self, index, other, index)
+            }
     }
 }

@@ -13,13 +13,20 @@ struct Splice: Equatable {
 
     var growth: Int { text.count - range.count }
 
-    /// The splices in file order, an insertion before a removal at the same place; nil if two of them overlap.
+    /// The splices in file order; nil if two of them overlap.
+    ///
+    /// At one place, insertions come before a removal, and those of a nested collection before those of the one around it:
+    /// the deeper lines continue what stands above.
     static func ordered(_ splices: [Splice]) -> [Splice]? {
-        let sorted = splices.enumerated().sorted { left, right in
-            let leftKey = (left.element.range.lowerBound, left.element.range.isEmpty ? 0 : 1, left.offset)
-            let rightKey = (right.element.range.lowerBound, right.element.range.isEmpty ? 0 : 1, right.offset)
-            return leftKey < rightKey
-        }.map(\.element)
+        func precedes(_ left: (offset: Int, element: Splice), _ right: (offset: Int, element: Splice)) -> Bool {
+            let (first, second) = (left.element, right.element)
+            guard first.range.lowerBound == second.range.lowerBound else {
+                return first.range.lowerBound < second.range.lowerBound
+            }
+            guard first.range.isEmpty == second.range.isEmpty else { return first.range.isEmpty }
+            return first.container == second.container ? left.offset < right.offset : first.container > second.container
+        }
+        let sorted = splices.enumerated().sorted(by: precedes).map(\.element)
         let overlaps = zip(sorted, sorted.dropFirst()).contains { $0.range.upperBound > $1.range.lowerBound }
         return overlaps ? nil : sorted
     }
