@@ -172,8 +172,9 @@ extension EndpointRanking {
         for (index, slot) in after.enumerated() {
             let id = endpoints[slot].id
             let ownCause = mover == nil || mover == id ? cause : .displaced(by: mover ?? id)
-            commit(
-                Touch(slot: slot, rankBefore: before[id] ?? 0, cause: ownCause), rankAfter: index + 1, at: moment, now)
+            let touch = Touch(
+                slot: slot, rankBefore: before[id] ?? 0, cause: ownCause, hasWon: mover == nil || mover == id)
+            commit(touch, rankAfter: index + 1, at: moment, now)
             if before[id] != index + 1 { update.orderChanged = true }
         }
         if let mover, cause == .removed, let rank = before[mover] {

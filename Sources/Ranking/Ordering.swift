@@ -5,6 +5,8 @@ extension EndpointRanking {
         var slot: Int
         var rankBefore: Int
         var cause: RankChangeCause
+        /// It has passed another by being faster, and so won the rank it gets to.
+        var hasWon: Bool
     }
 
     var orderedSlots: [Int] {
@@ -120,25 +122,27 @@ extension EndpointRanking {
             } else {
                 .recovered
             }
-        note(mover.slot, cause)
+        note(mover.slot, cause, hasWon: byTime)
         for passed in target..<index {
             let isPrimary = free[passed].slot == primary
             note(
                 free[passed].slot,
                 isPrimary
                     ? (byTime ? .slower(than: endpoints[mover.slot].id) : .unavailable)
-                    : .displaced(by: endpoints[mover.slot].id))
+                    : .displaced(by: endpoints[mover.slot].id),
+                hasWon: false)
         }
     }
 
     /// The first thing that happened to an endpoint in an event is its cause, unless it only made room.
-    private mutating func note(_ slot: Int, _ cause: RankChangeCause) {
+    private mutating func note(_ slot: Int, _ cause: RankChangeCause, hasWon: Bool) {
         let known = endpoints[slot].touch
         if known < touched.count, touched[known].slot == slot {
             if case .displaced = touched[known].cause { touched[known].cause = cause }
+            if hasWon { touched[known].hasWon = true }
         } else {
             endpoints[slot].touch = touched.count
-            touched.append(Touch(slot: slot, rankBefore: rank(ofSlot: slot), cause: cause))
+            touched.append(Touch(slot: slot, rankBefore: rank(ofSlot: slot), cause: cause, hasWon: hasWon))
         }
     }
 
@@ -165,8 +169,8 @@ extension EndpointRanking {
         endpoints[touch.slot].rankChanges += 1
         endpoints[touch.slot].rankSince = now
         endpoints[touch.slot].lastChange = change
+        if touch.hasWon, rankAfter < touch.rankBefore { endpoints[touch.slot].heldSince = now }
         if case .displaced = touch.cause { return }
-        if rankAfter < touch.rankBefore { endpoints[touch.slot].heldSince = now }
         journal.append(change)
     }
 }

@@ -127,6 +127,32 @@ import Testing
         #expect(ranking.order == [0, 1])
     }
 
+    @Test func theDwellProtectsEveryRankThatWasWon() {
+        var ranking = EndpointRanking(count: 3)
+        ranking.succeed(0, 20, at: 0)
+        ranking.succeed(1, 100, at: 0)
+        ranking.succeed(2, 100, at: 0)
+        ranking.succeed(1, 500, at: 20)
+        #expect(ranking.order == [0, 2, 1])
+        ranking.succeed(2, 5_000, at: 21)
+        #expect(ranking.order == [0, 2, 1])
+        _ = ranking.advance(now: at(30))
+        #expect(ranking.order == [0, 1, 2])
+    }
+
+    /// 100 ms is 17 % less than 120: enough under traffic, too little for a figure from before a time out.
+    @Test func whoComesBackNeedsTwiceTheMargin() {
+        var ranking = equals()
+        ranking.succeed(1, 120, at: 1)
+        _ = ranking.record(.rateLimited(retryAfter: .seconds(1)), for: 0, now: at(20), random: noJitter)
+        _ = ranking.advance(now: at(21))
+        _ = ranking.advance(now: at(60))
+        #expect(ranking.order == [1, 0])
+        #expect(ranking.explanation(for: 0, now: at(60))?.above?.required == 0.3)
+        ranking.succeed(0, 100, at: 61)
+        #expect(ranking.order == [0, 1])
+    }
+
     @Test func aFallPastMinorRanksIsOneEntryInTheJournal() {
         var ranking = EndpointRanking(count: 5)
         for id in 0..<5 { ranking.succeed(EndpointID(UInt32(id)), 100, at: 0) }
