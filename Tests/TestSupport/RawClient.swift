@@ -81,10 +81,12 @@ public final class RawClient: Sendable {
         return RawClient(channel: channel, received: received)
     }
 
+    /// Returns when the kernel has taken the text.
     public func send(_ text: String) async throws {
         try await channel.writeAndFlush(ByteBuffer(string: text)).get()
     }
 
+    /// Returns when the kernel has taken the bytes.
     public func send(_ bytes: [UInt8]) async throws {
         try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
     }
@@ -92,6 +94,7 @@ public final class RawClient: Sendable {
     /// Says FIN and goes on reading.
     public func finish() async throws { try await channel.close(mode: .output).get() }
 
+    /// Closes both ways.
     public func close() async throws { try? await channel.close().get() }
 
     /// Stops or resumes taking bytes from the socket.
@@ -101,12 +104,15 @@ public final class RawClient: Sendable {
 
     /// Everything received so far.
     public var text: String { String(decoding: received.state.withLock { $0.bytes }, as: UTF8.self) }
+    /// Bytes received so far.
     public var byteCount: Int { received.state.withLock { $0.bytes.count } }
+    /// Whether the other side has said FIN or worse.
     public var isClosed: Bool { received.state.withLock { $0.isClosed } }
 
-    /// Waits for the other side to close and returns all that came before.
+    /// Waits for the other side to close, closes too, and returns all that came before.
     public func untilClosed() async -> String {
         await received.wait { _, isClosed in isClosed }
+        try? await channel.close().get()
         return text
     }
 

@@ -23,7 +23,9 @@ public final class ScriptedUpstream: Sendable {
         public let connection: Int
         /// Counts requests on this connection from 0.
         public let index: Int
+        /// With its empty line.
         public let head: String
+        /// As framed on the wire.
         public let body: String
 
         /// Value of a header, nil where there is none.
@@ -34,8 +36,10 @@ public final class ScriptedUpstream: Sendable {
         }
     }
 
+    /// Chooses what to do with a request.
     public typealias Script = @Sendable (Request) -> [Step]
 
+    /// On 127.0.0.1.
     public let port: Int
     private let channel: any Channel
     private let log: Log
@@ -45,6 +49,7 @@ public final class ScriptedUpstream: Sendable {
             var requests: [Request] = []
             var connections = 0
             var closedConnections = 0
+            var bytesWritten = 0
             var released: Set<String> = []
             var waiting: [String: [EventLoopPromise<Void>]] = [:]
         }
@@ -80,12 +85,18 @@ public final class ScriptedUpstream: Sendable {
         return ScriptedUpstream(port: channel.localAddress?.port ?? 0, channel: channel, log: log)
     }
 
+    /// Stops accepting; open connections stay.
     public func stop() async throws { try await channel.close().get() }
 
+    /// In the order they were read.
     public var requests: [Request] { log.state.withLock { $0.requests } }
     /// Connections accepted so far.
     public var connections: Int { log.state.withLock { $0.connections } }
+    /// Connections that have ended.
     public var closedConnections: Int { log.state.withLock { $0.closedConnections } }
+
+    /// Bytes of `sendBytes` steps that the kernel has taken.
+    public var bytesWritten: Int { log.state.withLock { $0.bytesWritten } }
 
     /// Lets scripts go on that hold at `name`.
     public func release(_ name: String) {
@@ -172,7 +183,10 @@ public final class ScriptedUpstream: Sendable {
                 case .send(let text):
                     context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
                 case .sendBytes(let bytes):
-                    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
+                    let log = log
+                    context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes))).whenSuccess {
+                        log.state.withLock { $0.bytesWritten += bytes.count }
+                    }
                 case .close:
                     context.close(promise: nil)
                 case .reset:

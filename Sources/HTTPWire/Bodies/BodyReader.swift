@@ -8,6 +8,7 @@ public struct BodyReader: Sendable, Equatable {
 
     private var state: State
 
+    /// Stands before the body.
     public init(_ framing: BodyFraming) {
         switch framing {
         case .none: state = .length(0)
@@ -17,6 +18,7 @@ public struct BodyReader: Sendable, Equatable {
         }
     }
 
+    /// Whether the last byte of the body has been read.
     public var isComplete: Bool {
         switch state {
         case .length(let remaining): remaining == 0

@@ -9,6 +9,7 @@
 ///         }
 ///     }
 public struct ChunkedDecoder: Sendable, Equatable {
+    /// What the next stretch of input is.
     public enum Event: Sendable, Equatable {
         /// Body bytes at these offsets.
         case data(Range<Int>)
@@ -17,7 +18,8 @@ public struct ChunkedDecoder: Sendable, Equatable {
     }
 
     private enum State: Sendable, Equatable {
-        case size, extensionText, sizeLineFeed, data, dataReturn, dataLineFeed
+        case size, extensionName, extensionValue, quoted, quotedEscape, afterQuoted, sizeLineFeed
+        case data, dataReturn, dataLineFeed
         case trailerStart, trailerText, trailerLineFeed, endLineFeed, ended
     }
 
@@ -28,9 +30,12 @@ public struct ChunkedDecoder: Sendable, Equatable {
     private var extensionLength = 0
     private var trailerLength = 0
     private var sawColon = false
+    private var tokenLength = 0
 
+    /// Stands before the first byte.
     public init() {}
 
+    /// Whether the last byte of the body has been read.
     public var hasEnded: Bool { state == .ended }
 
     /// Moves `offset` over the bytes consumed; call again until it returns `needsMore` or `end`.
@@ -56,7 +61,8 @@ public struct ChunkedDecoder: Sendable, Equatable {
     private mutating func consume(_ byte: UInt8, limits: HTTPLimits) throws(BodyError) {
         switch state {
         case .size: try consumeSize(byte, limits: limits)
-        case .extensionText: try consumeExtension(byte, limits: limits)
+        case .extensionName, .extensionValue, .quoted, .quotedEscape, .afterQuoted:
+            try consumeExtension(byte, limits: limits)
         case .sizeLineFeed:
             guard byte == 0x0A else { throw .malformedChunkSize }
             state = remaining > 0 ? .data : .trailerStart
@@ -84,7 +90,8 @@ public struct ChunkedDecoder: Sendable, Equatable {
             switch byte {
             case 0x0D: state = .sizeLineFeed
             case UInt8(ascii: ";"):
-                state = .extensionText
+                state = .extensionName
+                tokenLength = 0
                 lineLength = digits
             default: throw .malformedChunkSize
             }
@@ -97,11 +104,44 @@ public struct ChunkedDecoder: Sendable, Equatable {
         guard lineLength <= limits.chunkLine, extensionLength <= limits.chunkExtensionTotal else {
             throw .chunkLineTooLong
         }
-        if byte == 0x0D {
-            state = .sizeLineFeed
-        } else if (byte < 0x20 && byte != 0x09) || byte >= 0x7F {
-            throw .malformedChunkExtension
+        switch state {
+        case .quoted:
+            switch byte {
+            case UInt8(ascii: "\""): state = .afterQuoted
+            case UInt8(ascii: "\\"): state = .quotedEscape
+            default: try requireText(byte)
+            }
+        case .quotedEscape:
+            try requireText(byte)
+            state = .quoted
+        case .afterQuoted: try endExtension(byte)
+        default:
+            if Self.isToken(byte) {
+                tokenLength += 1
+            } else if byte == UInt8(ascii: "="), state == .extensionName, tokenLength > 0 {
+                state = .extensionValue
+                tokenLength = 0
+            } else if byte == UInt8(ascii: "\""), state == .extensionValue, tokenLength == 0 {
+                state = .quoted
+            } else {
+                guard tokenLength > 0 else { throw .malformedChunkExtension }
+                try endExtension(byte)
+            }
         }
+    }
+
+    private mutating func endExtension(_ byte: UInt8) throws(BodyError) {
+        switch byte {
+        case 0x0D: state = .sizeLineFeed
+        case UInt8(ascii: ";"):
+            state = .extensionName
+            tokenLength = 0
+        default: throw .malformedChunkExtension
+        }
+    }
+
+    private func requireText(_ byte: UInt8) throws(BodyError) {
+        guard (byte >= 0x20 && byte < 0x7F) || byte == 0x09 else { throw .malformedChunkExtension }
     }
 
     private mutating func consumeTrailer(_ byte: UInt8, limits: HTTPLimits) throws(BodyError) {

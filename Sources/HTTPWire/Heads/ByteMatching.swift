@@ -5,11 +5,13 @@ extension UnsafeRawBufferPointer {
         count == literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: 0)
     }
 
+    /// The same for the beginning.
     @inline(__always)
     public func hasPrefixIgnoringCase(_ literal: StaticString) -> Bool {
         count >= literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: 0)
     }
 
+    /// The same for the end.
     @inline(__always)
     public func hasSuffixIgnoringCase(_ literal: StaticString) -> Bool {
         count >= literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: count - literal.utf8CodeUnitCount)

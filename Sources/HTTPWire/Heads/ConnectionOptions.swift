@@ -1,6 +1,8 @@
 /// What the Connection fields of a head ask for.
 public struct ConnectionOptions: Sendable, Equatable {
+    /// `close` was listed.
     public var close = false
+    /// `keep-alive` was listed.
     public var keepAlive = false
     /// Names further fields that belong to this connection only.
     public var namesFields = false

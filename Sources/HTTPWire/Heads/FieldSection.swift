@@ -10,8 +10,10 @@ public struct FieldSection: Sendable {
         case tooLarge
     }
 
+    /// In the order received.
     public private(set) var lines: ContiguousArray<FieldLine> = []
 
+    /// Stands before the first byte.
     public init() {
         lines.reserveCapacity(32)
     }

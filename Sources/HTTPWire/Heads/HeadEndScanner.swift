@@ -1,5 +1,6 @@
 /// Finds the end of a head that arrives in pieces, looking at each byte once.
 public struct HeadEndScanner: Sendable {
+    /// What the bytes so far amount to.
     public enum Finding: Sendable, Equatable {
         case needsMore
         /// The head, its empty line included, is this long.
@@ -13,6 +14,7 @@ public struct HeadEndScanner: Sendable {
     private var lineStart = 0
     private var sawLine = false
 
+    /// Stands before the first byte.
     public init() {}
 
     /// Looks at the bytes that were added since the last call; `bytes` always begins with the head's first byte.

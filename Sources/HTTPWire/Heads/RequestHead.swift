@@ -14,24 +14,34 @@ public struct RequestHead: Sendable {
         case asterisk
     }
 
+    /// Offsets of the method.
     public private(set) var method: Range<Int> = 0..<0
     /// From the first `/` of the path on; empty where an absolute target has no path.
     public private(set) var pathAndQuery: Range<Int> = 0..<0
+    /// Which of the four forms the target has.
     public private(set) var targetForm = TargetForm.origin
     /// Of an absolute target, which then counts instead of the Host field.
     public private(set) var authority: Range<Int> = 0..<0
+    /// The 1 of HTTP/1.1.
     public private(set) var minorVersion: UInt8 = 1
+    /// How the body ends.
     public private(set) var framing = BodyFraming.none
+    /// From the Connection fields.
     public private(set) var connection = ConnectionOptions()
+    /// The method is HEAD.
     public private(set) var isHEAD = false
+    /// An HTTP/1.1 client waits for 100 before it sends the body.
     public private(set) var expectsContinue = false
+    /// `Upgrade: websocket`.
     public private(set) var asksForWebSocket = false
     /// Offset of the method; 2 after a leading empty line.
     public private(set) var start = 0
     /// Length of the head with its empty line.
     public private(set) var end = 0
+    /// All field lines in order.
     public private(set) var fields = FieldSection()
 
+    /// Stands before the first byte.
     public init() {}
 
     /// Whether the client lets the connection live on after the response.

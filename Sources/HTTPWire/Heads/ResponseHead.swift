@@ -1,19 +1,29 @@
 /// A response head as offsets into its bytes. Reuse one value: parsing the next head allocates nothing.
 public struct ResponseHead: Sendable {
+    /// Three digits.
     public private(set) var status = 0
+    /// Offsets of the reason phrase, possibly empty.
     public private(set) var reason: Range<Int> = 0..<0
+    /// The 1 of HTTP/1.1.
     public private(set) var minorVersion: UInt8 = 1
     /// As announced; `none` for statuses without a body and for answers to HEAD.
     public private(set) var framing = BodyFraming.none
     /// Content-Length as announced, also where there is no body (HEAD, 304).
     public private(set) var announcedLength: Int?
+    /// From the Connection fields.
     public private(set) var connection = ConnectionOptions()
+    /// The content type is text/event-stream.
     public private(set) var isEventStream = false
+    /// There is a content coding, so the body cannot be looked into.
     public private(set) var isEncoded = false
+    /// There is an X-Request-ID field.
     public private(set) var hasRequestID = false
+    /// Length of the head with its empty line.
     public private(set) var end = 0
+    /// All field lines in order.
     public private(set) var fields = FieldSection()
 
+    /// Stands before the first byte.
     public init() {}
 
     /// Whether the upstream connection may serve another request.

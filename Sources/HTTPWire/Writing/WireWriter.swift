@@ -1,12 +1,15 @@
 /// Writes protocol text into memory whose size the caller has bounded beforehand.
 public struct WireWriter: ~Copyable {
     private let target: UnsafeMutableRawBufferPointer
+    /// Bytes written so far.
     public private(set) var count = 0
 
+    /// Writes from the start of `target` on.
     public init(_ target: UnsafeMutableRawBufferPointer) {
         self.target = target
     }
 
+    /// Appends the bytes as they are.
     @inline(__always)
     public mutating func write(_ bytes: UnsafeRawBufferPointer) {
         precondition(bytes.count <= target.count - count, "the bound given for this head was too small")
@@ -15,15 +18,18 @@ public struct WireWriter: ~Copyable {
         count += bytes.count
     }
 
+    /// Appends the bytes as they are.
     @inline(__always)
     public mutating func write(_ text: StaticString) {
         write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
+    /// Appends the bytes as they are.
     public mutating func write(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { write($0) }
     }
 
+    /// Appends the number in decimal digits.
     public mutating func write(decimal value: Int) {
         var value = UInt(max(value, 0))
         var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)

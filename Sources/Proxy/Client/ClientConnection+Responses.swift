@@ -53,12 +53,13 @@ extension ClientConnection {
     private func readResponseHead(_ buffer: ByteBuffer) -> Int? {
         var offset = 0
         while responsePhase == .awaitingHead {
-            let serial = request.serial
+            let source = upstream
             let finding = buffer.withUnsafeReadableBytes { all -> Int? in
                 guard offset < all.count else { return nil }
                 return parseResponseHead(all.slice(offset..<all.count))
             }
-            guard request.serial == serial, attempt != nil else { return nil }
+            // A refused answer may have sent the request on already: its body must not be read as the next one's head.
+            guard upstream === source, attempt != nil else { return nil }
             guard let length = finding else { return offset }
             offset += length
             response.scanner = HeadEndScanner()

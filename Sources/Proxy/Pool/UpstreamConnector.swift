@@ -11,6 +11,11 @@ enum UpstreamConnector {
         let connection = UpstreamConnection(url: url, loop: loop, client: client)
         let bound = NIOLoopBound(connection, eventLoop: loop.eventLoop)
         let boundLoop = NIOLoopBound(loop, eventLoop: loop.eventLoop)
+        let context = url.usesTLS ? loop.shared.tlsContexts.context(for: upstream.tls) : nil
+        guard !url.usesTLS || context != nil else {
+            loop.eventLoop.execute { bound.value.connectFailed(.tls) }
+            return connection
+        }
         let bootstrap = ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(TimeAmount(upstream.timeouts.connect))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -18,9 +23,8 @@ enum UpstreamConnector {
             .channelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 64 * 1024))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if url.usesTLS {
-                        try channel.pipeline.syncOperations.addHandler(
-                            tlsHandler(url, upstream, boundLoop.value.shared.tlsContexts))
+                    if let context {
+                        try channel.pipeline.syncOperations.addHandler(tlsHandler(url, upstream, context))
                     } else {
                         try channel.syncOptions?.setOption(
                             .recvAllocator,
@@ -36,19 +40,14 @@ enum UpstreamConnector {
             channel = bootstrap.connect(host: url.host, port: url.port)
         }
         channel.whenFailure { error in
-            let kind = error is NIOSSLError || error is TLSUnavailable ? .tls : UpstreamFailure.kind(ofConnect: error)
-            bound.value.connectFailed(kind)
+            bound.value.connectFailed(UpstreamFailure.kind(ofConnect: error))
         }
         return connection
     }
 
-    /// The endpoint's TLS context could not be made.
-    private struct TLSUnavailable: Error {}
-
     private static func tlsHandler(
-        _ url: UpstreamURL, _ upstream: Upstream, _ contexts: TLSContextCache
+        _ url: UpstreamURL, _ upstream: Upstream, _ context: NIOSSLContext
     ) throws -> NIOSSLClientHandler {
-        guard let context = contexts.context(for: upstream.tls) else { throw TLSUnavailable() }
         let name = upstream.tls.serverName ?? url.host
         // An address cannot be sent as SNI; without a name the certificate is checked against the peer's address.
         let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil

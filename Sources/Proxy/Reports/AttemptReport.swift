@@ -2,7 +2,9 @@ public import Ranking
 
 /// One attempt at one endpoint. Small and free of allocations: it is made for every request.
 public struct AttemptReport: Sendable, Equatable {
+    /// Which endpoint.
     public let endpoint: EndpointID
+    /// What the ranking learns.
     public let outcome: AttemptOutcome
     /// nil when no response head came.
     public let status: Int?
@@ -10,8 +12,10 @@ public struct AttemptReport: Sendable, Equatable {
     public let timeToFirstByte: Duration?
     /// From the attempt's start to its end.
     public let duration: Duration
+    /// When it ended.
     public let at: ContinuousClock.Instant
 
+    /// All parts given.
     public init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
         at: ContinuousClock.Instant

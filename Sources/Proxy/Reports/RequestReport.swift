@@ -23,11 +23,13 @@ public struct RequestReport: Sendable {
 
     /// The status the client saw; nil when it went away before there was one.
     public let status: Int?
+    /// Which API was asked.
     public let api: RequestAPI
     /// The endpoint whose answer went to the client.
     public let endpoint: EndpointID?
     /// In the order they were made.
     public var attempts: [AttemptReport] { firstAttempt.map { [$0] + furtherAttempts } ?? [] }
+    /// How many endpoints were tried.
     public var attemptCount: Int { firstAttempt == nil ? 0 : 1 + furtherAttempts.count }
     /// Body bytes from the client.
     public let bytesUp: Int
@@ -35,8 +37,11 @@ public struct RequestReport: Sendable {
     public let bytesDown: Int
     /// From the request's head being read to the first byte sent to the client.
     public let timeToFirstByte: Duration?
+    /// From the head being read to the end.
     public let duration: Duration
+    /// How it ended.
     public let ending: Ending
+    /// When it ended.
     public let at: ContinuousClock.Instant
 
     let firstAttempt: AttemptReport?

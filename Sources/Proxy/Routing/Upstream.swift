@@ -5,6 +5,7 @@ public import Ranking
 /// Make a new one when the endpoint's settings change and keep the old one otherwise: connections belong to its URLs.
 /// Streams that run on a replaced upstream keep it to their end.
 public final class Upstream: Sendable {
+    /// Outlives renames.
     public let id: EndpointID
     /// For messages and the access log.
     public let name: String
@@ -14,7 +15,9 @@ public final class Upstream: Sendable {
     public let anthropicURL: UpstreamURL?
     /// Preferred for OpenAI-shaped requests.
     public let openAIURL: UpstreamURL?
+    /// How long to wait for it.
     public let timeouts: UpstreamTimeouts
+    /// For https URLs.
     public let tls: UpstreamTLSOptions
 
     /// Where the client's own credential headers go.
@@ -86,6 +89,7 @@ public enum UpstreamError: Error, Equatable, Sendable {
 public struct UpstreamTimeouts: Sendable, Equatable {
     /// TCP, name resolution included.
     public var connect = Duration.seconds(5)
+    /// From the TCP connection to the end of the handshake.
     public var tlsHandshake = Duration.seconds(10)
     /// From the request's end to the response's head.
     public var responseHeader = Duration.seconds(60)

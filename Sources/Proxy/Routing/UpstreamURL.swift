@@ -14,6 +14,7 @@ public final class UpstreamURL: Sendable {
         case fragmentNotAllowed
         case invalidCharacter
 
+        /// For the operator.
         public var description: String {
             switch self {
             case .unsupportedScheme: "the URL has to begin with http:// or https://"
@@ -26,9 +27,11 @@ public final class UpstreamURL: Sendable {
         }
     }
 
+    /// https.
     public let usesTLS: Bool
     /// Without brackets for IPv6 literals.
     public let host: String
+    /// The default of the scheme where none is written.
     public let port: Int
     /// Value of the Host header: the authority as written, without a default port.
     public let authority: String

@@ -9,6 +9,7 @@ public enum ProxyError: Error, Sendable, Equatable, CustomStringConvertible {
     /// `start` was called twice, or after `stop`.
     case alreadyStarted
 
+    /// For the operator.
     public var description: String {
         switch self {
         case .addressInUse(let host, let port):

@@ -36,6 +36,7 @@ public struct ProxyEvents: Sendable {
 
 /// A client connection that was refused before a request could be read from it.
 public struct ClientRejection: Sendable, Equatable {
+    /// Without port.
     public let clientAddress: String
     /// What was answered: 400, 408, 414, 431, 501, 503, 505.
     public let status: Int

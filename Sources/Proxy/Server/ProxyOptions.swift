@@ -2,6 +2,7 @@ public import HTTPWire
 
 /// Settings of the listening side. All but `clientTokens` are fixed for the server's life.
 public struct ProxyOptions: Sendable {
+    /// Name or address to listen on.
     public var host = "127.0.0.1"
     /// 0 lets the system choose; `ProxyServer.start` returns the chosen one.
     public var port = 8081
@@ -21,6 +22,7 @@ public struct ProxyOptions: Sendable {
     public var deadlineSweepInterval = Duration.milliseconds(100)
     /// Adds `Via` and `X-Forwarded-*` to requests.
     public var announcesItself = true
+    /// What a client may send.
     public var limits = HTTPLimits()
 
     /// Loopback, port 8081, no tokens.

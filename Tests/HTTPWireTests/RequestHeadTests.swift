@@ -1,0 +1,154 @@
+import Testing
+
+@testable import HTTPWire
+
+@Suite struct RequestHeadTests {
+    @Test func aHeadIsTakenApart() throws {
+        let text =
+            "POST /v1/messages?beta=true HTTP/1.1\r\nHost: api.example\r\nX-API-Key:  secret\t \r\nContent-Length: 12\r\n\r\nrest"
+        let parsed = try ParsedRequest(text)
+        #expect(parsed.length == text.utf8.count - 4)
+        #expect(parsed.text(parsed.head.method) == "POST")
+        #expect(parsed.text(parsed.head.pathAndQuery) == "/v1/messages?beta=true")
+        #expect(parsed.head.framing == .length(12))
+        #expect(parsed.head.minorVersion == 1)
+        #expect(parsed.fields == ["Host=api.example", "X-API-Key=secret", "Content-Length=12"])
+        #expect(parsed.head.fields.lines.map(\.known) == [.host, .xAPIKey, .contentLength])
+    }
+
+    @Test(arguments: [
+        ("HTTP/1.1", "", true), ("HTTP/1.1", "Connection: close\r\n", false),
+        ("HTTP/1.1", "Connection: x, Close\r\n", false),
+        ("HTTP/1.0", "", false), ("HTTP/1.0", "Connection: Keep-Alive\r\n", true),
+    ])
+    func persistence(version: String, connection: String, keepsAlive: Bool) throws {
+        let parsed = try ParsedRequest("GET / \(version)\r\nHost: a\r\n\(connection)\r\n")
+        #expect(parsed.head.keepsAlive == keepsAlive)
+    }
+
+    @Test(arguments: [
+        ("GET http://other.example:81/a?b HTTP/1.1", RequestHead.TargetForm.absolute, "/a?b", "other.example:81"),
+        ("GET HTTPS://other.example HTTP/1.1", .absolute, "", "other.example"),
+        ("GET http://other.example?q HTTP/1.1", .absolute, "?q", "other.example"),
+        ("CONNECT other.example:443 HTTP/1.1", .authority, "other.example:443", "other.example:443"),
+        ("OPTIONS * HTTP/1.1", .asterisk, "*", ""), ("GET //x HTTP/1.1", .origin, "//x", ""),
+    ])
+    func targetForms(line: String, form: RequestHead.TargetForm, path: String, authority: String) throws {
+        let parsed = try ParsedRequest(line + "\r\nHost: here\r\n\r\n")
+        #expect(parsed.head.targetForm == form)
+        #expect(parsed.text(parsed.head.pathAndQuery) == path)
+        #expect(parsed.text(parsed.head.authority) == authority)
+    }
+
+    /// Everything two parsers could read differently, and everything without bounds.
+    static let refused: [(String, RequestHeadError)] = [
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", .lengthAndEncoding),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", .lengthAndEncoding),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n", .repeatedContentLength),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", .repeatedContentLength),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\n", .malformedContentLength),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\n", .malformedContentLength),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\n", .malformedContentLength),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\n", .malformedContentLength),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999999999999\r\n\r\n", .malformedContentLength),
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", .malformedContentLength),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            .malformedTransferEncoding
+        ),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", .malformedTransferEncoding),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", .malformedTransferEncoding),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", .unknownTransferCoding),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", .unknownTransferCoding),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \"chunked\"\r\n\r\n", .unknownTransferCoding),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n", .malformedTransferEncoding),
+        ("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", .malformedTransferEncoding),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n", .malformedFieldName),
+        ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", .foldedField),
+        ("GET / HTTP/1.1\r\n Host: a\r\n\r\n", .foldedField),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\tX: y\r\n\r\n", .foldedField),
+        ("GET / HTTP/1.1\nHost: a\r\n\r\n", .bareLineFeed),
+        ("GET / HTTP/1.1\r\nHost: a\n\r\n", .bareLineFeed), ("GET / HTTP/1.1\r\nHost: a\n\n", .bareLineFeed),
+        ("GET / HTTP/1.1\r\nX\nHost: a\r\n\r\n", .bareLineFeed),
+        ("GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n", .malformedFieldValue),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: a\u{0}b\r\n\r\n", .malformedFieldValue),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: a\u{7F}b\r\n\r\n", .malformedFieldValue),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX\u{0}: b\r\n\r\n", .malformedFieldName),
+        ("GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", .malformedFieldName),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX y: b\r\n\r\n", .malformedFieldName),
+        ("GET / HTTP/1.1\r\nHost: a\r\nnonsense\r\n\r\n", .malformedFieldName),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\rX", .malformedFieldName), ("GET / HTTP/1.1\r\n\r\n", .missingHost),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", .malformedHost),
+        ("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", .malformedHost),
+        ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", .malformedHost),
+        ("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", .malformedHost),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", .malformedHost),
+        ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", .unsupportedVersion),
+        ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", .unsupportedVersion),
+        ("GET / HTTP/1.1 \r\nHost: a\r\n\r\n", .malformedRequestLine),
+        ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
+        ("GET / HTTP/1.10\r\nHost: a\r\n\r\n", .malformedRequestLine), ("GET /\r\n\r\n", .malformedRequestLine),
+        ("GET / http/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
+        ("GET /a\tb HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
+        ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
+        ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
+        ("GET relative HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
+        ("GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
+        ("G@T / HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine), ("\u{16}\u{3}\u{1}\u{2}", .malformedRequestLine),
+        ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
+        ("PUT / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n", .unknownExpectation),
+    ]
+
+    @Test(arguments: refused)
+    func ambiguityIsRefused(text: String, error: RequestHeadError) {
+        #expect(throws: error) { try ParsedRequest(text) }
+    }
+
+    @Test func limits() throws {
+        var limits = HTTPLimits()
+        limits.startLine = 40
+        limits.fieldLine = 30
+        limits.fieldCount = 3
+        limits.head = 120
+        func outcome(_ text: String) -> RequestHeadError? {
+            do {
+                _ = try ParsedRequest(text, limits: limits)
+                return nil
+            } catch {
+                return error as? RequestHeadError
+            }
+        }
+        // "GET " + target + " HTTP/1.1" with 40 allowed before the version: 36 bytes of target pass, 37 do not.
+        #expect(outcome("GET /\(String(repeating: "a", count: 35)) HTTP/1.1\r\nHost: a\r\n\r\n") == nil)
+        #expect(outcome("GET /\(String(repeating: "a", count: 36)) HTTP/1.1\r\nHost: a\r\n\r\n") == .requestLineTooLong)
+        #expect(outcome("GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "b", count: 27))\r\n\r\n") == nil)
+        #expect(
+            outcome("GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "b", count: 28))\r\n\r\n") == .headTooLarge)
+        #expect(outcome("GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nX: 2\r\n\r\n") == nil)
+        #expect(outcome("GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nX: 2\r\nX: 3\r\n\r\n") == .tooManyFields)
+        let wide = String(repeating: "c", count: 25)
+        // 16 + 2 + 3 * (25 + 5) = 108 bytes, and with one more line over 120.
+        #expect(outcome("GET / HTTP/1.0\r\nX: \(wide)\r\nX: \(wide)\r\nX: \(wide)\r\n\r\n") == nil)
+        limits.fieldCount = 10
+        #expect(
+            outcome("GET / HTTP/1.0\r\nX: \(wide)\r\nX: \(wide)\r\nX: \(wide)\r\nX: \(wide)\r\n\r\n") == .headTooLarge)
+    }
+}
+
+/// A head that was parsed from exactly the bytes given.
+struct ParsedRequest {
+    var head = RequestHead()
+    let bytes: [UInt8]
+    let length: Int
+
+    init(_ text: String, limits: HTTPLimits = .init()) throws {
+        bytes = Array(text.utf8)
+        var head = RequestHead()
+        let length = try bytes.withUnsafeBytes { try head.parse($0, limits: limits) }
+        self.head = head
+        self.length = length ?? -1
+    }
+
+    func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+    var fields: [String] { head.fields.lines.map { "\(text($0.name))=\(text($0.value))" } }
+}

@@ -1,0 +1,146 @@
+import NIOPosix
+import Ranking
+import TestSupport
+import Testing
+
+@testable import Proxy
+
+/// Admission, refusals, reloads and stopping.
+@Suite(.timeLimit(.minutes(1)))
+struct ServerTests {
+    @Test func garbageGetsA400AndAClosedConnection() async throws {
+        let proxy = try await ProxyHarness.start([])
+        let answer = try await proxy.exchange("\u{16}\u{3}\u{1}garbage\u{1B}[31m")
+        #expect(answer.hasPrefix("HTTP/1.1 400 Bad Request\r\n"))
+        #expect(answer.contains("\r\nConnection: close\r\n"))
+        #expect(answer.contains("\"message\":\"malformed request line\""))
+        #expect(
+            proxy.events.rejections == [
+                ClientRejection(clientAddress: "127.0.0.1", status: 400, reason: "malformed request line")
+            ])
+        #expect(proxy.events.requestsStarted == 0)
+        await proxy.stop()
+    }
+
+    @Test func smugglingEndsTheConnection() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("reached"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let answer = try await proxy.exchange(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n"
+        )
+        #expect(answer.hasPrefix("HTTP/1.1 400 "))
+        #expect(upstream.requests.isEmpty)
+        await proxy.stop()
+    }
+
+    @Test(arguments: [
+        ("", 401), ("Authorization: Bearer nope\r\n", 401), ("Authorization: Bearer t-2 \r\n", 200),
+        ("x-api-key: t-1\r\n", 200),
+        ("x-api-key: t-11\r\n", 401), ("x-api-key: t-\r\n", 401), ("Authorization: t-1\r\n", 200),
+    ])
+    func clientTokens(headers: String, status: Int) async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok(""))] }
+        var options = ProxyOptions()
+        options.clientTokens = ["t-1", "t-2"]
+        let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)
+        let answer = try await proxy.exchange(Wire.post("/v1/chat/completions", headers: headers))
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+        #expect(upstream.requests.count == (status == 200 ? 1 : 0))
+        #expect(upstream.requests.first?.header("authorization") == nil)
+        #expect(upstream.requests.first?.header("x-api-key") == nil)
+        await proxy.stop()
+    }
+
+    @Test func thereIsRoomForOnlySoManyClients() async throws {
+        var options = ProxyOptions()
+        options.maxConnections = 1
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("in"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)
+        let first = try await RawClient.connect(port: proxy.port)
+        try await first.send(Wire.post(closes: false))
+        _ = await first.until("in")
+        let second = try await RawClient.connect(port: proxy.port)
+        #expect(await second.untilClosed().hasPrefix("HTTP/1.1 503 "))
+        try await first.close()
+        try await eventually { proxy.server.load.connections == 0 }
+        #expect(try await proxy.exchange(Wire.post()).hasSuffix("in"))
+        await proxy.stop()
+    }
+
+    @Test func aTakenPortIsNamed() async throws {
+        let proxy = try await ProxyHarness.start([])
+        var options = ProxyOptions()
+        options.port = proxy.port
+        let second = ProxyServer(
+            options: options, routes: RoutingTable(candidates: []), events: ProxyEvents(),
+            group: MultiThreadedEventLoopGroup.singleton)
+        await #expect(throws: ProxyError.addressInUse(host: "127.0.0.1", port: proxy.port)) { try await second.start() }
+        await second.stop(drain: .zero)
+        await proxy.stop()
+    }
+
+    @Test func aRunningStreamKeepsItsEndpointThroughAReload() async throws {
+        let old = try await ScriptedUpstream.start { _ in
+            [.send(StreamingTests.eventStream + "b\r\ndata: one\n\n\r\n"), .hold("end"), .send("0\r\n\r\n")]
+        }
+        let new = try await ScriptedUpstream.start { _ in [.send(Wire.ok("new"))] }
+        let proxy = try await ProxyHarness.start([.local(1, old)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post())
+        _ = await client.until("one")
+        proxy.server.update(routes: RoutingTable(candidates: [Candidate(upstream: try .local(2, new))]))
+        #expect(try await proxy.exchange(Wire.post()).hasSuffix("new"))
+        old.release("end")
+        #expect(await client.untilClosed().hasSuffix("b\r\ndata: one\n\n\r\n0\r\n\r\n"))
+        await proxy.stop()
+    }
+
+    @Test func stoppingLetsARunningRequestFinish() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.hold("answer"), .send(Wire.ok("done"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let resting = try await RawClient.connect(port: proxy.port)
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(closes: false))
+        try await eventually { !upstream.requests.isEmpty }
+        async let stopped: Void = proxy.server.stop(drain: .seconds(30))
+        _ = await resting.untilClosed()
+        upstream.release("answer")
+        let answer = await client.untilClosed()
+        #expect(answer.hasSuffix("done"))
+        #expect(answer.contains("\r\nConnection: close\r\n"))
+        await stopped
+        #expect(proxy.server.load == ProxyLoad(connections: 0, requests: 0))
+    }
+
+    @Test func stoppingCutsOffWhatDoesNotFinish() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.hold("never")] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post())
+        try await eventually { !upstream.requests.isEmpty }
+        await proxy.server.stop(drain: .milliseconds(20))
+        #expect(await client.untilClosed().isEmpty)
+        #expect(proxy.events.requests.first?.ending == .stopped)
+        #expect(proxy.events.attempts.first?.outcome == .neutral)
+    }
+
+    @Test func slowHeadsTimeOut() async throws {
+        var options = ProxyOptions()
+        options.clientHeaderTimeout = .milliseconds(400)
+        let proxy = try await ProxyHarness.start([], options: options)
+        let answer = try await proxy.exchange("GET / HTTP/1.1\r\nHost:")
+        #expect(answer.hasPrefix("HTTP/1.1 408 "))
+        await proxy.stop()
+    }
+
+    @Test func slowBodiesTimeOut() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok(""))] }
+        var options = ProxyOptions()
+        options.clientProgressTimeout = .milliseconds(20)
+        let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)
+        let answer = try await proxy.exchange("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+        #expect(answer.hasPrefix("HTTP/1.1 408 "))
+        #expect(proxy.events.attempts.map(\.outcome) == [.neutral])
+        await proxy.stop()
+    }
+}

@@ -1,0 +1,176 @@
+import Ranking
+import TestSupport
+import Testing
+
+@testable import Proxy
+
+/// Event streams, long bodies, slow readers, and clients that leave.
+@Suite(.timeLimit(.minutes(1)))
+struct StreamingTests {
+    static let eventStream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    @Test func eventsArriveAsTheyAreSent() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [
+                .send(Self.eventStream + "10\r\ndata: one\n\ndata:\r\n"), .hold("second"), .send("7\r\n two\n\n\n\r\n"),
+                .hold("end"), .send("0\r\n\r\n"),
+            ]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(closes: false))
+        #expect(await client.until("data:\r\n").hasSuffix("\r\n\r\n10\r\ndata: one\n\ndata:\r\n"))
+        client.clear()
+        upstream.release("second")
+        #expect(await client.until("two\n\n\n\r\n") == "7\r\n two\n\n\n\r\n")
+        client.clear()
+        upstream.release("end")
+        #expect(await client.until("0\r\n\r\n") == "0\r\n\r\n")
+        #expect(proxy.events.requests.first?.bytesDown == 23)
+        try await client.close()
+        await proxy.stop()
+    }
+
+    @Test(arguments: [
+        ("/v1/messages", "\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\""),
+        ("/v1/chat/completions", "\n\ndata: {\"error\":{\"message\":"),
+        ("/v1/responses", "\n\nevent: error\ndata: {\"type\":\"error\",\"code\":\"server_error\""),
+    ])
+    func aBrokenStreamSaysSoInTheAPIsShape(path: String, event: String) async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send(Self.eventStream + "b\r\ndata: one\n\n\r\n"), .hold("break"), .close]
+        }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream), .local(2, second)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(path))
+        _ = await client.until("one")
+        upstream.release("break")
+        let answer = await client.untilClosed()
+        #expect(answer.contains(event))
+        #expect(!answer.hasSuffix("0\r\n\r\n"))
+        #expect(second.requests.isEmpty)
+        #expect(proxy.events.attempts.first?.outcome == .failure(.brokenStream))
+        #expect(proxy.events.requests.first?.ending == .brokenStream)
+        await proxy.stop()
+    }
+
+    @Test func aBodyCutShortIsNotCompleted() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"), .close]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let answer = try await proxy.exchange(Wire.post())
+        #expect(answer.hasSuffix("\r\n\r\nhello"))
+        #expect(proxy.events.attempts.first?.outcome == .failure(.brokenStream))
+        await proxy.stop()
+    }
+
+    @Test func aConnectionThatSaidTooMuchIsNotUsedAgain() async throws {
+        let upstream = try await ScriptedUpstream.start { request in
+            [.send(Wire.ok("on \(request.connection)") + (request.connection == 0 ? Wire.ok("smuggled") : ""))]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        for connection in 0...1 {
+            client.clear()
+            try await client.send(Wire.post(closes: false))
+            #expect(await client.until("on \(connection)").hasSuffix("\r\n\r\non \(connection)"))
+        }
+        try await client.close()
+        await proxy.stop()
+    }
+
+    @Test func aSlowReaderHoldsTheEndpointBack() async throws {
+        let size = 64 * 1024 * 1024
+        let block = [UInt8](repeating: 0x61, count: 1 << 20)
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n")]
+                + Array(repeating: ScriptedUpstream.Step.sendBytes(block), count: size >> 20)
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.setReading(false)
+        try await client.send(Wire.post())
+        // Once the kernel's buffers are full nothing moves any more: the same figure three sweeps in a row.
+        var last = -1
+        var same = 0
+        while same < 20 {
+            let now = upstream.bytesWritten
+            same = now == last && now > 0 ? same + 1 : 0
+            last = now
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        // Two sockets' buffers (at most 6 MiB each here) and the proxy's own, far below the whole.
+        #expect(last < 24 * 1024 * 1024)
+        try await client.setReading(true)
+        #expect(await client.until(count: size) >= size)
+        await proxy.stop()
+    }
+
+    @Test func aClientThatLeavesEndsTheAttempt() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send(Self.eventStream + "b\r\ndata: one\n\n\r\n"), .hold("second")]
+                + Array(repeating: .send("b\r\ndata: two\n\n\r\n"), count: 100)
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post())
+        _ = await client.until("one")
+        try await client.close()
+        // A FIN alone may come from a client that still listens: it takes a write to find out.
+        upstream.release("second")
+        try await eventually { upstream.closedConnections > 0 }
+        #expect(proxy.events.attempts.first?.outcome == .neutral)
+        #expect(proxy.events.requests.first?.ending == .clientClosed)
+        await proxy.stop()
+    }
+
+    @Test func aClientMayFinishSpeakingBeforeTheAnswer() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.hold("answer"), .send(Wire.ok("late"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(closes: false))
+        try await client.finish()
+        try await eventually { !upstream.requests.isEmpty }
+        upstream.release("answer")
+        #expect(await client.untilClosed().hasSuffix("late"))
+        await proxy.stop()
+    }
+
+    @Test func requestsSentAheadAreAnsweredInOrder() async throws {
+        let upstream = try await ScriptedUpstream.start { request in [.send(Wire.ok("<\(request.body)>"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send((1...20).map { Wire.post(body: "\($0)", closes: $0 == 20) }.joined())
+        let answer = await client.untilClosed()
+        let bodies = answer.split(separator: "<").dropFirst().map { $0.prefix { $0 != ">" } }
+        #expect(bodies.map { Int($0) } == Array(1...20))
+        // One after the other on one kept connection.
+        #expect(upstream.connections == 1)
+        await proxy.stop()
+    }
+
+    @Test func aBodyBeyondTheReplayLimitIsStreamed() async throws {
+        let upstream = try await ScriptedUpstream.start { request in [.send(Wire.ok("\(request.body.utf8.count)"))] }
+        var options = ProxyOptions()
+        options.replayLimit = 1000
+        let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)
+        let answer = try await proxy.exchange(Wire.post(body: String(repeating: "b", count: 300_000)))
+        #expect(answer.hasSuffix("\r\n\r\n300000"))
+        await proxy.stop()
+    }
+
+    @Test func whatCannotBeSentAgainIsAnsweredAsItIs() async throws {
+        let first = try await ScriptedUpstream.start { _ in [.send(Wire.status(500, "mine"))] }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
+        var options = ProxyOptions()
+        options.replayLimit = 1000
+        let proxy = try await ProxyHarness.start([.local(1, first), .local(2, second)], options: options)
+        let answer = try await proxy.exchange(Wire.post(body: String(repeating: "b", count: 300_000)))
+        #expect(answer.hasPrefix("HTTP/1.1 500 "))
+        #expect(answer.hasSuffix("mine"))
+        #expect(proxy.events.attempts.map(\.outcome) == [.failure(.status(500))])
+        await proxy.stop()
+    }
+}
