@@ -22,18 +22,23 @@ public enum KeyPlacement: Sendable, Equatable {
 
 /// The way from the root to a node.
 public struct YAMLPath: Sendable, Hashable, ExpressibleByArrayLiteral, CustomStringConvertible {
+    /// One step down: into a mapping or into a sequence.
     public enum Step: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
         case key(String)
         case index(Int)
 
+        /// A key.
         public init(stringLiteral value: String) { self = .key(value) }
+        /// A 0-based position.
         public init(integerLiteral value: Int) { self = .index(value) }
     }
 
+    /// From the root downwards.
     public var steps: [Step]
 
     /// Creates a path from its steps; none is the root.
     public init(_ steps: [Step]) { self.steps = steps }
+    /// `["endpoints", 2, "name"]`
     public init(arrayLiteral elements: Step...) { self.steps = elements }
 
     /// The path one step further down.
@@ -69,5 +74,6 @@ public struct YAMLEditError: Error, Sendable, Equatable, CustomStringConvertible
         self.reason = reason
     }
 
+    /// `line 3, column 5: REASON`
     public var description: String { "line \(line), column \(column): \(reason)" }
 }

@@ -14,5 +14,6 @@ public struct YAMLError: Error, Sendable, Equatable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// `line 3, column 5: REASON`
     public var description: String { "line \(line), column \(column): \(reason)" }
 }

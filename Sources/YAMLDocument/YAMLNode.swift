@@ -1,9 +1,11 @@
 /// A node of a parsed document: a view that keeps the parsed file alive and costs nothing to copy.
 public struct YAMLNode: Sendable {
+    /// What sort of node it is.
     public enum Kind: UInt8, Sendable {
         case scalar, sequence, mapping, alias
     }
 
+    /// How the node is written.
     public enum Style: UInt8, Sendable {
         case plain, singleQuoted, doubleQuoted, literal, folded
         /// A sequence or mapping laid out by indentation.
@@ -19,7 +21,9 @@ public struct YAMLNode: Sendable {
 
     var record: NodeRecord { tree.records[index] }
 
+    /// What sort of node it is.
     public var kind: Kind { record.kind }
+    /// How it is written; an alias counts as plain.
     public var style: Style { record.style }
 
     /// The bytes of the node in the file, including its anchor and tag. Empty where `key:` has no value. Comments and
@@ -35,6 +39,7 @@ public struct YAMLNode: Sendable {
 
     /// The written tag, resolved (`tag:yaml.org,2002:str` for `!!str`); nil where none is written.
     public var tag: String? { tree.properties(of: index)?.tag }
+    /// The name behind `&`; nil where there is none.
     public var anchor: String? { tree.properties(of: index)?.anchor }
 
     /// The node that an alias stands for, followed through chains; the node itself for every other kind. Nil for an alias

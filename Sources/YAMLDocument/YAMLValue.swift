@@ -23,7 +23,9 @@ public indirect enum YAMLValue: Sendable, Equatable {
 
 /// One `key: value` of a mapping to be written.
 public struct YAMLPair: Sendable, Equatable {
+    /// The key's text; quoted where it has to be.
     public var key: String
+    /// What is written behind the colon.
     public var value: YAMLValue
 
     /// Creates a pair.

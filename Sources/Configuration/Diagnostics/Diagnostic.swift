@@ -1,5 +1,6 @@
 /// One finding in a configuration file.
 public struct Diagnostic: Sendable, Equatable {
+    /// How much it matters.
     public enum Severity: String, Sendable, Equatable, CaseIterable {
         /// The configuration cannot be used.
         case error
@@ -9,6 +10,7 @@ public struct Diagnostic: Sendable, Equatable {
         case note
     }
 
+    /// How much it matters.
     public var severity: Severity
     /// 1-based.
     public var line: Int

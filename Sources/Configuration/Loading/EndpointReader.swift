@@ -6,6 +6,8 @@ struct EndpointReader {
     private let entry: YAMLNode
     private let sink: DiagnosticSink
 
+    private static let knownKeys = EndpointField.allCases.map(\.rawValue)
+
     /// What the older system had and Podium does not; the text says what to do about it.
     private static let retired: [String: String] = [
         "header_overrides": "move the headers to headers:", "url_gemini": "only Anthropic and OpenAI URLs are used",
@@ -34,8 +36,7 @@ struct EndpointReader {
         self.sink = sink
         let name = entry["name"].flatMap { $0.kind == .scalar ? "endpoint '\(HeaderRules.printable($0.text))'" : nil }
         reader = SectionReader(
-            entry, title: name ?? "endpoint \(number)", known: EndpointField.allCases.map(\.rawValue),
-            retired: Self.retired, sink: sink)
+            entry, title: name ?? "endpoint \(number)", known: Self.knownKeys, retired: Self.retired, sink: sink)
     }
 
     private func settings(environment: [String: String]?) -> EndpointSettings {

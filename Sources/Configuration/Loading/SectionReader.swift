@@ -18,14 +18,14 @@ struct SectionReader {
             return
         }
         collect(mapping, depth: 0)
-        for (key, keyNode) in keys where !known.contains(key) && keyNode.kind == .scalar {
+        for (key, keyNode) in keys where !known.contains(key) {
             reportUnknown(key, keyNode, known: known, retired: retired)
         }
     }
 
     private mutating func collect(_ mapping: YAMLNode, depth: Int) {
         var merged: [YAMLNode] = []
-        var seen: [String: YAMLNode] = [:]
+        var seen: [String: Int] = [:]
         for (key, value) in mapping.pairs {
             guard key.kind == .scalar else {
                 sink.error(at: key, "a key of \(title) is not plain text")
@@ -36,11 +36,10 @@ struct SectionReader {
                 continue
             }
             let name = key.text
-            if let first = seen[name] {
-                sink.error(at: key, "the key '\(name)' is there twice, first in line \(first.line)", fix: "remove one")
+            if let first = seen.updateValue(key.line, forKey: name) {
+                sink.error(at: key, "the key '\(name)' is there twice, first in line \(first)", fix: "remove one")
                 continue
             }
-            seen[name] = key
             if values[name] == nil {
                 values[name] = value
                 // A merged key stands where its alias does not; only the mapping's own keys are reported.

@@ -1,11 +1,15 @@
 /// A whole validated configuration file, with defaults filled in.
 public struct Configuration: Sendable, Equatable {
+    /// `server:`
     public var server: ServerSettings
+    /// `ranking:`
     public var ranking: RankingSettings
+    /// `timeouts:`
     public var timeouts: TimeoutSettings
     /// In file order.
     public var endpoints: [EndpointSettings]
 
+    /// Creates a configuration; what is not given has its default.
     public init(
         server: ServerSettings = .init(), ranking: RankingSettings = .init(), timeouts: TimeoutSettings = .init(),
         endpoints: [EndpointSettings] = []
@@ -19,22 +23,32 @@ public struct Configuration: Sendable, Equatable {
 
 /// `server:`
 public struct ServerSettings: Sendable, Equatable {
+    /// Address to listen on.
     public var host = "127.0.0.1"
+    /// Port to listen on; 0 asks the system for a free one.
     public var port = 8081
+    /// Whether the ranking follows availability and response time by itself.
     public var autoSortEndpoints = true
+    /// When automatic changes are written.
     public var persistStrategy = PersistStrategy.throttled
+    /// The least time between two automatic writes.
     public var configFlushInterval = Duration.seconds(30)
+    /// The longest an automatic change may stay unwritten; never below the flush interval.
     public var configMaxDirtyTime = Duration.seconds(300)
+    /// What happens when the terminal goes away.
     public var onHangup = HangupAction.keepServing
     /// As written, so possibly `${NAME}`; when not empty, clients must present one.
     public var clientTokens: [String] = []
     /// As written, so possibly `${NAME}`.
     public var adminToken: String?
+    /// How long a stop waits for requests in flight.
     public var drainTimeout = Duration.seconds(10)
+    /// Whether the file may be overwritten in place where it cannot be replaced.
     public var allowInPlace = false
     /// Most bytes of a request body kept for replay on the next endpoint.
     public var replayLimit = 1 << 20
 
+    /// Every setting with its default.
     public init() {}
 }
 
@@ -60,20 +74,29 @@ public struct RankingSettings: Sendable, Equatable {
     /// Time constant with which fast samples pull the response time down.
     public var decay = Duration.seconds(30)
 
+    /// Every setting with its default.
     public init() {}
 }
 
 /// `timeouts:`
 public struct TimeoutSettings: Sendable, Equatable {
+    /// Until the connection to an endpoint stands.
     public var connect = Duration.seconds(5)
+    /// Until its TLS handshake is done.
     public var tlsHandshake = Duration.seconds(10)
+    /// Until the response's header is there.
     public var responseHeader = Duration.seconds(60)
+    /// Between two pieces of a response's body.
     public var streamIdle = Duration.seconds(120)
+    /// How long an unused connection is kept.
     public var idleConnection = Duration.seconds(90)
+    /// How long one probe may take.
     public var healthCheckTimeout = Duration.seconds(30)
+    /// Between two probes of an endpoint without traffic.
     public var checkInterval = Duration.seconds(30)
     /// Successes in a row that close a half-open breaker.
     public var recoveryThreshold = 1
 
+    /// Every setting with its default.
     public init() {}
 }

@@ -8,17 +8,23 @@ public struct EndpointSettings: Sendable, Equatable {
     public var urlAnthropic: String?
     /// Base URL for OpenAI-shaped requests (`/v1/chat/completions`, `/v1/responses` and the like).
     public var urlOpenAI: String?
+    /// How the credential is presented.
     public var authType: AuthType
     /// As written, so possibly `${NAME}`; never expanded here, never logged.
     public var authValue: String?
+    /// Whether it gets requests at all.
     public var enabled: Bool
     /// `priority` as written; nil where the key is absent. 1 is tried first.
     public var priority: Int?
+    /// Keeps its rank under automatic sorting.
     public var pinned: Bool
+    /// Free words to find and group endpoints by.
     public var tags: [String]
     /// Extra request headers in file order; values may hold `${NAME}`.
     public var headers: [HeaderField]
+    /// Which OpenAI API it speaks, where that is known.
     public var openAIPreference: OpenAIPreference
+    /// The proxy it is reached through; nil for a direct connection.
     public var proxy: OutboundProxy?
 
     /// An endpoint with every optional key absent.
@@ -54,9 +60,12 @@ public enum OpenAIPreference: String, Sendable, Equatable, CaseIterable {
 
 /// One configured request header.
 public struct HeaderField: Sendable, Equatable {
+    /// As written; compared without regard to case.
     public var name: String
+    /// As written, so possibly `${NAME}`.
     public var value: String
 
+    /// Creates a header.
     public init(name: String, value: String) {
         self.name = name
         self.value = value
@@ -65,18 +74,24 @@ public struct HeaderField: Sendable, Equatable {
 
 /// The proxy through which an endpoint is reached.
 public struct OutboundProxy: Sendable, Equatable {
+    /// The protocol spoken with the proxy.
     public enum Kind: String, Sendable, Equatable {
         case http
         case socks5
     }
 
+    /// The protocol spoken with the proxy.
     public var kind: Kind
+    /// Name or address; an IPv6 address without brackets.
     public var host: String
+    /// 1 to 65535.
     public var port: Int
+    /// As written, so possibly `${NAME}`.
     public var username: String?
     /// As written, so possibly `${NAME}`.
     public var password: String?
 
+    /// Creates a proxy's address and credentials.
     public init(kind: Kind, host: String, port: Int, username: String? = nil, password: String? = nil) {
         self.kind = kind
         self.host = host

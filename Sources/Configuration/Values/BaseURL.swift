@@ -11,16 +11,19 @@ public struct BaseURL: Sendable, Equatable {
 
     /// Reads a URL. Credentials, queries and fragments are refused: an endpoint's path and key have their own places.
     public init(_ text: String) throws(ValueProblem) {
-        guard
-            let bad = text.unicodeScalars.first(where: {
-                $0.value <= 0x20 || $0.value >= 0x7F || "\"<>\\^`{|}".unicodeScalars.contains($0)
-            })
-        else {
-            try self.init(checked: text)
-            return
+        if let bad = text.unicodeScalars.first(where: Self.isForbidden) {
+            let isControl = bad.value < 0x20 || bad.value == 0x7F
+            let name = bad == " " ? "a space" : isControl ? "a control character" : "'\(bad)'"
+            throw ValueProblem("a URL cannot hold \(name)", fix: "percent-encode it or remove it")
         }
-        let name = bad == " " ? "a space" : bad.value < 0x20 || bad.value == 0x7F ? "a control character" : "'\(bad)'"
-        throw ValueProblem("a URL cannot hold \(name)", fix: "percent-encode it or remove it")
+        try self.init(checked: text)
+    }
+
+    private static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "\"", "<", ">", "\\", "^", "`", "{", "|", "}": true
+        default: scalar.value <= 0x20 || scalar.value >= 0x7F
+        }
     }
 
     private init(checked text: String) throws(ValueProblem) {

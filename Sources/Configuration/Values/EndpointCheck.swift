@@ -1,9 +1,12 @@
 /// A finding about one endpoint's settings.
 public struct EndpointProblem: Sendable, Equatable {
+    /// An error keeps the file from being used.
     public var severity: Diagnostic.Severity
+    /// Where the finding belongs.
     public var field: EndpointField
     /// For lists: which item.
     public var item: Int?
+    /// What is wrong, and what to do about it.
     public var problem: ValueProblem
 
     /// Creates a finding.

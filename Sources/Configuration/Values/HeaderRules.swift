@@ -32,9 +32,10 @@ enum HeaderRules {
             || "!#$%&'*+-.^_`|~".utf8.contains(byte)
     }
 
+    /// The text without control characters.
     static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }))
+        if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return text }
+        let scalars = text.unicodeScalars.filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }
+        return String(String.UnicodeScalarView(scalars))
     }
 }

@@ -8,6 +8,7 @@ public struct MissingVariables: Error, Sendable, Equatable, CustomStringConverti
         self.names = names
     }
 
+    /// `environment variable NAME not set`
     public var description: String {
         let subject = names.count == 1 ? "environment variable" : "environment variables"
         return "\(subject) \(names.joined(separator: ", ")) not set"
@@ -65,6 +66,8 @@ public enum SecretExpansion {
     }
 
     private static func parts(of text: String) -> [Part] {
+        // Nearly every text of a file has none.
+        guard text.utf8.contains(UInt8(ascii: "$")) else { return text.isEmpty ? [] : [.text(text)] }
         var parts: [Part] = []
         var literal = ""
         var rest = Substring(text).unicodeScalars
@@ -88,9 +91,13 @@ public enum SecretExpansion {
     /// The name in `{NAME}` at the start of the text.
     private static func referenceName(_ text: Substring.UnicodeScalarView) -> String? {
         guard text.first == "{" else { return nil }
-        let name = text.dropFirst().prefix { $0 == "_" || ($0.isASCII && $0.properties.isAlphabetic) || isDigit($0) }
+        let name = text.dropFirst().prefix { $0 == "_" || isLetter($0) || isDigit($0) }
         guard let first = name.first, !isDigit(first), text.dropFirst(name.count + 1).first == "}" else { return nil }
         return String(String.UnicodeScalarView(name))
+    }
+
+    private static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
+        ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)
     }
 
     private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
