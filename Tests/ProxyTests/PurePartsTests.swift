@@ -1,0 +1,184 @@
+import HTTPWire
+import NIOCore
+import Ranking
+import Testing
+
+@testable import Proxy
+
+/// The parts that decide, with time as an argument.
+@Suite struct PurePartsTests {
+    private final class Connection {}
+
+    private func at(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
+
+    @Test func thePoolHandsOutTheFreshestAndDropsTheOldest() {
+        var pool = UpstreamPool<Connection>(maximumResting: 2)
+        let connections = (0..<3).map { _ in Connection() }
+        let result1 = pool.rest(connections[0], until: at(10))
+        #expect(result1)
+        let result2 = pool.rest(connections[1], until: at(20))
+        #expect(result2)
+        let result3 = pool.rest(connections[2], until: at(30))
+        #expect(!result3)
+        let result4 = pool.expire(now: at(9))
+        #expect(result4.isEmpty)
+        let result5 = pool.expire(now: at(10))
+        #expect(result5.map(ObjectIdentifier.init) == [ObjectIdentifier(connections[0])])
+        let stale = pool.take(now: at(20))
+        #expect(stale == nil)
+        let result6 = pool.rest(connections[2], until: at(30))
+        #expect(result6)
+        let fresh = pool.take(now: at(21))
+        #expect(fresh === connections[2])
+        pool.remove(connections[1])
+        #expect(pool.count == 0)
+    }
+
+    @Test func aDeadlineExpiresOnce() {
+        var table = DeadlineTable()
+        let (first, second) = (table.allocate(), table.allocate())
+        table.arm(first, at: at(5))
+        table.arm(second, at: at(6))
+        let result7 = table.expire(now: at(4))
+        #expect(result7.isEmpty)
+        let result8 = table.expire(now: at(5))
+        #expect(result8 == [first])
+        let result9 = table.expire(now: at(5))
+        #expect(result9.isEmpty)
+        table.disarm(second)
+        let result10 = table.expire(now: at(100))
+        #expect(result10.isEmpty)
+        table.release(first)
+        let result11 = table.allocate()
+        #expect(result11 == first)
+        let result12 = table.expire(now: at(1000))
+        #expect(result12.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("", "/v1/messages", 0), ("/v1", "/v1/messages", 3), ("/api/v1", "/v1/messages", 3),
+        ("/v1/messages", "/v1/messages", 12),
+        ("/a/v1/messages", "/v1/messages/count_tokens", 12), ("/v", "/v1/messages", 0), ("/av1", "/v1/messages", 0),
+        ("/v1/v1", "/v1/messages", 3), ("/api", "/v1/messages", 0), ("/v1/messages/x", "/v1/messages", 0),
+    ])
+    func pathsShareNoSegmentTwice(base: String, path: String, overlap: Int) {
+        let found = Array(base.utf8).withUnsafeBytes { base in
+            Array(path.utf8).withUnsafeBytes { PathJoining.overlap(base: base, path: $0) }
+        }
+        #expect(found == overlap)
+    }
+
+    @Test(
+        arguments: [
+            ("7", Duration.seconds(7)), ("0", .zero), ("1.5", .milliseconds(1500)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", .seconds(37)),
+            ("Sun, 06 Nov 1994 08:48:00 GMT", .zero), ("99999999", .seconds(86400)), ("-1", nil), ("soon", nil),
+        ] as [(String, Duration?)])
+    func retryAfter(value: String, wait: Duration?) {
+        // 1994-11-06T08:49:00Z; RFC 9110 gives 784111777 for 08:49:37.
+        #expect(RateLimitHint.retryAfter(value, unixTime: 784_111_740) == wait)
+    }
+
+    @Test(
+        arguments: [
+            ("6m0s", Duration.seconds(360)), ("20ms", .milliseconds(20)), ("1h2m3s", .seconds(3723)),
+            ("12", .seconds(12)),
+            ("784111777", .seconds(86400)), ("1994-11-06T08:49:37Z", .seconds(37)),
+            ("1994-11-06T09:49:37.5+01:00", .seconds(37)), ("x", nil),
+        ] as [(String, Duration?)])
+    func resets(value: String, wait: Duration?) {
+        #expect(RateLimitHint.reset(value, unixTime: 784_111_740) == wait)
+    }
+
+    @Test func onlyAUsedUpLimitCounts() throws {
+        let text =
+            "HTTP/1.1 429 No\r\nx-ratelimit-remaining-requests: 9\r\nx-ratelimit-reset-requests: 1s\r\n"
+            + "x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: 30s\r\n\r\n"
+        let wait = try Array(text.utf8).withUnsafeBytes { bytes in
+            var head = ResponseHead()
+            _ = try head.parse(bytes, toHEAD: false, limits: .init())
+            return RateLimitHint.wait(head, bytes, unixTime: 0)
+        }
+        #expect(wait == .seconds(30))
+    }
+
+    @Test(
+        arguments: [
+            ("data: a\n\n", 9), ("event: x\r\ndata: a\r\n\r\n", 21), ("data: a\r\r", 9), (": ping\n\n: ping\n\n", nil),
+            (": c\n\ndata: x\n\n", 14),
+            ("\n\n\n", nil), ("data: a\n", nil), ("id: 1\n\n", 7),
+        ] as [(String, Int?)])
+    func theFirstEventEndsWithItsEmptyLine(text: String, end: Int?) {
+        let bytes = Array(text.utf8)
+        var scanner = FirstEventScanner()
+        let found = bytes.indices.first { index in bytes[index...index].withUnsafeBytes { scanner.scan($0) } }
+        // A CR ends the line at once, its LF belongs to it.
+        #expect(found.map { $0 + 1 } == (text.contains("\r\n\r\n") ? end.map { $0 - 1 } : end))
+    }
+
+    @Test(arguments: [
+        ("/v1/messages", false, RequestAPI.anthropic), ("/v1/messages/count_tokens?x", false, .anthropic),
+        ("/v1/messagesx", false, .openAI),
+        ("/v1/models", false, .openAI), ("/v1/models", true, .anthropic), ("/chat/completions", false, .openAI),
+        ("/", false, .other),
+        ("/v11/messages", false, .other), ("/v1", false, .openAI),
+    ])
+    func theAPIFollowsFromThePath(path: String, anthropicVersion: Bool, api: RequestAPI) {
+        let found = Array(path.utf8).withUnsafeBytes { RequestAPI(path: $0, namesAnthropicVersion: anthropicVersion) }
+        #expect(found == api)
+    }
+
+    @Test func recoveryFollowsTheCommitPoint() {
+        var lifecycle = RequestLifecycle()
+        let result13 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: false)
+        #expect(result13 == .retryOnFreshConnection)
+        let result14 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: false)
+        #expect(result14 == .tryNextEndpoint)
+        lifecycle.attemptStarted()
+        let result15 = lifecycle.upstreamFailed(.timeout, wasReused: true, sawResponse: false)
+        #expect(result15 == .tryNextEndpoint)
+        let result16 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: true)
+        #expect(result16 == .tryNextEndpoint)
+        let result17 = lifecycle.upstreamFailed(.closed, wasReused: false, sawResponse: false)
+        #expect(result17 == .tryNextEndpoint)
+        #expect(lifecycle.responded(status: 529) == .tryNextEndpoint)
+        #expect(lifecycle.responded(status: 400) == .forward)
+        lifecycle.replayOverflowed()
+        #expect(lifecycle.responded(status: 529) == .forward)
+        let result18 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: false)
+        #expect(result18 == .answerBadGateway)
+        lifecycle.committed()
+        let result19 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: true)
+        #expect(result19 == .breakResponse)
+    }
+
+    @Test(arguments: [
+        "ftp://a", "http://", "http://a:0", "http://a:99999", "http://a:x", "http://u:p@a/", "http://a/#f",
+        "http://a b/", "a.example", "http://[::1",
+    ])
+    func badBaseURLs(text: String) {
+        #expect(throws: UpstreamURL.ParseError.self) { try UpstreamURL(text) }
+    }
+
+    @Test func baseURLs() throws {
+        let url = try UpstreamURL("HTTPS://api.example:8443/v1/?key=1")
+        #expect(
+            (url.host, url.port, url.authority, url.basePath, url.baseQuery) == (
+                "api.example", 8443, "api.example:8443", "/v1", "key=1"
+            ))
+        let address = try UpstreamURL("http://[::1]")
+        #expect((address.host, address.port, address.authority, address.basePath) == ("::1", 80, "[::1]", ""))
+    }
+
+    @Test func headersCannotSplitARequest() {
+        func make(_ name: String, _ value: String) throws -> Upstream {
+            try Upstream(id: .init(1), name: "e", headers: [(name, value)])
+        }
+        #expect(throws: UpstreamError.invalidHeaderValue(name: "X")) { try make("X", "a\r\nY: b") }
+        #expect(throws: UpstreamError.invalidHeaderName("X:")) { try make("X:", "a") }
+        #expect(throws: UpstreamError.reservedHeader("Transfer-Encoding")) { try make("Transfer-Encoding", "chunked") }
+        #expect(throws: UpstreamError.invalidCredential) {
+            try Upstream(id: .init(1), name: "e", credential: .bearer("a\nb"))
+        }
+    }
+}
