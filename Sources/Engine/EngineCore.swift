@@ -228,9 +228,8 @@ final class EngineCore: Sendable {
                 continue
             }
             let name = guarded.state.record(change.endpoint)?.settings.name ?? "?"
-            let cause = change.cause.words { guarded.state.record($0)?.settings.name ?? "?" }
-            append(
-                .info, source: "ranking", endpoint: name, "\(change.from) → \(change.to), \(cause)", &guarded.state)
+            let text = change.text { guarded.state.record($0)?.settings.name ?? "?" }
+            append(.info, source: "ranking", endpoint: name, text, &guarded.state)
         }
     }
 

@@ -12,6 +12,9 @@ import uuid
 
 import pytest
 
+# A crash on a terminal would start the runtime's interactive backtrace, which waits for an answer.
+os.environ["SWIFT_BACKTRACE"] = "enable=no"
+
 HERE = pathlib.Path(__file__).parent
 PODIUM = os.environ.get("PODIUM") or "podium"
 
@@ -114,7 +117,7 @@ class Terminal:
         self.socket = f"podium-test-{uuid.uuid4().hex[:8]}"
         self.folder = folder
         self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", str(width), "-y", str(height),
-                  "env", "-u", "TMUX", "PS1=$ ", "LANG=C.UTF-8", "bash", "--norc", "--noprofile")
+                  "-c", str(folder), "env", "-u", "TMUX", "PS1=$ ", "LANG=C.UTF-8", "bash", "--norc", "--noprofile")
         self.tmux("set-option", "-g", "escape-time", "0")
 
     def tmux(self, *arguments):

@@ -34,6 +34,24 @@ def start(terminal, tmp_path, width=80, height=24, prefix=""):
     return window, config
 
 
+def leave(window):
+    window.type("q")
+    window.wait_for("Leave Podium?")
+    window.type("s")
+    assert left(window) == 0
+
+
+def left(window):
+    """The exit status, once the program has gone."""
+    found = eventually(lambda: re.search(r"^exit-(\d+)", window.screen, re.MULTILINE), what="the program's end")
+    return int(found.group(1))
+
+
+def assert_same_tty(window):
+    window.run("stty -g >after; cmp before after && echo settings-are-$((40 + 2))")
+    window.wait_for("settings-are-42")
+
+
 def rows(screen):
     return [name for line in screen.splitlines() for name in re.findall(r"\b(alpha|beta|gamma)\b", line)[:1]]
 
@@ -45,9 +63,7 @@ def test_the_demo_shows_a_living_dashboard(terminal):
     first = window.wait_for("r/s")
     eventually(lambda: window.screen != first, what="a picture that changes")
     eventually(lambda: re.search(r"DIRTY", window.screen), 60, "the dirty counter")
-    window.type("q")
-    window.type("Enter")
-    window.wait_for("exit-0")
+    leave(window)
 
 
 def test_moving_with_K_is_on_disk_when_the_toast_says_so(terminal, tmp_path):
@@ -79,27 +95,25 @@ def test_m_pins(terminal, tmp_path):
 def test_help_is_made_from_the_keymap_and_closes(terminal, tmp_path):
     window, _ = start(terminal, tmp_path)
     window.type("?")
-    window.wait_for("flush now")
+    window.wait_for("type to search")
+    for label in ("pin", "auto-sort", "flush", "undo", "row down"):
+        assert label in window.screen
     window.type("Escape")
-    window.wait_for("alpha")
+    window.wait_gone("type to search")
 
 
 def test_q_asks_and_restores_the_terminal(terminal, tmp_path):
     window, _ = start(terminal, tmp_path, prefix="stty -g >before;")
-    window.type("q")
-    window.type("Enter")
-    window.wait_for("exit-0")
-    window.run("clear; stty -g >after; cmp before after && echo same")
-    window.wait_for("same")
+    leave(window)
+    assert_same_tty(window)
 
 
 def test_a_killed_console_restores_the_terminal(terminal, tmp_path):
     for sig in ("TERM", "ABRT", "SEGV"):
         window, config = start(terminal, tmp_path, prefix="stty -g >before;")
-        subprocess.run(["pkill", f"-{sig}", "-f", f"podium run --config {config}"], check=True)
-        window.wait_for("exit-")
-        window.run("clear; stty -g >after; cmp before after && echo same")
-        window.wait_for("same")
+        subprocess.run(["pkill", f"-{sig}", "-f", f"^{PODIUM} run --config {config}"], check=True)
+        assert left(window) == {"TERM": 0, "ABRT": 134, "SEGV": 139}[sig]
+        assert_same_tty(window)
         assert window.tmux("display-message", "-p", "-t", "t", "#{alternate_on} #{cursor_flag}").split() == ["0", "1"]
 
 
@@ -111,9 +125,7 @@ def test_every_size_from_40x10_up_and_smaller(terminal, tmp_path):
             eventually(
                 lambda h=height: "alpha" in window.screen and window.screen.count("\n") == h,
                 what=f"drawn at {width}x{height}")
-    window.type("q")
-    window.type("Enter")
-    window.wait_for("exit-0")
+    leave(window)
 
 
 def test_an_unknown_terminal_type_still_works(terminal, tmp_path):

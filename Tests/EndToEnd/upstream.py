@@ -8,6 +8,7 @@ usage: upstream.py NAME PORT JOURNAL [--status N] [--flap SECONDS] [--delay SECO
 
 import argparse
 import json
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -47,6 +48,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+    def log_error(self, format, *arguments):
+        print(self.options.name, format % arguments, file=sys.stderr, flush=True)
 
     def do_GET(self):
         self.note(b"")
