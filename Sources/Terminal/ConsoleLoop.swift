@@ -10,11 +10,13 @@ struct ConsoleLoop {
     private var painter: Painter
     private var keys = CursesKeys()
     private var emptyReads = 0
+    private var pacing: FramePacing
 
     init(screen: CursesScreen, options: TerminalOptions, wakeUp: WakeUpPipe) {
         self.screen = screen
         self.options = options
         self.wakeUp = wakeUp
+        pacing = FramePacing(asks: screen.isModern)
         painter = Painter(hasColors: screen.hasColors, isUTF8: screen.isUTF8)
     }
 
@@ -25,7 +27,7 @@ struct ConsoleLoop {
         perform: (CommandID, ConsoleCommand) -> Void
     ) -> ExitReason {
         let reason = loop(source: source, takeMail: takeMail, perform: perform)
-        screen.close(isGone: reason == .hangup)
+        screen.close(isGone: reason == .hangup, isAnswerDue: pacing.isWaiting)
         return reason
     }
 
@@ -41,8 +43,9 @@ struct ConsoleLoop {
         _ = state.handle(.snapshot(source()), now: clock.now)
         if let greeting = options.greeting ?? screen.notice { _ = state.handle(.notice(greeting), now: clock.now) }
         var due = lastSnapshot + state.refresh
+        var isUrgent = true
         while true {
-            draw(state, now: clock.now)
+            draw(state, isUrgent: isUrgent, now: clock.now)
             let event = wait(until: due, clock: clock)
             if event.isGone { return .hangup }
             var inputs: [ConsoleInput] = []
@@ -69,6 +72,7 @@ struct ConsoleLoop {
             } else if mail.hasNews {
                 due = min(due, max(now, lastSnapshot + Self.leastGap))
             }
+            isUrgent = !inputs.isEmpty
             let before = state.refresh
             for input in inputs {
                 for effect in state.handle(input, now: now) {
@@ -97,9 +101,12 @@ struct ConsoleLoop {
         return setup
     }
 
-    private mutating func draw(_ state: ConsoleState, now: ContinuousClock.Instant) {
+    private mutating func draw(_ state: ConsoleState, isUrgent: Bool, now: ContinuousClock.Instant) {
+        guard pacing.mayDraw(isUrgent: isUrgent, now: now) else { return }
         let grid = state.render(now: now)
-        if painter.draw(grid, theme: state.theme) { screen.show(cursor: grid.cursor) }
+        guard painter.draw(grid, theme: state.theme) else { return }
+        screen.show(cursor: grid.cursor, asking: pacing.asks)
+        pacing.sent(now: now)
     }
 
     private mutating func resized() -> ConsoleInput {
@@ -160,7 +167,11 @@ struct ConsoleLoop {
         var count = 0
         while count < 4_096, let event = screen.read() {
             count += 1
-            if let input = keys.decode(event, now: now) { inputs.append(input) }
+            if event == .code(CursesKeys.frameDrawn) {
+                pacing.answered()
+            } else if let input = keys.decode(event, now: now) {
+                inputs.append(input)
+            }
         }
         var waiting: Int32 = 0
         let isEmpty = ioctl(options.input, UInt(FIONREAD), &waiting) != 0 || waiting == 0

@@ -10,6 +10,8 @@ struct CursesKeys {
 
     static let pasteBegins: Int32 = 0o3000
     static let pasteEnds: Int32 = 0o3001
+    /// The answer to the question at the end of each frame.
+    static let frameDrawn: Int32 = 0o3002
 
     /// Sequences that terminals send whatever their description says.
     static let defined: [(String, Int32)] = [
@@ -18,6 +20,7 @@ struct CursesKeys {
         ("\u{1B}[H", KEY_HOME), ("\u{1B}OH", KEY_HOME), ("\u{1B}[1~", KEY_HOME), ("\u{1B}[F", KEY_END),
         ("\u{1B}OF", KEY_END), ("\u{1B}[4~", KEY_END), ("\u{1B}[5~", KEY_PPAGE), ("\u{1B}[6~", KEY_NPAGE),
         ("\u{1B}[3~", KEY_DC), ("\u{1B}[Z", KEY_BTAB), ("\u{1B}[200~", pasteBegins), ("\u{1B}[201~", pasteEnds),
+        ("\u{1B}[0n", frameDrawn),
     ]
 
     private static let mostPasted = 65_536

@@ -17,12 +17,13 @@ final class CursesScreen {
     let hasColors: Bool
     /// Something about the terminal that the operator should know.
     let notice: String?
-    private let isSynchronized: Bool
+    /// Terminals of the xterm family: they bracket frames and answer questions.
+    let isModern: Bool
     private var isOpen = true
 
     private init(
         screen: OpaquePointer, files: (UnsafeMutablePointer<FILE>, UnsafeMutablePointer<FILE>),
-        pad: UnsafeMutablePointer<WINDOW>, output: Int32, isUTF8: Bool, notice: String?, isSynchronized: Bool
+        pad: UnsafeMutablePointer<WINDOW>, output: Int32, isUTF8: Bool, notice: String?, isModern: Bool
     ) {
         self.screen = screen
         self.files = files
@@ -30,7 +31,7 @@ final class CursesScreen {
         self.output = output
         self.isUTF8 = isUTF8
         self.notice = notice
-        self.isSynchronized = isSynchronized
+        self.isModern = isModern
         hasColors = has_colors()
     }
 
@@ -77,7 +78,7 @@ final class CursesScreen {
         }
         let screen = CursesScreen(
             screen: chosen, files: (output, input), pad: pad, output: options.output, isUTF8: isUTF8, notice: notice,
-            isSynchronized: !(name.hasPrefix("vt") || name.hasPrefix("linux")))
+            isModern: !(name.hasPrefix("vt") || name.hasPrefix("linux")))
         screen.configure()
         return .success(screen)
     }
@@ -109,7 +110,7 @@ final class CursesScreen {
     }
 
     /// Gives the terminal back. Nothing is written to one that is gone.
-    func close(isGone: Bool) {
+    func close(isGone: Bool, isAnswerDue: Bool) {
         guard isOpen else { return }
         isOpen = false
         if isGone {
@@ -121,6 +122,11 @@ final class CursesScreen {
             }
         } else {
             write("\u{1B}[?2004l")
+            if isAnswerDue {
+                var descriptor = pollfd(fd: fileno(files.input), events: Int16(POLLIN), revents: 0)
+                _ = poll(&descriptor, 1, 200)
+                tcflush(fileno(files.input), TCIFLUSH)
+            }
         }
         endwin()
         delwin(pad)
@@ -147,15 +153,16 @@ final class CursesScreen {
     }
 
     /// Sends what was drawn as one piece.
-    func show(cursor: CellGrid.Cursor?) {
+    func show(cursor: CellGrid.Cursor?, asking: Bool) {
         if let cursor {
             wmove(podium_stdscr(), Int32(cursor.line), Int32(cursor.column))
         }
         curs_set(cursor?.isVisible == true ? 1 : 0)
         wnoutrefresh(podium_stdscr())
-        if isSynchronized { write("\u{1B}[?2026h") }
+        if isModern { write("\u{1B}[?2026h") }
         doupdate()
-        if isSynchronized { write("\u{1B}[?2026l") }
+        let question = asking ? "\u{1B}[5n" : ""
+        if isModern { write("\u{1B}[?2026l" + question) }
     }
 
     /// Sends text past ncurses: for what it has no words for.

@@ -128,6 +128,31 @@ struct TerminalAppTests {
         _ = await reason
     }
 
+    @Test("A slow terminal gets the newest picture once it has drawn the one before, and none between")
+    func slow() async throws {
+        let terminal = try PseudoTerminal(columns: 80, lines: 24)
+        var options = options(terminal)
+        options.refresh = .milliseconds(200)
+        let app = TerminalApp(options: options)
+        let count = Mutex(0)
+        let shown = snapshot()
+        async let reason = app.run(source: {
+            var next = shown
+            next.server.address = "frame-\(count.withLock { $0 += 1; return $0 })"
+            return next
+        }) { _, _ in }
+        #expect(await terminal.wait(for: "\u{1B}[5n"))
+        // Several snapshots are taken while the answer is awaited.
+        let before = count.withLock { $0 }
+        while count.withLock({ $0 }) < before + 4 { #expect(terminal.take(milliseconds: 20).isEmpty) }
+        let newest = count.withLock { $0 }
+        terminal.send("\u{1B}[0n")
+        let answer = String(decoding: terminal.take(milliseconds: 5_000), as: UTF8.self)
+        #expect(answer.contains(String(newest)) || answer.contains(String(newest + 1)))
+        app.stop()
+        #expect(await reason == .stopped)
+    }
+
     @Test("Follows the size of the terminal")
     func resize() async throws {
         let terminal = try PseudoTerminal(columns: 80, lines: 24)

@@ -8,7 +8,9 @@ public enum Keymap {
         Binding(.cursorDown, [.down, .character("j")], "row down", "Moves to the row below.", group: .move),
         Binding(.pageUp, [.pageUp, .control("B")], "page up", "Moves up by a page.", group: .move),
         Binding(.pageDown, [.pageDown, .control("F")], "page down", "Moves down by a page.", group: .move),
-        Binding(.first, [.character("g"), .home], "first, newest", "Goes to the first row; logs follow the newest.", group: .move),
+        Binding(
+            .first, [.character("g"), .home], "first, newest", "Goes to the first row; logs follow the newest.",
+            group: .move),
         Binding(.last, [.character("G"), .end], "last, oldest", "Goes to the last row.", group: .move),
         Binding(
             .filter, [.character("/")], "filter", "Shows only what contains the text typed.", group: .move, bar: 60),

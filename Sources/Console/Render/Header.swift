@@ -44,7 +44,7 @@ enum Header {
         let glyphs = state.setup.glyphs
         var segments = [Segment(" ")]
         for (states, word) in counted {
-            let count = state.shown.endpoints.count { states.contains($0.state) }
+            let count = states.reduce(0) { $0 + (state.stateCounts[$1] ?? 0) }
             guard let first = states.first, count > 0 || first == .up else { continue }
             // Where there is room the wide screen shows what is off, too.
             if first == .off, !isWide { continue }

@@ -53,7 +53,7 @@ extension ConsoleState {
         var text: String
         switch context {
         case .main:
-            let up = shown.endpoints.count { $0.state.serves }
+            let up = (stateCounts[.up] ?? 0) + (stateCounts[.slow] ?? 0)
             let dirty = shown.persister.isDirty ? "\(glyphs.dirty)\(shown.persister.unsavedChanges) " : ""
             let rate = Quantity.rate(shown.traffic.requestsPerSecond)
             text = " \(up)/\(shown.endpoints.count) up  \(dirty)\(rate) r/s  40x10 shows more, q quits"

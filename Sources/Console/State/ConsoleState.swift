@@ -32,6 +32,8 @@ public struct ConsoleState: Sendable {
     /// Indices into `shown.endpoints` in the order of the table.
     var rows: [Int] = []
     var selectedRow = 0
+    /// How many endpoints are in each state, counted once per snapshot.
+    var stateCounts: [EndpointStatus.State: Int] = [:]
     /// Topmost visible row per panel; for logs, lines scrolled up from the newest.
     var scroll: [Panel: Int] = [:]
     /// The flush under the cursor; nil follows the newest.

@@ -19,6 +19,8 @@ extension ConsoleState {
             selectedID = added.id
             pendingSelection = nil
         }
+        stateCounts = [:]
+        for index in snapshot.endpoints.indices { stateCounts[snapshot.endpoints[index].state, default: 0] += 1 }
         arrange(heldOrder: heldOrder)
     }
 
