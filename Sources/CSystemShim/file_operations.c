@@ -46,6 +46,10 @@ int podium_lock(int descriptor) {
     return result(flock(descriptor, LOCK_EX | LOCK_NB));
 }
 
+int podium_unlock(int descriptor) {
+    return result(flock(descriptor, LOCK_UN));
+}
+
 int podium_lease_take(int descriptor) {
 #ifdef __linux__
     // The notice would be SIGIO, which ends a process that does not expect it; SIGURG is ignored by default.

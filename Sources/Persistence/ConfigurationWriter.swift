@@ -23,6 +23,8 @@ struct ConfigurationWriter {
     private var lock: ProcessLock?
     /// The last write is in place, but its directory did not sync: equal bytes prove nothing until one did.
     private var durabilityIsUnknown = false
+    /// An overwriting in place was interrupted: the file may be torn until it was recovered.
+    private var journalMayExist = false
     private var token = WriteToken()
     /// The names on the way to the file when it was last resolved.
     private(set) var places: [DirectoryWatch.Place] = []
@@ -106,7 +108,7 @@ struct ConfigurationWriter {
                 run.bytesWritten += replacement.bytesWritten
             }
             do throws(PersistenceError) {
-                guard case .replaced(let failure) = try replacement.replace(reading.image, with: edit.document.bytes)
+                guard case .replaced(let failure) = try put(edit, reading.image, target, &replacement, &run)
                 else { continue }
                 finish(edit, &run)
                 run.backupFailure = failure
@@ -126,11 +128,36 @@ struct ConfigurationWriter {
         throw .refused(.beingEdited(path: path))
     }
 
+    private mutating func put(
+        _ edit: Edit, _ image: FileImage, _ target: ConfigurationTarget, _ replacement: inout FileReplacement,
+        _ run: inout FlushRun
+    ) throws(PersistenceError) -> FileReplacement.Outcome {
+        do throws(PersistenceError) {
+            return try replacement.replace(image, with: edit.document.bytes)
+        } catch {
+            guard allowInPlace, case .refused(.needsInPlace) = error else { throw error }
+            journalMayExist = true
+            var inPlace = InPlaceWrite(fileSystem: fileSystem, target: target, environment: environment)
+            defer {
+                run.durations.add(inPlace.durations)
+                run.bytesWritten += inPlace.bytesWritten
+            }
+            let outcome = try inPlace.overwrite(image, with: edit.document.bytes)
+            journalMayExist = false
+            return outcome
+        }
+    }
+
     private mutating func resolve() throws(PersistenceError) -> ConfigurationTarget {
         let target = try ConfigurationTarget.resolve(path, fileSystem)
         places = target.places
         // A link that leads elsewhere now: the lock has to stand beside the file that is written.
         if let held = lock, !held.covers(target, fileSystem) { lock = try ProcessLock.take(target, fileSystem) }
+        if journalMayExist {
+            var inPlace = InPlaceWrite(fileSystem: fileSystem, target: target, environment: environment)
+            _ = try inPlace.recover(isOwnFailure: true)
+            journalMayExist = false
+        }
         return target
     }
 

@@ -19,6 +19,7 @@ int podium_sync(int descriptor);
 
 /// Whole-file advisory lock, not waiting: -EWOULDBLOCK if another open file description holds it.
 int podium_lock(int descriptor);
+int podium_unlock(int descriptor);
 
 /// Takes a read lease: fails with -EAGAIN while anyone has the file open for writing, and makes later writers wait
 /// until the lease is given back. The kernel's notice of a waiting writer is turned into an ignored signal.

@@ -1,3 +1,5 @@
+import CSystemShim
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -10,16 +12,27 @@
 ///
 /// It is on a file of its own, never removed: a lock on the configuration itself would be on an inode that the next
 /// write swaps away, and a removed lock file could be locked twice.
-struct ProcessLock: Sendable {
+final class ProcessLock: Sendable {
     let file: OpenFile
     let directory: FileStatus
     let name: String
+
+    private init(file: OpenFile, directory: FileStatus, name: String) {
+        self.file = file
+        self.directory = directory
+        self.name = name
+    }
+
+    deinit {
+        // Closing is not enough while a child that was just forked still has the descriptor.
+        _ = podium_unlock(file.descriptor)
+    }
 
     static func take(
         _ target: ConfigurationTarget, _ fileSystem: FileSystem
     ) throws(PersistenceError) -> ProcessLock {
         do {
-            let file = try fileSystem.openLock(target.directory, target.lockName)
+            let (file, isOwnFile) = try open(target, fileSystem)
             do {
                 try fileSystem.lock(file, target.lockName)
             } catch {
@@ -27,8 +40,10 @@ struct ProcessLock: Sendable {
                 throw PersistenceError.locked(path: target.path, holder: holder(file, target.lockName, fileSystem))
             }
             // Who holds it is for messages only; a full disk must not keep the program from starting.
-            try? fileSystem.truncate(file, target.lockName, to: 0)
-            try? fileSystem.write(file, target.lockName, Array("\(getpid())\n".utf8))
+            if isOwnFile {
+                try? fileSystem.truncate(file, target.lockName, to: 0)
+                try? fileSystem.write(file, target.lockName, Array("\(getpid())\n".utf8))
+            }
             return ProcessLock(
                 file: file, directory: try fileSystem.status(target.directory, target.directoryPath),
                 name: target.lockName)
@@ -38,6 +53,18 @@ struct ProcessLock: Sendable {
             throw error.asPersistenceError
         } catch {
             throw .closed
+        }
+    }
+
+    /// Where no file can be made, the configuration itself is locked: there it is never swapped away, only written in place.
+    private static func open(
+        _ target: ConfigurationTarget, _ fileSystem: FileSystem
+    ) throws(FileError) -> (file: OpenFile, isOwnFile: Bool) {
+        do throws(FileError) {
+            return (try fileSystem.openLock(target.directory, target.lockName), true)
+        } catch {
+            guard error.errno == EROFS || error.errno == EACCES || error.errno == EPERM else { throw error }
+            return (try fileSystem.open(target.directory, target.name), false)
         }
     }
 

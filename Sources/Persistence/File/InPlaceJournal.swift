@@ -1,0 +1,65 @@
+/// What makes overwriting a file in place survivable: before its first byte is touched, the old and the new version lie
+/// synced in a file of their own.
+///
+/// It stands beside the file, or, where that directory cannot be written, in the user's state directory.
+struct InPlaceJournal: Sendable {
+    /// How the file and a journal found at the start belong together.
+    enum State: Equatable {
+        /// The overwriting had not begun or was finished: the file is one of both versions.
+        case settled
+        /// The file is a mixture: it has to be overwritten again.
+        case torn
+        /// Somebody has edited the file since.
+        case edited
+    }
+
+    static let magic = "podium journal 1"
+
+    let old: [UInt8]
+    let new: [UInt8]
+
+    init(old: [UInt8], new: [UInt8]) {
+        self.old = old
+        self.new = new
+    }
+
+    var bytes: [UInt8] {
+        let header = "\(Self.magic)\n\(old.count) \(new.count) \(Self.checksum(old, new))\n"
+        return Array(header.utf8) + old + new
+    }
+
+    /// Nil if it is incomplete: then it was never synced, and the file was not touched.
+    init?(bytes: [UInt8]) {
+        let lines = bytes.split(separator: 10, maxSplits: 2, omittingEmptySubsequences: false)
+        guard lines.count == 3, String(decoding: lines[0], as: UTF8.self) == Self.magic else { return nil }
+        let numbers = String(decoding: lines[1], as: UTF8.self).split(separator: " ")
+        guard numbers.count == 3, let oldCount = Int(numbers[0]), let newCount = Int(numbers[1]), oldCount >= 0,
+            newCount >= 0, lines[2].count - oldCount == newCount
+        else { return nil }
+        old = Array(lines[2].prefix(oldCount))
+        new = Array(lines[2].dropFirst(oldCount))
+        guard String(numbers[2]) == Self.checksum(old, new) else { return nil }
+    }
+
+    /// Each byte of a torn file is that of the one version or the other, in whatever order the blocks came to the disk.
+    func state(of current: [UInt8]) -> State {
+        if current == old || current == new { return .settled }
+        guard current.count <= max(old.count, new.count) else { return .edited }
+        for (index, byte) in current.enumerated() {
+            let isOld = index < old.count && old[index] == byte
+            let isNew = index < new.count && new[index] == byte
+            // A block that was allocated and not written yet reads as zeros.
+            if !isOld, !isNew, byte != 0 { return .edited }
+        }
+        return .torn
+    }
+
+    /// FNV-1a; guards against a torn journal, not against an adversary.
+    private static func checksum(_ parts: [UInt8]...) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for part in parts {
+            for byte in part { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        }
+        return String(hash, radix: 16)
+    }
+}

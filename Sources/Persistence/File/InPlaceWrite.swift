@@ -1,0 +1,136 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Overwrites a file that cannot be replaced: a bind mount, or a file in a directory that cannot be written. Only where the
+/// operator allowed it.
+struct InPlaceWrite {
+    let fileSystem: FileSystem
+    let target: ConfigurationTarget
+    let environment: [String: String]
+    var durations = FlushDurations()
+    private(set) var bytesWritten = 0
+
+    init(fileSystem: FileSystem, target: ConfigurationTarget, environment: [String: String]) {
+        self.fileSystem = fileSystem
+        self.target = target
+        self.environment = environment
+    }
+
+    mutating func overwrite(_ original: FileImage, with bytes: [UInt8]) throws(PersistenceError)
+        -> FileReplacement.Outcome
+    {
+        let journal = try prepareJournal(InPlaceJournal(old: original.bytes, new: bytes))
+        do throws(FileError) {
+            let file = try fileSystem.open(target.directory, target.name, writing: true)
+            guard try fileSystem.status(file, target.name) == original.status else {
+                remove(journal)
+                return .fileChanged
+            }
+            let start = ContinuousClock.now
+            try fileSystem.write(file, target.name, bytes)
+            try fileSystem.truncate(file, target.name, to: bytes.count)
+            let written = ContinuousClock.now
+            try fileSystem.sync(file, target.name)
+            durations.write += written - start
+            durations.fsync += ContinuousClock.now - written
+            bytesWritten += bytes.count
+        } catch {
+            // The journal stays: it is what the next start, or the next attempt, repairs the file from.
+            throw error.asPersistenceError
+        }
+        remove(journal)
+        return .replaced(backupFailure: nil)
+    }
+
+    /// Whether an overwriting was interrupted, or runs in another process.
+    var journalExists: Bool {
+        places.contains { (try? fileSystem.entryStatus($0.target.directory, $0.name)) ?? nil != nil }
+    }
+
+    /// Undoes what a crash or an error interrupted: whoever asked for it was never told that it was done. Runs under the
+    /// lock, before the file is read. True if the file was repaired.
+    ///
+    /// - Parameter isOwnFailure: this process's own attempt failed, so that even a file that looks finished may not be
+    ///   durable. At a start such a file may have been acknowledged, and stays.
+    mutating func recover(isOwnFailure: Bool) throws(PersistenceError) -> Bool {
+        var repaired = false
+        for place in places {
+            guard let journal = (try? FileImage.read(place.name, in: place.target, fileSystem)) ?? nil else { continue }
+            guard let contents = InPlaceJournal(bytes: journal.bytes),
+                let current = try FileImage.read(target.name, in: target, fileSystem)
+            else {
+                remove(place)
+                continue
+            }
+            let looksFinished = current.bytes == contents.new && contents.new != contents.old
+            if contents.state(of: current.bytes) == .torn || (isOwnFailure && looksFinished) {
+                do throws(FileError) {
+                    let file = try fileSystem.open(target.directory, target.name, writing: true)
+                    try fileSystem.write(file, target.name, contents.old)
+                    try fileSystem.truncate(file, target.name, to: contents.old.count)
+                    try fileSystem.sync(file, target.name)
+                } catch {
+                    throw error.asPersistenceError
+                }
+                repaired = true
+            }
+            remove(place)
+        }
+        return repaired
+    }
+
+    // MARK: The journal's place
+
+    private struct Place {
+        let target: ConfigurationTarget
+        let name: String
+    }
+
+    /// Beside the file, then the state directory. Only those that exist and can be opened.
+    private var places: [Place] {
+        var places = [Place(target: target, name: ".\(target.name).podium-journal")]
+        guard let state = stateDirectory, let directory = try? fileSystem.openDirectory(state) else { return places }
+        // The path as a name: several configurations may share the directory.
+        let flat = target.path.map { $0 == "/" ? "%" : $0 }
+        let there = ConfigurationTarget(directory: directory, directoryPath: state, name: target.name, places: [])
+        places.append(Place(target: there, name: "\(String(flat.suffix(200))).podium-journal"))
+        return places
+    }
+
+    /// systemd's `StateDirectory=`, or the user's, as the XDG specification places it.
+    private var stateDirectory: String? {
+        if let given = environment["STATE_DIRECTORY"], !given.isEmpty { return given }
+        if let given = environment["XDG_STATE_HOME"], given.hasPrefix("/") { return given }
+        return environment["HOME"].map { "\($0)/.local/state" }
+    }
+
+    private mutating func prepareJournal(_ journal: InPlaceJournal) throws(PersistenceError) -> Place {
+        var failure: FileError?
+        for place in places {
+            do throws(FileError) {
+                // What an interrupted attempt left was recovered before this one read the file.
+                try? fileSystem.unlink(place.target.directory, place.name)
+                let file = try fileSystem.create(place.target.directory, place.name)
+                let bytes = journal.bytes
+                try fileSystem.write(file, place.name, bytes)
+                try fileSystem.sync(file, place.name)
+                try fileSystem.syncDirectory(place.target.directory, place.target.directoryPath)
+                bytesWritten += bytes.count
+                return place
+            } catch {
+                failure = error
+            }
+        }
+        throw failure?.asPersistenceError ?? .closed
+    }
+
+    /// Best effort: a journal of a finished write is recognised as settled and removed at the next start.
+    private func remove(_ place: Place) {
+        try? fileSystem.unlink(place.target.directory, place.name)
+    }
+}
