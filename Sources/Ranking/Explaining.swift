@@ -1,18 +1,29 @@
 extension EndpointRanking {
-    /// Why an endpoint has its rank; nil for an unknown one.
+    /// Why an endpoint has its rank; nil for an unknown one. Linear in the number of endpoints.
     public func explanation(for id: EndpointID, now: ContinuousClock.Instant) -> RankExplanation? {
         guard let slot = slotByID[id] else { return nil }
-        let moment = moment(now)
-        let rank = rank(ofSlot: slot)
+        return explanation(in: orderedSlots, at: rank(ofSlot: slot) - 1, moment(now))
+    }
+
+    /// Why everyone has their rank, first to last; also linear, so a whole screen is as cheap as one endpoint.
+    public func explanations(now: ContinuousClock.Instant) -> [RankExplanation] {
         let slots = orderedSlots
+        let moment = moment(now)
+        return slots.indices.map { explanation(in: slots, at: $0, moment) }
+    }
+
+    private func explanation(in slots: [Int], at index: Int, _ moment: Moment) -> RankExplanation {
+        let slot = slots[index]
         let endpoint = endpoints[slot]
         let recent = endpoint.breaker.recentTotals(at: moment)
         return RankExplanation(
-            endpoint: id, rank: rank, availability: availability(ofSlot: slot, at: moment),
+            endpoint: endpoint.id, rank: index + 1, availability: availability(ofSlot: slot, at: moment),
             responseTime: responseTime(of: endpoint.response, at: moment),
             pinnedRank: endpoint.pinnedRank,
-            above: rank > 1 ? margin(upper: slots[rank - 2], lower: slot, neighbour: slots[rank - 2], moment) : nil,
-            below: rank < slots.count ? margin(upper: slot, lower: slots[rank], neighbour: slots[rank], moment) : nil,
+            above: index > 0
+                ? margin(upper: slots[index - 1], lower: slot, neighbour: slots[index - 1], moment) : nil,
+            below: index + 1 < slots.count
+                ? margin(upper: slot, lower: slots[index + 1], neighbour: slots[index + 1], moment) : nil,
             failuresInARow: endpoint.breaker.failuresInARow, recentAttempts: recent.attempts,
             recentFailures: recent.failures, lastFailure: endpoint.breaker.lastFailure,
             rankSince: instant(endpoint.rankSince), rankChanges: endpoint.rankChanges,

@@ -23,6 +23,15 @@ import Testing
         #expect(ranking.explanation(for: 9, now: at(1)) == nil)
     }
 
+    @Test func allAtOnceSayTheSameAsOneByOne() {
+        var ranking = EndpointRanking(count: 5)
+        for id in 0..<5 { ranking.succeed(EndpointID(UInt32(id)), 100 + 37 * (id * 3 % 5), at: 0) }
+        _ = ranking.move(4, toRank: 2, now: at(20))
+        #expect(
+            ranking.explanations(now: at(21)) == ranking.order.compactMap { ranking.explanation(for: $0, now: at(21)) })
+        #expect(ranking.explanations(now: at(21)).map(\.rank) == [1, 2, 3, 4, 5])
+    }
+
     @Test func itReadsAsSentences() {
         var ranking = EndpointRanking(count: 2)
         ranking.succeed(0, 100, at: 0)
