@@ -14,6 +14,7 @@ let swiftSettings: [SwiftSetting] =
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -57,8 +58,8 @@ let package = Package(
         library("Ranking"),
         library("HTTPWire"),
         library("Persistence", ["Configuration", "CSystemShim"]),
-        library("Proxy", ["HTTPWire", "Ranking", nioCore, nioPosix, nioSSL]),
-        library("Engine", ["Proxy", "Persistence", "Ranking", "Configuration", histogram, logging]),
+        library("Proxy", ["HTTPWire", "Ranking", nioCore, nioPosix, nioSSL, nioTLS]),
+        library("Engine", ["Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, histogram, logging]),
         library("Console"),
         library("Terminal", ["Console", "CNcurses", "CSystemShim"]),
         library("Demo", [nioCore, nioPosix, nioHTTP1]),

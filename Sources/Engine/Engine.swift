@@ -21,6 +21,7 @@ public final class Engine: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let path: String
     private let address = Mutex("")
+    private let prober = Mutex<Task<Void, Never>?>(nil)
 
     /// Takes the configuration's lock. The file's bytes are those that `configuration` was loaded from.
     ///
@@ -83,6 +84,10 @@ public final class Engine: Sendable {
         let text = bound.host.contains(":") ? "[\(bound.host)]:\(bound.port)" : "\(bound.host):\(bound.port)"
         address.withLock { $0 = text }
         connectTimer()
+        let (core, proxy, persister) = (core, proxy, persister)
+        prober.withLock { prober in
+            prober = Task { await ProbeLoop(core: core, proxy: proxy, persister: persister).run() }
+        }
         core.log(.info, source: "proxy", "listening on http://\(text)")
         return bound
     }
@@ -95,8 +100,8 @@ public final class Engine: Sendable {
     public func perform(_ command: EngineCommand, by actor: String) async throws(CommandError) -> CommandReceipt {
         let change = try core.apply(command, by: actor)
         do {
-            let receipt = try await persister.flush(trigger: .operator)
-            return CommandReceipt(message: Self.message(change: change, receipt: receipt))
+            let receipt = try await persister.flush(trigger: command == .reload ? .reload : .operator)
+            return CommandReceipt(message: Self.message(command, change: change, receipt: receipt))
         } catch .refused(let refusal) where command.isEdit && refusal.isAboutTheEdit {
             // Kept in memory it would be refused for ever, and hold up every later flush.
             _ = try? core.apply(.undo, by: "podium: file refused the change:")
@@ -104,6 +109,33 @@ public final class Engine: Sendable {
         } catch {
             throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.plainWords)
         }
+    }
+
+    /// Connects to the endpoint, with the TLS handshake, without sending a request.
+    ///
+    /// - Returns: the times of the steps, in words.
+    /// - Throws: `CommandError.noSuchEndpoint`, or `.unreachable` with the reason.
+    public func test(_ target: CommandTarget) async throws(CommandError) -> CommandReceipt {
+        let found: Result<EndpointRecord, CommandError> = core.withState { state in
+            do throws(CommandError) {
+                return .success(try state.find(CommandTarget(name: target.name)))
+            } catch {
+                return .failure(error)
+            }
+        }
+        let record = try found.get()
+        guard let upstream = record.upstream else {
+            throw .unreachable(name: target.name, reason: record.misconfiguration ?? "misconfigured")
+        }
+        let result = await proxy.probe(upstream)
+        if let failure = result.failure {
+            throw .unreachable(name: target.name, reason: failure.plainWords)
+        }
+        var steps = ["connected in \((result.connect ?? .zero).plainWords)"]
+        if let handshake = result.tlsHandshake {
+            steps.append("TLS in \(handshake.plainWords)")
+        }
+        return CommandReceipt(message: "\(target.name): \(steps.joined(separator: ", "))")
     }
 
     /// One consistent picture of everything.
@@ -139,6 +171,7 @@ public final class Engine: Sendable {
     /// - Returns: how the final flush ended.
     public func stop(drain: Duration? = nil) async -> Result<FlushReceipt, PersistenceError> {
         let configured = core.withState { $0.configuration.server.drainTimeout }
+        prober.withLock { $0?.cancel() }
         await proxy.stop(drain: drain ?? configured)
         core.disconnectTimer()
         let result = await persister.shutdown()
@@ -164,8 +197,11 @@ public final class Engine: Sendable {
         }
     }
 
-    private static func message(change: String, receipt: FlushReceipt) -> String {
-        switch (receipt.outcome, change.isEmpty) {
+    private static func message(_ command: EngineCommand, change: String, receipt: FlushReceipt) -> String {
+        if command == .reload, receipt.outcome == .unchanged {
+            return "the file was read again; file and memory agree"
+        }
+        return switch (receipt.outcome, change.isEmpty) {
         case (.written, false): "\(change); saved in \(receipt.record.durations.total.plainWords)"
         case (.unchanged, false): change
         case (.written, true):
@@ -179,7 +215,7 @@ extension EngineCommand {
     fileprivate var isEdit: Bool {
         switch self {
         case .update, .add, .remove: true
-        case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .undo, .redo: false
+        case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo: false
         }
     }
 }

@@ -110,6 +110,34 @@ final class EngineCore: Sendable {
         }
     }
 
+    /// The endpoints to probe now, and when to ask again.
+    func takeDueProbes(limit: Int) -> (due: [Upstream], next: ContinuousClock.Instant?) {
+        guarded.withLock { guarded in
+            let now = ContinuousClock.now
+            let due = guarded.state.ranking.takeDueProbes(now: now, limit: limit)
+            return (due.compactMap { guarded.state.record($0)?.upstream }, guarded.state.ranking.nextProbe(now: now))
+        }
+    }
+
+    /// - Returns: whether the order changed, so that it has to be saved.
+    func probeFinished(_ id: EndpointID, _ result: ProbeResult) -> Bool {
+        guarded.withLock { guarded in
+            let now = ContinuousClock.now
+            let outcome: AttemptOutcome =
+                result.failure.map { .failure($0) } ?? .success(timeToFirstByte: result.connect ?? .zero)
+            let update = guarded.state.ranking.record(outcome, for: id, source: .probe, now: now) {
+                UInt64.random(in: .min ... .max)
+            }
+            if let failure = result.failure {
+                let name = guarded.state.record(id)?.settings.name ?? "?"
+                let text = "probe: \(failure.plainWords)"
+                guarded.state.withRecord(id) { $0.lastError = .init(time: Self.wallTime(), text: text) }
+                append(.debug, source: "endpoint", endpoint: name, text, &guarded.state)
+            }
+            return rankingUpdated(update, &guarded, now: now)
+        }
+    }
+
     private func rankingUpdated(
         _ update: RankingUpdate, _ guarded: inout Guarded, now: ContinuousClock.Instant
     ) -> Bool {

@@ -28,6 +28,8 @@ public enum EngineCommand: Sendable, Equatable {
     case remove(CommandTarget)
     /// Writes what is unsaved, now.
     case flush
+    /// Takes in the file as it is on disk, and writes what is unsaved.
+    case reload
     case undo
     case redo
 }
@@ -122,7 +124,8 @@ public enum CommandError: Error, Sendable, Equatable, CustomStringConvertible {
     case nothingToRedo
     /// The change holds in memory and is kept unsaved; the reason says why it is not on disk.
     case notSaved(change: String, reason: String)
-    case stopping
+    /// A test of an endpoint ended badly; nothing was changed.
+    case unreachable(name: String, reason: String)
 
     /// One line for the operator.
     public var description: String {
@@ -133,7 +136,7 @@ public enum CommandError: Error, Sendable, Equatable, CustomStringConvertible {
         case .nothingToUndo: "nothing to undo"
         case .nothingToRedo: "nothing to redo"
         case .notSaved(let change, let reason): "\(change), but NOT SAVED: \(reason); kept in memory, will be retried"
-        case .stopping: "Podium is stopping"
+        case .unreachable(let name, let reason): "\(name): \(reason)"
         }
     }
 }

@@ -43,12 +43,12 @@ extension EngineState {
             }
             actions.redid(restore(action.inverse, now: now).inverse)
             return "did again: \(action.label)"
-        case .flush:
+        case .flush, .reload:
             return ""
         }
     }
 
-    private func find(_ reference: CommandTarget) throws(CommandError) -> EndpointRecord {
+    func find(_ reference: CommandTarget) throws(CommandError) -> EndpointRecord {
         guard let record = record(named: reference.name) else {
             throw .noSuchEndpoint(reference.name)
         }

@@ -15,6 +15,14 @@ final class TLSContextCache: Sendable {
         }
     }
 
+    /// The context, made now where need be. Blocks on the file of authorities: not for event loops.
+    func contextMade(for options: UpstreamTLSOptions) -> NIOSSLContext? {
+        if let context = context(for: options) { return context }
+        guard let context = try? Self.make(options) else { return nil }
+        contexts.withLock { $0[options] = context }
+        return context
+    }
+
     func context(for options: UpstreamTLSOptions) -> NIOSSLContext? {
         contexts.withLock { $0[options] }
     }

@@ -45,7 +45,7 @@ enum UpstreamConnector {
         return connection
     }
 
-    private static func tlsHandler(
+    static func tlsHandler(
         _ url: UpstreamURL, _ upstream: Upstream, _ context: NIOSSLContext
     ) throws -> NIOSSLClientHandler {
         let name = upstream.tls.serverName ?? url.host

@@ -64,6 +64,19 @@ public final class ProxyServer: Sendable {
         shared.update(clientTokens: clientTokens)
     }
 
+    /// Connects to each of the endpoint's URLs, with the TLS handshake, and sends nothing.
+    ///
+    /// - Returns: the first URL that cannot be reached, else the last; times are of that one.
+    public func probe(_ upstream: Upstream) async -> ProbeResult {
+        var result = ProbeResult()
+        for url in [upstream.anyURL, upstream.anthropicURL, upstream.openAIURL].compactMap({ $0 }) {
+            let tls = url.usesTLS ? shared.tlsContexts.contextMade(for: upstream.tls) : nil
+            result = await UpstreamProbe.run(url, of: upstream, tls: tls, group: group)
+            if result.failure != nil { break }
+        }
+        return result
+    }
+
     /// Client connections and requests open now.
     public var load: ProxyLoad { shared.load }
 

@@ -3,7 +3,7 @@ import Console
 import Engine
 
 extension EngineCommand {
-    /// nil for what the engine does not offer.
+    /// nil for what is no command of the engine: a test changes nothing.
     init?(_ command: ConsoleCommand) {
         switch command {
         case .move(let reference, let rank): self = .move(.init(reference), toRank: rank)
@@ -17,7 +17,8 @@ extension EngineCommand {
         case .flush: self = .flush
         case .undo: self = .undo
         case .redo: self = .redo
-        case .reload, .test: return nil
+        case .reload: self = .reload
+        case .test: return nil
         }
     }
 }

@@ -61,11 +61,13 @@ struct ConsoleSession: Sendable {
 
     private static func perform(_ command: ConsoleCommand, on engine: Engine, by actor: String) async -> CommandResult {
         do throws(CommandError) {
-            guard let translated = EngineCommand(command) else {
-                return .failure(CommandFailure(message: "this Podium cannot do that yet"))
+            if case .test(let reference) = command {
+                return .success(message: try await engine.test(CommandTarget(name: reference.name)).message)
             }
-            let receipt = try await engine.perform(translated, by: actor)
-            return .success(message: receipt.message)
+            guard let translated = EngineCommand(command) else {
+                return .failure(CommandFailure(message: "not a command of this Podium"))
+            }
+            return .success(message: try await engine.perform(translated, by: actor).message)
         } catch {
             return .failure(CommandFailure(error))
         }

@@ -1,0 +1,32 @@
+internal import Persistence
+internal import Proxy
+
+/// Probes endpoints that get no traffic, so that no measurement grows stale unseen and a recovery is noticed.
+struct ProbeLoop {
+    /// Connections opened at the same time.
+    private static let atOnce = 8
+    /// Longest time without a look: a change of the configuration may bring a probe forward.
+    private static let longestRest = Duration.seconds(2)
+
+    let core: EngineCore
+    let proxy: ProxyServer
+    let persister: Persister
+
+    func run() async {
+        while !Task.isCancelled {
+            let (due, next) = core.takeDueProbes(limit: Self.atOnce)
+            await withTaskGroup(of: Void.self) { group in
+                for upstream in due {
+                    group.addTask {
+                        let result = await proxy.probe(upstream)
+                        if !Task.isCancelled, core.probeFinished(upstream.id, result) {
+                            persister.mark(now: .now)
+                        }
+                    }
+                }
+            }
+            let rest = next.map { max(.milliseconds(100), $0 - .now) } ?? Self.longestRest
+            try? await Task.sleep(for: min(rest, Self.longestRest))
+        }
+    }
+}
