@@ -23,6 +23,25 @@ static inline WINDOW *podium_stdscr(void) { return stdscr; }
 static inline WINDOW *podium_curscr(void) { return curscr; }
 static inline int podium_colors(void) { return COLORS; }
 static inline int podium_color_pairs(void) { return COLOR_PAIRS; }
+// The left button and the wheel. Reports come as one event each, without ncurses waiting for double clicks.
+static inline void podium_mouse(int on) {
+    mouseinterval(0);
+    mousemask(on ? BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
+}
+
+// 1 pressed, 2 released, 3 wheel up, 4 wheel down, 0 anything else.
+static inline int podium_mouse_event(int *column, int *line) {
+    MEVENT event;
+    if (getmouse(&event) != OK) return 0;
+    *column = event.x;
+    *line = event.y;
+    if (event.bstate & BUTTON1_PRESSED) return 1;
+    if (event.bstate & BUTTON1_RELEASED) return 2;
+    if (event.bstate & BUTTON4_PRESSED) return 3;
+    if (event.bstate & BUTTON5_PRESSED) return 4;
+    return 0;
+}
+
 static inline int podium_key_f(int number) { return KEY_F(number); }
 
 // The pair goes through the pointer, which alone takes more than 32,767 of them.

@@ -125,6 +125,7 @@ struct ConsoleLoop {
             screen.repaintEverything()
             painter.invalidate()
         case .bell: beep()
+        case .mouse(let isOn): screen.reportMouse(isOn)
         case .copy(let text): screen.write("\u{1B}]52;c;\(Base64.encode(Array(text.utf8)))\u{07}")
         case .suspend:
             screen.suspend()
@@ -169,6 +170,8 @@ struct ConsoleLoop {
             count += 1
             if event == .code(CursesKeys.frameDrawn) {
                 pacing.answered()
+            } else if event == .code(KEY_MOUSE) {
+                if let mouse = screen.readMouse() { inputs.append(.mouse(mouse)) }
             } else if let input = keys.decode(event, now: now) {
                 inputs.append(input)
             }

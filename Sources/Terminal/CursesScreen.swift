@@ -188,6 +188,25 @@ final class CursesScreen {
         }
     }
 
+    func reportMouse(_ isOn: Bool) {
+        podium_mouse(isOn ? 1 : 0)
+    }
+
+    /// The mouse event that a key code announced.
+    func readMouse() -> MouseEvent? {
+        var column: Int32 = 0
+        var line: Int32 = 0
+        let kind: MouseEvent.Kind
+        switch podium_mouse_event(&column, &line) {
+        case 1: kind = .press
+        case 2: kind = .release
+        case 3: kind = .wheelUp
+        case 4: kind = .wheelDown
+        default: return nil
+        }
+        return MouseEvent(kind, column: Int(column), line: Int(line))
+    }
+
     /// Lets the shell have the terminal until this process is continued.
     func suspend() {
         write("\u{1B}[?2004l")

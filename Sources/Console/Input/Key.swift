@@ -49,6 +49,7 @@ public enum Key: Sendable, Hashable {
 /// Everything that reaches the console.
 public enum ConsoleInput: Sendable, Equatable {
     case key(Key)
+    case mouse(MouseEvent)
     /// Text pasted as one piece; never taken for commands.
     case paste(String)
     case resize(columns: Int, lines: Int)

@@ -30,7 +30,7 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
     case panel4 = "panel-events"
     case panel5 = "panel-detail"
     case panel6 = "panel-chart"
-    case zoom, pause, faster, slower, theme, redraw, suspend
+    case zoom, pause, faster, slower, theme, mouse, redraw, suspend
     case commandLine = "command"
     case help, quit
     case accept, cancel, save

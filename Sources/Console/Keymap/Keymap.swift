@@ -80,6 +80,10 @@ public enum Keymap {
         Binding(.faster, [.character("+"), .character("=")], "faster", "Renews the picture more often.", group: .view),
         Binding(.slower, [.character("-")], "slower", "Renews the picture less often.", group: .view),
         Binding(.theme, [.character("t")], "theme", "Changes the colours.", group: .view),
+        Binding(
+            .mouse, [.character("M")], "mouse",
+            "Selects, scrolls and drags rows with the mouse, or leaves it to the terminal.",
+            group: .view),
         Binding(.redraw, [.control("L")], "redraw", "Draws the screen again.", group: .view),
 
         Binding(

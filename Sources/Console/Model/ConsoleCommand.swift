@@ -121,6 +121,8 @@ public enum ConsoleEffect: Sendable, Equatable {
     /// Draw everything again from nothing.
     case redraw
     case bell
+    /// Report the mouse, or leave it to the terminal.
+    case mouse(Bool)
     /// Put the text on the operator's clipboard.
     case copy(String)
     /// Stop this process until the shell continues it (attached consoles only).

@@ -7,6 +7,10 @@ enum EventPanel {
         let events = state.visibleEvents
         let top = min(state.scroll[.events] ?? 0, max(0, events.count - content.height))
         let level = state.lowestLevel == .debug ? "all levels" : "from \(name(state.lowestLevel))"
+        var labels = [Segment(" \(glyphs.separator) \(level)", weight: 10)]
+        if !state.eventFilter.text.isEmpty {
+            labels.append(Segment(" \(glyphs.separator) /\(state.eventFilter.text)", .accent, weight: 5))
+        }
         var right: [Segment] = []
         if layout.isBoxed {
             let count =
@@ -18,8 +22,8 @@ enum EventPanel {
                 ? Segment("following \(glyphs.sortUp)", .good) : Segment("\(top) newer \(glyphs.sortUp) g", .warning))
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .events,
-            left: state.title(.events, [Segment(" \(glyphs.separator) \(level)", weight: 10)]), right: right,
-            bottom: [Segment("f level \(glyphs.separator) g follow", .faint)])
+            left: state.title(.events, labels), right: right,
+            bottom: [Segment("f level \(glyphs.separator) / search \(glyphs.separator) g follow", .faint)])
         for offset in 0..<max(0, content.height) {
             let index = events.count - 1 - top - offset
             guard events.indices.contains(index) else { break }

@@ -8,7 +8,7 @@ enum StatusLine {
         if let command = state.command {
             prompt(":", command.editor, frame, &grid)
         } else if state.isFilterOpen {
-            prompt("/", state.filter, frame, &grid)
+            prompt("/", state.focus == .events ? state.eventFilter : state.filter, frame, &grid)
         } else {
             grid.put(segments(state, now), column: 0, line: frame.line, limit: frame.right)
         }

@@ -22,6 +22,8 @@ public struct ConsoleState: Sendable {
     var sort = SortColumn.rank
     var isReversed = false
     var filter = LineEditor()
+    /// The search of the event log.
+    var eventFilter = LineEditor()
     var isFilterOpen = false
     var command: CommandLine?
     var commandHistory: [String] = []
@@ -32,6 +34,10 @@ public struct ConsoleState: Sendable {
     /// Indices into `shown.endpoints` in the order of the table.
     var rows: [Int] = []
     var selectedRow = 0
+    /// True while the mouse is reported; the terminal's own selection needs it off.
+    var isMouseOn = false
+    /// The endpoint the left button went down on.
+    var dragged: UInt32?
     /// How many endpoints are in each state, counted once per snapshot.
     var stateCounts: [EndpointStatus.State: Int] = [:]
     /// Topmost visible row per panel; for logs, lines scrolled up from the newest.
@@ -76,6 +82,7 @@ public struct ConsoleState: Sendable {
         if let toast, toast.expires <= now { self.toast = nil }
         switch input {
         case .key(let key): return handleKey(key, now: now)
+        case .mouse(let event): return handleMouse(event, now: now)
         case .paste(let text):
             paste(text)
             return []

@@ -27,7 +27,11 @@ extension ConsoleState {
     private mutating func type(_ key: Key, now: ContinuousClock.Instant) {
         switch context {
         case .prompt:
-            if filter.handle(key) { arrange() }
+            if focus == .events {
+                if eventFilter.handle(key) { scroll[.events] = 0 }
+            } else if filter.handle(key) {
+                arrange()
+            }
         case .command:
             if var line = command {
                 line.edit(key)
@@ -60,7 +64,7 @@ extension ConsoleState {
         // A paste is data: where no text is typed it must not run as keys.
         switch context {
         case .prompt:
-            filter.insert(text)
+            if focus == .events { eventFilter.insert(text) } else { filter.insert(text) }
             arrange()
         case .command: command?.insert(text)
         case .form:
@@ -121,6 +125,8 @@ extension ConsoleState {
     private mutating func goBack() {
         if isZoomed {
             isZoomed = false
+        } else if focus == .events, !eventFilter.text.isEmpty {
+            eventFilter = LineEditor()
         } else if !filter.text.isEmpty {
             filter = LineEditor()
             arrange()

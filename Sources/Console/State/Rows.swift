@@ -12,9 +12,12 @@ extension ConsoleState {
 
     mutating func show(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) {
         let heldOrder = orderHeldUntil.map { $0 > now } == true ? rows.map { shown.endpoints[$0].id } : nil
-        let newEvents = newerCount(snapshot.events.map(\.id), than: shown.events.last?.id, hidden: scroll[.events])
+        let lastEvent = shown.events.last?.id
         shown = snapshot
-        if let offset = scroll[.events], offset > 0 { scroll[.events] = offset + newEvents }
+        // A log that is scrolled stands still while new lines arrive.
+        if let offset = scroll[.events], offset > 0, let lastEvent {
+            scroll[.events] = offset + visibleEvents.reversed().prefix { $0.id > lastEvent }.count
+        }
         if let name = pendingSelection, let added = snapshot.endpoints.first(where: { $0.name == name }) {
             selectedID = added.id
             pendingSelection = nil
@@ -22,12 +25,6 @@ extension ConsoleState {
         stateCounts = [:]
         for index in snapshot.endpoints.indices { stateCounts[snapshot.endpoints[index].state, default: 0] += 1 }
         arrange(heldOrder: heldOrder)
-    }
-
-    /// How many log lines arrived below a log that is scrolled up, so that what is read stands still.
-    private func newerCount(_ ids: [UInt64], than last: UInt64?, hidden: Int?) -> Int {
-        guard let last, (hidden ?? 0) > 0 else { return 0 }
-        return ids.reversed().prefix { $0 > last }.count
     }
 
     /// Works out the rows again; `heldOrder` keeps the old order for what it names.
@@ -85,9 +82,15 @@ extension ConsoleState {
         pending.values.contains { $0.command.endpoint?.id == id }
     }
 
-    /// Events at or above the chosen level that match, oldest first.
+    /// Events at or above the chosen level that contain the search, oldest first.
     var visibleEvents: [EventEntry] {
-        lowestLevel == .debug ? shown.events : shown.events.filter { $0.level >= lowestLevel }
+        let needle = eventFilter.text.lowercased()
+        guard lowestLevel != .debug || !needle.isEmpty else { return shown.events }
+        return shown.events.filter { event in
+            guard event.level >= lowestLevel else { return false }
+            return needle.isEmpty || event.text.lowercased().contains(needle)
+                || event.source.lowercased().contains(needle)
+        }
     }
 }
 

@@ -31,6 +31,10 @@ extension ConsoleState {
         case .theme:
             theme = theme.next
             say(.note, "Theme: \(theme.name)", now: now)
+        case .mouse:
+            isMouseOn.toggle()
+            say(.note, isMouseOn ? "Mouse on: click, scroll, drag a row to a rank" : "Mouse off", now: now)
+            return [.mouse(isMouseOn)]
         case .redraw: return [.redraw]
         case .suspend: return [.suspend]
         case .commandLine: command = CommandLine(history: commandHistory)

@@ -1,0 +1,175 @@
+import Testing
+
+@testable import Console
+
+@Suite("Panels, drawn")
+struct PanelTests {
+    /// The lines of one panel's frame.
+    private func panel(_ panel: Panel, _ state: ConsoleState, at now: ContinuousClock.Instant = Fixture.start) -> String
+    {
+        let grid = state.render(now: now)
+        guard let frame = state.layout.frames[panel] else { return "" }
+        let lines = frame.lines.map { line in
+            (frame.column..<frame.right).compactMap { grid[$0, line].text.map(String.init) }.joined()
+        }
+        return ConsoleState.trimmed(lines.joined(separator: "\n"))
+    }
+
+    @Test("The persister while a write has failed and is retried")
+    func failing() {
+        var snapshot = Fixture.snapshot()
+        snapshot.persister.retryAt = Fixture.start + .seconds(3)
+        snapshot.persister.lastFailure = .init(
+            time: Fixture.time(11, 41, 7), code: "ENOSPC", text: "config.yaml: No space left on device")
+        let state = Fixture.console(140, 40, snapshot)
+        #expect(
+            panel(.persister, state) == """
+                ╭─ 2 Persister ────────────── throttled 30s ─╮
+                │ ✗ FAILED  4 changes, oldest 18s            │
+                │ next flush ████████████████████████░░░   3s│
+                │ max dirty  ██░░░░░░░░░░░░░░░░░░░░░░░░░ 4m42│
+                │ writes 212 · throttled 37 · failed 1       │
+                │ last failure  11:41:07 ENOSPC config.yaml: │
+                │ file  …/podium/config.yaml  4.1 K  0600    │
+                │ disk  0 B written · backup none yet        │
+                ╰────────────────────────────── w flush now ─╯
+                """)
+        #expect(state.screen().contains("✗ Not saved: config.yaml: No space left on device"))
+    }
+
+    @Test("The persister when it is overdue, and when all is saved")
+    func overdue() {
+        var snapshot = Fixture.snapshot()
+        snapshot.persister.isOverdue = true
+        #expect(panel(.persister, Fixture.console(80, 24, snapshot)).contains("✗ OVERDUE  4 changes, oldest 18s"))
+        snapshot.persister = PersisterStatus()
+        #expect(
+            panel(.persister, Fixture.console(80, 24, snapshot)) == """
+                ─ 2 Persister ─────────────────────────
+                 ◇ saved  nothing unsaved
+                 next flush ░░░░░░░░░░░░░░░░░░░░░░    —
+                 max dirty  ░░░░░░░░░░░░░░░░░░░░░░    —
+                 writes 0 · throttled 0 · failed 0
+                """)
+    }
+
+    @Test("The bars move with the clock between snapshots")
+    func countdown() {
+        let state = Fixture.console()
+        #expect(panel(.persister, state, at: Fixture.start + .seconds(6)).contains("██████████████████░░░░   6s"))
+        #expect(panel(.persister, state, at: Fixture.start + .seconds(60)).contains("██████████████████████   0s"))
+    }
+
+    @Test("The detail with why this rank")
+    func detail() {
+        var snapshot = Fixture.snapshot()
+        snapshot.endpoints[0].attempts = 1_206
+        snapshot.endpoints[0].errors = 2
+        snapshot.endpoints[0].successStreak = 88
+        snapshot.endpoints[0].learned = "chat_completions"
+        snapshot.endpoints[0].explanation = [
+            "up, 410 ms to the first byte", "10 % faster than anthropic-eu: within 15 %, so it holds its rank",
+        ]
+        snapshot.endpoints[0].lastError = .init(time: Fixture.time(11, 48, 2), text: "529 overloaded")
+        var state = Fixture.console(60, 30, snapshot)
+        state.press(.character("5"))
+        #expect(
+            panel(.detail, state).hasPrefix(
+                """
+                ─ 5 anthropic-main ──────────────────────────────── rank 1 ─
+                 URL     https://anthropic-main.example.com
+                 Auth    api_key  sk-ant-…3f9c
+                 Tags    prod, claude
+                 Pinned  no    Learned  chat_completions
+
+                 State   up
+                 Health  OK 99.8%  1,204 of 1,206  streak 88
+                 Moved   0 rank changes since the start
+
+                 Why rank 1
+                 • up, 410 ms to the first byte
+                 • 10 % faster than anthropic-eu: within 15 %, so it holds
+                   its rank
+
+                 Last error 11:48:02
+                 529 overloaded
+                """))
+    }
+
+    @Test("Flushes: unchanged, unsure, failed, slow")
+    func flushes() {
+        var snapshot = Fixture.snapshot()
+        var kinds = snapshot.flushes
+        kinds[0].result = .unchanged
+        kinds[0].fileSize = nil
+        kinds[1].result = .durabilityUnknown
+        kinds[2].result = .failed(code: "ENOSPC", text: "No space left on device")
+        snapshot.flushes = kinds
+        let text = panel(.flushes, Fixture.console(140, 40, snapshot))
+        #expect(text.contains("│ 12:03:49 interval  4  4.1 K   3.2 ENOSPC   │"))
+        #expect(text.contains("│ 12:02:51 operator  1  4.1 K   2.9 sync?    │"))
+        #expect(text.contains("│ 12:02:19 maxdirty 11      —  41.0 same     │"))
+    }
+
+    @Test("Events: level and search narrow the log, and say so")
+    func events() {
+        var state = Fixture.console()
+        state.press(.character("4"), .character("f"), .character("f"))
+        #expect(
+            panel(.events, state) == """
+                ─ 4 Events · from warnings ────────────┴────────────────────────── following ▲ ─
+                 12:04:13 W endpoint  azure-gpt   slow: p95 3.1s > 2.0s for 30s
+                 12:03:02 E endpoint  backup-hk   disabled: 5 of 5 failed (502 Bad Gateway)
+
+
+
+
+                """)
+        state.press(.character("/"))
+        state.type("502")
+        state.press(.enter)
+        #expect(state.visibleEvents.map(\.id) == [2])
+        #expect(state.screen().contains("· /502"))
+        #expect(state.rows.count == 7)
+        state.press(.escape)
+        #expect(state.visibleEvents.map(\.id) == [2, 5])
+    }
+
+    @Test("40x10: leaving and helping")
+    func small() {
+        var state = Fixture.console(40, 10)
+        state.press(.character("q"))
+        #expect(
+            state.screen() == """
+                ╭─ Leave Podium? ──────────────────────╮
+                │  The proxy runs in this process.     │
+                │  7 requests in flight: Stop lets     │
+                │  them finish first.                  │
+                │  [ Stop  s ]                         │
+                │  [ Keep serving, headless  k ]       │
+                │  [ Cancel  Esc ]                     │
+                ╰──────────────────────────────────────╯
+
+                 s stop  k keep serving  ↵ press
+                """)
+        state.press(.escape, .character("?"))
+        #expect(state.screen().contains("│ ↑ k        row up                    │"))
+        #expect(state.screen().contains("╰───────── type to search · Esc close ─╯"))
+    }
+
+    @Test("The wide chart: one column per flush, scaled to the slowest")
+    func chart() {
+        #expect(
+            panel(.chart, Fixture.console(140, 40)) == """
+                ╭─ 6 Flush ms · changes ───────────────────────╮
+                │  41│█                                        │
+                │  33│█                                        │
+                │  25│█                                        │
+                │  16│█                                        │
+                │ 8.2│█▃▄                                      │
+                │ chg █▂▄                                      │
+                │ median 3.2 ms · p95 41.0 ms · 3 shown        │
+                ╰──────────────────────────────────────────────╯
+                """)
+    }
+}

@@ -1,0 +1,31 @@
+import Testing
+
+@testable import Console
+
+@Suite("Plain lines")
+struct PlainReportTests {
+    @Test("The state in words")
+    func report() {
+        var snapshot = Fixture.snapshot(2)
+        snapshot.endpoints[1].state = .down
+        snapshot.endpoints[1].retryAt = Fixture.start + .seconds(40)
+        snapshot.endpoints[1].lastError = .init(time: Fixture.time(12, 0, 0), text: "502\u{1B}[2J Bad Gateway")
+        #expect(
+            PlainReport.lines(snapshot) == [
+                "podium 1.4.0 at prod-1:8080, up 3d 04:12",
+                "endpoints: 1 up, 1 down; 12.4 requests/s, p95 812ms, errors 0.7%, in flight 7; auto-sort on",
+                "rank 1: anthropic-main, up, anth, ok 99.8%, p50 410ms, p95 780ms, 6.1 requests/s",
+                "rank 2: anthropic-eu, down, anth, ok 99.6%, p50 455ms, p95 840ms, 3.0 requests/s, tried again in 40s, "
+                    + "last error: 502[2J Bad Gateway",
+                "persister: 4 unsaved, oldest 18s, next write in 12s; 212 writes, 37 throttled, 1 failed",
+                "file: /etc/podium/config.yaml, 4.1 K",
+                "last flush: 12:03:49 interval, 4 changes, 3.2 ms, saved",
+            ])
+    }
+
+    @Test("An event in a line")
+    func event() {
+        let event = EventEntry(id: 1, time: Fixture.time(1, 2, 3), level: .warning, source: "proxy", text: "a\nb")
+        #expect(PlainReport.line(event, utcOffset: 3_600) == "02:02:03 warning proxy: a b")
+    }
+}
