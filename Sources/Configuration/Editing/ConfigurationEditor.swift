@@ -43,7 +43,7 @@ public enum ConfigurationEditor {
         } else {
             edited = try edit(document, changes)
         }
-        try ResultCheck(changes: changes, document: edited).run()
+        try ResultCheck(changes: changes, original: EntryIndex(document), document: edited).run()
         return edited
     }
 

@@ -16,6 +16,8 @@ struct EntryIndex {
         }
     }
 
+    func entry(of name: String) -> YAMLNode? { numbers[name].map { entries[$0] } }
+
     func number(of name: String) throws(ConfigurationEditError) -> Int {
         guard let number = numbers[name] else {
             throw ConfigurationEditError(line: 1, column: 1, reason: "the file has no endpoint named '\(name)'")

@@ -5,6 +5,8 @@ internal import YAMLDocument
 /// Only changed entries are read, so that a change of one rank costs the same in a file of any length.
 struct ResultCheck {
     let changes: [ConfigurationChange]
+    /// The file before the changes: where findings are reported.
+    let original: EntryIndex
     let document: YAMLDocument
 
     func run() throws(ConfigurationEditError) {
@@ -21,14 +23,19 @@ struct ResultCheck {
             switch change {
             case .setField(let endpoint, let field, _, let new):
                 let name = names[endpoint] ?? endpoint
+                let place = original.entry(of: endpoint)
                 let settings: EndpointSettings
-                if let known = read[name] { settings = known } else { settings = try self.settings(of: name, index) }
+                if let known = read[name] {
+                    settings = known
+                } else {
+                    settings = try self.settings(of: name, index, place)
+                }
                 read[name] = settings
-                try require(settings, field, new, index)
+                try require(settings, field, new, place)
             case .addEndpoint(let wanted):
-                let settings = try settings(of: wanted.name, index)
+                let settings = try settings(of: wanted.name, index, nil)
                 for field in EndpointField.allCases {
-                    try require(settings, field, wanted.value(of: field), index)
+                    try require(settings, field, wanted.value(of: field), nil)
                 }
             case .removeEndpoint, .setAutoSort:
                 break
@@ -36,33 +43,31 @@ struct ResultCheck {
         }
     }
 
-    private func settings(of name: String, _ index: EntryIndex) throws(ConfigurationEditError) -> EndpointSettings {
+    private func settings(
+        of name: String, _ index: EntryIndex, _ place: YAMLNode?
+    ) throws(ConfigurationEditError) -> EndpointSettings {
         let number = try index.number(of: name)
-        let entry = index.entries[number]
         let sink = DiagnosticSink(document: document)
-        let found = EndpointReader.read(entry, number: number + 1, environment: nil, sink: sink)
+        let found = EndpointReader.read(index.entries[number], number: number + 1, environment: nil, sink: sink)
         if let error = sink.diagnostics.first(where: { $0.severity == .error }) {
-            throw ConfigurationEditError(
-                line: error.line, column: error.column,
-                reason: "endpoint '\(name)' would not validate: \(error.message)")
+            throw refusal("endpoint '\(name)' would not validate: \(error.message)", at: place)
         }
-        guard let settings = found?.settings else {
-            throw ConfigurationEditError(
-                line: entry.line, column: entry.column, reason: "the entry cannot be read back")
-        }
+        guard let settings = found?.settings else { throw refusal("the entry cannot be read back", at: place) }
         return settings
     }
 
     private func require(
-        _ settings: EndpointSettings, _ field: EndpointField, _ wanted: FieldValue, _ index: EntryIndex
+        _ settings: EndpointSettings, _ field: EndpointField, _ wanted: FieldValue, _ place: YAMLNode?
     ) throws(ConfigurationEditError) {
         var expected = settings
         guard expected.set(field, to: wanted), expected.value(of: field) == settings.value(of: field) else {
-            let entry = index.entries[try index.number(of: settings.name)]
-            throw ConfigurationEditError(
-                line: entry.line, column: entry.column,
-                reason:
-                    "\(field.rawValue) of '\(settings.name)' cannot be set here: it is merged or shared from elsewhere")
+            throw refusal(
+                "\(field.rawValue) of '\(settings.name)' does not take the value here: it is merged, shared or of another type",
+                at: place)
         }
+    }
+
+    private func refusal(_ reason: String, at place: YAMLNode?) -> ConfigurationEditError {
+        ConfigurationEditError(line: place?.line ?? 1, column: place?.column ?? 1, reason: reason)
     }
 }

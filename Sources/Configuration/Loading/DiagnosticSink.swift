@@ -42,7 +42,9 @@ final class DiagnosticSink {
 enum SourceExcerpt {
     static func text(of node: YAMLNode, in document: YAMLDocument) -> String {
         guard node.kind != .mapping, node.kind != .sequence || node.style == .flow else { return "" }
-        return shown(document.bytes[node.span])
+        let text = shown(document.bytes[node.span])
+        // What stands before an @ can be a password.
+        return text.lastIndex(of: "@").map { "***" + text[$0...] } ?? text
     }
 
     /// A whole line, for syntax errors, which have no node. What follows a key that names a secret is masked.

@@ -89,7 +89,7 @@ struct EndpointReader {
         }
         return node.pairs.compactMap { key, value in
             guard key.kind == .scalar, let resolved = value.resolved, resolved.kind == .scalar else {
-                sink.error(at: value, "a header has to have a single value")
+                sink.report(.error, at: value, ValueProblem("a header has to have a single value"), isSecret: true)
                 return nil
             }
             return HeaderField(name: key.text, value: resolved.scalar == .null ? "" : resolved.text)

@@ -75,6 +75,15 @@ struct SectionReader {
                 fix: suggestion.map { "did you mean \($0)?" } ?? ""))
     }
 
+    /// Keys whose values are not shown, whatever is wrong with them.
+    private static let secretKeys: Set<String> = [
+        "auth_value", "client_tokens", "admin_token", "headers", "password", "proxy",
+    ]
+
+    private func error(at node: YAMLNode, of key: String, _ message: String, fix: String = "") {
+        sink.report(.error, at: node, ValueProblem(message, fix: fix), isSecret: Self.secretKeys.contains(key))
+    }
+
     /// The value's node, aliases followed; nil where the key is absent or null.
     func node(_ key: String) -> YAMLNode? {
         guard let value = values[key] else { return nil }
@@ -91,7 +100,7 @@ struct SectionReader {
     func text(_ key: String) -> String? {
         guard let node = node(key) else { return nil }
         guard node.kind == .scalar else {
-            sink.error(at: node, "\(key) has to be a single value")
+            error(at: node, of: key, "\(key) has to be a single value")
             return nil
         }
         return node.text
@@ -157,13 +166,13 @@ struct SectionReader {
         guard let node = node(key) else { return [] }
         guard node.kind == .sequence else {
             if node.kind != .scalar || !node.text.isEmpty {
-                sink.error(at: node, "\(key) has to be a list", fix: "write [first, second]")
+                error(at: node, of: key, "\(key) has to be a list", fix: "write [first, second]")
             }
             return []
         }
         return node.entries.compactMap { entry in
             guard let resolved = entry.resolved, resolved.kind == .scalar else {
-                sink.error(at: entry, "an item of \(key) has to be a single value")
+                error(at: entry, of: key, "an item of \(key) has to be a single value")
                 return nil
             }
             return (resolved.scalar == .null ? "" : resolved.text, entry)

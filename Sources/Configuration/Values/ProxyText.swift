@@ -44,7 +44,13 @@ public enum ProxyText {
     }
 
     static func address(_ text: String, kind: OutboundProxy.Kind) throws(ValueProblem) -> HostAndPort {
-        try HostAndPort(text, defaultPort: kind == .socks5 ? 1080 : 8080)
+        do throws(ValueProblem) {
+            return try HostAndPort(text, defaultPort: kind == .socks5 ? 1080 : 8080)
+        } catch {
+            // Its own words could hold a password that has lost its place.
+            throw ValueProblem(
+                "the proxy's address is not HOST:PORT", fix: "write it like 127.0.0.1:1080 or [::1]:1080")
+        }
     }
 
     static func renderAddress(_ proxy: OutboundProxy) -> String {

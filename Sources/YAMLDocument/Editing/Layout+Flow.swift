@@ -11,8 +11,8 @@ extension Layout {
 
     mutating func changeFlow(_ changes: Changes) throws(YAMLEditError) {
         let (open, close) = try brackets(changes.container)
-        guard changes.removed.isEmpty || changes.added.isEmpty else {
-            throw tree.refusal(at: changes.container, "adding to and removing from brackets takes two steps")
+        guard changes.units.isEmpty || changes.removed.count < changes.units.count else {
+            throw tree.refusal(at: changes.container, "everything in brackets cannot be exchanged at once")
         }
         if !changes.removed.isEmpty { removeFromFlow(changes) }
         var rest = changes.added[...]
@@ -26,11 +26,17 @@ extension Layout {
             if changes.units.isEmpty {
                 let isBlank = bytes[open + 1..<close].allSatisfy(LineBreaks.isSpace)
                 splice(open + 1..<(isBlank ? close : open + 1), items.joined(separator: ", "), in: changes.container)
-            } else if first.position == 0 {
+            } else if let kept = changes.units.indices.last(where: {
+                $0 < first.position && !changes.removed.contains($0)
+            }) {
+                // Where all that follows goes, so do the commas and lines that new ones could stand behind.
+                let isLast =
+                    !changes.removed.isEmpty
+                    && changes.units.indices.allSatisfy { $0 <= kept || changes.removed.contains($0) }
+                insert(items, behind: changes.units[kept], onItsLine: isLast, changes.container)
+            } else {
                 let offset = start(changes.units[0])
                 splice(offset..<offset, items.map { $0 + ", " }.joined(), in: changes.container)
-            } else {
-                insert(items, behind: changes.units[first.position - 1], changes.container)
             }
         }
     }
@@ -57,11 +63,11 @@ extension Layout {
         return position
     }
 
-    private mutating func insert(_ items: [String], behind unit: Int, _ container: Int) {
+    private mutating func insert(_ items: [String], behind unit: Int, onItsLine: Bool, _ container: Int) {
         let end = unitEnd(unit, in: container)
         let next = nextPunctuation(from: end)
         let inline = items.map { ", " + $0 }.joined()
-        guard beginsLine(start(unit)), next < bytes.count else {
+        guard !onItsLine, beginsLine(start(unit)), next < bytes.count else {
             splice(end..<end, inline, in: container)
             return
         }
