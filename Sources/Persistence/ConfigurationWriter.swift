@@ -201,7 +201,7 @@ struct ConfigurationWriter {
         let changes = base.state.changes(to: state)
         guard !changes.isEmpty || durabilityIsUnknown else { return nil }
         let document = try edited(changes, target)
-        try validate(document, state)
+        if !changes.allSatisfy(\.isCheckedByItself) { try validate(document, state) }
         if document.bytes == base.bytes, !durabilityIsUnknown {
             base.state = state
             return nil
@@ -235,6 +235,9 @@ struct ConfigurationWriter {
     }
 
     /// What is about to be written has to load without an error and mean exactly what memory holds.
+    ///
+    /// For a changed field the editor has done that already, with the loader's own reader for that entry; all else is as it
+    /// was loaded. The whole file is read only for entries that come, go or change their name.
     private func validate(_ document: YAMLDocument, _ state: PersistedState) throws(PersistenceError) {
         let loaded = ConfigurationLoader.load(bytes: document.bytes, environment: environment)
         guard let configuration = loaded.configuration else { throw .refused(.invalidState(problems: loaded.problems)) }
@@ -264,5 +267,16 @@ struct ConfigurationWriter {
 
     private func pause() throws(PersistenceError) {
         do throws(FileError) { try fileSystem.pause(SettledFile.look) } catch { throw error.asPersistenceError }
+    }
+}
+
+extension ConfigurationChange {
+    /// Whether its entry alone decides if the file still loads.
+    fileprivate var isCheckedByItself: Bool {
+        switch self {
+        case .setField(_, let field, _, _): field != .name
+        case .setAutoSort: true
+        case .addEndpoint, .removeEndpoint: false
+        }
     }
 }
