@@ -8,7 +8,7 @@ struct MainScreenTests {
     func normal() {
         let expected = """
              podium prod-1:8080  ● 4 up ◐ 1 slow ✗ 1 down  12.4 r/s p95 812ms       LIVE 1s
-            ─ 1 Endpoints · sort rank▲ · auto ──────────────────────────────────────── 7/7 ─
+            ─▸1 Endpoints · sort rank▲ · auto ──────────────────────────────────────── 7/7 ─
                # S NAME              KIND  PRI   OK%   p50   p95  r/s  IN  LAST 60s
             ▸  1 ● anthropic-main    anth    1  99.8   410   780  6.1   3  ▂▃▃▅▄▃▂▃▅█▅▄▃▃▅▄
                2 ● anthropic-eu      anth    2  99.6   455   840  3.0   1  ▂▂▃▃▂▂▃█▃▂▂▃▂▂▂▃
@@ -39,7 +39,7 @@ struct MainScreenTests {
     func compact() {
         let expected = """
              podium  ●4 ◐1 ✗1  12.4 r/s     LIVE 1s
-            ─ 1 Endpoints · rank▲ · auto ───── 7/7 ─
+            ─▸1 Endpoints · rank▲ · auto ───── 7/7 ─
                # S NAME              OK%   p95  r/s
             ▸  1 ● anthropic-main   99.8   780  6.1
                2 ● anthropic-eu     99.6   840  3.0
@@ -56,7 +56,7 @@ struct MainScreenTests {
     func compactASCII() {
         let expected = """
              podium  +4 ~1 x1  12.4 r/s     LIVE 1s
-            - 1 Endpoints - rank^ - auto ----- 7/7 -
+            ->1 Endpoints - rank^ - auto ----- 7/7 -
                # S NAME              OK%   p95  r/s
             >  1 + anthropic-main   99.8   780  6.1
                2 + anthropic-eu     99.6   840  3.0
@@ -79,7 +79,7 @@ struct MainScreenTests {
                 + String(repeating: " ", count: 14) + "LIVE 1s     12:04:31")
         #expect(
             lines[2]
-                == "╭─ 1 Endpoints · sort rank▲ · auto ────────────────────────────────────────────────── 7/7 ─╮╭─ 5 anthropic-main ────────────────── rank 1 ─╮"
+                == "╭─▸1 Endpoints · sort rank▲ · auto ────────────────────────────────────────────────── 7/7 ─╮╭─ 5 anthropic-main ────────────────── rank 1 ─╮"
         )
         #expect(
             lines[3]

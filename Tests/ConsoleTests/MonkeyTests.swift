@@ -38,7 +38,7 @@ struct MonkeyTests {
         var snapshot = Fixture.snapshot(9)
         var state = Fixture.console(80, 24, snapshot)
         var open: [(CommandID, ConsoleCommand)] = []
-        for step in 0..<4_000 {
+        for step in 0..<25_000 {
             now += .milliseconds(Int.random(in: 0..<400, using: &random))
             var effects: [ConsoleEffect] = []
             switch Int.random(in: 0..<20, using: &random) {
@@ -72,7 +72,7 @@ struct MonkeyTests {
                 check(command, snapshot)
             }
             #expect(state.pending.count == open.count)
-            if step % 7 == 0 {
+            if step % 29 == 0 {
                 let grid = state.render(now: now)
                 #expect(grid.cells.count == grid.width * grid.height)
                 if let cursor = grid.cursor { #expect(cursor.column < grid.width && cursor.line < grid.height) }

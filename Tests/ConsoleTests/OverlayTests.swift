@@ -86,6 +86,16 @@ struct OverlayTests {
         #expect(state.screen().contains("[ Save  ^S ]   [ Cancel  Esc ]"))
     }
 
+    @Test("At 40 columns the chosen way to authenticate is in sight, whichever it is")
+    func smallChoice() {
+        var state = Fixture.console(40, 10)
+        state.press(.enter, .tab, .tab, .tab, .tab)
+        for type in ["api_key", "auth_token", "passthrough", "none"] {
+            #expect(state.screen().contains("‹\(type)›"))
+            state.press(.right)
+        }
+    }
+
     @Test("A typed secret is never on screen unless it is revealed, and then for ten seconds")
     func secret() {
         var state = Fixture.console()
@@ -107,7 +117,7 @@ struct OverlayTests {
             box(state.screen()) == """
                 ╭─ Flush ──────────────────────────────────────────────────────────────────╮
                 │ 12:02:51.000  operator  ok                                               │
-                │ 1 changes, 0 bytes changed, file 4.1 K                                   │
+                │ 1 change, 0 bytes changed, file 4.1 K                                    │
                 │                                                                          │
                 │ encode       0.58 ms ██████████                                          │
                 │ fsync        2.32 ms ████████████████████████████████████████            │

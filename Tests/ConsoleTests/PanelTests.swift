@@ -76,15 +76,15 @@ struct PanelTests {
         #expect(
             panel(.detail, state).hasPrefix(
                 """
-                ─ 5 anthropic-main ──────────────────────────────── rank 1 ─
+                ─▸5 anthropic-main ──────────────────────────────── rank 1 ─
                  URL     https://anthropic-main.example.com
                  Auth    api_key  sk-ant-…3f9c
                  Tags    prod, claude
-                 Pinned  no    Learned  chat_completions
+                 Pinned  no, rank changed 0 times
+                 Learned chat_completions
 
                  State   up
                  Health  OK 99.8%  1,204 of 1,206  streak 88
-                 Moved   0 rank changes since the start
 
                  Why rank 1
                  • up, 410 ms to the first byte
@@ -117,7 +117,7 @@ struct PanelTests {
         state.press(.character("4"), .character("f"), .character("f"))
         #expect(
             panel(.events, state) == """
-                ─ 4 Events · from warnings ────────────┴────────────────────────── following ▲ ─
+                ─▸4 Events · from warnings ────────────┴────────────────────────── following ▲ ─
                  12:04:13 W endpoint  azure-gpt   slow: p95 3.1s > 2.0s for 30s
                  12:03:02 E endpoint  backup-hk   disabled: 5 of 5 failed (502 Bad Gateway)
 

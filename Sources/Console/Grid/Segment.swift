@@ -69,13 +69,16 @@ extension CellGrid {
             fill(glyphs.topRight, column: frame.right - 1, line: frame.line, count: 1, style: style)
             fill(glyphs.bottomLeft, column: frame.column, line: last, count: 1, style: style)
             fill(glyphs.bottomRight, column: frame.right - 1, line: last, count: 1, style: style)
-            label(left: [], right: bottom, frame, line: last, isBoxed: true, ground: ground)
+            label(left: [], right: bottom, frame, line: last, isBoxed: true, isMarked: false, ground: ground)
         }
-        label(left: left, right: right, frame, line: frame.line, isBoxed: isBoxed, ground: ground)
+        label(
+            left: left, right: right, frame, line: frame.line, isBoxed: isBoxed,
+            isMarked: isFocused && ground == .plain, ground: ground)
     }
 
     private mutating func label(
-        left: [Segment], right: [Segment], _ frame: Frame, line: Int, isBoxed: Bool, ground: CellStyle.Ground
+        left: [Segment], right: [Segment], _ frame: Frame, line: Int, isBoxed: Bool, isMarked: Bool,
+        ground: CellStyle.Ground
     ) {
         let edge = isBoxed ? 2 : 1
         let space = frame.width - 2 * edge
@@ -93,7 +96,9 @@ extension CellGrid {
         guard !left.isEmpty else { return }
         let start = frame.column + edge
         let kept = Segment.fit(left, into: rightEnd - start - 2)
-        let column = put(" ", column: start, line: line, style: CellStyle(.border, on: ground))
+        // The focus is told by a sign, too, not by colour alone.
+        let mark = isMarked ? String(glyphs.cursor) : " "
+        let column = put(mark, column: start, line: line, style: CellStyle(isMarked ? .accent : .border, on: ground))
         let after = put(kept, column: column, line: line, limit: rightEnd - 1, ground: ground)
         put(" ", column: after, line: line, limit: rightEnd, style: CellStyle(.border, on: ground))
     }

@@ -16,7 +16,7 @@ enum DetailPanel {
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .detail, left: left,
             right: endpoint.map { [Segment("rank \($0.rank)")] } ?? [], bottom: hints)
-        let lines = lines(state, width: content.width, now: now)
+        let lines = lines(state, content, now: now)
         let top = min(state.scroll[.detail] ?? 0, max(0, lines.count - content.height))
         for (offset, line) in lines.dropFirst(top).prefix(max(0, content.height)).enumerated() {
             grid.put(line, column: content.column, line: content.line + offset, limit: content.right)
@@ -27,7 +27,10 @@ enum DetailPanel {
         state.rows.indices.contains(state.selectedRow) ? state.shown.endpoints[state.rows[state.selectedRow]] : nil
     }
 
-    static func lines(_ state: ConsoleState, width: Int, now: ContinuousClock.Instant) -> [[Segment]] {
+    static func lines(_ state: ConsoleState, _ content: Frame, now: ContinuousClock.Instant) -> [[Segment]] {
+        let width = content.width
+        // Blank lines are for those who have the room.
+        let gap: [[Segment]] = content.height < 20 ? [] : [[]]
         guard let endpoint = endpoint(state) else { return [[Segment(" No endpoint under the cursor.", .faint)]] }
         let glyphs = state.setup.glyphs
         let dash = String(glyphs.dash)
@@ -46,13 +49,14 @@ enum DetailPanel {
         if let url = endpoint.urlOpenAI { add("oai URL", url) }
         add("Auth", endpoint.authType.rawValue + (endpoint.maskedSecret.map { "  " + $0 } ?? ""))
         add("Tags", endpoint.tags.isEmpty ? dash : endpoint.tags.joined(separator: ", "))
-        add("Pinned", (endpoint.isPinned ? "yes" : "no ") + "   Learned  " + (endpoint.learned ?? dash))
-        lines.append([])
+        let times = endpoint.rankChanges == 1 ? "once" : "\(endpoint.rankChanges) times"
+        add("Pinned", (endpoint.isPinned ? "yes" : "no") + ", rank changed \(times)")
+        if let learned = endpoint.learned { add("Learned", learned) }
+        lines += gap
         add("State", stateText(endpoint, now), Header.role(endpoint.state))
         add("Health", health(endpoint, dash))
-        add("Moved", "\(endpoint.rankChanges) rank changes since the start")
         if !endpoint.explanation.isEmpty {
-            lines.append([])
+            lines += gap
             lines.append([Segment(" Why rank \(endpoint.rank)", .title)])
             for sentence in endpoint.explanation {
                 for (index, part) in wrap(SafeText.clean(sentence), max(1, width - 4)).enumerated() {
@@ -60,9 +64,9 @@ enum DetailPanel {
                 }
             }
         }
-        lines.append(contentsOf: graphs(endpoint, width, glyphs))
+        lines += graphs(endpoint, width, gap, glyphs)
         if let error = endpoint.lastError {
-            lines.append([])
+            lines += gap
             lines.append([
                 Segment(" Last error ", .faint),
                 Segment(Quantity.clock(error.time, utcOffset: state.shown.utcOffset), .faint),
@@ -85,13 +89,15 @@ enum DetailPanel {
         return "OK \(rate)%  \(good) of \(Quantity.grouped(endpoint.attempts))  streak \(endpoint.successStreak)"
     }
 
-    private static func graphs(_ endpoint: EndpointStatus, _ width: Int, _ glyphs: Glyphs) -> [[Segment]] {
+    private static func graphs(_ endpoint: EndpointStatus, _ width: Int, _ gap: [[Segment]], _ glyphs: Glyphs)
+        -> [[Segment]]
+    {
         let room = max(1, width - 2)
         guard let peak = endpoint.p95Series.max() else { return [] }
         let now = Quantity.latency(endpoint.p95, dash: String(glyphs.dash))
         let label = " p95 ms"
         let values = "\(now) \(glyphs.separator) max \(peak) "
-        var lines: [[Segment]] = [[]]
+        var lines = gap
         lines.append([
             Segment(label, .faint),
             Segment(TextField.fit(values, max(1, width - label.count), align: .right, glyphs: glyphs)),

@@ -10,8 +10,12 @@ enum DialogOverlay {
         let isAttached = state.latest.server.isAttached
         var lines = [isAttached ? "The proxy runs in another process." : "The proxy runs in this process."]
         let inFlight = state.latest.traffic.inFlight
-        if inFlight > 0 { lines.append("\(inFlight) requests in flight: Stop lets them finish first.") }
-        if persister.isDirty { lines.append("\(persister.unsavedChanges) unsaved changes: Stop writes them first.") }
+        if inFlight > 0 {
+            lines.append("\(Quantity.counted(inFlight, "request")) in flight: Stop lets them finish first.")
+        }
+        if persister.isDirty {
+            lines.append("\(Quantity.counted(persister.unsavedChanges, "unsaved change")): Stop writes them first.")
+        }
         let keep = isAttached ? "Leave, it serves on" : "Keep serving, headless"
         let stop = isAttached ? "Stop the proxy" : "Stop"
         let buttons = [

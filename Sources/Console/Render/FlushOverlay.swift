@@ -46,7 +46,7 @@ enum FlushOverlay {
                 Segment("  \(SafeText.clean(flush.trigger))  "), Segment(result.text, result.role),
             ],
             [
-                Segment("\(flush.changeCount) changes, \(flush.bytesChanged) bytes changed, file "),
+                Segment("\(Quantity.counted(flush.changeCount, "change")), \(flush.bytesChanged) bytes changed, file "),
                 Segment(Quantity.bytes(flush.fileSize, dash: String(glyphs.dash))),
             ],
         ]

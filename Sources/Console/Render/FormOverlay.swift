@@ -52,8 +52,7 @@ enum FormOverlay {
 
     private static func countText(_ form: EndpointForm) -> String {
         guard form.original != nil else { return "new" }
-        let count = form.changes.count
-        return count == 1 ? "1 change" : "\(count) changes"
+        return Quantity.counted(form.changes.count, "change")
     }
 
     private static func changes(_ form: EndpointForm, _ width: Int, limit: Int) -> [Segment] {
@@ -89,9 +88,14 @@ enum FormOverlay {
             style: CellStyle(isFocused ? .strong : .faint, on: .overlay))
         switch field {
         case .authType:
-            for type in EndpointStatus.AuthType.allCases {
+            let types = EndpointStatus.AuthType.allCases
+            let needed = types.reduce(0) { $0 + $1.rawValue.count + 3 }
+            // Where not all fit, the chosen one stands alone; the arrow keys still go round.
+            let shown = column + needed <= inner.right ? types : [form.authType]
+            for type in shown {
                 let isChosen = form.authType == type
-                let text = isChosen ? "\(glyphs.choiceLeft)\(type.rawValue)\(glyphs.choiceRight)" : " \(type.rawValue) "
+                let text =
+                    isChosen ? "\(glyphs.choiceLeft)\(type.rawValue)\(glyphs.choiceRight)" : " \(type.rawValue) "
                 if isChosen, isFocused { grid.cursor = CellGrid.Cursor(column: column, line: line, isVisible: true) }
                 let style = CellStyle(isChosen ? .key : .faint, on: isChosen && isFocused ? .focusedButton : .overlay)
                 column = grid.put(text, column: column, line: line, limit: inner.right, style: style) + 1

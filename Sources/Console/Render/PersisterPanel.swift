@@ -91,8 +91,7 @@ enum PersisterPanel {
         let summary = summary(status, glyphs: glyphs)
         var segments = [Segment(" \(summary.glyph) \(summary.word)", summary.role)]
         if status.isDirty {
-            let noun = status.unsavedChanges == 1 ? "change" : "changes"
-            segments.append(Segment("  \(status.unsavedChanges) \(noun)"))
+            segments.append(Segment("  " + Quantity.counted(status.unsavedChanges, "change")))
             if let age = status.oldestUnsaved { segments.append(Segment(", oldest \(Quantity.age(age))", weight: 10)) }
             if let cause = status.dirtyBecause {
                 segments.append(Segment(" \(glyphs.separator) by \(SafeText.clean(cause))", .faint, weight: 20))

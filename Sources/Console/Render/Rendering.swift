@@ -89,7 +89,7 @@ extension ConsoleState {
         case .events: visibleEvents.count
         case .persister:
             PersisterPanel.lines(self, width: layout.content(of: .persister).width, now: shown.sampledAt).count
-        case .detail: DetailPanel.lines(self, width: layout.content(of: .detail).width, now: shown.sampledAt).count
+        case .detail: DetailPanel.lines(self, layout.content(of: .detail), now: shown.sampledAt).count
         }
     }
 }

@@ -71,6 +71,12 @@ enum BottomBar {
                 style: CellStyle(entry.isOff ? .faint : .text, on: .bar))
             column += 2
         }
+        guard let command = state.command else { return }
+        let names = state.latest.endpoints.lazy.map { SafeText.clean($0.name) }
+        for candidate in CommandLine.candidates(for: command.text, endpoints: Array(names.prefix(1_000))).prefix(20) {
+            guard column + TextWidth.columns(of: candidate) < frame.width else { break }
+            column = grid.put(candidate, column: column, line: frame.line, style: CellStyle(.faint, on: .bar)) + 2
+        }
     }
 
     struct Entry: Equatable {
