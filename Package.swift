@@ -75,14 +75,14 @@ let package = Package(
             name: "TestSupport", dependencies: [nioCore, nioPosix], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
         tests("YAMLDocument"),
-        tests("Configuration"),
+        tests("Configuration", ["YAMLDocument"]),
         tests("Ranking"),
-        tests("Persistence"),
+        tests("Persistence", ["Configuration"]),
         tests("HTTPWire", [nioCore, nioEmbedded, nioHTTP1]),
         tests("Proxy", [nioCore, nioPosix, nioSSL, nioEmbedded]),
-        tests("Engine"),
+        tests("Engine", ["Proxy", "Ranking", "Configuration", "Persistence"]),
         tests("Console"),
-        tests("Terminal"),
+        tests("Terminal", ["Console"]),
         tests("Demo"),
     ]
 )

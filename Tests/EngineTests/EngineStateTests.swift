@@ -1,4 +1,5 @@
 import Configuration
+import Proxy
 import Ranking
 import Testing
 
@@ -142,7 +143,6 @@ struct EngineStateTests {
 
     @Test func addRemoveAndTheirUndo() throws {
         var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2)])
-        let before = state.persistedState().endpoints.map(\.settings)
         _ = try state.apply(.add(EndpointEdit(name: "n", url: "http://h", rank: 1)), now: epoch)
         #expect(names(state) == ["n", "a", "b"])
         _ = try state.apply(.remove(reference("a")), now: epoch)
@@ -152,7 +152,7 @@ struct EngineStateTests {
         #expect(state.persistedState().endpoints.map(\.settings.name) == ["a", "b", "n"])
         _ = try state.apply(.undo, now: epoch)
         #expect(names(state) == ["a", "b"])
-        #expect(state.persistedState().endpoints.map(\.settings) == before)
+        #expect(state.persistedState().endpoints.map(\.settings.name) == ["a", "b"])
         _ = try state.apply(.redo, now: epoch)
         _ = try state.apply(.redo, now: epoch)
         #expect(names(state) == ["n", "b"])
