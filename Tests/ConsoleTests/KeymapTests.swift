@@ -28,7 +28,7 @@ struct KeymapTests {
     @Test("Labels are short, sentences are sentences")
     func words() {
         for binding in Keymap.bindings {
-            #expect(!binding.label.isEmpty && binding.label.count <= 13, "\(binding.label)")
+            #expect(!binding.label.isEmpty && binding.label.count <= 12, "\(binding.label)")
             #expect(binding.help.hasSuffix("."), "\(binding.help)")
             #expect(!binding.keys.isEmpty)
         }

@@ -153,7 +153,7 @@ struct PanelTests {
                  s stop  k keep serving  ↵ press
                 """)
         state.press(.escape, .character("?"))
-        #expect(state.screen().contains("│ ↑ k        row up                    │"))
+        #expect(state.screen().contains("│ ↑ k ↓ j    row                       │"))
         #expect(state.screen().contains("╰───────── type to search · Esc close ─╯"))
     }
 

@@ -4,19 +4,25 @@ public enum Keymap {
     public static let bindings: [Binding] = main + dialogs
 
     private static let main: [Binding] = [
-        Binding(.cursorUp, [.up, .character("k")], "row up", "Moves to the row above.", group: .move),
-        Binding(.cursorDown, [.down, .character("j")], "row down", "Moves to the row below.", group: .move),
-        Binding(.pageUp, [.pageUp, .control("B")], "page up", "Moves up by a page.", group: .move),
-        Binding(.pageDown, [.pageDown, .control("F")], "page down", "Moves down by a page.", group: .move),
+        Binding(.cursorUp, [.up, .character("k")], "row up", "Moves to the row above.", group: .move, barLabel: "row"),
         Binding(
-            .first, [.character("g"), .home], "first, newest", "Goes to the first row; logs follow the newest.",
-            group: .move),
-        Binding(.last, [.character("G"), .end], "last, oldest", "Goes to the last row.", group: .move),
+            .cursorDown, [.down, .character("j")], "row down", "Moves to the row below.", group: .move, barLabel: "row"),
+        Binding(.pageUp, [.pageUp, .control("B")], "page up", "Moves up by a page.", group: .move, barLabel: "page"),
+        Binding(
+            .pageDown, [.pageDown, .control("F")], "page down", "Moves down by a page.", group: .move, barLabel: "page"),
+        Binding(
+            .first, [.character("g"), .home], "first row", "Goes to the first row; logs follow the newest.",
+            group: .move, barLabel: "first, last"),
+        Binding(
+            .last, [.character("G"), .end], "last row", "Goes to the last row.", group: .move, barLabel: "first, last"),
         Binding(
             .filter, [.character("/")], "filter", "Shows only what contains the text typed.", group: .move, bar: 60),
         Binding(
-            .nextMatch, [.character("n")], "next match", "Goes to the next match of the last filter.", group: .move),
-        Binding(.previousMatch, [.character("N")], "prev match", "Goes to the previous match.", group: .move),
+            .nextMatch, [.character("n")], "next match", "Goes to the next match of the last filter.", group: .move,
+            barLabel: "match"),
+        Binding(
+            .previousMatch, [.character("N")], "prev match", "Goes to the previous match.", group: .move,
+            barLabel: "match"),
         Binding(.back, [.escape], "back, clear", "Leaves the zoom, then clears the filter.", group: .move),
 
         Binding(
@@ -61,13 +67,14 @@ public enum Keymap {
 
         Binding(
             .nextColumn, [.character("S"), .character(">")], "sort column", "Orders the table by the next column.",
-            group: .view),
+            group: .view, barLabel: "sort column"),
         Binding(
-            .previousColumn, [.character("<")], "column back", "Orders the table by the column before.", group: .view),
+            .previousColumn, [.character("<")], "column back", "Orders the table by the column before.", group: .view,
+            barLabel: "sort column"),
         Binding(.reverse, [.character("r")], "reverse", "Turns the order of the table round.", group: .view),
         Binding(.level, [.character("f")], "event level", "Hides the less important events.", group: .view),
-        Binding(.nextPanel, [.tab], "next panel", "Goes to the next panel.", group: .view, bar: 92),
-        Binding(.previousPanel, [.backTab], "prev panel", "Goes to the panel before.", group: .view),
+        Binding(.nextPanel, [.tab], "next panel", "Goes to the next panel.", group: .view, bar: 92, barLabel: "panel"),
+        Binding(.previousPanel, [.backTab], "prev panel", "Goes to the panel before.", group: .view, barLabel: "panel"),
         Binding(.panel1, [.character("1")], "endpoints", "Goes to the ranking table.", group: .view),
         Binding(.panel2, [.character("2")], "persister", "Goes to the persister.", group: .view),
         Binding(.panel3, [.character("3")], "flushes", "Goes to the flush history.", group: .view),
@@ -77,8 +84,10 @@ public enum Keymap {
         Binding(.zoom, [.character("z")], "zoom", "Gives the panel the whole screen, or takes it back.", group: .view),
         Binding(
             .pause, [.character("p")], "pause", "Holds the picture still; the proxy goes on.", group: .view, bar: 70),
-        Binding(.faster, [.character("+"), .character("=")], "faster", "Renews the picture more often.", group: .view),
-        Binding(.slower, [.character("-")], "slower", "Renews the picture less often.", group: .view),
+        Binding(
+            .faster, [.character("+"), .character("=")], "faster", "Renews the picture more often.", group: .view,
+            barLabel: "rate"),
+        Binding(.slower, [.character("-")], "slower", "Renews the picture less often.", group: .view, barLabel: "rate"),
         Binding(.theme, [.character("t")], "theme", "Changes the colours.", group: .view),
         Binding(
             .mouse, [.character("M")], "mouse",
@@ -153,7 +162,7 @@ public enum Keymap {
         Binding(.cursorDown, [.down], "down", "Scrolls down.", in: .help, group: .dialog),
         Binding(.pageUp, [.pageUp], "page up", "Scrolls up by a page.", in: .help, group: .dialog),
         Binding(.pageDown, [.pageDown], "page down", "Scrolls down by a page.", in: .help, group: .dialog),
-        Binding(.accept, [.enter], "close", "Closes the help.", in: .help, group: .dialog, bar: 1),
+        Binding(.accept, [.enter], "close", "Closes the help.", in: .help, group: .dialog),
         Binding(
             .cancel, [.escape, .character("?"), .function(1), .control("C")], "close", "Closes the help.", in: .help,
             group: .dialog, bar: 0),

@@ -57,9 +57,10 @@ enum HelpOverlay {
         lines.append([])
         lines.append([
             Segment("\(glyphs.up) up \(glyphs.slow) slow \(glyphs.down) down \(glyphs.off) off ", .faint),
-            Segment("\(glyphs.misconfigured) config \(glyphs.cooling) cooling \(glyphs.dirty) dirty", .faint),
+            Segment(
+                "\(glyphs.misconfigured) config \(glyphs.cooling) cooling \(glyphs.dirty) dirty; faint: not now", .faint
+            ),
         ])
-        lines.append([Segment("faint = not now", .faint)])
         return lines
     }
 
@@ -77,7 +78,7 @@ enum HelpOverlay {
     }
 
     private static func isPair(_ left: Binding, _ right: Binding) -> Bool {
-        if let bar = left.bar, bar == right.bar { return true }
+        if left.barLabel == right.barLabel, right.barLabel != right.label { return true }
         return isPanel(left) && isPanel(right)
     }
 
@@ -97,6 +98,9 @@ enum HelpOverlay {
         } else if row.count == 2 {
             keys = "\(first.keyNames(isASCII: glyphs.isASCII)) \(last.keyNames(isASCII: glyphs.isASCII))"
             label = first.barLabel
+            if TextWidth.columns(of: keys) > 10 {
+                keys = [first, last].compactMap { $0.keys.first?.name(isASCII: glyphs.isASCII) }.joined(separator: " ")
+            }
         }
         return [
             Segment(TextField.fit(keys, 10, glyphs: glyphs) + " ", isOff ? .faint : .key),
