@@ -104,9 +104,14 @@ struct Verification {
         let node = YAMLNode(tree: tree, index: index)
         switch value {
         case .null: return record.kind == .scalar && record.properties < 0 && node.scalar == .null
-        case .boolean(let flag): return record.kind == .scalar && record.properties < 0 && node.scalar == .boolean(flag)
+        case .boolean(let flag):
+            // Readers disagree about a bare `y` or `n`.
+            return record.kind == .scalar && record.properties < 0 && record.textLength > 1
+                && node.scalar == .boolean(flag)
         case .integer(let number):
-            return record.kind == .scalar && record.properties < 0 && node.scalar == .integer(number)
+            // And about `010` and `1_000`.
+            return record.kind == .scalar && record.properties < 0 && record.style == .plain
+                && tree.text(of: index).elementsEqual(String(number).utf8)
         case .string(let text):
             guard record.kind == .scalar, record.properties < 0, tree.text(of: index).elementsEqual(text.utf8) else {
                 return false

@@ -130,9 +130,12 @@ final class EventReader {
             let position = TextPosition(of: min(parser.problem_offset, input.count), in: input)
             return YAMLError(line: position.line, column: position.column, reason: "\(problem) in a YAML file")
         default:
+            // At the end of the file the parser's mark stands on a line that is not there.
             let mark = Self.mark(parser.problem_mark)
+            let end = TextPosition(of: input.count, in: input)
+            let place = mark.line > end.line ? (end.line, end.column) : (mark.line, mark.column)
             let context = parser.context.map { " \(String(cString: $0))" } ?? ""
-            return YAMLError(line: mark.line, column: mark.column, reason: problem + context)
+            return YAMLError(line: place.0, column: place.1, reason: problem + context)
         }
     }
 }

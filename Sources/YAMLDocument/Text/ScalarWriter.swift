@@ -78,7 +78,7 @@ enum ScalarWriter {
             switch byte {
             case UInt8(ascii: ":") where bytes[index + 1] == 0x20: return false
             case UInt8(ascii: "#") where bytes[index - 1] == 0x20: return false
-            case _ where context == .flow && ",[]{}".utf8.contains(byte): return false
+            case _ where context == .flow && ",[]{}?".utf8.contains(byte): return false
             // Readers disagree about `a:b` in flow style; a URL's `://` they all read.
             case UInt8(ascii: ":") where context == .flow && bytes[index + 1] != UInt8(ascii: "/"): return false
             default: continue
