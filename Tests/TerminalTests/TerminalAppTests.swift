@@ -33,10 +33,10 @@ private final class PseudoTerminal: Sendable {
         _ = text.withCString { write(controller, $0, strlen($0)) }
     }
 
-    /// Reads until the text appears; false after five seconds without it.
+    /// Reads until the text appears; false after a minute without it.
     func wait(for text: String) async -> Bool {
         var seen: [UInt8] = []
-        let deadline = ContinuousClock.now + .seconds(5)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             seen += take(milliseconds: 10)
             if String(decoding: seen, as: UTF8.self).contains(text) { return true }
@@ -142,12 +142,14 @@ struct TerminalAppTests {
             return next
         }) { _, _ in }
         #expect(await terminal.wait(for: "\u{1B}[5n"))
+        terminal.send("\u{1B}[0n")
+        #expect(await terminal.wait(for: "\u{1B}[5n"))
         // Several snapshots are taken while the answer is awaited.
         let before = count.withLock { $0 }
         while count.withLock({ $0 }) < before + 4 { #expect(terminal.take(milliseconds: 20).isEmpty) }
         let newest = count.withLock { $0 }
         terminal.send("\u{1B}[0n")
-        let answer = String(decoding: terminal.take(milliseconds: 5_000), as: UTF8.self)
+        let answer = String(decoding: terminal.take(milliseconds: 60_000), as: UTF8.self)
         #expect(answer.contains(String(newest)) || answer.contains(String(newest + 1)))
         app.stop()
         #expect(await reason == .stopped)
