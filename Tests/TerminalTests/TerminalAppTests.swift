@@ -119,8 +119,14 @@ struct TerminalAppTests {
             calls.withLock { $0 += 1 }
             return shown
         }) { _, _ in }
-        #expect(await terminal.wait(for: "quit"))
-        while !terminal.take(milliseconds: 100).isEmpty {}
+        #expect(await terminal.wait(for: "\u{1B}[5n"))
+        // Every frame is answered, so that none is held back; soon there is no more to draw.
+        var frames = 0
+        repeat {
+            terminal.send("\u{1B}[0n")
+            frames += 1
+        } while !terminal.take(milliseconds: 100).isEmpty && frames < 20
+        #expect(frames < 20)
         // Two more snapshots are taken and drawn, and not a byte comes.
         let before = calls.withLock { $0 }
         while calls.withLock({ $0 }) < before + 3 { #expect(terminal.take(milliseconds: 50).isEmpty) }
