@@ -20,7 +20,9 @@ extension Layout {
             splice(next..<next, text + writer.lineBreak + indent, in: changes.container)
         } else {
             var offset = lineBehind(pairEnd(units[insertion.position - 1]))
-            if insertion.position == units.count { offset = endOfOwnComments(from: offset, deeperThan: column) }
+            // At the top level, a comment at the keys' column is as likely to be about what follows.
+            let outside = column == 0 ? 0 : column - 1
+            if insertion.position == units.count { offset = endOfOwnComments(from: offset, deeperThan: outside) }
             splice(offset..<offset, lines(indent + text, at: offset), in: changes.container)
         }
     }
