@@ -1,6 +1,3 @@
-import Foundation
-import NIOCore
-import NIOSSL
 import Ranking
 import TestSupport
 import Testing
@@ -10,23 +7,6 @@ import Testing
 /// TLS to endpoints: verified, and never silently not.
 @Suite(.timeLimit(.minutes(1)))
 struct TLSTests {
-    private func upstream(_ certificate: String, key: String) async throws -> ScriptedUpstream {
-        let configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: [.certificate(try NIOSSLCertificate(bytes: Array(certificate.utf8), format: .pem))],
-            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)))
-        let context = try NIOSSLContext(configuration: configuration)
-        return try await ScriptedUpstream.start(
-            decorate: { channel in
-                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
-            }, script: { request in [.send(Wire.ok("\(request.connection).\(request.index)"))] })
-    }
-
-    private func authorityFile() throws -> String {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("authority-\(UUID().uuidString).pem")
-        try Certificates.authority.write(to: path, atomically: true, encoding: .utf8)
-        return path.path
-    }
-
     private func outcome(
         host: String = "127.0.0.1", _ server: ScriptedUpstream, _ tls: UpstreamTLSOptions
     ) async throws -> (answer: String, outcome: AttemptOutcome?) {
@@ -40,14 +20,14 @@ struct TLSTests {
 
     @Test(arguments: ["127.0.0.1", "localhost"])
     func aTrustedCertificateOfTheRightNameServes(host: String) async throws {
-        let server = try await upstream(Certificates.localhost, key: Certificates.localhostKey)
-        let result = try await outcome(host: host, server, .init(authorityFile: authorityFile()))
+        let server = try await SecureUpstream.start()
+        let result = try await outcome(host: host, server, .init(authorityFile: SecureUpstream.authorityFile()))
         #expect(result.answer.hasSuffix("\r\n\r\n0.0"))
     }
 
     @Test func anotherNameIsRefused() async throws {
-        let server = try await upstream(Certificates.otherName, key: Certificates.otherNameKey)
-        let file = try authorityFile()
+        let server = try await SecureUpstream.start(Certificates.otherName, key: Certificates.otherNameKey)
+        let file = try SecureUpstream.authorityFile()
         let wrong = try await outcome(host: "localhost", server, .init(authorityFile: file))
         #expect(wrong.outcome == .failure(.tls))
         #expect(wrong.answer.hasPrefix("HTTP/1.1 503 "))
@@ -58,24 +38,24 @@ struct TLSTests {
     }
 
     @Test func anUnknownAuthorityIsRefused() async throws {
-        let server = try await upstream(Certificates.localhost, key: Certificates.localhostKey)
+        let server = try await SecureUpstream.start()
         let result = try await outcome(host: "localhost", server, .init())
         #expect(result.outcome == .failure(.tls))
         #expect(server.requests.isEmpty)
     }
 
     @Test func aMissingAuthorityFileIsAFailureNotAHole() async throws {
-        let server = try await upstream(Certificates.localhost, key: Certificates.localhostKey)
+        let server = try await SecureUpstream.start()
         let result = try await outcome(host: "localhost", server, .init(authorityFile: "/nonexistent/authority.pem"))
         #expect(result.outcome == .failure(.tls))
         #expect(server.requests.isEmpty)
     }
 
     @Test func aConnectionIsKept() async throws {
-        let server = try await upstream(Certificates.localhost, key: Certificates.localhostKey)
+        let server = try await SecureUpstream.start()
         let endpoint = try Upstream(
             id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(server.port)"),
-            tls: .init(authorityFile: authorityFile()))
+            tls: .init(authorityFile: SecureUpstream.authorityFile()))
         let proxy = try await ProxyHarness.start([endpoint])
         let client = try await RawClient.connect(port: proxy.port)
         for index in 0..<3 {

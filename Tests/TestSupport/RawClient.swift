@@ -14,6 +14,8 @@ public final class RawClient: Sendable {
             var isClosed = false
             var waiters: [(until: @Sendable ([UInt8], Bool) -> Bool, continuation: CheckedContinuation<Void, Never>)] =
                 []
+            /// A test that ran out of time must not wait on.
+            var isCancelled = false
         }
 
         let state = Mutex(State())
@@ -23,21 +25,26 @@ public final class RawClient: Sendable {
                 change(&state)
                 let bytes = state.bytes
                 let isClosed = state.isClosed
-                let ready = state.waiters.filter { $0.until(bytes, isClosed) }.map(\.continuation)
-                state.waiters.removeAll { $0.until(bytes, isClosed) }
+                let isCancelled = state.isCancelled
+                let ready = state.waiters.filter { isCancelled || $0.until(bytes, isClosed) }.map(\.continuation)
+                state.waiters.removeAll { isCancelled || $0.until(bytes, isClosed) }
                 return ready
             }
             for continuation in ready { continuation.resume() }
         }
 
         func wait(until condition: @escaping @Sendable ([UInt8], Bool) -> Bool) async {
-            await withCheckedContinuation { continuation in
-                let isReady = state.withLock { state in
-                    if condition(state.bytes, state.isClosed) { return true }
-                    state.waiters.append((condition, continuation))
-                    return false
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let isReady = state.withLock { state in
+                        if state.isCancelled || condition(state.bytes, state.isClosed) { return true }
+                        state.waiters.append((condition, continuation))
+                        return false
+                    }
+                    if isReady { continuation.resume() }
                 }
-                if isReady { continuation.resume() }
+            } onCancel: {
+                update { $0.isCancelled = true }
             }
         }
     }
@@ -120,6 +127,18 @@ public final class RawClient: Sendable {
     public func until(_ part: String) async -> String {
         let wanted = Array(part.utf8)
         await received.wait { bytes, isClosed in isClosed || bytes.contains(wanted) }
+        return text
+    }
+
+    /// Waits for one response framed by Content-Length (or the end) and returns it, whatever it says.
+    public func response() async -> String {
+        await received.wait { bytes, isClosed in
+            guard !isClosed else { return true }
+            guard let headEnd = bytes.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound else { return false }
+            let lines = String(decoding: bytes[..<headEnd], as: UTF8.self).lowercased().split(separator: "\r\n")
+            let length = lines.first { $0.hasPrefix("content-length: ") }.flatMap { Int($0.dropFirst(16)) }
+            return bytes.count >= headEnd + (length ?? 0)
+        }
         return text
     }
 

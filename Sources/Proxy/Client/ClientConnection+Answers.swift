@@ -6,6 +6,8 @@ internal import Ranking
 extension ClientConnection {
     /// How long a client may take to read a refusal and close.
     private static let lingering = Duration.seconds(2)
+    /// Endpoints that a 503 accounts for by name.
+    private static let namedFailures = 8
 
     /// Answers what could not be understood as a request. The place in the stream is lost with it.
     func refuse(_ refusal: LocalAnswer) {
@@ -19,7 +21,7 @@ extension ClientConnection {
 
     /// Answers the running request instead of an endpoint.
     func answer(_ answer: LocalAnswer) {
-        let closes = phase == .body || !request.keepsAlive || inputIsClosed || loop.shared.isDraining
+        let closes = phase == .body || !request.keepsAlive || clientHasFinished || loop.shared.isDraining
         response.status = answer.status
         needsDispatch = false
         writeToClient(
@@ -33,8 +35,10 @@ extension ClientConnection {
     func answerExhausted(_ table: RoutingTable) {
         let message: String
         if !request.failures.isEmpty {
-            let list = request.failures.map { "\($0.name): \($0.reason)" }.joined(separator: "; ")
-            message = "no endpoint could answer (\(list))"
+            var list = request.failures.prefix(Self.namedFailures).map { "\($0.name): \($0.reason)" }
+            let unnamed = request.failures.count - list.count
+            if unnamed > 0 { list.append("and \(unnamed) more") }
+            message = "no endpoint could answer (\(list.joined(separator: "; ")))"
         } else if !request.foundURL, !table.candidates.isEmpty {
             message = "no endpoint has a URL for this API"
         } else {
@@ -104,6 +108,7 @@ extension ClientConnection {
             arm(loop.shared.options.clientIdleTimeout, from: .now())
         }
         processInput()
+        if inputIsClosed, !isProcessing { inputEnded() }
         resumeInput()
     }
 
@@ -133,20 +138,25 @@ extension ClientConnection {
 
     /// Sends what is written, says FIN, and waits for the client to close: closing at once could destroy the answer
     /// on its way (RFC 9112 §9.6).
-    private func closeAfterWrites() {
-        guard phase != .closed else { return }
+    func closeAfterWrites() {
+        guard phase != .closed, let context else { return }
         phase = .lingering
         needsFlush = false
         input = ByteBuffer()
-        context?.flush()
+        arm(loop.shared.options.clientProgressTimeout, from: .now())
+        let written = context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        written.futureResult.whenComplete { _ in bound.value.everythingIsWritten() }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+        resumeInput()
+    }
+
+    private func everythingIsWritten() {
         guard phase == .lingering, let context else { return }
-        if inputIsClosed {
-            context.close(promise: nil)
-        } else {
-            arm(Self.lingering, from: .now())
-            context.close(mode: .output, promise: nil)
-            resumeInput()
-        }
+        hasSaidEverything = true
+        if inputIsClosed { return context.close(promise: nil) }
+        arm(Self.lingering, from: .now())
+        context.close(mode: .output, promise: nil)
     }
 
     private func closeWithoutEnd() {

@@ -37,22 +37,23 @@ extension ClientConnection {
         responsePhase = .connecting
         // NIO's own connect timeout comes first; this one also covers name resolution.
         arm(target.timeouts.connect + .milliseconds(50), from: now)
-        upstream = UpstreamConnector.open(url, of: target, on: loop, for: self)
+        // Known before it can fail: a connect may be refused at once, and the next attempt runs within this call.
+        let connection = UpstreamConnection(url: url, loop: loop, client: self)
+        upstream = connection
+        UpstreamConnector.open(connection, of: target, on: loop)
     }
 
     // MARK: Sending the request
 
-    func upstreamIsHandshaking() {
-        guard responsePhase == .connecting, let attempt else { return }
+    func upstreamIsHandshaking(_ connection: UpstreamConnection) {
+        guard connection === upstream, responsePhase == .connecting, let attempt else { return }
         responsePhase = .handshaking
         arm(attempt.upstream.timeouts.tlsHandshake, from: .now())
     }
 
     func upstreamIsReady(_ connection: UpstreamConnection) {
-        guard attempt != nil else { return connection.close() }
-        upstream = connection
+        guard connection === upstream, attempt != nil else { return connection.close() }
         sendRequest(connection, now: .now())
-        resumeInput()
     }
 
     private func sendRequest(_ connection: UpstreamConnection, now: NIODeadline) {
@@ -66,7 +67,10 @@ extension ClientConnection {
         writeBufferedBody(connection, inChunks: framing == .chunked)
         self.attempt?.isFlowing = true
         self.attempt?.requestWritten = now
-        if !lifecycle.canReplay { replay.removeAll() }
+        if bufferedBody > loop.shared.options.replayLimit {
+            lifecycle.replayOverflowed()
+            replay.removeAll()
+        }
         if framing == .chunked, lifecycle.requestIsComplete { sendLastChunk() }
         responsePhase = .awaitingHead
         response.scanner = HeadEndScanner()
@@ -75,6 +79,7 @@ extension ClientConnection {
             lifecycle.requestIsComplete ? timeouts.responseHeader : loop.shared.options.clientProgressTimeout, from: now
         )
         connection.flush()
+        resumeInput()
     }
 
     /// Fills `loop.output` with the head this endpoint gets.
@@ -146,7 +151,7 @@ extension ClientConnection {
 
     /// - Parameter endsByReset: the end was an error, not a FIN
     func upstreamClosed(_ connection: UpstreamConnection, _ kind: FailureKind, endsByReset: Bool) {
-        guard connection === upstream || upstream == nil else { return }
+        guard connection === upstream else { return }
         let isProperEnd =
             responsePhase == .streaming || responsePhase == .held && !response.waitsForEvent
         if isProperEnd, response.reader.endsWithConnection, kind == .closed, !endsByReset {

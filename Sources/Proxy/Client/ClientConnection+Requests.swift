@@ -18,7 +18,7 @@ extension ClientConnection {
         }
     }
 
-    private var bufferedBody: Int { replay.count + request.inlineBodyLength }
+    var bufferedBody: Int { replay.count + request.inlineBodyLength }
 
     /// Takes up reads that were held back.
     func resumeInput() {
@@ -66,7 +66,11 @@ extension ClientConnection {
             while true {
                 switch phase {
                 case .resting, .head:
-                    guard offset < bytes.count else { return offset }
+                    guard offset < bytes.count else {
+                        // Answered without waiting for anybody.
+                        arm(loop.shared.options.clientIdleTimeout, from: .now())
+                        return offset
+                    }
                     guard let length = readHead(bytes.slice(offset..<bytes.count)) else { return offset }
                     offset += length
                 case .body:
@@ -212,17 +216,18 @@ extension ClientConnection {
 
     private func acceptBody(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, of buffer: ByteBuffer) {
         request.bytesUp += range.count
-        let keeps = lifecycle.canReplay && bufferedBody + range.count <= loop.shared.options.replayLimit
-        if lifecycle.canReplay, !keeps { lifecycle.replayOverflowed() }
         let isFlowing = attempt?.isFlowing ?? false
-        if keeps || !isFlowing {
+        // What no endpoint has been sent yet is all here, however much it is.
+        if isFlowing, lifecycle.canReplay, bufferedBody + range.count > loop.shared.options.replayLimit {
+            lifecycle.replayOverflowed()
+            replay.removeAll()
+        }
+        if lifecycle.canReplay {
             if replay.count == 0, request.inlineBodyLength + range.count <= Self.inlineBodyLimit {
                 request.bytes.writeBytes(bytes)
             } else if let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
                 replay.append(slice)
             }
-        } else if !lifecycle.canReplay {
-            replay.removeAll()
         }
         if isFlowing, let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
             sendBody(slice)
@@ -237,8 +242,9 @@ extension ClientConnection {
             writeToClient("HTTP/1.1 100 Continue\r\n\r\n")
             context?.flush()
         }
-        if attempt?.isFlowing ?? false { upstream?.flush() }
         if gotBytes || needsDispatch { arm(loop.shared.options.clientProgressTimeout, from: .now()) }
+        // Last: the write may fail at once and another attempt begin.
+        if attempt?.isFlowing ?? false { upstream?.flush() }
     }
 
     private func bodyCompleted() {
@@ -246,8 +252,9 @@ extension ClientConnection {
         lifecycle.requestCompleted()
         guard let attempt, attempt.isFlowing else { return }
         if attempt.sendsChunks { sendLastChunk() }
-        upstream?.flush()
         if responsePhase == .awaitingHead { arm(attempt.upstream.timeouts.responseHeader, from: .now()) }
+        // Last: the write may fail at once and another attempt begin.
+        upstream?.flush()
     }
 
     private func dispatchIfNeeded() {

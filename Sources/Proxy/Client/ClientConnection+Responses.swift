@@ -147,7 +147,8 @@ extension ClientConnection {
             response.framing = framing
         }
         response.closesClient =
-            !request.keepsAlive || framing == .untilClose || phase == .body || inputIsClosed || loop.shared.isDraining
+            !request.keepsAlive || framing == .untilClose || phase == .body || clientHasFinished
+            || loop.shared.isDraining
         writeResponseHead(bytes, framing: framing, closes: response.closesClient)
         swap(&response.held, &loop.output)
         responsePhase = .held

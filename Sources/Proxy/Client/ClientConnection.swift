@@ -48,6 +48,8 @@ final class ClientConnection: ChannelDuplexHandler {
     var headScanner = HeadEndScanner()
     var isProcessing = false
     var inputIsClosed = false
+    /// While lingering: the kernel has taken all of it.
+    var hasSaidEverything = false
     var readIsHeldBack = false
 
     var request = CurrentRequest()
@@ -80,6 +82,7 @@ final class ClientConnection: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        end()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -113,11 +116,19 @@ final class ClientConnection: ChannelDuplexHandler {
             return
         }
         inputIsClosed = true
+        inputEnded()
+    }
+
+    /// The client has said FIN and nothing of what it said before is left.
+    var clientHasFinished: Bool { inputIsClosed && !isProcessing && input.readableBytes == 0 }
+
+    /// A client that has said FIN may still wait for answers, but what it left unfinished stays so.
+    func inputEnded() {
         switch phase {
-        case .responding: break
-        case .resting, .lingering: context.close(promise: nil)
+        case .responding, .closed: break
+        case .resting: closeAfterWrites()
+        case .lingering: if hasSaidEverything { context?.close(promise: nil) }
         case .head, .body: abort(.clientClosed)
-        case .closed: break
         }
     }
 
@@ -126,12 +137,17 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    /// Lets go of everything; a channel that was never active is only removed.
+    private func end() {
         guard phase != .closed else { return }
         endRequest(.clientClosed)
         phase = .closed
         input = ByteBuffer()
         loop.unregister(slot)
-        context.fireChannelInactive()
     }
 
     // MARK: Deadlines

@@ -17,6 +17,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var client: ClientConnection?
     private var failure: FailureKind?
+    /// Happy eyeballs may try several channels, each with this handler; the first to be active is the connection.
+    private var isActive = false
+    private var isAbandoned = false
     private var readIsHeldBack = false
     /// Ready for requests; false while TCP or TLS is being set up.
     private(set) var isEstablished = false
@@ -61,11 +64,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func close() {
         client = nil
-        if let context {
-            context.close(promise: nil)
-        } else {
-            failure = .closed
-        }
+        isAbandoned = true
+        context?.close(promise: nil)
     }
 
     /// TCP could not be set up; there is no channel.
@@ -78,26 +78,28 @@ final class UpstreamConnection: ChannelDuplexHandler {
     // MARK: Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if context.channel.isActive { becameActive() }
+        if !isActive { self.context = context }
+        if context.channel.isActive { becameActive(context) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
+        if context === self.context { self.context = nil }
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        becameActive()
+        becameActive(context)
         context.fireChannelActive()
     }
 
-    private func becameActive() {
-        guard failure == nil else {
-            context?.close(promise: nil)
+    private func becameActive(_ context: ChannelHandlerContext) {
+        guard !isActive, !isAbandoned else {
+            if context !== self.context || isAbandoned { context.close(promise: nil) }
             return
         }
+        isActive = true
+        self.context = context
         if usesTLS {
-            client?.upstreamIsHandshaking()
+            client?.upstreamIsHandshaking(self)
         } else {
             established()
         }
@@ -145,11 +147,14 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if failure == nil { failure = UpstreamFailure.kind(of: error, established: isEstablished, usesTLS: usesTLS) }
+        if context === self.context, failure == nil {
+            failure = UpstreamFailure.kind(of: error, established: isEstablished, usesTLS: usesTLS)
+        }
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        guard context === self.context else { return }
         let client = client
         self.client = nil
         if let client {

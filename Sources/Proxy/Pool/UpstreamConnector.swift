@@ -5,16 +5,13 @@ internal import Ranking
 
 /// Opens connections to endpoints: addresses are resolved anew each time and tried in parallel (happy eyeballs).
 enum UpstreamConnector {
-    static func open(
-        _ url: UpstreamURL, of upstream: Upstream, on loop: LoopContext, for client: ClientConnection
-    ) -> UpstreamConnection {
-        let connection = UpstreamConnection(url: url, loop: loop, client: client)
+    static func open(_ connection: UpstreamConnection, of upstream: Upstream, on loop: LoopContext) {
+        let url = connection.url
         let bound = NIOLoopBound(connection, eventLoop: loop.eventLoop)
         let boundLoop = NIOLoopBound(loop, eventLoop: loop.eventLoop)
         let context = url.usesTLS ? loop.shared.tlsContexts.context(for: upstream.tls) : nil
         guard !url.usesTLS || context != nil else {
-            loop.eventLoop.execute { bound.value.connectFailed(.tls) }
-            return connection
+            return failLater(bound, .tls)
         }
         let bootstrap = ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(TimeAmount(upstream.timeouts.connect))
@@ -40,9 +37,13 @@ enum UpstreamConnector {
             channel = bootstrap.connect(host: url.host, port: url.port)
         }
         channel.whenFailure { error in
-            bound.value.connectFailed(UpstreamFailure.kind(ofConnect: error))
+            failLater(bound, UpstreamFailure.kind(ofConnect: error))
         }
-        return connection
+    }
+
+    /// Without a network every connect fails within the call: a walk down a long ranking must not be as deep a recursion.
+    private static func failLater(_ connection: NIOLoopBound<UpstreamConnection>, _ kind: FailureKind) {
+        connection.eventLoop.execute { connection.value.connectFailed(kind) }
     }
 
     static func tlsHandler(

@@ -1,0 +1,30 @@
+import Foundation
+import NIOCore
+import NIOSSL
+import TestSupport
+
+/// Scripted upstreams behind TLS.
+enum SecureUpstream {
+    static func start(
+        _ certificate: String = Certificates.localhost, key: String = Certificates.localhostKey,
+        script: @escaping ScriptedUpstream.Script = { request in
+            [.send(Wire.ok("\(request.connection).\(request.index)"))]
+        }
+    ) async throws -> ScriptedUpstream {
+        let configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: [.certificate(try NIOSSLCertificate(bytes: Array(certificate.utf8), format: .pem))],
+            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)))
+        let context = try NIOSSLContext(configuration: configuration)
+        return try await ScriptedUpstream.start(
+            decorate: { channel in
+                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+            }, script: script)
+    }
+
+    /// A file with the test authority's certificate.
+    static func authorityFile() throws -> String {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("authority-\(UUID().uuidString).pem")
+        try Certificates.authority.write(to: path, atomically: true, encoding: .utf8)
+        return path.path
+    }
+}
