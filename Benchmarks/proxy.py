@@ -15,7 +15,6 @@ import shutil
 import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -183,6 +182,7 @@ def main():
         if not shutil.which(tool):
             raise SystemExit(f"{tool} is missing: make bench installs it")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="podium-bench-"))
+    folder.chmod(0o755)  # nginx's workers may run as another user, and a 404 is not the answer to be measured
     upstream = free_port()
     server = subprocess.Popen(nginx_upstream(folder, upstream), stderr=subprocess.DEVNULL)
     wait_for(upstream)
@@ -208,7 +208,7 @@ def main():
                     requests, errors, p50, p99 = wrk(folder, proxy.port, connections, options.seconds)
                     spent = cpu_seconds(proxy.process.pid) - before
                     if errors:
-                        print(f"{proxy.name}: {errors} errors at {connections} connections", file=sys.stderr)
+                        raise SystemExit(f"{proxy.name}: {errors} errors at {connections} connections")
                     samples[proxy.name].append((spent / max(requests, 1) * 1e6, p50, p99, requests))
             results[connections] = {
                 name: [statistics.median(sample[column] for sample in rows) for column in range(4)]

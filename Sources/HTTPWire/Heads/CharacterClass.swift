@@ -28,11 +28,17 @@ enum CharacterClass {
     @inline(__always)
     static func endOfText(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var index = start
-        while index &+ 16 <= bytes.count {
-            let block = bytes.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
-            let control = (block .< 0x20) .| (block .== 0x7F)
-            if any(control) { break }
-            index &+= 16
+        // Eight bytes at a time in one register; comparisons of SIMD vectors are not vectorised without -Ounchecked.
+        while index &+ 8 <= bytes.count {
+            let block = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let found = controlBytes(block)
+            guard found != 0 else {
+                index &+= 8
+                continue
+            }
+            index &+= found.trailingZeroBitCount &>> 3
+            guard bytes[index] == 0x09 else { return index }
+            index &+= 1
         }
         while index < bytes.count {
             let byte = bytes[index]
@@ -40,6 +46,16 @@ enum CharacterClass {
             index &+= 1
         }
         return index
+    }
+
+    /// The high bit of each byte below 0x20 or equal to 0x7F. Bits above the lowest one may be set wrongly, by borrow.
+    @inline(__always)
+    private static func controlBytes(_ block: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let high: UInt64 = 0x8080_8080_8080_8080
+        let low = (block &- ones &* 0x20) & ~block
+        let delete = block ^ (ones &* 0x7F)
+        return (low | ((delete &- ones) & ~delete)) & high
     }
 
     /// Index of the first byte from `start` that is not visible ASCII, or `bytes.count`.

@@ -97,15 +97,15 @@ extension ClientConnection {
     // MARK: Ends
 
     /// The response is complete: goes on with the next request, or closes.
-    func finishRequest(_ ending: RequestReport.Ending, closes: Bool) {
-        endRequest(ending)
+    func finishRequest(_ ending: RequestReport.Ending, closes: Bool, at end: Moment = .now) {
+        endRequest(ending, at: end)
         if closes { return closeAfterWrites() }
         phase = .resting
         needsFlush = false
         context?.flush()
         guard phase == .resting else { return }
         if input.readableBytes == 0, !isProcessing {
-            arm(loop.shared.options.clientIdleTimeout, from: .now())
+            arm(loop.shared.options.clientIdleTimeout, from: end.deadline)
         }
         processInput()
         if inputIsClosed, !isProcessing { inputEnded() }
@@ -113,20 +113,20 @@ extension ClientConnection {
     }
 
     /// Reports the running request, if there is one, and lets go of all that belongs to it.
-    func endRequest(_ ending: RequestReport.Ending) {
+    func endRequest(_ ending: RequestReport.Ending, at end: Moment = .now) {
         guard request.isRunning else { return }
         request.isRunning = false
         needsDispatch = false
         if attempt != nil {
             dropUpstream()
-            finishAttempt(.neutral)
+            finishAttempt(.neutral, at: end)
         }
         let report = RequestReport(
             status: response.status, api: request.api,
             endpoint: lifecycle.isCommitted ? (request.furtherAttempts.last ?? request.firstAttempt)?.endpoint : nil,
             bytesUp: request.bytesUp, bytesDown: response.bytesDown,
             timeToFirstByte: response.firstSent.map { Duration($0 - request.started) },
-            duration: Duration(.now() - request.started), ending: ending, at: .now,
+            duration: Duration(end.deadline - request.started), ending: ending, at: end.instant,
             firstAttempt: request.firstAttempt, furtherAttempts: request.furtherAttempts, head: request.bytes,
             methodLength: request.methodLength, pathRange: request.pathRange, requestIDBytes: request.requestID,
             clientSocketAddress: clientAddress)

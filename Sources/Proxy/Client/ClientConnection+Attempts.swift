@@ -5,7 +5,9 @@ internal import Ranking
 /// Walking the ranking: choosing an endpoint, sending it the request, learning from the outcome.
 extension ClientConnection {
     /// Goes to the next endpoint of the routing table that serves this API, or gives up.
-    func tryNextEndpoint() {
+    ///
+    /// - Parameter now: where the caller has just read the clock
+    func tryNextEndpoint(now: NIODeadline? = nil) {
         guard let table = request.table else { return }
         while request.nextCandidate < table.candidates.count {
             let candidate = table.candidates[request.nextCandidate]
@@ -13,14 +15,13 @@ extension ClientConnection {
             guard let url = candidate.upstream.url(for: request.api) else { continue }
             request.foundURL = true
             if candidate.gate == .probation, !loop.shared.events.admitProbation(candidate.upstream.id) { continue }
-            startAttempt(candidate.upstream, url)
+            startAttempt(candidate.upstream, url, now: now ?? .now())
             return
         }
         answerExhausted(table)
     }
 
-    private func startAttempt(_ target: Upstream, _ url: UpstreamURL) {
-        let now = NIODeadline.now()
+    private func startAttempt(_ target: Upstream, _ url: UpstreamURL, now: NIODeadline) {
         attempt = CurrentAttempt(upstream: target, url: url, started: now)
         lifecycle.attemptStarted()
         loop.shared.events.attemptStarted(target.id)
@@ -57,16 +58,16 @@ extension ClientConnection {
     }
 
     private func sendRequest(_ connection: UpstreamConnection, now: NIODeadline) {
-        guard let attempt else { return }
+        guard let target = attempt?.upstream, let url = attempt?.url else { return }
         let bodyLength = request.inlineBodyLength + replay.count
         let framing: BodyFraming =
             request.framing == .chunked && lifecycle.requestIsComplete && lifecycle.canReplay
             ? .length(bodyLength) : request.framing
-        self.attempt?.sendsChunks = framing == .chunked
-        writeRequestHead(attempt, framing: framing)
+        attempt?.sendsChunks = framing == .chunked
+        writeRequestHead(for: target, url, framing: framing)
         writeBufferedBody(connection, inChunks: framing == .chunked)
-        self.attempt?.isFlowing = true
-        self.attempt?.requestWritten = now
+        attempt?.isFlowing = true
+        attempt?.requestWritten = now
         if bufferedBody > loop.shared.options.replayLimit {
             lifecycle.replayOverflowed()
             replay.removeAll()
@@ -74,18 +75,17 @@ extension ClientConnection {
         if framing == .chunked, lifecycle.requestIsComplete { sendLastChunk() }
         responsePhase = .awaitingHead
         response.scanner = HeadEndScanner()
-        let timeouts = attempt.upstream.timeouts
-        arm(
-            lifecycle.requestIsComplete ? timeouts.responseHeader : loop.shared.options.clientProgressTimeout, from: now
-        )
+        let patience =
+            lifecycle.requestIsComplete ? target.timeouts.responseHeader : loop.shared.options.clientProgressTimeout
+        arm(patience, from: now)
         connection.flush()
         resumeInput()
     }
 
     /// Fills `loop.output` with the head this endpoint gets.
-    private func writeRequestHead(_ attempt: CurrentAttempt, framing: BodyFraming) {
+    private func writeRequestHead(for target: Upstream, _ url: UpstreamURL, framing: BodyFraming) {
         let forwarded = ForwardedRequestHead(
-            upstream: attempt.upstream, url: attempt.url, framing: framing, requestID: request.requestID,
+            upstream: target, url: url, framing: framing, requestID: request.requestID,
             clientAddress: clientAddressText)
         let bound = forwarded.maximumLength(headLength: request.headLength) + request.inlineBodyLength
         let limits = loop.shared.options.limits
@@ -131,8 +131,8 @@ extension ClientConnection {
 
     /// Body bytes that come while the request is on its way.
     func sendBody(_ bytes: ByteBuffer) {
-        guard let upstream, let attempt else { return }
-        if attempt.sendsChunks { writeChunk(bytes, to: upstream) } else { upstream.write(bytes) }
+        guard let upstream, let sendsChunks = attempt?.sendsChunks else { return }
+        if sendsChunks { writeChunk(bytes, to: upstream) } else { upstream.write(bytes) }
     }
 
     func sendLastChunk() {
@@ -156,6 +156,7 @@ extension ClientConnection {
             responsePhase == .streaming || responsePhase == .held && !response.waitsForEvent
         if isProperEnd, response.reader.endsWithConnection, kind == .closed, !endsByReset {
             upstream = nil
+            lastResponseRead = .now()
             responseCompleted()
             return
         }
@@ -196,13 +197,13 @@ extension ClientConnection {
         connection?.close()
     }
 
-    func finishAttempt(_ outcome: AttemptOutcome, reason: String? = nil) {
-        guard let attempt else { return }
-        self.attempt = nil
+    func finishAttempt(_ outcome: AttemptOutcome, reason: String? = nil, at end: Moment = .now) {
+        guard let attempt = attempt.take() else { return }
         if let reason { request.failures.append((attempt.upstream.name, reason)) }
         let report = AttemptReport(
             endpoint: attempt.upstream.id, outcome: outcome, status: attempt.status,
-            timeToFirstByte: attempt.timeToFirstByte, duration: Duration(.now() - attempt.started), at: .now)
+            timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
+            at: end.instant)
         if request.firstAttempt == nil {
             request.firstAttempt = report
         } else {

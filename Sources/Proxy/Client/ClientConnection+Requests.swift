@@ -13,7 +13,7 @@ extension ClientConnection {
         case .resting, .head, .lingering, .closed: return true
         case .responding: return input.readableBytes < Self.pipelineLimit
         case .body:
-            guard let attempt, attempt.isFlowing else { return bufferedBody < loop.shared.options.replayLimit }
+            guard attempt?.isFlowing == true else { return bufferedBody < loop.shared.options.replayLimit }
             return upstream?.isWritable ?? false
         }
     }
@@ -250,9 +250,9 @@ extension ClientConnection {
     private func bodyCompleted() {
         phase = .responding
         lifecycle.requestCompleted()
-        guard let attempt, attempt.isFlowing else { return }
-        if attempt.sendsChunks { sendLastChunk() }
-        if responsePhase == .awaitingHead { arm(attempt.upstream.timeouts.responseHeader, from: .now()) }
+        guard let target = attempt?.upstream, attempt?.isFlowing == true else { return }
+        if attempt?.sendsChunks == true { sendLastChunk() }
+        if responsePhase == .awaitingHead { arm(target.timeouts.responseHeader, from: .now()) }
         // Last: the write may fail at once and another attempt begin.
         upstream?.flush()
     }
@@ -260,6 +260,7 @@ extension ClientConnection {
     private func dispatchIfNeeded() {
         guard needsDispatch else { return }
         needsDispatch = false
-        tryNextEndpoint()
+        // Dispatched in the call that read the head.
+        tryNextEndpoint(now: request.started)
     }
 }

@@ -15,9 +15,10 @@ extension ClientConnection {
 
     func upstreamRead(_ connection: UpstreamConnection, _ buffer: ByteBuffer) {
         guard connection === upstream, attempt != nil else { return connection.close() }
+        lastResponseRead = .now()
         switch responsePhase {
         case .awaitingHead:
-            if attempt?.firstByte == nil { attempt?.firstByte = .now() }
+            if attempt?.firstByte == nil { attempt?.firstByte = lastResponseRead }
             if response.input.readableBytes == 0 {
                 let consumed = readResponseHead(buffer)
                 keepPartialHead(buffer, from: consumed)
@@ -152,7 +153,7 @@ extension ClientConnection {
         writeResponseHead(bytes, framing: framing, closes: response.closesClient)
         swap(&response.held, &loop.output)
         responsePhase = .held
-        arm(attempt?.upstream.timeouts.streamIdle ?? .seconds(120), from: attempt?.firstByte ?? .now())
+        arm(attempt?.upstream.timeouts.streamIdle ?? .seconds(120), from: lastResponseRead)
     }
 
     /// Fills `loop.output` with the client's head.
@@ -204,12 +205,12 @@ extension ClientConnection {
         if !isSound {
             upstreamFailed(.badResponse)
         } else if total > 0, isWritable {
-            armStreamIdle(from: .now())
+            armStreamIdle(from: lastResponseRead)
         }
     }
 
     func armStreamIdle(from now: NIODeadline) {
-        if let attempt { arm(attempt.upstream.timeouts.streamIdle, from: now) }
+        if let target = attempt?.upstream { arm(target.timeouts.streamIdle, from: now) }
     }
 
     /// Passes the data at `loop.dataRanges` on: behind the held head where it is the first, at once or held itself.
@@ -270,9 +271,11 @@ extension ClientConnection {
         if response.reader.endsWithConnection { finishUntilClose() }
         if responsePhase == .held { passEmptyBody() }
         let outcome = currentOutcome(status: response.status ?? 0)
-        releaseUpstream()
-        finishAttempt(outcome)
-        finishRequest(.completed, closes: response.closesClient || phase == .body)
+        // Not the clock anew: what was read last ended the response.
+        let end = Moment(deadline: lastResponseRead, instant: .now)
+        releaseUpstream(now: end.deadline)
+        finishAttempt(outcome, at: end)
+        finishRequest(.completed, closes: response.closesClient || phase == .body, at: end)
     }
 
     /// The end of the connection was the body's end.
@@ -290,13 +293,11 @@ extension ClientConnection {
         writeToClient(loop.output)
     }
 
-    private func releaseUpstream() {
-        guard let connection = upstream, let attempt else { return }
-        upstream = nil
+    private func releaseUpstream(now: NIODeadline) {
+        guard let connection = upstream.take(), let target = attempt?.upstream else { return }
         guard response.upstreamKeepsAlive, phase == .responding else { return connection.close() }
         connection.detach()
-        let now = attempt.firstByte ?? .now()
-        loop.rest(connection, until: now + TimeAmount(attempt.upstream.timeouts.idleConnection))
+        loop.rest(connection, until: now + TimeAmount(target.timeouts.idleConnection))
     }
 
     func writeToClient(_ bytes: ByteBuffer) {

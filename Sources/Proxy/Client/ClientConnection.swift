@@ -61,6 +61,8 @@ final class ClientConnection: ChannelDuplexHandler {
     var attempt: CurrentAttempt?
     var upstream: UpstreamConnection?
     var responsePhase = ResponsePhase.none
+    /// When bytes of the response came last.
+    var lastResponseRead = NIODeadline.uptimeNanoseconds(0)
     var response = CurrentResponse()
     var isWritable = true
     var needsFlush = false

@@ -12,7 +12,7 @@ struct ForwardedRequestHead {
 
     /// Upper bound of what `write` needs.
     func maximumLength(headLength: Int) -> Int {
-        headLength * 2 + url.basePathBytes.count + url.baseQueryBytes.count + url.authority.utf8.count
+        headLength * 2 + url.basePathBytes.count + url.baseQueryBytes.count + url.authorityBytes.count
             + upstream.fixedHeaderLines.count + clientAddress.count + 512
     }
 
@@ -24,9 +24,9 @@ struct ForwardedRequestHead {
         writer.write(url.authorityBytes)
         writer.write("\r\n")
         writer.write(upstream.fixedHeaderLines)
-        writeClientFields(head, bytes, to: &writer)
+        let announced = writeClientFields(head, bytes, to: &writer)
         writeRequestID(bytes, to: &writer)
-        if !clientAddress.isEmpty { writeForwarding(head, bytes, to: &writer) }
+        if !clientAddress.isEmpty { writeForwarding(announced, head, bytes, to: &writer) }
         switch framing {
         case .length(let length):
             writer.write("Content-Length: ")
@@ -65,14 +65,36 @@ struct ForwardedRequestHead {
         }
     }
 
+    /// What the client's fields say about where the request came from.
+    private struct Announced {
+        var host: Range<Int>?
+        var forwardedHost: Range<Int>?
+        var forwardedProto: Range<Int>?
+        var hasVia = false
+        var hasForwardedFor = false
+
+        mutating func note(_ line: FieldLine) {
+            switch line.known {
+            case .host: host = host ?? line.value
+            case .xForwardedHost: forwardedHost = forwardedHost ?? line.value
+            case .xForwardedProto: forwardedProto = forwardedProto ?? line.value
+            case .via: hasVia = true
+            case .xForwardedFor: hasForwardedFor = true
+            default: break
+            }
+        }
+    }
+
     /// Copies runs of neighbouring fields in one piece.
     private func writeClientFields(
         _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
-    ) {
+    ) -> Announced {
         let fieldsEnd = head.end - 2
         var runStart = -1
+        var announced = Announced()
         for line in head.fields.lines {
             let lineStart = Int(line.nameStart)
+            announced.note(line)
             if passes(line, head, bytes) {
                 if runStart < 0 { runStart = lineStart }
             } else if runStart >= 0 {
@@ -81,6 +103,7 @@ struct ForwardedRequestHead {
             }
         }
         if runStart >= 0 { writer.write(bytes.slice(runStart..<fieldsEnd)) }
+        return announced
     }
 
     private func passes(_ line: FieldLine, _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -94,6 +117,7 @@ struct ForwardedRequestHead {
             if !clientAddress.isEmpty { return false }
         default: break
         }
+        guard upstream.overridesFields || head.connection.namesFields else { return true }
         let name = bytes.slice(line.name)
         for overridden in upstream.overriddenNames where name.equalsIgnoringCase(overridden) { return false }
         return !(head.connection.namesFields && ConnectionNames.contain(name, head.fields, bytes))
@@ -109,28 +133,18 @@ struct ForwardedRequestHead {
     }
 
     private func writeForwarding(
-        _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+        _ announced: Announced, _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer,
+        to writer: inout WireWriter
     ) {
         writer.write("Via: ")
-        writeList(.via, head, bytes, to: &writer)
+        if announced.hasVia { writeList(.via, head, bytes, to: &writer) }
         writer.write(head.minorVersion == 1 ? "1.1 podium\r\nX-Forwarded-For: " : "1.0 podium\r\nX-Forwarded-For: ")
-        writeList(.xForwardedFor, head, bytes, to: &writer)
+        if announced.hasForwardedFor { writeList(.xForwardedFor, head, bytes, to: &writer) }
         writer.write(clientAddress)
         writer.write("\r\nX-Forwarded-Proto: ")
-        if let line = head.fields.lines.first(where: { $0.known == .xForwardedProto }) {
-            writer.write(bytes.slice(line.value))
-        } else {
-            writer.write("http")
-        }
-        let host: Range<Int>?
-        if let line = head.fields.lines.first(where: { $0.known == .xForwardedHost }) {
-            host = line.value
-        } else if head.targetForm == .absolute {
-            host = head.authority
-        } else {
-            host = head.fields.lines.first { $0.known == .host }?.value
-        }
-        if let host {
+        if let proto = announced.forwardedProto { writer.write(bytes.slice(proto)) } else { writer.write("http") }
+        let target = head.targetForm == .absolute ? head.authority : announced.host
+        if let host = announced.forwardedHost ?? target {
             writer.write("\r\nX-Forwarded-Host: ")
             writer.write(bytes.slice(host))
         }

@@ -35,7 +35,8 @@ struct FixedHeaderBlock {
         guard value != "", value != "Bearer ", Self.isValue(value) else { throw .invalidCredential }
         let lowered = name.lowercased()
         guard !names.contains(Array(lowered.utf8)) else { return }
-        append(name: name, lowered: lowered, value: value)
+        // The client's own credential fields never pass beside one.
+        lines += Array("\(name): \(value)\r\n".utf8)
     }
 
     private mutating func append(name: String, lowered: String, value: String) {

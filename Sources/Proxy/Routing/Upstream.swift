@@ -26,6 +26,7 @@ public final class Upstream: Sendable {
     let fixedHeaderLines: [UInt8]
     /// Lower-cased names of the configured headers; the client's fields of these names are dropped.
     let overriddenNames: [[UInt8]]
+    let overridesFields: Bool
 
     /// - Throws: `UpstreamError` when a header name or value, or the credential, could break the framing of a request.
     public init(
@@ -47,6 +48,7 @@ public final class Upstream: Sendable {
         try block.append(credential: credential)
         fixedHeaderLines = block.lines
         overriddenNames = block.names
+        overridesFields = !block.names.isEmpty
     }
 
     var poolKeys: [Int] { [anyURL, anthropicURL, openAIURL].compactMap { $0?.poolKey } }

@@ -1,0 +1,11 @@
+internal import NIOCore
+
+/// One point in time on the two clocks in use: reading a clock is cheap, reading eight per request is not.
+struct Moment {
+    /// For deadlines and durations.
+    let deadline: NIODeadline
+    /// For reports.
+    let instant: ContinuousClock.Instant
+
+    static var now: Moment { Moment(deadline: .now(), instant: .now) }
+}
