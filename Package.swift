@@ -57,7 +57,7 @@ let package = Package(
         library("Configuration", ["YAMLDocument"]),
         library("Ranking"),
         library("HTTPWire"),
-        library("Persistence", ["Configuration", "CSystemShim"]),
+        library("Persistence", ["Configuration", "YAMLDocument", "CSystemShim"]),
         library("Proxy", ["HTTPWire", "Ranking", nioCore, nioPosix, nioSSL, nioTLS]),
         library("Engine", ["Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, histogram, logging]),
         library("Console"),

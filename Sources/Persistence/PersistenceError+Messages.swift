@@ -12,7 +12,7 @@ extension PersistenceError: CustomStringConvertible {
         switch self {
         case .locked(let path, let holder):
             let who = holder.map { "process \($0)" } ?? "another process"
-            return "\(path) is in use by \(who): attach to it with `podium attach`, or stop it first"
+            return "\(path) is in use by another Podium (\(who)): stop that one first"
         case .system(let operation, let path, let errno):
             return "\(path.isEmpty ? "" : "\(path): ")\(operation): \(errnoText(errno))\(Self.advice(errno))"
         case .refused(let refusal): return refusal.description

@@ -88,4 +88,79 @@ import Testing
         try ConfigurationFile.create("\(directory.path)/new.yaml", Array("a: 1\n".utf8))
         #expect(try ConfigurationFile.read("\(directory.path)/new.yaml") == Array("a: 1\n".utf8))
     }
+
+    @Test func aVersionSaysItsOriginAgeSizeAndValidity() {
+        let point = RestorePoint(
+            name: "config.yaml.backup", kind: .backup, modified: .seconds(1_000_000), size: 1_204, problems: [],
+            isCurrent: false)
+        let ages: [(Int, String)] = [
+            (-1, "dated in the future"), (0, "0 s old"), (59, "59 s old"), (60, "1 min old"), (7_199, "119 min old"),
+            (7_200, "2 hours old"), (172_800, "2 days old"),
+        ]
+        for (age, text) in ages {
+            #expect(
+                point.described(at: .seconds(1_000_000 + age))
+                    == "config.yaml.backup: the version before the last write, \(text), 1204 bytes, loads")
+        }
+        var broken = point
+        broken.problems = [FileProblem(line: 3, column: 5, message: "no number")]
+        #expect(broken.described(at: point.modified).hasSuffix("does not load: 3:5: no number"))
+    }
+
+    @Test func credentialsAreHiddenWhereverTheyStand() {
+        let hidden = """
+            server:
+              client_tokens:
+              - sk-live-1
+              - ${TOKEN}
+              admin_token: "sk-live-2"
+              port: 1
+            endpoints:
+              - name: token-ring
+                url: https://user:sk-live-3@example.com/a
+                auth_value: >-
+                  sk-live-4
+                headers: {X-Api-Key: sk-live-5,
+                  Cookie: sk-live-6}
+                "auth_value" : sk-live-7
+                priority: 1
+              - auth_value: ${KEY}  # from the environment
+                name: b\u{1B}[2J
+            """
+        var mask = SecretMask()
+        let shown = hidden.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { mask.shown($0.utf8) }.joined(separator: "\n")
+        #expect(
+            shown == """
+                server:
+                  client_tokens:
+                  - ••••
+                  - ${TOKEN}
+                  admin_token: ••••
+                  port: 1
+                endpoints:
+                  - name: token-ring
+                    url: https://••••@example.com/a
+                    auth_value: ••••
+                      ••••
+                    headers: {X-Api-Key: ••••
+                      ••••
+                    "auth_value" : ••••
+                    priority: 1
+                  - auth_value: ${KEY}  # from the environment
+                    name: b␛[2J
+                """)
+    }
+
+    /// 8,000 lines: what takes time by the square of the differences would take minutes.
+    @Test(arguments: [0, 1]) func longFilesAreComparedByPlace(_ more: Int) {
+        let old = (0..<8_000).map { "priority: \($0)" }
+        let new = (0..<(8_000 + more)).map { $0 % 2 == 0 ? "priority: \($0)" : "priority: \($0 + 1)" }
+        let difference = LineDifference(
+            from: Array(old.joined(separator: "\n").utf8), to: Array(new.joined(separator: "\n").utf8))
+        let removed = difference.lines.count { $0.kind == .removed }
+        // Line 1 is the same in both; of another length, all the rest counts as changed.
+        #expect(removed == (more == 0 ? 4_000 : 7_999))
+        #expect(difference.lines.count { $0.kind == .added } == removed + more)
+    }
 }

@@ -42,6 +42,14 @@ public struct ConfigurationRestore: Sendable {
         return LineDifference(from: try currentBytes(target) ?? [], to: try version(name, target))
     }
 
+    /// Throws ``PersistenceError/locked(path:holder:)`` while a Podium runs on this configuration, before anybody is asked
+    /// anything.
+    public func requireUnused() throws(PersistenceError) {
+        let target = try ConfigurationTarget.resolve(path, fileSystem)
+        let lock = try ProcessLock.take(target, fileSystem)
+        withExtendedLifetime(lock) {}
+    }
+
     /// Puts a version in place of the current file by the same protocol as every write; the current one becomes the backup.
     ///
     /// - Throws: ``PersistenceError/locked(path:holder:)`` while a Podium runs on this configuration, a refusal if the

@@ -21,38 +21,35 @@ public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
     public var lines: [Line]
 
     private static let context = 3
-    private static let secretKeys = ["auth_value", "password", "admin_token", "proxy", "client_tokens"]
+    /// Myers' algorithm takes time and memory by the square of the differences; beyond this, files are compared by place.
+    private static let compared = 4_000
 
     init(from old: [UInt8], to new: [UInt8]) {
         let before = Self.split(old)
         let after = Self.split(new)
-        let difference = after.difference(from: before)
-        var removed: Set<Int> = []
-        var added: [Int: String] = [:]
-        for change in difference {
-            switch change {
-            case .remove(let offset, _, _): removed.insert(offset)
-            case .insert(let offset, let element, _): added[offset] = element
-            }
-        }
+        let (removed, added) = Self.changed(before, after)
+        var oldMask = SecretMask()
+        var newMask = SecretMask()
+        let shownBefore = before.map { oldMask.shown($0) }
+        let shownAfter = after.map { newMask.shown($0) }
         var all: [Line] = []
         var newIndex = 0
-        for (index, line) in before.enumerated() {
-            if removed.contains(index) {
-                all.append(Line(kind: .removed, number: index + 1, text: Self.masked(line)))
-                continue
-            }
-            while let text = added[newIndex] {
-                all.append(Line(kind: .added, number: newIndex + 1, text: Self.masked(text)))
+        func appendAdded() {
+            while newIndex < after.count, added.contains(newIndex) {
+                all.append(Line(kind: .added, number: newIndex + 1, text: shownAfter[newIndex]))
                 newIndex += 1
             }
-            all.append(Line(kind: .kept, number: index + 1, text: Self.masked(line)))
+        }
+        for index in before.indices {
+            if removed.contains(index) {
+                all.append(Line(kind: .removed, number: index + 1, text: shownBefore[index]))
+                continue
+            }
+            appendAdded()
+            all.append(Line(kind: .kept, number: index + 1, text: shownBefore[index]))
             newIndex += 1
         }
-        while let text = added[newIndex] {
-            all.append(Line(kind: .added, number: newIndex + 1, text: Self.masked(text)))
-            newIndex += 1
-        }
+        appendAdded()
         lines = Self.withoutDistantContext(all)
     }
 
@@ -64,8 +61,34 @@ public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
         lines.map { "\($0.kind.rawValue)\($0.text)" }.joined(separator: "\n")
     }
 
-    private static func split(_ bytes: [UInt8]) -> [String] {
-        bytes.split(separator: 10, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+    private static func split(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        bytes.split(separator: 10, omittingEmptySubsequences: false)
+    }
+
+    /// The lines of the old file that are gone and those of the new one that came.
+    private static func changed(
+        _ before: [ArraySlice<UInt8>], _ after: [ArraySlice<UInt8>]
+    ) -> (removed: Set<Int>, added: Set<Int>) {
+        let shorter = min(before.count, after.count)
+        let head = zip(before, after).prefix { $0 == $1 }.count
+        let tail = zip(before.reversed(), after.reversed()).prefix(shorter - head).prefix { $0 == $1 }.count
+        let old = before[head..<(before.count - tail)]
+        let new = after[head..<(after.count - tail)]
+        guard old.count + new.count > compared else {
+            var removed: Set<Int> = []
+            var added: Set<Int> = []
+            for change in new.difference(from: old) {
+                switch change {
+                case .remove(let offset, _, _): removed.insert(head + offset)
+                case .insert(let offset, _, _): added.insert(head + offset)
+                }
+            }
+            return (removed, added)
+        }
+        // Ranks that changed in a long file leave every line in its place.
+        guard old.count == new.count else { return (Set(old.indices), Set(new.indices)) }
+        let places = Set(old.indices.filter { before[$0] != after[$0] })
+        return (places, places)
     }
 
     private static func withoutDistantContext(_ lines: [Line]) -> [Line] {
@@ -74,15 +97,5 @@ public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
             for neighbour in max(0, index - context)...min(lines.count - 1, index + context) { near[neighbour] = true }
         }
         return lines.indices.filter { near[$0] }.map { lines[$0] }
-    }
-
-    private static func masked(_ line: String) -> String {
-        for key in secretKeys {
-            guard let range = line.firstRange(of: "\(key):") else { continue }
-            let value = line[range.upperBound...].drop { $0 == " " }
-            guard !value.isEmpty, !value.hasPrefix("${"), !value.hasPrefix("#") else { continue }
-            return "\(line[..<range.upperBound]) ••••"
-        }
-        return line
     }
 }

@@ -31,7 +31,8 @@ struct RunCommand: AsyncParsableCommand {
             StandardStreams.error(diagnostic.rendered(file: config))
         }
         guard let configuration = file.loaded.configuration else {
-            StandardStreams.error("podium: \(config) is not used; nothing was changed in it")
+            let advice = ConfigurationFile.wayOut(config).map { "; \($0)" } ?? ""
+            StandardStreams.error("podium: \(config) is not used; nothing was changed in it\(advice)")
             throw ExitCode(ExitStatus.badConfiguration.rawValue)
         }
         let session = ServingSession(

@@ -1,4 +1,5 @@
 import Configuration
+import Persistence
 
 #if canImport(Glibc)
     import Glibc
@@ -16,6 +17,7 @@ struct ConfigurationFile {
         let description: String
     }
 
+    /// Reads and loads. An overwriting in place that a crash interrupted is undone first.
     init(path: String) throws(ReadError) {
         self.path = path
         bytes = try Self.read(path)
@@ -35,45 +37,26 @@ struct ConfigurationFile {
         return result
     }()
 
-    private static let limit = 16 << 20
-
-    private static func read(_ path: String) throws(ReadError) -> [UInt8] {
-        // Without O_NONBLOCK a FIFO in the file's place would hang the start.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw ReadError(description: "\(path): \(reason(errno, path))")
+    /// How to get out where the file cannot be used, if an earlier version can be brought back.
+    static func wayOut(_ path: String) -> String? {
+        let restore = ConfigurationRestore(path: path, environment: environment)
+        guard let point = try? restore.points().first(where: { $0.isValid && !$0.isCurrent }) else {
+            return nil
         }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw ReadError(description: "\(path): is not a regular file; name the configuration with --config FILE")
-        }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0 {
-                if errno == EINTR {
-                    continue
-                }
-                throw ReadError(description: "\(path): \(String(cString: strerror(errno)))")
-            }
-            if count == 0 {
-                return bytes
-            }
-            bytes.append(contentsOf: chunk[..<count])
-            guard bytes.count <= limit else {
-                throw ReadError(description: "\(path): is larger than 16 MiB")
-            }
-        }
+        return "an earlier version can be brought back: `podium restore \(path) --from \(point.name)` "
+            + "(`podium restore \(path)` shows what that changes)"
     }
 
-    private static func reason(_ code: Int32, _ path: String) -> String {
-        let text = String(cString: strerror(code))
-        guard code == ENOENT else {
-            return text
+    private static func read(_ path: String) throws(ReadError) -> [UInt8] {
+        do throws(PersistenceError) {
+            return try Persistence.ConfigurationFile.read(path, environment: environment)
+        } catch .refused(.missing) {
+            let advice =
+                wayOut(path)
+                ?? "copy config.yaml.example to start one, name another with --config FILE, or see `podium demo` first"
+            throw ReadError(description: "\(path): no such file; \(advice)")
+        } catch {
+            throw ReadError(description: "\(error)")
         }
-        return text + "; copy config.yaml.example to start one, name another with --config FILE, "
-            + "or see `podium demo` first"
     }
 }
