@@ -162,8 +162,13 @@ extension EngineState {
         if let rank, !(1...count).contains(rank) {
             throw .invalid(field: .priority, reason: "rank \(rank) does not exist; there are ranks 1 to \(count)")
         }
-        if let problem = settings.problems().first {
-            throw .invalid(field: problem.field, reason: problem.message)
+        let usesCredential = settings.authType == .apiKey || settings.authType == .authToken
+        let found = settings.problems.first { problem in
+            problem.severity == .error || (problem.field == .authValue && usesCredential)
+        }
+        if let found {
+            let fix = found.problem.fix.isEmpty ? "" : "; \(found.problem.fix)"
+            throw .invalid(field: found.field, reason: found.problem.message + fix)
         }
     }
 

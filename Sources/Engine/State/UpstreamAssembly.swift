@@ -15,22 +15,19 @@ struct UpstreamAssembly {
     /// Connections belong to URL objects: one of `previous` is used again where its URL stayed the same.
     func assemble(id: EndpointID, settings: EndpointSettings, previous: Upstream?) -> Outcome {
         do {
-            let anyURL = try url(settings.url, settings.url == nil ? nil : previous?.anyURL)
-            let anthropicURL = try url(settings.urlAnthropic, previous?.anthropicURL)
-            let openAIURL = try url(settings.urlOpenAI, previous?.openAIURL)
-            guard anyURL != nil || anthropicURL != nil || openAIURL != nil else {
-                return .misconfigured("no URL")
-            }
-            var headers: [(name: String, value: String)] = []
-            for header in settings.headers {
-                headers.append((header.name, try expanded(header.value)))
+            let ready = try settings.expanded(environment: environment)
+            guard ready.proxy == nil else {
+                // Going around the proxy that was asked for would be worse than not going.
+                return .misconfigured("this version cannot reach endpoints through `proxy` yet")
             }
             return .ready(
                 try Upstream(
-                    id: id, name: settings.name, anyURL: anyURL, anthropicURL: anthropicURL, openAIURL: openAIURL,
-                    credential: try credential(of: settings), headers: headers, timeouts: upstreamTimeouts))
-        } catch let problem as AssemblyProblem {
-            return .misconfigured(problem.text)
+                    id: id, name: ready.name, anyURL: try url(ready.url, previous?.anyURL),
+                    anthropicURL: try url(ready.urlAnthropic, previous?.anthropicURL),
+                    openAIURL: try url(ready.urlOpenAI, previous?.openAIURL), credential: credential(of: ready),
+                    headers: ready.headers.map { ($0.name, $0.value) }, timeouts: upstreamTimeouts))
+        } catch let problem as ValueProblem {
+            return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {
             return .misconfigured(problem.description)
         } catch let problem as UpstreamError {
@@ -40,42 +37,23 @@ struct UpstreamAssembly {
         }
     }
 
-    private struct AssemblyProblem: Error {
-        let text: String
-    }
-
-    private func url(_ text: String?, _ previous: UpstreamURL?) throws -> UpstreamURL? {
-        guard let text, !text.isEmpty else {
+    private func url(_ text: String?, _ previous: UpstreamURL?) throws(UpstreamURL.ParseError) -> UpstreamURL? {
+        guard let text else {
             return nil
         }
-        let parsed = try UpstreamURL(try expanded(text))
+        let parsed = try UpstreamURL(text)
         if let previous, previous.isSameTarget(as: parsed) {
             return previous
         }
         return parsed
     }
 
-    private func credential(of settings: EndpointSettings) throws -> UpstreamCredential {
+    private func credential(of settings: EndpointSettings) -> UpstreamCredential {
         switch settings.authType {
-        case .none: return .none
-        case .passthrough: return .passthrough
-        case .apiKey: return .apiKey(try secret(of: settings))
-        case .authToken: return .bearer(try secret(of: settings))
-        }
-    }
-
-    private func secret(of settings: EndpointSettings) throws -> String {
-        guard let value = settings.authValue, !value.isEmpty else {
-            throw AssemblyProblem(text: "auth_type \(settings.authType.rawValue) needs an auth_value")
-        }
-        return try expanded(value)
-    }
-
-    private func expanded(_ text: String) throws -> String {
-        do throws(MissingVariables) {
-            return try SecretExpansion.expand(text, environment: environment)
-        } catch {
-            throw AssemblyProblem(text: error.description)
+        case .none: .none
+        case .passthrough: .passthrough
+        case .apiKey: .apiKey(settings.authValue ?? "")
+        case .authToken: .bearer(settings.authValue ?? "")
         }
     }
 

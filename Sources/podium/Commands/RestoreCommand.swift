@@ -82,7 +82,10 @@ struct RestoreCommand: AsyncParsableCommand {
             StandardStreams.output("\(file) is the same as \(version); nothing was changed")
             return
         }
-        if let point = points.first(where: { $0.name == name }) { StandardStreams.output("\(point)") }
+        if let point = points.first(where: { $0.name == name }) {
+            StandardStreams.output("\(point)")
+            guard point.isValid else { throw ExitCode(ExitStatus.badConfiguration.rawValue) }
+        }
         Self.printDifference(difference)
         try confirm(version)
         try restore.restore(name)

@@ -47,7 +47,11 @@ struct ServingSession {
                 stopping.request()
             }
         }
-        defer { watching.cancel() }
+        // Named here so that the watch lives to the end: the optimiser frees an object after its last use.
+        defer {
+            signals.cancel()
+            watching.cancel()
+        }
 
         if let consoleSession {
             switch await consoleSession.run() {

@@ -24,4 +24,11 @@ final class SignalWatch {
         }
         signals = stream
     }
+
+    /// Ends the delivery. Until then the watch must be kept: its sources die with it.
+    func cancel() {
+        for source in sources {
+            source.cancel()
+        }
+    }
 }
