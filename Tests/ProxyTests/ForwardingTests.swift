@@ -52,7 +52,7 @@ struct ForwardingTests {
         let upstream = try await ScriptedUpstream.start { _ in
             [
                 .send(
-                    "HTTP/1.1 200 OK\r\nX-A: 1\r\nConnection: close, X-Hop\r\nX-Hop: 2\r\nKeep-Alive: timeout=1\r\n"
+                    "HTTP/1.1 200 OK\r\nDate: d\r\nX-A: 1\r\nConnection: close, X-Hop\r\nX-Hop: 2\r\nKeep-Alive: timeout=1\r\n"
                         + "Content-Length: 2\r\nX-Request-ID: theirs\r\n\r\nok")
             ]
         }
@@ -60,7 +60,7 @@ struct ForwardingTests {
         let answer = try await proxy.exchange(Wire.post())
         #expect(
             answer
-                == "HTTP/1.1 200 OK\r\nX-A: 1\r\nX-Request-ID: theirs\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+                == "HTTP/1.1 200 OK\r\nDate: d\r\nX-A: 1\r\nX-Request-ID: theirs\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
         )
         await proxy.stop()
     }
@@ -109,11 +109,11 @@ struct ForwardingTests {
 
     @Test func anOldClientGetsAPlainBody() async throws {
         let upstream = try await ScriptedUpstream.start { _ in
-            [.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")]
+            [.send("HTTP/1.1 200 OK\r\nDate: d\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")]
         }
         let proxy = try await ProxyHarness.start([.local(1, upstream)])
         let answer = try await proxy.exchange("GET /v1/models HTTP/1.0\r\nX-Request-ID: r\r\n\r\n")
-        #expect(answer == "HTTP/1.1 200 OK\r\nX-Request-ID: r\r\nConnection: close\r\n\r\nabcdef")
+        #expect(answer == "HTTP/1.1 200 OK\r\nDate: d\r\nX-Request-ID: r\r\nConnection: close\r\n\r\nabcdef")
         await proxy.stop()
     }
 
@@ -127,11 +127,13 @@ struct ForwardingTests {
 
     @Test func aHEADAnswerKeepsItsLength() async throws {
         let upstream = try await ScriptedUpstream.start { _ in
-            [.send("HTTP/1.1 200 OK\r\nContent-Length: 99\r\nX-Request-ID: t\r\n\r\n")]
+            [.send("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 99\r\nX-Request-ID: t\r\n\r\n")]
         }
         let proxy = try await ProxyHarness.start([.local(1, upstream)])
         let answer = try await proxy.exchange("HEAD /v1/models HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        #expect(answer == "HTTP/1.1 200 OK\r\nX-Request-ID: t\r\nContent-Length: 99\r\nConnection: close\r\n\r\n")
+        #expect(
+            answer == "HTTP/1.1 200 OK\r\nDate: d\r\nX-Request-ID: t\r\nContent-Length: 99\r\nConnection: close\r\n\r\n"
+        )
         await proxy.stop()
     }
 
@@ -139,14 +141,14 @@ struct ForwardingTests {
         let upstream = try await ScriptedUpstream.start { _ in
             [
                 .send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
-                .send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Request-ID: t\r\n\r\nok"),
+                .send("HTTP/1.1 200 OK\r\nDate: d\r\nContent-Length: 2\r\nX-Request-ID: t\r\n\r\nok"),
             ]
         }
         let proxy = try await ProxyHarness.start([.local(1, upstream)])
         let answer = try await proxy.exchange(Wire.post())
         #expect(
             answer
-                == "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nX-Request-ID: t\r\n"
+                == "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nDate: d\r\nX-Request-ID: t\r\n"
                 + "Content-Length: 2\r\nConnection: close\r\n\r\nok")
         await proxy.stop()
     }

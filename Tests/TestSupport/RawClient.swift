@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
@@ -12,6 +13,7 @@ public final class RawClient: Sendable {
         struct State {
             var bytes: [UInt8] = []
             var isClosed = false
+            var wasReset = false
             var waiters: [(until: @Sendable ([UInt8], Bool) -> Bool, continuation: CheckedContinuation<Void, Never>)] =
                 []
             /// A test that ran out of time must not wait on.
@@ -66,7 +68,10 @@ public final class RawClient: Sendable {
 
         func channelInactive(context: ChannelHandlerContext) { received.update { $0.isClosed = true } }
 
-        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            if (error as? IOError)?.errnoCode == ECONNRESET { received.update { $0.wasReset = true } }
+            context.close(promise: nil)
+        }
     }
 
     private init(channel: any Channel, received: Received) {
@@ -115,6 +120,9 @@ public final class RawClient: Sendable {
     public var byteCount: Int { received.state.withLock { $0.bytes.count } }
     /// Whether the other side has said FIN or worse.
     public var isClosed: Bool { received.state.withLock { $0.isClosed } }
+
+    /// Whether the other side ended the connection by a reset.
+    public var wasReset: Bool { received.state.withLock { $0.wasReset } }
 
     /// Waits for the other side to close, closes too, and returns all that came before.
     public func untilClosed() async -> String {

@@ -5,7 +5,22 @@ extension UnsafeRawBufferPointer {
         count == literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: 0)
     }
 
-    /// The same for the beginning.
+    /// Compares byte by byte.
+    @inline(__always)
+    public func equals(_ literal: StaticString) -> Bool {
+        count == literal.utf8CodeUnitCount && begins(with: literal)
+    }
+
+    /// Whether the first bytes are these.
+    @inline(__always)
+    func begins(with literal: StaticString) -> Bool {
+        let expected = literal.utf8Start
+        guard count >= literal.utf8CodeUnitCount else { return false }
+        for index in 0..<literal.utf8CodeUnitCount where self[index] != expected[index] { return false }
+        return true
+    }
+
+    /// The same as `equalsIgnoringCase` for the beginning.
     @inline(__always)
     public func hasPrefixIgnoringCase(_ literal: StaticString) -> Bool {
         count >= literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: 0)

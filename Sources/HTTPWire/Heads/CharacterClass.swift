@@ -1,13 +1,8 @@
 /// Byte classes of RFC 9110 §5.5 and §5.6.2.
 enum CharacterClass {
-    /// One bit per ASCII byte: `tchar`.
-    private static let tokenLow: UInt64 = mask("!#$%&'*+-.0123456789", from: 0)
-    private static let tokenHigh: UInt64 = mask(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~", from: 64)
-
-    private static func mask(_ text: String, from base: UInt8) -> UInt64 {
-        text.utf8.reduce(0) { $0 | 1 << UInt64($1 - base) }
-    }
+    /// One bit per ASCII byte: `tchar`. Written out, because a global that is computed costs a look at its once-token.
+    static let tokenLow: UInt64 = 0x03FF_6CFA_0000_0000
+    static let tokenHigh: UInt64 = 0x57FF_FFFF_C7FF_FFFE
 
     /// Index of the first byte from `start` that is no `tchar`, or `bytes.count`.
     @inline(__always)

@@ -10,7 +10,8 @@ public enum KnownField: UInt8, Sendable {
     // Credentials.
     case authorization, xAPIKey
     // Looked at to judge a response or to tell the APIs apart.
-    case contentType, contentEncoding, retryAfter, retryAfterMs, rateLimitReset, rateLimitRemaining, anthropicVersion
+    case contentType, contentEncoding, date, retryAfter, retryAfterMs, rateLimitReset, rateLimitRemaining,
+        anthropicVersion
 
     /// Recognises a field name whatever its case.
     @inline(__always)
@@ -18,7 +19,9 @@ public enum KnownField: UInt8, Sendable {
         switch name.count {
         case 2: return name.equalsIgnoringCase("te") ? .te : .other
         case 3: return name.equalsIgnoringCase("via") ? .via : .other
-        case 4: return name.equalsIgnoringCase("host") ? .host : .other
+        case 4:
+            if name.equalsIgnoringCase("date") { return .date }
+            return name.equalsIgnoringCase("host") ? .host : .other
         case 6: return name.equalsIgnoringCase("expect") ? .expect : .other
         case 7:
             if name.equalsIgnoringCase("upgrade") { return .upgrade }

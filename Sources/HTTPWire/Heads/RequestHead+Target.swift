@@ -4,12 +4,12 @@ extension RequestHead {
         let text = bytes.slice(target)
         guard !text.contains(UInt8(ascii: "#")) else { throw .malformedRequestLine }
         let methodBytes = bytes.slice(method)
-        if methodBytes.elementsEqual("CONNECT".utf8) {
+        if methodBytes.equals("CONNECT") {
             setTarget(.authority, pathAndQuery: target, authority: target)
         } else if text[0] == UInt8(ascii: "/") {
             setTarget(.origin, pathAndQuery: target, authority: 0..<0)
         } else if text.count == 1, text[0] == UInt8(ascii: "*") {
-            guard methodBytes.elementsEqual("OPTIONS".utf8) else { throw .malformedRequestLine }
+            guard methodBytes.equals("OPTIONS") else { throw .malformedRequestLine }
             setTarget(.asterisk, pathAndQuery: target, authority: 0..<0)
         } else {
             try splitAbsolute(text, offset: target.lowerBound)
@@ -35,7 +35,7 @@ extension RequestHead {
 
     /// `HTTP/1.0` or `HTTP/1.1`.
     static func version(_ text: UnsafeRawBufferPointer) throws(RequestHeadError) -> UInt8 {
-        guard text.slice(0..<5).elementsEqual("HTTP/".utf8), text[6] == UInt8(ascii: ".") else {
+        guard text.begins(with: "HTTP/"), text[6] == UInt8(ascii: ".") else {
             throw .malformedRequestLine
         }
         let digits = UInt8(ascii: "0")...UInt8(ascii: "9")

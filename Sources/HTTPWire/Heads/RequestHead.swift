@@ -126,7 +126,7 @@ public struct RequestHead: Sendable {
         }
         method = start..<methodEnd
         let methodBytes = bytes.slice(method)
-        isHEAD = methodBytes.count == 4 && methodBytes.elementsEqual("HEAD".utf8)
+        isHEAD = methodBytes.equals("HEAD")
         minorVersion = try Self.version(bytes.slice(targetEnd + 1..<targetEnd + 9))
         guard bytes[targetEnd + 9] == 0x0D, bytes[targetEnd + 10] == 0x0A else {
             throw bytes[targetEnd + 9] == 0x0A ? .bareLineFeed : .malformedRequestLine

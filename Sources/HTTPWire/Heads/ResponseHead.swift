@@ -18,6 +18,8 @@ public struct ResponseHead: Sendable {
     public private(set) var isEncoded = false
     /// There is an X-Request-ID field.
     public private(set) var hasRequestID = false
+    /// There is a Date field.
+    public private(set) var hasDate = false
     /// Length of the head with its empty line.
     public private(set) var end = 0
     /// All field lines in order.
@@ -46,6 +48,7 @@ public struct ResponseHead: Sendable {
         var eventStream = false
         var encoded = false
         var requestID = false
+        var date = false
         var length: Int?
         let headLength: Int
         do {
@@ -60,6 +63,7 @@ public struct ResponseHead: Sendable {
                 case .contentType: eventStream = Self.namesEventStream(bytes.slice(line.value))
                 case .contentEncoding: encoded = !bytes.slice(line.value).equalsIgnoringCase("identity")
                 case .xRequestID: requestID = true
+                case .date: date = true
                 default: break
                 }
             }
@@ -84,6 +88,7 @@ public struct ResponseHead: Sendable {
         isEventStream = eventStream
         isEncoded = encoded
         hasRequestID = requestID
+        hasDate = date
         end = headLength
         return headLength
     }
@@ -91,14 +96,15 @@ public struct ResponseHead: Sendable {
     private mutating func parseStatusLine(
         _ bytes: UnsafeRawBufferPointer, limits: HTTPLimits
     ) throws(ResponseHeadError) -> Int? {
-        for (index, expected) in "HTTP/1.".utf8.enumerated() where index < bytes.count {
-            guard bytes[index] == expected else { throw .malformedStatusLine }
-        }
         guard bytes.count >= 14 else {
+            for (index, expected) in "HTTP/1.".utf8.enumerated() where index < bytes.count {
+                guard bytes[index] == expected else { throw .malformedStatusLine }
+            }
             guard !bytes.contains(0x0A) else { throw .malformedStatusLine }
             return nil
         }
-        guard bytes[7] == 0x30 || bytes[7] == 0x31, bytes[8] == 0x20, let code = bytes.slice(9..<12).decimalNumber,
+        guard bytes.begins(with: "HTTP/1."), bytes[7] == 0x30 || bytes[7] == 0x31, bytes[8] == 0x20,
+            let code = bytes.slice(9..<12).decimalNumber,
             (100...599).contains(code)
         else { throw .malformedStatusLine }
         minorVersion = bytes[7] - 0x30

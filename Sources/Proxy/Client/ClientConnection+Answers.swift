@@ -1,3 +1,10 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
 internal import HTTPWire
 internal import NIOCore
 internal import Ranking
@@ -159,9 +166,19 @@ extension ClientConnection {
         context.close(mode: .output, promise: nil)
     }
 
+    /// Closes so that the client cannot take the response for complete.
+    ///
+    /// Where the connection's end is the body's end (HTTP/1.0) only a reset says so; what the kernel has not sent yet
+    /// is lost with it.
     private func closeWithoutEnd() {
         needsFlush = false
         context?.flush()
+        // An event stream has said in words that it broke off, and the words must arrive.
+        if response.framing == .untilClose, !response.isEventStream { resetOnClose() }
         context?.close(promise: nil)
+    }
+
+    func resetOnClose() {
+        _ = (context?.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
     }
 }

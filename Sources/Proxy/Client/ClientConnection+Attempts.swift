@@ -10,12 +10,13 @@ extension ClientConnection {
     func tryNextEndpoint(now: NIODeadline? = nil) {
         guard let table = request.table else { return }
         while request.nextCandidate < table.candidates.count {
-            let candidate = table.candidates[request.nextCandidate]
+            let target = table.candidates[request.nextCandidate].upstream
+            let gate = table.candidates[request.nextCandidate].gate
             request.nextCandidate += 1
-            guard let url = candidate.upstream.url(for: request.api) else { continue }
+            guard let url = target.url(for: request.api) else { continue }
             request.foundURL = true
-            if candidate.gate == .probation, !loop.shared.events.admitProbation(candidate.upstream.id) { continue }
-            startAttempt(candidate.upstream, url, now: now ?? .now())
+            if gate == .probation, !loop.shared.events.admitProbation(target.id) { continue }
+            startAttempt(target, url, now: now ?? .now())
             return
         }
         answerExhausted(table)

@@ -159,7 +159,8 @@ extension ClientConnection {
     /// Fills `loop.output` with the client's head.
     private func writeResponseHead(_ bytes: UnsafeRawBufferPointer, framing: BodyFraming, closes: Bool) {
         let forwarded = ForwardedResponseHead(
-            framing: framing, requestID: loop.responseHead.hasRequestID ? nil : request.requestID, closes: closes,
+            framing: framing, requestID: loop.responseHead.hasRequestID ? nil : request.requestID,
+            date: loop.responseHead.hasDate ? [] : loop.dateText(), closes: closes,
             clientMinorVersion: request.minorVersion)
         let bound = ForwardedResponseHead.maximumLength(
             headLength: bytes.count, requestHeadLength: request.headLength)

@@ -194,6 +194,7 @@ final class ClientConnection: ChannelDuplexHandler {
 
     /// Ends what is going on without another word to the client.
     func abort(_ ending: RequestReport.Ending) {
+        if responsePhase == .streaming, response.framing == .untilClose { resetOnClose() }
         endRequest(ending)
         context?.close(promise: nil)
     }

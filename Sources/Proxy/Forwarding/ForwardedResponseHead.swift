@@ -5,6 +5,8 @@ struct ForwardedResponseHead {
     let framing: BodyFraming
     /// nil where the endpoint gave one.
     let requestID: RequestID?
+    /// Value of a Date field to add; empty where the endpoint gave one.
+    let date: [UInt8]
     let closes: Bool
     let clientMinorVersion: UInt8
 
@@ -35,6 +37,11 @@ struct ForwardedResponseHead {
             writer.write("\r\n")
         case .chunked: writer.write("Transfer-Encoding: chunked\r\n")
         case .none, .untilClose: break
+        }
+        if !date.isEmpty {
+            writer.write("Date: ")
+            writer.write(date)
+            writer.write("\r\n")
         }
         switch requestID {
         case .generated(let value):

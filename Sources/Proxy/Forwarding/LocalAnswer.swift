@@ -6,9 +6,13 @@ struct LocalAnswer {
     var retryAfter: Int?
 
     /// The complete response.
-    func render(api: RequestAPI, requestID: String, closes: Bool, minorVersion: UInt8, omitsBody: Bool) -> String {
+    func render(
+        api: RequestAPI, requestID: String, closes: Bool, minorVersion: UInt8, omitsBody: Bool,
+        unixTime: Double = WallClock.unixTime()
+    ) -> String {
         let body = body(api: api, requestID: requestID)
         var text = "HTTP/1.1 \(status) \(Self.phrase(status))\r\nContent-Type: application/json\r\n"
+        text += "Date: \(HTTPDate.text(unixTime: Int(unixTime)))\r\n"
         text += "Content-Length: \(body.utf8.count)\r\n"
         if let retryAfter { text += "Retry-After: \(retryAfter)\r\n" }
         if status == 401 { text += "WWW-Authenticate: Bearer\r\n" }

@@ -1,5 +1,6 @@
 /// Points in time as HTTP and JSON APIs write them, as seconds since 1970.
 enum HTTPDate {
+    private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
@@ -13,6 +14,27 @@ enum HTTPDate {
         else { return nil }
         return unixTime(year: year, month: month + 1, day: day, secondsOfDay: time)
     }
+
+    /// The form that `unixTime` reads, for times from 1970 on.
+    static func text(unixTime: Int) -> String {
+        let days = unixTime / 86_400
+        let second = unixTime % 86_400
+        // The civil date of a day count: years begin in March, so that the leap day comes last.
+        let shifted = days + 719_468
+        let era = shifted / 146_097
+        let dayOfEra = shifted % 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shiftedMonth = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        let weekday = weekdays[(days + 4) % 7]
+        let clock = [second / 3_600, second / 60 % 60, second % 60].map(twoDigits).joined(separator: ":")
+        return "\(weekday), \(twoDigits(day)) \(months[month - 1]) \(year) \(clock) GMT"
+    }
+
+    private static func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 
     /// `2026-11-23T10:20:30Z`, with an optional fraction, which is dropped, and an optional offset.
     static func rfc3339UnixTime(_ text: String) -> Int? {

@@ -18,11 +18,14 @@ final class LoopContext {
     var deadlines = DeadlineTable()
 
     private var connections: ContiguousArray<ClientConnection?> = []
-    private var pools: [Int: UpstreamPool<UpstreamConnection>] = [:]
+    private var pools: [Int: RestingConnections] = [:]
+    /// The pool that was asked last, which is nearly always the one that is asked next.
+    private var recentPool: (key: Int, pool: RestingConnections)?
     private var sweptTable: RoutingTable
     private var sweep: RepeatedTask?
     private var serial: UInt64 = 0
     private var randomState: UInt64
+    private var date: (second: Int, text: [UInt8]) = (-1, [])
     private var whenEmpty: EventLoopPromise<Void>?
 
     init(eventLoop: any EventLoop, shared: SharedState, seed: UInt64) {
@@ -71,23 +74,38 @@ final class LoopContext {
         return mixed ^ (mixed >> 31)
     }
 
+    /// The time of day as a Date field has it, made once a second.
+    func dateText() -> [UInt8] {
+        let second = Int(WallClock.unixTime())
+        if date.second != second { date = (second, Array(HTTPDate.text(unixTime: second).utf8)) }
+        return date.text
+    }
+
     // MARK: Pools
 
     func takeResting(_ url: UpstreamURL, now: NIODeadline) -> UpstreamConnection? {
-        pools[url.poolKey]?.take(now: now)
+        pool(url.poolKey).connections.take(now: now)
     }
 
     /// Keeps the connection for the next request, or closes it where the endpoint has gone.
     func rest(_ connection: UpstreamConnection, until expires: NIODeadline) {
-        let key = connection.url.poolKey
-        guard !shared.isDraining, pools[key, default: UpstreamPool()].rest(connection, until: expires) else {
+        let pool = pool(connection.url.poolKey)
+        guard !shared.isDraining, pool.connections.rest(connection, until: expires) else {
             connection.close()
             return
         }
     }
 
     func forget(_ connection: UpstreamConnection) {
-        pools[connection.url.poolKey]?.remove(connection)
+        pools[connection.url.poolKey]?.connections.remove(connection)
+    }
+
+    private func pool(_ key: Int) -> RestingConnections {
+        if let recentPool, recentPool.key == key { return recentPool.pool }
+        let pool = pools[key] ?? RestingConnections()
+        pools[key] = pool
+        recentPool = (key, pool)
+        return pool
     }
 
     // MARK: Time
@@ -95,8 +113,7 @@ final class LoopContext {
     private func sweepNow(_ now: NIODeadline) {
         for slot in deadlines.expire(now: now) { connections[slot]?.deadlineExpired(now: now) }
         for key in pools.keys {
-            guard let expired = pools[key]?.expire(now: now), !expired.isEmpty else { continue }
-            for connection in expired { connection.close() }
+            for connection in pools[key]?.connections.expire(now: now) ?? [] { connection.close() }
         }
         let table = shared.table
         guard table !== sweptTable else { return }
@@ -111,9 +128,10 @@ final class LoopContext {
         var routed: Set<Int> = []
         for candidate in table.candidates { routed.formUnion(candidate.upstream.poolKeys) }
         for key in pools.keys where !routed.contains(key) {
-            for connection in pools[key]?.removeAll() ?? [] { connection.close() }
+            for connection in pools[key]?.connections.removeAll() ?? [] { connection.close() }
             pools[key] = nil
         }
+        recentPool = nil
     }
 
     // MARK: Stopping
@@ -123,7 +141,7 @@ final class LoopContext {
         let promise = whenEmpty ?? eventLoop.makePromise(of: Void.self)
         whenEmpty = promise
         for key in pools.keys {
-            for connection in pools[key]?.removeAll() ?? [] { connection.close() }
+            for connection in pools[key]?.connections.removeAll() ?? [] { connection.close() }
         }
         let open = connections.compactMap { $0 }
         if open.isEmpty { promise.succeed() }
@@ -140,4 +158,9 @@ final class LoopContext {
         sweep?.cancel()
         sweep = nil
     }
+}
+
+/// One pool, shared by name and by reference.
+private final class RestingConnections {
+    var connections = UpstreamPool<UpstreamConnection>()
 }
