@@ -83,6 +83,26 @@ public struct YAMLNode: Sendable {
     }
 }
 
+extension YAMLNode {
+    /// Whether a reader of the file gets the value already, however it is written: then it is left alone.
+    func reads(as value: YAMLValue) -> Bool {
+        guard tag == nil, anchor == nil else { return false }
+        switch value {
+        case .null: return scalar == .null
+        // Other readers take a bare `y` or `n` for a string.
+        case .boolean(let flag): return record.textLength > 1 && scalar == .boolean(flag)
+        case .integer(let number): return scalar == .integer(number)
+        case .string(let text): return scalar == .string(text)
+        case .sequence(let items):
+            return kind == .sequence && Int(record.childCount) == items.count
+                && zip(entries, items).allSatisfy { $0.reads(as: $1) }
+        case .mapping(let wanted):
+            return kind == .mapping && Int(record.childCount) == wanted.count * 2
+                && zip(pairs, wanted).allSatisfy { $0.key.reads(as: .string($1.key)) && $0.value.reads(as: $1.value) }
+        }
+    }
+}
+
 /// A scalar with its type.
 public enum YAMLScalar: Sendable, Equatable {
     case null

@@ -20,6 +20,7 @@ struct EditPlan {
     /// The whole content of a file that has none.
     private(set) var newRoot: YAMLValue?
     private(set) var splices: [Splice] = []
+    private var claims = EditClaims()
     private var resolver: PathResolver
 
     init(_ edits: [YAMLEdit], tree: YAMLTree) throws(YAMLEditError) {
@@ -33,6 +34,7 @@ struct EditPlan {
                 changedContainers.append(touched)
             }
         }
+        if let record = claims.firstConflict() { throw conflict(at: record) }
         for container in changedContainers { try lay(out: container, &layout) }
         if let newRoot { layout.writeRoot(newRoot) }
         splices = layout.splices
@@ -48,6 +50,7 @@ struct EditPlan {
             guard let parent = target.parent else { throw tree.refusal(at: 0, "the whole document cannot be removed") }
             try resolver.refuseSharedSubtree(target.record)
             removed.insert(target.key ?? target.record)
+            claims.take(target.record..<Int(tree.records[target.record].next))
             return parent
         case .insertKey(let key, let value, let path, let placement):
             return try insert(key, value, into: path, placement)
@@ -57,6 +60,7 @@ struct EditPlan {
             guard tree.records[target.record].kind == .sequence else {
                 throw tree.refusal(at: target.record, "\(path) is not a list")
             }
+            claims.extend(target.record)
             let count = Int(tree.records[target.record].childCount)
             insertions[target.record, default: []].append(
                 Insertion(position: min(max(index, 0), count), key: nil, value: value))
@@ -82,6 +86,7 @@ struct EditPlan {
         let isThere =
             tree.firstPair(of: mapping, key: key) != nil || (insertions[mapping] ?? []).contains { $0.key == key }
         guard !isThere else { throw tree.refusal(at: mapping, "the key '\(key)' is there already") }
+        claims.extend(mapping)
         insertions[mapping, default: []].append(Insertion(position: 0, key: key, value: value, placement: placement))
         return mapping
     }
@@ -95,7 +100,8 @@ struct EditPlan {
             throw tree.refusal(at: record, "the value has an anchor or a tag")
         }
         try resolver.refuseSharedSubtree(record)
-        guard !Verification.matches(value, tree, record) else { return nil }
+        claims.take(record..<Int(tree.records[record].next))
+        guard !YAMLNode(tree: tree, index: record).reads(as: value) else { return nil }
         if case .sequence(let items) = value, let changed = merge(items, into: record) { return changed }
         replaced[record] = value
         try layout.replace(target, with: value)
@@ -126,7 +132,7 @@ struct EditPlan {
 
     /// An item that reads the same stays as it is written, also where it would be quoted today.
     private func isText(_ value: YAMLValue, of record: Int) -> Bool {
-        guard case .string(let text) = value else { return Verification.matches(value, tree, record) }
+        guard case .string(let text) = value else { return YAMLNode(tree: tree, index: record).reads(as: value) }
         return tree.text(of: record).elementsEqual(text.utf8)
     }
 
@@ -165,11 +171,15 @@ struct EditPlan {
 }
 
 extension EditPlan {
+    private func conflict(at record: Int) -> YAMLEditError {
+        tree.refusal(at: record, "two of the changes concern the same text")
+    }
+
     /// Splices the bytes, reads them again and compares.
     func apply() throws(YAMLEditError) -> YAMLTree {
         guard !splices.isEmpty else { return tree }
         guard let ordered = Splice.ordered(splices) else {
-            throw tree.refusal(at: splices[0].container, "two of the changes concern the same text")
+            throw conflict(at: splices[0].container)
         }
         let edited = try Reparse(plan: self, splices: ordered).tree()
         if let record = Verification.firstDifference(self, edited) {
