@@ -112,10 +112,9 @@ struct FailoverTests {
     }
 
     @Test func aRefusedConnectionFailsOver() async throws {
-        let gone = try await ScriptedUpstream.start { _ in [] }
-        try await gone.stop()
+        let gone = try #require(RefusingPort())
         let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
-        let proxy = try await ProxyHarness.start([.local(1, gone), .local(2, second)])
+        let proxy = try await ProxyHarness.start([.local(1, port: gone.port), .local(2, second)])
         let answer = try await proxy.exchange(Wire.post())
         #expect(answer.hasSuffix("second"))
         #expect(proxy.events.attempts.first?.outcome == .failure(.connect))

@@ -31,8 +31,7 @@ struct ProbeTests {
 
     @Test(arguments: ["http", "https"])
     func aRefusedConnectionIsOne(scheme: String) async throws {
-        let gone = try await ScriptedUpstream.start { _ in [] }
-        try await gone.stop()
+        let gone = try #require(RefusingPort())
         let result = try await probe("\(scheme)://127.0.0.1:\(gone.port)")
         #expect(result == ProbeResult(connect: nil, tlsHandshake: nil, failure: .connect))
     }
@@ -98,8 +97,7 @@ struct ProbeTests {
 
     @Test func theFirstURLThatFailsIsReported() async throws {
         let good = try await ScriptedUpstream.start { _ in [] }
-        let gone = try await ScriptedUpstream.start { _ in [] }
-        try await gone.stop()
+        let gone = try #require(RefusingPort())
         let proxy = try await ProxyHarness.start([])
         let upstream = try Upstream(
             id: EndpointID(1), name: "half", anthropicURL: UpstreamURL("http://127.0.0.1:\(good.port)"),

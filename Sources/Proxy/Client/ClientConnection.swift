@@ -93,6 +93,9 @@ final class ClientConnection: ChannelDuplexHandler {
         loop.receive.giveBack(buffer)
     }
 
+    /// Nobody behind this handler waits for it.
+    func channelReadComplete(context: ChannelHandlerContext) {}
+
     func read(context: ChannelHandlerContext) {
         if takesMoreInput {
             context.read()

@@ -1,0 +1,128 @@
+import NIOCore
+import NIOEmbedded
+import NIOSSL
+import Ranking
+import TestSupport
+import Testing
+
+@testable import Proxy
+
+/// Moments that real sockets bring about only by luck: writes that the kernel does not take, and writes that fail within
+/// the call.
+struct EmbeddedConnectionTests {
+    /// Keeps writes until it lets them go, or fails at a flush.
+    private final class Outlet: ChannelOutboundHandler {
+        typealias OutboundIn = ByteBuffer
+
+        var holds = false
+        var failsAtFlush = Int.max
+        private(set) var flushes = 0
+        private(set) var closes: [CloseMode] = []
+        private var held: [(NIOAny, EventLoopPromise<Void>?)] = []
+        private var context: ChannelHandlerContext?
+
+        func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            if holds { held.append((data, promise)) } else { context.write(data, promise: promise) }
+        }
+
+        func flush(context: ChannelHandlerContext) {
+            flushes += 1
+            if flushes == failsAtFlush {
+                context.fireErrorCaught(NIOSSLError.noCertificateToValidate)
+            } else {
+                context.flush()
+            }
+        }
+
+        func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+            closes.append(mode)
+            if mode == .all { context.close(mode: mode, promise: promise) } else { promise?.succeed() }
+        }
+
+        func letGo() {
+            holds = false
+            for (data, promise) in held { context?.write(data, promise: promise) }
+            held = []
+            context?.flush()
+        }
+    }
+
+    private let eventLoop = EmbeddedEventLoop()
+
+    private func loop(_ candidates: [Upstream]) -> LoopContext {
+        let table = RoutingTable(candidates: candidates.map { Candidate(upstream: $0) })
+        let shared = SharedState(options: ProxyOptions(), routes: table, events: ProxyEvents())
+        return LoopContext(eventLoop: eventLoop, shared: shared, seed: 1)
+    }
+
+    private func channel(_ handlers: [any ChannelHandler]) throws -> EmbeddedChannel {
+        let channel = EmbeddedChannel(loop: eventLoop)
+        try channel.pipeline.syncOperations.addHandlers(handlers)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        return channel
+    }
+
+    @Test func aSlowReaderGetsTheWholeAnswerThoughItHasSaidFIN() throws {
+        let loop = loop([])
+        let outlet = Outlet()
+        outlet.holds = true
+        let client = try channel([outlet, ClientConnection(loop: loop, clientAddress: nil)])
+        let asked = NIODeadline.now()
+        try client.writeInbound(ByteBuffer(string: Wire.post()))
+        client.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(outlet.closes.isEmpty)
+        #expect(loop.deadlines.expire(now: asked + .seconds(60)).isEmpty)
+        outlet.letGo()
+        #expect(outlet.closes == [.all])
+        #expect(
+            try client.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) }?.hasPrefix("HTTP/1.1 503 ") == true)
+    }
+
+    @Test func aConnectionThatWasAnsweredAtOnceRestsAsLongAsAnyOther() throws {
+        let loop = loop([])
+        let client = try channel([ClientConnection(loop: loop, clientAddress: nil)])
+        let asked = NIODeadline.now()
+        try client.writeInbound(ByteBuffer(string: Wire.post(closes: false)))
+        let options = ProxyOptions()
+        #expect(options.clientHeaderTimeout < .seconds(200) && options.clientIdleTimeout == .seconds(300))
+        #expect(loop.deadlines.expire(now: asked + .seconds(200)).isEmpty)
+        #expect(loop.deadlines.expire(now: asked + .seconds(400)).count == 1)
+    }
+
+    /// The deadline has to be the second endpoint's: it is the one that is asked now.
+    @Test func aWriteThatFailsWithinTheCallLeavesTheNextAttemptAlone() throws {
+        let endpoints = try [(1, 5), (2, 500)].map { id, seconds in
+            var timeouts = UpstreamTimeouts()
+            timeouts.responseHeader = .seconds(seconds)
+            return try Upstream.local(UInt32(id), port: 9, timeouts: timeouts)
+        }
+        let loop = loop(endpoints)
+        let client = ClientConnection(loop: loop, clientAddress: nil)
+        let outlets = [Outlet(), Outlet()]
+        // The first flush sends the head and what there is of the body, the second the rest.
+        outlets[0].failsAtFlush = 2
+        var channels: [EmbeddedChannel] = []
+        for (endpoint, outlet) in zip(endpoints, outlets) {
+            let url = try #require(endpoint.anyURL)
+            let connection = UpstreamConnection(url: url, loop: loop, client: client)
+            connection.detach()
+            channels.append(try channel([outlet, connection]))
+            loop.rest(connection, until: .distantFuture)
+        }
+        let clientChannel = try channel([client])
+        let asked = NIODeadline.now()
+        try clientChannel.writeInbound(
+            ByteBuffer(string: "POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc"))
+        try clientChannel.writeInbound(ByteBuffer(string: "def"))
+        #expect(outlets.map(\.flushes) == [2, 1])
+        let sent = try channels[1].readOutbound(as: ByteBuffer.self).map { String(buffer: $0) }
+        #expect(sent?.hasSuffix("\r\n\r\nabcdef") == true)
+        #expect(loop.deadlines.expire(now: asked + .seconds(60)).isEmpty)
+        #expect(loop.deadlines.expire(now: asked + .seconds(600)).count == 1)
+        try channels[1].writeInbound(ByteBuffer(string: Wire.ok("second")))
+        let answer = try clientChannel.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) }
+        #expect(answer?.hasSuffix("\r\n\r\nsecond") == true)
+    }
+}

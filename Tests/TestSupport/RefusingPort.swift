@@ -1,0 +1,32 @@
+internal import Glibc
+
+/// A port of this machine where connections are refused for as long as the object lives: bound, never listened on.
+///
+/// The port of a server that was stopped may belong to somebody else a moment later.
+public final class RefusingPort: Sendable {
+    /// On 127.0.0.1.
+    public let port: Int
+    private let descriptor: Int32
+
+    /// nil when the system has no port left.
+    public init?() {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
+            }
+        }
+        self.descriptor = descriptor
+        port = Int(UInt16(bigEndian: address.sin_port))
+        guard isBound else {
+            close(descriptor)
+            return nil
+        }
+    }
+
+    deinit { close(descriptor) }
+}
