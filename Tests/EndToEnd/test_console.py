@@ -96,7 +96,7 @@ def test_help_is_made_from_the_keymap_and_closes(terminal, tmp_path):
     window, _ = start(terminal, tmp_path)
     window.type("?")
     window.wait_for("type to search")
-    for label in ("pin", "auto-sort", "flush", "undo", "row down"):
+    for label in ("pin", "auto-sort", "flush", "undo"):
         assert label in window.screen
     window.type("Escape")
     window.wait_gone("type to search")
