@@ -1,4 +1,4 @@
-# make run | test | lint | bench | screenshots | install PREFIX=/usr/local | clean
+# make run | test | test-faults (root) | lint | bench | screenshots | install PREFIX=/usr/local | clean
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -11,7 +11,7 @@ PODIUM = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)/podium
 SOURCES := Package.swift Sources Tests Benchmarks
 VENV := .build/venv
 
-.PHONY: run build release test test-unit test-end-to-end lint format bench screenshots install uninstall clean setup setup-test
+.PHONY: run build release test test-unit test-faults test-end-to-end lint format bench screenshots install uninstall clean setup setup-test
 
 run: release
 	@if [ -e "$(CONFIG)" ]; then exec "$(PODIUM)" run --config "$(CONFIG)"; \
@@ -33,6 +33,10 @@ test: setup-test test-unit test-end-to-end
 
 test-unit: setup-test
 	$(SWIFT) test
+
+# Full, bound, immutable and read-only file systems: real ones, so it needs root.
+test-faults: setup-test
+	PODIUM_TEST_ROOT=1 $(SWIFT) test --filter PersistenceTests
 
 $(VENV)/ready: Tests/EndToEnd/requirements.txt
 	python3 -m venv $(VENV)
