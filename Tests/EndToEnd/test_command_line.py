@@ -140,3 +140,17 @@ def test_run_without_a_terminal_serves(podium):
     port = free_port()
     process = podium(GOOD.format(port=port), port)
     eventually(lambda: "listening" in process.text)
+
+
+def test_a_secret_that_others_can_read_is_warned_of_once(podium):
+    port = free_port()
+    secret = GOOD.format(port=port) + "    auth_type: api_key\n    auth_value: sk-not-for-you\n"
+    process = podium(secret, port)
+    assert process.stop() == 0
+    assert "secret in the clear" not in process.text
+    process.config.chmod(0o644)
+    process.start()
+    assert process.stop() == 0
+    assert process.text.count("secret in the clear") == 1
+    assert "line 7 holds" in process.text
+    assert "sk-not-for-you" not in process.text

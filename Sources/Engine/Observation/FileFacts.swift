@@ -5,8 +5,8 @@
 #endif
 
 extension FileFacts {
-    /// What the file system says of the configuration file and of the backup beside it.
-    static func look(at path: String) -> FileFacts? {
+    /// What the file system says of the configuration file and of the backup beside it; nil when it cannot be looked at.
+    public static func look(at path: String) -> FileFacts? {
         var status = stat()
         guard stat(path, &status) == 0 else {
             return nil

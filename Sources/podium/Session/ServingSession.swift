@@ -35,6 +35,7 @@ struct ServingSession {
         } catch {
             return Self.explain(error, path: file.path)
         }
+        warnOfReadableSecrets(engine)
         // Writing to a client that has gone must be an error code, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         let stopping = StopRequest(engine: engine)
@@ -73,6 +74,18 @@ struct ServingSession {
         }
         await stopping.requested()
         return await finish(engine, stopping)
+    }
+
+    private func warnOfReadableSecrets(_ engine: Engine) {
+        guard let secret = file.loaded.literalSecrets.first, let facts = FileFacts.look(at: file.path),
+            facts.mode & 0o044 != 0
+        else {
+            return
+        }
+        engine.note(
+            .warning, source: "config",
+            "\(file.path) can be read by others and line \(secret.line) holds a secret in the clear: "
+                + "chmod 600 it, or write ${NAME} and set that in the environment")
     }
 
     private func finish(_ engine: Engine, _ stopping: StopRequest) async -> ExitStatus {
