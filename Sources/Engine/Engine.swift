@@ -129,7 +129,7 @@ public final class Engine: Sendable {
         }
         let result = await proxy.probe(upstream)
         if let failure = result.failure {
-            throw .unreachable(name: target.name, reason: failure.plainWords)
+            throw .unreachable(name: target.name, reason: failure.text)
         }
         var steps = ["connected in \((result.connect ?? .zero).plainWords)"]
         if let handshake = result.tlsHandshake {

@@ -130,7 +130,7 @@ final class EngineCore: Sendable {
             }
             if let failure = result.failure {
                 let name = guarded.state.record(id)?.settings.name ?? "?"
-                let text = "probe: \(failure.plainWords)"
+                let text = "probe: \(failure.text)"
                 guarded.state.withRecord(id) { $0.lastError = .init(time: Self.wallTime(), text: text) }
                 append(.debug, source: "endpoint", endpoint: name, text, &guarded.state)
             }

@@ -37,7 +37,7 @@ extension Availability {
         switch self {
         case .available: return "up"
         case .probation: return "on probation: one request at a time until one succeeds"
-        case .open(let until, let cause): return "down for \((until - now).plainWords): \(cause.plainWords)"
+        case .open(let until, let cause): return "down for \((until - now).plainWords): \(cause.text)"
         case .rateLimited(let until): return "rate limited for \((until - now).plainWords)"
         case .misconfigured(let until, let status):
             guard let until else {
@@ -46,18 +46,6 @@ extension Availability {
             let refused = status.map { "credential refused (\($0))" } ?? "misconfigured"
             return "\(refused), tried again in \((until - now).plainWords)"
         case .disabled: return "off"
-        }
-    }
-}
-
-extension OutageCause {
-    var plainWords: String {
-        switch self {
-        case .failuresInARow(let count, let last): "\(count) failures in a row, last \(last.plainWords)"
-        case .failureShare(let failed, let of, let last):
-            "\(failed) of \(of) attempts failed within a minute, last \(last.plainWords)"
-        case .trialFailed(let kind): "trial request failed, \(kind.plainWords)"
-        case .credentialRefused(let status): "credential refused (\(status))"
         }
     }
 }

@@ -51,22 +51,7 @@ extension AttemptOutcome {
         case .rateLimited(let wait):
             "rate limited\(status.map { " (\($0))" } ?? ""), wait \(wait.plainWords)"
         case .misconfigured(let status): "credential refused (\(status))"
-        case .failure(let kind): kind.plainWords
-        }
-    }
-}
-
-extension FailureKind {
-    var plainWords: String {
-        switch self {
-        case .nameResolution: "name not resolved"
-        case .connect: "cannot connect"
-        case .tls: "TLS failed"
-        case .timeout: "timed out"
-        case .closed: "connection closed without an answer"
-        case .badResponse: "broken response"
-        case .status(let code): "HTTP \(code)"
-        case .brokenStream: "response broke off"
+        case .failure(let kind): kind.text
         }
     }
 }
