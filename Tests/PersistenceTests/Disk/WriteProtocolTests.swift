@@ -109,6 +109,19 @@ import Testing
         }
     }
 
+    @Test func aDanglingLinkIsAMissingFileAndStays() throws {
+        var world = try WriterUnderTest()
+        world.moveGammaUp()
+        unlink(world.directory.file)
+        symlink("gone.yaml", world.directory.file)
+        let gone = "\(world.directory.path)/gone.yaml"
+        #expect(world.writer.flush().result == .failed(.refused(.missing(path: gone))))
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: world.directory.file) == "gone.yaml")
+        try world.directory.write(ConfigurationDirectory.text, to: "gone.yaml")
+        #expect(world.writer.flush().result == .written)
+        #expect(world.directory.text("gone.yaml") == WriterUnderTest.moved)
+    }
+
     @Test(arguments: ["a directory", "a FIFO", "a device"])
     func whatIsNoRegularFileIsRefused(_ kind: String) throws {
         var world = try WriterUnderTest()
