@@ -109,7 +109,7 @@ struct ServingSession {
             StandardStreams.error("podium: \(path) is held by another Podium (\(who)); stop that one first")
             return .locked
         case .persistence(let problem):
-            StandardStreams.error("podium: \(path): \(problem.plainWords)")
+            StandardStreams.error("podium: \(problem.plainWords)")
             return .badConfiguration
         case .insecureListen(let host):
             StandardStreams.error(
