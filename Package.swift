@@ -37,7 +37,9 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "podium", targets: ["podium"]),
-        .library(name: "PodiumPureParts", targets: ["Ranking", "HTTPWire", "Persistence", "Configuration", "Console"]),
+        .library(
+            name: "PodiumPureParts",
+            targets: ["Ranking", "HTTPWire", "Persistence", "Configuration", "YAMLDocument", "Console"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

@@ -25,5 +25,12 @@ let package = Package(
         .executableTarget(
             name: "PersistenceBenchmarks", dependencies: [.product(name: "PodiumPureParts", package: "podium")],
             path: "Benchmarks/PersistenceBenchmarks", swiftSettings: [.swiftLanguageMode(.v6)]),
+
+        .target(
+            name: "WholeDocument", path: "oracle/WholeDocument", linkerSettings: [.linkedLibrary("yaml")]),
+        .executableTarget(
+            name: "SpliceOracle",
+            dependencies: ["WholeDocument", .product(name: "PodiumPureParts", package: "podium")],
+            path: "oracle/SpliceOracle", swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
 )
