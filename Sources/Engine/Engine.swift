@@ -58,6 +58,7 @@ public final class Engine: Sendable {
             options: ProxyOptions(configuration.server, tokens: state.expandedClientTokens()),
             routes: core.routingTable(), events: core.proxyEvents(persister: persister), group: group)
         core.connect(proxy: proxy)
+        core.connect(persister: persister)
         self.core = core
         self.persister = persister
         self.path = path
@@ -177,6 +178,11 @@ public final class Engine: Sendable {
         let result = await persister.shutdown()
         try? await group.shutdownGracefully()
         return result
+    }
+
+    /// Whether anything that was accepted is not on disk.
+    public var hasUnsavedChanges: Bool {
+        persister.statistics(now: .now).dirtySince != nil
     }
 
     /// Cuts a running `stop` short: requests still open are closed now. The final flush runs all the same.

@@ -29,7 +29,8 @@ extension EngineCore {
         case .flushed(let record):
             log(record.level, source: "persist", record.plainWords)
         case .externalEditAdopted(let changes, let conflicts):
-            let text = changes.isEmpty ? "nothing that Podium reads" : changes.joined(separator: ", ")
+            updateSchedule()
+            let text = changes.isEmpty ? "no endpoint changed" : changes.joined(separator: ", ")
             log(.info, source: "config", "the file was edited: \(text)")
             for conflict in conflicts {
                 log(.warning, source: "config", "edited in both places, the file wins: \(conflict)")

@@ -20,6 +20,7 @@ final class EngineCore: Sendable {
         /// When the timer will fire next.
         var armed: ContinuousClock.Instant?
         weak var proxy: ProxyServer?
+        weak var persister: Persister?
         var arm: (@Sendable (ContinuousClock.Instant) -> Void)?
     }
 
@@ -48,6 +49,18 @@ final class EngineCore: Sendable {
 
     func connect(proxy: ProxyServer) {
         guarded.withLock { $0.proxy = proxy }
+    }
+
+    func connect(persister: Persister) {
+        guarded.withLock { $0.persister = persister }
+    }
+
+    /// After a hand edit: the schedule follows the file's settings.
+    func updateSchedule() {
+        let (persister, server) = guarded.withLock { ($0.persister, $0.state.configuration.server) }
+        persister?.update(
+            strategy: server.persistStrategy, flushInterval: server.configFlushInterval,
+            maxDirtyTime: server.configMaxDirtyTime, allowInPlace: server.allowInPlace)
     }
 
     /// `arm` is called, under the lock, with the instant at which `deadlineReached` should be called.
@@ -210,7 +223,7 @@ final class EngineCore: Sendable {
             guarded.changesLoggedUntil = now
             rearm(&guarded)
             for note in notes {
-                append(.warning, source: "config", note, &guarded.state)
+                append(.info, source: "config", note, &guarded.state)
             }
             return merged
         }
@@ -268,7 +281,8 @@ final class EngineCore: Sendable {
                 let name = guarded.state.record(attempt.endpoint)?.settings.name ?? "?"
                 return "\(name) \(attempt.outcome.plainWords(status: attempt.status))"
             }
-            let path = attempts.isEmpty ? "no endpoint" : names.joined(separator: " → ")
+            let refused = report.status == 503 ? "no endpoint" : "refused"
+            let path = attempts.isEmpty ? refused : names.joined(separator: " → ")
             let level: EventLevel = report.ending == .completed ? .info : .warning
             append(
                 level, source: "proxy",

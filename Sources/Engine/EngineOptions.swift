@@ -13,7 +13,7 @@ public struct EngineOptions: Sendable {
     /// nil: one per core.
     public var eventLoops: Int?
 
-    /// Memberwise.
+    /// From its parts.
     public init(environment: [String: String], logger: Logger) {
         self.environment = environment
         self.logger = logger

@@ -141,6 +141,33 @@ struct EngineStateTests {
         #expect(state.persistedState() == before)
     }
 
+    @Test func undoOfDisablingBringsTheRankBack() throws {
+        for autoSort in [false, true] {
+            var state = state(
+                [endpoint("a", priority: 1), endpoint("b", priority: 2), endpoint("c", priority: 3)], autoSort: autoSort
+            )
+            let before = state.persistedState()
+            _ = try state.apply(.setEnabled(reference("a"), false), now: epoch)
+            #expect(names(state) == ["b", "c", "a"])
+            _ = try state.apply(.undo, now: epoch)
+            #expect(names(state) == ["a", "b", "c"])
+            #expect(state.persistedState() == before)
+        }
+    }
+
+    @Test func aStartWithoutAVariableDoesNotReorderTheFile() {
+        var broken = endpoint("a", priority: 1)
+        broken.authType = .apiKey
+        broken.authValue = "${NOT_SET}"
+        var state = state([broken, endpoint("b", priority: 2)], autoSort: true)
+        let before = state.persistedState()
+        _ = state.ranking.record(
+            .success(timeToFirstByte: .milliseconds(5)), for: EndpointID(1), now: epoch, random: { 0 })
+        _ = state.ranking.advance(now: epoch + .seconds(60))
+        #expect(state.persistedState() == before)
+        #expect(state.routingTable(now: epoch).candidates.map(\.upstream.name) == ["b"])
+    }
+
     @Test func addRemoveAndTheirUndo() throws {
         var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2)])
         _ = try state.apply(.add(EndpointEdit(name: "n", url: "http://h", rank: 1)), now: epoch)

@@ -45,8 +45,8 @@ enum DetailPanel {
             }
         }
         add("URL", endpoint.url ?? dash)
-        if let url = endpoint.urlAnthropic { add("anth URL", url) }
-        if let url = endpoint.urlOpenAI { add("oai URL", url) }
+        if let url = endpoint.urlAnthropic { add("Anthr.", url) }
+        if let url = endpoint.urlOpenAI { add("OpenAI", url) }
         add("Auth", endpoint.authType.rawValue + (endpoint.maskedSecret.map { "  " + $0 } ?? ""))
         add("Tags", endpoint.tags.isEmpty ? dash : endpoint.tags.joined(separator: ", "))
         let times = endpoint.rankChanges == 1 ? "once" : "\(endpoint.rankChanges) times"

@@ -37,7 +37,7 @@ extension ConsoleState {
 
     private func moveObstacle(up: Bool) -> String? {
         guard let selected else { return endpointObstacle }
-        if sort != .rank { return "the table is sorted by \(sort.title): < goes back to rank" }
+        if sort != .rank { return "sorted by \(sort.title), not by rank: < and > change that" }
         let target = wantedRank(of: selected)
         if up == !isReversed { return target <= 1 ? "already the first rank" : nil }
         return target >= latest.endpoints.count ? "already the last rank" : nil

@@ -64,7 +64,7 @@ extension ConsoleState {
     }
 
     private func dragObstacle(_ endpoint: EndpointStatus) -> String? {
-        if sort != .rank { return "the table is sorted by \(sort.title): < goes back to rank" }
+        if sort != .rank { return "sorted by \(sort.title), not by rank: < and > change that" }
         return isBusy(endpoint.id) ? "\(SafeText.clean(endpoint.name)) is being saved" : nil
     }
 }

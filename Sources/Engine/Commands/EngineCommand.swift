@@ -7,7 +7,7 @@ public struct CommandTarget: Sendable, Hashable {
     /// nil accepts whatever is there now.
     public var revision: UInt64?
 
-    /// Memberwise.
+    /// From its parts.
     public init(name: String, revision: UInt64? = nil) {
         self.name = name
         self.revision = revision
@@ -64,7 +64,7 @@ public struct EndpointEdit: Sendable, Equatable {
     /// True keeps its rank from automatic sorting.
     public var pinned: Bool
 
-    /// Memberwise.
+    /// From its parts.
     public init(
         name: String, url: String? = nil, urlAnthropic: String? = nil, urlOpenAI: String? = nil,
         authType: AuthType = .none, secret: Secret = .unchanged, rank: Int? = nil, tags: [String] = [],
@@ -107,7 +107,7 @@ public struct CommandReceipt: Sendable, Equatable {
     /// One line for the operator, such as `moved openai-team to rank 3, pinned and saved`.
     public var message: String
 
-    /// Memberwise.
+    /// From its parts.
     public init(message: String) {
         self.message = message
     }

@@ -131,7 +131,7 @@ public struct TrafficSummary: Sendable, Equatable {
     /// Mean time to first byte of each second in milliseconds, oldest first; nil in a second without a sample.
     public var firstByteMillisecondsSeries: [Double?] = []
 
-    /// Memberwise.
+    /// From its parts.
     public init() {}
 }
 
@@ -144,7 +144,7 @@ public struct Percentiles: Sendable, Equatable {
     /// 99th percentile.
     public var p99: Duration
 
-    /// Memberwise.
+    /// From its parts.
     public init(p50: Duration, p95: Duration, p99: Duration) {
         self.p50 = p50
         self.p95 = p95

@@ -6,7 +6,7 @@ internal import Ranking
 extension EngineState {
     /// Merges the edit field by field and makes the result the running configuration.
     ///
-    /// - Returns: the merge, and remarks for the operator about what needs a restart.
+    /// - Returns: the merge, and remarks for the operator: what is in force now, and what needs a restart.
     mutating func adopt(_ edit: ExternalEdit, now: ContinuousClock.Instant) -> (merged: MergedEdit, notes: [String]) {
         var next = nextID
         let merged = edit.merge(into: persistedState()) {
@@ -21,14 +21,32 @@ extension EngineState {
 
     private mutating func adoptSettings(_ new: Configuration, now: ContinuousClock.Instant) -> [String] {
         let old = configuration.server
+        let oldRanking = configuration.ranking
         configuration.server = new.server
         configuration.ranking = new.ranking
+        var notes: [String] = []
         if configuration.timeouts != new.timeouts {
             configuration.timeouts = new.timeouts
-            assembleAllUpstreams(now: now)
+            assembleAllUpstreams()
+            notes.append("timeouts are in force for new requests")
+        }
+        if oldRanking != new.ranking {
+            notes.append("ranking settings are in force")
+        }
+        if old.clientTokens != new.server.clientTokens {
+            let count = new.server.clientTokens.count
+            notes.append(
+                count == 0 ? "client_tokens is empty: every client is admitted" : "client_tokens: \(count) admitted now"
+            )
+        }
+        if old.persistStrategy != new.server.persistStrategy
+            || old.configFlushInterval != new.server.configFlushInterval
+            || old.configMaxDirtyTime != new.server.configMaxDirtyTime
+        {
+            let interval = new.server.configFlushInterval.plainWords
+            notes.append("saving is \(new.server.persistStrategy.rawValue) now, interval \(interval)")
         }
         _ = ranking.apply(EndpointRanking.Settings(configuration), now: now)
-        var notes: [String] = []
         if old.host != new.server.host || old.port != new.server.port {
             notes.append("server.host and server.port take effect at the next start")
             configuration.server.host = old.host

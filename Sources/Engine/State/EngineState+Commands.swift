@@ -189,11 +189,12 @@ extension EngineState {
                 target = insert(before.settings, fileIndex: before.fileIndex, now: now)
                 actions.replace(id, by: target)
             }
+            // First the settings: a disabled endpoint cannot be moved to the rank that it had while it was enabled.
+            replaceSettings(of: target, with: before.settings, now: now)
             if ranking.rank(of: target) != before.rank, before.settings.enabled {
                 _ = ranking.move(target, toRank: min(before.rank, ranking.count), now: now)
                 _ = ranking.setPinned(before.settings.pinned, for: target, now: now)
             }
-            replaceSettings(of: target, with: before.settings, now: now)
             withRecord(target) { $0.settings = before.settings }
             return OperatorAction(label: action.label, effect: .endpoint(target, before: before, after: after))
         }

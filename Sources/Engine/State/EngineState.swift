@@ -96,12 +96,7 @@ struct EngineState: Sendable {
             record.settings = settings
             record.revision += 1
         }
-        let wasConfigured = record(id)?.upstream != nil
         assembleUpstream(of: id)
-        let isConfigured = record(id)?.upstream != nil
-        if wasConfigured != isConfigured {
-            _ = ranking.setConfigured(isConfigured, for: id, now: now)
-        }
         if before.enabled != settings.enabled {
             _ = ranking.setEnabled(settings.enabled, for: id, now: now)
         }
@@ -114,10 +109,9 @@ struct EngineState: Sendable {
         fileOrder = order
     }
 
-    mutating func assembleAllUpstreams(now: ContinuousClock.Instant) {
+    mutating func assembleAllUpstreams() {
         for id in fileOrder {
             assembleUpstream(of: id)
-            _ = ranking.setConfigured(record(id)?.upstream != nil, for: id, now: now)
         }
     }
 
@@ -135,11 +129,13 @@ struct EngineState: Sendable {
         }
     }
 
+    /// An endpoint that cannot be used as configured keeps its rank and is left out of the routing table: one start
+    /// without its environment variable must not reorder the operator's file.
     private func rankingEntry(_ id: EndpointID) -> EndpointRanking.Endpoint {
         let record = record(id)
         return EndpointRanking.Endpoint(
             id: id, priority: record?.settings.priority, isEnabled: record?.settings.enabled ?? false,
-            isPinned: record?.settings.pinned ?? false, isConfigured: record?.upstream != nil)
+            isPinned: record?.settings.pinned ?? false)
     }
 
     // MARK: What others are given

@@ -93,6 +93,8 @@ struct ServingSession {
         switch await engine.stop() {
         case .success:
             return .success
+        case .failure where !engine.hasUnsavedChanges:
+            return .success
         case .failure(let error):
             StandardStreams.error("podium: the final save failed: \(error.plainWords)")
             return .notSaved

@@ -35,7 +35,11 @@ extension DashboardSnapshot {
         events = engine.events.map(EventEntry.init)
         undo = engine.undoLabel.map { UndoOffer(label: $0) }
         redo = engine.redoLabel.map { UndoOffer(label: $0) }
-        server.warning = persister.isOverdue ? "UNSAVED for too long: see the persister" : nil
+        if persister.isOverdue {
+            server.warning = "UNSAVED for too long: see the persister"
+        } else if let refused = engine.persister.refusedFile {
+            server.warning = "file on disk not used: \(refused)"
+        }
     }
 
     private static func utcOffset(at wallTime: Double) -> Int {
