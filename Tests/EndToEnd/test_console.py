@@ -1,7 +1,9 @@
 """The console in a real terminal, driven by keys."""
 
 import re
+import socket
 import subprocess
+import time
 
 from conftest import PODIUM, eventually, free_port
 
@@ -10,6 +12,7 @@ server:
   port: {port}
   auto_sort_endpoints: false
   config_flush_interval: 30s
+  on_hangup: exit   # or the test's end would leave it serving
 endpoints:
   - name: alpha
     url: http://127.0.0.1:1   # nothing listens there
@@ -126,6 +129,29 @@ def test_every_size_from_40x10_up_and_smaller(terminal, tmp_path):
                 lambda h=height: "alpha" in window.screen and window.screen.count("\n") == h,
                 what=f"drawn at {width}x{height}")
     leave(window)
+
+
+def test_a_lost_terminal_leaves_the_proxy_serving_and_ends_the_demo(terminal, tmp_path):
+    port = free_port()
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG.format(port=port).replace("on_hangup: exit", "on_hangup: keep_serving"))
+    config.chmod(0o600)
+    window, _ = start(terminal, tmp_path)
+    window.close()
+    pattern = f"^{PODIUM} run --config {config}"
+    time.sleep(0.5)
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 503"
+    subprocess.run(["pkill", "-TERM", "-f", pattern], check=True)
+    eventually(lambda: subprocess.run(["pgrep", "-f", pattern], check=False, capture_output=True).returncode == 1)
+
+    demo = terminal(80, 24)
+    demo.run(f"{PODIUM} demo --seed 4242")
+    demo.wait_for("Persister")
+    demo.close()
+    pattern = f"^{PODIUM} demo --seed 4242"
+    eventually(lambda: subprocess.run(["pgrep", "-f", pattern], check=False, capture_output=True).returncode == 1)
 
 
 def test_an_unknown_terminal_type_still_works(terminal, tmp_path):

@@ -62,7 +62,8 @@ struct ServingSession {
                 logSwitch.isOpen = true
                 engine.note(.info, source: "console", "console closed; serving on (SIGTERM or ^C stops)")
             case .hangup:
-                if configuration.server.onHangup == .exit {
+                // A demo that nobody sees is of no use to anybody.
+                if isDemo || configuration.server.onHangup == .exit {
                     stopping.request()
                 } else {
                     engine.note(.info, source: "console", "the terminal went away; serving on without it")
