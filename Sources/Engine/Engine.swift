@@ -106,9 +106,9 @@ public final class Engine: Sendable {
         } catch .refused(let refusal) where command.isEdit && refusal.isAboutTheEdit {
             // Kept in memory it would be refused for ever, and hold up every later flush.
             _ = try? core.apply(.undo, by: "podium: file refused the change:")
-            throw .invalid(field: .name, reason: "not accepted: \(PersistenceError.refused(refusal).plainWords)")
+            throw .invalid(field: .name, reason: "not accepted: \(refusal)")
         } catch {
-            throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.plainWords)
+            throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.description)
         }
     }
 

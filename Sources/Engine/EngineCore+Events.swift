@@ -38,8 +38,7 @@ extension EngineCore {
         case .externalEditRefused(let refusal):
             log(
                 .error, source: "config",
-                "the edited file is not used, the running configuration stays: "
-                    + PersistenceError.refused(refusal).plainWords)
+                "the edited file is not used, the running configuration stays: \(refusal)")
         case .overdue(let since):
             log(
                 .error, source: "persist",
@@ -75,7 +74,7 @@ extension FlushRecord {
         case .unchanged:
             "nothing to write (\(trigger.rawValue))"
         case .failed(let error):
-            "write failed (\(trigger.rawValue)): \(error.plainWords); everything is kept and tried again"
+            "write failed (\(trigger.rawValue)): \(error); everything is kept and tried again"
         }
     }
 }

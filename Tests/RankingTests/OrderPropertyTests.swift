@@ -1,4 +1,5 @@
 @testable import Ranking
+import TestSupport
 import Testing
 
 /// Random histories of all kinds of events; after each, the order is held against what design and arithmetic say.
@@ -18,14 +19,14 @@ import Testing
 }
 
 private struct RandomHistory {
-    var generator: SeededGenerator
+    var generator: SeededRandom
     var ranking: EndpointRanking
     var now = 0.0
     var steps = 0
     var nextID: UInt32
 
     init(seed: UInt64) {
-        generator = SeededGenerator(seed: seed)
+        generator = SeededRandom(seed: seed)
         var settings = EndpointRanking.Settings()
         settings.minDwell = .seconds(Int.random(in: 0...4, using: &generator) * 3)
         settings.hysteresis = [0, 0.15, 0.5].randomElement(using: &generator) ?? 0

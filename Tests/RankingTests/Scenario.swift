@@ -1,4 +1,5 @@
 import Ranking
+import TestSupport
 
 /// Made-up courses of events, one second between requests unless said otherwise, noise ±30 % unless said otherwise.
 struct Scenario {
@@ -11,7 +12,7 @@ struct Scenario {
         answer: (_ endpoint: Int, _ second: Int, _ noise: Double) -> AttemptOutcome
     ) {
         self.name = name
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         let answers = (0..<endpoints).map { endpoint in
             (
                 endpoint: "e\(endpoint)",

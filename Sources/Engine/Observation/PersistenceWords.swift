@@ -16,9 +16,6 @@ extension PersistenceError {
         case .closed: "CLOSED"
         }
     }
-
-    /// One line that says what happened and what to do.
-    public var plainWords: String { description }
 }
 
 extension Refusal {

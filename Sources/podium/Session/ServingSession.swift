@@ -97,7 +97,7 @@ struct ServingSession {
         case .failure where !engine.hasUnsavedChanges:
             return .success
         case .failure(let error):
-            StandardStreams.error("podium: the final save failed: \(error.plainWords)")
+            StandardStreams.error("podium: the final save failed: \(error)")
             return .notSaved
         }
     }
@@ -112,7 +112,7 @@ struct ServingSession {
             StandardStreams.error("podium: \(path) is held by another Podium (\(who)); stop that one first")
             return .locked
         case .persistence(let problem):
-            StandardStreams.error("podium: \(problem.plainWords)")
+            StandardStreams.error("podium: \(problem)")
             return .badConfiguration
         case .insecureListen(let host):
             StandardStreams.error(

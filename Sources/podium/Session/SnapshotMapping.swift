@@ -164,7 +164,8 @@ extension PersisterStatus {
         lastFailure = engine.flushes.last { $0.error != nil }.flatMap { record in
             record.error.map {
                 Failure(
-                    time: WallTime(secondsSinceEpoch: record.startedAt.inSeconds), code: $0.symbol, text: $0.plainWords)
+                    time: WallTime(secondsSinceEpoch: record.startedAt.inSeconds), code: $0.symbol, text: $0.description
+                )
             }
         }
         isOverdue = statistics.isOverdue
@@ -191,7 +192,7 @@ extension FlushEntry {
         case .written: result = .saved
         case .unchanged: result = .unchanged
         case .failed(.durabilityUnknown): result = .durabilityUnknown
-        case .failed(let error): result = .failed(code: error.symbol, text: error.plainWords)
+        case .failed(let error): result = .failed(code: error.symbol, text: error.description)
         }
     }
 }

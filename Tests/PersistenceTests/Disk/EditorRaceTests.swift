@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Persistence
@@ -41,7 +42,7 @@ import Testing
         }
         var lost = 0
         var damaged = 0
-        var random = SplitMix(seed: 7)
+        var random = SeededRandom(seed: 7)
         for number in 1...Self.saves {
             // A write takes a few milliseconds: the save falls before, into or after one.
             try await Task.sleep(for: .microseconds(Int.random(in: 0..<10_000, using: &random)))

@@ -1,4 +1,5 @@
 import Configuration
+import TestSupport
 
 @testable import Persistence
 
@@ -19,7 +20,7 @@ struct ScheduleWorld {
     let origin = ContinuousClock.now
     var now = Duration.zero
     var schedule: FlushSchedule
-    var random: SplitMix
+    var random: SeededRandom
     var failureRate = 0.0
     var longestWrite = Duration.milliseconds(50)
 
@@ -37,7 +38,7 @@ struct ScheduleWorld {
 
     init(_ settings: FlushSchedule.Settings, seed: UInt64) {
         schedule = FlushSchedule(settings: settings)
-        random = SplitMix(seed: seed)
+        random = SeededRandom(seed: seed)
     }
 
     var instant: ContinuousClock.Instant { origin + now }
@@ -133,5 +134,12 @@ struct ScheduleWorld {
             broken.append("a mark at \(markTimes[savedMarks]) would wait until \(deadline)")
         }
         if lastFailed, deadline > now + Backoff.longest { broken.append("a retry later than the longest backoff") }
+    }
+}
+
+extension SeededRandom {
+    /// 0 ≤ x < 1.
+    mutating func unit() -> Double {
+        Double.random(in: 0..<1, using: &self)
     }
 }

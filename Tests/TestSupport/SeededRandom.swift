@@ -1,20 +1,18 @@
-/// A seeded generator: the same seed gives the same test on every machine.
-struct SplitMix: RandomNumberGenerator {
+/// SplitMix64: the same seed gives the same test on every machine.
+public struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    init(seed: UInt64) {
+    /// A sequence of its own for each seed.
+    public init(seed: UInt64) {
         state = seed
     }
 
-    mutating func next() -> UInt64 {
+    /// The next of the sequence.
+    public mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
-    }
-
-    mutating func unit() -> Double {
-        Double.random(in: 0..<1, using: &self)
     }
 }
