@@ -156,7 +156,8 @@ public final class Engine: Sendable {
                 endpoints: state.endpointSnapshots(now: now, second: second),
                 isAutoSorting: state.ranking.isAutoSorting, traffic: state.traffic.summary(second: second),
                 requestsInFlight: state.requestsInFlight, server: state.configuration.server, persister: statistics,
-                flushes: flushes, events: state.events.latest(eventLimit), configPath: path, configFile: facts,
+                flushes: flushes, events: state.events.latest(eventLimit), journal: state.ranking.changes,
+                names: state.names, configPath: path, configFile: facts,
                 undoLabel: state.actions.undoable.last?.label, redoLabel: state.actions.redoable.last?.label)
         }
     }

@@ -5,11 +5,12 @@ extension EndpointRanking {
         return explanation(in: orderedSlots, at: rank(ofSlot: slot) - 1, moment(now))
     }
 
-    /// Why everyone has their rank, first to last; also linear, so a whole screen is as cheap as one endpoint.
-    public func explanations(now: ContinuousClock.Instant) -> [RankExplanation] {
+    /// Why the first `limit` have their rank, first to last; also linear, so a whole screen is as cheap as one
+    /// endpoint.
+    public func explanations(now: ContinuousClock.Instant, limit: Int = .max) -> [RankExplanation] {
         let slots = orderedSlots
         let moment = moment(now)
-        return slots.indices.map { explanation(in: slots, at: $0, moment) }
+        return slots.indices.prefix(limit).map { explanation(in: slots, at: $0, moment) }
     }
 
     private func explanation(in slots: [Int], at index: Int, _ moment: Moment) -> RankExplanation {

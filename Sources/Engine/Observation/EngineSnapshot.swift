@@ -28,6 +28,10 @@ public struct EngineSnapshot: Sendable {
     public var flushes: [FlushRecord]
     /// Oldest first.
     public var events: [LoggedEvent]
+    /// Changes of rank with their causes, oldest first; at most the last 1,000.
+    public var journal: [RankChange]
+    /// The names of all endpoints, also of those that are gone but still stand in the journal.
+    public var names: [EndpointID: String]
     /// The configuration file as the operator named it.
     public var configPath: String
     /// nil when it cannot be looked at.

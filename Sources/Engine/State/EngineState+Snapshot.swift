@@ -9,6 +9,7 @@ extension EngineState {
     mutating func endpointSnapshots(now: ContinuousClock.Instant, second: Int64) -> [EndpointSnapshot] {
         settlePriorities()
         let movements = movementsInLastMinute(now: now)
+        let explanations = ranking.explanations(now: now, limit: Self.explainedInSnapshot)
         return ranking.order.enumerated().compactMap { index, id in
             guard let record = record(id) else {
                 return nil
@@ -17,7 +18,7 @@ extension EngineState {
                 id: id, revision: record.revision, rank: index + 1, settings: record.settings,
                 availability: ranking.availability(of: id, now: now) ?? .disabled,
                 misconfiguration: record.misconfiguration,
-                explanation: index < Self.explainedInSnapshot ? ranking.explanation(for: id, now: now) : nil,
+                explanation: index < explanations.count ? explanations[index] : nil,
                 movement: movements[id].map { $0 - (index + 1) } ?? 0, traffic: record.traffic.summary(second: second),
                 inFlight: record.inFlight, successStreak: record.successStreak,
                 lastError: record.lastError.map { ($0.time, $0.text) })

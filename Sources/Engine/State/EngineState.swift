@@ -12,6 +12,8 @@ struct EngineState: Sendable {
     private(set) var records: [EndpointRecord?] = []
     /// As the entries stand in the file; added ones last.
     private(set) var fileOrder: [EndpointID] = []
+    /// What removed endpoints were called: events and the journal of ranks still speak of them.
+    private var formerNames: [EndpointID: String] = [:]
     var ranking: EndpointRanking
     var traffic = TrafficWindow()
     var requestsInFlight = 0
@@ -62,6 +64,14 @@ struct EngineState: Sendable {
         records[index]?.modify(body)
     }
 
+    var names: [EndpointID: String] {
+        var names = formerNames
+        for case let record? in records {
+            names[record.id] = record.settings.name
+        }
+        return names
+    }
+
     var nextID: UInt32 {
         UInt32(records.count)
     }
@@ -79,9 +89,10 @@ struct EngineState: Sendable {
     }
 
     mutating func remove(_ id: EndpointID, now: ContinuousClock.Instant) {
-        guard record(id) != nil else {
+        guard let record = record(id) else {
             return
         }
+        formerNames[id] = record.settings.name
         records[Int(id.rawValue)] = nil
         fileOrder.removeAll { $0 == id }
         _ = ranking.remove(id, now: now)

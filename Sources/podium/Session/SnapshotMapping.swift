@@ -24,10 +24,8 @@ extension DashboardSnapshot {
         server.cpu = usage.cpu
         server.residentBytes = usage.residentBytes
         traffic = TrafficTotals(engine)
-        let names = Dictionary(
-            engine.endpoints.map { ($0.id, $0.settings.name) }, uniquingKeysWith: { first, _ in first })
         endpoints = engine.endpoints.map { endpoint in
-            EndpointStatus(endpoint, now: engine.takenAt) { names[$0] ?? "?" }
+            EndpointStatus(endpoint, now: engine.takenAt) { engine.names[$0] ?? "?" }
         }
         autoSort = engine.isAutoSorting
         persister = PersisterStatus(engine)
