@@ -199,4 +199,19 @@ struct EngineStateTests {
             #expect(names(state) == (autoSort ? ["fast", "slow"] : ["slow", "fast"]))
         }
     }
+
+    @Test func aSortIsUndoneAsAWhole() throws {
+        var state = state([endpoint("slow"), endpoint("middle"), endpoint("fast")])
+        for (id, milliseconds) in [(0, 900), (1, 500), (2, 100)] {
+            _ = state.ranking.record(
+                .success(timeToFirstByte: .milliseconds(milliseconds)), for: EndpointID(UInt32(id)), now: epoch,
+                random: { 0 })
+        }
+        _ = try state.apply(.sortNow, now: epoch)
+        #expect(names(state) == ["fast", "middle", "slow"])
+        _ = try state.apply(.undo, now: epoch)
+        #expect(names(state) == ["slow", "middle", "fast"])
+        _ = try state.apply(.redo, now: epoch)
+        #expect(names(state) == ["fast", "middle", "slow"])
+    }
 }

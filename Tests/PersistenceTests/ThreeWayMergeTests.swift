@@ -75,7 +75,9 @@ import Testing
 
         let merged = Self.merge(
             ours: ours, file: [Self.endpoint(0, "a", priority: 5), Self.endpoint(0, "b", priority: 2)])
-        #expect(merged.state.endpoints.map(\.id) == [1, 2])
+        // Under a new identity: its old one is spent.
+        #expect(merged.state.endpoints.map(\.id) == [99, 2])
+        #expect(merged.agreed.endpoints.map(\.id) == [99, 2])
         let conflict = try #require(merged.conflicts.first)
         #expect(conflict.subject == .removedHere)
         var state = merged.state

@@ -14,6 +14,7 @@ struct OperatorAction: Sendable, Equatable {
         /// nil before: it was added. nil after: it was removed.
         case endpoint(EndpointID, before: EndpointMemento?, after: EndpointMemento?)
         case autoSort(before: Bool)
+        case order(before: [EndpointID], after: [EndpointID])
     }
 
     /// Such as `move openai-team 4→3`.
@@ -26,6 +27,8 @@ struct OperatorAction: Sendable, Equatable {
             OperatorAction(label: label, effect: .endpoint(id, before: after, after: before))
         case .autoSort(let before):
             OperatorAction(label: label, effect: .autoSort(before: !before))
+        case .order(let before, let after):
+            OperatorAction(label: label, effect: .order(before: after, after: before))
         }
     }
 }
@@ -61,10 +64,15 @@ struct ActionHistory: Sendable {
     /// An endpoint that comes back gets a new identity; older actions follow it.
     mutating func replace(_ old: EndpointID, by new: EndpointID) {
         func renamed(_ action: OperatorAction) -> OperatorAction {
-            guard case .endpoint(old, let before, let after) = action.effect else {
+            switch action.effect {
+            case .endpoint(old, let before, let after):
+                return OperatorAction(label: action.label, effect: .endpoint(new, before: before, after: after))
+            case .order(let before, let after):
+                let renamed = [before, after].map { $0.map { $0 == old ? new : $0 } }
+                return OperatorAction(label: action.label, effect: .order(before: renamed[0], after: renamed[1]))
+            case .endpoint, .autoSort:
                 return action
             }
-            return OperatorAction(label: action.label, effect: .endpoint(new, before: before, after: after))
         }
         undoable = undoable.map(renamed)
         redoable = redoable.map(renamed)

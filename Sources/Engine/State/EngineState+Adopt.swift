@@ -13,10 +13,20 @@ extension EngineState {
             defer { next += 1 }
             return next
         }
+        let before = mementos(of: merged.conflicts)
         let notes = adoptSettings(edit.configuration, now: now)
         adoptEndpoints(merged.state, now: now)
         setAutoSort(merged.state.autoSortEndpoints, now: now)
+        offerUndo(of: merged.conflicts, ranks: before)
         return (merged, notes)
+    }
+
+    private func mementos(of conflicts: [EditConflict]) -> [EndpointID: EndpointMemento] {
+        var mementos: [EndpointID: EndpointMemento] = [:]
+        for case let ours? in conflicts.map(\.ours) {
+            mementos[EndpointID(ours.id)] = memento(EndpointID(ours.id))
+        }
+        return mementos
     }
 
     private mutating func adoptSettings(_ new: Configuration, now: ContinuousClock.Instant) -> [String] {

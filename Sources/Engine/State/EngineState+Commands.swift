@@ -20,7 +20,11 @@ extension EngineState {
         case .sortNow:
             let before = ranking.order
             _ = ranking.sortNow(now: now)
-            return ranking.order == before ? "sorted: the order was right already" : "sorted"
+            guard ranking.order != before else {
+                return "sorted: the order was right already"
+            }
+            actions.did(OperatorAction(label: "sort", effect: .order(before: before, after: ranking.order)))
+            return "sorted"
         case .setAutoSort(let on):
             setAutoSort(on, now: now)
             actions.did(OperatorAction(label: on ? "auto-sort on" : "auto-sort off", effect: .autoSort(before: !on)))
@@ -35,13 +39,13 @@ extension EngineState {
             guard let action = actions.popUndo() else {
                 throw .nothingToUndo
             }
-            actions.undid(restore(action, now: now))
+            actions.undid(try restore(action, now: now))
             return "undid: \(action.label)"
         case .redo:
             guard let action = actions.popRedo() else {
                 throw .nothingToRedo
             }
-            actions.redid(restore(action.inverse, now: now).inverse)
+            actions.redid(try restore(action.inverse, now: now).inverse)
             return "did again: \(action.label)"
         case .flush, .reload:
             return ""
@@ -169,34 +173,6 @@ extension EngineState {
         if let found {
             let fix = found.problem.fix.isEmpty ? "" : "; \(found.problem.fix)"
             throw .invalid(field: found.field, reason: found.problem.message + fix)
-        }
-    }
-
-    /// Makes the touched endpoint what it was before the action.
-    ///
-    /// - Returns: the same action, following the identity of an endpoint that came back.
-    private mutating func restore(_ action: OperatorAction, now: ContinuousClock.Instant) -> OperatorAction {
-        switch action.effect {
-        case .autoSort(let before):
-            setAutoSort(before, now: now)
-            return action
-        case .endpoint(let id, nil, _):
-            remove(id, now: now)
-            return action
-        case .endpoint(let id, let before?, let after):
-            var target = id
-            if record(id) == nil {
-                target = insert(before.settings, fileIndex: before.fileIndex, now: now)
-                actions.replace(id, by: target)
-            }
-            // First the settings: a disabled endpoint cannot be moved to the rank that it had while it was enabled.
-            replaceSettings(of: target, with: before.settings, now: now)
-            if ranking.rank(of: target) != before.rank, before.settings.enabled {
-                _ = ranking.move(target, toRank: min(before.rank, ranking.count), now: now)
-                _ = ranking.setPinned(before.settings.pinned, for: target, now: now)
-            }
-            withRecord(target) { $0.settings = before.settings }
-            return OperatorAction(label: action.label, effect: .endpoint(target, before: before, after: after))
         }
     }
 }

@@ -17,8 +17,10 @@ public struct EditConflict: Sendable, Equatable, CustomStringConvertible {
     public let subject: Subject
     /// The endpoint's name as the program had it.
     public let endpoint: String
-    let ours: PersistedState.Endpoint?
-    let theirs: PersistedState.Endpoint?
+    /// The endpoint as the program had it; nil when it had removed it.
+    public let ours: PersistedState.Endpoint?
+    /// The endpoint as the file has it; nil when the file lacks it.
+    public let theirs: PersistedState.Endpoint?
 
     /// One line for logs and the console; credentials are masked.
     public var description: String {

@@ -32,11 +32,13 @@ struct ThreeWayMerge {
                 continue
             }
             fileIDs.insert(id)
-            let file = PersistedState.Endpoint(id: id, settings: entry.settings)
+            // Identities are never used again: what was removed here and comes back is a new endpoint.
+            let isBack = ourIndex[id] == nil && entry.settings != ancestor[id]
+            let file = PersistedState.Endpoint(id: isBack ? allocateID() : id, settings: entry.settings)
             agreed.append(file)
             if let index = ourIndex[id] {
                 merged.append(mergeFields(ours: ours.endpoints[index], theirs: file))
-            } else if entry.settings != ancestor[id] {
+            } else if isBack {
                 conflicts.append(conflict(.removedHere, ours: nil, theirs: file))
                 merged.append(file)
             }
