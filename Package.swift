@@ -62,13 +62,16 @@ let package = Package(
         library("Persistence", ["Configuration", "YAMLDocument", "CSystemShim"]),
         library("Proxy", ["HTTPWire", "Ranking", nioCore, nioPosix, nioSSL, nioTLS]),
         library("Engine", ["Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, histogram, logging]),
+        library(
+            "Control",
+            ["Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, nioHTTP1]),
         library("Console"),
         library("Terminal", ["Console", "CNcurses", "CSystemShim"]),
         library("Demo", [nioCore, nioPosix, nioHTTP1]),
         .executableTarget(
             name: "podium",
             dependencies: [
-                "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console", "Terminal", "Demo",
+                "Control", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console", "Terminal", "Demo",
                 argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
@@ -83,6 +86,7 @@ let package = Package(
         tests("HTTPWire", [nioCore, nioEmbedded, nioHTTP1]),
         tests("Proxy", [nioCore, nioPosix, nioSSL, nioEmbedded]),
         tests("Engine", ["Proxy", "Ranking", "Configuration", "Persistence"]),
+        tests("Control", ["Engine", "Configuration", nioCore, nioPosix]),
         tests("Console"),
         tests("Terminal", ["Console"]),
         tests("Demo"),

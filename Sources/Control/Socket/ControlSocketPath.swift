@@ -1,0 +1,112 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// Where the control socket of a configuration lies.
+///
+/// `DIRECTORY/HASH.sock`: the hash (64-bit FNV-1a, 16 hexadecimal digits) is that of the configuration's canonical path, so
+/// that everybody who names the same file finds the same socket, through whatever link. The directory is the first of
+///
+/// 1. `$RUNTIME_DIRECTORY`, where systemd made one for the service;
+/// 2. `/run/podium`, for root;
+/// 3. `$XDG_RUNTIME_DIR/podium`, for everybody else;
+/// 4. `/tmp/podium-UID`.
+///
+/// It is 0700 and belongs to who serves, or nothing is done in it.
+public struct ControlSocketPath: Sendable, Equatable {
+    /// The longest path that a socket address holds, without the closing zero.
+    public static let longest: Int = {
+        #if canImport(Darwin)
+            103
+        #else
+            107
+        #endif
+    }()
+
+    /// Absolute.
+    public var directory: String
+    /// `HASH.sock`
+    public var name: String
+    /// Both.
+    public var path: String { directory + "/" + name }
+
+    /// Where a server of this configuration listens; nil when no directory's path is short enough.
+    public static func forServing(config: String, environment: [String: String]) -> ControlSocketPath? {
+        candidates(config: config, environment: environment, user: geteuid(), owners: []).first
+    }
+
+    /// The socket of the Podium that serves this configuration, if there is one to be seen. Root also looks where the
+    /// configuration's owner would serve it.
+    ///
+    /// That the socket is there does not say that anybody still listens.
+    public static func find(config: String, environment: [String: String]) -> ControlSocketPath? {
+        var owners: [uid_t] = []
+        if geteuid() == 0, let owner = status(of: config)?.st_uid, owner != 0 {
+            owners = [owner]
+        }
+        return candidates(config: config, environment: environment, user: geteuid(), owners: owners).first {
+            candidate in
+            guard let directory = status(of: candidate.directory), let socket = status(of: candidate.path) else {
+                return false
+            }
+            // In /tmp anybody could have put up a socket to listen to an operator.
+            let isTrusted = directory.st_uid == geteuid() || directory.st_uid == 0 || geteuid() == 0
+            return isTrusted && directory.st_mode & 0o022 == 0 && socket.st_mode & S_IFMT == S_IFSOCK
+        }
+    }
+
+    static func candidates(
+        config: String, environment: [String: String], user: uid_t, owners: [uid_t]
+    ) -> [ControlSocketPath] {
+        let name = digest(of: canonical(config)) + ".sock"
+        var directories: [String] = []
+        if let service = environment["RUNTIME_DIRECTORY"]?.split(separator: ":").first, service.first == "/" {
+            directories.append(String(service))
+        }
+        if user == 0 {
+            directories.append("/run/podium")
+        } else if let runtime = environment["XDG_RUNTIME_DIR"], runtime.first == "/" {
+            directories.append(runtime + "/podium")
+        }
+        directories.append("/tmp/podium-\(user)")
+        for owner in owners {
+            directories += ["/run/user/\(owner)/podium", "/tmp/podium-\(owner)"]
+        }
+        return directories.map { ControlSocketPath(directory: $0, name: name) }
+            .filter { $0.path.utf8.count <= longest }
+    }
+
+    /// Absolute and without links. Where the file itself is not there (yet), its directory is resolved.
+    static func canonical(_ path: String) -> String {
+        if let resolved = resolve(path) {
+            return resolved
+        }
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let file = slash.map { path[path.index(after: $0)...] } ?? path[...]
+        let parent = resolve(folder) ?? folder
+        return parent == "/" ? "/\(file)" : "\(parent)/\(file)"
+    }
+
+    private static func resolve(_ path: String) -> String? {
+        guard let resolved = realpath(path, nil) else {
+            return nil
+        }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// FNV-1a: names need to differ, not to be secret.
+    private static func digest(of text: String) -> String {
+        let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    private static func status(of path: String) -> stat? {
+        var result = stat()
+        return lstat(path, &result) == 0 ? result : nil
+    }
+}

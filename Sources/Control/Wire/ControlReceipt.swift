@@ -1,0 +1,44 @@
+/// What a command did. It has reached the disk by the time this is sent.
+public struct ControlReceipt: Codable, Sendable, Equatable {
+    /// One line for the operator, such as `moved openai-team to rank 3 and pinned it; saved in 3.1 ms`.
+    public var message: String
+    /// Of the whole configuration, afterwards.
+    public var revision: UInt64
+    /// The endpoint the command was about, as it is now; absent when there is none (any more).
+    public var endpoint: ControlSnapshot.Endpoint?
+
+    /// From its parts.
+    public init(message: String, revision: UInt64, endpoint: ControlSnapshot.Endpoint? = nil) {
+        self.message = message
+        self.revision = revision
+        self.endpoint = endpoint
+    }
+}
+
+/// All endpoints, as `GET /admin/api/endpoints` answers them.
+public struct EndpointList: Codable, Sendable, Equatable {
+    /// Of the whole configuration.
+    public var revision: UInt64
+    /// In rank order.
+    public var endpoints: [ControlSnapshot.Endpoint]
+
+    /// From its parts.
+    public init(revision: UInt64, endpoints: [ControlSnapshot.Endpoint]) {
+        self.revision = revision
+        self.endpoints = endpoints
+    }
+}
+
+/// Whether Podium is well, as `/healthz` and `/readyz` answer it.
+public struct HealthReport: Codable, Sendable, Equatable {
+    /// `pass` or `fail`.
+    public var status: String
+    /// Why it fails, in words; only for those who may see more than the status.
+    public var reasons: [String]?
+
+    /// From its parts.
+    public init(status: String, reasons: [String]? = nil) {
+        self.status = status
+        self.reasons = reasons
+    }
+}

@@ -1,0 +1,127 @@
+extension ControlSnapshot {
+    /// One endpoint: its settings, its place in the ranking and why, its traffic.
+    public struct Endpoint: Codable, Sendable, Equatable, Identifiable {
+        /// Outlives renames and rank changes; not reused while the process lives.
+        public var id: UInt32 = 0
+        /// As configured; unique.
+        public var name = ""
+        /// Raised by each change that somebody made to it; what `If-Match` names.
+        public var revision: UInt64 = 0
+        /// 1 is tried first.
+        public var rank = 0
+        /// What the ranking thinks of it now, in one word.
+        public var state = State.up
+        /// Whether requests may be sent, and if not, why and until when.
+        public var availability = Availability()
+        /// Why it cannot be used as configured.
+        public var misconfiguration: String?
+        /// Why it has its rank; absent beyond the first few hundred endpoints.
+        public var explanation: Explanation?
+        /// Ranks gained (positive) or lost in the last minute.
+        public var movement = 0
+        /// The last minute in figures.
+        public var traffic = Traffic()
+        /// Successes in a row up to now.
+        public var successStreak = 0
+        /// Its most recent failure.
+        public var lastError: LastError?
+
+        /// Base URL for any API.
+        public var url: String?
+        /// Base URL for Anthropic-shaped requests.
+        public var urlAnthropic: String?
+        /// Base URL for OpenAI-shaped requests.
+        public var urlOpenAI: String?
+        /// `api_key`, `auth_token`, `passthrough` or `none`.
+        public var authType = "none"
+        /// `***`, or `${NAME}` as written; absent when there is none.
+        public var maskedSecret: String?
+        /// False when it was taken out of service.
+        public var enabled = true
+        /// True when automatic sorting leaves its rank alone.
+        public var pinned = false
+        /// `priority` as the file has it, or is to have it.
+        public var priority: Int?
+        /// Free words, in file order.
+        public var tags: [String] = []
+        /// Names of the extra request headers; their values may be secret.
+        public var headerNames: [String] = []
+        /// `auto`, `responses` or `chat_completions`.
+        public var openAIPreference = "auto"
+        /// `kind://host:port` of the proxy it is reached through, without credentials.
+        public var proxy: String?
+
+        /// An endpoint without a name.
+        public init() {}
+
+        enum CodingKeys: String, CodingKey {
+            case id, name, revision, rank, state, availability, misconfiguration, explanation, movement, traffic
+            case successStreak = "success_streak"
+            case lastError = "last_error"
+            case url
+            case urlAnthropic = "url_anthropic"
+            case urlOpenAI = "url_openai"
+            case authType = "auth_type"
+            case maskedSecret = "masked_secret"
+            case enabled, pinned, priority, tags
+            case headerNames = "header_names"
+            case openAIPreference = "openai_preference"
+            case proxy
+        }
+    }
+}
+
+extension ControlSnapshot.Endpoint {
+    /// What the ranking thinks of an endpoint, in one word.
+    public enum State: String, Codable, Sendable, CaseIterable {
+        case up
+        /// It answers, but takes more than twice as long as is usual for it.
+        case slow
+        /// Timed out after failures, or on trial after that.
+        case down
+        /// It named a time to wait.
+        case cooling
+        case misconfigured
+        /// Switched off.
+        case off
+    }
+
+    /// Whether requests may be sent, and if not, why and until when.
+    public struct Availability: Codable, Sendable, Equatable {
+        /// The reason, for programs.
+        public enum Kind: String, Codable, Sendable, CaseIterable {
+            case available
+            /// Back from a time out: one request at a time until one succeeds.
+            case probation
+            /// Timed out by the breaker.
+            case open
+            case rateLimited = "rate_limited"
+            case misconfigured
+            case disabled
+        }
+
+        /// The reason, for programs.
+        public var kind = Kind.available
+        /// When it is tried again, where that is known.
+        public var until: Double?
+        /// Why the breaker opened, or the status that refused the credential, in words.
+        public var cause: String?
+
+        /// Available.
+        public init() {}
+    }
+
+    /// The most recent failure.
+    public struct LastError: Codable, Sendable, Equatable {
+        /// When it happened.
+        public var time: Double
+        /// One line in plain words.
+        public var text: String
+
+        /// A failure at a time.
+        public init(time: Double, text: String) {
+            self.time = time
+            self.text = text
+        }
+    }
+}
