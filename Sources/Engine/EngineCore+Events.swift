@@ -39,6 +39,8 @@ extension EngineCore {
             log(
                 .error, source: "config",
                 "the edited file is not used, the running configuration stays: \(refusal)")
+        case .externalEditRefusalEnded:
+            log(.info, source: "config", "the file is right again")
         case .overdue(let since):
             log(
                 .error, source: "persist",

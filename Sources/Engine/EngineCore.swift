@@ -141,6 +141,7 @@ final class EngineCore: Sendable {
             let update = guarded.state.ranking.record(outcome, for: id, source: .probe, now: now) {
                 UInt64.random(in: .min ... .max)
             }
+            if result.failure == nil { guarded.state.withRecord(id) { $0.hasAnsweredProbe = true } }
             if let failure = result.failure {
                 let name = guarded.state.record(id)?.settings.name ?? "?"
                 let text = "probe: \(failure.text)"

@@ -160,8 +160,8 @@ public final class Persister: Sendable {
         let record = FlushRecord(write, startedAt: startedAt, run)
         records.withLock { $0.append(record) }
         let random = Double.random(in: 0..<1)
-        let (actions, waiters, refused) = state.withLock { $0.finished(write, run, now: .now, random: random) }
-        report(run, refused: refused)
+        let (actions, waiters, news) = state.withLock { $0.finished(write, run, now: .now, random: random) }
+        report(run, news)
         onEvent(.flushed(record))
         let result = FlushReceipt.result(record)
         for waiter in waiters { waiter.resume(returning: result) }
@@ -169,10 +169,11 @@ public final class Persister: Sendable {
         watchPlaces()
     }
 
-    private func report(_ run: FlushRun, refused: Refusal?) {
+    private func report(_ run: FlushRun, _ news: PersisterEvent?) {
+        if news == .externalEditRefusalEnded { onEvent(.externalEditRefusalEnded) }
         for edit in run.edits { onEvent(edit) }
         if let errno = run.backupFailure { onEvent(.backupFailed(errno: errno)) }
-        if let refused { onEvent(.externalEditRefused(refused)) }
+        if case .externalEditRefused = news, let news { onEvent(news) }
     }
 
     private func sweepOrphans() {
@@ -216,13 +217,13 @@ public final class Persister: Sendable {
         state.withLock { $0.inspectionIsPending = false }
         watchPlaces()
         let run = writer.withLock { $0.inspect() }
-        let (refused, actions) = state.withLock { state -> (Refusal?, [FlushSchedule.Action]) in
-            let refused = state.noteFile(run)
-            guard !state.isClosed else { return (refused, []) }
-            if case .failed = run.result { return (refused, []) }
-            return (refused, state.schedule.obstacleMayBeGone(now: .now))
+        let (news, actions) = state.withLock { state -> (PersisterEvent?, [FlushSchedule.Action]) in
+            let news = state.noteFile(run)
+            guard !state.isClosed else { return (news, []) }
+            if case .failed = run.result { return (news, []) }
+            return (news, state.schedule.obstacleMayBeGone(now: .now))
         }
-        report(run, refused: refused)
+        report(run, news)
         perform(actions)
     }
 }

@@ -6,6 +6,8 @@ public enum PersisterEvent: Sendable, Equatable {
     case externalEditAdopted(changes: [String], conflicts: [EditConflict])
     /// Somebody edited the file and it does not validate; the running configuration stays.
     case externalEditRefused(Refusal)
+    /// The file that was refused validates again.
+    case externalEditRefusalEnded
     /// Unsaved changes are older than the maximum dirty time.
     case overdue(since: ContinuousClock.Instant)
     /// They have been saved.

@@ -17,26 +17,26 @@ struct PersisterState: Sendable {
 
     mutating func finished(
         _ write: FlushSchedule.Write, _ run: FlushRun, now: ContinuousClock.Instant, random: Double
-    ) -> (actions: [FlushSchedule.Action], waiters: [Waiter], refused: Refusal?) {
-        let refused = noteFile(run)
+    ) -> (actions: [FlushSchedule.Action], waiters: [Waiter], news: PersisterEvent?) {
+        let news = noteFile(run)
         count(write, run)
         let outcome: FlushSchedule.Outcome =
             if case .failed = run.result { .failed(unsaved: run.unsaved) } else { .saved }
         let actions = schedule.finished(outcome, now: now, random: random)
-        return (actions, waiters.removeValue(forKey: write.number) ?? [], refused)
+        return (actions, waiters.removeValue(forKey: write.number) ?? [], news)
     }
 
     /// Counts the edits that a run took in, and says what is new about the file being refused.
-    mutating func noteFile(_ run: FlushRun) -> Refusal? {
+    mutating func noteFile(_ run: FlushRun) -> PersisterEvent? {
         counters.externalEditsMerged += UInt64(run.edits.count)
         counters.conflicts += UInt64(run.conflicts)
         let before = counters.refusedFile
         if case .failed(.refused(let refusal)) = run.result, refusal.isInvalidFile {
             counters.refusedFile = refusal
-            return refusal == before ? nil : refusal
+            return refusal == before ? nil : .externalEditRefused(refusal)
         }
         counters.refusedFile = nil
-        return nil
+        return before == nil ? nil : .externalEditRefusalEnded
     }
 
     private mutating func count(_ write: FlushSchedule.Write, _ run: FlushRun) {

@@ -57,7 +57,10 @@ final class CursesScreen {
             chosen = newterm(candidate, output, input)
             if chosen != nil {
                 name = candidate
-                if candidate != wanted { notice = "TERM=\(wanted) is not known here: drawing as \(candidate)" }
+                if candidate != wanted {
+                    let problem = wanted.isEmpty ? "TERM is not set" : "TERM=\(wanted) is not known here"
+                    notice = "\(problem): drawing as \(candidate)"
+                }
                 break
             }
         }
@@ -65,7 +68,8 @@ final class CursesScreen {
             podium_tty_release()
             fclose(output)
             fclose(input)
-            return .failure(Failure(reason: "no terminal description for TERM=\(wanted)"))
+            return .failure(
+                Failure(reason: "no terminal description for TERM=\(wanted.isEmpty ? "(not set)" : wanted)"))
         }
         _ = set_term(chosen)
         guard podium_has_capability("cup") != 0, let pad = newpad(1, 1) else {

@@ -32,6 +32,54 @@ struct OverlayTests {
         #expect(dialog.focus == .cancel)
     }
 
+    @Test("Enter on an event opens it in full, with its neighbours at the arrow keys")
+    func event() {
+        var snapshot = Fixture.snapshot()
+        let words = (1...40).map { "word\($0)" }
+        snapshot.events[5].text = words.joined(separator: " ")
+        var state = Fixture.console(80, 24, snapshot)
+        state.press(.character("4"), .enter)
+        let shown = box(state.screen())
+        for word in words { #expect(shown.contains(word)) }
+        #expect(shown.contains("12:04:29.114  info  console"))
+        #expect(state.press(.character("y")) == [.copy("12:04:29 info console: " + words.joined(separator: " "))])
+        state.press(.left)
+        #expect(box(state.screen()).contains("azure-gpt   slow: p95 3.1s > 2.0s for 30s"))
+        state.press(.escape)
+        #expect(state.overlay == nil)
+        #expect(state.selectedEvent?.id == 5)
+    }
+
+    @Test("Deleting at 40x10 shows where to type, and says when the name is another")
+    func deleteSmall() {
+        var state = Fixture.console(40, 10)
+        state.press(.character("d"))
+        state.type("anthropic")
+        #expect(state.press(.enter) == [.bell])
+        #expect(
+            box(state.screen()) == """
+                ╭─ Delete anthropic-main? ─────────────╮
+                │  Its entry is taken out of the       │
+                │  file.                               │
+                │  ✗ That is not its name. Type it:    │
+                │  anthropic_________________________  │
+                │                                      │
+                │  [ Delete  ↵ ]  [ Cancel  Esc ]      │
+                ╰──────────────────────────────────────╯
+                """)
+    }
+
+    @Test("A long message is wrapped, not cut")
+    func longMessage() {
+        for columns in [40, 80] {
+            var state = Fixture.console(columns, 12)
+            let words = (1...20).map { "w\($0)" }
+            state.say(.bad, words.joined(separator: " "), now: Fixture.start)
+            let shown = state.screen().split { $0 == " " || $0 == "\n" }.map(String.init)
+            for word in words { #expect(shown.contains(word), "\(columns): \(word)") }
+        }
+    }
+
     @Test("Deleting asks for the name")
     func delete() {
         var state = Fixture.console()
@@ -42,7 +90,7 @@ struct OverlayTests {
                 ╭─ Delete anthropic-eu? ────────────────╮
                 │  Its entry is taken out of the file.  │
                 │  Type the name to delete it:          │
-                │  anthropic-                           │
+                │  anthropic-_________________________  │
                 │                                       │
                 │  [ Delete  ↵ ]  [ Cancel  Esc ]       │
                 ╰───────────────────────────────────────╯
@@ -124,7 +172,7 @@ struct OverlayTests {
                 │ all          2.90 ms                                                     │
                 │                                                                          │
                 │ • anthropic-main priority 1→2                                            │
-                ╰──────────────────────────────────────────────────────── ← older → newer ─╯
+                ╰────────────────────────────────────────────────── ← older → newer · Esc ─╯
                 """)
     }
 

@@ -118,7 +118,7 @@ struct PanelTests {
         #expect(
             panel(.events, state) == """
                 ─▸4 Events · from warnings ────────────┴────────────────────────── following ▲ ─
-                 12:04:13 W endpoint  azure-gpt   slow: p95 3.1s > 2.0s for 30s
+                ▸12:04:13 W endpoint  azure-gpt   slow: p95 3.1s > 2.0s for 30s
                  12:03:02 E endpoint  backup-hk   disabled: 5 of 5 failed (502 Bad Gateway)
 
 

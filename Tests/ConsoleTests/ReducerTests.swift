@@ -194,9 +194,84 @@ struct ReducerTests {
         state.press(.character("<"), .character(">"))
         #expect(state.sort == .rank)
         while state.sort != .p95 { state.press(.character("S")) }
-        #expect(state.rows.map { state.shown.endpoints[$0].name }.prefix(2) == ["azure-gpt", "gemini-a"])
+        #expect(names(state).prefix(2) == ["azure-gpt", "gemini-a"])
+        #expect(state.screen().contains("sort p95▼"))
         state.press(.character("r"))
-        #expect(state.rows.map { state.shown.endpoints[$0].name }.last == "azure-gpt")
+        #expect(state.screen().contains("sort p95▲"))
+        #expect(
+            names(state) == [
+                "anthropic-main", "anthropic-eu", "openai-team", "gemini-a", "azure-gpt", "backup-hk", "lab-proxy",
+            ])
+    }
+
+    @Test("Rows without a figure come last in either direction", arguments: SortColumn.allCases)
+    func nothingLast(column: SortColumn) {
+        for descending in [false, true] {
+            var state = Fixture.console()
+            state.order(by: column, descending: descending)
+            let known = state.rows.map { column.hasValue(state.shown.endpoints[$0]) }
+            #expect(known == known.sorted { $0 && !$1 })
+            let shown = state.rows.map { state.shown.endpoints[$0] }.filter(column.hasValue)
+            for (left, right) in zip(shown, shown.dropFirst()) {
+                #expect(!(descending ? column.ascends(left, right) : column.ascends(right, left)))
+            }
+        }
+    }
+
+    @Test("The arrow shows the direction: smallest first ▲, largest first ▼, as each column begins")
+    func arrows() {
+        for column in SortColumn.allCases {
+            var state = Fixture.console(140, 40)
+            state.type(":sort \(column.word)")
+            state.press(.enter)
+            #expect(state.sort == column)
+            #expect(state.screen().contains("sort \(column.title)\(column.startsDescending ? "▼" : "▲")"))
+        }
+    }
+
+    @Test("sort takes a column and a direction, and says what there is")
+    func sortCommand() {
+        var state = Fixture.console()
+        state.type(":sort name desc")
+        state.press(.enter)
+        #expect(names(state).first == "openai-team")
+        state.type(":sort colour")
+        #expect(state.press(.enter) == [.bell])
+        #expect(state.toast?.text.contains("rank state name kind priority ok p50 p95 rate in-flight errors") == true)
+        state.type(":sort p95 up")
+        #expect(state.press(.enter) == [.bell])
+        #expect(state.sort == .name)
+    }
+
+    @Test("What fingers type that know vi")
+    func short() {
+        var state = Fixture.console()
+        state.type(":q")
+        state.press(.enter)
+        #expect(state.overlay == .quit(QuitDialog()))
+        state = Fixture.console()
+        state.type(":w")
+        #expect(command(state.press(.enter)) == .flush)
+    }
+
+    @Test("A failure to save lapses once all is on disk; another failure stays")
+    func toastLapses() {
+        var clean = Fixture.snapshot()
+        clean.persister = PersisterStatus()
+        for isKept in [true, false] {
+            var state = Fixture.console()
+            let effects = state.press(.character("w"))
+            let failure = CommandFailure(message: "no space", isKeptUnsaved: isKept)
+            _ = state.handle(.commandFinished(identifier(effects), .failure(failure)), now: Fixture.start)
+            _ = state.handle(.snapshot(Fixture.snapshot()), now: Fixture.start)
+            #expect(state.toast != nil)
+            _ = state.handle(.snapshot(clean), now: Fixture.start)
+            #expect((state.toast == nil) == isKept)
+        }
+    }
+
+    private func names(_ state: ConsoleState) -> [String] {
+        state.rows.map { state.shown.endpoints[$0].name }
     }
 
     @Test("Read-only binds no key that changes anything")
@@ -266,12 +341,16 @@ struct ReducerTests {
         }
         var state = Fixture.console(80, 24, snapshot)
         state.press(.character("4"), .down, .down)
+        #expect(state.selectedEvent?.id == 38)
+        state.press(.pageDown)
+        let first = state.selectedEvent
         let line = state.render(now: Fixture.start).text(line: state.layout.content(of: .events).line)
-        #expect(line.contains("event 38"))
+        #expect(!line.contains("event 40"))
         snapshot.events.append(
             EventEntry(id: 41, time: Fixture.time(12, 6, 0), level: .info, source: "x", text: "event 41"))
         _ = state.handle(.snapshot(snapshot), now: Fixture.start + .seconds(5))
         #expect(state.render(now: Fixture.start).text(line: state.layout.content(of: .events).line) == line)
+        #expect(state.selectedEvent == first)
         state.press(.character("g"))
         #expect(
             state.render(now: Fixture.start).text(line: state.layout.content(of: .events).line).contains("event 41"))

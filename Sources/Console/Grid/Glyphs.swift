@@ -1,7 +1,7 @@
 /// The characters that carry meaning, in Unicode and in ASCII; every one is a single column.
 public struct Glyphs: Sendable, Equatable {
     let isASCII: Bool
-    let up, slow, down, off, misconfigured, cooling: Character
+    let up, slow, down, off, misconfigured, cooling, untested: Character
     let dirty, clean, writing, cursor, risen, fallen, sortUp, sortDown: Character
     let barFull, barEmpty: Character
     let levels: [Character]
@@ -11,7 +11,7 @@ public struct Glyphs: Sendable, Equatable {
 
     /// For UTF-8 locales.
     public static let unicode = Glyphs(
-        isASCII: false, up: "●", slow: "◐", down: "✗", off: "○", misconfigured: "!", cooling: "◌",
+        isASCII: false, up: "●", slow: "◐", down: "✗", off: "○", misconfigured: "!", cooling: "◌", untested: "?",
         dirty: "◆", clean: "◇", writing: "»", cursor: "▸", risen: "↑", fallen: "↓", sortUp: "▲", sortDown: "▼",
         barFull: "█", barEmpty: "░", levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         horizontal: "─", vertical: "│", topLeft: "╭", topRight: "╮", bottomLeft: "╰", bottomRight: "╯",
@@ -20,7 +20,7 @@ public struct Glyphs: Sendable, Equatable {
 
     /// For every other locale and `--ascii`.
     public static let ascii = Glyphs(
-        isASCII: true, up: "+", slow: "~", down: "x", off: "o", misconfigured: "!", cooling: "c",
+        isASCII: true, up: "+", slow: "~", down: "x", off: "o", misconfigured: "!", cooling: "c", untested: "?",
         dirty: "#", clean: "=", writing: "%", cursor: ">", risen: "^", fallen: "v", sortUp: "^", sortDown: "v",
         barFull: "#", barEmpty: ".", levels: ["_", ".", ":", "-", "=", "+", "*", "#"],
         horizontal: "-", vertical: "|", topLeft: "+", topRight: "+", bottomLeft: "+", bottomRight: "+",
@@ -35,6 +35,7 @@ public struct Glyphs: Sendable, Equatable {
         case .off: off
         case .misconfigured: misconfigured
         case .cooling: cooling
+        case .untested: untested
         }
     }
 

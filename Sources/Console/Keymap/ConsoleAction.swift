@@ -33,7 +33,7 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
     case zoom, pause, faster, slower, theme, mouse, redraw, suspend
     case commandLine = "command"
     case help, quit
-    case accept, cancel, save
+    case accept, agree, cancel, save
     case nextField = "next-field"
     case previousField = "previous-field"
     case nextChoice = "next-choice"

@@ -26,7 +26,7 @@ public enum Keymap {
         Binding(.back, [.escape], "back, clear", "Leaves the zoom, then clears the filter.", group: .move),
 
         Binding(
-            .edit, [.enter, .character("e")], "edit", "Opens the selected endpoint in a form, or the selected flush.",
+            .edit, [.enter, .character("e")], "edit", "Opens the endpoint in a form; a flush or an event in full.",
             group: .endpoint, bar: 0),
         Binding(
             .add, [.character("a")], "add", "Adds an endpoint.", group: .endpoint, bar: 90, changes: true),
@@ -142,6 +142,7 @@ public enum Keymap {
             .previousChoice, [.left, .backTab, .up], "choose back", "Goes to the other button.", in: .confirm,
             group: .dialog),
         Binding(.accept, [.enter], "press", "Presses the button in focus.", in: .confirm, group: .dialog, bar: 0),
+        Binding(.agree, [.character("y")], "yes", "Does it.", in: .confirm, group: .dialog, bar: 3),
         Binding(
             .cancel, [.escape, .character("n"), .character("q"), .control("C")], "cancel", "Does nothing.",
             in: .confirm, group: .dialog, bar: 2),
@@ -171,8 +172,10 @@ public enum Keymap {
         Binding(.cursorDown, [.down, .character("j")], "down", "Scrolls down.", in: .detail, group: .dialog),
         Binding(.pageUp, [.pageUp], "page up", "Scrolls up by a page.", in: .detail, group: .dialog),
         Binding(.pageDown, [.pageDown], "page down", "Scrolls down by a page.", in: .detail, group: .dialog),
-        Binding(.previousEntry, [.left], "older", "Shows the flush before.", in: .detail, group: .dialog, bar: 1),
-        Binding(.nextEntry, [.right], "newer", "Shows the next flush.", in: .detail, group: .dialog, bar: 2),
+        Binding(.previousEntry, [.left], "older", "Shows the one before.", in: .detail, group: .dialog, bar: 1),
+        Binding(.nextEntry, [.right], "newer", "Shows the next one.", in: .detail, group: .dialog, bar: 2),
+        Binding(
+            .copy, [.character("y")], "copy", "Copies it in one line (OSC 52).", in: .detail, group: .dialog, bar: 3),
         Binding(
             .cancel, [.escape, .enter, .character("q"), .character("F"), .control("C")], "close", "Closes it.",
             in: .detail, group: .dialog, bar: 0),
@@ -206,7 +209,8 @@ extension Keymap {
     public static var documentation: String {
         let titles: [(KeyContext, String)] = [
             (.main, "Main screen"), (.prompt, "Filter"), (.command, "Command line"), (.form, "Form"),
-            (.delete, "Delete"), (.confirm, "Question"), (.quit, "Leaving"), (.help, "Help"), (.detail, "Flush"),
+            (.delete, "Delete"), (.confirm, "Question"), (.quit, "Leaving"), (.help, "Help"),
+            (.detail, "Flush or event in full"),
         ]
         return titles.map { context, title in
             let rows = bindings(in: context).map { binding in

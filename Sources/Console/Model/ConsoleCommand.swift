@@ -47,10 +47,14 @@ public struct CommandFailure: Sendable, Equatable {
     /// The form field it concerns, if it concerns one.
     public var field: EndpointDraft.Field?
 
+    /// True when the change holds in memory and is tried again by itself: the message lapses once it is on disk.
+    public var isKeptUnsaved: Bool
+
     /// A failure in words the operator can act on.
-    public init(message: String, field: EndpointDraft.Field? = nil) {
+    public init(message: String, field: EndpointDraft.Field? = nil, isKeptUnsaved: Bool = false) {
         self.message = message
         self.field = field
+        self.isKeptUnsaved = isKeptUnsaved
     }
 }
 

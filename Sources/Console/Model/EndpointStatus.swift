@@ -81,6 +81,8 @@ public struct EndpointStatus: Sendable, Equatable, Identifiable {
     /// What the ranking thinks of it now.
     public enum State: String, Sendable, Equatable, CaseIterable {
         case up, slow, down, off, misconfigured, cooling
+        /// In service, but nothing is known of it yet: no request and no probe has ended.
+        case untested
     }
 
     /// How its credential is presented.

@@ -90,6 +90,8 @@ public struct FlushEntry: Sendable, Equatable, Identifiable {
     public var steps: [Step] = []
     /// Wall time of the whole.
     public var duration = Duration.zero
+    /// How much of it was spent waiting for an editor that was saving the file itself.
+    public var waited = Duration.zero
     /// How it ended.
     public var result = Result.saved
 
@@ -112,9 +114,9 @@ public struct FlushEntry: Sendable, Equatable, Identifiable {
 
     /// One step of the write protocol.
     public struct Step: Sendable, Equatable {
-        /// As configured; unique.
+        /// Such as `fsync`.
         public var name: String
-        /// Wall time of the whole.
+        /// Wall time of the step.
         public var duration: Duration
 
         /// A step and how long it took.
@@ -150,6 +152,16 @@ public struct EventEntry: Sendable, Equatable, Identifiable {
     /// How much it matters.
     public enum Level: Int, Sendable, Equatable, Comparable, CaseIterable {
         case debug, info, warning, error
+
+        /// In lower case, as `:level` takes it.
+        public var word: String {
+            switch self {
+            case .debug: "debug"
+            case .info: "info"
+            case .warning: "warning"
+            case .error: "error"
+            }
+        }
 
         /// Less important levels come first.
         public static func < (left: Level, right: Level) -> Bool {

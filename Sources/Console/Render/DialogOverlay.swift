@@ -30,55 +30,86 @@ enum DialogOverlay {
         box(
             state, dialog.title, dialog.lines,
             [
-                Button(text: "[ \(dialog.button) ]", isFocused: !dialog.isCancelFocused),
-                Button(text: "[ Cancel  Esc ]", isFocused: dialog.isCancelFocused),
+                Button(text: "[ \(dialog.button)  y ]", isFocused: !dialog.isCancelFocused),
+                Button(text: "[ \(dialog.cancel)  Esc ]", isFocused: dialog.isCancelFocused),
             ], &grid)
     }
 
     static func draw(_ state: ConsoleState, _ prompt: DeletePrompt, _ grid: inout CellGrid) {
+        let glyphs = state.setup.glyphs
         let name = SafeText.clean(prompt.endpoint.name)
+        let request =
+            prompt.isRefused
+            ? Segment("\(glyphs.cross) That is not its name. Type it:", .bad)
+            : Segment("Type the name to delete it:")
         let frame = box(
-            state, "Delete \(name)?", ["Its entry is taken out of the file.", "Type the name to delete it:", ""],
+            state, "Delete \(name)?",
+            [Segment("Its entry is taken out of the file.", weight: 1), request, Segment("")],
             [
-                Button(
-                    text: "[ Delete  \(Key.enter.name(isASCII: state.setup.glyphs.isASCII)) ]",
-                    isFocused: prompt.isReady),
+                Button(text: "[ Delete  \(Key.enter.name(isASCII: glyphs.isASCII)) ]", isFocused: prompt.isReady),
                 Button(text: "[ Cancel  Esc ]", isFocused: !prompt.isReady),
             ], &grid)
-        let room = max(1, frame.width - 6)
+        let room = max(1, frame.text.width)
         let window = prompt.editor.window(width: room)
-        let line = min(frame.bottom - 2, frame.line + 3)
+        let line = frame.text.bottom - 1
+        let blanks = String(repeating: String(glyphs.blank), count: max(0, room - TextWidth.columns(of: window.text)))
         grid.put(
-            TextField.fit(window.text, room, glyphs: state.setup.glyphs), column: frame.column + 3, line: line,
-            limit: frame.right - 1, style: CellStyle(.input, on: .overlay))
+            window.text + blanks, column: frame.text.column, line: line, limit: frame.text.right,
+            style: CellStyle(.input, on: .overlay))
         grid.cursor = CellGrid.Cursor(
-            column: min(frame.right - 2, frame.column + 3 + window.cursor), line: line, isVisible: true)
+            column: min(frame.text.right - 1, frame.text.column + window.cursor), line: line, isVisible: true)
     }
 
-    @discardableResult
+    /// The box and the part of it that the text stands in.
+    private struct Box {
+        var text: Frame
+    }
+
     private static func box(
         _ state: ConsoleState, _ title: String, _ lines: [String], _ buttons: [Button], _ grid: inout CellGrid
-    ) -> Frame {
-        let lines = lines.flatMap { DetailPanel.wrap($0, max(8, state.columns - 6)) }
-        let widest = lines.map { TextWidth.columns(of: $0) }.max() ?? 0
+    ) {
+        _ = box(state, title, lines.map { Segment($0) }, buttons, &grid)
+    }
+
+    /// Lines of weight are left out where there is no room for all; buttons stand below each other where they do not fit
+    /// side by side.
+    private static func box(
+        _ state: ConsoleState, _ title: String, _ paragraphs: [Segment], _ buttons: [Button], _ grid: inout CellGrid
+    ) -> Box {
         let across = buttons.reduce(0) { $0 + TextWidth.columns(of: $1.text) + 2 }
+        let widest = paragraphs.map { $0.columns }.max() ?? 0
         let width = min(state.columns, max(widest + 6, min(across + 4, 76), TextWidth.columns(of: title) + 8, 34))
-        // Buttons stand below each other where they do not fit side by side.
         let isStacked = across + 4 > width
-        let wanted = lines.count + 3 + (isStacked ? buttons.count : 1)
-        let height = min(max(3, state.lines - 2), wanted)
+        let buttonLines = isStacked ? buttons.count : 1
+        let room = max(3, state.lines - 2)
+        var kept = paragraphs
+        func wrapped() -> [Segment] {
+            kept.flatMap { paragraph in
+                DetailPanel.wrap(paragraph.text, max(8, width - 6)).map { Segment($0, paragraph.role) }
+            }
+        }
+        while wrapped().count + buttonLines + 2 > room, let index = kept.lastIndex(where: { $0.weight > 0 }) {
+            kept.remove(at: index)
+        }
+        let lines = wrapped()
+        let height = min(room, lines.count + buttonLines + 2 + (room > lines.count + buttonLines + 2 ? 1 : 0))
         let frame = Frame(
             column: (state.columns - width) / 2, line: max(0, (state.lines - 2 - height) / 2), width: width,
             height: height)
         grid.clear(frame, ground: .overlay)
         grid.border(frame, isBoxed: true, isFocused: true, left: [Segment(title, .title)], ground: .overlay)
-        let buttonLines = isStacked ? buttons.count : 1
-        let textRoom = max(0, frame.height - 2 - buttonLines)
-        for (offset, line) in lines.prefix(textRoom).enumerated() {
+        let shown = lines.prefix(max(0, frame.height - 2 - buttonLines))
+        let text = Frame(column: frame.column + 3, line: frame.line + 1, width: width - 6, height: shown.count)
+        for (offset, line) in shown.enumerated() {
             grid.put(
-                line, column: frame.column + 3, line: frame.line + 1 + offset, limit: frame.right - 1,
-                style: CellStyle(.text, on: .overlay))
+                line.text, column: text.column, line: text.line + offset, limit: frame.right - 1,
+                style: CellStyle(line.role, on: .overlay))
         }
+        draw(buttons, in: frame, isStacked: isStacked, &grid)
+        return Box(text: text)
+    }
+
+    private static func draw(_ buttons: [Button], in frame: Frame, isStacked: Bool, _ grid: inout CellGrid) {
         var column = frame.column + 3
         for (index, button) in buttons.enumerated() {
             let line = isStacked ? frame.bottom - 1 - buttons.count + index : frame.bottom - 2
@@ -91,6 +122,5 @@ enum DialogOverlay {
                     button.text, column: column, line: line, limit: frame.right - 1,
                     style: CellStyle(.key, on: button.isFocused ? .focusedButton : .overlay)) + 2
         }
-        return frame
     }
 }

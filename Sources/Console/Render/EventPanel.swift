@@ -6,6 +6,7 @@ enum EventPanel {
         let glyphs = state.setup.glyphs
         let events = state.visibleEvents
         let top = min(state.scroll[.events] ?? 0, max(0, events.count - content.height))
+        let place = state.eventPlace(in: events)
         let level = state.lowestLevel == .debug ? "all levels" : "from \(name(state.lowestLevel))"
         var labels = [Segment(" \(glyphs.separator) \(level)", weight: 10)]
         if !state.eventFilter.text.isEmpty {
@@ -18,20 +19,38 @@ enum EventPanel {
             right.append(Segment(count, weight: 10))
         }
         right.append(
-            top == 0
-                ? Segment("following \(glyphs.sortUp)", .good) : Segment("\(top) newer \(glyphs.sortUp) g", .warning))
+            state.selectedEventID == nil
+                ? Segment("following \(glyphs.sortUp)", .good) : Segment("\(place) newer \(glyphs.sortUp) g", .warning))
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .events,
             left: state.title(.events, labels), right: right,
-            bottom: [Segment("f level \(glyphs.separator) / search \(glyphs.separator) g follow", .faint)])
+            bottom: [
+                Segment(
+                    "\(Key.enter.name(isASCII: glyphs.isASCII)) open \(glyphs.separator) f level \(glyphs.separator) / search \(glyphs.separator) g follow",
+                    .faint)
+            ])
         for offset in 0..<max(0, content.height) {
             let index = events.count - 1 - top - offset
             guard events.indices.contains(index) else { break }
-            let segments = row(events[index], state, isWide: layout.isBoxed, isNarrow: layout.size == .compact)
-            grid.put(segments, column: content.column, line: content.line + offset, limit: content.right - 1)
+            let line = content.line + offset
+            var segments = row(events[index], state, isWide: layout.isBoxed, isNarrow: layout.size == .compact)
+            let used = segments.dropLast().reduce(0) { $0 + $1.columns }
+            let last = segments.count - 1
+            segments[last].text = TextField.cut(segments[last].text, max(1, content.width - 1 - used), glyphs: glyphs)
+            grid.put(segments, column: content.column, line: line, limit: content.right - 1)
+            if state.focus == .events, top + offset == place {
+                grid.put(
+                    String(glyphs.cursor), column: content.column, line: line, style: CellStyle(.accent))
+                grid.setGround(.selected, column: content.column, line: line, count: content.width)
+                grid.cursor = CellGrid.Cursor(column: content.column, line: line, isVisible: false)
+            }
         }
-        if state.focus == .events {
-            grid.cursor = CellGrid.Cursor(column: content.column, line: content.line, isVisible: false)
+        if events.isEmpty {
+            let text =
+                state.shown.events.isEmpty ? " Nothing has happened yet." : " Nothing matches: f and Esc show more."
+            grid.put(
+                text, column: content.column, line: content.line, limit: content.height > 0 ? content.right : 0,
+                style: CellStyle(.faint))
         }
     }
 
@@ -58,7 +77,7 @@ enum EventPanel {
         }
     }
 
-    private static func letter(_ level: EventEntry.Level) -> String {
+    static func letter(_ level: EventEntry.Level) -> String {
         switch level {
         case .debug: "D"
         case .info: "I"
@@ -67,7 +86,7 @@ enum EventPanel {
         }
     }
 
-    private static func role(_ level: EventEntry.Level) -> CellStyle.Role {
+    static func role(_ level: EventEntry.Level) -> CellStyle.Role {
         switch level {
         case .debug: .faint
         case .info: .accent

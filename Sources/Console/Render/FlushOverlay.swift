@@ -1,36 +1,11 @@
 /// One flush: how long each step took and what it changed.
 enum FlushOverlay {
     static func draw(_ state: ConsoleState, _ view: FlushView, _ grid: inout CellGrid) {
-        let lines = lines(state, view)
-        let frame = frame(state, lines.count)
-        grid.clear(frame, ground: .overlay)
-        grid.border(
-            frame, isBoxed: true, isFocused: true, left: [Segment("Flush", .title)],
-            bottom: [
-                Segment(
-                    "\(Key.left.name(isASCII: state.setup.glyphs.isASCII)) older \(Key.right.name(isASCII: state.setup.glyphs.isASCII)) newer",
-                    .faint)
-            ], ground: .overlay)
-        let visible = frame.height - 2
-        let top = min(view.scroll, max(0, lines.count - visible))
-        for (offset, line) in lines.dropFirst(top).prefix(max(0, visible)).enumerated() {
-            grid.put(
-                line, column: frame.column + 2, line: frame.line + 1 + offset, limit: frame.right - 1, ground: .overlay)
-        }
-        grid.cursor = nil
+        TextOverlay.draw(state, title: "Flush", lines(state, view), scroll: view.scroll, &grid)
     }
 
     static func mostScroll(_ state: ConsoleState, _ view: FlushView) -> Int {
-        let count = lines(state, view).count
-        return max(0, count - (frame(state, count).height - 2))
-    }
-
-    private static func frame(_ state: ConsoleState, _ lineCount: Int) -> Frame {
-        let width = min(76, state.columns)
-        let height = min(max(3, state.lines - 2), lineCount + 2)
-        return Frame(
-            column: (state.columns - width) / 2, line: max(0, (state.lines - 2 - height) / 2), width: width,
-            height: height)
+        TextOverlay.mostScroll(state, lines(state, view).count)
     }
 
     static func lines(_ state: ConsoleState, _ view: FlushView) -> [[Segment]] {
@@ -38,7 +13,7 @@ enum FlushOverlay {
             return [[Segment("This flush is no longer in the history.", .faint)]]
         }
         let glyphs = state.setup.glyphs
-        let width = max(24, min(76, state.columns) - 4)
+        let width = TextOverlay.width(state)
         let result = FlushPanel.result(flush, glyphs)
         var lines: [[Segment]] = [
             [

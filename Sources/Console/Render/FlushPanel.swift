@@ -36,7 +36,9 @@ enum FlushPanel {
             let index = flushes.count - 1 - top - offset
             guard flushes.indices.contains(index) else { break }
             let line = content.line + 1 + offset
-            grid.put(row(flushes[index], state), column: content.column, line: line, limit: content.right)
+            grid.put(
+                row(flushes[index], state, width: content.width), column: content.column, line: line,
+                limit: content.right)
             if isFocused, top + offset == place {
                 grid.setGround(.selected, column: content.column, line: line, count: content.width)
                 grid.cursor = CellGrid.Cursor(column: content.column, line: line, isVisible: false)
@@ -44,14 +46,20 @@ enum FlushPanel {
         }
     }
 
-    private static func row(_ flush: FlushEntry, _ state: ConsoleState) -> [Segment] {
+    private static func row(_ flush: FlushEntry, _ state: ConsoleState, width: Int) -> [Segment] {
         let glyphs = state.setup.glyphs
         func right(_ text: String, _ width: Int) -> String { TextField.fit(text, width, align: .right, glyphs: glyphs) }
         let result = result(flush, glyphs)
-        return [
+        let why = [
             Segment(" " + Quantity.clock(flush.time, utcOffset: state.shown.utcOffset), .faint),
             Segment(" " + TextField.fit(trigger(flush.trigger), 8, glyphs: glyphs)),
             Segment(right(Quantity.count(UInt64(max(0, flush.changeCount)), width: 3), 3)),
+        ]
+        // A failure's word needs the room of the size and the time, which it has not got.
+        if case .failed = flush.result, width < 44 {
+            return why + [Segment("  \(glyphs.cross) \(result.text)", result.role)]
+        }
+        return why + [
             Segment(right(Quantity.bytes(flush.fileSize, dash: String(glyphs.dash)), 7)),
             Segment(right(Quantity.milliseconds(flush.duration), 6)),
             Segment(" " + result.text, result.role),
@@ -65,7 +73,8 @@ enum FlushPanel {
 
     static func result(_ flush: FlushEntry, _ glyphs: Glyphs) -> (text: String, role: CellStyle.Role) {
         switch flush.result {
-        case .saved: flush.duration >= slow ? ("SLOW", .warning) : ("ok", .good)
+        case .saved where flush.duration - flush.waited >= slow: ("SLOW", .warning)
+        case .saved: flush.waited > .zero ? ("wait", .faint) : ("ok", .good)
         case .unchanged: ("same", .faint)
         case .durabilityUnknown: ("sync?", .bad)
         case .failed(let code, _): (SafeText.clean(code), .bad)

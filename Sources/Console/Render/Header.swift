@@ -57,7 +57,7 @@ enum Header {
 
     private static let counted: [([EndpointStatus.State], String)] = [
         ([.up], "up"), ([.slow], "slow"), ([.down], "down"), ([.cooling], "cooling"),
-        ([.misconfigured], "misconfigured"), ([.off], "off"),
+        ([.misconfigured], "misconfigured"), ([.untested], "untested"), ([.off], "off"),
     ]
 
     private static func persister(_ state: ConsoleState, _ now: ContinuousClock.Instant) -> [Segment] {
@@ -124,6 +124,7 @@ enum Header {
         case .slow, .cooling: .warning
         case .down, .misconfigured: .bad
         case .off: .faint
+        case .untested: .accent
         }
     }
 }

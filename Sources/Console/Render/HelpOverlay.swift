@@ -58,7 +58,8 @@ enum HelpOverlay {
         lines.append([
             Segment("\(glyphs.up) up \(glyphs.slow) slow \(glyphs.down) down \(glyphs.off) off ", .faint),
             Segment(
-                "\(glyphs.misconfigured) config \(glyphs.cooling) cooling \(glyphs.dirty) dirty; faint: not now", .faint
+                "\(glyphs.misconfigured) config \(glyphs.cooling) cooling \(glyphs.untested) untested \(glyphs.dirty) dirty; faint: not now",
+                .faint
             ),
         ])
         return lines

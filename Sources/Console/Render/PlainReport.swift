@@ -12,15 +12,8 @@ public enum PlainReport {
 
     /// One event as a line, with the date left to the reader's log.
     public static func line(_ event: EventEntry, utcOffset: Int) -> String {
-        let level =
-            switch event.level {
-            case .debug: "debug"
-            case .info: "info"
-            case .warning: "warning"
-            case .error: "error"
-            }
         let time = Quantity.clock(event.time, utcOffset: utcOffset)
-        return "\(time) \(level) \(SafeText.clean(event.source)): \(SafeText.clean(event.text))"
+        return "\(time) \(event.level.word) \(SafeText.clean(event.source)): \(SafeText.clean(event.text))"
     }
 
     private static func head(_ snapshot: DashboardSnapshot) -> String {
@@ -84,7 +77,7 @@ public enum PlainReport {
         return lines
     }
 
-    private static func line(_ flush: FlushEntry, _ snapshot: DashboardSnapshot) -> String {
+    static func line(_ flush: FlushEntry, _ snapshot: DashboardSnapshot) -> String {
         let result =
             switch flush.result {
             case .saved: "saved"

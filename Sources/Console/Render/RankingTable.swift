@@ -62,7 +62,7 @@ enum RankingTable {
         _ state: ConsoleState, _ layout: DashboardLayout, _ frame: Frame, _ grid: inout CellGrid
     ) {
         let glyphs = state.setup.glyphs
-        let direction = state.isReversed ? glyphs.sortDown : glyphs.sortUp
+        let direction = state.isDescending ? glyphs.sortDown : glyphs.sortUp
         let word = layout.size == .compact ? "" : "sort "
         var left = [
             Segment(" \(glyphs.separator) \(word)\(state.sort.title)\(direction)", .text, weight: 10),
@@ -161,6 +161,7 @@ enum RankingTable {
         case .off: " (off)"
         case .misconfigured: " (config)"
         case .cooling: " (cooling)"
+        case .untested: " (untested)"
         }
     }
 

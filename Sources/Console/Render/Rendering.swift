@@ -71,6 +71,7 @@ extension ConsoleState {
         case .confirm(let dialog): DialogOverlay.draw(self, dialog, &grid)
         case .quit(let dialog): DialogOverlay.draw(self, dialog, &grid)
         case .flush(let view): FlushOverlay.draw(self, view, &grid)
+        case .event(let view): EventOverlay.draw(self, view, &grid)
         case nil: break
         }
     }

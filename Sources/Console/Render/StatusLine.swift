@@ -10,7 +10,31 @@ enum StatusLine {
         } else if state.isFilterOpen {
             prompt("/", state.focus == .events ? state.eventFilter : state.filter, frame, &grid)
         } else {
-            grid.put(segments(state, now), column: 0, line: frame.line, limit: frame.right)
+            say(segments(state, now), state, frame, &grid)
+        }
+    }
+
+    private static let mostLines = 3
+
+    /// What does not fit in the line takes up to two of those above it, unless something is open there.
+    private static func say(_ segments: [Segment], _ state: ConsoleState, _ frame: Frame, _ grid: inout CellGrid) {
+        let whole = segments.reduce(0) { $0 + $1.columns }
+        guard whole > frame.width, segments.count > 1 else {
+            grid.put(segments, column: 0, line: frame.line, limit: frame.right)
+            return
+        }
+        let (sign, text) = (segments[0], segments[1])
+        var lines = DetailPanel.wrap(text.text, max(8, frame.width - sign.columns - 1))
+        let most = state.overlay == nil ? mostLines : 1
+        if lines.count > most {
+            lines = Array(lines.prefix(most))
+            lines[most - 1] += String(state.setup.glyphs.ellipsis)
+        }
+        let top = frame.line - lines.count + 1
+        for (offset, line) in lines.enumerated() {
+            let head = offset == 0 ? sign.text : String(repeating: " ", count: sign.columns)
+            grid.fill(" ", column: 0, line: top + offset, count: frame.width)
+            grid.put([Segment(head, sign.role), Segment(line, text.role)], column: 0, line: top + offset)
         }
     }
 
@@ -44,10 +68,10 @@ enum StatusLine {
         }
         let persister = state.latest.persister
         if persister.isOverdue || persister.retryAt != nil, let failure = persister.lastFailure {
-            return [Segment(" \(glyphs.cross) Not saved: \(SafeText.clean(failure.text))", .bad)]
+            return [Segment(" \(glyphs.cross) ", .bad), Segment("Not saved: \(SafeText.clean(failure.text))", .bad)]
         }
         if let warning = state.latest.server.warning {
-            return [Segment(" ! \(SafeText.clean(warning))", .warning)]
+            return [Segment(" ! ", .warning), Segment(SafeText.clean(warning), .warning)]
         }
         if state.pausedAt != nil {
             return [Segment(" \(glyphs.bullet) The picture is held; the proxy goes on. p continues.", .warning)]

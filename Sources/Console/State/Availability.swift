@@ -7,7 +7,12 @@ extension ConsoleState {
         switch action {
         case .rankUp, .rankDown: return moveObstacle(up: action == .rankUp)
         case .pin, .toggle, .delete, .test, .copy: return endpointObstacle
-        case .edit: return focus == .flushes || focus == .chart ? flushObstacle : endpointObstacle
+        case .edit:
+            switch focus {
+            case .flushes, .chart: return flushObstacle
+            case .events: return visibleEvents.isEmpty ? "no event under the cursor" : nil
+            case .endpoints, .persister, .detail: return endpointObstacle
+            }
         case .flushDetail: return flushObstacle
         case .undo: return latest.undo == nil ? "nothing to undo" : nil
         case .redo: return latest.redo == nil ? "nothing to redo" : nil
@@ -39,7 +44,7 @@ extension ConsoleState {
         guard let selected else { return endpointObstacle }
         if sort != .rank { return "sorted by \(sort.title), not by rank: < and > change that" }
         let target = wantedRank(of: selected)
-        if up == !isReversed { return target <= 1 ? "already the first rank" : nil }
+        if up == !isDescending { return target <= 1 ? "already the first rank" : nil }
         return target >= latest.endpoints.count ? "already the last rank" : nil
     }
 

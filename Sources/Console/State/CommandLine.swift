@@ -46,16 +46,28 @@ struct CommandLine: Sendable, Equatable {
         let words = text.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
         guard words.count == 2 else { return names.filter { $0.hasPrefix(text) } }
         let verb = String(words[0])
-        guard verb == "go" else { return [] }
-        return endpoints.filter { $0.hasPrefix(words[1]) }.map { "go " + $0 }
+        let arguments: [String] =
+            switch verb {
+            case "go": endpoints
+            case "sort": SortColumn.allCases.flatMap { [$0.word, $0.word + " asc", $0.word + " desc"] }
+            case "theme": Theme.all.map(\.name)
+            case "level": EventEntry.Level.allCases.map(\.word)
+            default: []
+            }
+        return arguments.filter { $0.hasPrefix(words[1]) }.map { verb + " " + $0 }
     }
 
-    /// What can be typed: `go NAME`, `rank N`, `theme NAME`, and every action of the main screen.
+    /// What can be typed: those that take an argument, and every action of the main screen.
     static let names: [String] =
-        (["go ", "rank ", "theme "] + Keymap.bindings(in: .main).map(\.action.rawValue) + [
+        (["go ", "rank ", "sort ", "theme ", "level "] + Keymap.bindings(in: .main).map(\.action.rawValue) + [
             ConsoleAction.reload.rawValue
         ])
         .sorted()
+
+    /// What fingers type that know vi.
+    static let short: [String: ConsoleAction] = [
+        "q": .quit, "q!": .quit, "w": .flush, "wq": .quit, "h": .help, "e": .edit,
+    ]
 }
 
 extension ConsoleState {
@@ -87,12 +99,36 @@ extension ConsoleState {
             }
             theme = chosen
             return []
+        case "sort": return sort(words.dropFirst(), now: now)
+        case "level" where words.count == 2:
+            guard let level = EventEntry.Level.allCases.first(where: { $0.word == argument }) else {
+                return refuse("levels: " + EventEntry.Level.allCases.map(\.word).joined(separator: ", "), now: now)
+            }
+            lowestLevel = level
+            followEvents()
+            return []
         default:
+            if words.count == 1, let action = CommandLine.short[verb] { return performMain(action, now: now) }
             guard let action = ConsoleAction(rawValue: verb), words.count == 1, CommandLine.names.contains(verb) else {
                 return refuse("no command \(line); Tab completes", now: now)
             }
             return performMain(action, now: now)
         }
+    }
+
+    /// `sort COLUMN [asc|desc]`.
+    private mutating func sort(_ words: ArraySlice<String>, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        guard let word = words.first, let column = SortColumn(word: word) else {
+            let names = SortColumn.allCases.map(\.word).joined(separator: " ")
+            return refuse("sort COLUMN [asc|desc]: \(names); sort-now sorts the ranking itself", now: now)
+        }
+        switch words.dropFirst().joined(separator: " ") {
+        case "": order(by: column)
+        case "asc": order(by: column, descending: false)
+        case "desc": order(by: column, descending: true)
+        default: return refuse("sort \(word) takes asc or desc", now: now)
+        }
+        return []
     }
 
     private mutating func refuse(_ text: String, now: ContinuousClock.Instant) -> [ConsoleEffect] {

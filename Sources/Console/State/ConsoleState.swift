@@ -20,7 +20,7 @@ public struct ConsoleState: Sendable {
     /// The form under a confirmation.
     var coveredForm: EndpointForm?
     var sort = SortColumn.rank
-    var isReversed = false
+    var isDescending = false
     var filter = LineEditor()
     /// The search of the event log.
     var eventFilter = LineEditor()
@@ -44,6 +44,8 @@ public struct ConsoleState: Sendable {
     var scroll: [Panel: Int] = [:]
     /// The flush under the cursor; nil follows the newest.
     var selectedFlushID: UInt64?
+    /// The event under the cursor; nil follows the newest.
+    var selectedEventID: UInt64?
     /// The name of an endpoint that was added and gets the cursor when it appears.
     var pendingSelection: String?
     var toast: Toast?

@@ -57,14 +57,19 @@ extension ConsoleState {
         overlay = .confirm(
             ConfirmDialog(
                 title: "Throw the changes away?", lines: form.summary(limit: 4), button: "Throw away",
-                answer: .discardForm))
+                cancel: "Keep editing", answer: .discardForm))
     }
 
     mutating func performDialog(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         switch overlay {
         case .delete(let prompt):
             if action == .accept {
-                guard prompt.isReady else { return [.bell] }
+                guard prompt.isReady else {
+                    var refused = prompt
+                    refused.isRefused = true
+                    overlay = .delete(refused)
+                    return [.bell]
+                }
                 overlay = nil
                 return [run(.remove(prompt.endpoint), now: now)]
             }
@@ -73,7 +78,7 @@ extension ConsoleState {
             if action == .nextChoice || action == .previousChoice {
                 dialog.isCancelFocused.toggle()
                 overlay = .confirm(dialog)
-            } else if action == .accept, !dialog.isCancelFocused {
+            } else if action == .agree || action == .accept && !dialog.isCancelFocused {
                 overlay = nil
                 coveredForm = nil
                 if case .perform(let command) = dialog.answer { return [run(command, now: now)] }
@@ -121,7 +126,9 @@ extension ConsoleState {
             }
             view.scroll = max(0, min(view.scroll + step, HelpOverlay.mostScroll(self, view)))
             overlay = .help(view)
+        case .event(let view): return performEventViewer(action, view, now: now)
         case .flush(var view):
+            if action == .copy { return copyFlush(view, now: now) }
             if action == .previousEntry || action == .nextEntry {
                 if let index = shown.flushes.lastIndex(where: { $0.id <= view.id }) {
                     let other = index + (action == .nextEntry ? 1 : -1)
@@ -142,6 +149,38 @@ extension ConsoleState {
         default: break
         }
         return []
+    }
+
+    private mutating func performEventViewer(
+        _ action: ConsoleAction, _ view: EventView, now: ContinuousClock.Instant
+    ) -> [ConsoleEffect] {
+        var view = view
+        let events = visibleEvents
+        switch action {
+        case .copy:
+            guard let event = events.last(where: { $0.id == view.id }) else { return [] }
+            return copy(PlainReport.line(event, utcOffset: shown.utcOffset), now: now)
+        case .previousEntry, .nextEntry:
+            if let index = events.lastIndex(where: { $0.id <= view.id }) {
+                let other = index + (action == .nextEntry ? 1 : -1)
+                guard events.indices.contains(other) else { return [] }
+                selectEvent(place: events.count - 1 - other, of: events)
+                view = EventView(id: events[other].id)
+            }
+        default:
+            guard let step = step(action) else {
+                overlay = nil
+                return []
+            }
+            view.scroll = max(0, min(view.scroll + step, EventOverlay.mostScroll(self, view)))
+        }
+        overlay = .event(view)
+        return []
+    }
+
+    private mutating func copyFlush(_ view: FlushView, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        guard let flush = shown.flushes.last(where: { $0.id == view.id }) else { return [] }
+        return copy(PlainReport.line(flush, shown), now: now)
     }
 
     private func step(_ action: ConsoleAction) -> Int? {
@@ -173,6 +212,7 @@ extension ConsoleState {
                 overlay = .form(form)
             }
             say(.bad, "\(command.label) failed: \(failure.message)", now: now)
+            toast?.endsWhenSaved = failure.isKeptUnsaved
             return [.bell]
         }
     }

@@ -7,7 +7,7 @@ extension ConsoleState {
         case .delete: return .delete
         case .confirm: return .confirm
         case .quit: return .quit
-        case .flush: return .detail
+        case .flush, .event: return .detail
         case nil: break
         }
         if command != nil { return .command }
@@ -28,7 +28,7 @@ extension ConsoleState {
         switch context {
         case .prompt:
             if focus == .events {
-                if eventFilter.handle(key) { scroll[.events] = 0 }
+                if eventFilter.handle(key) { followEvents() }
             } else if filter.handle(key) {
                 arrange()
             }
@@ -45,6 +45,7 @@ extension ConsoleState {
         case .delete:
             if case .delete(var prompt) = overlay {
                 _ = prompt.editor.handle(key)
+                prompt.isRefused = false
                 overlay = .delete(prompt)
             }
         case .help:
@@ -102,7 +103,7 @@ extension ConsoleState {
         case .edit: openSelected()
         case .add: overlay = .form(EndpointForm(adding: latest))
         case .delete: if let selected { overlay = .delete(DeletePrompt(endpoint: selected.reference)) }
-        case .rankUp, .rankDown: return moveRank(up: (action == .rankUp) != isReversed, now: now)
+        case .rankUp, .rankDown: return moveRank(up: (action == .rankUp) != isDescending, now: now)
         case .pin: if let selected { return [run(.setPinned(selected.reference, !selected.isPinned), now: now)] }
         case .toggle: return toggle(now: now)
         case .copy: if let selected { return copy(selected, now: now) }
@@ -127,6 +128,7 @@ extension ConsoleState {
             isZoomed = false
         } else if focus == .events, !eventFilter.text.isEmpty {
             eventFilter = LineEditor()
+            followEvents()
         } else if !filter.text.isEmpty {
             filter = LineEditor()
             arrange()
@@ -137,10 +139,11 @@ extension ConsoleState {
     }
 
     private mutating func openSelected() {
-        if focus == .flushes || focus == .chart {
-            openFlush()
-        } else if let selected {
-            overlay = .form(EndpointForm(editing: selected, in: latest))
+        switch focus {
+        case .flushes, .chart: openFlush()
+        case .events: if let event = selectedEvent { overlay = .event(EventView(id: event.id)) }
+        case .endpoints, .persister, .detail:
+            if let selected { overlay = .form(EndpointForm(editing: selected, in: latest)) }
         }
     }
 
@@ -174,7 +177,11 @@ extension ConsoleState {
     }
 
     private mutating func copy(_ endpoint: EndpointStatus, now: ContinuousClock.Instant) -> [ConsoleEffect] {
-        let text = SafeText.clean(endpoint.url ?? endpoint.urlAnthropic ?? endpoint.urlOpenAI ?? endpoint.name)
+        copy(endpoint.url ?? endpoint.urlAnthropic ?? endpoint.urlOpenAI ?? endpoint.name, now: now)
+    }
+
+    mutating func copy(_ text: String, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        let text = SafeText.clean(text)
         say(.note, "Copied \(text)", now: now)
         return [.copy(text)]
     }
@@ -182,5 +189,5 @@ extension ConsoleState {
 
 extension EndpointStatus.State {
     /// Whether requests go to it.
-    var serves: Bool { self == .up || self == .slow }
+    var serves: Bool { self == .up || self == .slow || self == .untested }
 }

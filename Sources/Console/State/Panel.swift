@@ -35,7 +35,45 @@ enum SortColumn: Int, Sendable, CaseIterable {
         }
     }
 
-    func precedes(_ left: EndpointStatus, _ right: EndpointStatus) -> Bool {
+    /// As `:sort` names it.
+    var word: String {
+        switch self {
+        case .priority: "priority"
+        case .success: "ok"
+        case .rate: "rate"
+        case .inFlight: "in-flight"
+        case .errors: "errors"
+        default: title
+        }
+    }
+
+    init?(word: String) {
+        guard let column = Self.allCases.first(where: { $0.word == word || $0.title == word }) else { return nil }
+        self = column
+    }
+
+    /// Where one looks for the largest first, the column begins with the largest.
+    var startsDescending: Bool {
+        switch self {
+        case .p50, .p95, .rate, .inFlight, .errors: true
+        case .rank, .state, .name, .kind, .priority, .success: false
+        }
+    }
+
+    /// Whether there is something to compare; rows without it come last in either direction.
+    func hasValue(_ endpoint: EndpointStatus) -> Bool {
+        switch self {
+        case .priority: endpoint.priority != nil
+        case .success: endpoint.successRate != nil
+        case .p50: endpoint.p50 != nil
+        case .p95: endpoint.p95 != nil
+        case .rate, .inFlight: endpoint.state != .off
+        case .rank, .state, .name, .kind, .errors: true
+        }
+    }
+
+    /// Whether `left` has the smaller value.
+    func ascends(_ left: EndpointStatus, _ right: EndpointStatus) -> Bool {
         switch self {
         case .rank: left.rank < right.rank
         case .state: Self.severity(left.state) < Self.severity(right.state)
@@ -43,11 +81,11 @@ enum SortColumn: Int, Sendable, CaseIterable {
         case .kind: left.kind.rawValue < right.kind.rawValue
         case .priority: (left.priority ?? .max) < (right.priority ?? .max)
         case .success: (left.successRate ?? 2) < (right.successRate ?? 2)
-        case .p50: (left.p50 ?? .zero) > (right.p50 ?? .zero)
-        case .p95: (left.p95 ?? .zero) > (right.p95 ?? .zero)
-        case .rate: left.requestsPerSecond > right.requestsPerSecond
-        case .inFlight: left.inFlight > right.inFlight
-        case .errors: left.errors > right.errors
+        case .p50: (left.p50 ?? .zero) < (right.p50 ?? .zero)
+        case .p95: (left.p95 ?? .zero) < (right.p95 ?? .zero)
+        case .rate: left.requestsPerSecond < right.requestsPerSecond
+        case .inFlight: left.inFlight < right.inFlight
+        case .errors: left.errors < right.errors
         }
     }
 
@@ -57,8 +95,9 @@ enum SortColumn: Int, Sendable, CaseIterable {
         case .down: 1
         case .cooling: 2
         case .slow: 3
-        case .up: 4
-        case .off: 5
+        case .untested: 4
+        case .up: 5
+        case .off: 6
         }
     }
 }
@@ -71,6 +110,7 @@ enum Overlay: Sendable, Equatable {
     case confirm(ConfirmDialog)
     case quit(QuitDialog)
     case flush(FlushView)
+    case event(EventView)
 }
 
 struct HelpView: Sendable, Equatable {
@@ -83,9 +123,16 @@ struct FlushView: Sendable, Equatable {
     var scroll = 0
 }
 
+struct EventView: Sendable, Equatable {
+    var id: UInt64
+    var scroll = 0
+}
+
 struct DeletePrompt: Sendable, Equatable {
     var endpoint: EndpointReference
     var editor = LineEditor()
+    /// Enter was pressed on another name.
+    var isRefused = false
     var isReady: Bool { editor.text == SafeText.clean(endpoint.name) }
 }
 
@@ -93,6 +140,7 @@ struct ConfirmDialog: Sendable, Equatable {
     var title: String
     var lines: [String]
     var button: String
+    var cancel = "Cancel"
     var answer: Answer
     /// Cancel has the focus first.
     var isCancelFocused = true
@@ -114,6 +162,8 @@ struct Toast: Sendable, Equatable {
     var kind: Kind
     var text: String
     var expires: ContinuousClock.Instant
+    /// It speaks of something unsaved, and is taken back once everything is on disk.
+    var endsWhenSaved = false
 }
 
 /// A command that has not been answered yet.

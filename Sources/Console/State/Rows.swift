@@ -1,6 +1,7 @@
 extension ConsoleState {
     mutating func take(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         latest = snapshot
+        if toast?.endsWhenSaved == true, !snapshot.persister.isDirty, snapshot.server.warning == nil { toast = nil }
         if pausedAt == nil { show(snapshot, now: now) }
         guard let move = queuedMove, !isBusy(move.id) else { return [] }
         queuedMove = nil
@@ -15,8 +16,8 @@ extension ConsoleState {
         let lastEvent = shown.events.last?.id
         shown = snapshot
         // A log that is scrolled stands still while new lines arrive.
-        if let offset = scroll[.events], offset > 0, let lastEvent {
-            scroll[.events] = offset + visibleEvents.reversed().prefix { $0.id > lastEvent }.count
+        if selectedEventID != nil, let lastEvent {
+            scroll[.events] = (scroll[.events] ?? 0) + visibleEvents.reversed().prefix { $0.id > lastEvent }.count
         }
         if let name = pendingSelection, let added = snapshot.endpoints.first(where: { $0.name == name }) {
             selectedID = added.id
@@ -37,9 +38,15 @@ extension ConsoleState {
             let places = Dictionary(heldOrder.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
             rows = stable(rows) { (places[endpoints[$0].id] ?? .max) < (places[endpoints[$1].id] ?? .max) }
         } else if sort != .rank {
-            rows = stable(rows) { sort.precedes(endpoints[$0], endpoints[$1]) }
-            if isReversed { rows.reverse() }
-        } else if isReversed {
+            let (column, descends) = (sort, isDescending)
+            let known = rows.filter { column.hasValue(endpoints[$0]) }
+            let unknown = rows.filter { !column.hasValue(endpoints[$0]) }
+            rows =
+                stable(known) { left, right in
+                    let (first, second) = descends ? (right, left) : (left, right)
+                    return column.ascends(endpoints[first], endpoints[second])
+                } + unknown
+        } else if isDescending {
             rows.reverse()
         }
         keepSelection()

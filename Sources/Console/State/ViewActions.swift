@@ -4,16 +4,15 @@ extension ConsoleState {
         case .nextColumn, .previousColumn:
             let count = SortColumn.allCases.count
             let step = action == .nextColumn ? 1 : count - 1
-            sort = SortColumn(rawValue: (sort.rawValue + step) % count) ?? .rank
-            arrange()
+            order(by: SortColumn(rawValue: (sort.rawValue + step) % count) ?? .rank)
         case .reverse:
-            isReversed.toggle()
+            isDescending.toggle()
             arrange()
         case .level:
             let levels: [EventEntry.Level] = [.debug, .info, .warning, .error]
             let index = levels.firstIndex(of: lowestLevel) ?? 0
             lowestLevel = levels[(index + 1) % levels.count]
-            scroll[.events] = 0
+            followEvents()
         case .nextPanel, .previousPanel: stepFocus(action == .nextPanel ? 1 : -1)
         case .panel1: setFocus(.endpoints)
         case .panel2: setFocus(.persister)
@@ -81,7 +80,8 @@ extension ConsoleState {
             let place = flushes.count - 1 - (selectedFlushIndex ?? flushes.count - 1)
             let target = destination(action, from: place, page: page, count: flushes.count)
             selectedFlushID = target == 0 ? nil : flushes[flushes.count - 1 - target].id
-        case .events, .persister, .detail:
+        case .events: moveEvent(action, page: page)
+        case .persister, .detail:
             let most = max(0, contentHeight(of: focus) - layout.page(of: focus))
             let top = min(scroll[focus] ?? 0, most)
             scroll[focus] = destination(action, from: top, page: page, count: most + 1)
@@ -100,6 +100,50 @@ extension ConsoleState {
             default: place
             }
         return max(0, min(target, count - 1))
+    }
+
+    mutating func order(by column: SortColumn, descending: Bool? = nil) {
+        sort = column
+        isDescending = descending ?? column.startsDescending
+        arrange()
+    }
+
+    /// Back to the newest event.
+    mutating func followEvents() {
+        selectedEventID = nil
+        scroll[.events] = 0
+    }
+
+    private mutating func moveEvent(_ action: ConsoleAction, page: Int) {
+        let events = visibleEvents
+        guard !events.isEmpty else { return }
+        let target = destination(action, from: eventPlace(in: events), page: page, count: events.count)
+        selectEvent(place: target, of: events)
+    }
+
+    /// `place` counts from the newest.
+    mutating func selectEvent(place: Int, of events: [EventEntry]) {
+        guard events.indices.contains(events.count - 1 - place) else { return }
+        selectedEventID = place == 0 ? nil : events[events.count - 1 - place].id
+        let height = max(1, layout.page(of: .events))
+        var top = min(scroll[.events] ?? 0, max(0, events.count - height))
+        if place < top { top = place }
+        if place >= top + height { top = place - height + 1 }
+        scroll[.events] = top
+    }
+
+    /// How far from the newest of the events shown the one under the cursor is.
+    func eventPlace(in events: [EventEntry]) -> Int {
+        guard let selectedEventID, let index = events.lastIndex(where: { $0.id <= selectedEventID }) else {
+            return selectedEventID == nil ? 0 : max(0, events.count - 1)
+        }
+        return events.count - 1 - index
+    }
+
+    var selectedEvent: EventEntry? {
+        let events = visibleEvents
+        let index = events.count - 1 - eventPlace(in: events)
+        return events.indices.contains(index) ? events[index] : nil
     }
 
     var selectedFlushIndex: Int? {

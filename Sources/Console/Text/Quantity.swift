@@ -113,10 +113,12 @@ enum Quantity {
 
     /// `12:04:29.114`.
     static func preciseClock(_ time: WallTime, utcOffset: Int) -> String {
-        let seconds = time.secondsSinceEpoch
+        // 13.87 is a little less as a binary fraction; half a microsecond more than makes up for it.
+        let seconds = time.secondsSinceEpoch + 0.000_000_5
         let fraction = seconds.isFinite ? Int((seconds - seconds.rounded(.down)) * 1_000) : 0
         let text = String(min(999, fraction))
-        return clock(time, utcOffset: utcOffset) + "." + String(repeating: "0", count: 3 - text.count) + text
+        return clock(WallTime(secondsSinceEpoch: seconds), utcOffset: utcOffset) + "."
+            + String(repeating: "0", count: 3 - text.count) + text
     }
 
     /// A number with that many digits after the point.

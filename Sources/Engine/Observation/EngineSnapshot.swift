@@ -76,6 +76,8 @@ public struct EndpointSnapshot: Sendable {
     public var inFlight: Int
     /// Successes in a row up to now.
     public var successStreak: Int
+    /// Whether any request or probe has ended well since start.
+    public var hasAnswered: Bool
     /// Seconds since 1970, and what happened.
     public var lastError: (time: Double, text: String)?
 }

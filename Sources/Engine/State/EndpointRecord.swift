@@ -14,6 +14,7 @@ struct EndpointRecord: Sendable {
     var traffic = TrafficWindow()
     var inFlight = 0
     var successStreak = 0
+    var hasAnsweredProbe = false
     var lastError: LastError?
 
     struct LastError: Sendable {

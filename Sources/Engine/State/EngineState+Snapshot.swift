@@ -14,13 +14,15 @@ extension EngineState {
             guard let record = record(id) else {
                 return nil
             }
+            let traffic = record.traffic.summary(second: second)
             return EndpointSnapshot(
                 id: id, revision: record.revision, rank: index + 1, settings: record.settings,
                 availability: ranking.availability(of: id, now: now) ?? .disabled,
                 misconfiguration: record.misconfiguration,
                 explanation: index < explanations.count ? explanations[index] : nil,
-                movement: movements[id].map { $0 - (index + 1) } ?? 0, traffic: record.traffic.summary(second: second),
+                movement: movements[id].map { $0 - (index + 1) } ?? 0, traffic: traffic,
                 inFlight: record.inFlight, successStreak: record.successStreak,
+                hasAnswered: record.hasAnsweredProbe || traffic.attempts > traffic.failures,
                 lastError: record.lastError.map { ($0.time, $0.text) })
         }
     }

@@ -47,6 +47,7 @@ extension EndpointEdit {
 extension CommandFailure {
     init(_ error: CommandError) {
         self.init(message: error.description, field: nil)
+        if case .notSaved = error { isKeptUnsaved = true }
         if case .invalid(let field, _) = error {
             self.field =
                 switch field {

@@ -28,7 +28,7 @@ struct ConsoleSession: Sendable {
         isReadOnly = options.readOnly
         var terminal = TerminalOptions()
         terminal.ascii = options.ascii
-        terminal.theme = options.theme
+        terminal.theme = options.theme?.rawValue
         terminal.refresh = options.refresh.duration
         terminal.isReadOnly = options.readOnly
         app = TerminalApp(options: terminal)

@@ -11,11 +11,16 @@ struct ConsoleOptions: ParsableArguments {
     @Flag(help: "ASCII glyphs only.")
     var ascii = false
 
-    @Option(help: "dark, light, contrast or mono.")
-    var theme: String?
+    @Option(help: "Colours: dark, light, contrast or mono.")
+    var theme: ThemeName?
 
     @Option(help: "How often the picture is renewed, 200ms to 10s.")
     var refresh: RefreshInterval = RefreshInterval(duration: .seconds(1))
+}
+
+/// A theme by its name; anything else is a usage error.
+enum ThemeName: String, ExpressibleByArgument, CaseIterable {
+    case dark, light, contrast, mono
 }
 
 /// A duration argument such as `500ms` or `2s`.

@@ -128,7 +128,7 @@ extension EndpointStatus {
         case .misconfigured: return .misconfigured
         case .available:
             guard let time = endpoint.explanation?.responseTime, !time.isPresumed, time.usual > .zero else {
-                return .up
+                return endpoint.hasAnswered ? .up : .untested
             }
             return time.average / time.usual > slowFactor ? .slow : .up
         }
@@ -186,6 +186,12 @@ extension FlushEntry {
             Step(name: "fsync", duration: durations.fsync), Step(name: "rename", duration: durations.rename),
         ]
         duration = durations.total
+        let worked = durations.encode + durations.write + durations.fsync + durations.rename
+        // Below that it is the time between the steps.
+        if durations.total - worked >= .milliseconds(5) {
+            waited = durations.total - worked
+            steps.insert(Step(name: "waiting", duration: waited), at: 0)
+        }
         switch record.result {
         case .written: result = .saved
         case .unchanged: result = .unchanged

@@ -1,0 +1,25 @@
+/// One event in full, however long it is.
+enum EventOverlay {
+    static func draw(_ state: ConsoleState, _ view: EventView, _ grid: inout CellGrid) {
+        let lines = lines(state, view)
+        TextOverlay.draw(state, title: "Event", lines, scroll: view.scroll, &grid)
+    }
+
+    static func mostScroll(_ state: ConsoleState, _ view: EventView) -> Int {
+        TextOverlay.mostScroll(state, lines(state, view).count)
+    }
+
+    private static func lines(_ state: ConsoleState, _ view: EventView) -> [[Segment]] {
+        guard let event = state.shown.events.last(where: { $0.id == view.id }) else {
+            return [[Segment("This event is no longer in the log.", .faint)]]
+        }
+        let time = Quantity.preciseClock(event.time, utcOffset: state.shown.utcOffset)
+        let text = DetailPanel.wrap(SafeText.clean(event.text), TextOverlay.width(state))
+        return [
+            [
+                Segment(time, .strong), Segment("  \(event.level.word)  ", EventPanel.role(event.level)),
+                Segment(SafeText.clean(event.source), .faint),
+            ], [],
+        ] + text.map { [Segment($0, event.level == .error ? .bad : .text)] }
+    }
+}
