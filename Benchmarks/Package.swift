@@ -23,7 +23,8 @@ let package = Package(
         suite("RankingBenchmarks"),
         // Its figures are ratios of whole saves, so it prints a table of its own.
         .executableTarget(
-            name: "PersistenceBenchmarks", dependencies: [.product(name: "PodiumPureParts", package: "podium")],
+            name: "PersistenceBenchmarks",
+            dependencies: ["WholeDocument", .product(name: "PodiumPureParts", package: "podium")],
             path: "Benchmarks/PersistenceBenchmarks", swiftSettings: [.swiftLanguageMode(.v6)]),
 
         .target(

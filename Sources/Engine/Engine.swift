@@ -35,7 +35,11 @@ public final class Engine: Sendable {
         }
         let now = ContinuousClock.now
         let state = EngineState(configuration: configuration, environment: options.environment, now: now)
-        let core = EngineCore(state: state, startedAt: now, logger: options.logger)
+        var recorder: TraceRecorder?
+        if let path = options.tracePath {
+            recorder = try TraceRecorder(path: path, start: now)
+        }
+        let core = EngineCore(state: state, startedAt: now, logger: options.logger, recorder: recorder)
         var persisterOptions = PersisterOptions(path: path)
         persisterOptions.strategy = configuration.server.persistStrategy
         persisterOptions.flushInterval = configuration.server.configFlushInterval
@@ -176,6 +180,7 @@ public final class Engine: Sendable {
         prober.withLock { $0?.cancel() }
         await proxy.stop(drain: drain ?? configured)
         core.disconnectTimer()
+        core.finishTrace()
         let result = await persister.shutdown()
         try? await group.shutdownGracefully()
         return result

@@ -27,10 +27,12 @@ final class EngineCore: Sendable {
     let startedAt: ContinuousClock.Instant
     private let guarded: Mutex<Guarded>
     private let logger: Logger
+    private let recorder: TraceRecorder?
 
-    init(state: EngineState, startedAt: ContinuousClock.Instant, logger: Logger) {
+    init(state: EngineState, startedAt: ContinuousClock.Instant, logger: Logger, recorder: TraceRecorder? = nil) {
         self.startedAt = startedAt
         self.logger = logger
+        self.recorder = recorder
         guarded = Mutex(Guarded(state: state, changesLoggedUntil: startedAt))
     }
 
@@ -93,12 +95,21 @@ final class EngineCore: Sendable {
             let update = guarded.state.attemptFinished(report, second: second, wallTime: wallTime) {
                 UInt64.random(in: .min ... .max)
             }
+            if let recorder, let name = guarded.state.record(report.endpoint)?.settings.name {
+                recorder.answer(report.outcome, of: name, at: report.at)
+            }
             return rankingUpdated(update, &guarded, now: report.at)
         }
     }
 
     func requestStarted() {
         guarded.withLock { $0.state.requestsInFlight += 1 }
+        recorder?.request(at: .now)
+    }
+
+    /// No request is served any more.
+    func finishTrace() {
+        recorder?.finish()
     }
 
     func requestFinished(_ report: RequestReport) {

@@ -9,4 +9,6 @@ public enum EngineError: Error, Sendable {
     case proxy(ProxyError)
     /// Listening beyond this machine without `client_tokens` would lend the endpoints' credentials to anybody.
     case insecureListen(host: String)
+    /// The file for the trace cannot be made.
+    case trace(path: String, reason: String)
 }

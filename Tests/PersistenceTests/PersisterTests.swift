@@ -89,6 +89,10 @@ final class Gate: Sendable {
 }
 
 @Suite struct PersisterTests {
+    /// `PODIUM_SYNC_HANG=5` makes the hanging sync take that many seconds instead of an instant.
+    private static let hang = Duration.seconds(
+        ProcessInfo.processInfo.environment["PODIUM_SYNC_HANG"].flatMap(Double.init) ?? 0)
+
     @Test func anOperatorsFlushReturnsWhenTheFileHoldsTheChange() async throws {
         let world = try PersisterUnderTest()
         world.memory.setPriority("alpha", 4)
@@ -142,6 +146,8 @@ final class Gate: Sendable {
             let before = ContinuousClock.now
             world.persister.mark(now: before)
             slowest = max(slowest, ContinuousClock.now - before)
+            // The measurement of docs/performance.md spreads them over the seconds for which the sync hangs.
+            if Self.hang > .zero { try await Task.sleep(for: Self.hang / 10_000) }
         }
         print("slowest of 10,000 marks while the sync hangs: \(slowest)")
         let statistics = world.persister.statistics(now: .now)

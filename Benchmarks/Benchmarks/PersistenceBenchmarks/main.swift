@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import Persistence
 import Synchronization
+import WholeDocument
 
 // What saving one changed rank costs, beside the least that any safe save of the same bytes costs, and what a mark costs.
 // Prints a table. Rounds of both alternate, and medians count: the machine's noise meets both.
@@ -11,6 +12,7 @@ final class Subject: Sendable {
     let folder: String
     let bytes: Int
     let persister: Persister
+    let environment: [String: String]
     private let state: Mutex<PersistedState>
 
     init(endpoints: Int) throws {
@@ -31,19 +33,33 @@ final class Subject: Sendable {
         }
         bytes = text.utf8.count
         try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder)/config.yaml"))
-        let environment = Dictionary(uniqueKeysWithValues: (0..<10).map { ("API_KEY_\($0)", "secret") })
+        environment = Dictionary(uniqueKeysWithValues: (0..<10).map { ("API_KEY_\($0)", "secret") })
         let loaded = ConfigurationLoader.load(bytes: Array(text.utf8), environment: environment)
         guard let configuration = loaded.configuration else { throw CocoaError(.fileReadCorruptFile) }
         let initial = PersistedState(configuration: configuration)
         state = Mutex(initial)
         let box = Snapshot()
-        persister = try Persister(
+        persister = try Self.open(folder, Array(text.utf8), initial, environment, box)
+        box.subject.withLock { $0 = self }
+    }
+
+    private static func open(
+        _ folder: String, _ bytes: [UInt8], _ base: PersistedState, _ environment: [String: String], _ box: Snapshot
+    ) throws -> Persister {
+        try Persister(
             options: PersisterOptions(
                 path: "\(folder)/config.yaml", flushInterval: .seconds(3_600), maxDirtyTime: .seconds(7_200),
                 environment: environment),
-            base: LoadedBase(bytes: Array(text.utf8), state: initial), snapshot: { box.read() },
+            base: LoadedBase(bytes: bytes, state: base), snapshot: { box.read() },
             adopt: { edit in edit.merge(into: box.read()) { 0 } }, onEvent: { _ in })
+    }
+
+    /// Another program's life on the same file: its first flush has to scan the file. End this one's before.
+    func reopened() throws -> (persister: Persister, box: Snapshot) {
+        let box = Snapshot()
         box.subject.withLock { $0 = self }
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(folder)/config.yaml")))
+        return (try Self.open(folder, bytes, current, environment, box), box)
     }
 
     /// One endpoint's rank changes.
@@ -118,7 +134,31 @@ func column(_ value: Double, _ digits: Int = 2) -> String {
     String(format: "%.\(digits)f", value)
 }
 
-print("| endpoints | bytes | CPU of a flush, ms | CPU of the bare save, ms | flush, ms | bare save, ms | ratio |")
+/// Milliseconds of CPU for PyYAML to load and dump the file with its C code; nil without PyYAML.
+func pyYAML(_ path: String, runs: Int) -> Double? {
+    guard let python = ProcessInfo.processInfo.environment["PYYAML_PYTHON"] else { return nil }
+    let program = """
+        import sys, time, yaml
+        text, times = open(sys.argv[1]).read(), []
+        for _ in range(int(sys.argv[2])):
+            began = time.process_time()
+            yaml.dump(yaml.load(text, yaml.CSafeLoader), Dumper=yaml.CSafeDumper)
+            times.append((time.process_time() - began) * 1000)
+        print(sorted(times)[len(times) // 2])
+        """
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(fileURLWithPath: python)
+    process.arguments = ["-c", program, path, String(runs)]
+    process.standardOutput = output
+    guard (try? process.run()) != nil else { return nil }
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return Double(text.trimmingCharacters(in: .whitespacesAndNewlines))
+}
+
+print("CPU in milliseconds, medians; in brackets the wall time.")
+print("| endpoints | bytes | flush | flush, scan not kept | bare save | libyaml parse + emit | PyYAML C load + dump |")
 print("|---|---|---|---|---|---|---|")
 for (endpoints, rounds) in [(10, 300), (1_000, 150), (10_000, 40)] {
     let subject = try Subject(endpoints: endpoints)
@@ -139,10 +179,31 @@ for (endpoints, rounds) in [(10, 300), (1_000, 150), (10_000, 40)] {
             flush.wall.removeLast()
         }
     }
+    _ = await subject.persister.shutdown()
+    var first = Costs()
+    var libyaml = Costs()
+    for round in 0..<max(11, rounds / 5) {
+        let (persister, box) = try subject.reopened()
+        subject.changeRank(round * 7_919 + endpoints / 3)
+        let receipts = Mutex(0)
+        try await first.measure {
+            let receipt = try await persister.flush(trigger: .operator)
+            receipts.withLock { $0 += receipt.record.changes.count }
+        }
+        if receipts.withLock({ $0 }) != 1 {
+            first.processor.removeLast()
+            first.wall.removeLast()
+        }
+        _ = await persister.shutdown()
+        box.subject.withLock { $0 = nil }
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(subject.folder)/config.yaml")))
+        await libyaml.measure { precondition(whole_document_round_trip(bytes, bytes.count) > 0) }
+    }
+    let python = pyYAML("\(subject.folder)/config.yaml", runs: max(5, rounds / 10))
+    func cell(_ costs: Costs) -> String { "\(column(median(costs.processor))) (\(column(median(costs.wall))))" }
     print(
-        "| \(endpoints) | \(subject.bytes) | \(column(median(flush.processor))) | \(column(median(bare.processor)))",
-        "| \(column(median(flush.wall))) | \(column(median(bare.wall)))",
-        "| \(column(median(flush.wall) / median(bare.wall))) |")
+        "| \(endpoints) | \(subject.bytes) | \(cell(flush)) | \(cell(first)) | \(cell(bare))",
+        "| \(cell(libyaml)) | \(python.map { column($0, 1) } ?? "not installed") |")
     await subject.remove()
 }
 

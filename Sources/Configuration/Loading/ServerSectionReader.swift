@@ -96,22 +96,9 @@ extension RankingSettings {
     init(_ node: YAMLNode?, sink: DiagnosticSink) {
         self.init()
         let reader = SectionReader(node, title: "ranking", known: Self.knownKeys, sink: sink)
-        hysteresis = reader.value("hysteresis", Self.fraction) ?? hysteresis
+        hysteresis = reader.value("hysteresis", FractionText.parse) ?? hysteresis
         minDwell = reader.duration("min_dwell") ?? minDwell
         decay = reader.duration("decay", atLeast: .milliseconds(1)) ?? decay
-    }
-
-    private static func fraction(_ text: String) throws(ValueProblem) -> Double {
-        let problem = ValueProblem(
-            "'\(HeaderRules.printable(text))' is not a share below 100%", fix: "write it like 15% or 0.15")
-        let isPercent = text.last == "%"
-        let digits = isPercent ? String(text.dropLast()) : text
-        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),
-            let number = Double(digits)
-        else { throw problem }
-        let fraction = isPercent ? number / 100 : number
-        guard (0..<1).contains(fraction) else { throw problem }
-        return fraction
     }
 }
 

@@ -1,7 +1,7 @@
-internal import Configuration
+public import Configuration
 internal import Persistence
 internal import Proxy
-internal import Ranking
+public import Ranking
 
 /// Everything that changes while Podium runs, apart from what proxy and persister keep for themselves.
 ///
@@ -207,7 +207,8 @@ struct EngineState: Sendable {
 }
 
 extension EndpointRanking.Settings {
-    init(_ configuration: Configuration) {
+    /// What a configuration says of the ranking; the rest are the defaults.
+    public init(_ configuration: Configuration) {
         self.init()
         hysteresis = configuration.ranking.hysteresis
         minDwell = configuration.ranking.minDwell

@@ -17,6 +17,9 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(name: .customLong("insecure-listen"), help: "Serve beyond this machine without client_tokens.")
     var insecureListen = false
 
+    @Option(help: ArgumentHelp("Record what endpoints answer, for `podium simulate`.", valueName: "file"))
+    var record: String?
+
     @OptionGroup var console: ConsoleOptions
 
     func run() async throws {
@@ -36,7 +39,8 @@ struct RunCommand: AsyncParsableCommand {
             throw ExitCode(ExitStatus.badConfiguration.rawValue)
         }
         let session = ServingSession(
-            file: file, configuration: configuration, console: console, insecureListen: insecureListen, isDemo: false)
+            file: file, configuration: configuration, console: console, insecureListen: insecureListen, isDemo: false,
+            tracePath: record)
         let status = await session.run()
         throw ExitCode(status.rawValue)
     }

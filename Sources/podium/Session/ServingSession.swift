@@ -18,6 +18,8 @@ struct ServingSession {
     let console: ConsoleOptions
     let insecureListen: Bool
     let isDemo: Bool
+    /// Where outcomes are recorded for `simulate`; nil: nowhere.
+    var tracePath: String?
     /// Runs once the proxy listens, such as the demo's traffic.
     var afterStart: (@Sendable (ProxyServer.Address) async -> Void)?
 
@@ -29,6 +31,7 @@ struct ServingSession {
         do throws(EngineError) {
             var options = EngineOptions(environment: ConfigurationFile.environment, logger: logger)
             options.insecureListen = insecureListen
+            options.tracePath = tracePath
             engine = try Engine(path: file.path, bytes: file.bytes, configuration: configuration, options: options)
             let address = try await engine.start()
             await afterStart?(address)
@@ -114,6 +117,9 @@ struct ServingSession {
         case .persistence(let problem):
             StandardStreams.error("podium: \(problem)")
             return .badConfiguration
+        case .trace(let path, let reason):
+            StandardStreams.error("podium: --record \(path): \(reason); name a file that is not there yet")
+            return .cannotCreate
         case .insecureListen(let host):
             StandardStreams.error(
                 "podium: server.host \(host) is reachable from other machines and server.client_tokens is empty: "

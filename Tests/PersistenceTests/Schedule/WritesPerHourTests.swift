@@ -1,4 +1,5 @@
 import Configuration
+import Foundation
 import Testing
 
 @testable import Persistence
@@ -7,6 +8,11 @@ import Testing
 @Suite struct WritesPerHourTests {
     /// Writes take 20 ms, as on a common disk.
     static let write = Duration.milliseconds(20)
+
+    /// `PODIUM_RATES=1000,10000` for more of the table: an hour of 10,000 changes a second takes a minute to compute.
+    static let rates =
+        ProcessInfo.processInfo.environment["PODIUM_RATES"].map { $0.split(separator: ",").compactMap { Int($0) } }
+        ?? [10, 100]
 
     static func writes(_ strategy: PersistStrategy, changesPerSecond: Int) -> Int {
         var schedule = FlushSchedule(
@@ -41,7 +47,7 @@ import Testing
     }
 
     /// The interval begins anew with the first change after a write: that is at most one gap after the write has begun.
-    @Test(arguments: [10, 100])
+    @Test(arguments: rates)
     func throttledAndBatchedDoNotDependOnTheRateOfChange(_ rate: Int) {
         // 3,600 s / 30 s, less the one that is due when the hour ends.
         let throttled = Self.writes(.throttled, changesPerSecond: rate)
