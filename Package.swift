@@ -67,12 +67,13 @@ let package = Package(
             ["Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, nioHTTP1]),
         library("Console"),
         library("Terminal", ["Console", "CNcurses", "CSystemShim"]),
+        library("Service", ["CSystemShim", logging]),
         library("Demo", [nioCore, nioPosix, nioHTTP1]),
         .executableTarget(
             name: "podium",
             dependencies: [
-                "Control", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console", "Terminal", "Demo",
-                argumentParser, logging,
+                "Control", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console", "Terminal", "Service",
+                "Demo", argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 
@@ -89,6 +90,7 @@ let package = Package(
         tests("Control", ["Engine", "Configuration", nioCore, nioPosix]),
         tests("Console"),
         tests("Terminal", ["Console"]),
+        tests("Service", [logging]),
         tests("Demo"),
     ]
 )

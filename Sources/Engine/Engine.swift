@@ -196,6 +196,14 @@ public final class Engine: Sendable {
         await proxy.stop(drain: .zero)
     }
 
+    /// Returns once the state's lock could be had and every event loop has answered; never, if one of them is stuck.
+    public func heartbeat() async {
+        _ = core.withState { $0.requestsInFlight }
+        for loop in group.makeIterator() {
+            try? await loop.submit {}.get()
+        }
+    }
+
     private func connectTimer() {
         let loop = group.next()
         let (core, persister) = (core, persister)

@@ -256,8 +256,10 @@ final class EngineCore: Sendable {
         _ level: EventLevel, source: String, endpoint: String? = nil, _ text: String, _ state: inout EngineState
     ) {
         let event = state.events.append(level, source: source, endpoint: endpoint, text, time: Self.wallTime())
-        let line = endpoint.map { "\($0) \(event.text)" } ?? event.text
-        logger.log(level: Logger.Level(level), "\(line)", metadata: ["source": "\(source)"])
+        // Its attributes apart, so that a log in JSON has them apart.
+        var metadata: Logger.Metadata = ["source": "\(source)"]
+        if let endpoint { metadata["endpoint"] = "\(endpoint)" }
+        logger.log(level: Logger.Level(level), "\(event.text)", metadata: metadata)
     }
 
     private func log(_ change: AvailabilityChange, _ state: inout EngineState, now: ContinuousClock.Instant) {

@@ -30,6 +30,8 @@ struct DemoCommand: AsyncParsableCommand {
 
     @OptionGroup var console: ConsoleOptions
 
+    @OptionGroup var logging: LogOptions
+
     func validate() throws {
         guard (1...50).contains(endpoints) else {
             throw ValidationError("--endpoints has to be from 1 to 50")
@@ -66,7 +68,8 @@ struct DemoCommand: AsyncParsableCommand {
             throw ConfigurationFile.ReadError(description: problems)
         }
         let session = ServingSession(
-            file: file, configuration: configuration, console: console, insecureListen: false, isDemo: true,
+            file: file, configuration: configuration, console: console, logging: logging,
+            insecureListen: false, isDemo: true,
             afterStart: { address in world.startTraffic(to: address.host, port: address.port) })
         let status = await session.run()
         await world.stop()

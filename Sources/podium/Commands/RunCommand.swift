@@ -22,6 +22,8 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var console: ConsoleOptions
 
+    @OptionGroup var logging: LogOptions
+
     func run() async throws {
         let file: ConfigurationFile
         do {
@@ -39,8 +41,8 @@ struct RunCommand: AsyncParsableCommand {
             throw ExitCode(ExitStatus.badConfiguration.rawValue)
         }
         let session = ServingSession(
-            file: file, configuration: configuration, console: console, insecureListen: insecureListen, isDemo: false,
-            tracePath: record)
+            file: file, configuration: configuration, console: console, logging: logging,
+            insecureListen: insecureListen, isDemo: false, tracePath: record)
         let status = await session.run()
         throw ExitCode(status.rawValue)
     }

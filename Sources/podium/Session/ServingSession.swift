@@ -3,7 +3,7 @@ import Engine
 import Logging
 import Persistence
 import Proxy
-import Synchronization
+import Service
 
 #if canImport(Glibc)
     import Glibc
@@ -16,6 +16,7 @@ struct ServingSession {
     let file: ConfigurationFile
     let configuration: Configuration
     let console: ConsoleOptions
+    let logging: LogOptions
     let insecureListen: Bool
     let isDemo: Bool
     /// Where outcomes are recorded for `simulate`; nil: nowhere.
@@ -25,59 +26,77 @@ struct ServingSession {
 
     func run() async -> ExitStatus {
         let interactive = !console.headless && StandardStreams.isInteractive
-        let logSwitch = LogSwitch(isOpen: !interactive)
-        let logger = Logger(label: "podium") { _ in LineLogHandler(gate: logSwitch) }
-        let engine: Engine
-        do throws(EngineError) {
-            var options = EngineOptions(environment: ConfigurationFile.environment, logger: logger)
-            options.insecureListen = insecureListen
-            options.tracePath = tracePath
-            engine = try Engine(path: file.path, bytes: file.bytes, configuration: configuration, options: options)
-            let address = try await engine.start()
-            await afterStart?(address)
+        let log: SessionLog
+        do throws(LogFile.OpenError) {
+            log = try SessionLog(logging, hasConsole: interactive, environment: ConfigurationFile.environment)
         } catch {
-            return Self.explain(error, path: file.path)
+            StandardStreams.error("podium: \(error)")
+            return .cannotCreate
         }
-        warnOfReadableSecrets(engine)
+        // The last lines tell why it ended.
+        defer { log.flush() }
         // Writing to a client that has gone must be an error code, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        let stopping = StopRequest(engine: engine)
-        let signals = SignalWatch(SIGTERM, SIGINT)
-        let consoleSession = interactive ? ConsoleSession(engine: engine, options: console, isDemo: isDemo) : nil
-        let deliveries = signals.signals
-        let watching = Task {
-            for await _ in deliveries {
-                consoleSession?.stop()
-                stopping.request()
-            }
-        }
-        // Named here so that the watch lives to the end: the optimiser frees an object after its last use.
+        let stopping = StopRequest()
+        let notifier = ServiceNotifier(environment: ConfigurationFile.environment, processID: getpid())
+        let signals = SignalHandling(
+            stopping: stopping, notifier: notifier, log: log,
+            exitsOnHangup: isDemo || configuration.server.onHangup == .exit)
+        let watching = Task { await signals.run() }
         defer {
             signals.cancel()
             watching.cancel()
         }
-
+        let engine: Engine
+        do throws(EngineError) {
+            engine = try await start(log)
+        } catch {
+            return Self.explain(error, path: file.path)
+        }
+        let consoleSession = interactive ? ConsoleSession(engine: engine, options: console, isDemo: isDemo) : nil
+        signals.started(engine, console: consoleSession)
+        warnOfReadableSecrets(engine)
+        let reports = Task { await ServiceReports(engine: engine, notifier: notifier).run() }
         if let consoleSession {
-            switch await consoleSession.run() {
-            case .stop:
-                stopping.request()
-            case .keepServing:
-                logSwitch.isOpen = true
-                engine.note(.info, source: "console", "console closed; serving on (SIGTERM or ^C stops)")
-            case .hangup:
-                // A demo that nobody sees is of no use to anybody.
-                if isDemo || configuration.server.onHangup == .exit {
-                    stopping.request()
-                } else {
-                    engine.note(.info, source: "console", "the terminal went away; serving on without it")
-                }
-            case .unusable(let reason):
-                logSwitch.isOpen = true
-                engine.note(.warning, source: "console", "no console: \(reason); serving without one")
-            }
+            await show(consoleSession, engine, stopping, signals, log)
         }
         await stopping.requested()
-        return await finish(engine, stopping)
+        reports.cancel()
+        return await finish(engine, stopping, notifier)
+    }
+
+    private func start(_ log: SessionLog) async throws(EngineError) -> Engine {
+        var options = EngineOptions(environment: ConfigurationFile.environment, logger: log.logger)
+        options.insecureListen = insecureListen
+        options.tracePath = tracePath
+        let engine = try Engine(path: file.path, bytes: file.bytes, configuration: configuration, options: options)
+        let address = try await engine.start()
+        await afterStart?(address)
+        return engine
+    }
+
+    private func show(
+        _ session: ConsoleSession, _ engine: Engine, _ stopping: StopRequest, _ signals: SignalHandling,
+        _ log: SessionLog
+    ) async {
+        let ending = await session.run()
+        var lostTerminal = false
+        if case .hangup = ending { lostTerminal = true }
+        signals.consoleEnded(lostTerminal: lostTerminal)
+        log.consoleClosed()
+        switch ending {
+        case .stop:
+            stopping.request()
+        case .keepServing:
+            engine.note(.info, source: "console", "console closed; serving on (SIGTERM or ^C stops)")
+        case .hangup where isDemo || configuration.server.onHangup == .exit:
+            // A demo that nobody sees is of no use to anybody.
+            stopping.request()
+        case .hangup:
+            engine.note(.info, source: "console", "the terminal went away; serving on without it")
+        case .unusable(let reason):
+            engine.note(.warning, source: "console", "no console: \(reason); serving without one")
+        }
     }
 
     private func warnOfReadableSecrets(_ engine: Engine) {
@@ -92,8 +111,10 @@ struct ServingSession {
                 + "chmod 600 it, or write ${NAME} and set that in the environment")
     }
 
-    private func finish(_ engine: Engine, _ stopping: StopRequest) async -> ExitStatus {
+    private func finish(_ engine: Engine, _ stopping: StopRequest, _ notifier: ServiceNotifier) async -> ExitStatus {
         stopping.beginDraining()
+        notifier.tell(.stopping(within: configuration.server.drainTimeout + Self.saveAllowance))
+        engine.note(.info, source: "service", "stopping: requests in flight may end, then what is unsaved is saved")
         switch await engine.stop() {
         case .success:
             return .success
@@ -104,6 +125,9 @@ struct ServingSession {
             return .notSaved
         }
     }
+
+    /// What the last save may take beyond the drain before a service manager loses patience.
+    private static let saveAllowance = Duration.seconds(30)
 
     private static func explain(_ error: EngineError, path: String) -> ExitStatus {
         switch error {
@@ -125,54 +149,6 @@ struct ServingSession {
                 "podium: server.host \(host) is reachable from other machines and server.client_tokens is empty: "
                     + "anybody there could spend your keys. Set client_tokens, or pass --insecure-listen.")
             return .badConfiguration
-        }
-    }
-}
-
-/// The first request begins the graceful stop, a second one skips the drain.
-private final class StopRequest: Sendable {
-    private struct State {
-        var isRequested = false
-        var isDraining = false
-        var waiter: CheckedContinuation<Void, Never>?
-    }
-
-    private let state = Mutex(State())
-    private let engine: Engine
-
-    init(engine: Engine) {
-        self.engine = engine
-    }
-
-    func request() {
-        let (waiter, hurry) = state.withLock { state in
-            defer {
-                state.isRequested = true
-                state.waiter = nil
-            }
-            return (state.waiter, state.isDraining)
-        }
-        waiter?.resume()
-        if hurry {
-            Task { await engine.hurry() }
-        }
-    }
-
-    func beginDraining() {
-        state.withLock { $0.isDraining = true }
-    }
-
-    func requested() async {
-        await withCheckedContinuation { continuation in
-            let already = state.withLock { state in
-                if !state.isRequested {
-                    state.waiter = continuation
-                }
-                return state.isRequested
-            }
-            if already {
-                continuation.resume()
-            }
         }
     }
 }

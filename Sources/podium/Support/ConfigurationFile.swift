@@ -1,5 +1,6 @@
 import Configuration
 import Persistence
+import Service
 
 #if canImport(Glibc)
     import Glibc
@@ -24,6 +25,7 @@ struct ConfigurationFile {
         loaded = ConfigurationLoader.load(bytes: bytes, environment: Self.environment)
     }
 
+    /// The environment, and the credentials of the service manager.
     static let environment: [String: String] = {
         var result: [String: String] = [:]
         var next = environ
@@ -34,7 +36,7 @@ struct ConfigurationFile {
             }
             next += 1
         }
-        return result
+        return Credentials.added(to: result)
     }()
 
     /// How to get out where the file cannot be used, if an earlier version can be brought back.

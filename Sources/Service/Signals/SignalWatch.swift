@@ -1,0 +1,50 @@
+internal import CSystemShim
+internal import Dispatch
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// Delivers signals as a stream. One per process, because signals are.
+public final class SignalWatch: Sendable {
+    /// The signals in the order they came, from the moment of `init` on; those that came before anybody asked as well.
+    public let signals: AsyncStream<Int32>
+    // Dispatch objects are safe on every thread, which their Swift declaration does not say.
+    private nonisolated(unsafe) let source: any DispatchSourceRead
+
+    /// From the return on these signals only arrive here: none is lost, none ends the process.
+    public init(_ numbers: Int32...) {
+        for number in numbers {
+            _ = podium_signal_catch(number)
+        }
+        let (stream, continuation) = AsyncStream<Int32>.makeStream(bufferingPolicy: .bufferingNewest(64))
+        let pipe = podium_signal_pipe()
+        source = DispatchSource.makeReadSource(fileDescriptor: pipe, queue: DispatchQueue(label: "podium.signals"))
+        source.setEventHandler {
+            var buffer = [UInt8](repeating: 0, count: 64)
+            let count = read(pipe, &buffer, buffer.count)
+            for number in buffer.prefix(max(0, count)) {
+                continuation.yield(Int32(number))
+            }
+        }
+        source.resume()
+        signals = stream
+    }
+
+    /// Takes a signal over again after somebody else, such as a console, had it.
+    public func takeBack(_ number: Int32) {
+        _ = podium_signal_catch(number)
+    }
+
+    /// Ends this process by the signal, as if it had never been watched.
+    public static func die(of number: Int32) {
+        podium_signal_die(number)
+    }
+
+    /// Ends the delivery. Until then the watch must be kept.
+    public func cancel() {
+        source.cancel()
+    }
+}

@@ -1,0 +1,96 @@
+import Dispatch
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import Service
+
+private func line(_ message: String) -> LogLine {
+    LogLine(time: LogTime(seconds: 0, milliseconds: 0), level: .info, source: "test", message: message)
+}
+
+private func temporaryFolder() throws -> URL {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("podium-log-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    return folder
+}
+
+/// With real threads, files and pipes.
+struct LogSinkTests {
+    @Test func linesComeOutInOrderWhoeverIsSlow() {
+        let written = Mutex("")
+        let sink = LogSink(format: .journal) { bytes in
+            written.withLock { $0 += String(decoding: bytes, as: UTF8.self) }
+            return nil
+        }
+        let messages = (0..<2_000).map { "line \($0)" }
+        for message in messages { sink.write(line(message)) }
+        #expect(sink.flush(within: 10))
+        #expect(written.withLock { $0 } == messages.map { "<6>test \($0)\n" }.joined())
+    }
+
+    @Test func aReaderThatIsStuckHoldsNobodyUpAndWhatWasDroppedIsSaid() {
+        let release = DispatchSemaphore(value: 0)
+        let written = Mutex("")
+        let sink = LogSink(format: .journal) { bytes in
+            release.wait()
+            written.withLock { $0 += String(decoding: bytes, as: UTF8.self) }
+            return nil
+        }
+        // More than a queue takes (8,192 lines) while the first batch is stuck; returning at all is the point.
+        for number in 0..<30_000 { sink.write(line("\(number)")) }
+        #expect(!sink.flush(within: 0))
+        for _ in 0..<10 { release.signal() }
+        #expect(sink.flush(within: 10))
+        let lines = written.withLock { $0 }.split(separator: "\n")
+        let notice = lines.first { $0.contains("dropped") }
+        let dropped = notice.flatMap { Int($0.split(separator: " ")[1]) }
+        #expect(dropped.map { $0 + lines.count - 1 } == 30_000)
+    }
+
+    @Test func aFileThatWasRotatedIsOpenedAgain() throws {
+        let folder = try temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent("podium.log").path
+        let file = try LogFile(path: path)
+        #expect(file.write(Array("one\n".utf8)) == nil)
+        // As logrotate does it.
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+        #expect(file.write(Array("two\n".utf8)) == nil)
+        try FileManager.default.removeItem(atPath: path)
+        #expect(file.write(Array("three\n".utf8)) == nil)
+        #expect(try String(contentsOfFile: path + ".1", encoding: .utf8) == "one\n")
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "three\n")
+        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+    }
+
+    @Test func aFolderThatIsGoneKeepsTheOldFileGoing() throws {
+        let folder = try temporaryFolder()
+        let path = folder.appendingPathComponent("podium.log").path
+        let file = try LogFile(path: path)
+        try FileManager.default.removeItem(at: folder)
+        #expect(file.write(Array("lost but no fault\n".utf8)) == nil)
+        #expect(throws: LogFile.OpenError.self) { _ = try LogFile(path: path) }
+    }
+
+    @Test func aFullDeviceIsAFaultWithItsReason() throws {
+        let full = try LogFile(path: "/dev/full")
+        #expect(full.write(Array("x\n".utf8)) == String(cString: strerror(ENOSPC)))
+    }
+
+    @Test func theHandlerKeepsEndpointAndSourceApart() {
+        let written = Mutex("")
+        let sink = LogSink(format: .text) { bytes in
+            written.withLock { $0 += String(decoding: bytes, as: UTF8.self) }
+            return nil
+        }
+        let logger = Logger(label: "test") { _ in SinkLogHandler(sink: sink, level: .info) }
+        logger.debug("not this one")
+        logger.error("broke", metadata: ["endpoint": "main", "source": "proxy", "b": "2", "a": "1"])
+        #expect(sink.flush(within: 10))
+        #expect(written.withLock { $0 }.hasSuffix(" error proxy main broke a=1 b=2\n"))
+        #expect(written.withLock { $0 }.split(separator: "\n").count == 1)
+    }
+}
