@@ -165,8 +165,11 @@ struct ConfigurationWriter {
         _ run: inout FlushRun, _ target: ConfigurationTarget
     ) throws(PersistenceError) -> SettledFile.Reading {
         let start = ContinuousClock.now
-        defer { run.durations.write += ContinuousClock.now - start }
-        return try SettledFile(fileSystem: fileSystem, environment: environment).read(target, known: base.bytes)
+        var waited = Duration.zero
+        // Waiting for somebody else's save is no work of ours: it counts in the total alone.
+        defer { run.durations.write += max(.zero, ContinuousClock.now - start - waited) }
+        return try SettledFile(fileSystem: fileSystem, environment: environment)
+            .read(target, known: base.bytes, waited: &waited)
     }
 
     /// The edited file is the new base; the owner merges, and its next snapshot holds the result.

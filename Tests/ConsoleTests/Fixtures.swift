@@ -136,6 +136,15 @@ enum Fixture {
         ]
     }
 
+    /// Oldest first.
+    static let journal: [JournalEntry] = [
+        JournalEntry(id: 1, time: time(11, 59, 0), endpoint: "old-one", from: 5, to: 0, cause: "removed"),
+        JournalEntry(id: 2, time: time(12, 0, 0), endpoint: "lab-proxy", from: 0, to: 7, cause: "added"),
+        JournalEntry(id: 3, time: time(12, 3, 2), endpoint: "backup-hk", from: 2, to: 6, cause: "could not be used"),
+        JournalEntry(id: 4, time: time(12, 4, 29), endpoint: "azure-gpt", from: 3, to: 4, cause: "openai-team moved"),
+        JournalEntry(id: 4, time: time(12, 4, 29), endpoint: "openai-team", from: 4, to: 3, cause: "moved by hand"),
+    ]
+
     private static var events: [EventEntry] {
         [
             EventEntry(

@@ -184,7 +184,7 @@ struct OverlayTests {
         for binding in Keymap.bindings(in: .main) where !binding.action.rawValue.hasPrefix("panel-") {
             #expect(screen.contains(binding.keys[0].name), "\(binding.action)")
         }
-        #expect(screen.contains("1-6        panels"))
+        #expect(screen.contains("1-7        panels"))
     }
 
     @Test("The help finds words and says why something cannot be done now")

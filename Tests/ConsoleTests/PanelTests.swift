@@ -30,7 +30,7 @@ struct PanelTests {
                 │ max dirty  ██░░░░░░░░░░░░░░░░░░░░░░░░░ 4m42│
                 │ writes 212 · throttled 37 · failed 1       │
                 │ last failure  11:41:07 ENOSPC config.yaml: │
-                │ file  …/podium/config.yaml  4.1 K  0600    │
+                │ file ✓ …podium/config.yaml  4.1 K  0600    │
                 │ disk  0 B written · backup none yet        │
                 ╰────────────────────────────── w flush now ─╯
                 """)
@@ -66,6 +66,7 @@ struct PanelTests {
         snapshot.endpoints[0].attempts = 1_206
         snapshot.endpoints[0].errors = 2
         snapshot.endpoints[0].successStreak = 88
+        snapshot.endpoints[0].errorSeries = Array(repeating: 0, count: 11) + [2, 0, 0, 0, 0]
         snapshot.endpoints[0].learned = "chat_completions"
         snapshot.endpoints[0].explanation = [
             "up, 410 ms to the first byte", "10 % faster than anthropic-eu: within 15 %, so it holds its rank",
@@ -91,9 +92,55 @@ struct PanelTests {
                  • 10 % faster than anthropic-eu: within 15 %, so it holds
                    its rank
 
+                 first byte ms, last 60 s                             max 7
+                                                           ▂▃▃▅▄▃▂▃▅█▅▄▃▃▅▄
+                 err                                       ▁▁▁▁▁▁▁▁▁▁▁█▁▁▁▁
+
                  Last error 11:48:02
                  529 overloaded
                 """))
+    }
+
+    @Test("The journal says who moved, from where to where and why")
+    func journal() {
+        var snapshot = Fixture.snapshot()
+        snapshot.journal = Fixture.journal
+        var state = Fixture.console(80, 24, snapshot)
+        state.press(.character("7"))
+        #expect(
+            panel(.journal, state).hasPrefix(
+                """
+                ─▸7 Rank changes ───────────────────────────────────────────────── following ▲ ─
+                 12:04:29 openai-team          ↑    4→3 moved by hand
+                 12:04:29 azure-gpt            ↓    3→4 openai-team moved
+                 12:03:02 backup-hk            ↓    2→6 could not be used
+                 12:00:00 lab-proxy            ↑  new→7 added
+                 11:59:00 old-one              ↓ 5→gone removed
+                """))
+        state.press(.character("/"))
+        state.type("GPT")
+        state.press(.enter)
+        #expect(panel(.journal, state).split(separator: "\n").count == 2)
+        state.press(.escape)
+        #expect(state.visibleJournal.count == 5)
+    }
+
+    @Test("The zoomed persister counts writes by their cause and failures by their code")
+    func zoomedPersister() {
+        var snapshot = Fixture.snapshot()
+        snapshot.persister.marks = 148
+        snapshot.persister.writesByTrigger = [.init(name: "interval", count: 200), .init(name: "operator", count: 12)]
+        snapshot.persister.failuresByCode = [.init(name: "ENOSPC", count: 1)]
+        snapshot.persister.fileProblem = "config.yaml 4:9: port has to be a number"
+        var state = Fixture.console(80, 24, snapshot)
+        state.press(.character("2"), .character("z"))
+        let text = panel(.persister, state)
+        #expect(text.contains(" file ✗ /etc/podium/config.yaml  4.1 K  0600\n"))
+        #expect(text.contains(" file not used   config.yaml 4:9: port has to be a number\n"))
+        #expect(text.contains(" writes by cause interval 200, operator 12\n"))
+        #expect(text.contains(" failures        ENOSPC 1\n"))
+        // 37 of 148 is a quarter.
+        #expect(text.contains(" throttled       37 (25.0% of all marks needed no write of their own)\n"))
     }
 
     @Test("Flushes: unchanged, unsure, failed, slow")

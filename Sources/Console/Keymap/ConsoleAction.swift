@@ -30,6 +30,7 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
     case panel4 = "panel-events"
     case panel5 = "panel-detail"
     case panel6 = "panel-chart"
+    case panel7 = "panel-journal"
     case zoom, pause, faster, slower, theme, mouse, redraw, suspend
     case commandLine = "command"
     case help, quit

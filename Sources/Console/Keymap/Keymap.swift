@@ -81,6 +81,7 @@ public enum Keymap {
         Binding(.panel4, [.character("4")], "events", "Goes to the event log.", group: .view),
         Binding(.panel5, [.character("5")], "detail", "Goes to the endpoint's detail.", group: .view),
         Binding(.panel6, [.character("6")], "chart", "Goes to the chart of flushes.", group: .view),
+        Binding(.panel7, [.character("7")], "rank changes", "Goes to the journal of rank changes.", group: .view),
         Binding(.zoom, [.character("z")], "zoom", "Gives the panel the whole screen, or takes it back.", group: .view),
         Binding(
             .pause, [.character("p")], "pause", "Holds the picture still; the proxy goes on.", group: .view, bar: 70),

@@ -24,6 +24,8 @@ public struct DashboardSnapshot: Sendable, Equatable {
     public var flushes: [FlushEntry] = []
     /// Oldest first.
     public var events: [EventEntry] = []
+    /// Changes of rank, oldest first.
+    public var journal: [JournalEntry] = []
     /// What `undo` would take back; nil when there is nothing.
     public var undo: UndoOffer?
     /// What `redo` would do again; nil when there is nothing.

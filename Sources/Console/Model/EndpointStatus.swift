@@ -40,9 +40,7 @@ public struct EndpointStatus: Sendable, Equatable, Identifiable {
     public var inFlight = 0
     /// Median response time in milliseconds over the last minute, oldest first, evenly spaced; 0 means no traffic.
     public var latencySeries: [UInt32] = []
-    /// 95th percentile in milliseconds over a longer time (five minutes by custom), oldest first.
-    public var p95Series: [UInt32] = []
-    /// Errors over the same time as `p95Series`.
+    /// Failures over the same time as `latencySeries`; empty when there were none.
     public var errorSeries: [UInt32] = []
     /// Base URL for any API; nil when only the specific ones are given.
     public var url: String?

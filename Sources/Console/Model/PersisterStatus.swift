@@ -40,6 +40,12 @@ public struct PersisterStatus: Sendable, Equatable {
     public var fileSize: UInt64?
     /// Permission bits, such as 0o600.
     public var fileMode: UInt32?
+    /// Why the file on disk is not the one in use, such as an edit that does not validate; nil when they agree.
+    public var fileProblem: String?
+    /// Writes by what caused them, most first.
+    public var writesByTrigger: [Count] = []
+    /// Failures by their code, most first.
+    public var failuresByCode: [Count] = []
     /// When the backup beside it was made; nil when there is none.
     public var lastBackup: WallTime?
     /// The most recent failure; nil when none failed.
@@ -51,6 +57,20 @@ public struct PersisterStatus: Sendable, Equatable {
 
     /// A clean persister that has done nothing yet.
     public init() {}
+
+    /// How often something happened.
+    public struct Count: Sendable, Equatable {
+        /// What, such as `interval` or `ENOSPC`.
+        public var name: String
+        /// How often.
+        public var count: UInt64
+
+        /// A count of something.
+        public init(name: String, count: UInt64) {
+            self.name = name
+            self.count = count
+        }
+    }
 
     /// A write that failed.
     public struct Failure: Sendable, Equatable {

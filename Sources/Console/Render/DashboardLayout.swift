@@ -66,8 +66,13 @@ struct DashboardLayout: Sendable, Equatable {
         frames[.persister] = Frame(column: 0, line: middle, width: leftHalf, height: persisterHeight)
         frames[.flushes] = Frame(column: leftHalf, line: middle, width: left - leftHalf, height: persisterHeight)
         frames[.chart] = Frame(column: left, line: middle, width: right, height: persisterHeight)
-        frames[.events] = Frame(
-            column: 0, line: middle + persisterHeight, width: columns, height: rest - tableHeight)
+        // The journal needs a line of its own beside the log; a narrower screen shows it when it has the focus.
+        let journal = columns >= 170 ? right : 0
+        let below = middle + persisterHeight
+        frames[.events] = Frame(column: 0, line: below, width: columns - journal, height: rest - tableHeight)
+        if journal > 0 {
+            frames[.journal] = Frame(column: left, line: below, width: journal, height: rest - tableHeight)
+        }
     }
 
     private mutating func arrangeNormal(_ area: Frame, _ endpointCount: Int) {
@@ -109,7 +114,7 @@ struct DashboardLayout: Sendable, Equatable {
         switch panel {
         case .endpoints: tableRows
         case .flushes, .chart: max(0, content(of: panel).height - 1)
-        case .persister, .events, .detail: content(of: panel).height
+        case .persister, .events, .detail, .journal: content(of: panel).height
         }
     }
 }

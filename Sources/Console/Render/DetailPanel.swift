@@ -93,18 +93,18 @@ enum DetailPanel {
         -> [[Segment]]
     {
         let room = max(1, width - 2)
-        guard let peak = endpoint.p95Series.max() else { return [] }
-        let now = Quantity.latency(endpoint.p95, dash: String(glyphs.dash))
-        let label = " p95 ms"
-        let values = "\(now) \(glyphs.separator) max \(peak) "
+        guard let peak = endpoint.latencySeries.max(), peak > 0 else { return [] }
+        let label = " first byte ms, last 60 s"
+        let values = "max \(peak) "
         var lines = gap
         lines.append([
             Segment(label, .faint),
             Segment(TextField.fit(values, max(1, width - label.count), align: .right, glyphs: glyphs)),
         ])
         lines.append([
-            Segment(" " + Sparkline.text(endpoint.p95Series.map(Double.init), width: room, glyphs: glyphs), .graph)
+            Segment(" " + Sparkline.text(endpoint.latencySeries.map(Double.init), width: room, glyphs: glyphs), .graph)
         ])
+        guard endpoint.errorSeries.contains(where: { $0 > 0 }) else { return lines }
         let errors = Sparkline.text(endpoint.errorSeries.map(Double.init), width: max(1, room - 4), glyphs: glyphs)
         lines.append([Segment(" err ", .faint), Segment(errors, .bad)])
         return lines

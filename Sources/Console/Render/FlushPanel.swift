@@ -1,6 +1,8 @@
 /// The history of flushes, newest first.
 enum FlushPanel {
     static let slow = Duration.milliseconds(40)
+    /// From here on there is room for what was changed.
+    private static let wide = 76
 
     static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
         guard let frame = layout.frames[.flushes] else { return }
@@ -21,7 +23,9 @@ enum FlushPanel {
             frame, isBoxed: layout.isBoxed, isFocused: isFocused, left: state.title(.flushes, left), right: right,
             bottom: [Segment("\(Key.enter.name(isASCII: state.setup.glyphs.isASCII)) detail", .faint)])
         guard content.height > 0 else { return }
-        let heading = " TIME     WHY     CHG   SIZE    MS" + (content.width >= 42 ? " RESULT" : "")
+        let heading =
+            " TIME     WHY     CHG   SIZE    MS" + (content.width >= 42 ? " RESULT" : "")
+            + (content.width >= wide ? "    CHANGED" : "")
         grid.put(heading, column: content.column, line: content.line, limit: content.right, style: CellStyle(.faint))
         if flushes.isEmpty {
             grid.put(
@@ -62,7 +66,15 @@ enum FlushPanel {
         return why + [
             Segment(right(Quantity.bytes(flush.fileSize, dash: String(glyphs.dash)), 7)),
             Segment(right(Quantity.milliseconds(flush.duration), 6)),
-            Segment(" " + result.text, result.role),
+            Segment(" " + (width >= wide ? TextField.fit(result.text, 9, glyphs: glyphs) : result.text), result.role),
+        ] + (width >= wide ? changed(flush, width - 46, glyphs) : [])
+    }
+
+    private static func changed(_ flush: FlushEntry, _ room: Int, _ glyphs: Glyphs) -> [Segment] {
+        guard let first = flush.changes.first else { return [] }
+        let more = flush.changeCount > 1 ? " +\(flush.changeCount - 1)" : ""
+        return [
+            Segment(TextField.cut(SafeText.clean(first), room - more.count, glyphs: glyphs)), Segment(more, .faint),
         ]
     }
 

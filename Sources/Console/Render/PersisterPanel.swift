@@ -22,7 +22,7 @@ enum PersisterPanel {
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .persister, left: state.title(.persister),
             right: right, bottom: [Segment("w flush now", .faint)])
-        let lines = lines(state, width: content.width, now: now)
+        let lines = lines(state, content, now: now)
         let top = min(state.scroll[.persister] ?? 0, max(0, lines.count - content.height))
         for (offset, line) in lines.dropFirst(top).prefix(content.height).enumerated() {
             grid.put(line, column: content.column, line: content.line + offset, limit: content.right)
@@ -53,7 +53,8 @@ enum PersisterPanel {
         grid.put(kept, column: frame.column + 1, line: frame.line, limit: frame.right)
     }
 
-    static func lines(_ state: ConsoleState, width: Int, now: ContinuousClock.Instant) -> [[Segment]] {
+    static func lines(_ state: ConsoleState, _ content: Frame, now: ContinuousClock.Instant) -> [[Segment]] {
+        let width = content.width
         let status = state.shown.persister
         let glyphs = state.setup.glyphs
         var lines = [
@@ -67,7 +68,11 @@ enum PersisterPanel {
             counters(status, glyphs, width),
         ]
         lines.append(failure(status, state, glyphs))
-        var file = [Segment(" file  ", .faint), Segment(pathEnd(status.filePath, width - 24, glyphs))]
+        let isUsed = status.fileProblem == nil
+        var file = [
+            Segment(" file ", .faint), Segment("\(isUsed ? glyphs.check : glyphs.cross) ", isUsed ? .good : .bad),
+            Segment(pathEnd(status.filePath, width - 25, glyphs)),
+        ]
         file.append(Segment("  " + Quantity.bytes(status.fileSize, dash: String(glyphs.dash)), weight: 10))
         if let mode = status.fileMode {
             file.append(Segment("  0" + String(mode & 0o7777, radix: 8), .faint, weight: 20))
@@ -82,6 +87,36 @@ enum PersisterPanel {
                     Segment(" \(glyphs.separator) unchanged \(status.unchanged)", .faint, weight: 30),
                     Segment(" \(glyphs.separator) merged edits \(status.externalEditsMerged)", .faint, weight: 40),
                 ], into: width))
+        if content.height > lines.count + 2 { lines += more(status, width, glyphs) }
+        return lines
+    }
+
+    /// What the zoom has room for.
+    private static func more(_ status: PersisterStatus, _ width: Int, _ glyphs: Glyphs) -> [[Segment]] {
+        var lines: [[Segment]] = [[]]
+        func add(_ label: String, _ text: String, _ role: CellStyle.Role = .text) {
+            let label = TextField.fit(" " + label, 17, glyphs: glyphs)
+            for (index, part) in DetailPanel.wrap(text, max(8, width - 18)).enumerated() {
+                lines.append([
+                    Segment(index == 0 ? label : String(repeating: " ", count: 17), .faint), Segment(part, role),
+                ])
+            }
+        }
+        func list(_ counts: [PersisterStatus.Count]) -> String {
+            counts.isEmpty
+                ? "none"
+                : counts.map { "\(SafeText.clean($0.name)) \(Quantity.grouped($0.count))" }.joined(separator: ", ")
+        }
+        if let problem = status.fileProblem { add("file not used", SafeText.clean(problem), .bad) }
+        add("writes by cause", list(status.writesByTrigger))
+        add("failures", list(status.failuresByCode), status.failuresByCode.isEmpty ? .text : .bad)
+        add("marks", Quantity.grouped(status.marks))
+        let share = status.marks > 0 ? Double(status.coalesced) / Double(status.marks) : nil
+        let saved =
+            share.map { " (\(Quantity.percent($0, dash: ""))% of all marks needed no write of their own)" } ?? ""
+        add("throttled", Quantity.grouped(status.coalesced) + saved)
+        add("unchanged", "\(Quantity.grouped(status.unchanged)) flushes found nothing to write")
+        add("merged edits", Quantity.grouped(status.externalEditsMerged))
         return lines
     }
 

@@ -29,6 +29,7 @@ extension ConsoleState {
         case .events: EventPanel.draw(self, layout, &grid)
         case .detail: DetailPanel.draw(self, layout, now, &grid)
         case .chart: ChartPanel.draw(self, layout, &grid)
+        case .journal: JournalPanel.draw(self, layout, &grid)
         }
     }
 
@@ -88,8 +89,9 @@ extension ConsoleState {
         case .endpoints: rows.count
         case .flushes, .chart: shown.flushes.count
         case .events: visibleEvents.count
+        case .journal: visibleJournal.count
         case .persister:
-            PersisterPanel.lines(self, width: layout.content(of: .persister).width, now: shown.sampledAt).count
+            PersisterPanel.lines(self, layout.content(of: .persister), now: shown.sampledAt).count
         case .detail: DetailPanel.lines(self, layout.content(of: .detail), now: shown.sampledAt).count
         }
     }

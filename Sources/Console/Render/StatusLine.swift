@@ -8,7 +8,7 @@ enum StatusLine {
         if let command = state.command {
             prompt(":", command.editor, frame, &grid)
         } else if state.isFilterOpen {
-            prompt("/", state.focus == .events ? state.eventFilter : state.filter, frame, &grid)
+            prompt("/", state.focus.isLog ? state.eventFilter : state.filter, frame, &grid)
         } else {
             say(segments(state, now), state, frame, &grid)
         }

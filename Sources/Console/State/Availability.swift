@@ -11,7 +11,7 @@ extension ConsoleState {
             switch focus {
             case .flushes, .chart: return flushObstacle
             case .events: return visibleEvents.isEmpty ? "no event under the cursor" : nil
-            case .endpoints, .persister, .detail: return endpointObstacle
+            case .endpoints, .persister, .detail, .journal: return endpointObstacle
             }
         case .flushDetail: return flushObstacle
         case .undo: return latest.undo == nil ? "nothing to undo" : nil

@@ -22,7 +22,7 @@ public struct ConsoleState: Sendable {
     var sort = SortColumn.rank
     var isDescending = false
     var filter = LineEditor()
-    /// The search of the event log.
+    /// The search of the event log and the journal.
     var eventFilter = LineEditor()
     var isFilterOpen = false
     var command: CommandLine?

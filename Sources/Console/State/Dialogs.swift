@@ -2,7 +2,7 @@ extension ConsoleState {
     mutating func performPrompt(_ action: ConsoleAction) -> [ConsoleEffect] {
         isFilterOpen = false
         if action == .cancel {
-            if focus == .events { eventFilter = LineEditor() } else { filter = LineEditor() }
+            if focus.isLog { eventFilter = LineEditor() } else { filter = LineEditor() }
             arrange()
         }
         return []

@@ -27,7 +27,7 @@ extension ConsoleState {
     private mutating func type(_ key: Key, now: ContinuousClock.Instant) {
         switch context {
         case .prompt:
-            if focus == .events {
+            if focus.isLog {
                 if eventFilter.handle(key) { followEvents() }
             } else if filter.handle(key) {
                 arrange()
@@ -65,7 +65,7 @@ extension ConsoleState {
         // A paste is data: where no text is typed it must not run as keys.
         switch context {
         case .prompt:
-            if focus == .events { eventFilter.insert(text) } else { filter.insert(text) }
+            if focus.isLog { eventFilter.insert(text) } else { filter.insert(text) }
             arrange()
         case .command: command?.insert(text)
         case .form:
@@ -126,7 +126,7 @@ extension ConsoleState {
     private mutating func goBack() {
         if isZoomed {
             isZoomed = false
-        } else if focus == .events, !eventFilter.text.isEmpty {
+        } else if focus.isLog, !eventFilter.text.isEmpty {
             eventFilter = LineEditor()
             followEvents()
         } else if !filter.text.isEmpty {
@@ -142,7 +142,7 @@ extension ConsoleState {
         switch focus {
         case .flushes, .chart: openFlush()
         case .events: if let event = selectedEvent { overlay = .event(EventView(id: event.id)) }
-        case .endpoints, .persister, .detail:
+        case .endpoints, .persister, .detail, .journal:
             if let selected { overlay = .form(EndpointForm(editing: selected, in: latest)) }
         }
     }

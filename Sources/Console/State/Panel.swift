@@ -1,7 +1,10 @@
 /// A part of the screen that can have the focus.
 enum Panel: Int, Sendable, CaseIterable {
     case endpoints = 1
-    case persister, flushes, events, detail, chart
+    case persister, flushes, events, detail, chart, journal
+
+    /// Whether the search of the logs goes through it.
+    var isLog: Bool { self == .events || self == .journal }
 
     var title: String {
         switch self {
@@ -11,6 +14,7 @@ enum Panel: Int, Sendable, CaseIterable {
         case .events: "Events"
         case .detail: "Detail"
         case .chart: "Flush ms"
+        case .journal: "Rank changes"
         }
     }
 }

@@ -13,11 +13,14 @@ extension ConsoleState {
 
     mutating func show(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) {
         let heldOrder = orderHeldUntil.map { $0 > now } == true ? rows.map { shown.endpoints[$0].id } : nil
-        let lastEvent = shown.events.last?.id
+        let (lastEvent, lastChange) = (shown.events.last?.id, shown.journal.last?.id)
         shown = snapshot
         // A log that is scrolled stands still while new lines arrive.
         if selectedEventID != nil, let lastEvent {
             scroll[.events] = (scroll[.events] ?? 0) + visibleEvents.reversed().prefix { $0.id > lastEvent }.count
+        }
+        if let offset = scroll[.journal], offset > 0, let lastChange {
+            scroll[.journal] = offset + visibleJournal.reversed().prefix { $0.id > lastChange }.count
         }
         if let name = pendingSelection, let added = snapshot.endpoints.first(where: { $0.name == name }) {
             selectedID = added.id
@@ -87,6 +90,15 @@ extension ConsoleState {
 
     func isBusy(_ id: UInt32) -> Bool {
         pending.values.contains { $0.command.endpoint?.id == id }
+    }
+
+    /// Changes of rank that contain the search, oldest first.
+    var visibleJournal: [JournalEntry] {
+        let needle = eventFilter.text.lowercased()
+        guard !needle.isEmpty else { return shown.journal }
+        return shown.journal.filter {
+            $0.endpoint.lowercased().contains(needle) || $0.cause.lowercased().contains(needle)
+        }
     }
 
     /// Events at or above the chosen level that contain the search, oldest first.

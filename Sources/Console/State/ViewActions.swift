@@ -20,6 +20,7 @@ extension ConsoleState {
         case .panel4: setFocus(.events)
         case .panel5: setFocus(.detail)
         case .panel6: setFocus(.chart)
+        case .panel7: setFocus(.journal)
         case .zoom: isZoomed.toggle()
         case .pause: togglePause(now: now)
         case .faster, .slower:
@@ -81,7 +82,7 @@ extension ConsoleState {
             let target = destination(action, from: place, page: page, count: flushes.count)
             selectedFlushID = target == 0 ? nil : flushes[flushes.count - 1 - target].id
         case .events: moveEvent(action, page: page)
-        case .persister, .detail:
+        case .persister, .detail, .journal:
             let most = max(0, contentHeight(of: focus) - layout.page(of: focus))
             let top = min(scroll[focus] ?? 0, most)
             scroll[focus] = destination(action, from: top, page: page, count: most + 1)
@@ -112,6 +113,7 @@ extension ConsoleState {
     mutating func followEvents() {
         selectedEventID = nil
         scroll[.events] = 0
+        scroll[.journal] = 0
     }
 
     private mutating func moveEvent(_ action: ConsoleAction, page: Int) {

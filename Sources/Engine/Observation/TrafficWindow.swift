@@ -60,7 +60,14 @@ struct TrafficWindow: Sendable {
         for age in stride(from: Int64(Self.length - 1), through: 0, by: -1) {
             let slot = value(at: second - age)
             attemptsInWindow += UInt64(slot.attempts)
-            failuresInWindow += UInt64(slot.failures)
+            if slot.failures > 0 {
+                // Most windows have none, and are not charged for a series of zeroes.
+                if summary.failuresPerSecondSeries.isEmpty {
+                    summary.failuresPerSecondSeries = Array(repeating: 0, count: Self.length)
+                }
+                failuresInWindow += UInt64(slot.failures)
+                summary.failuresPerSecondSeries[Self.length - 1 - Int(age)] = Int(slot.failures)
+            }
             summary.attemptsPerSecondSeries.append(Int(slot.attempts))
             summary.firstByteMillisecondsSeries.append(
                 slot.firstByteSamples == 0
@@ -130,6 +137,9 @@ public struct TrafficSummary: Sendable, Equatable {
     public var attemptsPerSecondSeries: [Int] = []
     /// Mean time to first byte of each second in milliseconds, oldest first; nil in a second without a sample.
     public var firstByteMillisecondsSeries: [Double?] = []
+
+    /// One value a second, oldest first; empty when none failed.
+    public var failuresPerSecondSeries: [Int] = []
 
     /// From its parts.
     public init() {}

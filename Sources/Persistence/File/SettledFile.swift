@@ -17,9 +17,13 @@ struct SettledFile {
         var edited: LoadedConfiguration?
     }
 
-    /// - Parameter known: the bytes that need no second look.
-    func read(_ target: ConfigurationTarget, known: [UInt8]) throws(PersistenceError) -> Reading {
-        var waited = Duration.zero
+    /// - Parameters:
+    ///   - known: the bytes that need no second look.
+    ///   - waited: grows by the time spent waiting.
+    func read(
+        _ target: ConfigurationTarget, known: [UInt8], waited: inout Duration
+    ) throws(PersistenceError) -> Reading {
+        let limit = waited + Self.patience
         var previous: FileStatus?
         while true {
             let obstacle: Refusal
@@ -32,9 +36,10 @@ struct SettledFile {
                 guard case .refused(.beingEdited(let path)) = error else { throw error }
                 obstacle = .beingEdited(path: path)
             }
-            guard waited < Self.patience else { throw .refused(obstacle) }
+            guard waited < limit else { throw .refused(obstacle) }
+            let start = ContinuousClock.now
             do throws(FileError) { try fileSystem.pause(Self.look) } catch { throw error.asPersistenceError }
-            waited += Self.look
+            waited += max(Self.look, ContinuousClock.now - start)
         }
     }
 

@@ -31,6 +31,14 @@ extension DashboardSnapshot {
         persister = PersisterStatus(engine)
         flushes = engine.flushes.map(FlushEntry.init)
         events = engine.events.map(EventEntry.init)
+        let names = engine.names
+        journal = engine.journal.map { change in
+            JournalEntry(
+                id: UInt64(max(0, (change.at - engine.startedAt).inSeconds * 1e6)),
+                time: WallTime(secondsSinceEpoch: engine.wallTime - (engine.takenAt - change.at).inSeconds),
+                endpoint: names[change.endpoint] ?? "?", from: change.from, to: change.to,
+                cause: change.cause.text { names[$0] ?? "?" })
+        }
         undo = engine.undoLabel.map { UndoOffer(label: $0) }
         redo = engine.redoLabel.map { UndoOffer(label: $0) }
         if persister.isOverdue {
@@ -92,6 +100,7 @@ extension EndpointStatus {
         latencySeries = traffic.firstByteMillisecondsSeries.map { milliseconds in
             milliseconds.map { UInt32(min(max($0, 1), 4e9)) } ?? 0
         }
+        errorSeries = traffic.failuresPerSecondSeries.map { UInt32(clamping: $0) }
         url = settings.url
         urlAnthropic = settings.urlAnthropic
         urlOpenAI = settings.urlOpenAI
@@ -167,6 +176,11 @@ extension PersisterStatus {
             }
         }
         isOverdue = statistics.isOverdue
+        fileProblem = statistics.refusedFile?.description
+        writesByTrigger = Count.mostFirst(statistics.writes.map { ($0.rawValue, $1) })
+        failuresByCode = Count.mostFirst(
+            statistics.failuresByErrno.map { (PersistenceError.system(operation: "", path: "", errno: $0).symbol, $1) }
+                + [("REFUSED", statistics.refusals)])
         retryAt = statistics.nextTrigger == .retry ? statistics.nextDeadline : nil
     }
 }
@@ -228,5 +242,11 @@ extension EventEntry {
 extension Duration {
     fileprivate var inSeconds: Double {
         Double(components.seconds) + Double(components.attoseconds) / 1e18
+    }
+}
+
+extension PersisterStatus.Count {
+    fileprivate static func mostFirst(_ counts: [(String, UInt64)]) -> [Self] {
+        counts.filter { $0.1 > 0 }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.map { Self(name: $0.0, count: $0.1) }
     }
 }
