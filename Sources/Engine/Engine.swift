@@ -34,7 +34,10 @@ public final class Engine: Sendable {
             throw .insecureListen(host: configuration.server.host)
         }
         let now = ContinuousClock.now
-        let state = EngineState(configuration: configuration, environment: options.environment, now: now)
+        let state = EngineState(
+            configuration: configuration,
+            surroundings: Surroundings(environment: options.environment, folder: Self.folder(ofConfiguration: path)),
+            now: now)
         var recorder: TraceRecorder?
         if let path = options.tracePath {
             recorder = try TraceRecorder(path: path, start: now)

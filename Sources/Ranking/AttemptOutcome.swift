@@ -16,6 +16,8 @@ public enum AttemptOutcome: Sendable, Equatable {
 public enum FailureKind: Sendable, Hashable {
     case nameResolution
     case connect
+    /// The proxy through which the endpoint is reached.
+    case proxy(ProxyFault)
     case tls
     case timeout
     case closed

@@ -112,6 +112,7 @@ extension FailureKind {
         switch self {
         case .nameResolution: "name not found"
         case .connect: "no connection"
+        case .proxy(let fault): fault.text
         case .tls: "TLS failed"
         case .timeout: "timeout"
         case .closed: "closed without an answer"

@@ -38,6 +38,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
             headers: { anthropic-version: "2023-06-01", X-Key: "${KEY}" }
             openai_preference: responses
             proxy: socks5://us%40er:p%3Aw@[::1]:1081
+            ca_file: corporate-ca.pem
           - name: other
             url: http://b
             proxy: { type: http, address: "10.0.0.1:3128", username: u, password: "${KEY}" }
@@ -88,6 +89,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
         main.headers = [.init(name: "anthropic-version", value: "2023-06-01"), .init(name: "X-Key", value: "${KEY}")]
         main.openAIPreference = .responses
         main.proxy = OutboundProxy(kind: .socks5, host: "::1", port: 1081, username: "us@er", password: "p:w")
+        main.caFile = "corporate-ca.pem"
         #expect(configuration.endpoints.first == main)
         #expect(
             configuration.endpoints.last?.proxy

@@ -55,6 +55,21 @@ import YAMLDocument
         #expect((loaded.configuration == nil) == loaded.diagnostics.contains { $0.severity == .error })
     }
 
+    @Test func aFileOfAuthoritiesThatCannotBeUsedIsNamedWithItsLine() {
+        let file = "endpoints:\n  - name: a\n    url: https://a\n    ca_file: ca.pem\n"
+        let found = ConfigurationLoader.load(bytes: Array(file.utf8), environment: [:]) { path in
+            path == "ca.pem" ? "does not exist" : nil
+        }
+        // The others run: one missing file is no reason to serve nobody.
+        #expect(found.configuration != nil)
+        #expect(
+            found.diagnostics.map { $0.rendered(file: "f") } == [
+                "f:4:14: warning: endpoint 'a' is misconfigured: ca_file ca.pem does not exist (name a PEM file of the "
+                    + "authorities to trust, or remove the key)"
+            ])
+        #expect(load(file).diagnostics == [])
+    }
+
     static let endpoints: [(String, Diagnostic.Severity, String, String)] = [
         ("url: https://a", .error, "no name", "name"),
         ("name: x", .error, "no URL", "url_anthropic"),

@@ -87,6 +87,7 @@ private struct SeededRandom: RandomNumberGenerator {
             settings.headers = names.map { HeaderField(name: $0, value: random.pick(texts)) }
         }
         if random.chance(10) { settings.openAIPreference = random.pick(OpenAIPreference.allCases) }
+        if random.chance(10) { settings.caFile = random.pick([nil, "ca.pem", "/etc/a b: #.pem"]) }
         if random.chance(15) {
             settings.proxy = random.pick([
                 nil, OutboundProxy(kind: .socks5, host: "::1", port: 1080),

@@ -24,7 +24,7 @@ private let epoch = ContinuousClock.now
     private func start() -> EngineState {
         var configuration = Configuration(endpoints: file)
         configuration.server.autoSortEndpoints = false
-        return EngineState(configuration: configuration, environment: [:], now: epoch)
+        return EngineState(configuration: configuration, surroundings: Surroundings(), now: epoch)
     }
 
     /// The file, edited from what it was at the start.

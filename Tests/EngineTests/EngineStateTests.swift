@@ -20,7 +20,7 @@ private func state(_ endpoints: [EndpointSettings], autoSort: Bool = false, envi
 {
     var configuration = Configuration(endpoints: endpoints)
     configuration.server.autoSortEndpoints = autoSort
-    return EngineState(configuration: configuration, environment: environment, now: epoch)
+    return EngineState(configuration: configuration, surroundings: Surroundings(environment: environment), now: epoch)
 }
 
 private func names(_ state: EngineState) -> [String] {

@@ -106,7 +106,7 @@ struct EmbeddedConnectionTests {
         var channels: [EmbeddedChannel] = []
         for (endpoint, outlet) in zip(endpoints, outlets) {
             let url = try #require(endpoint.anyURL)
-            let connection = UpstreamConnection(url: url, loop: loop, client: client)
+            let connection = UpstreamConnection(url: url, loop: loop, client: client, now: .now())
             connection.detach()
             channels.append(try channel([outlet, connection]))
             loop.rest(connection, until: .distantFuture)

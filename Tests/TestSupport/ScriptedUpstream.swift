@@ -39,7 +39,7 @@ public final class ScriptedUpstream: Sendable {
     /// Chooses what to do with a request.
     public typealias Script = @Sendable (Request) -> [Step]
 
-    /// On 127.0.0.1.
+    /// On 127.0.0.1, unless it was started elsewhere.
     public let port: Int
     private let channel: any Channel
     private let log: Log
@@ -67,7 +67,8 @@ public final class ScriptedUpstream: Sendable {
     ///   - answersEarly: answer when the head has been read, without waiting for the body
     ///   - decorate: handlers to put before the script, such as TLS
     public static func start(
-        answersEarly: Bool = false, decorate: @escaping @Sendable (any Channel) throws -> Void = { _ in },
+        host: String = "127.0.0.1", answersEarly: Bool = false,
+        decorate: @escaping @Sendable (any Channel) throws -> Void = { _ in },
         script: @escaping Script
     ) async throws -> ScriptedUpstream {
         let log = Log()
@@ -81,7 +82,7 @@ public final class ScriptedUpstream: Sendable {
                         Handler(script: script, log: log, answersEarly: answersEarly))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: host, port: 0).get()
         return ScriptedUpstream(port: channel.localAddress?.port ?? 0, channel: channel, log: log)
     }
 

@@ -13,6 +13,7 @@ public enum EndpointField: String, Sendable, Equatable, Hashable, CaseIterable {
     case headers
     case openAIPreference = "openai_preference"
     case proxy
+    case caFile = "ca_file"
 }
 
 /// A field's value, whatever the field.
@@ -44,6 +45,7 @@ extension EndpointSettings {
         case .headers: .headers(headers)
         case .openAIPreference: .text(openAIPreference.rawValue)
         case .proxy: proxy.map(FieldValue.proxy) ?? .absent
+        case .caFile: caFile.map(FieldValue.text) ?? .absent
         }
     }
 
@@ -80,6 +82,8 @@ extension EndpointSettings {
         case (.openAIPreference, .absent): openAIPreference = .auto
         case (.proxy, .proxy(let outbound)): proxy = outbound
         case (.proxy, .absent): proxy = nil
+        case (.caFile, .text(let text)): caFile = text
+        case (.caFile, .absent): caFile = nil
         default: return false
         }
         return true

@@ -4,12 +4,17 @@ public import YAMLDocument
 public enum ConfigurationLoader {
     /// Reads and validates a file, and reports everything that is wrong with it at once.
     ///
-    /// - Parameter environment: where `${NAME}` is looked up. Values are only checked, never put into the result: it holds
-    ///   the texts as written.
-    public static func load(bytes: [UInt8], environment: [String: String]) -> LoadedConfiguration {
+    /// - Parameters:
+    ///   - environment: where `${NAME}` is looked up. Values are only checked, never put into the result: it holds the
+    ///     texts as written.
+    ///   - authorityProblem: why the file of authorities of this name cannot be used, to stand behind the name; nil where
+    ///     it can, or where nobody looks.
+    public static func load(
+        bytes: [UInt8], environment: [String: String], authorityProblem: (String) -> String? = { _ in nil }
+    ) -> LoadedConfiguration {
         do throws(YAMLError) {
             let document = try YAMLDocument(bytes: bytes)
-            return load(document, environment: environment)
+            return load(document, environment: environment, authorityProblem: authorityProblem)
         } catch {
             let diagnostic = Diagnostic(
                 severity: .error, line: error.line, column: error.column, message: error.reason,
@@ -19,9 +24,11 @@ public enum ConfigurationLoader {
     }
 
     /// The same for a file that is already parsed.
-    public static func load(_ document: YAMLDocument, environment: [String: String]) -> LoadedConfiguration {
+    public static func load(
+        _ document: YAMLDocument, environment: [String: String], authorityProblem: (String) -> String? = { _ in nil }
+    ) -> LoadedConfiguration {
         let sink = DiagnosticSink(document: document)
-        let configuration = read(document, environment: environment, sink: sink)
+        let configuration = read(document, environment: environment, authorityProblem, sink: sink)
         let diagnostics = sink.diagnostics.enumerated().sorted {
             ($0.element.line, $0.element.column, $0.offset) < ($1.element.line, $1.element.column, $1.offset)
         }.map(\.element)
@@ -38,7 +45,8 @@ public enum ConfigurationLoader {
     ]
 
     private static func read(
-        _ document: YAMLDocument, environment: [String: String], sink: DiagnosticSink
+        _ document: YAMLDocument, environment: [String: String], _ authorityProblem: (String) -> String?,
+        sink: DiagnosticSink
     ) -> Configuration? {
         guard let root = document.root, root.scalar != .null else {
             sink.error(at: nil, "the file is empty", fix: "begin with config.yaml.example")
@@ -55,11 +63,12 @@ public enum ConfigurationLoader {
             server: ServerSettings(reader.node("server"), environment: environment, sink: sink),
             ranking: RankingSettings(reader.node("ranking"), sink: sink),
             timeouts: TimeoutSettings(reader.node("timeouts"), sink: sink),
-            endpoints: readEndpoints(reader, environment, sink))
+            endpoints: readEndpoints(reader, environment, authorityProblem, sink))
     }
 
     private static func readEndpoints(
-        _ reader: SectionReader, _ environment: [String: String], _ sink: DiagnosticSink
+        _ reader: SectionReader, _ environment: [String: String], _ authorityProblem: (String) -> String?,
+        _ sink: DiagnosticSink
     ) -> [EndpointSettings] {
         let advice = "add an entry under endpoints:"
         guard let node = reader.node("endpoints") else {
@@ -76,7 +85,7 @@ public enum ConfigurationLoader {
         return entries.enumerated().compactMap { index, entry in
             guard
                 let (settings, nameNode) = EndpointReader.read(
-                    entry, number: index + 1, environment: environment, sink: sink)
+                    entry, number: index + 1, environment: environment, authorityProblem: authorityProblem, sink: sink)
             else { return nil }
             if let first = lines[settings.name], !settings.name.isEmpty {
                 sink.error(

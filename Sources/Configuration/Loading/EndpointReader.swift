@@ -20,7 +20,8 @@ struct EndpointReader {
     /// Nil if the entry is not a mapping; that is reported.
     /// - Parameter environment: nil leaves references unchecked.
     static func read(
-        _ entry: YAMLNode, number: Int, environment: [String: String]?, sink: DiagnosticSink
+        _ entry: YAMLNode, number: Int, environment: [String: String]?,
+        authorityProblem: (String) -> String? = { _ in nil }, sink: DiagnosticSink
     ) -> (settings: EndpointSettings, nameNode: YAMLNode)? {
         guard let resolved = entry.resolved, resolved.kind == .mapping else {
             sink.error(at: entry, "entry \(number) of endpoints is not a mapping", fix: "begin it with - name: NAME")
@@ -28,6 +29,13 @@ struct EndpointReader {
         }
         let reader = EndpointReader(resolved, number: number, sink: sink)
         let settings = reader.settings(environment: environment)
+        if let path = settings.caFile, let problem = authorityProblem(path) {
+            sink.report(
+                .warning, at: reader.reader.node("ca_file"),
+                ValueProblem(
+                    "\(reader.reader.title) is misconfigured: ca_file \(HeaderRules.printable(path)) \(problem)",
+                    fix: "name a PEM file of the authorities to trust, or remove the key"))
+        }
         return (settings, reader.reader.place("name") ?? entry)
     }
 
@@ -53,6 +61,7 @@ struct EndpointReader {
         settings.headers = headers()
         settings.openAIPreference = reader.choice("openai_preference", of: OpenAIPreference.self) ?? .auto
         settings.proxy = ProxyReader(reader: reader).read()
+        settings.caFile = nonEmpty("ca_file")
         report(settings, environment)
         return settings
     }

@@ -26,6 +26,8 @@ public struct EndpointSettings: Sendable, Equatable {
     public var openAIPreference: OpenAIPreference
     /// The proxy it is reached through; nil for a direct connection.
     public var proxy: OutboundProxy?
+    /// PEM file of the authorities that its certificate may come from, instead of the system's.
+    public var caFile: String?
 
     /// An endpoint with every optional key absent.
     public init(name: String) {

@@ -37,6 +37,9 @@ extension EndpointSettings {
         if let problem = credentialProblem {
             found.append(EndpointProblem(severity: .warning, field: .authValue, problem: problem))
         }
+        if let caFile, HeaderRules.printable(caFile) != caFile {
+            report(.caFile, ValueProblem("the file's name holds a control character", fix: "remove it"))
+        }
         for (index, tag) in tags.enumerated() where tag.isEmpty {
             report(.tags, ValueProblem("a tag is empty", fix: "remove it"), item: index)
         }

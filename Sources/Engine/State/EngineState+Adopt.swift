@@ -14,8 +14,12 @@ extension EngineState {
             return next
         }
         let before = mementos(of: merged.conflicts)
-        let notes = adoptSettings(edit.configuration, now: now)
+        let known = misconfigured
+        var notes = adoptSettings(edit.configuration, now: now)
         adoptEndpoints(merged.state, now: now)
+        for problem in misconfigured where !known.contains(where: { $0 == problem }) {
+            notes.append("\(problem.name) is misconfigured: \(problem.reason)")
+        }
         setAutoSort(merged.state.autoSortEndpoints, now: now)
         offerUndo(of: merged.conflicts, ranks: before)
         return (merged, notes)

@@ -19,11 +19,11 @@ struct EngineState: Sendable {
     var requestsInFlight = 0
     var events = EventLog()
     var actions = ActionHistory()
-    let environment: [String: String]
+    let surroundings: Surroundings
 
-    init(configuration: Configuration, environment: [String: String], now: ContinuousClock.Instant) {
+    init(configuration: Configuration, surroundings: Surroundings, now: ContinuousClock.Instant) {
         self.configuration = configuration
-        self.environment = environment
+        self.surroundings = surroundings
         ranking = EndpointRanking(
             settings: EndpointRanking.Settings(configuration), endpoints: [],
             autoSort: configuration.server.autoSortEndpoints, now: now)
@@ -127,7 +127,7 @@ struct EngineState: Sendable {
     }
 
     private mutating func assembleUpstream(of id: EndpointID) {
-        let assembly = UpstreamAssembly(environment: environment, timeouts: configuration.timeouts)
+        let assembly = UpstreamAssembly(surroundings: surroundings, timeouts: configuration.timeouts)
         withRecord(id) { record in
             switch assembly.assemble(id: id, settings: record.settings, previous: record.upstream) {
             case .ready(let upstream):
@@ -194,7 +194,7 @@ struct EngineState: Sendable {
     /// The tokens clients may present; one whose `${NAME}` is missing admits nobody.
     func expandedClientTokens() -> [String] {
         configuration.server.clientTokens.compactMap { token in
-            try? SecretExpansion.expand(token, environment: environment)
+            try? SecretExpansion.expand(token, environment: surroundings.environment)
         }
     }
 

@@ -4,7 +4,7 @@ internal import Ranking
 
 /// Turns an endpoint's settings into what the data path works with, or says why that cannot be done.
 struct UpstreamAssembly {
-    let environment: [String: String]
+    let surroundings: Surroundings
     let timeouts: TimeoutSettings
 
     enum Outcome {
@@ -12,26 +12,30 @@ struct UpstreamAssembly {
         case misconfigured(String)
     }
 
-    /// Connections belong to URL objects: one of `previous` is used again where its URL stayed the same.
+    /// Connections belong to URL objects: one of `previous` is used again where its URL, and the way there, stayed the
+    /// same.
     func assemble(id: EndpointID, settings: EndpointSettings, previous: Upstream?) -> Outcome {
         do {
-            let ready = try settings.expanded(environment: environment)
-            guard ready.proxy == nil else {
-                // Going around the proxy that was asked for would be worse than not going.
-                return .misconfigured("this version cannot reach endpoints through `proxy` yet")
-            }
+            let ready = try settings.expanded(environment: surroundings.environment)
+            let proxy = try ready.proxy.map { try UpstreamProxy($0) }
+            let tls = UpstreamTLSOptions(authorityFile: try authorityFile(ready.caFile))
+            let isSameWay = previous?.proxy == proxy && previous?.tls == tls
+            let kept = isSameWay ? previous : nil
             return .ready(
                 try Upstream(
-                    id: id, name: ready.name, anyURL: try url(ready.url, previous?.anyURL),
-                    anthropicURL: try url(ready.urlAnthropic, previous?.anthropicURL),
-                    openAIURL: try url(ready.urlOpenAI, previous?.openAIURL), credential: credential(of: ready),
-                    headers: ready.headers.map { ($0.name, $0.value) }, timeouts: upstreamTimeouts))
+                    id: id, name: ready.name, anyURL: try url(ready.url, kept?.anyURL),
+                    anthropicURL: try url(ready.urlAnthropic, kept?.anthropicURL),
+                    openAIURL: try url(ready.urlOpenAI, kept?.openAIURL), credential: credential(of: ready),
+                    headers: ready.headers.map { ($0.name, $0.value) }, timeouts: upstreamTimeouts, tls: tls,
+                    proxy: proxy))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {
             return .misconfigured(problem.description)
         } catch let problem as UpstreamError {
             return .misconfigured(Self.text(of: problem))
+        } catch is UpstreamProxy.ValidationError {
+            return .misconfigured("the proxy's username or password is missing, too long or cannot be sent")
         } catch {
             return .misconfigured("\(error)")
         }
@@ -46,6 +50,17 @@ struct UpstreamAssembly {
             return previous
         }
         return parsed
+    }
+
+    private func authorityFile(_ path: String?) throws(ValueProblem) -> String? {
+        guard let path else {
+            return nil
+        }
+        let located = surroundings.located(path)
+        if let problem = surroundings.authorityProblem(located) {
+            throw ValueProblem("ca_file \(path) \(problem)")
+        }
+        return located
     }
 
     private func credential(of settings: EndpointSettings) -> UpstreamCredential {
@@ -64,6 +79,7 @@ struct UpstreamAssembly {
         result.responseHeader = timeouts.responseHeader
         result.streamIdle = timeouts.streamIdle
         result.idleConnection = timeouts.idleConnection
+        result.probe = timeouts.healthCheckTimeout
         return result
     }
 
@@ -81,5 +97,13 @@ extension UpstreamURL {
     fileprivate func isSameTarget(as other: UpstreamURL) -> Bool {
         usesTLS == other.usesTLS && host == other.host && port == other.port && authority == other.authority
             && basePath == other.basePath && baseQuery == other.baseQuery
+    }
+}
+
+extension UpstreamProxy {
+    fileprivate init(_ proxy: OutboundProxy) throws(ValidationError) {
+        try self.init(
+            kind: proxy.kind == .http ? .http : .socks5, host: proxy.host, port: proxy.port, username: proxy.username,
+            password: proxy.password)
     }
 }

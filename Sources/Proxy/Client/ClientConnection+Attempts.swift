@@ -40,7 +40,7 @@ extension ClientConnection {
         // NIO's own connect timeout comes first; this one also covers name resolution.
         arm(target.timeouts.connect + .milliseconds(50), from: now)
         // Known before it can fail: a connect may be refused at once, and the next attempt runs within this call.
-        let connection = UpstreamConnection(url: url, loop: loop, client: self)
+        let connection = UpstreamConnection(url: url, loop: loop, client: self, now: now)
         upstream = connection
         UpstreamConnector.open(connection, of: target, on: loop)
     }
@@ -220,6 +220,7 @@ extension FailureKind {
         switch self {
         case .nameResolution: "name not resolved"
         case .connect: "connection refused or unreachable"
+        case .proxy(let fault): fault.text
         case .tls: "TLS failed"
         case .timeout: "timed out"
         case .closed: "connection closed"

@@ -296,7 +296,9 @@ extension ClientConnection {
 
     private func releaseUpstream(now: NIODeadline) {
         guard let connection = upstream.take(), let target = attempt?.upstream else { return }
-        guard response.upstreamKeepsAlive, phase == .responding else { return connection.close() }
+        guard response.upstreamKeepsAlive, phase == .responding, now - connection.opened < loop.connectionAge else {
+            return connection.close()
+        }
         connection.detach()
         loop.rest(connection, until: now + TimeAmount(target.timeouts.idleConnection))
     }

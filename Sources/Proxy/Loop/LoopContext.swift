@@ -8,6 +8,7 @@ final class LoopContext {
     let eventLoop: any EventLoop
     let shared: SharedState
     let receive: SharedReceiveBuffer
+    let connectionAge: TimeAmount
     var requestHead = RequestHead()
     var responseHead = ResponseHead()
     /// Whose head `requestHead` holds.
@@ -32,6 +33,7 @@ final class LoopContext {
         self.eventLoop = eventLoop
         self.shared = shared
         receive = SharedReceiveBuffer(eventLoop: eventLoop)
+        connectionAge = TimeAmount(shared.options.connectionAge)
         sweptTable = shared.table
         randomState = seed
         output.reserveCapacity(4096)

@@ -33,7 +33,7 @@ final class TLSContextCache: Sendable {
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
         if let file = options.authorityFile {
-            configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(file))
+            configuration.trustRoots = .certificates(try AuthorityFile.certificates(file))
         }
         return try NIOSSLContext(configuration: configuration)
     }

@@ -25,9 +25,11 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private(set) var isEstablished = false
     /// Has served a request before, so it may have died of age.
     private(set) var isReused = false
+    let opened: NIODeadline
 
-    init(url: UpstreamURL, loop: LoopContext, client: ClientConnection) {
+    init(url: UpstreamURL, loop: LoopContext, client: ClientConnection, now: NIODeadline) {
         self.url = url
+        opened = now
         self.loop = loop
         self.client = client
         usesTLS = url.usesTLS

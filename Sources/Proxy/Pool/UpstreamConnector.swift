@@ -3,7 +3,8 @@ internal import NIOPosix
 internal import NIOSSL
 internal import Ranking
 
-/// Opens connections to endpoints: addresses are resolved anew each time and tried in parallel (happy eyeballs).
+/// Opens connections to endpoints, directly or through their proxy: names are resolved anew each time, and several
+/// addresses are tried in parallel (happy eyeballs).
 enum UpstreamConnector {
     static func open(_ connection: UpstreamConnection, of upstream: Upstream, on loop: LoopContext) {
         let url = connection.url
@@ -14,30 +15,22 @@ enum UpstreamConnector {
             return failLater(bound, .tls)
         }
         let bootstrap = ClientBootstrap(group: loop.eventLoop)
-            .connectTimeout(TimeAmount(upstream.timeouts.connect))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 64 * 1024))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if let context {
-                        try channel.pipeline.syncOperations.addHandler(tlsHandler(url, upstream, context))
-                    } else {
+                    if context == nil {
                         try channel.syncOptions?.setOption(
                             .recvAllocator,
                             value: SharedReceiveAllocator(shared: boundLoop.value.receive, firstCapacity: 1024))
                     }
+                    try addHandlers(to: channel, url, upstream, context)
                     try channel.pipeline.syncOperations.addHandler(bound.value)
                 }
             }
-        let channel: EventLoopFuture<any Channel>
-        if let address = try? SocketAddress(ipAddress: url.host, port: url.port) {
-            channel = bootstrap.connect(to: address)
-        } else {
-            channel = bootstrap.connect(host: url.host, port: url.port)
-        }
-        channel.whenFailure { error in
-            failLater(bound, UpstreamFailure.kind(ofConnect: error))
+        connect(bootstrap, to: url, of: upstream, loop.shared.names, on: loop.eventLoop).whenFailure { error in
+            failLater(bound, UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy != nil))
         }
     }
 
@@ -46,7 +39,33 @@ enum UpstreamConnector {
         connection.eventLoop.execute { connection.value.connectFailed(kind) }
     }
 
-    static func tlsHandler(
+    /// TCP to the endpoint, or to the proxy before it.
+    static func connect(
+        _ bootstrap: ClientBootstrap, to url: UpstreamURL, of upstream: Upstream, _ names: NameLookup,
+        on loop: any EventLoop
+    ) -> EventLoopFuture<any Channel> {
+        let bootstrap = bootstrap.connectTimeout(TimeAmount(upstream.timeouts.connect))
+        let (host, port) = upstream.proxy.map { ($0.host, $0.port) } ?? (url.host, url.port)
+        if let address = try? SocketAddress(ipAddress: host, port: port) { return bootstrap.connect(to: address) }
+        return bootstrap.resolver(ConnectionResolver(names, host: host, port: port, on: loop))
+            .connect(host: host, port: port)
+    }
+
+    /// What comes between the socket and the handler that speaks with the endpoint.
+    static func addHandlers(
+        to channel: any Channel, _ url: UpstreamURL, _ upstream: Upstream, _ context: NIOSSLContext?
+    ) throws {
+        if let proxy = upstream.proxy {
+            try channel.pipeline.syncOperations.addHandler(
+                TunnelHandler(
+                    proxy.negotiation(host: url.host, port: url.port), patience: upstream.timeouts.connect))
+        }
+        if let context {
+            try channel.pipeline.syncOperations.addHandler(tlsHandler(url, upstream, context))
+        }
+    }
+
+    private static func tlsHandler(
         _ url: UpstreamURL, _ upstream: Upstream, _ context: NIOSSLContext
     ) throws -> NIOSSLClientHandler {
         let name = upstream.tls.serverName ?? url.host

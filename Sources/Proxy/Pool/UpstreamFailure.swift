@@ -5,15 +5,18 @@ internal import Ranking
 
 /// Sorts transport errors into what the ranking distinguishes.
 enum UpstreamFailure {
-    static func kind(ofConnect error: any Error) -> FailureKind {
+    /// - Parameter throughProxy: it was the proxy's address that could not be connected to
+    static func kind(ofConnect error: any Error, throughProxy: Bool) -> FailureKind {
+        if let error = error as? TunnelError { return error.kind }
         if let error = error as? NIOConnectionError {
-            if error.connectionErrors.isEmpty { return .nameResolution }
-            return error.connectionErrors.allSatisfy { isTimeout($0.error) } ? .timeout : .connect
+            if error.connectionErrors.isEmpty { return throughProxy ? .proxy(.nameResolution) : .nameResolution }
+            if error.connectionErrors.allSatisfy({ isTimeout($0.error) }) { return .timeout }
         }
-        return isTimeout(error) ? .timeout : .connect
+        return isTimeout(error) ? .timeout : throughProxy ? .proxy(.connect) : .connect
     }
 
     static func kind(of error: any Error, established: Bool, usesTLS: Bool) -> FailureKind {
+        if let error = error as? TunnelError { return error.kind }
         if usesTLS, !established { return .tls }
         if let error = error as? NIOSSLError, case .uncleanShutdown = error { return .closed }
         return error is NIOSSLError || error is BoringSSLError ? .tls : .closed

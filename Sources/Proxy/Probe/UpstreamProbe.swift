@@ -6,7 +6,7 @@ public import Ranking
 
 /// How far a probe of an endpoint came, and how long each step took.
 public struct ProbeResult: Sendable, Equatable {
-    /// TCP, name resolution included; nil when it did not come about.
+    /// TCP, with name resolution and the way through a proxy; nil when it did not come about.
     public var connect: Duration?
     /// nil for plain HTTP, or when it failed.
     public var tlsHandshake: Duration?
@@ -17,89 +17,95 @@ public struct ProbeResult: Sendable, Equatable {
 /// Connects to an endpoint and, for `https`, shakes hands; sends no request, so it costs nothing there.
 enum UpstreamProbe {
     static func run(
-        _ url: UpstreamURL, of upstream: Upstream, tls: NIOSSLContext?, group: any EventLoopGroup
+        _ url: UpstreamURL, of upstream: Upstream, tls: NIOSSLContext?, names: NameLookup, group: any EventLoopGroup
     ) async -> ProbeResult {
-        var result = ProbeResult()
-        guard !url.usesTLS || tls != nil else {
-            result.failure = .tls
-            return result
-        }
-        let began = ContinuousClock.now
-        let ready = group.any().makePromise(of: Void.self)
-        let bootstrap = ClientBootstrap(group: ready.futureResult.eventLoop)
-            .connectTimeout(TimeAmount(upstream.timeouts.connect))
+        guard !url.usesTLS || tls != nil else { return ProbeResult(failure: .tls) }
+        let loop = group.any()
+        let steps = Steps(reachable: loop.makePromise(), secured: loop.makePromise(), awaitsTLS: url.usesTLS)
+        let bootstrap = ClientBootstrap(group: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if let tls {
-                        try channel.pipeline.syncOperations.addHandler(
-                            UpstreamConnector.tlsHandler(url, upstream, tls))
-                    }
-                    try channel.pipeline.syncOperations.addHandler(
-                        ProbeHandler(ready: ready, awaitsTLS: url.usesTLS))
+                    try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
+                    try channel.pipeline.syncOperations.addHandler(ProbeHandler(steps))
                 }
             }
-        let channel: any Channel
-        do {
-            channel = try await bootstrap.connect(host: url.host, port: url.port).get()
-        } catch {
-            ready.fail(error)
-            result.failure = UpstreamFailure.kind(ofConnect: error)
-            return result
+        let began = ContinuousClock.now
+        let connecting = UpstreamConnector.connect(bootstrap, to: url, of: upstream, names, on: loop)
+        connecting.whenFailure { steps.fail($0) }
+        let patience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.probe)) { steps.fail(ProbeTimeout()) }
+        defer {
+            patience.cancel()
+            connecting.whenSuccess { $0.close(promise: nil) }
         }
-        result.connect = ContinuousClock.now - began
-        defer { channel.close(promise: nil) }
-        guard url.usesTLS else {
+        var result = ProbeResult()
+        do {
+            try await steps.reachable.futureResult.get()
+        } catch {
+            result.failure =
+                error is ProbeTimeout
+                ? .timeout : UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy != nil)
             return result
         }
         let connected = ContinuousClock.now
-        let patience = channel.eventLoop.scheduleTask(in: TimeAmount(upstream.timeouts.tlsHandshake)) {
-            ready.fail(ChannelError.connectTimeout(TimeAmount(upstream.timeouts.tlsHandshake)))
+        result.connect = connected - began
+        guard url.usesTLS else { return result }
+        let handshakePatience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.tlsHandshake)) {
+            steps.fail(ProbeTimeout())
         }
-        defer { patience.cancel() }
+        defer { handshakePatience.cancel() }
         do {
-            try await ready.futureResult.get()
+            try await steps.secured.futureResult.get()
             result.tlsHandshake = ContinuousClock.now - connected
-        } catch ChannelError.connectTimeout {
-            result.failure = .timeout
         } catch {
-            result.failure = .tls
+            result.failure = error is ProbeTimeout ? .timeout : .tls
         }
         return result
     }
+
+    private struct ProbeTimeout: Error {}
 }
 
-/// Completes the promise once the connection could carry a request.
+/// What a probe waits for.
+private struct Steps: Sendable {
+    /// The endpoint's end of the connection is there.
+    let reachable: EventLoopPromise<Void>
+    /// The handshake is done.
+    let secured: EventLoopPromise<Void>
+    let awaitsTLS: Bool
+
+    func fail(_ error: any Error) {
+        reachable.fail(error)
+        secured.fail(error)
+    }
+}
+
+/// Completes the steps as they are reached.
 private final class ProbeHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let ready: EventLoopPromise<Void>
-    private let awaitsTLS: Bool
+    private let steps: Steps
 
-    init(ready: EventLoopPromise<Void>, awaitsTLS: Bool) {
-        self.ready = ready
-        self.awaitsTLS = awaitsTLS
+    init(_ steps: Steps) {
+        self.steps = steps
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        if !awaitsTLS {
-            ready.succeed()
-        }
+        steps.reachable.succeed()
+        if !steps.awaitsTLS { steps.secured.succeed() }
         context.fireChannelActive()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? TLSUserEvent, case .handshakeCompleted = event {
-            ready.succeed()
-        }
+        if let event = event as? TLSUserEvent, case .handshakeCompleted = event { steps.secured.succeed() }
         context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        ready.fail(error)
+        steps.fail(error)
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        ready.fail(ChannelError.eof)
+        steps.fail(ChannelError.eof)
     }
 }

@@ -19,6 +19,8 @@ public final class Upstream: Sendable {
     public let timeouts: UpstreamTimeouts
     /// For https URLs.
     public let tls: UpstreamTLSOptions
+    /// On the way there; nil for a direct connection.
+    public let proxy: UpstreamProxy?
 
     /// Where the client's own credential headers go.
     let forwardsClientCredential: Bool
@@ -33,7 +35,7 @@ public final class Upstream: Sendable {
         id: EndpointID, name: String, anyURL: UpstreamURL? = nil, anthropicURL: UpstreamURL? = nil,
         openAIURL: UpstreamURL? = nil, credential: UpstreamCredential = .none,
         headers: [(name: String, value: String)] = [], timeouts: UpstreamTimeouts = .init(),
-        tls: UpstreamTLSOptions = .init()
+        tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -42,6 +44,7 @@ public final class Upstream: Sendable {
         self.openAIURL = openAIURL
         self.timeouts = timeouts
         self.tls = tls
+        self.proxy = proxy
         forwardsClientCredential = credential == .passthrough
         var block = FixedHeaderBlock()
         try block.append(headers: headers)
@@ -89,7 +92,7 @@ public enum UpstreamError: Error, Equatable, Sendable {
 
 /// How long to wait for an endpoint.
 public struct UpstreamTimeouts: Sendable, Equatable {
-    /// TCP, name resolution included.
+    /// TCP, name resolution and the agreement with a proxy included.
     public var connect = Duration.seconds(5)
     /// From the TCP connection to the end of the handshake.
     public var tlsHandshake = Duration.seconds(10)
@@ -99,6 +102,8 @@ public struct UpstreamTimeouts: Sendable, Equatable {
     public var streamIdle = Duration.seconds(120)
     /// How long an unused connection is kept.
     public var idleConnection = Duration.seconds(90)
+    /// How long a whole probe may take.
+    public var probe = Duration.seconds(30)
 
     /// The defaults of `timeouts:`.
     public init() {}

@@ -24,6 +24,11 @@ public struct ProxyOptions: Sendable {
     public var announcesItself = true
     /// What a client may send.
     public var limits = HTTPLimits()
+    /// Resolves names of endpoints.
+    var names = NameLookup()
+    /// Connections to endpoints are not used again when they are older, so that a name's new addresses are noticed
+    /// however busy they are.
+    var connectionAge = Duration.seconds(600)
 
     /// Loopback, port 8081, no tokens.
     public init() {}

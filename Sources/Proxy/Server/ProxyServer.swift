@@ -71,7 +71,8 @@ public final class ProxyServer: Sendable {
         var result = ProbeResult()
         for url in [upstream.anyURL, upstream.anthropicURL, upstream.openAIURL].compactMap({ $0 }) {
             let tls = url.usesTLS ? shared.tlsContexts.contextMade(for: upstream.tls) : nil
-            result = await UpstreamProbe.run(url, of: upstream, tls: tls, group: group)
+            result = await UpstreamProbe.run(
+                url, of: upstream, tls: tls, names: shared.names, group: group)
             if result.failure != nil { break }
         }
         return result

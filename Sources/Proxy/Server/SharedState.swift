@@ -6,6 +6,7 @@ final class SharedState: Sendable {
     let options: ProxyOptions
     let events: ProxyEvents
     let tlsContexts = TLSContextCache()
+    let names: NameLookup
     private let routing: Mutex<Routing>
     private let connectionCount = Atomic<Int>(0)
     private let requestCount = Atomic<Int>(0)
@@ -20,6 +21,7 @@ final class SharedState: Sendable {
     init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents) {
         self.options = options
         self.events = events
+        names = options.names
         tlsContexts.prepare(for: routes)
         routing = Mutex(Routing(table: routes, tokens: ClientTokens(options.clientTokens)))
     }

@@ -61,7 +61,7 @@ extension CommandFailure {
                 case .tags: .tags
                 case .enabled: .enabled
                 case .pinned: .pinned
-                case .headers, .openAIPreference, .proxy: nil
+                case .headers, .openAIPreference, .proxy, .caFile: nil
                 }
         }
     }

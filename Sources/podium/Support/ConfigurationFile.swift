@@ -1,5 +1,7 @@
 import Configuration
+import Engine
 import Persistence
+import Proxy
 import Service
 
 #if canImport(Glibc)
@@ -22,7 +24,10 @@ struct ConfigurationFile {
     init(path: String) throws(ReadError) {
         self.path = path
         bytes = try Self.read(path)
-        loaded = ConfigurationLoader.load(bytes: bytes, environment: Self.environment)
+        let folder = Engine.folder(ofConfiguration: path)
+        loaded = ConfigurationLoader.load(bytes: bytes, environment: Self.environment) { file in
+            AuthorityFile.problem(at: file.hasPrefix("/") ? file : folder + file)
+        }
     }
 
     /// The environment, and the credentials of the service manager.

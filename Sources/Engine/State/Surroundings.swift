@@ -1,0 +1,23 @@
+internal import Proxy
+
+/// What settings refer to outside the configuration file.
+struct Surroundings: Sendable {
+    /// What `${NAME}` is looked up in.
+    var environment: [String: String] = [:]
+    /// What relative paths begin with: empty, or closed by `/`.
+    var folder = ""
+    /// Why a file of authorities cannot be used, nil where it can.
+    var authorityProblem: @Sendable (_ path: String) -> String? = { AuthorityFile.problem(at: $0) }
+
+    func located(_ path: String) -> String {
+        path.hasPrefix("/") ? path : folder + path
+    }
+}
+
+extension Engine {
+    /// The folder in which relative paths of a configuration file begin: empty for the working directory, else closed
+    /// by `/`.
+    public static func folder(ofConfiguration path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    }
+}

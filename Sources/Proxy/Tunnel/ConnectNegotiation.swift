@@ -1,0 +1,87 @@
+internal import HTTPWire
+internal import Ranking
+
+/// HTTP `CONNECT` (RFC 9110 §9.3.6), used for plain and for TLS endpoints alike.
+struct ConnectNegotiation: TunnelNegotiation {
+    /// Answers longer than this are no answers to CONNECT.
+    private static let headLimit = 16 * 1024
+    private static let informationalLimit = 8
+
+    private let request: [UInt8]
+    private var received: [UInt8] = []
+    private var informational = 0
+
+    init(host: String, port: Int, credentials: UpstreamProxy.Credentials?) {
+        let authority = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        var text = "CONNECT \(authority) HTTP/1.1\r\nHost: \(authority)\r\n"
+        if let credentials {
+            let token = Base64Text.encode(credentials.username + [UInt8(ascii: ":")] + credentials.password)
+            text += "Proxy-Authorization: Basic \(token)\r\n"
+        }
+        request = Array((text + "\r\n").utf8)
+    }
+
+    mutating func begin() -> [UInt8] { request }
+
+    mutating func receive(_ bytes: [UInt8]) -> TunnelStep {
+        received += bytes
+        while true {
+            guard received.count <= Self.headLimit else { return .failed(.malformedAnswer) }
+            var head = ResponseHead()
+            let length: Int?
+            do throws(ResponseHeadError) {
+                // A successful answer to CONNECT has no body whatever it announces, like one to HEAD.
+                length = try Self.parse(received, &head)
+            } catch {
+                return .failed(.malformedAnswer)
+            }
+            guard let length else { return .awaitMore }
+            guard head.isInformational else { return Self.verdict(head.status, isAlone: length == received.count) }
+            informational += 1
+            guard head.status != 101, informational <= Self.informationalLimit else { return .failed(.malformedAnswer) }
+            received.removeFirst(length)
+        }
+    }
+
+    private static func parse(_ bytes: [UInt8], _ head: inout ResponseHead) throws(ResponseHeadError) -> Int? {
+        var failure: ResponseHeadError?
+        let length = bytes.withUnsafeBytes { raw -> Int? in
+            do throws(ResponseHeadError) {
+                return try head.parse(raw, toHEAD: true, limits: HTTPLimits())
+            } catch {
+                failure = error
+                return nil
+            }
+        }
+        if let failure { throw failure }
+        return length
+    }
+
+    private static func verdict(_ status: Int, isAlone: Bool) -> TunnelStep {
+        switch status {
+        // Neither TLS nor HTTP servers speak first.
+        case 200..<300: isAlone ? .established : .failed(.malformedAnswer)
+        case 407: .failed(.credentialsRefused)
+        default: .failed(.refused(status: status))
+        }
+    }
+}
+
+/// Base 64 (RFC 4648 §4).
+enum Base64Text {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    static func encode(_ bytes: [UInt8]) -> String {
+        var text: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let group = bytes[start..<min(start + 3, bytes.count)]
+            var bits = group.reduce(0) { $0 << 8 | Int($1) }
+            bits <<= 8 * (3 - group.count)
+            for place in 0..<4 {
+                let digit = alphabet[bits >> (18 - 6 * place) & 0x3F]
+                text.append(place <= group.count ? digit : UInt8(ascii: "="))
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
