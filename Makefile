@@ -1,4 +1,4 @@
-# make run | test | test-faults (root) | lint | bench | screenshots | install PREFIX=/usr/local | clean
+# make run | test | test-faults (root) | lint | bench | screenshots | install PREFIX=/usr/local | uninstall | dist | clean
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -8,10 +8,17 @@ SWIFT ?= swift
 # Exclusivity checks and the dynamic runtime cost 4-12 % of a proxied request (docs/performance.md).
 RELEASE := -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib
 PODIUM = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)/podium
+# What `podium --version` names. A plain `swift build` names none.
+COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null)
+VERSION = $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/podium/Support/Version.swift)
 SOURCES := Package.swift Sources Tests Benchmarks
 VENV := .build/venv
 
-.PHONY: run build release test test-unit test-faults test-end-to-end lint format bench screenshots install uninstall clean setup setup-test
+SHARE = $(DESTDIR)$(PREFIX)/share
+LIB = $(DESTDIR)$(PREFIX)/lib
+DIST = .build/dist/podium-$(VERSION)-linux-$(shell uname -m)
+
+.PHONY: run build release test test-unit test-faults test-end-to-end lint format bench screenshots install uninstall dist clean setup setup-test
 
 run: release
 	@if [ -e "$(CONFIG)" ]; then exec "$(PODIUM)" run --config "$(CONFIG)"; \
@@ -27,7 +34,7 @@ build: setup
 	$(SWIFT) build
 
 release: setup
-	$(SWIFT) build $(RELEASE) --product podium
+	PODIUM_COMMIT="$(COMMIT)" $(SWIFT) build $(RELEASE) --product podium
 
 test: setup-test test-unit test-end-to-end
 
@@ -63,14 +70,35 @@ screenshots: release
 	@.ci/install-packages screenshots
 	PODIUM="$(PODIUM)" screenshots/take
 
+# Program, service, manual page, completions, examples. DESTDIR stages it for a package.
 install: release
-	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/share/doc/podium"
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/doc/podium" "$(SHARE)/man/man1" "$(LIB)/systemd/system" \
+		"$(LIB)/sysusers.d" "$(LIB)/tmpfiles.d" "$(SHARE)/bash-completion/completions" \
+		"$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
 	install -m 755 "$(PODIUM)" "$(DESTDIR)$(PREFIX)/bin/podium"
-	install -m 644 README.md CHANGELOG.md LICENSE config.yaml.example "$(DESTDIR)$(PREFIX)/share/doc/podium/"
+	install -m 644 README.md CHANGELOG.md LICENSE config.yaml.example docs/*.md "$(SHARE)/doc/podium/"
+	"$(PODIUM)" manual >"$(SHARE)/man/man1/podium.1"
+	sed 's|/usr/local/|$(PREFIX)/|' packaging/podium.service >"$(LIB)/systemd/system/podium.service"
+	install -m 644 packaging/sysusers.conf "$(LIB)/sysusers.d/podium.conf"
+	install -m 644 packaging/tmpfiles.conf "$(LIB)/tmpfiles.d/podium.conf"
+	"$(PODIUM)" --generate-completion-script bash >"$(SHARE)/bash-completion/completions/podium"
+	"$(PODIUM)" --generate-completion-script zsh >"$(SHARE)/zsh/site-functions/_podium"
+	"$(PODIUM)" --generate-completion-script fish >"$(SHARE)/fish/vendor_completions.d/podium.fish"
 
 uninstall:
-	rm -f "$(DESTDIR)$(PREFIX)/bin/podium"
-	rm -rf "$(DESTDIR)$(PREFIX)/share/doc/podium"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/podium" "$(SHARE)/man/man1/podium.1" "$(LIB)/systemd/system/podium.service" \
+		"$(LIB)/sysusers.d/podium.conf" "$(LIB)/tmpfiles.d/podium.conf" \
+		"$(SHARE)/bash-completion/completions/podium" "$(SHARE)/zsh/site-functions/_podium" \
+		"$(SHARE)/fish/vendor_completions.d/podium.fish"
+	rm -rf "$(SHARE)/doc/podium"
+
+# A tarball for machines without a Swift toolchain: unpack it over /usr/local. They need what `ldd bin/podium` names.
+dist:
+	rm -rf "$(DIST)"
+	$(MAKE) install PREFIX=/usr/local DESTDIR="$(CURDIR)/$(DIST)/root"
+	strip "$(DIST)/root/usr/local/bin/podium"
+	tar -C "$(DIST)/root/usr/local" --owner=0 --group=0 --sort=name -czf "$(DIST).tar.gz" .
+	@ls -l "$(DIST)/root/usr/local/bin/podium" "$(DIST).tar.gz"
 
 clean:
 	rm -rf .build Benchmarks/.build

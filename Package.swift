@@ -4,6 +4,9 @@ import PackageDescription
 // `make lint` and CI set PODIUM_STRICT: there a warning is an error. A user with a newer compiler is not held up by it.
 let strict = Context.environment["PODIUM_STRICT"] != nil
 
+// `podium --version` names it; the Makefile sets it.
+let commit = Context.environment["PODIUM_COMMIT"] ?? ""
+
 let swiftSettings: [SwiftSetting] =
     [
         .swiftLanguageMode(.v6),
@@ -54,6 +57,7 @@ let package = Package(
         .systemLibrary(
             name: "CLibYAML", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
         .target(name: "CSystemShim"),
+        .target(name: "CBuildInfo", cSettings: [.define("PODIUM_COMMIT", to: "\"\(commit)\"")]),
 
         library("YAMLDocument", ["CLibYAML"]),
         library("Configuration", ["YAMLDocument"]),
@@ -72,8 +76,9 @@ let package = Package(
         .executableTarget(
             name: "podium",
             dependencies: [
-                "Control", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console", "Terminal", "Service",
-                "Demo", argumentParser, logging,
+                "Control", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console", "Terminal",
+                "Service",
+                "Demo", "CBuildInfo", argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 

@@ -10,6 +10,9 @@ struct Podium: AsyncParsableCommand {
             terminal, opens the console. `podium demo` shows it with simulated endpoints.
             """,
         version: Version.text,
-        subcommands: [RunCommand.self, CheckCommand.self, RestoreCommand.self, SimulateCommand.self, DemoCommand.self],
+        subcommands: [
+            RunCommand.self, CheckCommand.self, RestoreCommand.self, SimulateCommand.self, DemoCommand.self,
+            ManualCommand.self,
+        ],
         defaultSubcommand: RunCommand.self)
 }
