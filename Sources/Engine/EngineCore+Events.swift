@@ -8,6 +8,11 @@ extension EngineCore {
     func proxyEvents(persister: Persister) -> ProxyEvents {
         ProxyEvents(
             attemptStarted: { self.attemptStarted($0) },
+            attemptAnswered: { id, time, now in
+                if self.attemptAnswered(id, after: time, now: now) {
+                    persister.mark(now: now)
+                }
+            },
             attemptFinished: { report in
                 if self.attemptFinished(report) {
                     persister.mark(now: report.at)

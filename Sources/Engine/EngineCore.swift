@@ -84,6 +84,15 @@ final class EngineCore: Sendable {
     }
 
     /// - Returns: whether the order changed, so that it has to be saved.
+    func attemptAnswered(_ id: EndpointID, after time: Duration, now: ContinuousClock.Instant) -> Bool {
+        let second = second(now)
+        return guarded.withLock { guarded in
+            let update = guarded.state.attemptAnswered(id, after: time, second: second, now: now)
+            return rankingUpdated(update, &guarded, now: now)
+        }
+    }
+
+    /// - Returns: whether the order changed, so that it has to be saved.
     func attemptFinished(_ report: AttemptReport) -> Bool {
         let second = second(report.at)
         let wallTime: Double =

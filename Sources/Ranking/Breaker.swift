@@ -8,6 +8,8 @@ struct Breaker: Sendable {
 
     enum Event: Sendable, Equatable {
         case success
+        /// The end of an answer whose first byte was a success already.
+        case completion
         case failure(FailureKind)
         case credentialRefused(status: Int)
     }
@@ -33,6 +35,14 @@ struct Breaker: Sendable {
         }
     }
 
+    /// Whether the beginning of an answer proves anything: not after answers that broke off in the middle.
+    var isProvedByFirstByte: Bool {
+        switch cause {
+        case .failuresInARow(_, let kind), .failureShare(_, _, let kind), .trialFailed(let kind): kind != .brokenStream
+        case .credentialRefused, nil: true
+        }
+    }
+
     func recentTotals(at now: Moment) -> (attempts: Int, failures: Int) {
         window.totals(at: now)
     }
@@ -49,6 +59,20 @@ struct Breaker: Sendable {
         }
     }
 
+    /// An answer has begun.
+    mutating func recordFirstByte(at now: Moment, settings: EndpointRanking.Settings) {
+        guard case .halfOpen(let successes) = state, isProvedByFirstByte else { return }
+        trialSucceeded(successes, now, settings)
+    }
+
+    private mutating func trialSucceeded(_ successes: Int, _ now: Moment, _ settings: EndpointRanking.Settings) {
+        if successes + 1 >= settings.recoveryThreshold {
+            close(now)
+        } else {
+            state = .halfOpen(successes: successes + 1)
+        }
+    }
+
     /// The cooldown may have passed.
     mutating func advance(to now: Moment) {
         if case .open(let until) = state, until <= now { state = .halfOpen(successes: 0) }
@@ -59,7 +83,7 @@ struct Breaker: Sendable {
         _ random: () -> UInt64
     ) {
         switch event {
-        case .success:
+        case .success, .completion:
             // A probe that gets through says nothing against requests that fail.
             guard source == .traffic else { return }
             failuresInARow = 0
@@ -96,11 +120,9 @@ struct Breaker: Sendable {
         switch event {
         case .success:
             guard source == .traffic || isProvedByProbe else { return }
-            if successes + 1 >= settings.recoveryThreshold {
-                close(now)
-            } else {
-                state = .halfOpen(successes: successes + 1)
-            }
+            trialSucceeded(successes, now, settings)
+        case .completion:
+            break
         case .failure(let kind):
             failuresInARow += 1
             trip(.trialFailed(kind), now, settings, random)

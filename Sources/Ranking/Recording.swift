@@ -3,8 +3,10 @@ extension EndpointRanking {
     /// Takes in the outcome of one attempt; constant time while the order stays.
     ///
     /// Outcomes for an endpoint that has been removed are ignored. `random` is called only when a cooldown begins.
+    ///
+    /// - Parameter isAnswered: `recordFirstByte` was called for this attempt; its time is known.
     public mutating func record(
-        _ outcome: AttemptOutcome, for id: EndpointID, source: AttemptSource = .traffic,
+        _ outcome: AttemptOutcome, for id: EndpointID, source: AttemptSource = .traffic, isAnswered: Bool = false,
         now: ContinuousClock.Instant, random: () -> UInt64
     ) -> RankingUpdate {
         let moment = moment(now)
@@ -20,8 +22,15 @@ extension EndpointRanking {
         }
         switch outcome {
         case .success(let time):
-            if source == .traffic { measure(time, slot, moment) } else { recall(slot, moment) }
-            endpoints[slot].breaker.record(.success, from: source, at: moment, settings: settings, random: random)
+            if source == .probe {
+                recall(slot, moment)
+            } else if !isAnswered {
+                measure(time, slot, moment)
+            }
+            // On probation the first byte has been counted, unless only a whole answer counts there.
+            let isCounted = isAnswered && endpoints[slot].breaker.isProvedByFirstByte
+            endpoints[slot].breaker.record(
+                isCounted ? .completion : .success, from: source, at: moment, settings: settings, random: random)
         case .failure(let kind):
             endpoints[slot].breaker.record(
                 .failure(kind), from: source, at: moment, settings: settings, random: random)
@@ -35,6 +44,27 @@ extension EndpointRanking {
             break
         }
         refresh(slot, at: moment, &update)
+        finish(update)
+        return update
+    }
+
+    /// Takes in the first byte of an answer that goes on: its time counts now, not when a long stream has ended.
+    ///
+    /// It ends a probation as a success does. Towards the failures in a row it proves nothing: the answer may break off,
+    /// and `record` says at its end whether it did.
+    public mutating func recordFirstByte(
+        after time: Duration, for id: EndpointID, now: ContinuousClock.Instant
+    ) -> RankingUpdate {
+        let moment = moment(now)
+        var update = RankingUpdate()
+        if wake <= moment { catchUp(to: moment, &update) }
+        if let slot = slotByID[id] {
+            endpoints[slot].lastTraffic = moment
+            if endpoints[slot].breaker.isProvedByFirstByte { endpoints[slot].trialSince = nil }
+            measure(time, slot, moment)
+            endpoints[slot].breaker.recordFirstByte(at: moment, settings: settings)
+            refresh(slot, at: moment, &update)
+        }
         finish(update)
         return update
     }

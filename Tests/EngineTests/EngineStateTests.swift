@@ -186,6 +186,41 @@ struct EngineStateTests {
         #expect(throws: CommandError.nothingToRedo) { try state.apply(.redo, now: epoch) }
     }
 
+    private func report(_ outcome: AttemptOutcome, status: Int? = 200, wasAnswered: Bool = false) -> AttemptReport {
+        AttemptReport(
+            endpoint: EndpointID(0), outcome: outcome, status: status, timeToFirstByte: .milliseconds(50),
+            duration: .seconds(1), at: epoch, wasAnswered: wasAnswered)
+    }
+
+    @Test func aLongAnswerIsCountedOnceAndWhenItBegins() throws {
+        var state = state([endpoint("a")])
+        state.attemptStarted(EndpointID(0))
+        _ = state.attemptAnswered(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
+        var record = try #require(state.record(named: "a"))
+        #expect(record.traffic.attempts == 1)
+        #expect(record.inFlight == 1)
+        let success = AttemptOutcome.success(timeToFirstByte: .milliseconds(50))
+        _ = state.attemptFinished(report(success, wasAnswered: true), second: 9, wallTime: 0) { 0 }
+        record = try #require(state.record(named: "a"))
+        #expect(record.traffic.attempts == 1)
+        #expect(record.traffic.failures == 0)
+        #expect(record.successStreak == 1)
+        #expect(record.inFlight == 0)
+    }
+
+    @Test func anAnswerThatBreaksOffIsAFailureAfterAll() throws {
+        var state = state([endpoint("a")])
+        state.attemptStarted(EndpointID(0))
+        _ = state.attemptAnswered(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
+        _ = state.attemptFinished(report(.failure(.brokenStream), wasAnswered: true), second: 9, wallTime: 7) { 0 }
+        let record = try #require(state.record(named: "a"))
+        #expect(record.traffic.attempts == 1)
+        #expect(record.traffic.failures == 1)
+        #expect(record.successStreak == 0)
+        #expect(record.lastError?.time == 7)
+        #expect(state.ranking.explanation(for: EndpointID(0), now: epoch)?.failuresInARow == 1)
+    }
+
     @Test func aFasterEndpointRisesWithAutoSortAndStaysWithout() {
         for autoSort in [true, false] {
             var state = state([endpoint("slow"), endpoint("fast")], autoSort: autoSort)

@@ -51,6 +51,19 @@ struct TrafficWindowTests {
         #expect(window.summary(second: 3 + 121).firstByte == nil)
     }
 
+    @Test func aSuccessTakenBackIsOneAttemptAndOneFailure() {
+        var window = TrafficWindow()
+        window.recordAttempt(succeeded: true, timeToFirstByte: .milliseconds(10), second: 1)
+        window.recordAttempt(succeeded: true, timeToFirstByte: .milliseconds(10), second: 2)
+        window.takeBackSuccess(second: 4)
+        let summary = window.summary(second: 5)
+        #expect(summary.attempts == 2)
+        #expect(summary.failures == 1)
+        #expect(summary.successRatio == 0.5)
+        // Its beginning has left the window, its end has not.
+        #expect(window.summary(second: 63).successRatio == 0)
+    }
+
     @Test func failuresSayNothingAboutResponseTime() {
         var window = TrafficWindow()
         window.recordAttempt(succeeded: false, timeToFirstByte: .seconds(9), second: 1)

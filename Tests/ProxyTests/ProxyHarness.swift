@@ -10,6 +10,7 @@ import TestSupport
 final class ProxyHarness: Sendable {
     struct Events: Sendable {
         var started: [EndpointID] = []
+        var answered: [(endpoint: EndpointID, time: Duration)] = []
         var attempts: [AttemptReport] = []
         var requestsStarted = 0
         var requests: [RequestReport] = []
@@ -37,6 +38,7 @@ final class ProxyHarness: Sendable {
             candidates: upstreams.map { Candidate(upstream: $0, gate: gate) }, earliestRecovery: earliestRecovery)
         let events = ProxyEvents(
             attemptStarted: { id in log.events.withLock { $0.started.append(id) } },
+            attemptAnswered: { id, time, _ in log.events.withLock { $0.answered.append((id, time)) } },
             attemptFinished: { report in log.events.withLock { $0.attempts.append(report) } },
             requestStarted: { log.events.withLock { $0.requestsStarted += 1 } },
             requestFinished: { report in log.events.withLock { $0.requests.append(report) } },

@@ -31,6 +31,56 @@ struct StreamingTests {
         await proxy.stop()
     }
 
+    @Test func theFirstEventIsReportedWhenItArrives() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [
+                .send(Self.eventStream + "8\r\ndata: on\r\n"), .hold("first"), .send("3\r\ne\n\n\r\n"), .hold("end"),
+                .send("b\r\ndata: two\n\n\r\n0\r\n\r\n"),
+            ]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post())
+        try await eventually { upstream.requests.count == 1 }
+        // Part of an event is no answer yet.
+        #expect(proxy.events.answered.isEmpty)
+        upstream.release("first")
+        _ = await client.until("one")
+        #expect(proxy.events.answered.map(\.endpoint) == [EndpointID(1)])
+        #expect(proxy.events.attempts.isEmpty)
+        upstream.release("end")
+        _ = await client.untilClosed()
+        #expect(proxy.events.answered.count == 1)
+        let report = try #require(proxy.events.attempts.first)
+        #expect(report.wasAnswered)
+        #expect(report.timeToFirstByte == proxy.events.answered.first?.time)
+        await proxy.stop()
+    }
+
+    @Test func anAnswerThatCameWholeIsReportedOnce() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("whole"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        _ = try await proxy.exchange(Wire.post())
+        #expect(proxy.events.answered.isEmpty)
+        #expect(proxy.events.attempts.map(\.wasAnswered) == [false])
+        await proxy.stop()
+    }
+
+    @Test func aLongRefusalIsNoGoodBeginning() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send("HTTP/1.1 501 No\r\nContent-Length: 10\r\n\r\nhello"), .hold("end"), .send("world")]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post())
+        _ = await client.until("hello")
+        #expect(proxy.events.answered.isEmpty)
+        upstream.release("end")
+        _ = await client.untilClosed()
+        #expect(proxy.events.attempts.map(\.outcome) == [.failure(.status(501))])
+        await proxy.stop()
+    }
+
     @Test(arguments: [
         ("/v1/messages", "\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\""),
         ("/v1/chat/completions", "\n\ndata: {\"error\":{\"message\":"),

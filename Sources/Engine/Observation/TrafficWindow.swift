@@ -37,6 +37,13 @@ struct TrafficWindow: Sendable {
         }
     }
 
+    /// An attempt that was counted as a success when its answer began has failed after all.
+    mutating func takeBackSuccess(second: Int64) {
+        advance(to: second)
+        slots[slot(of: second)].failures += 1
+        failures += 1
+    }
+
     /// Counts payload bytes: `bytesIn` from the client, `bytesOut` to it.
     mutating func recordBytes(in bytesIn: UInt64, out bytesOut: UInt64, second: Int64) {
         advance(to: second)
@@ -81,8 +88,10 @@ struct TrafficWindow: Sendable {
         summary.attemptsPerSecond = Double(recent.attempts) / Double(rateSeconds)
         summary.bytesInPerSecond = Double(recent.bytesIn) / Double(rateSeconds)
         summary.bytesOutPerSecond = Double(recent.bytesOut) / Double(rateSeconds)
-        if attemptsInWindow > 0 {
-            summary.successRatio = 1 - Double(failuresInWindow) / Double(attemptsInWindow)
+        // An attempt that failed late may have been counted before the window begins.
+        let counted = max(attemptsInWindow, failuresInWindow)
+        if counted > 0 {
+            summary.successRatio = 1 - Double(failuresInWindow) / Double(counted)
         }
         summary.firstByte = times.percentiles(second: second)
         return summary

@@ -8,6 +8,19 @@ extension EngineState {
         withRecord(id) { $0.inFlight += 1 }
     }
 
+    /// A long answer has begun well; its end only says whether it broke off.
+    ///
+    /// - Returns: what the response time did to the ranking.
+    mutating func attemptAnswered(
+        _ id: EndpointID, after time: Duration, second: Int64, now: ContinuousClock.Instant
+    ) -> RankingUpdate {
+        withRecord(id) { record in
+            record.successStreak += 1
+            record.traffic.recordAttempt(succeeded: true, timeToFirstByte: time, second: second)
+        }
+        return ranking.recordFirstByte(after: time, for: id, now: now)
+    }
+
     /// - Returns: what the outcome did to the ranking.
     mutating func attemptFinished(
         _ report: AttemptReport, second: Int64, wallTime: Double, random: () -> UInt64
@@ -17,18 +30,24 @@ extension EngineState {
             switch report.outcome {
             case .neutral:
                 break
+            case .success where report.wasAnswered:
+                break
             case .success:
                 record.successStreak += 1
                 record.traffic.recordAttempt(
                     succeeded: true, timeToFirstByte: report.timeToFirstByte, second: second)
             case .failure, .rateLimited, .misconfigured:
                 record.successStreak = 0
-                record.traffic.recordAttempt(
-                    succeeded: false, timeToFirstByte: report.timeToFirstByte, second: second)
+                if report.wasAnswered {
+                    record.traffic.takeBackSuccess(second: second)
+                } else {
+                    record.traffic.recordAttempt(succeeded: false, timeToFirstByte: nil, second: second)
+                }
                 record.lastError = .init(time: wallTime, text: report.outcome.plainWords(status: report.status))
             }
         }
-        return ranking.record(report.outcome, for: report.endpoint, now: report.at, random: random)
+        return ranking.record(
+            report.outcome, for: report.endpoint, isAnswered: report.wasAnswered, now: report.at, random: random)
     }
 
     mutating func requestFinished(_ report: RequestReport, second: Int64) {

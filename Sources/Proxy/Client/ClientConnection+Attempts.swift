@@ -204,7 +204,7 @@ extension ClientConnection {
         let report = AttemptReport(
             endpoint: attempt.upstream.id, outcome: outcome, status: attempt.status,
             timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
-            at: end.instant)
+            at: end.instant, wasAnswered: attempt.wasAnswered)
         if request.firstAttempt == nil {
             request.firstAttempt = report
         } else {

@@ -228,9 +228,20 @@ extension ClientConnection {
             return
         }
         if isComplete, response.framing == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
-        if responsePhase == .held { commit() }
+        if responsePhase == .held {
+            commit()
+            if !isComplete { reportFirstByte() }
+        }
         if loop.output.readableBytes > 0 { writeToClient(loop.output) }
         needsFlush = true
+    }
+
+    /// The end of this answer may be minutes away; what its beginning says about the endpoint is known now.
+    private func reportFirstByte() {
+        guard let target = attempt?.upstream, case .success(let time) = currentOutcome(status: response.status ?? 0)
+        else { return }
+        attempt?.wasAnswered = true
+        loop.shared.events.attemptAnswered(target.id, time, .now)
     }
 
     private func commit() {

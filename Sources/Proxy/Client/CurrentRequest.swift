@@ -64,6 +64,8 @@ struct CurrentAttempt {
     var sendsChunks = false
     /// The head and what there was of the body have been written.
     var isFlowing = false
+    /// The answer's beginning has been reported.
+    var wasAnswered = false
 
     var timeToFirstByte: Duration? {
         guard let requestWritten, let firstByte else { return nil }

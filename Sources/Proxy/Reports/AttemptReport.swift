@@ -14,11 +14,13 @@ public struct AttemptReport: Sendable, Equatable {
     public let duration: Duration
     /// When it ended.
     public let at: ContinuousClock.Instant
+    /// `ProxyEvents.attemptAnswered` was called for it: its answer began as a success and went on for a while.
+    public let wasAnswered: Bool
 
     /// All parts given.
     public init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
-        at: ContinuousClock.Instant
+        at: ContinuousClock.Instant, wasAnswered: Bool = false
     ) {
         self.endpoint = endpoint
         self.outcome = outcome
@@ -26,5 +28,6 @@ public struct AttemptReport: Sendable, Equatable {
         self.timeToFirstByte = timeToFirstByte
         self.duration = duration
         self.at = at
+        self.wasAnswered = wasAnswered
     }
 }

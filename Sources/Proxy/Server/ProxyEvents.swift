@@ -4,6 +4,9 @@ public import Ranking
 public struct ProxyEvents: Sendable {
     /// A request goes to an endpoint (in flight there +1).
     public var attemptStarted: @Sendable (EndpointID) -> Void
+    /// The first byte of a usable answer that goes on: endpoint, time from the request to it, now. Not called where the
+    /// answer is complete by then; at most once for an attempt, which `AttemptReport.wasAnswered` repeats.
+    public var attemptAnswered: @Sendable (EndpointID, Duration, ContinuousClock.Instant) -> Void
     /// An attempt ended (in flight there -1); exactly once per `attemptStarted`.
     public var attemptFinished: @Sendable (AttemptReport) -> Void
     /// A client's request was read (in flight +1).
@@ -19,6 +22,7 @@ public struct ProxyEvents: Sendable {
     /// Closures left out do nothing; `admitProbation` admits.
     public init(
         attemptStarted: @escaping @Sendable (EndpointID) -> Void = { _ in },
+        attemptAnswered: @escaping @Sendable (EndpointID, Duration, ContinuousClock.Instant) -> Void = { _, _, _ in },
         attemptFinished: @escaping @Sendable (AttemptReport) -> Void = { _ in },
         requestStarted: @escaping @Sendable () -> Void = {},
         requestFinished: @escaping @Sendable (RequestReport) -> Void = { _ in },
@@ -26,6 +30,7 @@ public struct ProxyEvents: Sendable {
         clientRejected: @escaping @Sendable (ClientRejection) -> Void = { _ in }
     ) {
         self.attemptStarted = attemptStarted
+        self.attemptAnswered = attemptAnswered
         self.attemptFinished = attemptFinished
         self.requestStarted = requestStarted
         self.requestFinished = requestFinished
