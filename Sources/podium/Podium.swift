@@ -11,7 +11,9 @@ struct Podium: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            RunCommand.self, CheckCommand.self, RestoreCommand.self, SimulateCommand.self, DemoCommand.self,
+            RunCommand.self, AttachCommand.self, StatusCommand.self, FlushCommand.self, SortCommand.self,
+            ReloadCommand.self, EndpointCommand.self, CheckCommand.self, RestoreCommand.self, SimulateCommand.self,
+            DemoCommand.self,
             ManualCommand.self,
         ],
         defaultSubcommand: RunCommand.self)

@@ -118,6 +118,11 @@ public struct CellGrid: Sendable, Equatable {
         }
     }
 
+    /// Draws everything from that line on as faint, whatever it was.
+    mutating func fade(from line: Int) {
+        for index in cells.indices.dropFirst(line * width) { cells[index].style.role = .faint }
+    }
+
     private mutating func set(_ cell: Cell, _ column: Int, _ line: Int) {
         let index = line * width + column
         // Half a wide character must never stay behind.

@@ -67,6 +67,8 @@ public struct ServerSummary: Sendable, Equatable {
     public var isReadOnly = false
     /// True when this console is attached to a proxy in another process.
     public var isAttached = false
+    /// When the connection to that process was lost: the picture is as old as that. nil while it is live.
+    public var staleSince: ContinuousClock.Instant?
     /// Fraction of one core, 0.03 = 3 %; nil when unknown.
     public var cpu: Double?
     /// Resident bytes; nil when unknown.

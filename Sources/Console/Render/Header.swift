@@ -6,7 +6,8 @@ enum Header {
         let frame = layout.header
         grid.fill(" ", column: 0, line: 0, count: frame.width, style: CellStyle(.text, on: .bar))
         grid.put(
-            left: first(state, layout, now, frame), right: mode(state, layout), frame: frame, line: 0, ground: .bar)
+            left: first(state, layout, now, frame), right: mode(state, layout, now), frame: frame, line: 0, ground: .bar
+        )
         if frame.height > 1 {
             grid.fill(" ", column: 0, line: 1, count: frame.width, style: CellStyle(.text, on: .bar))
             grid.put(left: second(state), right: [], frame: frame, line: 1, ground: .bar)
@@ -34,7 +35,7 @@ enum Header {
             tail.append(Segment(" p95 " + p95, .text, weight: 25))
         }
         // The words go before anything else does: which host this is matters more.
-        let room = frame.width - mode(state, layout).reduce(1) { $0 + $1.columns }
+        let room = frame.width - mode(state, layout, now).reduce(1) { $0 + $1.columns }
         let long = head + counts(state, isTerse: false, isWide: isWide) + tail
         if layout.size != .compact, long.reduce(0, { $0 + $1.columns }) <= room { return long }
         return head + counts(state, isTerse: true, isWide: false) + tail
@@ -73,13 +74,17 @@ enum Header {
     }
 
     /// Live or paused, the rate, the warnings that must not be missed.
-    private static func mode(_ state: ConsoleState, _ layout: DashboardLayout) -> [Segment] {
+    private static func mode(
+        _ state: ConsoleState, _ layout: DashboardLayout, _ now: ContinuousClock.Instant
+    ) -> [Segment] {
         var segments: [Segment] = []
         let server = state.shown.server
         if server.isDemo { segments.append(Segment("DEMO ", .accent, weight: 20)) }
         if server.isAttached { segments.append(Segment("ATTACHED ", .accent, weight: 30)) }
         if state.isReadOnly { segments.append(Segment("READ-ONLY ", .warning, weight: 10)) }
-        if state.pausedAt != nil {
+        if let since = state.latest.server.staleSince {
+            segments.append(Segment("RECONNECTING \(Quantity.age(max(.zero, now - since))) ", .bad))
+        } else if state.pausedAt != nil {
             segments.append(Segment("PAUSED ", .warning))
         } else {
             segments.append(Segment("LIVE ", .good, weight: 8))

@@ -9,10 +9,12 @@ extension ConsoleState {
             drawTiny(&grid)
             return grid
         }
-        Header.draw(self, layout, time, &grid)
+        Header.draw(self, layout, latest.server.staleSince == nil ? time : now, &grid)
         for panel in Panel.allCases { draw(panel, layout, time, &grid) }
         if let line = layout.persisterLine { PersisterPanel.drawLine(self, line, time, &grid) }
         if layout.size == .normal { joinRules(layout, &grid) }
+        // What is old must not look alive.
+        if latest.server.staleSince != nil { grid.fade(from: layout.header.bottom) }
         drawOverlay(layout, now, &grid)
         StatusLine.draw(self, layout, now, &grid)
         BottomBar.draw(self, layout, &grid)

@@ -4,6 +4,9 @@ extension ConsoleState {
         if isReadOnly, Keymap.bindings.contains(where: { $0.action == action && $0.changes }) {
             return "read-only: actions that change the proxy are switched off"
         }
+        if latest.server.staleSince != nil, Keymap.bindings.contains(where: { $0.action == action && $0.changes }) {
+            return "not connected: this picture is old"
+        }
         switch action {
         case .rankUp, .rankDown: return moveObstacle(up: action == .rankUp)
         case .pin, .toggle, .delete, .test, .copy: return endpointObstacle

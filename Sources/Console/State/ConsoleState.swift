@@ -109,7 +109,9 @@ public struct ConsoleState: Sendable {
     }
 
     /// The time the picture shows: it stands still while paused.
-    func pictureTime(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant { pausedAt ?? now }
+    func pictureTime(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        pausedAt ?? latest.server.staleSince ?? now
+    }
 
     var isReadOnly: Bool { setup.isReadOnly || latest.server.isReadOnly }
 

@@ -39,6 +39,8 @@ extension ConsoleState {
         case .suspend: return [.suspend]
         case .commandLine: command = CommandLine(history: commandHistory)
         case .help: overlay = .help(HelpView())
+        // The proxy is not this process's to stop.
+        case .quit where latest.server.isAttached: return [.quit(.keepServing)]
         case .quit: overlay = .quit(QuitDialog())
         default: break
         }

@@ -1,12 +1,12 @@
 /// Makes text from outside fit for a terminal.
-enum SafeText {
+public enum SafeText {
     /// The stand-in for a cluster whose width terminals disagree about.
     static let plainCell: Unicode.Scalar = "\u{25A1}"
     private static let mostMarks = 2
 
     /// The text without control, bidirectional and invisible characters; clusters that terminals draw in different
     /// widths become one plain cell, tabs and line breaks one space.
-    static func clean(_ text: String) -> String {
+    public static func clean(_ text: String) -> String {
         if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
         var result = String.UnicodeScalarView()
         for character in text {

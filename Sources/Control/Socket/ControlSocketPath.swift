@@ -79,7 +79,7 @@ public struct ControlSocketPath: Sendable, Equatable {
     }
 
     /// Absolute and without links. Where the file itself is not there (yet), its directory is resolved.
-    static func canonical(_ path: String) -> String {
+    public static func canonical(_ path: String) -> String {
         if let resolved = resolve(path) {
             return resolved
         }

@@ -11,11 +11,13 @@ internal import Dispatch
 public final class SignalWatch: Sendable {
     /// The signals in the order they came, from the moment of `init` on; those that came before anybody asked as well.
     public let signals: AsyncStream<Int32>
+    private let numbers: [Int32]
     // Dispatch objects are safe on every thread, which their Swift declaration does not say.
     private nonisolated(unsafe) let source: any DispatchSourceRead
 
     /// From the return on these signals only arrive here: none is lost, none ends the process.
     public init(_ numbers: Int32...) {
+        self.numbers = numbers
         for number in numbers {
             _ = podium_signal_catch(number)
         }
@@ -41,6 +43,12 @@ public final class SignalWatch: Sendable {
     /// Ends this process by the signal, as if it had never been watched.
     public static func die(of number: Int32) {
         podium_signal_die(number)
+    }
+
+    /// Gives the signals back: from now on they do what they do to every program.
+    public func giveUp() {
+        for number in numbers { signal(number, SIG_DFL) }
+        source.cancel()
     }
 
     /// Ends the delivery. Until then the watch must be kept.

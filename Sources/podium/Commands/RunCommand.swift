@@ -7,12 +7,17 @@ struct RunCommand: AsyncParsableCommand {
         commandName: "run",
         abstract: "Serves the endpoints of a configuration; on a terminal, with the console.",
         discussion: """
-            Exit codes: 0, 64 usage, 69 cannot bind, 74 final save failed, 75 another Podium has the file, \
-            78 bad configuration.
+            If another Podium serves the file already, run on a terminal opens the console of that one.
+
+            Exit codes: 0, 64 usage, 69 cannot bind, 73 no log file, 74 final save failed, 75 another Podium has the \
+            file (without a terminal), 78 bad configuration.
             """)
 
-    @Option(help: "The configuration file.")
-    var config = "config.yaml"
+    @Argument(help: "The configuration file. (default: config.yaml)")
+    var file: String?
+
+    @Option(help: "The same, as an option.")
+    var config: String?
 
     @Flag(name: .customLong("insecure-listen"), help: "Serve beyond this machine without client_tokens.")
     var insecureListen = false
@@ -24,7 +29,14 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var logging: LogOptions
 
+    func validate() throws {
+        guard file == nil || config == nil else {
+            throw ValidationError("name the configuration once, as FILE or with --config")
+        }
+    }
+
     func run() async throws {
+        let config = file ?? config ?? "config.yaml"
         let file: ConfigurationFile
         do {
             file = try ConfigurationFile(path: config)

@@ -25,17 +25,17 @@ struct ConsoleSession: Sendable {
     init(engine: Engine, options: ConsoleOptions, isDemo: Bool) {
         self.engine = engine
         self.isDemo = isDemo
-        isReadOnly = options.readOnly
+        isReadOnly = options.picture.readOnly
         var terminal = TerminalOptions()
-        terminal.ascii = options.ascii
-        terminal.theme = options.theme?.rawValue
-        terminal.refresh = options.refresh.duration
-        terminal.isReadOnly = options.readOnly
+        terminal.ascii = options.picture.ascii
+        terminal.theme = options.picture.theme?.rawValue
+        terminal.refresh = options.picture.refresh.duration
+        terminal.isReadOnly = options.picture.readOnly
         app = TerminalApp(options: terminal)
     }
 
     func run() async -> Ending {
-        let actor = Self.actor
+        let actor = Operator.name
         let (engine, isDemo, isReadOnly) = (engine, isDemo, isReadOnly)
         let usage = ProcessUsage()
         let reason = await app.run(
@@ -71,12 +71,5 @@ struct ConsoleSession: Sendable {
         } catch {
             return .failure(CommandFailure(error))
         }
-    }
-
-    /// Who sits at this terminal: the user, and the address an SSH client comes from.
-    private static var actor: String {
-        let user = getenv("SUDO_USER").map { String(cString: $0) } ?? getenv("USER").map { String(cString: $0) }
-        let client = getenv("SSH_CLIENT").map { String(cString: $0) }?.split(separator: " ").first
-        return (user ?? "uid \(getuid())") + (client.map { "@\($0)" } ?? "")
     }
 }

@@ -5,6 +5,11 @@ struct ConsoleOptions: ParsableArguments {
     @Flag(help: "Serve without a console and log to standard error.")
     var headless = false
 
+    @OptionGroup var picture: PictureOptions
+}
+
+/// How a console looks, wherever the proxy runs.
+struct PictureOptions: ParsableArguments {
     @Flag(name: .customLong("read-only"), help: "Show everything, change nothing.")
     var readOnly = false
 

@@ -1,4 +1,5 @@
 import Configuration
+import Control
 import Engine
 import Logging
 import Persistence
@@ -51,6 +52,10 @@ struct ServingSession {
         do throws(EngineError) {
             engine = try await start(log)
         } catch {
+            if interactive, !isDemo, case .persistence(.locked(_, let holder)) = error {
+                signals.giveUp()
+                return await attach(to: holder)
+            }
             return Self.explain(error, path: file.path)
         }
         let consoleSession = interactive ? ConsoleSession(engine: engine, options: console, isDemo: isDemo) : nil
@@ -74,6 +79,29 @@ struct ServingSession {
         await afterStart?(address)
         return engine
     }
+
+    /// Another Podium serves this file: its console is what the operator wants to see.
+    private func attach(to holder: Int32?) async -> ExitStatus {
+        let who = holder.map { "process \($0)" } ?? "another process"
+        for _ in 0..<Self.attachAttempts {
+            let socket = ControlSocketPath.find(config: file.path, environment: ConfigurationFile.environment)
+            if let socket {
+                let client = ControlClient(socketPath: socket.path, operatorName: Operator.name)
+                if (try? await client.persister()) != nil {
+                    let greeting = "attached: \(who) serves \(file.path); q leaves it serving"
+                    return await AttachSession(client: client, options: console.picture, greeting: greeting).run()
+                }
+            }
+            // It may be starting just now.
+            try? await Task.sleep(for: .milliseconds(250))
+        }
+        StandardStreams.error(
+            "podium: \(file.path) is held by another Podium (\(who)), which does not answer on its control socket: "
+                + "try as its user or with sudo, or stop that one first")
+        return .locked
+    }
+
+    private static let attachAttempts = 20
 
     private func show(
         _ session: ConsoleSession, _ engine: Engine, _ stopping: StopRequest, _ signals: SignalHandling,
@@ -136,7 +164,9 @@ struct ServingSession {
             return .unavailable
         case .persistence(.locked(_, let holder)):
             let who = holder.map { "process \($0)" } ?? "another process"
-            StandardStreams.error("podium: \(path) is held by another Podium (\(who)); stop that one first")
+            StandardStreams.error(
+                "podium: \(path) is held by another Podium (\(who)); "
+                    + "`podium attach` opens its console, `podium status` asks it, or stop that one first")
             return .locked
         case .persistence(let problem):
             StandardStreams.error("podium: \(problem)")

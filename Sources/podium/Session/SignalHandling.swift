@@ -62,6 +62,11 @@ final class SignalHandling: Sendable {
         watch.takeBack(SIGHUP)
     }
 
+    /// Nothing is served here after all.
+    func giveUp() {
+        watch.giveUp()
+    }
+
     func cancel() {
         watch.cancel()
     }

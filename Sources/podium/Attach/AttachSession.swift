@@ -1,0 +1,56 @@
+import Console
+import Control
+import Terminal
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The console on this terminal, of a Podium in another process.
+struct AttachSession {
+    let client: ControlClient
+    let options: PictureOptions
+    let greeting: String?
+
+    /// Until the operator leaves or the terminal goes away; the other process serves on in any case.
+    func run() async -> ExitStatus {
+        var terminal = TerminalOptions()
+        terminal.ascii = options.ascii
+        terminal.theme = options.theme?.rawValue
+        terminal.refresh = options.refresh.duration
+        terminal.isReadOnly = options.readOnly
+        terminal.canSuspend = true
+        terminal.greeting = greeting
+        // A socket that broke must be an error code, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        let app = TerminalApp(options: terminal)
+        let feed = AttachedFeed(client: client, refresh: options.refresh.duration)
+        // The first frame shows what is, not an empty picture.
+        try? await feed.refresh()
+        let following = Task { await feed.run { app.wake() } }
+        defer { following.cancel() }
+        let commands = AttachedCommands(client: client)
+        let reason = await app.run(
+            source: { feed.dashboard() },
+            perform: { command, reply in
+                Task {
+                    let result = await commands.perform(command)
+                    // The picture that comes with the answer shows what it says.
+                    try? await feed.refresh()
+                    reply(result)
+                }
+            })
+        switch reason {
+        case .quit, .stopped:
+            StandardStreams.output("podium: detached; it serves on (`podium attach` comes back)")
+            return .success
+        case .hangup:
+            return .success
+        case .unusable(let reason):
+            StandardStreams.error("podium: no console: \(reason); `podium status` and --plain need none")
+            return .software
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Console
+import Control
+
+/// The newest picture of another process, put together from whole and partial answers. Pure.
+struct AttachedPicture {
+    private static let mostEvents = 2_000
+    private static let mostFlushes = 512
+
+    private var picture: ControlSnapshot?
+    private var receivedAt = ContinuousClock.now
+    private var cpu: Double?
+    /// Why there is no newer one; nil while there is.
+    private(set) var loss: String?
+
+    /// The last event and flush that are known; ask for what is newer. Nil: ask for everything.
+    var known: (event: UInt64?, flush: UInt64?) {
+        (picture?.events.last?.id, picture?.flushes.last?.number)
+    }
+
+    /// Takes in an answer.
+    ///
+    /// - Returns: false if it is a part of something else than what is held, because Podium has started anew: then nothing
+    ///   is held any more, and everything has to be asked for again.
+    mutating func take(_ answer: ControlSnapshot, isWhole: Bool, at now: ContinuousClock.Instant) -> Bool {
+        let before = picture
+        guard isWhole || before.map({ Self.isSame($0.server, answer.server) }) == true else {
+            picture = nil
+            return false
+        }
+        var next = answer
+        if let before, Self.isSame(before.server, answer.server) {
+            // Two questions can be under way at once, and their answers overtake each other.
+            guard answer.takenAt >= before.takenAt else { return true }
+            if !isWhole {
+                let (event, flush) = (before.events.last?.id ?? 0, before.flushes.last?.number ?? 0)
+                next.events = (before.events + answer.events.filter { $0.id > event }).suffix(Self.mostEvents)
+                next.flushes = (before.flushes + answer.flushes.filter { $0.number > flush }).suffix(Self.mostFlushes)
+            }
+            cpu = Self.load(before, answer)
+        } else {
+            cpu = nil
+        }
+        picture = next
+        receivedAt = now
+        loss = nil
+        return true
+    }
+
+    /// The connection is gone; what is shown is the past from now on.
+    mutating func lost(_ reason: String) {
+        loss = reason
+    }
+
+    /// What the console shows: marked as old once nothing came for `patience`.
+    func dashboard(now: ContinuousClock.Instant, patience: Duration) -> DashboardSnapshot {
+        guard let picture else {
+            var empty = DashboardSnapshot(sampledAt: now)
+            empty.server.isAttached = true
+            empty.server.staleSince = now
+            return empty
+        }
+        var dashboard = DashboardSnapshot(picture, receivedAt: receivedAt, cpu: cpu)
+        if loss != nil || now - receivedAt > patience {
+            dashboard.server.staleSince = receivedAt
+            dashboard.server.warning = "not connected: \(loss ?? "no answer"); trying again"
+        }
+        return dashboard
+    }
+
+    private static func isSame(_ one: ControlSnapshot.Server, _ other: ControlSnapshot.Server) -> Bool {
+        one.pid == other.pid && one.startedAt == other.startedAt
+    }
+
+    private static func load(_ before: ControlSnapshot, _ after: ControlSnapshot) -> Double? {
+        guard let earlier = before.server.cpuSeconds, let later = after.server.cpuSeconds else { return nil }
+        let elapsed = after.takenAt - before.takenAt
+        return elapsed > 0 ? max(0, (later - earlier) / elapsed) : nil
+    }
+}

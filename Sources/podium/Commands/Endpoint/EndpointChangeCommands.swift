@@ -1,0 +1,118 @@
+import ArgumentParser
+import Control
+
+struct EndpointMoveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "move", abstract: "Puts an endpoint at a rank and pins it there; `unpin` releases it.")
+
+    @OptionGroup var endpoint: EndpointArgument
+
+    @Argument(help: "1 is tried first.")
+    var rank: Int
+
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        try await control.perform { client throws(ControlClientError) in
+            try await client.move(endpoint.name, toRank: rank, revision: endpoint.revision)
+        }
+    }
+}
+
+struct EndpointPinCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pin", abstract: "Keeps an endpoint's rank from automatic sorting.")
+
+    @OptionGroup var endpoint: EndpointArgument
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        try await control.perform { client throws(ControlClientError) in
+            try await client.setPinned(endpoint.name, true, revision: endpoint.revision)
+        }
+    }
+}
+
+struct EndpointUnpinCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unpin", abstract: "Gives an endpoint's rank back to automatic sorting.")
+
+    @OptionGroup var endpoint: EndpointArgument
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        try await control.perform { client throws(ControlClientError) in
+            try await client.setPinned(endpoint.name, false, revision: endpoint.revision)
+        }
+    }
+}
+
+struct EndpointEnableCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "enable", abstract: "Takes an endpoint into service.")
+
+    @OptionGroup var endpoint: EndpointArgument
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        try await control.perform { client throws(ControlClientError) in
+            try await client.setEnabled(endpoint.name, true, revision: endpoint.revision)
+        }
+    }
+}
+
+struct EndpointDisableCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "disable", abstract: "Takes an endpoint out of service; requests that run there may end.")
+
+    @OptionGroup var endpoint: EndpointArgument
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        try await control.perform { client throws(ControlClientError) in
+            try await client.setEnabled(endpoint.name, false, revision: endpoint.revision)
+        }
+    }
+}
+
+struct EndpointTestCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test",
+        abstract: "Connects to an endpoint from where Podium runs, with the TLS handshake; sends no request.")
+
+    @Argument(help: "The endpoint's name.")
+    var name: String
+
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        try await control.perform { client throws(ControlClientError) in try await client.test(name) }
+    }
+}
+
+struct EndpointRemoveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "remove", abstract: "Removes an endpoint from the ranking and from the file.",
+        discussion:
+            "The console's undo (u) brings it back, and so does `podium restore` as long as nothing else was written.")
+
+    @OptionGroup var endpoint: EndpointArgument
+
+    @Flag(help: "Do not ask.")
+    var yes = false
+
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        if !yes, StandardStreams.isInteractive {
+            StandardStreams.output("Remove endpoint '\(endpoint.name)'? [y/N]")
+            guard ["y", "yes"].contains(readLine()?.lowercased()) else {
+                StandardStreams.output("nothing was changed")
+                throw ExitCode(ExitStatus.checkFailed.rawValue)
+            }
+        }
+        try await control.perform { client throws(ControlClientError) in
+            try await client.remove(endpoint.name, revision: endpoint.revision)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Configuration
+import Control
+
+/// The fields of an endpoint as options. An empty text takes a field away.
+struct EndpointFields: ParsableArguments {
+    @Option(help: "Base URL for any path.")
+    var url: String?
+
+    @Option(name: .customLong("url-anthropic"), help: "Base URL for the Anthropic API.")
+    var urlAnthropic: String?
+
+    @Option(name: .customLong("url-openai"), help: "Base URL for the OpenAI APIs.")
+    var urlOpenAI: String?
+
+    @Option(help: "How the credential is sent: api_key, auth_token, passthrough or none.")
+    var authType: CredentialUse?
+
+    @Option(
+        help: ArgumentHelp(
+            "The credential as a reference, '${NAME}'. Write it in single quotes, or the shell expands it.",
+            valueName: "reference"))
+    var authValue: String?
+
+    @Flag(name: .customLong("secret-from-stdin"), help: "Read the credential itself from standard input.")
+    var secretFromStdin = false
+
+    @Option(help: "The rank to place it at, pinned.")
+    var rank: Int?
+
+    @Option(name: .customLong("tag"), help: "A free word; repeat it for more. The words replace those it had.")
+    var tags: [String] = []
+
+    func validate() throws {
+        guard !secretFromStdin || authValue == nil else {
+            throw ValidationError("--auth-value and --secret-from-stdin exclude each other")
+        }
+        if let authValue, !authValue.isEmpty, SecretExpansion.isLiteral(authValue) {
+            throw ValidationError(
+                "arguments are visible to everybody on this machine: give --auth-value '${NAME}' (in single quotes), or "
+                    + "--secret-from-stdin")
+        }
+    }
+
+    /// Reads the credential if it comes on standard input.
+    func document() throws -> EndpointDocument {
+        var document = EndpointDocument()
+        document.url = Self.change(url)
+        document.urlAnthropic = Self.change(urlAnthropic)
+        document.urlOpenAI = Self.change(urlOpenAI)
+        document.authType = authType?.rawValue
+        document.authValue = secretFromStdin ? .set(try SecretInput.read()) : Self.change(authValue)
+        document.rank = rank
+        if !tags.isEmpty { document.tags = tags.filter { !$0.isEmpty } }
+        return document
+    }
+
+    private static func change(_ text: String?) -> FieldChange {
+        guard let text else { return .absent }
+        return text.isEmpty ? .removed : .set(text)
+    }
+}
+
+/// The values of `auth_type`, as an argument.
+struct CredentialUse: ExpressibleByArgument, RawRepresentable {
+    var rawValue: String
+
+    init?(rawValue: String) {
+        guard AuthType(rawValue: rawValue) != nil else { return nil }
+        self.rawValue = rawValue
+    }
+
+    static var allValueStrings: [String] { AuthType.allCases.map(\.rawValue) }
+}

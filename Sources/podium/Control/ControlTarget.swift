@@ -1,0 +1,92 @@
+import ArgumentParser
+import Control
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Which running Podium is meant.
+struct ControlTarget: ParsableArguments {
+    @Option(
+        help: "The configuration that the running Podium serves. Default: config.yaml, else /etc/podium/config.yaml.")
+    var config: String?
+
+    @Option(help: ArgumentHelp("Its control socket, where it cannot be found by the configuration.", valueName: "path"))
+    var socket: String?
+
+    /// The service's, where the packaged unit has it.
+    private static let serviceFile = "/etc/podium/config.yaml"
+
+    var configPath: String {
+        if let config { return config }
+        return access("config.yaml", F_OK) != 0 && access(Self.serviceFile, F_OK) == 0
+            ? Self.serviceFile : "config.yaml"
+    }
+
+    /// - Throws: `ExitCode`, after having said that nothing runs and how to start it.
+    func client() throws -> ControlClient {
+        let path =
+            socket
+            ?? ControlSocketPath.find(config: configPath, environment: ConfigurationFile.environment)?.path
+        guard let path else {
+            StandardStreams.error("podium: \(absence)")
+            throw ExitCode(ExitStatus.unavailable.rawValue)
+        }
+        return ControlClient(socketPath: path, operatorName: Operator.name)
+    }
+
+    /// Why there is nobody to talk to, and what to do.
+    var absence: String {
+        if let socket { return "no Podium listens at \(socket)" }
+        if let holder = LockHolder.pid(config: configPath) {
+            return "process \(holder) serves \(configPath), but its control socket is not to be seen from here: "
+                + "try as its user or with sudo, or name it with --socket PATH"
+        }
+        return "no Podium runs on \(configPath); start it with `podium run --config \(configPath)` "
+            + "or, as a service, `systemctl start podium`; --config FILE names another"
+    }
+
+    /// - Parameter onRefusal: sees a refusal before it is said.
+    /// - Throws: `ExitCode`, after having said what went wrong.
+    func ask<Answer>(
+        onRefusal: (ControlProblem) throws -> Void = { _ in },
+        _ body: (ControlClient) async throws(ControlClientError) -> Answer
+    ) async throws -> Answer {
+        let client = try client()
+        do throws(ControlClientError) {
+            return try await body(client)
+        } catch {
+            if case .refused(let problem) = error { try onRefusal(problem) }
+            StandardStreams.error("podium: \(explain(error))")
+            throw ExitCode(status(of: error).rawValue)
+        }
+    }
+
+    private func explain(_ error: ControlClientError) -> String {
+        switch error {
+        case .unreachable(let path, let reason):
+            status(of: error) == .noPermission ? "\(path): \(reason); try with sudo" : absence
+        case .timeout, .disconnected: "\(error); a change may have been made all the same: see `podium status`"
+        case .refused(let problem): ProblemText.line(problem)
+        case .unexpectedAnswer, .cancelled: "\(error)"
+        }
+    }
+
+    private func status(of error: ControlClientError) -> ExitStatus {
+        switch error {
+        case .unreachable(let path, _): access(path, W_OK) != 0 && errno == EACCES ? .noPermission : .unavailable
+        case .timeout, .disconnected: .unavailable
+        case .unexpectedAnswer, .cancelled: .software
+        case .refused(let problem):
+            switch problem.code {
+            case .revisionConflict: .locked
+            case .notSaved: .notSaved
+            case .unavailable, .tooManyRequests: .unavailable
+            case .forbidden, .unauthorized: .noPermission
+            default: .checkFailed
+            }
+        }
+    }
+}
