@@ -58,6 +58,7 @@ test-end-to-end: setup-test $(VENV)/ready release
 lint: setup
 	$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
 	PODIUM_STRICT=1 $(SWIFT) build --build-tests
+	clang -DPODIUM_PORTABLE -Wall -Wextra -Werror -Wno-unused-parameter -fsyntax-only -ISources/CSystemShim/include Sources/CSystemShim/*.c
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)

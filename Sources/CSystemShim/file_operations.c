@@ -11,7 +11,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#ifdef __linux__
+// PODIUM_PORTABLE compiles on Linux what other systems get, so that it stays compilable (`make lint`).
+#if defined(__linux__) && !defined(PODIUM_PORTABLE)
+#define PODIUM_LINUX 1
+#endif
+
+#if PODIUM_LINUX
 #include <sys/inotify.h>
 #endif
 
@@ -20,7 +25,7 @@ static int result(int code) {
 }
 
 int podium_rename_exchange(int directory, const char *first, const char *second) {
-#ifdef __linux__
+#if PODIUM_LINUX
     return result(renameat2(directory, first, directory, second, RENAME_EXCHANGE));
 #else
     return -ENOSYS;
@@ -28,7 +33,7 @@ int podium_rename_exchange(int directory, const char *first, const char *second)
 }
 
 int podium_allocate(int descriptor, off_t size) {
-#ifdef __linux__
+#if PODIUM_LINUX
     return result(fallocate(descriptor, 0, 0, size));
 #else
     return -EOPNOTSUPP;
@@ -51,7 +56,7 @@ int podium_unlock(int descriptor) {
 }
 
 int podium_lease_take(int descriptor) {
-#ifdef __linux__
+#if PODIUM_LINUX
     // The notice would be SIGIO, which ends a process that does not expect it; SIGURG is ignored by default.
     if (fcntl(descriptor, F_SETSIG, SIGURG) < 0) return -errno;
     return result(fcntl(descriptor, F_SETLEASE, F_RDLCK));
@@ -61,7 +66,7 @@ int podium_lease_take(int descriptor) {
 }
 
 int podium_lease_is_undisturbed(int descriptor) {
-#ifdef __linux__
+#if PODIUM_LINUX
     // While a lease is being broken F_GETLEASE already names what it has to become.
     return fcntl(descriptor, F_GETLEASE) == F_RDLCK;
 #else
@@ -70,7 +75,7 @@ int podium_lease_is_undisturbed(int descriptor) {
 }
 
 int podium_lease_release(int descriptor) {
-#ifdef __linux__
+#if PODIUM_LINUX
     return result(fcntl(descriptor, F_SETLEASE, F_UNLCK));
 #else
     return -ENOSYS;
@@ -78,7 +83,7 @@ int podium_lease_release(int descriptor) {
 }
 
 ssize_t podium_attribute_names(int descriptor, char *names, size_t size) {
-#ifdef __linux__
+#ifndef __APPLE__
     ssize_t length = flistxattr(descriptor, names, size);
 #else
     ssize_t length = flistxattr(descriptor, names, size, 0);
@@ -87,7 +92,7 @@ ssize_t podium_attribute_names(int descriptor, char *names, size_t size) {
 }
 
 ssize_t podium_attribute_get(int descriptor, const char *name, void *value, size_t size) {
-#ifdef __linux__
+#ifndef __APPLE__
     ssize_t length = fgetxattr(descriptor, name, value, size);
 #else
     ssize_t length = fgetxattr(descriptor, name, value, size, 0, 0);
@@ -96,7 +101,7 @@ ssize_t podium_attribute_get(int descriptor, const char *name, void *value, size
 }
 
 int podium_attribute_set(int descriptor, const char *name, const void *value, size_t size) {
-#ifdef __linux__
+#ifndef __APPLE__
     return result(fsetxattr(descriptor, name, value, size, 0));
 #else
     return result(fsetxattr(descriptor, name, value, size, 0, 0));
@@ -104,7 +109,7 @@ int podium_attribute_set(int descriptor, const char *name, const void *value, si
 }
 
 int podium_attribute_remove(int descriptor, const char *name) {
-#ifdef __linux__
+#ifndef __APPLE__
     return result(fremovexattr(descriptor, name));
 #else
     return result(fremovexattr(descriptor, name, 0));
@@ -112,7 +117,7 @@ int podium_attribute_remove(int descriptor, const char *name) {
 }
 
 int podium_watch_open(void) {
-#ifdef __linux__
+#if PODIUM_LINUX
     return result(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
 #else
     return -ENOSYS;
@@ -120,7 +125,7 @@ int podium_watch_open(void) {
 }
 
 int podium_watch_add(int watch, const char *directory) {
-#ifdef __linux__
+#if PODIUM_LINUX
     return result(inotify_add_watch(
         watch, directory,
         IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF
@@ -131,7 +136,7 @@ int podium_watch_add(int watch, const char *directory) {
 }
 
 int podium_watch_remove(int watch, int number) {
-#ifdef __linux__
+#if PODIUM_LINUX
     return result(inotify_rm_watch(watch, number));
 #else
     return -ENOSYS;
@@ -139,7 +144,7 @@ int podium_watch_remove(int watch, int number) {
 }
 
 int podium_watch_read(int watch, struct podium_watch_event *events, int capacity) {
-#ifdef __linux__
+#if PODIUM_LINUX
     // Room for no more events than the caller takes: none is read and then dropped.
     char buffer[sizeof(struct inotify_event) + NAME_MAX + 1] __attribute__((aligned(__alignof__(struct inotify_event))));
     int count = 0;
