@@ -14,8 +14,13 @@ extension EngineCore {
                 }
             },
             attemptFinished: { report in
-                if self.attemptFinished(report) {
+                let consequence = self.attemptFinished(report)
+                if consequence.orderChanged {
                     persister.mark(now: report.at)
+                }
+                if consequence.hasLearned {
+                    // A failure is the persister's to report and to try again.
+                    Task { _ = try? await persister.flush(trigger: .learned) }
                 }
             },
             requestStarted: { self.requestStarted() },

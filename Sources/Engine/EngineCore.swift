@@ -92,8 +92,13 @@ final class EngineCore: Sendable {
         }
     }
 
-    /// - Returns: whether the order changed, so that it has to be saved.
-    func attemptFinished(_ report: AttemptReport) -> Bool {
+    /// What the end of an attempt changed, so that it has to be saved.
+    struct Consequence {
+        var orderChanged: Bool
+        var hasLearned = false
+    }
+
+    func attemptFinished(_ report: AttemptReport) -> Consequence {
         let second = second(report.at)
         let wallTime: Double =
             switch report.outcome {
@@ -107,8 +112,27 @@ final class EngineCore: Sendable {
             if let recorder, let name = guarded.state.record(report.endpoint)?.settings.name {
                 recorder.answer(report.outcome, of: name, at: report.at)
             }
-            return rankingUpdated(update, &guarded, now: report.at)
+            var consequence = Consequence(orderChanged: rankingUpdated(update, &guarded, now: report.at))
+            if let lesson = report.lesson {
+                consequence.hasLearned = learn(lesson, about: report.endpoint, &guarded, now: report.at)
+            }
+            return consequence
         }
+    }
+
+    private func learn(
+        _ lesson: OpenAILesson, about id: EndpointID, _ guarded: inout Guarded, now: ContinuousClock.Instant
+    ) -> Bool {
+        guard let (name, learned) = guarded.state.learn(lesson, about: id, now: now) else {
+            return false
+        }
+        publishRoutes(&guarded, now: now)
+        let missing = learned.lackedAPI?.path ?? ""
+        append(
+            .info, source: "endpoint", endpoint: name,
+            "learned openai_preference \(learned.rawValue): it does not know \(missing); such requests pass it over",
+            &guarded.state)
+        return true
     }
 
     func requestStarted() {

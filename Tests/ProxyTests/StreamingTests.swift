@@ -45,7 +45,7 @@ struct StreamingTests {
         // Part of an event is no answer yet.
         #expect(proxy.events.answered.isEmpty)
         upstream.release("first")
-        _ = await client.until("one")
+        _ = await client.until("e\n\n")
         #expect(proxy.events.answered.map(\.endpoint) == [EndpointID(1)])
         #expect(proxy.events.attempts.isEmpty)
         upstream.release("end")

@@ -63,12 +63,14 @@ public struct EndpointEdit: Sendable, Equatable {
     public var enabled: Bool
     /// True keeps its rank from automatic sorting.
     public var pinned: Bool
+    /// Which of OpenAI's APIs it speaks; `auto` forgets what was learned, nil leaves it as it is.
+    public var openAIPreference: OpenAIPreference?
 
     /// From its parts.
     public init(
         name: String, url: String? = nil, urlAnthropic: String? = nil, urlOpenAI: String? = nil,
         authType: AuthType = .none, secret: Secret = .unchanged, rank: Int? = nil, tags: [String] = [],
-        enabled: Bool = true, pinned: Bool = false
+        enabled: Bool = true, pinned: Bool = false, openAIPreference: OpenAIPreference? = nil
     ) {
         self.name = name
         self.url = url
@@ -80,6 +82,7 @@ public struct EndpointEdit: Sendable, Equatable {
         self.tags = tags
         self.enabled = enabled
         self.pinned = pinned
+        self.openAIPreference = openAIPreference
     }
 
     /// The endpoint's settings with this edit made; what the form does not show stays.
@@ -98,6 +101,7 @@ public struct EndpointEdit: Sendable, Equatable {
         edited.tags = tags
         edited.enabled = enabled
         edited.pinned = pinned
+        edited.openAIPreference = openAIPreference ?? edited.openAIPreference
         return edited
     }
 }

@@ -16,6 +16,7 @@ struct EndpointRecord: Sendable {
     var successStreak = 0
     var hasAnsweredProbe = false
     var lastError: LastError?
+    var learning = PreferenceLearning()
 
     struct LastError: Sendable {
         /// Seconds since 1970.

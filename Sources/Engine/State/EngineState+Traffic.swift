@@ -50,6 +50,26 @@ extension EngineState {
             report.outcome, for: report.endpoint, isAnswered: report.wasAnswered, now: report.at, random: random)
     }
 
+    /// What the answer taught about the endpoint's OpenAI APIs. What the operator has set stays.
+    ///
+    /// - Returns: the endpoint's name and what was learned, if that is new.
+    mutating func learn(
+        _ lesson: OpenAILesson, about id: EndpointID, now: ContinuousClock.Instant
+    ) -> (name: String, learned: OpenAIPreference)? {
+        guard let known = record(id), known.settings.openAIPreference == .auto else {
+            return nil
+        }
+        var learned: OpenAIPreference?
+        withRecord(id) { learned = $0.learning.note(lesson) }
+        guard let learned else {
+            return nil
+        }
+        var settings = known.settings
+        settings.openAIPreference = learned
+        replaceSettings(of: id, with: settings, now: now)
+        return (settings.name, learned)
+    }
+
     mutating func requestFinished(_ report: RequestReport, second: Int64) {
         requestsInFlight = max(0, requestsInFlight - 1)
         let failed = report.ending == .brokenStream || (report.status ?? 0) >= 500

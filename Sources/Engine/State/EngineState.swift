@@ -106,6 +106,7 @@ struct EngineState: Sendable {
         withRecord(id) { record in
             record.settings = settings
             record.revision += 1
+            record.learning = PreferenceLearning()
         }
         assembleUpstream(of: id)
         if before.enabled != settings.enabled {

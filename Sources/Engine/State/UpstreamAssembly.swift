@@ -26,8 +26,8 @@ struct UpstreamAssembly {
                     id: id, name: ready.name, anyURL: try url(ready.url, kept?.anyURL),
                     anthropicURL: try url(ready.urlAnthropic, kept?.anthropicURL),
                     openAIURL: try url(ready.urlOpenAI, kept?.openAIURL), credential: credential(of: ready),
-                    headers: ready.headers.map { ($0.name, $0.value) }, timeouts: upstreamTimeouts, tls: tls,
-                    proxy: proxy))
+                    headers: ready.headers.map { ($0.name, $0.value) }, lacks: ready.openAIPreference.lackedAPI,
+                    timeouts: upstreamTimeouts, tls: tls, proxy: proxy))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {

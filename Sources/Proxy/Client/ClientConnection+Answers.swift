@@ -40,6 +40,15 @@ extension ClientConnection {
 
     /// No endpoint is left.
     func answerExhausted(_ table: RoutingTable) {
+        if request.failures.isEmpty, request.passedOver, !request.foundURL, table.earliestRecovery == nil,
+            let api = request.openAIAPI
+        {
+            // The truth about the path; a 503 would be tried again and again.
+            let message =
+                "no endpoint serves \(api.path); they speak \(api.other.path), "
+                + "as their openai_preference says (auto forgets what was learned)"
+            return answer(LocalAnswer(status: 404, message: message))
+        }
         let message: String
         if !request.failures.isEmpty {
             var list = request.failures.prefix(Self.namedFailures).map { "\($0.name): \($0.reason)" }

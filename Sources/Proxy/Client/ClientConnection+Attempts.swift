@@ -14,6 +14,10 @@ extension ClientConnection {
             let gate = table.candidates[request.nextCandidate].gate
             request.nextCandidate += 1
             guard let url = target.url(for: request.api) else { continue }
+            if let api = request.openAIAPI, target.lacks == api {
+                request.passedOver = true
+                continue
+            }
             request.foundURL = true
             if gate == .probation, !loop.shared.events.admitProbation(target.id) { continue }
             startAttempt(target, url, now: now ?? .now())
@@ -198,13 +202,20 @@ extension ClientConnection {
         connection?.close()
     }
 
+    private func lesson(of attempt: CurrentAttempt, _ outcome: AttemptOutcome) -> OpenAILesson? {
+        guard request.teaches, let api = request.openAIAPI, let status = attempt.status, case .success = outcome else {
+            return nil
+        }
+        return OpenAILesson(api, status: status, saysUnknownPath: attempt.saysUnknownPath)
+    }
+
     func finishAttempt(_ outcome: AttemptOutcome, reason: String? = nil, at end: Moment = .now) {
         guard let attempt = attempt.take() else { return }
         if let reason { request.failures.append((attempt.upstream.name, reason)) }
         let report = AttemptReport(
             endpoint: attempt.upstream.id, outcome: outcome, status: attempt.status,
             timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
-            at: end.instant, wasAnswered: attempt.wasAnswered)
+            at: end.instant, wasAnswered: attempt.wasAnswered, lesson: lesson(of: attempt, outcome))
         if request.firstAttempt == nil {
             request.firstAttempt = report
         } else {

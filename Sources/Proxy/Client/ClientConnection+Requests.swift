@@ -167,6 +167,9 @@ extension ClientConnection {
         let pathLength = bytes.slice(target).firstIndex(of: UInt8(ascii: "?")) ?? target.count
         request.pathRange = target.lowerBound..<target.lowerBound + pathLength
         request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
+        let asked = request.api == .openAI ? OpenAIAPI.asked(by: bytes.slice(request.pathRange)) : nil
+        request.openAIAPI = asked?.api
+        request.teaches = asked?.isRoot == true && bytes.slice(loop.requestHead.method).elementsEqual("POST".utf8)
         request.methodLength = loop.requestHead.method.upperBound
         request.minorVersion = loop.requestHead.minorVersion
         request.isHEAD = loop.requestHead.isHEAD

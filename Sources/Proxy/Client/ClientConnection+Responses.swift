@@ -134,6 +134,10 @@ extension ClientConnection {
         response.firstEvent = FirstEventScanner()
         response.status = head.status
         response.upstreamKeepsAlive = head.keepsAlive
+        if request.teaches, head.status == 404 || head.status == 405 {
+            attempt?.saysUnknownPath = UnknownPath.isMeant(status: head.status, body: nil)
+            response.isJudged = !head.isEncoded
+        }
         let framing: BodyFraming
         switch head.framing {
         case .none:
@@ -229,6 +233,7 @@ extension ClientConnection {
         }
         if isComplete, response.framing == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
         if responsePhase == .held {
+            if response.isJudged { judgePath(buffer) }
             commit()
             if !isComplete { reportFirstByte() }
         }
@@ -242,6 +247,14 @@ extension ClientConnection {
         else { return }
         attempt?.wasAnswered = true
         loop.shared.events.attemptAnswered(target.id, time, .now)
+    }
+
+    private func judgePath(_ buffer: ByteBuffer) {
+        let status = response.status ?? 0
+        buffer.withUnsafeReadableBytes { bytes in
+            let range = loop.dataRanges.first ?? 0..<0
+            attempt?.saysUnknownPath = UnknownPath.isMeant(status: status, body: bytes.slice(range))
+        }
     }
 
     private func commit() {

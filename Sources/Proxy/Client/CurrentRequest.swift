@@ -15,6 +15,9 @@ struct CurrentRequest {
     var keepsAlive = true
     var framing = BodyFraming.none
     var api = RequestAPI.other
+    var openAIAPI: OpenAIAPI?
+    /// Its answer says whether the endpoint knows `openAIAPI`.
+    var teaches = false
     var methodLength = 0
     var pathRange = 0..<0
     var requestID = RequestID.generated(0)
@@ -23,6 +26,8 @@ struct CurrentRequest {
     var nextCandidate = 0
     /// Whether any endpoint of the table serves this API.
     var foundURL = false
+    /// An endpoint was passed over because it speaks the other OpenAI API.
+    var passedOver = false
     var firstAttempt: AttemptReport?
     var furtherAttempts: [AttemptReport] = []
     /// What became of the endpoints tried, for the message of a 503.
@@ -44,6 +49,7 @@ struct CurrentRequest {
         bytesUp = 0
         nextCandidate = 0
         foundURL = false
+        passedOver = false
         firstAttempt = nil
         if !furtherAttempts.isEmpty { furtherAttempts = [] }
         if !failures.isEmpty { failures = [] }
@@ -66,6 +72,8 @@ struct CurrentAttempt {
     var isFlowing = false
     /// The answer's beginning has been reported.
     var wasAnswered = false
+    /// A 404 or 405 that is about the path.
+    var saysUnknownPath = false
 
     var timeToFirstByte: Duration? {
         guard let requestWritten, let firstByte else { return nil }
@@ -92,6 +100,8 @@ struct CurrentResponse {
     var bytesDown = 0
     var firstSent: NIODeadline?
     var informational = 0
+    /// Its beginning is to be looked into: does it speak of an unknown path?
+    var isJudged = false
 
     mutating func reset() {
         if input.readableBytes > 0 { input = ByteBuffer() }
@@ -102,5 +112,6 @@ struct CurrentResponse {
         bytesDown = 0
         firstSent = nil
         informational = 0
+        isJudged = false
     }
 }

@@ -75,6 +75,7 @@ struct LocalAnswer {
         switch status {
         case 400: "Bad Request"
         case 401: "Unauthorized"
+        case 404: "Not Found"
         case 408: "Request Timeout"
         case 413: "Content Too Large"
         case 414: "URI Too Long"

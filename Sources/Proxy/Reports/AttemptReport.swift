@@ -16,11 +16,13 @@ public struct AttemptReport: Sendable, Equatable {
     public let at: ContinuousClock.Instant
     /// `ProxyEvents.attemptAnswered` was called for it: its answer began as a success and went on for a while.
     public let wasAnswered: Bool
+    /// What the answer says about the OpenAI APIs the endpoint speaks; nil for all other requests.
+    public let lesson: OpenAILesson?
 
     /// All parts given.
     public init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
-        at: ContinuousClock.Instant, wasAnswered: Bool = false
+        at: ContinuousClock.Instant, wasAnswered: Bool = false, lesson: OpenAILesson? = nil
     ) {
         self.endpoint = endpoint
         self.outcome = outcome
@@ -29,5 +31,6 @@ public struct AttemptReport: Sendable, Equatable {
         self.duration = duration
         self.at = at
         self.wasAnswered = wasAnswered
+        self.lesson = lesson
     }
 }

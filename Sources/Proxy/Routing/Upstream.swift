@@ -15,6 +15,8 @@ public final class Upstream: Sendable {
     public let anthropicURL: UpstreamURL?
     /// Preferred for OpenAI-shaped requests.
     public let openAIURL: UpstreamURL?
+    /// Requests for this API pass it over.
+    public let lacks: OpenAIAPI?
     /// How long to wait for it.
     public let timeouts: UpstreamTimeouts
     /// For https URLs.
@@ -34,7 +36,7 @@ public final class Upstream: Sendable {
     public init(
         id: EndpointID, name: String, anyURL: UpstreamURL? = nil, anthropicURL: UpstreamURL? = nil,
         openAIURL: UpstreamURL? = nil, credential: UpstreamCredential = .none,
-        headers: [(name: String, value: String)] = [], timeouts: UpstreamTimeouts = .init(),
+        headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
         tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil
     ) throws(UpstreamError) {
         self.id = id
@@ -42,6 +44,7 @@ public final class Upstream: Sendable {
         self.anyURL = anyURL
         self.anthropicURL = anthropicURL
         self.openAIURL = openAIURL
+        self.lacks = lacks
         self.timeouts = timeouts
         self.tls = tls
         self.proxy = proxy
