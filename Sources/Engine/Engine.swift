@@ -15,9 +15,9 @@ internal import Synchronization
 ///
 /// All methods may be called from any thread.
 public final class Engine: Sendable {
-    private let core: EngineCore
-    private let proxy: ProxyServer
-    private let persister: Persister
+    let core: EngineCore
+    let proxy: ProxyServer
+    let persister: Persister
     private let group: MultiThreadedEventLoopGroup
     private let path: String
     private let address = Mutex("")
@@ -117,33 +117,6 @@ public final class Engine: Sendable {
         } catch {
             throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.description)
         }
-    }
-
-    /// Connects to the endpoint, with the TLS handshake, without sending a request.
-    ///
-    /// - Returns: the times of the steps, in words.
-    /// - Throws: `CommandError.noSuchEndpoint`, or `.unreachable` with the reason.
-    public func test(_ target: CommandTarget) async throws(CommandError) -> CommandReceipt {
-        let found: Result<EndpointRecord, CommandError> = core.withState { state in
-            do throws(CommandError) {
-                return .success(try state.find(CommandTarget(name: target.name)))
-            } catch {
-                return .failure(error)
-            }
-        }
-        let record = try found.get()
-        guard let upstream = record.upstream else {
-            throw .unreachable(name: target.name, reason: record.misconfiguration ?? "misconfigured")
-        }
-        let result = await proxy.probe(upstream)
-        if let failure = result.failure {
-            throw .unreachable(name: target.name, reason: failure.text)
-        }
-        var steps = ["connected in \((result.connect ?? .zero).plainWords)"]
-        if let handshake = result.tlsHandshake {
-            steps.append("TLS in \(handshake.plainWords)")
-        }
-        return CommandReceipt(message: "\(target.name): \(steps.joined(separator: ", "))")
     }
 
     /// One consistent picture of everything.

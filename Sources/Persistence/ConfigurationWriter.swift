@@ -78,6 +78,15 @@ struct ConfigurationWriter {
         return run
     }
 
+    /// What saving the state would do to the file as it was last seen.
+    mutating func preview(_ state: PersistedState) throws(PersistenceError) -> LineDifference {
+        let changes = base.state.changes(to: state)
+        guard !changes.isEmpty else { return LineDifference(from: [], to: []) }
+        let document = try edited(changes, resolve())
+        if !changes.allSatisfy(\.isCheckedByItself) { try validate(document, state) }
+        return LineDifference(from: base.bytes, to: document.bytes)
+    }
+
     /// Takes in what others may have saved, without writing.
     mutating func inspect() -> FlushRun {
         var run = FlushRun()

@@ -83,6 +83,25 @@ public final class Persister: Sendable {
         return try result.get()
     }
 
+    /// What saving `state` would do to the file, line by line; nothing is written, and nothing waits for it but the caller.
+    ///
+    /// - Throws: what saving it would throw before the disk is touched.
+    public func preview(_ state: PersistedState) async throws(PersistenceError) -> LineDifference {
+        let result: Result<LineDifference, PersistenceError> = await withCheckedContinuation { continuation in
+            disk.async {
+                let result: Result<LineDifference, PersistenceError> = self.writer.withLock { writer in
+                    do throws(PersistenceError) {
+                        return .success(try writer.preview(state))
+                    } catch {
+                        return .failure(error)
+                    }
+                }
+                continuation.resume(returning: result)
+            }
+        }
+        return try result.get()
+    }
+
     /// Takes new settings of the schedule after a reload.
     public func update(
         strategy: PersistStrategy, flushInterval: Duration, maxDirtyTime: Duration, allowInPlace: Bool

@@ -124,4 +124,143 @@ struct FormTests {
         state.press(.escape, .right, .enter)
         #expect(state.overlay == nil)
     }
+
+    private func identifier(_ effects: [ConsoleEffect], _ wanted: (ConsoleCommand) -> Bool) -> CommandID? {
+        for case .perform(let id, let command) in effects where wanted(command) { return id }
+        return nil
+    }
+
+    private func isPreview(_ command: ConsoleCommand) -> Bool {
+        if case .preview = command { true } else { false }
+    }
+
+    private func openForm(_ state: ConsoleState) -> EndpointForm? {
+        if case .form(let form) = state.overlay { form } else { nil }
+    }
+
+    @Test("Each change is compared with the file, one comparison at a time and the last one always")
+    func preview() throws {
+        var state = Fixture.console(80, 40)
+        #expect(state.press(.enter).isEmpty)
+        let first = try #require(identifier(state.type("-"), isPreview))
+        #expect(identifier(state.type("2"), isPreview) == nil)
+        let stale = [DifferenceLine(kind: .added, number: 2, text: "  - name: anthropic-main-")]
+        let second = try #require(
+            identifier(state.handle(.commandFinished(first, .preview(stale)), now: Fixture.start), isPreview))
+        let lines = [
+            DifferenceLine(kind: .kept, number: 1, text: "endpoints:"),
+            DifferenceLine(kind: .removed, number: 2, text: "  - name: anthropic-main"),
+            DifferenceLine(kind: .added, number: 2, text: "  - name: anthropic-main-2"),
+        ]
+        #expect(state.handle(.commandFinished(second, .preview(lines)), now: Fixture.start).isEmpty)
+        let screen = state.screen()
+        #expect(screen.contains("Saves 1 change, in effect and on disk at once:"))
+        #expect(screen.contains("   1   endpoints:"))
+        #expect(screen.contains("   2 -   - name: anthropic-main "))
+        #expect(screen.contains("   2 +   - name: anthropic-main-2 "))
+        state.press(.control("D"))
+        #expect(state.context == .difference)
+        #expect(state.screen().contains("What saving changes in the file"))
+        state.press(.escape)
+        #expect(state.context == .form)
+        state.press(.backspace, .backspace)
+        #expect(openForm(state)?.preview == nil)
+        #expect(state.screen().contains("Nothing changed yet."))
+    }
+
+    @Test("What the file would refuse is said before saving")
+    func previewRefused() throws {
+        var state = Fixture.console()
+        state.press(.enter)
+        let id = try #require(identifier(state.type("x"), isPreview))
+        let failure = CommandFailure(message: "config.yaml 3:1: an alias")
+        _ = state.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
+        #expect(state.screen().contains("Cannot be saved: config.yaml 3:1: an alias"))
+        #expect(state.toast == nil)
+    }
+
+    @Test("A test sends the form as typed, needs no more than a place to go to, and reports in the form")
+    func testing() throws {
+        var state = Fixture.console()
+        state.press(.character("a"))
+        #expect(state.press(.control("T")).isEmpty)
+        #expect(openForm(state)?.focus == .field(.url))
+        state.type("https://api.example.com")
+        #expect(state.press(.control("T")).isEmpty)
+        #expect(openForm(state)?.focus == .field(.secret))
+        state.type("k")
+        let effects = state.press(.control("T"))
+        var draft = EndpointDraft()
+        draft.url = "https://api.example.com"
+        draft.authType = .apiKey
+        draft.secret = .set("k")
+        let id = try #require(identifier(effects) { $0 == .testDraft(nil, draft) })
+        #expect(state.screen().contains("Testing…"))
+        #expect(state.press(.control("T")) == [.bell])
+        let message = "DNS 12 ms, connect 30 ms, TLS 45 ms, first byte 120 ms, answered 200"
+        _ = state.handle(.commandFinished(id, .success(message: message)), now: Fixture.start)
+        #expect(state.screen().contains("✓ " + message))
+        state.type("2")
+        #expect(!state.screen().contains("answered 200"), "it was another key that was tested")
+    }
+
+    @Test("Somebody was first: their values come in beside what was typed, and saving works then")
+    func conflict() throws {
+        var state = Fixture.console()
+        state.press(.enter)
+        state.type("-2")
+        let saved = try #require(
+            identifier(state.press(.control("S"))) { if case .update = $0 { true } else { false } })
+        let failure = CommandFailure(message: "changed in the meantime", kind: .conflict)
+        _ = state.handle(.commandFinished(saved, .failure(failure)), now: Fixture.start)
+        #expect(openForm(state)?.text(.name) == "anthropic-main-2")
+        var next = Fixture.snapshot()
+        next.endpoints[0].revision = 8
+        next.endpoints[0].tags = ["theirs"]
+        _ = state.handle(.snapshot(next), now: Fixture.start)
+        let form = try #require(openForm(state))
+        #expect(form.text(.name) == "anthropic-main-2")
+        #expect(form.text(.tags) == "theirs")
+        #expect(form.changes == ["Name anthropic-main→anthropic-main-2"])
+        #expect(state.screen().contains("somebody changed it meanwhile"))
+        guard case .update(let reference, let draft)? = form.command else { return #expect(Bool(false)) }
+        #expect(reference.revision == 8)
+        #expect(draft.tags == ["theirs"])
+    }
+
+    @Test(
+        "Headers in a line",
+        arguments: [
+            ("", [], nil), ("a: 1", [("a", "1")], nil), (" a :1 ;  b: 2; ", [("a", "1"), ("b", "2")], nil),
+            ("accept: text/html;q=0.9, x;level=1; b: 2", [("accept", "text/html;q=0.9, x;level=1"), ("b", "2")], nil),
+            ("x-key: ••••", [("x-key", nil)], nil), ("a", [], "write name: value; name: value"),
+            ("a b: 1", [], "'a b' is no header name"), ("a:", [], "a has no value"),
+        ] as [(String, [(String, String?)], String?)])
+    func headers(text: String, headers: [(String, String?)], problem: String?) {
+        let parsed = HeaderText.parse(text)
+        #expect(parsed.headers == headers.map { EndpointDraft.Header(name: $0.0, value: $0.1) })
+        #expect(parsed.problem == problem)
+    }
+
+    @Test("Headers and proxy keep the secrets that the console does not hold")
+    func keptSecrets() {
+        var endpoint = Fixture.endpoint(0)
+        endpoint.headers = [.init(name: "x-org", shown: "blue"), .init(name: "x-api-key", shown: "••••")]
+        endpoint.proxy = "socks5://user:••••@10.0.0.1:1080"
+        var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
+        #expect(form.draft.headers == nil)
+        #expect(form.draft.proxy == .unchanged)
+        set(&form, .headers, "x-org: red; x-api-key: ••••")
+        set(&form, .proxy, "socks5://user:••••@10.0.0.2:1080")
+        #expect(form.draft.headers == [.init(name: "x-org", value: "red"), .init(name: "x-api-key", value: nil)])
+        #expect(form.draft.proxy == .set("socks5://user:••••@10.0.0.2:1080"))
+        set(&form, .proxy, "")
+        #expect(form.draft.proxy == .removed)
+        for (text, problem) in [
+            ("ftp://h", "begin with http:// or socks5://"), ("http://", "has no host"), ("http://u@:1", "has no host"),
+        ] {
+            set(&form, .proxy, text)
+            #expect(form.problems[.proxy] == problem)
+        }
+    }
 }

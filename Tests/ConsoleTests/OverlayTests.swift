@@ -115,12 +115,18 @@ struct OverlayTests {
                 │  Secret     sk-ant-…3f9c                                                 │
                 │▸ Priority   1___  1–7                                                    │
                 │  Tags       prod, claude                                                 │
+                │  Headers                                                                 │
+                │  OpenAI API ‹auto›  responses   chat_completions                         │
+                │  Proxy                                                                   │
                 │  Enabled    [x]                                                          │
                 │  Pinned     [ ]                                                          │
                 │                                                                          │
                 │  Saves: Priority 2→1, pinned there. Takes effect now, on disk now.       │
                 │                                                                          │
-                │  [ Save  ^S ]   [ Cancel  Esc ]                                          │
+                │                                                                          │
+                │                                                                          │
+                │                                                                          │
+                │  [ Save  ^S ]   [ Test request  ^T ]   [ Cancel  Esc ]                   │
                 ╰─────────────────────────────────────────────────────────── Tab ↑↓ field ─╯
                 """)
     }
@@ -131,7 +137,7 @@ struct OverlayTests {
         state.press(.enter, .control("U"), .tab)
         #expect(state.screen().contains("✗ needs a name"))
         #expect(state.screen().contains("▸ URL"))
-        #expect(state.screen().contains("[ Save  ^S ]   [ Cancel  Esc ]"))
+        #expect(state.screen().contains("[ Save  ^S ] [ Test ^T ] [ Esc ]"))
     }
 
     @Test("At 40 columns the chosen way to authenticate is in sight, whichever it is")

@@ -261,7 +261,7 @@ struct ReducerTests {
         for isKept in [true, false] {
             var state = Fixture.console()
             let effects = state.press(.character("w"))
-            let failure = CommandFailure(message: "no space", isKeptUnsaved: isKept)
+            let failure = CommandFailure(message: "no space", kind: isKept ? .keptUnsaved : .refused)
             _ = state.handle(.commandFinished(identifier(effects), .failure(failure)), now: Fixture.start)
             _ = state.handle(.snapshot(Fixture.snapshot()), now: Fixture.start)
             #expect(state.toast != nil)

@@ -4,28 +4,50 @@ struct EndpointForm: Sendable, Equatable {
 
     enum Focus: Sendable, Hashable {
         case field(Field)
-        case save, cancel
+        case save, test, cancel
     }
 
-    enum Outcome { case stay, cancel, save }
+    enum Outcome { case stay, cancel, save, test }
+
+    enum TestReport: Sendable, Equatable {
+        case running(since: ContinuousClock.Instant)
+        case done(isGood: Bool, text: String)
+    }
+
+    /// What saving would do to the file.
+    enum Preview: Sendable, Equatable {
+        case lines([DifferenceLine])
+        case refused(String)
+    }
 
     /// nil when adding.
-    let original: EndpointStatus?
-    private let otherNames: Set<String>
-    let ranks: Int
+    private(set) var original: EndpointStatus?
+    private var otherNames: Set<String>
+    private(set) var ranks: Int
     var focus = Focus.field(.name)
     var editors: [Field: LineEditor] = [:]
     var authType: EndpointStatus.AuthType
+    var openAIPreference = EndpointStatus.OpenAIPreference.auto
     var isEnabled: Bool
     var isPinned: Bool
     var isSaving = false
     var refusal: CommandFailure?
     var revealedUntil: ContinuousClock.Instant?
+    var testReport: TestReport?
+    var preview: Preview?
+    /// The draft that the preview is, or will be, of.
+    var comparedDraft: EndpointDraft?
+    /// How far the difference is scrolled while it is open; nil while the form is.
+    var differenceScroll: Int?
+    /// Somebody changed the endpoint first: the next picture brings their values.
+    var awaitsRebase = false
     /// Fields the operator has been in: an empty form does not scold.
     var touched: Set<Field> = []
 
-    static let order: [Focus] = Field.allCases.map { .field($0) } + [.save, .cancel]
-    static let textFields: [Field] = [.name, .url, .urlAnthropic, .urlOpenAI, .secret, .priority, .tags]
+    static let order: [Focus] = Field.allCases.map { .field($0) } + [.save, .test, .cancel]
+    static let textFields: [Field] = [
+        .name, .url, .urlAnthropic, .urlOpenAI, .secret, .priority, .tags, .headers, .proxy,
+    ]
 
     init(adding snapshot: DashboardSnapshot) {
         self.init(nil, snapshot, authType: .apiKey, isEnabled: true, isPinned: false)
@@ -34,12 +56,8 @@ struct EndpointForm: Sendable, Equatable {
     init(editing endpoint: EndpointStatus, in snapshot: DashboardSnapshot) {
         self.init(
             endpoint, snapshot, authType: endpoint.authType, isEnabled: endpoint.isEnabled, isPinned: endpoint.isPinned)
-        editors[.name] = LineEditor(endpoint.name)
-        editors[.url] = LineEditor(endpoint.url ?? "")
-        editors[.urlAnthropic] = LineEditor(endpoint.urlAnthropic ?? "")
-        editors[.urlOpenAI] = LineEditor(endpoint.urlOpenAI ?? "")
-        editors[.priority] = LineEditor(String(endpoint.rank))
-        editors[.tags] = LineEditor(endpoint.tags.joined(separator: ", "))
+        openAIPreference = endpoint.openAIPreference
+        for field in Self.textFields { editors[field] = LineEditor(Self.originalText(field, endpoint)) }
     }
 
     private init(
@@ -65,6 +83,9 @@ struct EndpointForm: Sendable, Equatable {
         if isEdited(.urlAnthropic) { draft.urlAnthropic = filled(.urlAnthropic) }
         if isEdited(.urlOpenAI) { draft.urlOpenAI = filled(.urlOpenAI) }
         if isEdited(.tags) { draft.tags = tags }
+        if isEdited(.headers) { draft.headers = HeaderText.parse(text(.headers)).headers }
+        if isEdited(.proxy) { draft.proxy = filled(.proxy).map { .set($0) } ?? .removed }
+        draft.openAIPreference = openAIPreference
         draft.authType = authType
         draft.isEnabled = isEnabled
         draft.isPinned = isPinned
@@ -101,6 +122,8 @@ struct EndpointForm: Sendable, Equatable {
         case .urlOpenAI: original.urlOpenAI ?? ""
         case .priority: String(original.rank)
         case .tags: original.tags.joined(separator: ", ")
+        case .headers: HeaderText.render(original.headers)
+        case .proxy: original.proxy ?? ""
         default: ""
         }
     }
@@ -124,6 +147,28 @@ struct EndpointForm: Sendable, Equatable {
             while part.last == " " { part.removeLast() }
             return String(part)
         }.filter { !$0.isEmpty }
+    }
+
+    /// Takes over what somebody else changed, where this form was not edited.
+    mutating func rebase(onto endpoint: EndpointStatus?, in snapshot: DashboardSnapshot) {
+        guard let before = original else { return }
+        guard let endpoint else {
+            awaitsRebase = false
+            refusal = CommandFailure(message: "somebody deleted it meanwhile; nothing can be saved here any more")
+            return
+        }
+        guard endpoint.revision != before.revision else { return }
+        var fresh = EndpointForm(editing: endpoint, in: snapshot)
+        for field in Self.textFields where isEdited(field) { fresh.editors[field] = editors[field] }
+        if authType != before.authType { fresh.authType = authType }
+        if openAIPreference != before.openAIPreference { fresh.openAIPreference = openAIPreference }
+        if isEnabled != before.isEnabled { fresh.isEnabled = isEnabled }
+        if isPinned != before.isPinned { fresh.isPinned = isPinned }
+        fresh.focus = focus
+        fresh.touched = touched
+        fresh.refusal = CommandFailure(
+            message: "somebody changed it meanwhile; their values are here now beside yours: look, and save again")
+        self = fresh
     }
 
     func isTaken(_ name: String) -> Bool { otherNames.contains(name) }

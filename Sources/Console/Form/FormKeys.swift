@@ -6,9 +6,12 @@ extension EndpointForm {
         case .reveal: revealedUntil = revealedUntil == nil ? now + .seconds(10) : nil
         case .cancel: return .cancel
         case .save: return trySave()
+        case .test: return tryTest()
+        case .difference: differenceScroll = 0
         case .accept:
             switch focus {
             case .save: return trySave()
+            case .test: return tryTest()
             case .cancel: return .cancel
             case .field: step(1)
             }
@@ -21,21 +24,35 @@ extension EndpointForm {
     mutating func handle(_ key: Key) {
         guard !isSaving else { return }
         guard case .field(let field) = focus else {
-            if key == .left || key == .right { focus = focus == .save ? .cancel : .save }
+            let buttons: [Focus] = [.save, .test, .cancel]
+            let index = buttons.firstIndex(of: focus) ?? 0
+            if key == .right { focus = buttons[(index + 1) % buttons.count] }
+            if key == .left { focus = buttons[(index + buttons.count - 1) % buttons.count] }
             return
         }
         switch field {
         case .authType:
-            let types = EndpointStatus.AuthType.allCases
-            let index = types.firstIndex(of: authType) ?? 0
-            if key == .right || key == .character(" ") { authType = types[(index + 1) % types.count] }
-            if key == .left { authType = types[(index + types.count - 1) % types.count] }
+            authType = Self.choose(from: authType, by: key)
             touched.insert(.secret)
+            changed(.authType)
+        case .openAIPreference:
+            openAIPreference = Self.choose(from: openAIPreference, by: key)
+            changed(.openAIPreference)
         case .enabled: if key == .character(" ") { isEnabled.toggle() }
         case .pinned: if key == .character(" ") { isPinned.toggle() }
         default:
             _ = editors[field]?.handle(key)
             changed(field)
+        }
+    }
+
+    private static func choose<Choice: CaseIterable & Equatable>(from choice: Choice, by key: Key) -> Choice {
+        let all = Array(Choice.allCases)
+        let index = all.firstIndex(of: choice) ?? 0
+        switch key {
+        case .right, .character(" "): return all[(index + 1) % all.count]
+        case .left: return all[(index + all.count - 1) % all.count]
+        default: return choice
         }
     }
 
@@ -55,12 +72,41 @@ extension EndpointForm {
     mutating func refuse(_ failure: CommandFailure) {
         isSaving = false
         refusal = failure
+        awaitsRebase = failure.kind == .conflict
         if let field = failure.field { focus = .field(field) }
     }
 
     private mutating func changed(_ field: Field) {
         touched.insert(field)
         refusal = nil
+        testReport = nil
+    }
+
+    mutating func take(preview result: CommandResult) {
+        guard comparedDraft != nil else { return }
+        switch result {
+        case .preview(let lines): preview = .lines(lines)
+        case .failure(let failure): preview = .refused(SafeText.clean(failure.message))
+        case .success: break
+        }
+    }
+
+    mutating func take(test result: CommandResult) {
+        switch result {
+        case .success(let message): testReport = .done(isGood: true, text: SafeText.clean(message))
+        case .failure(let failure): testReport = .done(isGood: false, text: SafeText.clean(failure.message))
+        case .preview: break
+        }
+    }
+
+    /// A test needs less than saving does: a place to go to.
+    private mutating func tryTest() -> Outcome {
+        let problems = problems
+        let needed: [Field] = [.url, .urlAnthropic, .urlOpenAI, .secret, .headers, .proxy]
+        guard let first = needed.first(where: { problems[$0] != nil }) else { return .test }
+        touched.insert(first)
+        focus = .field(first)
+        return .stay
     }
 
     private mutating func step(_ step: Int) {

@@ -18,6 +18,8 @@ extension EndpointForm {
             problems[.secret] = "needed for \(authType.rawValue)"
         }
         if text(.secret).contains(" ") { problems[.secret] = "has a blank in it" }
+        if isEdited(.headers), let problem = HeaderText.parse(text(.headers)).problem { problems[.headers] = problem }
+        if isEdited(.proxy), let problem = Self.problem(proxy: trimmed(.proxy)) { problems[.proxy] = problem }
         let priority = trimmed(.priority)
         if !priority.isEmpty, Int(priority).map({ (1...max(1, ranks)).contains($0) }) != true {
             problems[.priority] = "must be 1–\(ranks)"
@@ -61,6 +63,16 @@ extension EndpointForm {
         }
         if let priority = draft.priority { lines.append("Priority \(original.rank)→\(priority), pinned there") }
         add("Tags", original.tags.joined(separator: ", "), draft.tags.joined(separator: ", "))
+        if let headers = draft.headers {
+            add("Headers", names(original.headers.map(\.name)), names(headers.map(\.name)))
+            if original.headers.map(\.name) == headers.map(\.name) { lines.append("Header values changed") }
+        }
+        add("OpenAI API", original.openAIPreference.rawValue, draft.openAIPreference.rawValue)
+        switch draft.proxy {
+        case .unchanged: break
+        case .set: lines.append("Proxy \(original.proxy == nil ? "set" : "changed")")
+        case .removed: lines.append("Proxy removed")
+        }
         add("Enabled", original.isEnabled ? "on" : "off", draft.isEnabled ? "on" : "off")
         add("Pinned", original.isPinned ? "yes" : "no", draft.isPinned ? "yes" : "no")
         return lines
@@ -71,6 +83,18 @@ extension EndpointForm {
         let changes = changes
         guard changes.count > limit, limit > 0 else { return changes }
         return Array(changes.prefix(limit - 1)) + ["and \(changes.count - limit + 1) more"]
+    }
+
+    private func names(_ names: [String]) -> String { names.joined(separator: ", ") }
+
+    private static func problem(proxy: String) -> String? {
+        guard !proxy.isEmpty else { return nil }
+        let schemes = ["http://", "socks5://", "socks5h://"]
+        guard let scheme = schemes.first(where: { proxy.lowercased().hasPrefix($0) }) else {
+            return "begin with http:// or socks5://"
+        }
+        let host = proxy.dropFirst(scheme.count).split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+        return host.isEmpty || host.first == ":" ? "has no host" : proxy.contains(" ") ? "has a blank in it" : nil
     }
 
     private static func problem(url: String) -> String? {

@@ -39,7 +39,7 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
     case previousField = "previous-field"
     case nextChoice = "next-choice"
     case previousChoice = "previous-choice"
-    case reveal, complete
+    case reveal, complete, difference
     case previousEntry = "previous-entry"
     case nextEntry = "next-entry"
     case stop
@@ -48,5 +48,5 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
 
 /// Where a binding applies.
 public enum KeyContext: String, Sendable, CaseIterable {
-    case main, prompt, command, form, delete, confirm, quit, help, detail
+    case main, prompt, command, form, delete, confirm, quit, help, detail, difference
 }

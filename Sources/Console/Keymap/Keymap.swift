@@ -128,8 +128,25 @@ public enum Keymap {
             .reveal, [.control("R")], "reveal", "Shows the typed secret for ten seconds.", in: .form, group: .dialog,
             bar: 3),
         Binding(
+            .test, [.control("T")], "test", "Tries the endpoint as it is typed, saved or not.", in: .form,
+            group: .dialog, bar: 4),
+        Binding(
+            .difference, [.control("D")], "file", "Shows what saving would change in the file.", in: .form,
+            group: .dialog, bar: 5),
+        Binding(
             .cancel, [.escape, .control("C")], "cancel", "Closes the form; asks again if something was typed.",
             in: .form, group: .dialog, bar: 2),
+
+        Binding(.cursorUp, [.up, .character("k")], "up", "Scrolls up.", in: .difference, group: .dialog),
+        Binding(.cursorDown, [.down, .character("j")], "down", "Scrolls down.", in: .difference, group: .dialog),
+        Binding(.pageUp, [.pageUp], "page up", "Scrolls up by a page.", in: .difference, group: .dialog),
+        Binding(.pageDown, [.pageDown], "page down", "Scrolls down by a page.", in: .difference, group: .dialog),
+        Binding(
+            .save, [.control("S")], "save", "Saves; saved means on disk.", in: .difference, group: .dialog, bar: 1,
+            changes: true),
+        Binding(
+            .cancel, [.escape, .enter, .character("q"), .control("D"), .control("C")], "back", "Goes back to the form.",
+            in: .difference, group: .dialog, bar: 0),
 
         Binding(
             .accept, [.enter], "delete", "Deletes, if the name is typed exactly.", in: .delete, group: .dialog, bar: 0,
@@ -210,6 +227,7 @@ extension Keymap {
     public static var documentation: String {
         let titles: [(KeyContext, String)] = [
             (.main, "Main screen"), (.prompt, "Filter"), (.command, "Command line"), (.form, "Form"),
+            (.difference, "Difference of the file"),
             (.delete, "Delete"), (.confirm, "Question"), (.quit, "Leaving"), (.help, "Help"),
             (.detail, "Flush or event in full"),
         ]

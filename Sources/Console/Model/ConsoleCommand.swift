@@ -18,6 +18,10 @@ public enum ConsoleCommand: Sendable, Equatable {
     case reload
     /// Connects to the endpoint and reports the times of each step; sends no paid request.
     case test(EndpointReference)
+    /// The same for a form that is not saved; nil for a new endpoint.
+    case testDraft(EndpointReference?, EndpointDraft)
+    /// What saving the form would do to the file; changes nothing, and is answered by `.preview`.
+    case preview(EndpointReference?, EndpointDraft)
 }
 
 /// Ties a result to its command.
@@ -36,8 +40,34 @@ public enum CommandResult: Sendable, Equatable {
     /// Done, and durable where it says saved. The message says what happened, such as
     /// `Moved openai-team to rank 3, pinned and saved`.
     case success(message: String)
+    /// What saving a form would do to the file.
+    case preview([DifferenceLine])
     /// Nothing was changed, and why.
     case failure(CommandFailure)
+}
+
+/// One line of the difference of two versions of the file.
+public struct DifferenceLine: Sendable, Equatable {
+    /// What becomes of it.
+    public enum Kind: String, Sendable, Equatable {
+        case kept = " "
+        case removed = "-"
+        case added = "+"
+    }
+
+    /// What becomes of it.
+    public var kind: Kind
+    /// 1-based; of the new file for added lines, else of the old one.
+    public var number: Int
+    /// Secrets masked.
+    public var text: String
+
+    /// A line of a difference.
+    public init(kind: Kind, number: Int, text: String) {
+        self.kind = kind
+        self.number = number
+        self.text = text
+    }
 }
 
 /// Why a command was refused or failed.
@@ -47,14 +77,23 @@ public struct CommandFailure: Sendable, Equatable {
     /// The form field it concerns, if it concerns one.
     public var field: EndpointDraft.Field?
 
-    /// True when the change holds in memory and is tried again by itself: the message lapses once it is on disk.
-    public var isKeptUnsaved: Bool
+    /// What comes of it.
+    public var kind: Kind
+
+    /// What comes of a failure.
+    public enum Kind: Sendable, Equatable {
+        case refused
+        /// The change holds in memory and is tried again by itself: the message lapses once it is on disk.
+        case keptUnsaved
+        /// Somebody else changed the endpoint first: a form takes their values over where it was not edited.
+        case conflict
+    }
 
     /// A failure in words the operator can act on.
-    public init(message: String, field: EndpointDraft.Field? = nil, isKeptUnsaved: Bool = false) {
+    public init(message: String, field: EndpointDraft.Field? = nil, kind: Kind = .refused) {
         self.message = message
         self.field = field
-        self.isKeptUnsaved = isKeptUnsaved
+        self.kind = kind
     }
 }
 
@@ -80,6 +119,34 @@ public struct EndpointDraft: Sendable, Equatable {
     public var isEnabled = true
     /// True when automatic sorting leaves its rank alone.
     public var isPinned = false
+    /// In file order; nil leaves them as they are. A value of nil keeps the present one.
+    public var headers: [Header]?
+    /// Which OpenAI API it speaks.
+    public var openAIPreference = EndpointStatus.OpenAIPreference.auto
+    /// The way there.
+    public var proxy = ProxyEdit.unchanged
+
+    /// A request header.
+    public struct Header: Sendable, Equatable {
+        /// As typed.
+        public var name: String
+        /// nil keeps the value it has.
+        public var value: String?
+
+        /// A header with its value.
+        public init(name: String, value: String?) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// What becomes of the proxy on the way to the endpoint.
+    public enum ProxyEdit: Sendable, Equatable {
+        case unchanged
+        /// Such as `socks5://user:••••@host:1080`, where `••••` keeps the present password.
+        case set(String)
+        case removed
+    }
 
     /// An empty draft.
     public init() {}
@@ -94,6 +161,7 @@ public struct EndpointDraft: Sendable, Equatable {
         tags = endpoint.tags
         isEnabled = endpoint.isEnabled
         isPinned = endpoint.isPinned
+        openAIPreference = endpoint.openAIPreference
     }
 
     /// The console never holds the present secret, so it can only keep, replace or remove it.
@@ -113,6 +181,9 @@ public struct EndpointDraft: Sendable, Equatable {
         case secret
         case priority
         case tags
+        case headers
+        case openAIPreference
+        case proxy
         case enabled
         case pinned
     }

@@ -54,6 +54,12 @@ public struct EndpointStatus: Sendable, Equatable, Identifiable {
     public var maskedSecret: String?
     /// Free words, in file order.
     public var tags: [String] = []
+    /// In file order; values that could be secrets are ``keptSecret``.
+    public var headers: [Header] = []
+    /// Which OpenAI API it speaks.
+    public var openAIPreference = OpenAIPreference.auto
+    /// The way there, such as `socks5://user:••••@host:1080`; nil for a direct connection.
+    public var proxy: String?
     /// What was learned about it, such as `chat_completions`.
     public var learned: String?
     /// Its most recent failure; nil when it never failed.
@@ -89,6 +95,30 @@ public struct EndpointStatus: Sendable, Equatable, Identifiable {
         case authToken = "auth_token"
         case passthrough
         case none
+    }
+
+    /// A request header it gets.
+    public struct Header: Sendable, Equatable {
+        /// As configured.
+        public var name: String
+        /// As configured, or ``EndpointStatus/keptSecret``.
+        public var shown: String
+
+        /// A header as it may be shown.
+        public init(name: String, shown: String) {
+            self.name = name
+            self.shown = shown
+        }
+    }
+
+    /// Stands for a secret that the console does not hold.
+    public static let keptSecret = "••••"
+
+    /// Which OpenAI API it speaks.
+    public enum OpenAIPreference: String, Sendable, Equatable, CaseIterable {
+        case auto
+        case responses
+        case chatCompletions = "chat_completions"
     }
 
     /// The most recent failure.

@@ -9,8 +9,11 @@ enum FormOverlay {
         let width = min(76, state.columns)
         let fields = EndpointDraft.Field.allCases
         let room = max(3, state.lines - 2)
-        let changes = changes(form, width - 6, limit: max(1, min(4, room - 8)))
-        let wanted = fields.count + changes.count + 5
+        // Where there is room, so much stays free that the form does not jump while it is filled in.
+        let free = room - fields.count - 5
+        let footer = FormFooter.lines(
+            state, form, now, width: width - 6, limit: max(1, free >= 1 ? free : min(3, room - 8)))
+        let wanted = fields.count + max(footer.count, min(free, FormFooter.leastLines)) + 5
         let height = min(room, wanted)
         let frame = Frame(
             column: (state.columns - width) / 2, line: max(0, (state.lines - 2 - height) / 2), width: width,
@@ -34,18 +37,16 @@ enum FormOverlay {
         let inner = frame.inner
         // Buttons and at least one line of changes stay; the fields scroll.
         let isTight = height < wanted
-        let fieldRows = max(1, inner.height - changes.count - (isTight ? 1 : 3))
+        let fieldRows = max(1, inner.height - footer.count - (isTight ? 1 : 3))
         let focusIndex =
             if case .field(let field) = form.focus { fields.firstIndex(of: field) ?? 0 } else { fields.count - 1 }
         let top = max(0, min(focusIndex - fieldRows / 2, fields.count - fieldRows))
         for (offset, field) in fields.dropFirst(top).prefix(fieldRows).enumerated() {
             drawField(state, form, field, now, inner, inner.line + offset, &grid)
         }
-        let changesLine = inner.bottom - changes.count - (isTight ? 1 : 2)
-        for (offset, change) in changes.enumerated() {
-            grid.put(
-                [change], column: inner.column + 2, line: changesLine + offset, limit: inner.right - 1, ground: .overlay
-            )
+        let above = isTight ? inner.bottom - footer.count - 1 : inner.line + fields.count + 1
+        for (offset, line) in footer.enumerated() {
+            grid.put(line, column: inner.column + 2, line: above + offset, limit: inner.right - 1, ground: .overlay)
         }
         drawButtons(state, form, inner, &grid)
     }
@@ -53,25 +54,6 @@ enum FormOverlay {
     private static func countText(_ form: EndpointForm) -> String {
         guard form.original != nil else { return "new" }
         return Quantity.counted(form.changes.count, "change")
-    }
-
-    private static func changes(_ form: EndpointForm, _ width: Int, limit: Int) -> [Segment] {
-        if let refusal = form.refusal { return [Segment("Not saved: \(SafeText.clean(refusal.message))", .bad)] }
-        let problems = form.problems
-        let shown = EndpointDraft.Field.allCases.filter { problems[$0] != nil && form.touched.contains($0) }
-        if form.original == nil, shown.isEmpty, !problems.isEmpty {
-            return [Segment("Needs a name, a URL and a secret (or auth none).", .faint)]
-        }
-        if !shown.isEmpty {
-            let words = problems.count == 1 ? "The marked field has" : "\(problems.count) fields have"
-            return [Segment("\(words) to be mended first.", .warning)]
-        }
-        let changes = form.changes
-        guard !changes.isEmpty else { return [Segment("Nothing changed yet.", .faint)] }
-        let text = "Saves: " + form.summary(limit: 12).joined(separator: "; ") + ". Takes effect now, on disk now."
-        let lines = DetailPanel.wrap(text, max(8, width))
-        guard lines.count > limit else { return lines.map { Segment($0, .strong) } }
-        return (lines.prefix(limit - 1) + ["and \(form.changes.count) changes in all."]).map { Segment($0, .strong) }
     }
 
     private static func drawField(
@@ -87,19 +69,8 @@ enum FormOverlay {
             label, column: column, line: line, limit: inner.right,
             style: CellStyle(isFocused ? .strong : .faint, on: .overlay))
         switch field {
-        case .authType:
-            let types = EndpointStatus.AuthType.allCases
-            let needed = types.reduce(0) { $0 + $1.rawValue.count + 3 }
-            // Where not all fit, the chosen one stands alone; the arrow keys still go round.
-            let shown = column + needed <= inner.right ? types : [form.authType]
-            for type in shown {
-                let isChosen = form.authType == type
-                let text =
-                    isChosen ? "\(glyphs.choiceLeft)\(type.rawValue)\(glyphs.choiceRight)" : " \(type.rawValue) "
-                if isChosen, isFocused { grid.cursor = CellGrid.Cursor(column: column, line: line, isVisible: true) }
-                let style = CellStyle(isChosen ? .key : .faint, on: isChosen && isFocused ? .focusedButton : .overlay)
-                column = grid.put(text, column: column, line: line, limit: inner.right, style: style) + 1
-            }
+        case .authType: drawChoice(form.authType, isFocused, glyphs, inner, column, line, &grid)
+        case .openAIPreference: drawChoice(form.openAIPreference, isFocused, glyphs, inner, column, line, &grid)
         case .enabled, .pinned:
             let isOn = field == .enabled ? form.isEnabled : form.isPinned
             if isFocused {
@@ -110,6 +81,24 @@ enum FormOverlay {
                 style: CellStyle(.key, on: isFocused ? .focusedButton : .overlay))
         default:
             drawText(state, form, field, now, inner, column, line, &grid)
+        }
+    }
+
+    private static func drawChoice<Choice: RawRepresentable<String> & CaseIterable & Equatable>(
+        _ chosen: Choice, _ isFocused: Bool, _ glyphs: Glyphs, _ inner: Frame, _ start: Int, _ line: Int,
+        _ grid: inout CellGrid
+    ) {
+        var column = start
+        let all = Array(Choice.allCases)
+        let needed = all.reduce(0) { $0 + $1.rawValue.count + 3 }
+        // Where not all fit, the chosen one stands alone; the arrow keys still go round.
+        for choice in column + needed <= inner.right ? all : [chosen] {
+            let isChosen = choice == chosen
+            let text =
+                isChosen ? "\(glyphs.choiceLeft)\(choice.rawValue)\(glyphs.choiceRight)" : " \(choice.rawValue) "
+            if isChosen, isFocused { grid.cursor = CellGrid.Cursor(column: column, line: line, isVisible: true) }
+            let style = CellStyle(isChosen ? .key : .faint, on: isChosen && isFocused ? .focusedButton : .overlay)
+            column = grid.put(text, column: column, line: line, limit: inner.right, style: style) + 1
         }
     }
 
@@ -168,6 +157,8 @@ enum FormOverlay {
         case .priority: form.original == nil ? "1–\(form.ranks), empty: last" : "1–\(form.ranks)"
         case .secret: form.original?.maskedSecret == nil ? "^R shows it" : "empty: keeps the present one"
         case .tags: "comma between"
+        case .headers: "name: value; name: value"
+        case .proxy: "http:// or socks5://, or none"
         default: ""
         }
     }
@@ -182,6 +173,9 @@ enum FormOverlay {
         case .secret: "Secret"
         case .priority: "Priority"
         case .tags: "Tags"
+        case .headers: "Headers"
+        case .openAIPreference: "OpenAI API"
+        case .proxy: "Proxy"
         case .enabled: "Enabled"
         case .pinned: "Pinned"
         }
@@ -192,7 +186,12 @@ enum FormOverlay {
         let line = inner.bottom - 1
         let canSave = form.command != nil && !state.isReadOnly
         var column = inner.column + 2
-        for (focus, text) in [(EndpointForm.Focus.save, "[ Save  ^S ]"), (.cancel, "[ Cancel  Esc ]")] {
+        let isWide = inner.width >= 56
+        let labels: [(EndpointForm.Focus, String)] = [
+            (.save, "[ Save  ^S ]"), (.test, isWide ? "[ Test request  ^T ]" : "[ Test ^T ]"),
+            (.cancel, isWide ? "[ Cancel  Esc ]" : "[ Esc ]"),
+        ]
+        for (focus, text) in labels {
             let isFocused = form.focus == focus
             if isFocused {
                 grid.cursor = CellGrid.Cursor(column: min(inner.right - 1, column + 2), line: line, isVisible: true)
@@ -201,7 +200,7 @@ enum FormOverlay {
             column =
                 grid.put(
                     text, column: column, line: line, limit: inner.right,
-                    style: CellStyle(role, on: isFocused ? .focusedButton : .overlay)) + 3
+                    style: CellStyle(role, on: isFocused ? .focusedButton : .overlay)) + (isWide ? 3 : 1)
         }
     }
 }

@@ -69,7 +69,12 @@ extension ConsoleState {
     private func drawOverlay(_ layout: DashboardLayout, _ now: ContinuousClock.Instant, _ grid: inout CellGrid) {
         switch overlay {
         case .help(let view): HelpOverlay.draw(self, view, &grid)
-        case .form(let form): FormOverlay.draw(self, form, now, &grid)
+        case .form(let form):
+            if let scroll = form.differenceScroll {
+                DifferenceOverlay.draw(self, form, scroll: scroll, &grid)
+            } else {
+                FormOverlay.draw(self, form, now, &grid)
+            }
         case .delete(let prompt): DialogOverlay.draw(self, prompt, &grid)
         case .confirm(let dialog): DialogOverlay.draw(self, dialog, &grid)
         case .quit(let dialog): DialogOverlay.draw(self, dialog, &grid)

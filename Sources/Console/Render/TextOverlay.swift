@@ -3,7 +3,8 @@ enum TextOverlay {
     private static let widest = 76
 
     static func draw(
-        _ state: ConsoleState, title: String, _ lines: [[Segment]], scroll: Int, _ grid: inout CellGrid
+        _ state: ConsoleState, title: String, _ lines: [[Segment]], scroll: Int, hint: String? = nil,
+        _ grid: inout CellGrid
     ) {
         let frame = frame(state, lines.count)
         let glyphs = state.setup.glyphs
@@ -15,7 +16,8 @@ enum TextOverlay {
         grid.border(
             frame, isBoxed: true, isFocused: true, left: [Segment(title, .title)],
             right: more.isEmpty ? [] : [Segment(more, .faint)],
-            bottom: [Segment("\(older) older \(newer) newer \(glyphs.separator) Esc", .faint)], ground: .overlay)
+            bottom: [Segment(hint ?? "\(older) older \(newer) newer \(glyphs.separator) Esc", .faint)], ground: .overlay
+        )
         for (offset, line) in lines.dropFirst(top).prefix(visible).enumerated() {
             grid.put(
                 line, column: frame.column + 2, line: frame.line + 1 + offset, limit: frame.right - 1, ground: .overlay)

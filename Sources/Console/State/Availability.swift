@@ -20,7 +20,7 @@ extension ConsoleState {
         case .undo: return latest.undo == nil ? "nothing to undo" : nil
         case .redo: return latest.redo == nil ? "nothing to redo" : nil
         case .flush, .sortNow, .autoSort, .reload:
-            let running = pending.values.contains { $0.command.endpoint == nil }
+            let running = pending.values.contains { $0.command.isExclusive && $0.command.endpoint == nil }
             return running ? "the command before is still under way" : nil
         case .nextMatch, .previousMatch: return filter.text.isEmpty ? "no filter: press / first" : nil
         case .suspend:

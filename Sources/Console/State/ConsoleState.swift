@@ -57,6 +57,10 @@ public struct ConsoleState: Sendable {
     var queuedMove: QueuedMove?
     /// The save that the open form waits for.
     var formCommand: CommandID?
+    /// The comparison with the file that is under way.
+    var previewCommand: CommandID?
+    /// The test of a form that is under way.
+    var testCommand: CommandID?
 
     struct QueuedMove: Sendable, Equatable {
         var id: UInt32
@@ -82,6 +86,11 @@ public struct ConsoleState: Sendable {
     /// Takes an input and says what is to be done, in order.
     public mutating func handle(_ input: ConsoleInput, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         if let toast, toast.expires <= now { self.toast = nil }
+        let effects = take(input, now: now)
+        return effects + refreshPreview()
+    }
+
+    private mutating func take(_ input: ConsoleInput, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         switch input {
         case .key(let key): return handleKey(key, now: now)
         case .mouse(let event): return handleMouse(event, now: now)
@@ -128,9 +137,13 @@ public struct ConsoleState: Sendable {
         toast = Toast(kind: kind, text: SafeText.clean(text), expires: now + .seconds(seconds))
     }
 
+    mutating func nextIdentifier() -> CommandID {
+        defer { nextCommand += 1 }
+        return CommandID(nextCommand)
+    }
+
     mutating func run(_ command: ConsoleCommand, now: ContinuousClock.Instant) -> ConsoleEffect {
-        let id = CommandID(nextCommand)
-        nextCommand += 1
+        let id = nextIdentifier()
         pending[id] = PendingCommand(command: command, label: command.label, since: now)
         toast = nil
         return .perform(id, command)

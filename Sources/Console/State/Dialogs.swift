@@ -25,41 +25,6 @@ extension ConsoleState {
         return []
     }
 
-    mutating func performForm(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
-        guard case .form(var form) = overlay else { return [] }
-        switch form.perform(action, now: now) {
-        case .stay: overlay = .form(form)
-        case .cancel: cancel(form)
-        case .save:
-            if isReadOnly {
-                form.refuse(CommandFailure(message: "read-only: nothing can be saved"))
-                overlay = .form(form)
-            } else if let command = form.command {
-                let effect = run(command, now: now)
-                if case .perform(let id, _) = effect { formCommand = id }
-                form.isSaving = true
-                overlay = .form(form)
-                return [effect]
-            } else {
-                overlay = .form(form)
-            }
-        }
-        return []
-    }
-
-    private mutating func cancel(_ form: EndpointForm) {
-        guard form.hasInput, !form.isSaving else {
-            overlay = nil
-            formCommand = nil
-            return
-        }
-        coveredForm = form
-        overlay = .confirm(
-            ConfirmDialog(
-                title: "Throw the changes away?", lines: form.summary(limit: 4), button: "Throw away",
-                cancel: "Keep editing", answer: .discardForm))
-    }
-
     mutating func performDialog(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         switch overlay {
         case .delete(let prompt):
@@ -183,37 +148,13 @@ extension ConsoleState {
         return copy(PlainReport.line(flush, shown), now: now)
     }
 
-    private func step(_ action: ConsoleAction) -> Int? {
+    func step(_ action: ConsoleAction) -> Int? {
         switch action {
         case .cursorUp: -1
         case .cursorDown: 1
         case .pageUp: -max(1, lines / 2)
         case .pageDown: max(1, lines / 2)
         default: nil
-        }
-    }
-
-    mutating func finish(_ id: CommandID, _ result: CommandResult, now: ContinuousClock.Instant) -> [ConsoleEffect] {
-        guard let command = pending.removeValue(forKey: id) else { return [] }
-        let took = Quantity.milliseconds(now - command.since)
-        let isForm = formCommand == id
-        if isForm { formCommand = nil }
-        switch result {
-        case .success(let message):
-            if isForm, case .form = overlay { overlay = nil }
-            if isForm { coveredForm = nil }
-            say(.good, "\(message) (\(took) ms)", now: now)
-            if case .add(let draft) = command.command { pendingSelection = draft.name }
-            return []
-        case .failure(let failure):
-            queuedMove = nil
-            if isForm, case .form(var form) = overlay {
-                form.refuse(failure)
-                overlay = .form(form)
-            }
-            say(.bad, "\(command.label) failed: \(failure.message)", now: now)
-            toast?.endsWhenSaved = failure.isKeptUnsaved
-            return [.bell]
         }
     }
 }

@@ -3,7 +3,7 @@ extension ConsoleState {
     var context: KeyContext {
         switch overlay {
         case .help: return .help
-        case .form: return .form
+        case .form(let form): return form.differenceScroll == nil ? .form : .difference
         case .delete: return .delete
         case .confirm: return .confirm
         case .quit: return .quit
@@ -57,7 +57,7 @@ extension ConsoleState {
             }
         case .main:
             if case .character = key { say(.note, "\(key.name) does nothing here; ? shows the keys", now: now) }
-        case .confirm, .quit, .detail: break
+        case .confirm, .quit, .detail, .difference: break
         }
     }
 
@@ -73,7 +73,7 @@ extension ConsoleState {
                 form.insert(text)
                 overlay = .form(form)
             }
-        case .delete, .main, .confirm, .quit, .help, .detail: break
+        case .delete, .main, .confirm, .quit, .help, .detail, .difference: break
         }
     }
 
@@ -84,6 +84,7 @@ extension ConsoleState {
         case .prompt: return performPrompt(action)
         case .command: return performCommandLine(action, now: now)
         case .form: return performForm(action, now: now)
+        case .difference: return performDifference(action, now: now)
         case .delete, .confirm, .quit: return performDialog(action, now: now)
         case .help, .detail: return performViewer(action, now: now)
         }

@@ -3,6 +3,10 @@ extension ConsoleState {
         latest = snapshot
         if toast?.endsWhenSaved == true, !snapshot.persister.isDirty, snapshot.server.warning == nil { toast = nil }
         if pausedAt == nil { show(snapshot, now: now) }
+        if case .form(var form) = overlay, form.awaitsRebase, let original = form.original {
+            form.rebase(onto: snapshot.endpoints.first { $0.id == original.id }, in: snapshot)
+            overlay = .form(form)
+        }
         guard let move = queuedMove, !isBusy(move.id) else { return [] }
         queuedMove = nil
         guard let endpoint = snapshot.endpoints.first(where: { $0.id == move.id }), endpoint.rank != move.rank else {
@@ -89,7 +93,7 @@ extension ConsoleState {
     }
 
     func isBusy(_ id: UInt32) -> Bool {
-        pending.values.contains { $0.command.endpoint?.id == id }
+        pending.values.contains { $0.command.isExclusive && $0.command.endpoint?.id == id }
     }
 
     /// Changes of rank that contain the search, oldest first.
@@ -127,7 +131,16 @@ extension ConsoleCommand {
         case .move(let endpoint, _), .setEnabled(let endpoint, _), .setPinned(let endpoint, _),
             .update(let endpoint, _), .remove(let endpoint), .test(let endpoint):
             endpoint
+        case .testDraft(let endpoint, _), .preview(let endpoint, _): endpoint
         default: nil
+        }
+    }
+
+    /// Whether others of its kind, and the keys of its endpoint, wait for it.
+    var isExclusive: Bool {
+        switch self {
+        case .test, .testDraft, .preview: false
+        default: true
         }
     }
 
@@ -147,6 +160,8 @@ extension ConsoleCommand {
         case .redo: "Redoing"
         case .reload: "Reading the file"
         case .test(let endpoint): "Testing \(endpoint.name)"
+        case .testDraft(_, let draft): "Testing \(draft.name)"
+        case .preview: "Comparing"
         }
     }
 }

@@ -63,8 +63,37 @@ public struct EndpointEdit: Sendable, Equatable {
     public var enabled: Bool
     /// True keeps its rank from automatic sorting.
     public var pinned: Bool
+    /// In file order; nil leaves them as they are.
+    public var headers: [Header]?
     /// Which of OpenAI's APIs it speaks; `auto` forgets what was learned, nil leaves it as it is.
     public var openAIPreference: OpenAIPreference?
+    /// The way there.
+    public var proxy = ProxyEdit.unchanged
+
+    /// A request header.
+    public struct Header: Sendable, Equatable {
+        /// As written.
+        public var name: String
+        /// nil keeps the present value of the header of that name.
+        public var value: String?
+
+        /// From its parts.
+        public init(name: String, value: String?) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// What becomes of the proxy on the way to the endpoint.
+    public enum ProxyEdit: Sendable, Equatable {
+        case unchanged
+        /// A URL such as `socks5://user:pass@host:1080`; a password of ``EndpointEdit/keptSecret`` stays what it is.
+        case set(String)
+        case removed
+    }
+
+    /// Stands for a secret that its editor does not hold and that stays what it is.
+    public static let keptSecret = "••••"
 
     /// From its parts.
     public init(
@@ -86,7 +115,9 @@ public struct EndpointEdit: Sendable, Equatable {
     }
 
     /// The endpoint's settings with this edit made; what the form does not show stays.
-    func applied(to settings: EndpointSettings) -> EndpointSettings {
+    ///
+    /// - Throws: `CommandError.invalid` when the text of the proxy is none, or a value is to be kept that is not there.
+    func applied(to settings: EndpointSettings) throws(CommandError) -> EndpointSettings {
         var edited = settings
         edited.name = name
         edited.url = url
@@ -101,8 +132,40 @@ public struct EndpointEdit: Sendable, Equatable {
         edited.tags = tags
         edited.enabled = enabled
         edited.pinned = pinned
-        edited.openAIPreference = openAIPreference ?? edited.openAIPreference
+        if let headers { edited.headers = try Self.merged(headers, into: settings.headers) }
+        if let openAIPreference { edited.openAIPreference = openAIPreference }
+        switch proxy {
+        case .unchanged: break
+        case .removed: edited.proxy = nil
+        case .set(let text): edited.proxy = try Self.parsed(text, keeping: settings.proxy)
+        }
         return edited
+    }
+
+    private static func merged(_ headers: [Header], into present: [HeaderField]) throws(CommandError) -> [HeaderField] {
+        var merged: [HeaderField] = []
+        for header in headers {
+            let kept = present.first { $0.name.lowercased() == header.name.lowercased() }?.value
+            guard let value = header.value ?? kept else {
+                throw .invalid(field: .headers, reason: "the header '\(header.name)' has no value yet")
+            }
+            merged.append(HeaderField(name: header.name, value: value))
+        }
+        return merged
+    }
+
+    private static func parsed(_ text: String, keeping present: OutboundProxy?) throws(CommandError) -> OutboundProxy {
+        do throws(ValueProblem) {
+            var proxy = try ProxyText.parse(text)
+            guard proxy.password == keptSecret else { return proxy }
+            guard let password = present?.password else {
+                throw ValueProblem("the proxy has no password yet", fix: "write it in place of \(keptSecret)")
+            }
+            proxy.password = password
+            return proxy
+        } catch {
+            throw .invalid(field: .proxy, reason: error.fix.isEmpty ? error.message : "\(error.message); \(error.fix)")
+        }
     }
 }
 

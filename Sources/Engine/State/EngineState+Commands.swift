@@ -123,7 +123,7 @@ extension EngineState {
     private mutating func update(
         _ record: EndpointRecord, _ edit: EndpointEdit, now: ContinuousClock.Instant
     ) throws(CommandError) -> String {
-        let settings = edit.applied(to: record.settings)
+        let settings = try edit.applied(to: record.settings)
         try validate(settings, replacing: record.id, rank: edit.rank, count: ranking.count)
         let before = memento(record.id)
         replaceSettings(of: record.id, with: settings, now: now)
@@ -140,7 +140,7 @@ extension EngineState {
     }
 
     private mutating func add(_ edit: EndpointEdit, now: ContinuousClock.Instant) throws(CommandError) -> String {
-        let settings = edit.applied(to: EndpointSettings(name: edit.name))
+        let settings = try edit.applied(to: EndpointSettings(name: edit.name))
         try validate(settings, replacing: nil, rank: edit.rank, count: ranking.count + 1)
         let id = insert(settings, now: now)
         if let rank = edit.rank {

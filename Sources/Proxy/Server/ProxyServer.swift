@@ -64,6 +64,17 @@ public final class ProxyServer: Sendable {
         shared.update(clientTokens: clientTokens)
     }
 
+    /// Tries all of the endpoint's URLs up to an answer, with a request that costs nothing there.
+    public func trial(_ upstream: Upstream) async -> [TrialResult] {
+        var results: [TrialResult] = []
+        for url in [upstream.anyURL, upstream.anthropicURL, upstream.openAIURL].compactMap({ $0 }) {
+            let tls = url.usesTLS ? shared.tlsContexts.contextMade(for: upstream.tls) : nil
+            results.append(
+                await UpstreamTrial.run(url, of: upstream, tls: tls, names: shared.names, group: group))
+        }
+        return results
+    }
+
     /// Connects to each of the endpoint's URLs, with the TLS handshake, and sends nothing.
     ///
     /// - Returns: the first URL that cannot be reached, else the last; times are of that one.

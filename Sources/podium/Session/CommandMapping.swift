@@ -18,19 +18,19 @@ extension EngineCommand {
         case .undo: self = .undo
         case .redo: self = .redo
         case .reload: self = .reload
-        case .test: return nil
+        case .test, .testDraft, .preview: return nil
         }
     }
 }
 
 extension CommandTarget {
-    fileprivate init(_ reference: EndpointReference) {
+    init(_ reference: EndpointReference) {
         self.init(name: reference.name, revision: reference.revision)
     }
 }
 
 extension EndpointEdit {
-    fileprivate init(_ draft: EndpointDraft) {
+    init(_ draft: EndpointDraft) {
         let secret: Secret =
             switch draft.secret {
             case .unchanged: .unchanged
@@ -41,13 +41,25 @@ extension EndpointEdit {
             name: draft.name, url: draft.url, urlAnthropic: draft.urlAnthropic, urlOpenAI: draft.urlOpenAI,
             authType: AuthType(rawValue: draft.authType.rawValue) ?? .none, secret: secret, rank: draft.priority,
             tags: draft.tags, enabled: draft.isEnabled, pinned: draft.isPinned)
+        headers = draft.headers?.map { Header(name: $0.name, value: $0.value) }
+        openAIPreference = OpenAIPreference(rawValue: draft.openAIPreference.rawValue)
+        proxy =
+            switch draft.proxy {
+            case .unchanged: .unchanged
+            case .set(let text): .set(text)
+            case .removed: .removed
+            }
     }
 }
 
 extension CommandFailure {
     init(_ error: CommandError) {
         self.init(message: error.description, field: nil)
-        if case .notSaved = error { isKeptUnsaved = true }
+        switch error {
+        case .notSaved: kind = .keptUnsaved
+        case .revisionConflict: kind = .conflict
+        default: break
+        }
         if case .invalid(let field, _) = error {
             self.field =
                 switch field {
@@ -61,7 +73,10 @@ extension CommandFailure {
                 case .tags: .tags
                 case .enabled: .enabled
                 case .pinned: .pinned
-                case .headers, .openAIPreference, .proxy, .caFile: nil
+                case .headers: .headers
+                case .openAIPreference: .openAIPreference
+                case .proxy: .proxy
+                case .caFile: nil
                 }
         }
     }

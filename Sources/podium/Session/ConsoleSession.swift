@@ -1,5 +1,6 @@
 import Console
 import Engine
+import Persistence
 import Terminal
 
 #if canImport(Glibc)
@@ -63,6 +64,14 @@ struct ConsoleSession: Sendable {
         do throws(CommandError) {
             if case .test(let reference) = command {
                 return .success(message: try await engine.test(CommandTarget(name: reference.name)).message)
+            }
+            if case .testDraft(let reference, let draft) = command {
+                let target = reference.map { CommandTarget(name: $0.name) }
+                return .success(message: try await engine.test(EndpointEdit(draft), of: target).message)
+            }
+            if case .preview(let reference, let draft) = command {
+                let difference = try await engine.preview(EndpointEdit(draft), of: reference.map { CommandTarget($0) })
+                return .preview(difference.lines.map { DifferenceLine($0) })
             }
             guard let translated = EngineCommand(command) else {
                 return .failure(CommandFailure(message: "not a command of this Podium"))

@@ -107,6 +107,9 @@ extension EndpointStatus {
         authType = AuthType(rawValue: settings.authType.rawValue) ?? .none
         maskedSecret = settings.authValue.map(SecretExpansion.masked)
         tags = settings.tags
+        headers = settings.headers.map { Header(name: $0.name, shown: Self.shown($0)) }
+        openAIPreference = OpenAIPreference(rawValue: settings.openAIPreference.rawValue) ?? .auto
+        proxy = settings.proxy.map(Self.shown)
         learned = settings.openAIPreference == .auto ? nil : settings.openAIPreference.rawValue
         lastError = endpoint.lastError.map {
             LastError(time: WallTime(secondsSinceEpoch: $0.time), text: $0.text)
@@ -116,6 +119,25 @@ extension EndpointStatus {
         if let reason = endpoint.misconfiguration {
             explanation.insert("Cannot be used: \(reason).", at: 0)
         }
+    }
+
+    private static let secretWords = ["auth", "key", "token", "secret", "cookie", "password", "credential"]
+
+    /// A header by its value, unless its name says that the value is a secret.
+    private static func shown(_ header: HeaderField) -> String {
+        let name = header.name.lowercased()
+        guard secretWords.contains(where: name.contains), SecretExpansion.isLiteral(header.value) else {
+            return header.value
+        }
+        return keptSecret
+    }
+
+    private static func shown(_ proxy: OutboundProxy) -> String {
+        var shown = proxy
+        if let password = proxy.password, SecretExpansion.isLiteral(password) { shown.password = nil }
+        let text = ProxyText.render(shown)
+        guard shown.password == nil, proxy.password != nil, let at = text.firstIndex(of: "@") else { return text }
+        return text[..<at] + ":" + keptSecret + text[at...]
     }
 
     private static func kind(of settings: EndpointSettings) -> Kind {
@@ -248,5 +270,17 @@ extension Duration {
 extension PersisterStatus.Count {
     fileprivate static func mostFirst(_ counts: [(String, UInt64)]) -> [Self] {
         counts.filter { $0.1 > 0 }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.map { Self(name: $0.0, count: $0.1) }
+    }
+}
+
+extension DifferenceLine {
+    init(_ line: LineDifference.Line) {
+        let kind: Kind =
+            switch line.kind {
+            case .kept: .kept
+            case .removed: .removed
+            case .added: .added
+            }
+        self.init(kind: kind, number: line.number, text: line.text)
     }
 }

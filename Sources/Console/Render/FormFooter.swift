@@ -1,0 +1,77 @@
+/// The lines between the fields and the buttons of a form: what stands in the way, what a test said, what saving does.
+enum FormFooter {
+    static func lines(
+        _ state: ConsoleState, _ form: EndpointForm, _ now: ContinuousClock.Instant, width: Int, limit: Int
+    )
+        -> [[Segment]]
+    {
+        var lines = report(state, form, now, width, limit: max(1, min(3, limit - 1)))
+        if lines.isEmpty || limit > lines.count + 1 {
+            lines += outcome(state, form, width, limit: max(1, limit - lines.count))
+        }
+        return lines
+    }
+
+    /// Reserved, so that the form does not jump while it is filled in.
+    static let leastLines = 4
+
+    private static func report(
+        _ state: ConsoleState, _ form: EndpointForm, _ now: ContinuousClock.Instant, _ width: Int, limit: Int
+    ) -> [[Segment]] {
+        let glyphs = state.setup.glyphs
+        switch form.testReport {
+        case nil: return []
+        case .running(let since):
+            return [[Segment("\(glyphs.writing) Testing\(glyphs.ellipsis) \(Quantity.age(now - since))", .accent)]]
+        case .done(let isGood, let text):
+            let sign = isGood ? glyphs.check : glyphs.cross
+            return wrapped("\(sign) \(text)", width, limit, isGood ? .good : .bad, glyphs)
+        }
+    }
+
+    private static func outcome(_ state: ConsoleState, _ form: EndpointForm, _ width: Int, limit: Int) -> [[Segment]] {
+        let glyphs = state.setup.glyphs
+        if let refusal = form.refusal {
+            return wrapped("Not saved: \(SafeText.clean(refusal.message))", width, limit, .bad, glyphs)
+        }
+        let problems = form.problems
+        let shown = EndpointDraft.Field.allCases.filter { problems[$0] != nil && form.touched.contains($0) }
+        if form.original == nil, shown.isEmpty, !problems.isEmpty {
+            return [[Segment("Needs a name, a URL and a secret (or auth none).", .faint)]]
+        }
+        if !shown.isEmpty {
+            let words = problems.count == 1 ? "Mend the marked field first." : "Mend \(problems.count) fields first."
+            return [[Segment(words, .warning)]]
+        }
+        let changes = form.changes
+        guard !changes.isEmpty else { return [[Segment("Nothing changed yet.", .faint)]] }
+        switch form.preview {
+        case .refused(let text): return wrapped("Cannot be saved: \(text)", width, limit, .bad, glyphs)
+        case .lines(let lines) where limit >= 3:
+            let room = limit - 1
+            let (kept, left) = DifferenceOverlay.selection(lines, room: room)
+            var footer = [
+                [Segment("Saves \(Quantity.counted(changes.count, "change")), in effect and on disk at once:", .strong)]
+            ]
+            footer += kept.map { DifferenceOverlay.segments($0, width, glyphs) }
+            if left > 0 { footer.append([Segment("     and \(left) more lines: ^D", .faint)]) }
+            return footer
+        case .lines, nil:
+            let text = "Saves: " + form.summary(limit: 12).joined(separator: "; ") + ". Takes effect now, on disk now."
+            let lines = DetailPanel.wrap(text, max(8, width))
+            guard lines.count > limit else { return lines.map { [Segment($0, .strong)] } }
+            return (lines.prefix(limit - 1) + ["and \(changes.count) changes in all."]).map { [Segment($0, .strong)] }
+        }
+    }
+
+    private static func wrapped(
+        _ text: String, _ width: Int, _ limit: Int, _ role: CellStyle.Role, _ glyphs: Glyphs
+    ) -> [[Segment]] {
+        var lines = DetailPanel.wrap(text, max(8, width))
+        if lines.count > limit {
+            lines = Array(lines.prefix(limit))
+            lines[limit - 1] = TextField.cut(lines[limit - 1], width - 1, glyphs: glyphs) + String(glyphs.ellipsis)
+        }
+        return lines.map { [Segment($0, role)] }
+    }
+}

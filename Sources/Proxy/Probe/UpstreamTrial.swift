@@ -1,0 +1,194 @@
+internal import NIOCore
+internal import NIOPosix
+internal import NIOSSL
+internal import NIOTLS
+public import Ranking
+
+/// How far a trial of one of an endpoint's URLs came: the time of each step, nil where it did not come about.
+public struct TrialResult: Sendable, Equatable {
+    /// Host and port.
+    public var authority: String
+    /// nil where the URL has an address instead of a name.
+    public var lookup: Duration?
+    /// TCP, with the way through a proxy.
+    public var connect: Duration?
+    /// nil for plain HTTP.
+    public var tlsHandshake: Duration?
+    /// From the request to the first byte of its answer.
+    public var firstByte: Duration?
+    /// What `GET /v1/models`, with the endpoint's credential, was answered with.
+    public var status: Int?
+    /// nil when it answered.
+    public var failure: FailureKind?
+}
+
+/// Goes all the way to an answer, by a request that no API charges for: the list of its models.
+enum UpstreamTrial {
+    private static let path = "/v1/models"
+
+    static func run(
+        _ url: UpstreamURL, of upstream: Upstream, tls: NIOSSLContext?, names: NameLookup, group: any EventLoopGroup
+    ) async -> TrialResult {
+        var result = TrialResult(authority: url.authority)
+        guard !url.usesTLS || tls != nil else {
+            result.failure = .tls
+            return result
+        }
+        let loop = group.any()
+        let clock = ContinuousClock()
+        var known = names
+        let (host, port) = upstream.proxy.map { ($0.host, $0.port) } ?? (url.host, url.port)
+        if (try? SocketAddress(ipAddress: host, port: port)) == nil {
+            let began = clock.now
+            do {
+                let addresses = try await names.addresses(of: host, port: port, on: loop).get()
+                result.lookup = clock.now - began
+                known = NameLookup { _, _ in addresses }
+            } catch {
+                result.failure = upstream.proxy == nil ? .nameResolution : .proxy(.nameResolution)
+                return result
+            }
+        }
+        let steps = Steps(
+            reachable: loop.makePromise(), secured: loop.makePromise(), answered: loop.makePromise(),
+            awaitsTLS: url.usesTLS)
+        let request = request(to: url, of: upstream)
+        let bootstrap = ClientBootstrap(group: loop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
+                    try channel.pipeline.syncOperations.addHandler(TrialHandler(steps, request))
+                }
+            }
+        let began = clock.now
+        let connecting = UpstreamConnector.connect(bootstrap, to: url, of: upstream, known, on: loop)
+        connecting.whenFailure { steps.fail($0) }
+        let patience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.probe)) { steps.fail(TrialTimeout()) }
+        defer {
+            patience.cancel()
+            connecting.whenSuccess { $0.close(promise: nil) }
+        }
+        let connected: ContinuousClock.Instant
+        do {
+            connected = try await steps.reachable.futureResult.get()
+        } catch {
+            result.failure =
+                error is TrialTimeout
+                ? .timeout : UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy != nil)
+            return result
+        }
+        result.connect = connected - began
+        var sent = connected
+        if url.usesTLS {
+            do {
+                sent = try await steps.secured.futureResult.get()
+            } catch {
+                result.failure = error is TrialTimeout ? .timeout : .tls
+                return result
+            }
+            result.tlsHandshake = sent - connected
+        }
+        do {
+            let answer = try await steps.answered.futureResult.get()
+            result.status = answer.status
+            result.firstByte = answer.at - sent
+        } catch {
+            result.failure = error is TrialTimeout ? .timeout : error is MalformedAnswer ? .badResponse : .closed
+        }
+        return result
+    }
+
+    private static func request(to url: UpstreamURL, of upstream: Upstream) -> [UInt8] {
+        let overlap = url.basePathBytes.withUnsafeBytes { base in
+            Array(path.utf8).withUnsafeBytes { PathJoining.overlap(base: base, path: $0) }
+        }
+        let query = url.baseQuery.isEmpty ? "" : "?" + url.baseQuery
+        var head = "GET \(url.basePath)\(path.dropFirst(overlap))\(query) HTTP/1.1\r\nHost: \(url.authority)\r\n"
+        head += "User-Agent: podium\r\nAccept: application/json\r\nConnection: close\r\n"
+        if url === upstream.anthropicURL, !upstream.overriddenNames.contains(Array("anthropic-version".utf8)) {
+            head += "anthropic-version: 2023-06-01\r\n"
+        }
+        return Array(head.utf8) + upstream.fixedHeaderLines + Array("\r\n".utf8)
+    }
+
+    fileprivate struct TrialTimeout: Error {}
+    fileprivate struct MalformedAnswer: Error {}
+
+    fileprivate struct Answer: Sendable {
+        var status: Int
+        var at: ContinuousClock.Instant
+    }
+
+    /// What a trial waits for, each with when it came about: who waits may be told late.
+    fileprivate struct Steps: Sendable {
+        let reachable: EventLoopPromise<ContinuousClock.Instant>
+        let secured: EventLoopPromise<ContinuousClock.Instant>
+        let answered: EventLoopPromise<Answer>
+        let awaitsTLS: Bool
+
+        func fail(_ error: any Error) {
+            reachable.fail(error)
+            secured.fail(error)
+            answered.fail(error)
+        }
+    }
+}
+
+/// Sends the request once it can, and reads no more of the answer than its status.
+private final class TrialHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let steps: UpstreamTrial.Steps
+    private let request: [UInt8]
+    private var answer: [UInt8] = []
+    private var arrived = ContinuousClock.now
+
+    init(_ steps: UpstreamTrial.Steps, _ request: [UInt8]) {
+        self.steps = steps
+        self.request = request
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        steps.reachable.succeed(.now)
+        if !steps.awaitsTLS { send(context) }
+        context.fireChannelActive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? TLSUserEvent, case .handshakeCompleted = event { send(context) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    private func send(_ context: ChannelHandlerContext) {
+        steps.secured.succeed(.now)
+        context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: request)), promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // `HTTP/1.1 200` is all that matters.
+        let needed = 12
+        guard answer.count < needed else { return }
+        if answer.isEmpty { arrived = .now }
+        answer += unwrapInboundIn(data).readableBytesView.prefix(needed - answer.count)
+        guard answer.count == needed else { return }
+        let digits = answer[9...].map { Int($0) - 48 }
+        if answer.starts(with: Array("HTTP/1.".utf8)), answer[8] == UInt8(ascii: " "),
+            digits.allSatisfy((0...9).contains)
+        {
+            steps.answered.succeed(
+                UpstreamTrial.Answer(status: digits[0] * 100 + digits[1] * 10 + digits[2], at: arrived))
+        } else {
+            steps.answered.fail(UpstreamTrial.MalformedAnswer())
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        steps.fail(error)
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        steps.fail(ChannelError.eof)
+    }
+}
