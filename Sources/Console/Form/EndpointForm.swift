@@ -18,6 +18,8 @@ struct EndpointForm: Sendable, Equatable {
     enum Preview: Sendable, Equatable {
         case lines([DifferenceLine])
         case refused(String)
+        /// Nobody here can compare: the words of the form have to do.
+        case unknown
     }
 
     /// nil when adding.

@@ -87,7 +87,7 @@ extension EndpointForm {
         switch result {
         case .preview(let lines): preview = .lines(lines)
         case .failure(let failure): preview = .refused(SafeText.clean(failure.message))
-        case .success: break
+        case .success: preview = .unknown
         }
     }
 

@@ -15,6 +15,7 @@ enum DifferenceOverlay {
         switch form.preview {
         case .lines(let lines) where lines.isEmpty: return [[Segment("Nothing: the file says so already.", .faint)]]
         case .lines(let lines): return lines.map { segments($0, width, state.setup.glyphs) }
+        case .unknown: return form.changes.flatMap { DetailPanel.wrap($0, width) }.map { [Segment($0)] }
         case .refused(let text): return DetailPanel.wrap(text, width).map { [Segment($0, .bad)] }
         case nil:
             let text = form.problems.isEmpty ? "Nothing changed yet." : "Fields have to be mended first."

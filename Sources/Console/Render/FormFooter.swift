@@ -56,7 +56,7 @@ enum FormFooter {
             footer += kept.map { DifferenceOverlay.segments($0, width, glyphs) }
             if left > 0 { footer.append([Segment("     and \(left) more lines: ^D", .faint)]) }
             return footer
-        case .lines, nil:
+        case .lines, .unknown, nil:
             let text = "Saves: " + form.summary(limit: 12).joined(separator: "; ") + ". Takes effect now, on disk now."
             let lines = DetailPanel.wrap(text, max(8, width))
             guard lines.count > limit else { return lines.map { [Segment($0, .strong)] } }

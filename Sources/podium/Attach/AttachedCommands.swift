@@ -6,14 +6,37 @@ struct AttachedCommands: Sendable {
     let client: ControlClient
 
     func perform(_ command: ConsoleCommand) async -> CommandResult {
+        switch command {
+        // The file is the other process's: what changes in it is told in words.
+        case .preview: return .success(message: "")
+        case .testDraft:
+            return .failure(
+                CommandFailure(message: "an attached console tests what is saved: save it, then T in the table"))
+        case .update(_, let draft), .add(let draft):
+            if let field = Self.unsent(draft) {
+                return .failure(
+                    CommandFailure(message: "not sent by an attached console: edit it in the file", field: field))
+            }
+        default: break
+        }
         do throws(ControlClientError) {
-            return .success(message: try await send(command).message)
+            guard let receipt = try await send(command) else {
+                return .failure(CommandFailure(message: "not a command of an attached console"))
+            }
+            return .success(message: receipt.message)
         } catch {
             return .failure(CommandFailure(error))
         }
     }
 
-    private func send(_ command: ConsoleCommand) async throws(ControlClientError) -> ControlReceipt {
+    /// A field that was edited and has no place in the document.
+    private static func unsent(_ draft: EndpointDraft) -> EndpointDraft.Field? {
+        if draft.headers != nil { return .headers }
+        if draft.proxy != .unchanged { return .proxy }
+        return draft.openAIPreference == .auto ? nil : .openAIPreference
+    }
+
+    private func send(_ command: ConsoleCommand) async throws(ControlClientError) -> ControlReceipt? {
         switch command {
         case .move(let endpoint, let rank):
             try await client.move(endpoint.name, toRank: rank, revision: endpoint.revision)
@@ -32,6 +55,7 @@ struct AttachedCommands: Sendable {
         case .redo: try await client.redo()
         case .reload: try await client.reload()
         case .test(let endpoint): try await client.test(endpoint.name)
+        case .testDraft, .preview: nil
         }
     }
 }
@@ -66,7 +90,7 @@ extension CommandFailure {
         }
         self.init(
             message: ProblemText.line(problem), field: problem.field.flatMap(Self.field),
-            isKeptUnsaved: problem.code == .notSaved)
+            kind: problem.code == .notSaved ? .keptUnsaved : problem.code == .revisionConflict ? .conflict : .refused)
     }
 
     /// The form's field for a key of the document.
