@@ -59,17 +59,22 @@ public enum ConfigurationLoader {
         let reader = SectionReader(
             root, title: "the file", known: ["server", "ranking", "timeouts", "endpoints"],
             retired: Dictionary(uniqueKeysWithValues: retiredSections.map { ($0, "") }), sink: sink)
-        return Configuration(
-            server: ServerSettings(reader.node("server"), environment: environment, sink: sink),
-            ranking: RankingSettings(reader.node("ranking"), sink: sink),
-            timeouts: TimeoutSettings(reader.node("timeouts"), sink: sink),
-            endpoints: readEndpoints(reader, environment, authorityProblem, sink))
+        let server = ServerSettings(reader.node("server"), environment: environment, sink: sink)
+        let endpoints = readEndpoints(reader, environment, authorityProblem, sink)
+        let configuration = Configuration(
+            server: server, ranking: RankingSettings(reader.node("ranking"), sink: sink),
+            timeouts: TimeoutSettings(reader.node("timeouts"), sink: sink), endpoints: endpoints.map(\.settings))
+        FileAdvice(
+            configuration: configuration, endpoints: endpoints, server: reader.node("server"),
+            environment: environment, sink: sink
+        ).report()
+        return configuration
     }
 
     private static func readEndpoints(
         _ reader: SectionReader, _ environment: [String: String], _ authorityProblem: (String) -> String?,
         _ sink: DiagnosticSink
-    ) -> [EndpointSettings] {
+    ) -> [(settings: EndpointSettings, entry: YAMLNode)] {
         let advice = "add an entry under endpoints:"
         guard let node = reader.node("endpoints") else {
             sink.report(.warning, at: reader.keys["endpoints"], ValueProblem("there are no endpoints", fix: advice))
@@ -93,7 +98,7 @@ public enum ConfigurationLoader {
                     fix: "give each endpoint its own name")
             }
             lines[settings.name] = lines[settings.name] ?? nameNode.line
-            return settings
+            return (settings, entry.resolved ?? entry)
         }
     }
 }

@@ -1,0 +1,167 @@
+internal import YAMLDocument
+
+/// Warnings about what is valid and hardly meant: each of them has cost somebody an evening.
+struct FileAdvice {
+    let configuration: Configuration
+    /// In file order, each with its node.
+    let endpoints: [(settings: EndpointSettings, entry: YAMLNode)]
+    let server: YAMLNode?
+    let environment: [String: String]
+    let sink: DiagnosticSink
+
+    func report() {
+        reportOpenListener()
+        reportPriorities()
+        for (settings, entry) in endpoints {
+            reportLoops(settings, entry)
+            reportReferences(settings, entry)
+        }
+        for (index, token) in configuration.server.clientTokens.enumerated() {
+            let node = server?["client_tokens"]?.resolved
+            let item = node.flatMap { index < $0.entries.count ? $0.entries[index] : nil }
+            reportReference(in: token, at: item ?? server, isSecret: true)
+        }
+        if let token = configuration.server.adminToken {
+            reportReference(in: token, at: server?["admin_token"] ?? server, isSecret: true)
+        }
+    }
+
+    private func warn(at node: YAMLNode?, _ message: String, fix: String, isSecret: Bool = false) {
+        sink.report(.warning, at: node, ValueProblem(message, fix: fix), isSecret: isSecret)
+    }
+
+    private func reportOpenListener() {
+        let settings = configuration.server
+        guard !LocalAddress.isLoopback(settings.host), settings.clientTokens.isEmpty else { return }
+        warn(
+            at: server?["host"] ?? server,
+            "other machines can reach \(settings.host), and client_tokens is empty: anybody there could spend your keys",
+            fix: "set client_tokens; without them Podium only starts with --insecure-listen")
+    }
+
+    private func reportPriorities() {
+        var first: [Int: YAMLNode] = [:]
+        for (settings, entry) in endpoints {
+            guard let priority = settings.priority else { continue }
+            let node = entry["priority"] ?? entry
+            if priority < 1 {
+                warn(at: node, "priority \(priority) is below 1, the first rank", fix: "number them 1, 2, 3")
+            }
+            if let other = first[priority] {
+                warn(
+                    at: node,
+                    "priority \(priority) is also that of line \(other.line); their order in the file decides",
+                    fix: "give each its own")
+            }
+            first[priority] = first[priority] ?? node
+        }
+    }
+
+    /// A request to such an endpoint would come back as a new one, until no connection is left.
+    private func reportLoops(_ settings: EndpointSettings, _ entry: YAMLNode) {
+        let server = configuration.server
+        for (key, text) in [
+            ("url", settings.url), ("url_anthropic", settings.urlAnthropic), ("url_openai", settings.urlOpenAI),
+        ] {
+            guard let text, settings.proxy == nil,
+                let expanded = try? SecretExpansion.expand(text, environment: environment),
+                let url = try? BaseURL(expanded), url.port == server.port,
+                LocalAddress.isSame(url.host, asListener: server.host)
+            else { continue }
+            warn(
+                at: entry[key] ?? entry, "this is where Podium itself listens: requests would go round in a circle",
+                fix: "name the endpoint's own address, or change server.port")
+        }
+    }
+
+    private func reportReferences(_ settings: EndpointSettings, _ entry: YAMLNode) {
+        for (key, text) in [
+            ("url", settings.url), ("url_anthropic", settings.urlAnthropic), ("url_openai", settings.urlOpenAI),
+            ("auth_value", settings.authValue), ("proxy", settings.proxy?.username),
+            ("proxy", settings.proxy?.password),
+        ] {
+            if let text { reportReference(in: text, at: entry[key] ?? entry, isSecret: true) }
+        }
+        for header in settings.headers {
+            let node = entry["headers"]?.resolved?.pairs.first { $0.0.text == header.name }?.1
+            reportReference(in: header.value, at: node ?? entry["headers"] ?? entry, isSecret: true)
+        }
+    }
+
+    private func reportReference(in text: String, at node: YAMLNode?, isSecret: Bool) {
+        guard let slip = ReferenceSlip.find(in: text) else { return }
+        switch slip {
+        case .bare(let name):
+            warn(
+                at: node, "$\(name) without braces is plain text, not a reference", fix: "write ${\(name)}",
+                isSecret: isSecret)
+        case .broken:
+            warn(
+                at: node, "a ${ here begins no reference",
+                fix: "write ${NAME} with letters, digits and _, or $${ for ${",
+                isSecret: isSecret)
+        }
+    }
+}
+
+/// What looks like a reference and is none.
+enum ReferenceSlip: Equatable {
+    /// `$NAME`
+    case bare(String)
+    /// `${NAME` without its end, or with a name that cannot be one.
+    case broken
+
+    /// The first one; nil where every dollar sign can have been meant as it stands.
+    static func find(in text: String) -> ReferenceSlip? {
+        var rest = Substring(text).unicodeScalars
+        var isFirst = true
+        while let scalar = rest.popFirst() {
+            defer { isFirst = false }
+            guard scalar == "$" else { continue }
+            if rest.starts(with: "${".unicodeScalars) {
+                rest.removeFirst(2)
+            } else if rest.first == "{" {
+                let name = rest.dropFirst().prefix(while: isNamePart)
+                let end = rest.dropFirst(1 + name.count).first
+                guard let first = name.first, !isDigit(first), end == "}" else { return .broken }
+                rest.removeFirst(name.count + 2)
+            } else {
+                let name = rest.prefix(while: isNamePart)
+                // A secret can hold any text: only all of it, or what is written as variables are, is taken for one.
+                let isWhole = isFirst && name.count == rest.count
+                guard let first = name.first, !isDigit(first), isWhole || isShouted(name) else { continue }
+                return .bare(String(String.UnicodeScalarView(name)))
+            }
+        }
+        return nil
+    }
+
+    private static func isShouted(_ name: Substring.UnicodeScalarView) -> Bool {
+        name.count >= 3 && name.contains("_") && name.allSatisfy { !("a"..."z").contains($0) }
+    }
+
+    private static func isNamePart(_ scalar: Unicode.Scalar) -> Bool {
+        scalar == "_" || isDigit(scalar) || ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)
+    }
+
+    private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
+}
+
+/// Addresses that lead back to this machine.
+enum LocalAddress {
+    static func isLoopback(_ host: String) -> Bool {
+        let host = host.lowercased()
+        return host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    static func isSame(_ host: String, asListener listener: String) -> Bool {
+        let host = host.lowercased()
+        let isWildcard = ["0.0.0.0", "::"].contains(host)
+        let listensEverywhere = ["0.0.0.0", "::"].contains(listener)
+        if host == listener.lowercased() { return true }
+        // 127.0.0.2 is another listener than 127.0.0.1, but `localhost` is whichever of the two families answers.
+        if listensEverywhere { return isLoopback(host) || isWildcard }
+        let isUsual = ["localhost", "127.0.0.1", "::1"]
+        return (isUsual.contains(host) || isWildcard) && isUsual.contains(listener.lowercased())
+    }
+}
