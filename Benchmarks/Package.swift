@@ -27,6 +27,12 @@ let package = Package(
             dependencies: ["WholeDocument", .product(name: "PodiumPureParts", package: "podium")],
             path: "Benchmarks/PersistenceBenchmarks", swiftSettings: [.swiftLanguageMode(.v6)]),
 
+        .target(name: "AllocationCounter", path: "Benchmarks/AllocationCounter"),
+        .executableTarget(
+            name: "RankingAllocations",
+            dependencies: ["AllocationCounter", .product(name: "PodiumPureParts", package: "podium")],
+            path: "Benchmarks/RankingAllocations", swiftSettings: [.swiftLanguageMode(.v6)]),
+
         .target(
             name: "WholeDocument", path: "oracle/WholeDocument", linkerSettings: [.linkedLibrary("yaml")]),
         .executableTarget(

@@ -6,7 +6,7 @@ let benchmarks: @Sendable () -> Void = {
     Benchmark.defaultConfiguration = .init(
         metrics: [.cpuTotal, .wallClock, .instructions], timeUnits: .nanoseconds, scalingFactor: .kilo,
         maxDuration: .seconds(2))
-    for size in [10, 1_000, 10_000] {
+    for size in [10, 100, 1_000, 10_000] {
         Benchmark("record outcome, \(size) endpoints, order unchanged") { benchmark in
             var ranking = measured(size)
             var now = ContinuousClock.now
