@@ -65,7 +65,10 @@ extension EndpointRanking {
                 .usable
             }
         key.rankClass = rankClass.rawValue
-        key.setTime(seconds: endpoints[slot].response.value, evidence: endpoints[slot].response.evidence)
+        let response = endpoints[slot].response
+        // What has failed and never succeeded challenges nobody by a time that is only presumed, nor holds up anybody.
+        let isCredible = response.samples > 0 || standing == .usable
+        key.setTime(seconds: response.value.map { isCredible ? $0 : .infinity }, evidence: response.evidence)
         return key
     }
 

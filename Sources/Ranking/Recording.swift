@@ -20,12 +20,13 @@ extension EndpointRanking {
             endpoints[slot].trialSince = nil
             if outcome != .neutral { endpoints[slot].lastTraffic = moment }
         }
+        var isFirstEver = false
         switch outcome {
         case .success(let time):
             if source == .probe {
                 recall(slot, moment)
             } else if !isAnswered {
-                measure(time, slot, moment)
+                isFirstEver = measure(time, slot, moment)
             }
             // On probation the first byte has been counted, unless only a whole answer counts there.
             let isCounted = isAnswered && endpoints[slot].breaker.isProvedByFirstByte
@@ -43,7 +44,7 @@ extension EndpointRanking {
         case .neutral:
             break
         }
-        refresh(slot, at: moment, &update)
+        refresh(slot, everything: isFirstEver, at: moment, &update)
         finish(update)
         return update
     }
@@ -61,9 +62,9 @@ extension EndpointRanking {
         if let slot = slotByID[id] {
             endpoints[slot].lastTraffic = moment
             if endpoints[slot].breaker.isProvedByFirstByte { endpoints[slot].trialSince = nil }
-            measure(time, slot, moment)
+            let isFirstEver = measure(time, slot, moment)
             endpoints[slot].breaker.recordFirstByte(at: moment, settings: settings)
-            refresh(slot, at: moment, &update)
+            refresh(slot, everything: isFirstEver, at: moment, &update)
         }
         finish(update)
         return update
@@ -93,21 +94,23 @@ extension EndpointRanking {
         }
     }
 
-    private mutating func measure(_ time: Duration, _ slot: Int, _ now: Moment) {
+    /// - Returns: whether it was the first figure of all, so that every endpoint has a time from now on.
+    private mutating func measure(_ time: Duration, _ slot: Int, _ now: Moment) -> Bool {
+        defer { fleetUpdate = now }
         let decay = max(settings.decay.inSeconds, 1e-9)
         endpoints[slot].response.add(max(0, time.inSeconds), at: now, decay: decay)
-        guard let value = endpoints[slot].response.value else { return }
+        guard let value = endpoints[slot].response.value else { return false }
         if let usual = fleetUsual {
             let elapsed = max(0, now.seconds(since: fleetUpdate))
             fleetUsual = value + (usual - value) * exponential(-elapsed / (decay * ResponseTimeAverage.usualDecay))
-        } else {
-            fleetUsual = value
-            presumeForUnmeasured(value, now)
+            return false
         }
-        fleetUpdate = now
+        fleetUsual = value
+        presumeForUnmeasured(value, now)
+        return true
     }
 
-    /// A first figure to presume puts every endpoint on one scale. Nobody passes anybody by it: all are equal.
+    /// A first figure to presume puts every endpoint on one scale.
     private mutating func presumeForUnmeasured(_ value: Double, _ now: Moment) {
         for index in free.indices {
             let slot = free[index].slot
@@ -126,17 +129,21 @@ extension EndpointRanking {
     }
 
     /// Puts one endpoint where it now belongs.
-    private mutating func refresh(_ slot: Int, at now: Moment, _ update: inout RankingUpdate) {
+    private mutating func refresh(
+        _ slot: Int, everything: Bool, at now: Moment, _ update: inout RankingUpdate
+    ) {
         let (standing, until) = endpoints[slot].standing(at: now)
         if let until { wake = min(wake, until) }
         report(slot, standing, at: now, &update)
-        guard !endpoints[slot].holdsPinnedRank else { return }
+        let isPinned = endpoints[slot].holdsPinnedRank
+        guard everything || !isPinned else { return }
         let index = endpoints[slot].position
         let key = key(ofSlot: slot, standing: standing)
-        guard key != free[index] else { return }
-        free[index] = key
+        guard everything || key != free[index] else { return }
+        if !isPinned { free[index] = key }
         let leader = free.first?.slot
-        guard settle(index..<index + 2, at: now, primary: slot, tracking: true) else { return }
+        let range = everything ? 0..<free.count : index..<index + 2
+        guard settle(range, at: now, primary: slot, tracking: true) else { return }
         commitTouched(at: now, leaderBefore: leader)
         update.orderChanged = true
     }

@@ -130,14 +130,21 @@ private struct RandomHistory {
     }
 
     private func hasMargin(_ challenger: Int, _ holder: Int, _ ranking: EndpointRanking) -> Bool {
-        let (fast, slow) = (ranking.endpoints[challenger].response, ranking.endpoints[holder].response)
-        guard let fastTime = fast.value, let slowTime = slow.value else { return false }
+        let fast = ranking.endpoints[challenger].response
+        guard let fastTime = time(challenger, ranking), let slowTime = time(holder, ranking) else { return false }
         let settings = ranking.settings
         let margin =
             fast.samples == 0
             ? max(settings.presumedHysteresis, settings.hysteresis)
             : fast.isIdle ? min(2 * settings.hysteresis, 0.9) : settings.hysteresis
         return (fastTime * 1e6).rounded(.down) < (slowTime * 1e6).rounded(.down) * (1 - margin)
+    }
+
+    /// What never succeeded and is not simply untried counts as slower than anything.
+    private func time(_ slot: Int, _ ranking: EndpointRanking) -> Double? {
+        let endpoint = ranking.endpoints[slot]
+        let isUntried = endpoint.standing(at: ranking.moment(at(now))).standing == .usable
+        return endpoint.response.value.map { endpoint.response.samples > 0 || isUntried ? $0 : 1_000 }
     }
 
     private func hasDwelt(_ holder: Int, _ ranking: EndpointRanking, at now: Double) -> Bool {

@@ -65,6 +65,21 @@ import Testing
         #expect(ranking.order == [1, 0])
     }
 
+    /// It fails from the start, and its cooldown of 10 s is over at 13 s; then the first slows down tenfold.
+    @Test func whatNeverSucceededChallengesNobodyUntilItDoes() {
+        var ranking = EndpointRanking(count: 2)
+        for second in 0..<20 { ranking.succeed(0, 400, at: Double(second)) }
+        for second in 1...3 { ranking.fail(1, at: Double(second)) }
+        _ = ranking.advance(now: at(14))
+        #expect(ranking.availability(of: 1, now: at(14)) == .probation)
+        ranking.succeed(0, 4_000, at: 30)
+        _ = ranking.advance(now: at(60))
+        #expect(ranking.order == [0, 1])
+        ranking.succeed(1, 400, at: 61)
+        #expect(ranking.availability(of: 1, now: at(61)) == .available)
+        #expect(ranking.order == [1, 0])
+    }
+
     /// After a bad spell, probes that get through bring an idle endpoint back to what is usual for it: the mean of
     /// 100 × 200 ms and one of 2,000, 218 ms. That is less than 400 by more than twice the hysteresis.
     @Test func aBadSpellIsForgottenWithoutTraffic() {
