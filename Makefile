@@ -1,4 +1,4 @@
-# make run | test | test-faults (root) | lint | bench | screenshots | install PREFIX=/usr/local | uninstall | dist | clean
+# make run | test | test-faults (root) | lint | fuzz | bench | screenshots | install PREFIX=/usr/local | uninstall | dist | clean
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -11,14 +11,14 @@ PODIUM = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)/podium
 # What `podium --version` names. A plain `swift build` names none.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null)
 VERSION = $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/podium/Support/Version.swift)
-SOURCES := Package.swift Sources Tests Benchmarks
+SOURCES := Package.swift Sources Tests Benchmarks Fuzz
 VENV := .build/venv
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 LIB = $(DESTDIR)$(PREFIX)/lib
 DIST = .build/dist/podium-$(VERSION)-linux-$(shell uname -m)
 
-.PHONY: run build release test test-unit test-faults test-end-to-end lint format bench screenshots install uninstall dist clean setup setup-test
+.PHONY: run build release test test-unit test-faults test-end-to-end lint format fuzz bench screenshots install uninstall dist clean setup setup-test
 
 run: release
 	@if [ -e "$(CONFIG)" ]; then exec "$(PODIUM)" run --config "$(CONFIG)"; \
@@ -63,6 +63,10 @@ lint: setup
 format:
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
+# Holds the HTTP codec against llhttp on made-up inputs: make fuzz FUZZ_SECONDS=600.
+fuzz: setup
+	Fuzz/run $(or $(FUZZ_SECONDS),60)
+
 bench:
 	@.ci/install-packages bench
 	Benchmarks/run
@@ -102,4 +106,4 @@ dist:
 	@ls -l "$(DIST)/root/usr/local/bin/podium" "$(DIST).tar.gz"
 
 clean:
-	rm -rf .build Benchmarks/.build
+	rm -rf .build .build-* Benchmarks/.build Fuzz/.build

@@ -80,6 +80,23 @@ struct EmbeddedConnectionTests {
             try client.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) }?.hasPrefix("HTTP/1.1 503 ") == true)
     }
 
+    /// Bytes that drip in do not prolong it.
+    @Test func aSlowHeadTimesOut() throws {
+        let loop = loop([])
+        let connection = ClientConnection(loop: loop, clientAddress: nil)
+        let client = try channel([connection])
+        try client.writeInbound(ByteBuffer(string: "GET / HTTP/1.1\r\nHost:"))
+        let asked = NIODeadline.now()
+        for second in 1...29 {
+            try client.writeInbound(ByteBuffer(string: "a"))
+            #expect(loop.deadlines.expire(now: asked + .seconds(Int64(second))).isEmpty)
+        }
+        #expect(loop.deadlines.expire(now: asked + .seconds(30)).count == 1)
+        connection.deadlineExpired(now: asked + .seconds(30))
+        let answer = try client.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) }
+        #expect(answer?.hasPrefix("HTTP/1.1 408 Request Timeout\r\n") == true)
+    }
+
     @Test func aConnectionThatWasAnsweredAtOnceRestsAsLongAsAnyOther() throws {
         let loop = loop([])
         let client = try channel([ClientConnection(loop: loop, clientAddress: nil)])

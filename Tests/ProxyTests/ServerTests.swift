@@ -124,15 +124,6 @@ struct ServerTests {
         #expect(proxy.events.attempts.first?.outcome == .neutral)
     }
 
-    @Test func slowHeadsTimeOut() async throws {
-        var options = ProxyOptions()
-        options.clientHeaderTimeout = .milliseconds(400)
-        let proxy = try await ProxyHarness.start([], options: options)
-        let answer = try await proxy.exchange("GET / HTTP/1.1\r\nHost:")
-        #expect(answer.hasPrefix("HTTP/1.1 408 "))
-        await proxy.stop()
-    }
-
     @Test func slowBodiesTimeOut() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok(""))] }
         var options = ProxyOptions()

@@ -5,6 +5,7 @@ extension RequestHead {
         guard !text.contains(UInt8(ascii: "#")) else { throw .malformedRequestLine }
         let methodBytes = bytes.slice(method)
         if methodBytes.equals("CONNECT") {
+            guard Self.isHost(text) else { throw .malformedRequestLine }
             setTarget(.authority, pathAndQuery: target, authority: target)
         } else if text[0] == UInt8(ascii: "/") {
             setTarget(.origin, pathAndQuery: target, authority: 0..<0)
@@ -44,10 +45,15 @@ extension RequestHead {
         return text[7] - UInt8(ascii: "0")
     }
 
-    /// Refuses early what can no longer become a version, so that garbage is answered at once.
+    /// Refuses what can no longer become a version and a line's end: with a line that is too short there may be nothing
+    /// left to wait for.
     static func checkVersionPrefix(_ bytes: UnsafeRawBufferPointer, from start: Int) throws(RequestHeadError) {
-        for (index, expected) in "HTTP/".utf8.enumerated() where start + index < bytes.count {
-            guard bytes[start + index] == expected else { throw .malformedRequestLine }
+        for (index, expected) in "HTTP/0.0\r\n".utf8.enumerated() where start + index < bytes.count {
+            let byte = bytes[start + index]
+            let isDigit = byte >= 0x30 && byte <= 0x39
+            guard expected == 0x30 ? isDigit : byte == expected else {
+                throw byte == 0x0A && bytes[start + index - 1] != 0x0D ? .bareLineFeed : .malformedRequestLine
+            }
         }
     }
 

@@ -73,7 +73,8 @@ public struct RequestHead: Sendable {
                 case .host:
                     hostCount += 1
                     hostIsValid = hostIsValid && Self.isHost(bytes.slice(line.value))
-                case .expect: expectation = bytes.slice(line.value).equalsIgnoringCase("100-continue")
+                case .expect:
+                    expectation = expectation != false && bytes.slice(line.value).equalsIgnoringCase("100-continue")
                 case .upgrade: webSocket = webSocket || bytes.slice(line.value).equalsIgnoringCase("websocket")
                 default: break
                 }
@@ -116,7 +117,7 @@ public struct RequestHead: Sendable {
         if methodEnd == start, start == 0, bytes.count == 1, bytes[0] == 0x0D { return nil }
         guard bytes[methodEnd] == 0x20, methodEnd > start else { throw .malformedRequestLine }
         let targetEnd = CharacterClass.endOfVisible(bytes, from: methodEnd + 1)
-        guard targetEnd - start <= limits.startLine else { throw .requestLineTooLong }
+        guard targetEnd - start + " HTTP/1.1".utf8.count <= limits.startLine else { throw .requestLineTooLong }
         guard targetEnd < bytes.count else { return nil }
         guard bytes[targetEnd] == 0x20, targetEnd > methodEnd + 1 else { throw .malformedRequestLine }
         let lineEnd = targetEnd + 11

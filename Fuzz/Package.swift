@@ -1,0 +1,14 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Built by `Fuzz/run`, which adds -sanitize=fuzzer: the library that this sanitizer brings calls the test.
+let package = Package(
+    name: "podium-fuzz",
+    platforms: [.macOS(.v15)],
+    dependencies: [.package(name: "podium", path: "..")],
+    targets: [
+        .executableTarget(
+            name: "WireFuzzer", dependencies: [.product(name: "WireOracle", package: "podium")],
+            swiftSettings: [.swiftLanguageMode(.v6)])
+    ]
+)

@@ -1,0 +1,68 @@
+/// A chunked body taken apart line by line, up to the first thing in it that is refused on purpose.
+enum ChunkText {
+    static func firstChoice(_ body: ArraySlice<UInt8>) -> StricterChoice? {
+        var rest = body
+        while let line = takeLine(&rest) {
+            let size = line.prefix { $0 != UInt8(ascii: ";") }
+            if size.count > 15 { return .chunkDigits }
+            guard let length = Int(String(decoding: size, as: UTF8.self), radix: 16) else { return nil }
+            if !isExtension(line.dropFirst(size.count)) { return .chunkExtension }
+            guard length > 0 else { return nil }
+            guard rest.count >= length + 2 else { return nil }
+            rest = rest.dropFirst(length + 2)
+        }
+        // The line that is not finished.
+        let size = rest.prefix { $0 != UInt8(ascii: ";") }
+        if size.count > 15 { return .chunkDigits }
+        return size.count < rest.count && !isExtension(rest.dropFirst(size.count)) ? .chunkExtension : nil
+    }
+
+    /// All lines of a chunked body, its trailers among them.
+    static func lines(_ body: ArraySlice<UInt8>) -> [String] {
+        String(decoding: body, as: UTF8.self).lowercased().split(separator: "\r\n").map(String.init)
+    }
+
+    private static func takeLine(_ rest: inout ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        guard let end = rest.firstRange(of: [0x0D, 0x0A]) else { return nil }
+        defer { rest = rest[end.upperBound...] }
+        return rest[..<end.lowerBound]
+    }
+
+    /// `*( ";" token [ "=" ( token / quoted-string ) ] )`, without blanks and within ASCII.
+    private static func isExtension(_ text: ArraySlice<UInt8>) -> Bool {
+        var rest = text
+        while let first = rest.first {
+            guard first == UInt8(ascii: ";") else { return false }
+            rest = rest.dropFirst()
+            guard takeToken(&rest) else { return false }
+            guard rest.first == UInt8(ascii: "=") else { continue }
+            rest = rest.dropFirst()
+            guard takeToken(&rest) || takeQuoted(&rest) else { return false }
+        }
+        return true
+    }
+
+    private static func takeToken(_ rest: inout ArraySlice<UInt8>) -> Bool {
+        let token = rest.prefix(while: isToken)
+        rest = rest.dropFirst(token.count)
+        return !token.isEmpty
+    }
+
+    private static func takeQuoted(_ rest: inout ArraySlice<UInt8>) -> Bool {
+        guard rest.first == UInt8(ascii: "\"") else { return false }
+        rest = rest.dropFirst()
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "\"") { return true }
+            let text = byte == UInt8(ascii: "\\") ? rest.popFirst() ?? 0 : byte
+            guard text == 0x09 || (0x20...0x7E).contains(text) else { return false }
+        }
+        return false
+    }
+
+    private static func isToken(_ byte: UInt8) -> Bool {
+        let marks = Set("!#$%&'*+-.^_`|~".utf8)
+        let letter = byte | 0x20
+        return marks.contains(byte) || (0x30...0x39).contains(byte)
+            || ((0x61...0x7A).contains(letter) && byte >= 0x41)
+    }
+}
