@@ -96,6 +96,7 @@ struct ConsoleLoop {
         let noColor = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
         setup.theme = options.theme.flatMap { Theme(name: $0) } ?? (noColor || !screen.hasColors ? .mono : .dark)
         setup.refresh = options.refresh
+        setup.keymap = options.keymap
         setup.isReadOnly = options.isReadOnly
         setup.canSuspend = options.canSuspend
         return setup

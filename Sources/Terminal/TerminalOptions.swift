@@ -21,6 +21,8 @@ public struct TerminalOptions: Sendable {
     public var theme: String?
     /// How often the picture is renewed, within 0.2…10 s.
     public var refresh = Duration.seconds(1)
+    /// The keys.
+    public var keymap = Keymap.standard
     /// Operator actions are unbound.
     public var isReadOnly = false
     /// Whether ^Z suspends this process; false where the proxy lives in it.

@@ -97,4 +97,26 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
         // In the clear: one client token, and the password in the proxy's URL.
         #expect(loaded.literalSecrets.map(\.line) == [9, 30])
     }
+
+    @Test("Keys of the console are read with their places; what is no key at all is a warning")
+    func consoleKeys() throws {
+        let text = """
+            console:
+              keys:
+                flush: W
+                undo: [u, "~"]
+                sort-now: []
+                redo: ~
+            endpoints: []
+            """
+        let loaded = ConfigurationLoader.load(bytes: Array(text.utf8), environment: [:])
+        let keys = try #require(loaded.configuration).console.keys
+        #expect(keys.map(\.command.text) == ["flush", "undo", "sort-now"])
+        #expect(keys.map { $0.keys.map(\.text) } == [["W"], ["u", "~"], []])
+        #expect(keys[1].keys[1] == KeySetting.Word(text: "~", line: 4, column: 15))
+        #expect(keys[0].command == KeySetting.Word(text: "flush", line: 3, column: 5))
+        let warning = try #require(loaded.diagnostics.first { $0.line == 6 })
+        #expect(warning.severity == .warning)
+        #expect(warning.column == 11)
+    }
 }

@@ -13,7 +13,7 @@ struct DocumentationTests {
         let text = try String(contentsOf: file, encoding: .utf8)
         let begin = try #require(text.range(of: "<!-- keys -->\n"))
         let end = try #require(text.range(of: "\n<!-- /keys -->"))
-        let wanted = Keymap.documentation
+        let wanted = Keymap.standard.documentation
         if ProcessInfo.processInfo.environment["PODIUM_UPDATE_DOCS"] != nil {
             let updated = text.replacingCharacters(in: begin.upperBound..<end.lowerBound, with: "\n" + wanted + "\n")
             try updated.write(to: file, atomically: true, encoding: .utf8)

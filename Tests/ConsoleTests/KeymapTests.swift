@@ -8,7 +8,7 @@ struct KeymapTests {
     func unique() {
         for context in KeyContext.allCases {
             var seen: [Key: ConsoleAction] = [:]
-            for binding in Keymap.bindings(in: context) {
+            for binding in Keymap.standard.bindings(in: context) {
                 for key in binding.keys {
                     #expect(seen[key] == nil, "\(key.name) in \(context)")
                     seen[key] = binding.action
@@ -20,14 +20,14 @@ struct KeymapTests {
     @Test("Every context can be left")
     func leaving() {
         for context in KeyContext.allCases where context != .main {
-            #expect(Keymap.binding(for: .escape, in: context)?.action == .cancel, "\(context)")
+            #expect(Keymap.standard.binding(for: .escape, in: context)?.action == .cancel, "\(context)")
         }
-        #expect(Keymap.binding(for: .character("q"), in: .main)?.action == .quit)
+        #expect(Keymap.standard.binding(for: .character("q"), in: .main)?.action == .quit)
     }
 
     @Test("Labels are short, sentences are sentences")
     func words() {
-        for binding in Keymap.bindings {
+        for binding in Keymap.standard.bindings {
             #expect(!binding.label.isEmpty && binding.label.count <= 12, "\(binding.label)")
             #expect(binding.help.hasSuffix("."), "\(binding.help)")
             #expect(!binding.keys.isEmpty)
@@ -37,13 +37,14 @@ struct KeymapTests {
     @Test("Where text is typed no printable key is bound")
     func typing() {
         for context in [KeyContext.prompt, .command, .form, .delete] {
-            for binding in Keymap.bindings(in: context) {
+            for binding in Keymap.standard.bindings(in: context) {
                 for case .character(let character) in binding.keys { Issue.record("\(character) in \(context)") }
             }
         }
     }
 
-    @Test("Each binding of the main screen does something", arguments: Keymap.bindings(in: .main).map(\.action))
+    @Test(
+        "Each binding of the main screen does something", arguments: Keymap.standard.bindings(in: .main).map(\.action))
     func live(action: ConsoleAction) {
         var snapshot = Fixture.snapshot()
         snapshot.undo = UndoOffer(label: "move")

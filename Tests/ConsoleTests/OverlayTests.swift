@@ -187,7 +187,7 @@ struct OverlayTests {
         var state = Fixture.console(140, 60)
         state.press(.character("?"))
         let screen = state.screen()
-        for binding in Keymap.bindings(in: .main) where !binding.action.rawValue.hasPrefix("panel-") {
+        for binding in Keymap.standard.bindings(in: .main) where !binding.action.rawValue.hasPrefix("panel-") {
             #expect(screen.contains(binding.keys[0].name), "\(binding.action)")
         }
         #expect(screen.contains("1-7        panels"))

@@ -276,7 +276,7 @@ struct ReducerTests {
 
     @Test("Read-only binds no key that changes anything")
     func readOnly() {
-        for binding in Keymap.bindings(in: .main) where binding.changes {
+        for binding in Keymap.standard.bindings(in: .main) where binding.changes {
             for key in binding.keys {
                 var state = Fixture.console(isReadOnly: true)
                 #expect(state.press(key) == [.bell], "\(binding.action)")

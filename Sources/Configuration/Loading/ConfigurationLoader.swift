@@ -57,13 +57,14 @@ public enum ConfigurationLoader {
             return nil
         }
         let reader = SectionReader(
-            root, title: "the file", known: ["server", "ranking", "timeouts", "endpoints"],
+            root, title: "the file", known: ["server", "ranking", "timeouts", "console", "endpoints"],
             retired: Dictionary(uniqueKeysWithValues: retiredSections.map { ($0, "") }), sink: sink)
         let server = ServerSettings(reader.node("server"), environment: environment, sink: sink)
         let endpoints = readEndpoints(reader, environment, authorityProblem, sink)
-        let configuration = Configuration(
+        var configuration = Configuration(
             server: server, ranking: RankingSettings(reader.node("ranking"), sink: sink),
             timeouts: TimeoutSettings(reader.node("timeouts"), sink: sink), endpoints: endpoints.map(\.settings))
+        configuration.console = ConsoleSettings(reader.node("console"), sink: sink)
         FileAdvice(
             configuration: configuration, endpoints: endpoints, server: reader.node("server"),
             environment: environment, sink: sink

@@ -6,6 +6,8 @@ public struct Configuration: Sendable, Equatable {
     public var ranking: RankingSettings
     /// `timeouts:`
     public var timeouts: TimeoutSettings
+    /// `console:`
+    public var console = ConsoleSettings()
     /// In file order.
     public var endpoints: [EndpointSettings]
 

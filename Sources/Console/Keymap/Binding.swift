@@ -44,6 +44,11 @@ public struct Binding: Sendable {
         case dialog = "DIALOGS"
     }
 
+    func with(keys: [Key]) -> Binding {
+        Binding(
+            action, keys, label, help, in: context, group: group, bar: bar, barLabel: barLabel, changes: changes)
+    }
+
     /// Its keys as shown, such as `↑ k`.
     public var keyNames: String { keyNames(isASCII: false) }
 

@@ -1,7 +1,20 @@
 /// The one table of keys.
-public enum Keymap {
+public struct Keymap: Sendable {
     /// In the order help and documentation show them.
-    public static let bindings: [Binding] = main + dialogs
+    public let bindings: [Binding]
+    private let table: [Place: Binding]
+
+    /// As it is where the configuration says nothing.
+    public static let standard = Keymap(main + dialogs)
+
+    init(_ bindings: [Binding]) {
+        self.bindings = bindings
+        var table: [Place: Binding] = [:]
+        for binding in bindings {
+            for key in binding.keys { table[Place(key: key, context: binding.context)] = binding }
+        }
+        self.table = table
+    }
 
     private static let main: [Binding] = [
         Binding(.cursorUp, [.up, .character("k")], "row up", "Moves to the row above.", group: .move, barLabel: "row"),
@@ -200,31 +213,28 @@ public enum Keymap {
     ]
 
     /// What a key does in a context; nil leaves it to the text being typed.
-    public static func binding(for key: Key, in context: KeyContext) -> Binding? {
+    public func binding(for key: Key, in context: KeyContext) -> Binding? {
         table[Place(key: key, context: context)]
     }
 
-    static func bindings(in context: KeyContext) -> [Binding] {
+    func bindings(in context: KeyContext) -> [Binding] {
         bindings.filter { $0.context == context }
+    }
+
+    /// The key of an action as hints name it; empty where it has none.
+    func key(_ action: ConsoleAction, isASCII: Bool) -> String {
+        bindings.first { $0.context == .main && $0.action == action }?.keys.first?.name(isASCII: isASCII) ?? ""
     }
 
     private struct Place: Hashable {
         let key: Key
         let context: KeyContext
     }
-
-    private static let table: [Place: Binding] = {
-        var table: [Place: Binding] = [:]
-        for binding in bindings {
-            for key in binding.keys { table[Place(key: key, context: binding.context)] = binding }
-        }
-        return table
-    }()
 }
 
 extension Keymap {
     /// The tables of `docs/console.md`.
-    public static var documentation: String {
+    public var documentation: String {
         let titles: [(KeyContext, String)] = [
             (.main, "Main screen"), (.prompt, "Filter"), (.command, "Command line"), (.form, "Form"),
             (.difference, "Difference of the file"),

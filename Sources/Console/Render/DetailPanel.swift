@@ -10,7 +10,7 @@ enum DetailPanel {
         if let endpoint { left = [Segment("5 \(SafeText.clean(endpoint.name))", left[0].role)] }
         let hints = [
             Segment(
-                "\(Key.enter.name(isASCII: state.setup.glyphs.isASCII)) edit \(state.setup.glyphs.separator) y copy",
+                "\(state.key(.edit)) edit \(state.setup.glyphs.separator) \(state.key(.copy)) copy",
                 .faint)
         ]
         grid.border(

@@ -20,13 +20,15 @@ enum EventPanel {
         }
         right.append(
             state.selectedEventID == nil
-                ? Segment("following \(glyphs.sortUp)", .good) : Segment("\(place) newer \(glyphs.sortUp) g", .warning))
+                ? Segment("following \(glyphs.sortUp)", .good)
+                : Segment("\(place) newer \(glyphs.sortUp) \(state.key(.first))", .warning))
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .events,
             left: state.title(.events, labels), right: right,
             bottom: [
                 Segment(
-                    "\(Key.enter.name(isASCII: glyphs.isASCII)) open \(glyphs.separator) f level \(glyphs.separator) / search \(glyphs.separator) g follow",
+                    "\(state.key(.edit)) open \(glyphs.separator) \(state.key(.level)) level \(glyphs.separator) "
+                        + "\(state.key(.filter)) search \(glyphs.separator) \(state.key(.first)) follow",
                     .faint)
             ])
         for offset in 0..<max(0, content.height) {

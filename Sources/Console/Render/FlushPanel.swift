@@ -21,7 +21,7 @@ enum FlushPanel {
         let right = layout.isBoxed ? [Segment(String(flushes.count))] : []
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: isFocused, left: state.title(.flushes, left), right: right,
-            bottom: [Segment("\(Key.enter.name(isASCII: state.setup.glyphs.isASCII)) detail", .faint)])
+            bottom: [Segment("\(state.key(.edit)) detail", .faint)])
         guard content.height > 0 else { return }
         let heading =
             " TIME     WHY     CHG   SIZE    MS" + (content.width >= 42 ? " RESULT" : "")

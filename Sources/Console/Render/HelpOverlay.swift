@@ -40,7 +40,7 @@ enum HelpOverlay {
         let columnWidth = width / columnCount
         var blocks: [[[Segment]]] = []
         for group in Binding.Group.allCases where group != .dialog {
-            let bindings = Keymap.bindings(in: .main).filter { $0.group == group }
+            let bindings = state.setup.keymap.bindings(in: .main).filter { $0.group == group }
             var block = [[Segment(TextField.fit(group.rawValue, columnWidth, glyphs: state.setup.glyphs), .title)]]
             block += rows(bindings).map { entry($0, state, columnWidth) }
             block.append([Segment(String(repeating: " ", count: columnWidth))])
@@ -113,7 +113,7 @@ enum HelpOverlay {
     private static func found(_ state: ConsoleState, _ search: String, _ width: Int) -> [[Segment]] {
         let needle = search.lowercased()
         var lines: [[Segment]] = []
-        for binding in Keymap.bindings where binding.context != .help {
+        for binding in state.setup.keymap.bindings where binding.context != .help {
             let words = "\(binding.label) \(binding.help) \(binding.action.rawValue)".lowercased()
             guard words.contains(needle) || binding.keys.contains(where: { $0.name == search }) else { continue }
             let place = binding.context == .main ? "" : " (\(binding.context.rawValue))"

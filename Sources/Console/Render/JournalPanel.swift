@@ -12,10 +12,12 @@ enum JournalPanel {
         }
         let place =
             top == 0
-            ? Segment("following \(glyphs.sortUp)", .good) : Segment("\(top) newer \(glyphs.sortUp) g", .warning)
+            ? Segment("following \(glyphs.sortUp)", .good)
+            : Segment("\(top) newer \(glyphs.sortUp) \(state.key(.first))", .warning)
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .journal, left: state.title(.journal, labels),
-            right: [place], bottom: [Segment("/ search \(glyphs.separator) g follow", .faint)])
+            right: [place],
+            bottom: [Segment("\(state.key(.filter)) search \(glyphs.separator) \(state.key(.first)) follow", .faint)])
         for offset in 0..<max(0, content.height) {
             let index = entries.count - 1 - top - offset
             guard entries.indices.contains(index) else { break }

@@ -21,7 +21,7 @@ enum PersisterPanel {
             ? [Segment("\(SafeText.clean(status.strategy)) \(Quantity.age(status.flushInterval))", .faint)] : []
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .persister, left: state.title(.persister),
-            right: right, bottom: [Segment("w flush now", .faint)])
+            right: right, bottom: [Segment("\(state.key(.flush)) flush now", .faint)])
         let lines = lines(state, content, now: now)
         let top = min(state.scroll[.persister] ?? 0, max(0, lines.count - content.height))
         for (offset, line) in lines.dropFirst(top).prefix(content.height).enumerated() {

@@ -72,7 +72,11 @@ enum RankingTable {
             left.append(Segment(" \(glyphs.separator) /\(state.filter.text)", .accent, weight: 5))
         }
         let right = [Segment("\(state.rows.count)/\(state.shown.endpoints.count)", .text)]
-        let hints = [Segment("K/J move \(glyphs.separator) s sort \(glyphs.separator) / filter", .faint)]
+        let hints = [
+            Segment(
+                "\(state.key(.rankUp))/\(state.key(.rankDown)) move \(glyphs.separator) \(state.key(.sortNow)) sort "
+                    + "\(glyphs.separator) \(state.key(.filter)) filter", .faint)
+        ]
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .endpoints, left: state.title(.endpoints, left),
             right: right, bottom: hints)
@@ -190,8 +194,8 @@ enum RankingTable {
         guard content.height > 1 else { return }
         let text =
             state.filter.text.isEmpty
-            ? (state.isReadOnly ? "No endpoints." : "No endpoints yet: press a to add one.")
-            : "Nothing matches /\(state.filter.text): Esc shows all."
+            ? (state.isReadOnly ? "No endpoints." : "No endpoints yet: press \(state.key(.add)) to add one.")
+            : "Nothing matches /\(state.filter.text): \(state.key(.back)) shows all."
         grid.put(
             text, column: content.column + 3, line: content.line + 1, limit: content.right, style: CellStyle(.faint))
     }

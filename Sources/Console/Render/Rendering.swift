@@ -84,6 +84,9 @@ extension ConsoleState {
         }
     }
 
+    /// The key of an action as hints name it.
+    func key(_ action: ConsoleAction) -> String { setup.keymap.key(action, isASCII: setup.glyphs.isASCII) }
+
     /// The number, name and state of a panel for its title.
     func title(_ panel: Panel, _ rest: [Segment] = []) -> [Segment] {
         let isFocused = focus == panel

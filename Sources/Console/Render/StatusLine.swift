@@ -56,7 +56,7 @@ enum StatusLine {
                 var segments = [Segment(" \(glyphs.check) ", .good), Segment(toast.text)]
                 if let undo = state.latest.undo {
                     let left = undo.expires.map { " (\(Quantity.age($0 - now)))" } ?? ""
-                    segments.append(Segment(" \(glyphs.separator) u undo\(left)", .faint))
+                    segments.append(Segment(" \(glyphs.separator) \(state.key(.undo)) undo\(left)", .faint))
                 }
                 return segments
             }
@@ -74,7 +74,11 @@ enum StatusLine {
             return [Segment(" ! ", .warning), Segment(SafeText.clean(warning), .warning)]
         }
         if state.pausedAt != nil {
-            return [Segment(" \(glyphs.bullet) The picture is held; the proxy goes on. p continues.", .warning)]
+            return [
+                Segment(
+                    " \(glyphs.bullet) The picture is held; the proxy goes on. \(state.key(.pause)) continues.",
+                    .warning)
+            ]
         }
         return []
     }
@@ -114,7 +118,9 @@ enum BottomBar {
     static func entries(_ state: ConsoleState) -> [Entry] {
         var entries: [Entry] = []
         let groups: [Binding.Group] = [.endpoint, .persister, .move, .view, .program, .dialog]
-        let bindings = groups.flatMap { group in Keymap.bindings(in: state.context).filter { $0.group == group } }
+        let bindings = groups.flatMap { group in
+            state.setup.keymap.bindings(in: state.context).filter { $0.group == group }
+        }
         for binding in bindings {
             guard let weight = binding.bar, let key = binding.keys.first?.name(isASCII: state.setup.glyphs.isASCII)
             else { continue }

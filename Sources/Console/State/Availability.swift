@@ -1,10 +1,12 @@
 extension ConsoleState {
     /// Why an action cannot be taken now; nil when it can.
     func obstacle(to action: ConsoleAction) -> String? {
-        if isReadOnly, Keymap.bindings.contains(where: { $0.action == action && $0.changes }) {
+        if isReadOnly, Keymap.standard.bindings.contains(where: { $0.action == action && $0.changes }) {
             return "read-only: actions that change the proxy are switched off"
         }
-        if latest.server.staleSince != nil, Keymap.bindings.contains(where: { $0.action == action && $0.changes }) {
+        if latest.server.staleSince != nil,
+            Keymap.standard.bindings.contains(where: { $0.action == action && $0.changes })
+        {
             return "not connected: this picture is old"
         }
         switch action {
@@ -22,10 +24,10 @@ extension ConsoleState {
         case .flush, .sortNow, .autoSort, .reload:
             let running = pending.values.contains { $0.command.isExclusive && $0.command.endpoint == nil }
             return running ? "the command before is still under way" : nil
-        case .nextMatch, .previousMatch: return filter.text.isEmpty ? "no filter: press / first" : nil
+        case .nextMatch, .previousMatch: return filter.text.isEmpty ? "no filter: press \(key(.filter)) first" : nil
         case .suspend:
             return setup.canSuspend
-                ? nil : "the proxy lives in this process: q, then k leaves the console and serves on"
+                ? nil : "the proxy lives in this process: \(key(.quit)), then k leaves the console and serves on"
         case .faster: return refresh <= .milliseconds(200) ? "0.2 s is the fastest" : nil
         case .slower: return refresh >= .seconds(10) ? "10 s is the slowest" : nil
         default: return nil
@@ -34,7 +36,7 @@ extension ConsoleState {
 
     private var endpointObstacle: String? {
         guard let selected else {
-            return shown.endpoints.isEmpty ? "no endpoints: press a to add one" : "no row selected"
+            return shown.endpoints.isEmpty ? "no endpoints: press \(key(.add)) to add one" : "no row selected"
         }
         return isBusy(selected.id) ? "\(SafeText.clean(selected.name)) is being saved" : nil
     }

@@ -59,7 +59,7 @@ struct CommandLine: Sendable, Equatable {
 
     /// What can be typed: those that take an argument, and every action of the main screen.
     static let names: [String] =
-        (["go ", "rank ", "sort ", "theme ", "level "] + Keymap.bindings(in: .main).map(\.action.rawValue) + [
+        (["go ", "rank ", "sort ", "theme ", "level "] + Keymap.standard.bindings(in: .main).map(\.action.rawValue) + [
             ConsoleAction.reload.rawValue
         ])
         .sorted()

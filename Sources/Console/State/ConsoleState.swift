@@ -154,6 +154,8 @@ public struct ConsoleState: Sendable {
 public struct ConsoleSetup: Sendable {
     /// The characters that can be shown.
     public var glyphs = Glyphs.unicode
+    /// The keys.
+    public var keymap = Keymap.standard
     /// The colours to begin with.
     public var theme = Theme.dark
     /// How often the picture is renewed at first.

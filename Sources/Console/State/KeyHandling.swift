@@ -17,7 +17,7 @@ extension ConsoleState {
     mutating func handleKey(_ key: Key, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         orderHeldUntil = now + Self.orderHold
         // Leaving must always be possible, also where nothing else fits on the screen.
-        if let binding = Keymap.binding(for: key, in: context) {
+        if let binding = setup.keymap.binding(for: key, in: context) {
             return perform(binding.action, now: now)
         }
         type(key, now: now)
@@ -56,7 +56,9 @@ extension ConsoleState {
                 overlay = .help(view)
             }
         case .main:
-            if case .character = key { say(.note, "\(key.name) does nothing here; ? shows the keys", now: now) }
+            if case .character = key {
+                say(.note, "\(key.name) does nothing here; \(self.key(.help)) shows the keys", now: now)
+            }
         case .confirm, .quit, .detail, .difference: break
         }
     }

@@ -13,6 +13,7 @@ struct AttachSession {
     let client: ControlClient
     let options: PictureOptions
     let greeting: String?
+    var keymap = Keymap.standard
 
     /// Until the operator leaves or the terminal goes away; the other process serves on in any case.
     func run() async -> ExitStatus {
@@ -22,6 +23,7 @@ struct AttachSession {
         terminal.refresh = options.refresh.duration
         terminal.isReadOnly = options.readOnly
         terminal.canSuspend = true
+        terminal.keymap = keymap
         terminal.greeting = greeting
         // A socket that broke must be an error code, not the end of the process.
         signal(SIGPIPE, SIG_IGN)

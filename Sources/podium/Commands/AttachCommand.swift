@@ -24,7 +24,8 @@ struct AttachCommand: AsyncParsableCommand {
             StandardStreams.error("podium: attach needs a terminal; `podium status` prints the state")
             throw ExitCode(ExitStatus.software.rawValue)
         }
-        let session = AttachSession(client: try target.client(), options: picture, greeting: nil)
+        let session = AttachSession(
+            client: try target.client(), options: picture, greeting: nil, keymap: target.keymap)
         throw ExitCode(await session.run().rawValue)
     }
 }

@@ -18,7 +18,7 @@ struct CheckCommand: AsyncParsableCommand {
             StandardStreams.error("podium: \(error)")
             throw ExitCode(ExitStatus.badConfiguration.rawValue)
         }
-        for diagnostic in file.loaded.diagnostics {
+        for diagnostic in file.diagnostics {
             StandardStreams.output(diagnostic.rendered(file: self.file))
         }
         guard let configuration = file.loaded.configuration else {

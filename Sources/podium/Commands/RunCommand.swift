@@ -44,7 +44,7 @@ struct RunCommand: AsyncParsableCommand {
             StandardStreams.error("podium: \(error)")
             throw ExitCode(ExitStatus.badConfiguration.rawValue)
         }
-        for diagnostic in file.loaded.diagnostics where diagnostic.severity != .note {
+        for diagnostic in file.diagnostics where diagnostic.severity != .note {
             StandardStreams.error(diagnostic.rendered(file: config))
         }
         guard let configuration = file.loaded.configuration else {

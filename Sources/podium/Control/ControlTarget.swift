@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Control
 
 #if canImport(Glibc)
@@ -88,5 +89,13 @@ struct ControlTarget: ParsableArguments {
             default: .checkFailed
             }
         }
+    }
+}
+
+extension ControlTarget {
+    /// The keys that the served configuration gives the console, where it can be read from here.
+    var keymap: Keymap {
+        guard socket == nil, let file = try? ConfigurationFile(path: configPath) else { return .standard }
+        return file.keymap
     }
 }

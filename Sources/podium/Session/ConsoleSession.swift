@@ -23,7 +23,7 @@ struct ConsoleSession: Sendable {
     private let isReadOnly: Bool
     private let isDemo: Bool
 
-    init(engine: Engine, options: ConsoleOptions, isDemo: Bool) {
+    init(engine: Engine, options: ConsoleOptions, keymap: Keymap, isDemo: Bool) {
         self.engine = engine
         self.isDemo = isDemo
         isReadOnly = options.picture.readOnly
@@ -32,6 +32,7 @@ struct ConsoleSession: Sendable {
         terminal.theme = options.picture.theme?.rawValue
         terminal.refresh = options.picture.refresh.duration
         terminal.isReadOnly = options.picture.readOnly
+        terminal.keymap = keymap
         app = TerminalApp(options: terminal)
     }
 

@@ -58,7 +58,10 @@ struct ServingSession {
             }
             return Self.explain(error, path: file.path)
         }
-        let consoleSession = interactive ? ConsoleSession(engine: engine, options: console, isDemo: isDemo) : nil
+        let consoleSession =
+            interactive
+            ? ConsoleSession(
+                engine: engine, options: console, keymap: file.keymap, isDemo: isDemo) : nil
         signals.started(engine, console: consoleSession)
         warnOfReadableSecrets(engine)
         let reports = Task { await ServiceReports(engine: engine, notifier: notifier).run() }
@@ -89,7 +92,9 @@ struct ServingSession {
                 let client = ControlClient(socketPath: socket.path, operatorName: Operator.name)
                 if (try? await client.persister()) != nil {
                     let greeting = "attached: \(who) serves \(file.path); q leaves it serving"
-                    return await AttachSession(client: client, options: console.picture, greeting: greeting).run()
+                    return await AttachSession(
+                        client: client, options: console.picture, greeting: greeting, keymap: file.keymap
+                    ).run()
                 }
             }
             // It may be starting just now.
