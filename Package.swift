@@ -101,6 +101,7 @@ let package = Package(
         tests("Console"),
         tests("Terminal", ["Console"]),
         tests("Service", [logging]),
+        tests("podium", ["Console", "Control"]),
         tests("Demo"),
     ]
 )

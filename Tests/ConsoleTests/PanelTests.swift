@@ -220,3 +220,49 @@ struct PanelTests {
                 """)
     }
 }
+
+@Suite("A picture that lost its source")
+struct StalePictureTests {
+    private func state(staleSince: ContinuousClock.Instant?) -> ConsoleState {
+        var setup = ConsoleSetup()
+        setup.canSuspend = true
+        var state = ConsoleState(setup: setup, columns: 100, lines: 30, now: Fixture.start)
+        var snapshot = Fixture.snapshot(2)
+        snapshot.server.isAttached = true
+        snapshot.server.staleSince = staleSince
+        _ = state.handle(.snapshot(snapshot), now: Fixture.start)
+        return state
+    }
+
+    @Test("Fades, says since when, and stands still")
+    func fades() {
+        let lost = state(staleSince: Fixture.start)
+        let grid = lost.render(now: Fixture.start + .seconds(12))
+        #expect(grid.text(line: 0).contains("RECONNECTING 12s"))
+        #expect(!grid.text(line: 0).contains("LIVE"))
+        let panels = (3..<20).flatMap { line in (0..<grid.width).map { grid[$0, line].style.role } }
+        #expect(panels.allSatisfy { $0 == .faint })
+        // No countdown runs on in it.
+        let later = lost.render(now: Fixture.start + .seconds(30))
+        #expect((3..<20).allSatisfy { grid.text(line: $0) == later.text(line: $0) })
+        let live = state(staleSince: nil).render(now: Fixture.start)
+        #expect(live.text(line: 0).contains("LIVE"))
+    }
+
+    @Test("Refuses what would change something")
+    func refuses() {
+        var lost = state(staleSince: Fixture.start)
+        let effects = lost.handle(.key(.character("K")), now: Fixture.start)
+        #expect(!effects.contains { if case .perform = $0 { true } else { false } })
+        var live = state(staleSince: nil)
+        let done = live.handle(.key(.character(" ")), now: Fixture.start)
+        #expect(done.contains { if case .perform = $0 { true } else { false } })
+    }
+
+    @Test("q leaves an attached console without a question")
+    func leaves() {
+        var attached = state(staleSince: nil)
+        let effects = attached.handle(.key(.character("q")), now: Fixture.start)
+        #expect(effects == [.quit(.keepServing)])
+    }
+}

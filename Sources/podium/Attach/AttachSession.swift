@@ -34,15 +34,21 @@ struct AttachSession {
         let following = Task { await feed.run { app.wake() } }
         defer { following.cancel() }
         let commands = AttachedCommands(client: client)
+        let perform: @Sendable (ConsoleCommand) async -> CommandResult = { command in
+            let result = await commands.perform(command)
+            // The picture that comes with the answer shows what it says.
+            try? await feed.refresh()
+            return result
+        }
+        if options.plain {
+            let lines = LineConsole(isReadOnly: options.readOnly, canStop: false)
+            _ = await lines.run(source: { feed.dashboard() }, perform: perform)
+            return .success
+        }
         let reason = await app.run(
             source: { feed.dashboard() },
             perform: { command, reply in
-                Task {
-                    let result = await commands.perform(command)
-                    // The picture that comes with the answer shows what it says.
-                    try? await feed.refresh()
-                    reply(result)
-                }
+                Task { reply(await perform(command)) }
             })
         switch reason {
         case .quit, .stopped:

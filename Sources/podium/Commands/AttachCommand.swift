@@ -20,8 +20,9 @@ struct AttachCommand: AsyncParsableCommand {
     func run() async throws {
         // One question first: whoever cannot be reached is better told of on a plain screen.
         _ = try await target.ask { client throws(ControlClientError) in try await client.persister() }
-        guard StandardStreams.isInteractive else {
-            StandardStreams.error("podium: attach needs a terminal; `podium status` prints the state")
+        guard picture.plain || StandardStreams.isInteractive else {
+            StandardStreams.error(
+                "podium: attach needs a terminal; `podium status` prints the state, --plain needs none")
             throw ExitCode(ExitStatus.software.rawValue)
         }
         let session = AttachSession(

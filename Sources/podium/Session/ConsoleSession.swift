@@ -20,6 +20,8 @@ struct ConsoleSession: Sendable {
 
     private let engine: Engine
     private let app: TerminalApp
+    /// In the place of a picture, where plain lines are wanted.
+    private let lines: LineConsole?
     private let isReadOnly: Bool
     private let isDemo: Bool
 
@@ -34,16 +36,27 @@ struct ConsoleSession: Sendable {
         terminal.isReadOnly = options.picture.readOnly
         terminal.keymap = keymap
         app = TerminalApp(options: terminal)
+        lines = options.picture.plain ? LineConsole(isReadOnly: options.picture.readOnly, canStop: true) : nil
     }
 
     func run() async -> Ending {
         let actor = Operator.name
         let (engine, isDemo, isReadOnly) = (engine, isDemo, isReadOnly)
         let usage = ProcessUsage()
+        let source: @Sendable () -> DashboardSnapshot = {
+            DashboardSnapshot(engine.snapshot(), usage: usage.sample(), isDemo: isDemo, isReadOnly: isReadOnly)
+        }
+        if let lines {
+            let ending = await lines.run(source: source) { await Self.perform($0, on: engine, by: actor) }
+            switch ending {
+            case .stop, .ended(byRequest: true): return .stop
+            case .leave: return .keepServing
+            // ^D, or the terminal is gone.
+            case .ended(byRequest: false): return isatty(STDIN_FILENO) == 1 ? .keepServing : .hangup
+            }
+        }
         let reason = await app.run(
-            source: {
-                DashboardSnapshot(engine.snapshot(), usage: usage.sample(), isDemo: isDemo, isReadOnly: isReadOnly)
-            },
+            source: source,
             perform: { command, reply in
                 Task {
                     reply(await Self.perform(command, on: engine, by: actor))
@@ -58,7 +71,7 @@ struct ConsoleSession: Sendable {
     }
 
     func stop() {
-        app.stop()
+        if let lines { lines.stop() } else { app.stop() }
     }
 
     private static func perform(_ command: ConsoleCommand, on engine: Engine, by actor: String) async -> CommandResult {

@@ -13,6 +13,9 @@ struct PictureOptions: ParsableArguments {
     @Flag(name: .customLong("read-only"), help: "Show everything, change nothing.")
     var readOnly = false
 
+    @Flag(help: "Plain lines instead of a picture, for screen readers: what happens is printed, commands are words.")
+    var plain = false
+
     @Flag(help: "ASCII glyphs only.")
     var ascii = false
 

@@ -1,0 +1,139 @@
+import Console
+import Control
+import Testing
+
+@testable import podium
+
+private let epoch = ContinuousClock.now
+
+private func event(_ id: UInt64) -> ControlSnapshot.Event {
+    .init(id: id, time: 0, level: "info", source: "proxy", endpoint: nil, text: "event \(id)")
+}
+
+private func answer(
+    pid: Int32 = 1, at time: Double = 1_000, events: ClosedRange<UInt64>? = nil, cpu: Double? = nil
+) -> ControlSnapshot {
+    var snapshot = ControlSnapshot()
+    snapshot.takenAt = time
+    snapshot.server.pid = pid
+    snapshot.server.cpuSeconds = cpu
+    snapshot.events = events.map { $0.map(event) } ?? []
+    return snapshot
+}
+
+private func ids(_ picture: AttachedPicture) -> [UInt64] {
+    picture.dashboard(now: epoch, patience: .seconds(3)).events.map(\.id)
+}
+
+private func take(_ answer: ControlSnapshot, isWhole: Bool, into picture: inout AttachedPicture) -> Bool {
+    picture.take(answer, isWhole: isWhole, at: epoch)
+}
+
+struct AttachedPictureTests {
+    @Test func partsAreAddedToTheWholeWhateverTheirOrder() {
+        var picture = AttachedPicture()
+        #expect(take(answer(events: 1...3), isWhole: true, into: &picture))
+        #expect(picture.known.event == 3)
+        // Two questions after event 3 are under way at once: the second answer says what the first said already.
+        #expect(take(answer(at: 1_002, events: 4...6), isWhole: false, into: &picture))
+        #expect(take(answer(at: 1_001, events: 4...5), isWhole: false, into: &picture))
+        #expect(take(answer(at: 1_003, events: 4...7), isWhole: false, into: &picture))
+        #expect(ids(picture) == Array(1...7))
+    }
+
+    @Test func anotherProcessIsNeverMixedIn() {
+        var picture = AttachedPicture()
+        _ = picture.take(answer(pid: 1, events: 1...50), isWhole: true, at: epoch)
+        #expect(!take(answer(pid: 2, events: 51...51), isWhole: false, into: &picture))
+        #expect(picture.known.event == nil)
+        #expect(take(answer(pid: 2, events: 1...2), isWhole: true, into: &picture))
+        #expect(ids(picture) == [1, 2])
+    }
+
+    @Test func anOldPictureSaysSoAndSinceWhen() {
+        var picture = AttachedPicture()
+        _ = picture.take(answer(), isWhole: true, at: epoch)
+        func stale(after: Duration) -> ContinuousClock.Instant? {
+            picture.dashboard(now: epoch + after, patience: .seconds(3)).server.staleSince
+        }
+        #expect(stale(after: .seconds(3)) == nil)
+        #expect(stale(after: .seconds(4)) == epoch)
+        picture.lost("the connection broke off")
+        #expect(stale(after: .zero) == epoch)
+        let shown = picture.dashboard(now: epoch, patience: .seconds(3))
+        #expect(shown.server.warning == "not connected: the connection broke off; trying again")
+        _ = picture.take(answer(at: 1_010), isWhole: true, at: epoch + .seconds(10))
+        #expect(stale(after: .seconds(10)) == nil)
+        #expect(AttachedPicture().dashboard(now: epoch, patience: .seconds(3)).server.staleSince == epoch)
+    }
+
+    @Test func theLoadIsThatBetweenTwoPicturesOfOneProcess() {
+        var picture = AttachedPicture()
+        func cpu() -> Double? { picture.dashboard(now: epoch, patience: .seconds(3)).server.cpu }
+        _ = picture.take(answer(at: 1_000, cpu: 5), isWhole: true, at: epoch)
+        #expect(cpu() == nil)
+        _ = picture.take(answer(at: 1_002, cpu: 5.5), isWhole: false, at: epoch)
+        #expect(cpu() == 0.25)
+        _ = picture.take(answer(pid: 2, at: 1_003, cpu: 0.1), isWhole: true, at: epoch)
+        #expect(cpu() == nil)
+    }
+}
+
+struct ControlSnapshotMappingTests {
+    @Test func deadlinesFollowTheOtherProcesssClock() {
+        var snapshot = answer(at: 1_000_000)
+        snapshot.persister.isDirty = true
+        snapshot.persister.nextDeadline = 1_000_012
+        snapshot.persister.generation = 7
+        snapshot.persister.savedGeneration = 4
+        var endpoint = ControlSnapshot.Endpoint()
+        endpoint.state = .cooling
+        endpoint.availability.kind = .rateLimited
+        endpoint.availability.until = 1_000_040
+        endpoint.misconfiguration = "no key"
+        snapshot.endpoints = [endpoint]
+        let dashboard = DashboardSnapshot(snapshot, receivedAt: epoch, cpu: nil)
+        #expect(dashboard.persister.nextFlush == epoch + .seconds(12))
+        #expect(dashboard.persister.unsavedChanges == 3)
+        #expect(dashboard.endpoints[0].retryAt == epoch + .seconds(40))
+        #expect(dashboard.endpoints[0].state == .cooling)
+        #expect(dashboard.endpoints[0].explanation == ["Cannot be used: no key."])
+        #expect(dashboard.server.isAttached)
+    }
+
+    @Test func brokenFiguresDoNotTrap() {
+        var snapshot = answer(at: .infinity)
+        snapshot.persister.nextDeadline = .nan
+        snapshot.persister.generation = 1
+        snapshot.persister.savedGeneration = 9
+        snapshot.server.uptimeSeconds = -1
+        let dashboard = DashboardSnapshot(snapshot, receivedAt: epoch, cpu: nil)
+        #expect(dashboard.persister.unsavedChanges == 0)
+        #expect(dashboard.server.uptime == .zero)
+    }
+
+    @Test func theJournalKeepsItsCauseWithoutTheRanks() {
+        var snapshot = answer()
+        var change = ControlSnapshot.RankChange()
+        change.endpoint = "main"
+        change.from = 3
+        change.to = 1
+        change.text = "3 → 1, 22 % faster than other, by far"
+        snapshot.journal = [change]
+        let entry = DashboardSnapshot(snapshot, receivedAt: epoch, cpu: nil).journal.first
+        #expect(entry?.cause == "22 % faster than other, by far")
+    }
+}
+
+struct ManualTests {
+    @Test func textCannotBecomeACommandOfRoff() {
+        #expect(ManualPage.escaped(".TH\n'x\\fB-y") == "\\&.TH\n\\(aqx\\efB\\-y")
+    }
+}
+
+struct TextTableTests {
+    @Test func columnsLineUpAndNothingTrails() {
+        #expect(
+            TextTable.lines([["A", "B"], ["long", ""], ["x", "y\u{1B}[2J"]]) == ["A     B", "long", "x     y[2J"])
+    }
+}
