@@ -79,19 +79,19 @@ extension TrialResult {
     /// An answer to `GET /v1/models` that says the credential is wrong is no success; that the path is unknown says nothing.
     var isGood: Bool { failure == nil && status != 401 && status != 403 }
 
-    /// `DNS 12 ms, connect 30 ms, TLS 45 ms, first byte 120 ms, answered 200`
+    /// `answered 200 (DNS 12 ms, connect 30 ms, TLS 45 ms, first byte 120 ms)`
     var plainWords: String {
         var steps: [String] = []
         if let lookup { steps.append("DNS \(lookup.plainWords)") }
         if let connect { steps.append("connect \(connect.plainWords)") }
         if let tlsHandshake { steps.append("TLS \(tlsHandshake.plainWords)") }
         if let firstByte { steps.append("first byte \(firstByte.plainWords)") }
-        if let failure { steps.append("failed: \(failure.text)") }
-        switch status {
-        case 401, 403: steps.append("credential refused (\(status ?? 0))")
-        case let status?: steps.append("answered \(status)")
-        case nil: break
-        }
-        return steps.joined(separator: ", ")
+        let verdict =
+            switch (failure, status) {
+            case (let failure?, _): failure.text
+            case (nil, .some(let status)): isGood ? "answered \(status)" : "credential refused, status \(status)"
+            case (nil, nil): "no answer"
+            }
+        return steps.isEmpty ? verdict : "\(verdict) (\(steps.joined(separator: ", ")))"
     }
 }

@@ -160,7 +160,7 @@ struct FormTests {
         #expect(screen.contains("   2 +   - name: anthropic-main-2 "))
         state.press(.control("D"))
         #expect(state.context == .difference)
-        #expect(state.screen().contains("What saving changes in the file"))
+        #expect(state.screen().contains("What saving changes"))
         state.press(.escape)
         #expect(state.context == .form)
         state.press(.backspace, .backspace)

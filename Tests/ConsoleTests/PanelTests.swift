@@ -86,6 +86,7 @@ struct PanelTests {
 
                  State   up
                  Health  OK 99.8%  1,204 of 1,206  streak 88
+                 Error   11:48:02 529 overloaded
 
                  Why rank 1
                  • up, 410 ms to the first byte
@@ -95,9 +96,6 @@ struct PanelTests {
                  first byte ms, last 60 s                             max 7
                                                            ▂▃▃▅▄▃▂▃▅█▅▄▃▃▅▄
                  err                                       ▁▁▁▁▁▁▁▁▁▁▁█▁▁▁▁
-
-                 Last error 11:48:02
-                 529 overloaded
                 """))
     }
 
@@ -189,9 +187,9 @@ struct PanelTests {
         #expect(
             state.screen() == """
                 ╭─ Leave Podium? ──────────────────────╮
-                │  The proxy runs in this process.     │
-                │  7 requests in flight: Stop lets     │
-                │  them finish first.                  │
+                │  4 unsaved changes: Stop writes      │
+                │  them first.                         │
+                │                                      │
                 │  [ Stop  s ]                         │
                 │  [ Keep serving, headless  k ]       │
                 │  [ Cancel  Esc ]                     │

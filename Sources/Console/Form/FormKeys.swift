@@ -92,9 +92,14 @@ extension EndpointForm {
     }
 
     mutating func take(test result: CommandResult) {
+        let name = draft.name + ": "
+        // Whose form it is stands above.
+        func text(_ message: String) -> String {
+            SafeText.clean(message.hasPrefix(name) ? String(message.dropFirst(name.count)) : message)
+        }
         switch result {
-        case .success(let message): testReport = .done(isGood: true, text: SafeText.clean(message))
-        case .failure(let failure): testReport = .done(isGood: false, text: SafeText.clean(failure.message))
+        case .success(let message): testReport = .done(isGood: true, text: text(message))
+        case .failure(let failure): testReport = .done(isGood: false, text: text(failure.message))
         case .preview: break
         }
     }

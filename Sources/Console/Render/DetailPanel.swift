@@ -55,6 +55,10 @@ enum DetailPanel {
         lines += gap
         add("State", stateText(endpoint, now), Header.role(endpoint.state))
         add("Health", health(endpoint, dash))
+        if let error = endpoint.lastError {
+            let time = Quantity.clock(error.time, utcOffset: state.shown.utcOffset)
+            add("Error", "\(time) \(error.text)", .bad)
+        }
         if !endpoint.explanation.isEmpty {
             lines += gap
             lines.append([Segment(" Why rank \(endpoint.rank)", .title)])
@@ -65,16 +69,6 @@ enum DetailPanel {
             }
         }
         lines += graphs(endpoint, width, gap, glyphs)
-        if let error = endpoint.lastError {
-            lines += gap
-            lines.append([
-                Segment(" Last error ", .faint),
-                Segment(Quantity.clock(error.time, utcOffset: state.shown.utcOffset), .faint),
-            ])
-            for part in wrap(SafeText.clean(error.text), max(1, width - 2)) {
-                lines.append([Segment(" " + part, .bad)])
-            }
-        }
         return lines
     }
 

@@ -8,13 +8,16 @@ enum DialogOverlay {
     static func draw(_ state: ConsoleState, _ dialog: QuitDialog, _ grid: inout CellGrid) {
         let persister = state.latest.persister
         let isAttached = state.latest.server.isAttached
-        var lines = [isAttached ? "The proxy runs in another process." : "The proxy runs in this process."]
+        let place = isAttached ? "The proxy runs in another process." : "The proxy runs in this process."
+        var lines = [Segment(place, weight: 2)]
         let inFlight = state.latest.traffic.inFlight
         if inFlight > 0 {
-            lines.append("\(Quantity.counted(inFlight, "request")) in flight: Stop lets them finish first.")
+            let text = "\(Quantity.counted(inFlight, "request")) in flight: Stop lets them finish first."
+            lines.append(Segment(text, weight: 1))
         }
         if persister.isDirty {
-            lines.append("\(Quantity.counted(persister.unsavedChanges, "unsaved change")): Stop writes them first.")
+            let text = "\(Quantity.counted(persister.unsavedChanges, "unsaved change")): Stop writes them first."
+            lines.append(Segment(text))
         }
         let keep = isAttached ? "Leave, it serves on" : "Keep serving, headless"
         let stop = isAttached ? "Stop the proxy" : "Stop"
@@ -23,7 +26,7 @@ enum DialogOverlay {
             Button(text: "[ \(keep)  k ]", isFocused: dialog.focus == .keepServing),
             Button(text: "[ Cancel  Esc ]", isFocused: dialog.focus == .cancel),
         ]
-        box(state, "Leave Podium?", lines, buttons, &grid)
+        _ = box(state, "Leave Podium?", lines, buttons, &grid)
     }
 
     static func draw(_ state: ConsoleState, _ dialog: ConfirmDialog, _ grid: inout CellGrid) {
@@ -88,8 +91,8 @@ enum DialogOverlay {
                 DetailPanel.wrap(paragraph.text, max(8, width - 6)).map { Segment($0, paragraph.role) }
             }
         }
-        while wrapped().count + buttonLines + 2 > room, let index = kept.lastIndex(where: { $0.weight > 0 }) {
-            kept.remove(at: index)
+        while wrapped().count + buttonLines + 2 > room, let heaviest = kept.map(\.weight).max(), heaviest > 0 {
+            kept.removeAll { $0.weight == heaviest }
         }
         let lines = wrapped()
         let height = min(room, lines.count + buttonLines + 2 + (room > lines.count + buttonLines + 2 ? 1 : 0))

@@ -2,7 +2,7 @@
 enum DifferenceOverlay {
     static func draw(_ state: ConsoleState, _ form: EndpointForm, scroll: Int, _ grid: inout CellGrid) {
         TextOverlay.draw(
-            state, title: "What saving changes in the file", lines(state, form), scroll: scroll,
+            state, title: "What saving changes", lines(state, form), scroll: scroll,
             hint: "^S save \(state.setup.glyphs.separator) Esc back", &grid)
     }
 

@@ -62,10 +62,11 @@ enum EventPanel {
             isWide
             ? Quantity.preciseClock(event.time, utcOffset: offset) : Quantity.clock(event.time, utcOffset: offset)
         let gap = isWide ? "  " : " "
-        let source = TextField.fit(SafeText.clean(event.source), isNarrow ? 4 : 9, glyphs: state.setup.glyphs)
+        let source = TextField.fit(SafeText.clean(event.source), 9, glyphs: state.setup.glyphs) + gap
         return [
             Segment(" " + time + gap, .faint), Segment(letter(event.level) + gap, role(event.level)),
-            Segment(source + gap, .faint),
+            // Where there is no room for both, what happened says more than who speaks.
+            Segment(isNarrow ? "" : source, .faint),
             Segment(SafeText.clean(event.text), event.level == .error ? .bad : event.level == .debug ? .faint : .text),
         ]
     }

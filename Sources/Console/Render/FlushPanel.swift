@@ -44,6 +44,7 @@ enum FlushPanel {
                 row(flushes[index], state, width: content.width), column: content.column, line: line,
                 limit: content.right)
             if isFocused, top + offset == place {
+                grid.put(String(glyphs.cursor), column: content.column, line: line, style: CellStyle(.accent))
                 grid.setGround(.selected, column: content.column, line: line, count: content.width)
                 grid.cursor = CellGrid.Cursor(column: content.column, line: line, isVisible: false)
             }

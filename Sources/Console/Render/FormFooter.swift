@@ -40,6 +40,9 @@ enum FormFooter {
             return [[Segment("Needs a name, a URL and a secret (or auth none).", .faint)]]
         }
         if !shown.isEmpty {
+            if case .field(let field) = form.focus, let problem = problems[field] {
+                return wrapped("\(FormOverlay.label(field)): \(problem)", width, limit, .warning, glyphs)
+            }
             let words = problems.count == 1 ? "Mend the marked field first." : "Mend \(problems.count) fields first."
             return [[Segment(words, .warning)]]
         }
@@ -60,6 +63,7 @@ enum FormFooter {
             let text = "Saves: " + form.summary(limit: 12).joined(separator: "; ") + ". Takes effect now, on disk now."
             let lines = DetailPanel.wrap(text, max(8, width))
             guard lines.count > limit else { return lines.map { [Segment($0, .strong)] } }
+            if limit == 1 { return [[Segment(TextField.cut(text, width, glyphs: glyphs), .strong)]] }
             return (lines.prefix(limit - 1) + ["and \(changes.count) changes in all."]).map { [Segment($0, .strong)] }
         }
     }

@@ -30,7 +30,7 @@ enum FormOverlay {
             frame, isBoxed: true, isFocused: true, left: [Segment(title, .title)], right: [Segment(right, .accent)],
             bottom: [
                 Segment(
-                    "Tab \(Key.up.name(isASCII: state.setup.glyphs.isASCII))\(Key.down.name(isASCII: state.setup.glyphs.isASCII)) field",
+                    glyphs.isASCII ? "Tab Up Down field" : "Tab ↑↓ field",
                     .faint)
             ], ground: .overlay)
         grid.cursor = nil
@@ -163,7 +163,7 @@ enum FormOverlay {
         }
     }
 
-    private static func label(_ field: EndpointDraft.Field) -> String {
+    static func label(_ field: EndpointDraft.Field) -> String {
         switch field {
         case .name: "Name"
         case .url: "URL"

@@ -67,7 +67,7 @@ enum Header {
         let summary = PersisterPanel.summary(status, glyphs: glyphs)
         var text = "   \(summary.glyph) \(summary.word)"
         if status.isDirty { text += " \(status.unsavedChanges)" }
-        if let due = status.nextFlush, status.isDirty {
+        if let due = status.retryAt ?? status.nextFlush, status.isDirty {
             text += " \(glyphs.separator) next flush \(Quantity.age(due - now))"
         }
         return [Segment(text, summary.role, weight: 15)]

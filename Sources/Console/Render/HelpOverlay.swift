@@ -54,14 +54,10 @@ enum HelpOverlay {
         }
         while lines.last?.allSatisfy({ $0.text.allSatisfy { $0 == " " } }) == true { lines.removeLast() }
         let glyphs = state.setup.glyphs
-        lines.append([])
-        lines.append([
-            Segment("\(glyphs.up) up \(glyphs.slow) slow \(glyphs.down) down \(glyphs.off) off ", .faint),
-            Segment(
-                "\(glyphs.misconfigured) config \(glyphs.cooling) cooling \(glyphs.untested) untested \(glyphs.dirty) dirty; faint: not now",
-                .faint
-            ),
-        ])
+        let legend =
+            EndpointStatus.State.allCases.map { "\(glyphs.state($0)) \($0.rawValue)" }.joined(separator: "  ")
+            + "  \(glyphs.bullet) pinned  \(glyphs.dirty) unsaved; faint: not now, search says why"
+        lines += DetailPanel.wrap(legend, width).map { [Segment($0, .faint)] }
         return lines
     }
 
@@ -125,7 +121,9 @@ enum HelpOverlay {
                 ])
             }
             if binding.context == .main, let reason = state.obstacle(to: binding.action) {
-                lines.append([Segment(String(repeating: " ", count: 12) + "not now: " + reason, .faint)])
+                for part in DetailPanel.wrap("not now: " + reason, max(8, width - 12)) {
+                    lines.append([Segment(String(repeating: " ", count: 12) + part, .faint)])
+                }
             }
         }
         return lines.isEmpty ? [[Segment("Nothing is called \(search).", .faint)]] : lines

@@ -74,11 +74,8 @@ enum StatusLine {
             return [Segment(" ! ", .warning), Segment(SafeText.clean(warning), .warning)]
         }
         if state.pausedAt != nil {
-            return [
-                Segment(
-                    " \(glyphs.bullet) The picture is held; the proxy goes on. \(state.key(.pause)) continues.",
-                    .warning)
-            ]
+            let text = "The picture is held; the proxy goes on. \(state.key(.pause)) continues."
+            return [Segment(" \(glyphs.bullet) ", .warning), Segment(text, .warning)]
         }
         return []
     }

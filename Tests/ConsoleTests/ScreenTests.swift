@@ -1,0 +1,204 @@
+import Foundation
+import Testing
+
+@testable import Console
+
+/// Every panel and overlay, drawn, at four sizes and in both character sets. The screens stand in Tests/ConsoleScreens,
+/// where each was read against the mock-ups before it was kept; PODIUM_UPDATE_SCREENS=1 writes them anew, to be read again.
+@Suite("Screens, drawn")
+struct ScreenTests {
+    struct Scene: Sendable {
+        var name: String
+        var snapshot: DashboardSnapshot = Scene.rich
+        var play: @Sendable (inout ConsoleState) -> Void = { _ in }
+
+        /// The data of the mock-ups, with something to see in every panel.
+        static let rich: DashboardSnapshot = {
+            var snapshot = Fixture.snapshot()
+            snapshot.journal = Fixture.journal
+            snapshot.endpoints[0].attempts = 1_206
+            snapshot.endpoints[0].errors = 2
+            snapshot.endpoints[0].successStreak = 88
+            snapshot.endpoints[0].rankChanges = 4
+            snapshot.endpoints[0].isPinned = true
+            snapshot.endpoints[0].learned = "chat_completions"
+            snapshot.endpoints[0].headers = [.init(name: "x-org", shown: "blue")]
+            snapshot.endpoints[0].explanation = [
+                "Up; response time 410 ms, usually 430 ms.",
+                "10 % faster than anthropic-eu: within 15 %, so it holds its rank.",
+            ]
+            snapshot.endpoints[0].errorSeries = Array(repeating: 0, count: 11) + [2, 0, 0, 0, 0]
+            snapshot.endpoints[0].lastError = .init(time: Fixture.time(11, 48, 2), text: "529 overloaded")
+            snapshot.traffic.requestSeries = Fixture.series("▂▃▃▅▄▃▂▃▅▆▅▄▃▃▅▄▅▆▇█").map(Double.init)
+            snapshot.server.cpu = 0.03
+            snapshot.server.residentBytes = 61 << 20
+            snapshot.persister.marks = 249
+            snapshot.persister.writesByTrigger = [
+                .init(name: "interval", count: 200), .init(name: "operator", count: 12),
+            ]
+            snapshot.persister.failuresByCode = [.init(name: "ENOSPC", count: 1)]
+            snapshot.persister.lastFailure = .init(
+                time: Fixture.time(11, 41, 7), code: "ENOSPC", text: "config.yaml: no space left on the disk")
+            return snapshot
+        }()
+
+        /// What goes wrong, all at once.
+        static let degraded: DashboardSnapshot = {
+            var snapshot = rich
+            let states: [EndpointStatus.State] = [.up, .slow, .cooling, .misconfigured, .down, .down, .untested]
+            for (index, state) in states.enumerated() { snapshot.endpoints[index].state = state }
+            snapshot.endpoints[6].isEnabled = true
+            snapshot.persister.isOverdue = true
+            snapshot.persister.retryAt = Fixture.start + .seconds(4)
+            snapshot.persister.maxDirty = Fixture.start
+            snapshot.persister.oldestUnsaved = .seconds(312)
+            snapshot.server.warning = "UNSAVED for too long: see the persister"
+            var failed = FlushEntry(id: 213, time: Fixture.time(12, 4, 30), trigger: "retry")
+            failed.changeCount = 4
+            failed.duration = .microseconds(400)
+            failed.result = .failed(code: "ENOSPC", text: "config.yaml: no space left on the disk: free some")
+            failed.steps = [
+                .init(name: "encode", duration: .microseconds(300)), .init(name: "write", duration: .microseconds(100)),
+            ]
+            failed.changes = ["openai-team priority 4→3", "azure-gpt priority 3→4"]
+            snapshot.flushes.append(failed)
+            return snapshot
+        }()
+    }
+
+    static let scenes: [Scene] = [
+        Scene(name: "main"),
+        Scene(name: "degraded", snapshot: Scene.degraded),
+        Scene(name: "empty", snapshot: DashboardSnapshot(sampledAt: Fixture.start)),
+        Scene(name: "persister, zoomed") { $0.press(.character("2"), .character("z")) },
+        Scene(name: "flushes, zoomed") { $0.press(.character("3"), .character("z"), .down) },
+        Scene(name: "events, zoomed") { $0.press(.character("4"), .character("z"), .down) },
+        Scene(name: "detail, zoomed") { $0.press(.character("5"), .character("z")) },
+        Scene(name: "chart, zoomed") { $0.press(.character("6"), .character("z")) },
+        Scene(name: "journal, zoomed") { $0.press(.character("7"), .character("z")) },
+        Scene(name: "sorted by p95, filtered") {
+            $0.type(":sort p95")
+            $0.press(.enter, .character("/"))
+            $0.type("an")
+        },
+        Scene(name: "command line") { $0.type(":sort p") },
+        Scene(name: "paused, read aloud") { $0.press(.character("p")) },
+        Scene(name: "a long failure") {
+            $0.say(
+                .bad,
+                "Moving openai-team to rank 3 failed: config.yaml was edited by somebody else meanwhile and line 12, "
+                    + "column 9 is no number: mend it, then press w; everything is kept until then", now: Fixture.start)
+        },
+        Scene(name: "help") { $0.press(.character("?")) },
+        Scene(name: "help, searched") {
+            $0.press(.character("?"))
+            $0.type("rank")
+        },
+        Scene(name: "form") {
+            $0.press(.enter, .tab, .tab, .tab, .tab, .tab, .tab)
+            $0.press(.control("U"))
+            $0.type("3")
+            if let id = $0.previewCommand {
+                _ = $0.handle(.commandFinished(id, .preview(Self.difference)), now: Fixture.start)
+            }
+        },
+        Scene(name: "form, with mistakes") {
+            $0.press(.character("a"))
+            $0.type("azure-gpt")
+            $0.press(.tab)
+            $0.type("api.example.com")
+            $0.press(.control("S"))
+        },
+        Scene(name: "form, tested") {
+            $0.press(.enter)
+            guard case .perform(let id, _)? = $0.press(.control("T")).first else { return }
+            let text =
+                "anthropic-main: credential refused, status 401 (DNS 12 ms, connect 30 ms, TLS 45 ms, first byte 120 ms)"
+            _ = $0.handle(.commandFinished(id, .failure(CommandFailure(message: text))), now: Fixture.start)
+        },
+        Scene(name: "the file's difference") {
+            $0.press(.enter)
+            $0.type("2")
+            if let id = $0.previewCommand {
+                _ = $0.handle(.commandFinished(id, .preview(Self.difference)), now: Fixture.start)
+            }
+            $0.press(.control("D"))
+        },
+        Scene(name: "delete") {
+            $0.press(.character("d"))
+            $0.type("anthropic")
+            $0.press(.enter)
+        },
+        Scene(name: "throw away?") {
+            $0.press(.enter)
+            $0.type("2")
+            $0.press(.escape)
+        },
+        Scene(name: "leave?") { $0.press(.character("q")) },
+        Scene(name: "flush") { $0.press(.character("3"), .enter) },
+        Scene(name: "failed flush", snapshot: Scene.degraded) { $0.press(.character("F")) },
+        Scene(name: "event") { $0.press(.character("4"), .down, .enter) },
+    ]
+
+    static let difference = [
+        DifferenceLine(kind: .kept, number: 5, text: "  - name: anthropic-main"),
+        DifferenceLine(kind: .kept, number: 6, text: "    url: https://anthropic-main.example.com"),
+        DifferenceLine(kind: .removed, number: 7, text: "    priority: 1   # the paid one"),
+        DifferenceLine(kind: .added, number: 7, text: "    priority: 3   # the paid one"),
+        DifferenceLine(kind: .kept, number: 8, text: "    auth_value: ••••"),
+        DifferenceLine(kind: .kept, number: 9, text: "  - name: anthropic-eu"),
+        DifferenceLine(kind: .removed, number: 10, text: "    priority: 2"),
+        DifferenceLine(kind: .added, number: 10, text: "    priority: 1"),
+    ]
+
+    private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "ConsoleScreens")
+
+    @Test(
+        "As they were read", arguments: [(40, 10), (80, 24), (140, 40), (250, 70)],
+        [("unicode", Glyphs.unicode), ("ascii", Glyphs.ascii)])
+    func screens(size: (columns: Int, lines: Int), set: (name: String, glyphs: Glyphs)) throws {
+        let file = Self.folder.appending(path: "\(size.columns)x\(size.lines)-\(set.name).txt")
+        let drawn = Self.scenes.map { scene in
+            var state = Fixture.console(size.columns, size.lines, scene.snapshot, glyphs: set.glyphs)
+            scene.play(&state)
+            return (scene.name, state.screen())
+        }
+        if ProcessInfo.processInfo.environment["PODIUM_UPDATE_SCREENS"] != nil {
+            let text = drawn.map { "== \($0.0)\n\($0.1)\n" }.joined(separator: "\n")
+            try FileManager.default.createDirectory(at: Self.folder, withIntermediateDirectories: true)
+            try text.write(to: file, atomically: true, encoding: .utf8)
+            return
+        }
+        let text = try String(contentsOf: file, encoding: .utf8)
+        var kept: [String: String] = [:]
+        for part in text.split(separator: "== ").map(String.init) {
+            guard let end = part.firstIndex(of: "\n") else { continue }
+            kept[String(part[..<end])] = String(part[part.index(after: end)...])
+        }
+        #expect(Set(kept.keys) == Set(drawn.map(\.0)))
+        for (name, screen) in drawn {
+            let expected = kept[name] ?? ""
+            #expect(
+                Self.lines(screen) == Self.lines(expected),
+                "\(name) at \(size.columns)x\(size.lines) in \(set.name); PODIUM_UPDATE_SCREENS=1 writes it anew")
+        }
+    }
+
+    /// Every glyph of the ASCII set is ASCII, in every scene: nothing slips through to a terminal that cannot show it.
+    @Test("ASCII is ASCII", arguments: [(40, 10), (80, 24), (140, 40), (250, 70)])
+    func ascii(columns: Int, lines: Int) {
+        for scene in Self.scenes {
+            var state = Fixture.console(columns, lines, scene.snapshot, glyphs: .ascii)
+            scene.play(&state)
+            let strange = state.render(now: Fixture.start).text.unicodeScalars.filter { !$0.isASCII }
+            #expect(strange.isEmpty, "\(scene.name): \(strange)")
+        }
+    }
+
+    private static func lines(_ text: String) -> [String] {
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        while lines.last?.isEmpty == true { lines.removeLast() }
+        return lines
+    }
+}
