@@ -3,7 +3,7 @@
 Runs as a process of its own, so that a test can kill it. Answers carry the server's name, so that a test
 sees who answered; every request is appended to the journal file as one JSON line.
 
-usage: upstream.py NAME PORT JOURNAL [--status N] [--flap SECONDS] [--delay SECONDS]
+usage: upstream.py NAME PORT JOURNAL [--status N] [--flap SECONDS] [--delay SECONDS] [--words N]
 """
 
 import argparse
@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_json(503, {"error": {"type": "overloaded_error", "message": "flapping"}})
                 return
         request = json.loads(body or b"{}")
-        text = f"hello from {self.options.name}"
+        text = f"hello from {self.options.name}" + " word" * self.options.words
         if self.path.startswith("/v1/messages"):
             self.answer_anthropic(request, text)
         elif self.path.startswith("/v1/chat/completions"):
@@ -139,6 +139,7 @@ if __name__ == "__main__":
     parser.add_argument("--status", type=int, default=0)
     parser.add_argument("--flap", type=float, default=0)
     parser.add_argument("--delay", type=float, default=0)
+    parser.add_argument("--words", type=int, default=0)
     parser.add_argument("--chunk-delay", type=float, default=0)
     Handler.options = parser.parse_args()
     server = Server(("127.0.0.1", Handler.options.port), Handler)

@@ -7,7 +7,7 @@ struct CheckCommand: AsyncParsableCommand {
         abstract: "Validates a configuration and prints every problem as FILE:LINE:COLUMN.",
         discussion: "Exits 0 without errors (warnings and notes are no errors), 1 with errors, 78 without a file.")
 
-    @Argument(help: "The configuration file.")
+    @Argument(help: "The configuration file.", completion: .file(extensions: ["yaml", "yml"]))
     var file = "config.yaml"
 
     func run() async throws {

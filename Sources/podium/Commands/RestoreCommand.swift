@@ -21,7 +21,7 @@ struct RestoreCommand: AsyncParsableCommand {
             does not load.
             """)
 
-    @Argument(help: "The configuration file.")
+    @Argument(help: "The configuration file.", completion: .file(extensions: ["yaml", "yml"]))
     var file = "config.yaml"
 
     @Flag(help: "List the versions with age, validity and the difference to the current file (the default).")

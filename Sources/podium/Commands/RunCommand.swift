@@ -13,10 +13,11 @@ struct RunCommand: AsyncParsableCommand {
             file (without a terminal), 78 bad configuration.
             """)
 
-    @Argument(help: "The configuration file. (default: config.yaml)")
+    @Argument(
+        help: "The configuration file. (default: config.yaml)", completion: .file(extensions: ["yaml", "yml"]))
     var file: String?
 
-    @Option(help: "The same, as an option.")
+    @Option(help: "The same, as an option.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
     @Flag(name: .customLong("insecure-listen"), help: "Serve beyond this machine without client_tokens.")

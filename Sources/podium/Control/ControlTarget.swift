@@ -11,10 +11,13 @@ import Control
 /// Which running Podium is meant.
 struct ControlTarget: ParsableArguments {
     @Option(
-        help: "The configuration that the running Podium serves. Default: config.yaml, else /etc/podium/config.yaml.")
+        help: "The configuration that the running Podium serves. Default: config.yaml, else /etc/podium/config.yaml.",
+        completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
-    @Option(help: ArgumentHelp("Its control socket, where it cannot be found by the configuration.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("Its control socket, where it cannot be found by the configuration.", valueName: "path"),
+        completion: .file(extensions: ["sock"]))
     var socket: String?
 
     /// The service's, where the packaged unit has it.
@@ -26,12 +29,14 @@ struct ControlTarget: ParsableArguments {
             ? Self.serviceFile : "config.yaml"
     }
 
+    /// Nil where none is to be seen.
+    var socketPath: String? {
+        socket ?? ControlSocketPath.find(config: configPath, environment: ConfigurationFile.environment)?.path
+    }
+
     /// - Throws: `ExitCode`, after having said that nothing runs and how to start it.
     func client() throws -> ControlClient {
-        let path =
-            socket
-            ?? ControlSocketPath.find(config: configPath, environment: ConfigurationFile.environment)?.path
-        guard let path else {
+        guard let path = socketPath else {
             StandardStreams.error("podium: \(absence)")
             throw ExitCode(ExitStatus.unavailable.rawValue)
         }

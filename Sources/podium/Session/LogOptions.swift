@@ -12,7 +12,8 @@ struct LogOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Append the log to a file instead of standard error; it may be rotated at any time.", valueName: "path"))
+            "Append the log to a file instead of standard error; it may be rotated at any time.", valueName: "path"),
+        completion: .file())
     var logFile: String?
 }
 

@@ -80,7 +80,7 @@ struct EndpointTestCommand: AsyncParsableCommand {
         commandName: "test",
         abstract: "Connects to an endpoint from where Podium runs, with the TLS handshake; sends no request.")
 
-    @Argument(help: "The endpoint's name.")
+    @Argument(help: "The endpoint's name.", completion: EndpointNames.completion)
     var name: String
 
     @OptionGroup var control: ControlOptions

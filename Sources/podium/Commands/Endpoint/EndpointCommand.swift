@@ -18,7 +18,7 @@ struct EndpointCommand: AsyncParsableCommand {
 
 /// An endpoint and the revision that it has to have.
 struct EndpointArgument: ParsableArguments {
-    @Argument(help: "The endpoint's name.")
+    @Argument(help: "The endpoint's name.", completion: EndpointNames.completion)
     var name: String
 
     @Option(help: "Only if it still has this revision, as `endpoint show` and --json print it.")

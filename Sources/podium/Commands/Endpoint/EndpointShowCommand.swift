@@ -6,7 +6,7 @@ struct EndpointShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Shows one endpoint and why it has its rank. Its credential stays masked.")
 
-    @Argument(help: "The endpoint's name.")
+    @Argument(help: "The endpoint's name.", completion: EndpointNames.completion)
     var name: String
 
     @OptionGroup var control: ControlOptions
