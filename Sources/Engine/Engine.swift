@@ -36,13 +36,17 @@ public final class Engine: Sendable {
         let now = ContinuousClock.now
         let state = EngineState(
             configuration: configuration,
-            surroundings: Surroundings(environment: options.environment, folder: Self.folder(ofConfiguration: path)),
+            surroundings: Surroundings(
+                environment: options.environment, folder: Self.folder(ofConfiguration: path),
+                standardOutputIsFree: options.standardOutputIsFree),
             now: now)
         var recorder: TraceRecorder?
         if let path = options.tracePath {
             recorder = try TraceRecorder(path: path, start: now)
         }
-        let core = EngineCore(state: state, startedAt: now, logger: options.logger, recorder: recorder)
+        let core = EngineCore(
+            state: state, startedAt: now, logger: options.logger, accessLog: AccessLog(configPath: path),
+            recorder: recorder)
         var persisterOptions = PersisterOptions(path: path)
         persisterOptions.strategy = configuration.server.persistStrategy
         persisterOptions.flushInterval = configuration.server.configFlushInterval
@@ -92,6 +96,7 @@ public final class Engine: Sendable {
         let text = bound.host.contains(":") ? "[\(bound.host)]:\(bound.port)" : "\(bound.host):\(bound.port)"
         address.withLock { $0 = text }
         connectTimer()
+        core.startAccessLog()
         let (core, proxy, persister) = (core, proxy, persister)
         prober.withLock { prober in
             prober = Task { await ProbeLoop(core: core, proxy: proxy, persister: persister).run() }
@@ -155,6 +160,7 @@ public final class Engine: Sendable {
         let configured = core.withState { $0.configuration.server.drainTimeout }
         prober.withLock { $0?.cancel() }
         await proxy.stop(drain: drain ?? configured)
+        core.accessLog.finish(within: .seconds(2))
         core.disconnectTimer()
         core.finishTrace()
         let result = await persister.shutdown()

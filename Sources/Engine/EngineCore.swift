@@ -28,8 +28,13 @@ final class EngineCore: Sendable {
     private let guarded: Mutex<Guarded>
     private let logger: Logger
     private let recorder: TraceRecorder?
+    let accessLog: AccessLog
 
-    init(state: EngineState, startedAt: ContinuousClock.Instant, logger: Logger, recorder: TraceRecorder? = nil) {
+    init(
+        state: EngineState, startedAt: ContinuousClock.Instant, logger: Logger, accessLog: AccessLog,
+        recorder: TraceRecorder? = nil
+    ) {
+        self.accessLog = accessLog
         self.startedAt = startedAt
         self.logger = logger
         self.recorder = recorder
@@ -147,7 +152,14 @@ final class EngineCore: Sendable {
 
     func requestFinished(_ report: RequestReport) {
         let second = second(report.at)
-        guarded.withLock { $0.state.requestFinished(report, second: second) }
+        let logsAccess = accessLog.isEnabled
+        let names = guarded.withLock { guarded in
+            guarded.state.requestFinished(report, second: second)
+            return logsAccess ? guarded.state.names(of: report) : []
+        }
+        if logsAccess {
+            accessLog.append(report, names: names)
+        }
         if report.attemptCount > 1 || report.ending == .brokenStream || report.ending == .answeredLocally {
             logTrouble(report)
         }
@@ -250,6 +262,36 @@ final class EngineCore: Sendable {
         return try result.get()
     }
 
+    /// Sends the access log where the configuration says.
+    func startAccessLog() {
+        accessLog.connect { [weak self] level, text in self?.log(level, source: "proxy", text) }
+        guarded.withLock { guarded in
+            if guarded.state.configuration.server.accessLog != .off {
+                directAccessLog(&guarded.state)
+            }
+        }
+    }
+
+    private func directAccessLog(_ state: inout EngineState) {
+        switch state.configuration.server.accessLog {
+        case .off:
+            accessLog.direct(to: .off)
+            append(.info, source: "proxy", "access log: off", &state)
+        case .file(let path):
+            let located = state.surroundings.located(path)
+            accessLog.direct(to: .file(path: located))
+            append(.info, source: "proxy", "access log: \(located)", &state)
+        case .standardOutput where state.surroundings.standardOutputIsFree:
+            accessLog.direct(to: .standardOutput)
+        case .standardOutput:
+            accessLog.direct(to: .off)
+            append(
+                .warning, source: "proxy",
+                "access log: stdout is not written while a console has the terminal; name a file, or run --headless",
+                &state)
+        }
+    }
+
     func routingTable() -> RoutingTable {
         guarded.withLock { $0.state.routingTable(now: .now) }
     }
@@ -262,7 +304,11 @@ final class EngineCore: Sendable {
     func adopt(_ edit: ExternalEdit) -> MergedEdit {
         guarded.withLock { guarded in
             let now = ContinuousClock.now
+            let before = guarded.state.configuration.server.accessLog
             let (merged, notes) = guarded.state.adopt(edit, now: now)
+            if guarded.state.configuration.server.accessLog != before {
+                directAccessLog(&guarded.state)
+            }
             guarded.proxy?.update(clientTokens: guarded.state.expandedClientTokens())
             publishRoutes(&guarded, now: now)
             guarded.changesLoggedUntil = now

@@ -10,6 +10,8 @@ public struct EngineOptions: Sendable {
     public var logger: Logger
     /// Serve beyond this machine without client tokens.
     public var insecureListen = false
+    /// Standard output is not a console's, so that `access_log: stdout` can go there.
+    public var standardOutputIsFree = true
     /// Where outcomes are recorded for the simulator; nil: nowhere. The file must not be there yet.
     public var tracePath: String?
     /// nil: one per core.

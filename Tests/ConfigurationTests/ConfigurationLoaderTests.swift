@@ -21,6 +21,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
           drain_timeout: 500ms
           allow_in_place: yes
           replay_limit: 64KiB
+          access_log: logs/access.json
         ranking: { hysteresis: 20%, min_dwell: 3s, decay: 1m }
         timeouts: { connect: 1s, tls_handshake: 2s, response_header: 3s, stream_idle: 4s, idle_connection: 5s,
                     health_check_timeout: 6s, check_interval: 7s, recovery_threshold: 8 }
@@ -62,6 +63,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
         server.drainTimeout = .milliseconds(500)
         server.allowInPlace = true
         server.replayLimit = 65536
+        server.accessLog = .file("logs/access.json")
         #expect(configuration.server == server)
 
         #expect(configuration.ranking.hysteresis == 0.2)
@@ -95,7 +97,16 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
             configuration.endpoints.last?.proxy
                 == OutboundProxy(kind: .http, host: "10.0.0.1", port: 3128, username: "u", password: "${KEY}"))
         // In the clear: one client token, and the password in the proxy's URL.
-        #expect(loaded.literalSecrets.map(\.line) == [9, 30])
+        #expect(loaded.literalSecrets.map(\.line) == [9, 31])
+    }
+
+    @Test(arguments: [
+        ("off", AccessLogTarget.off), ("''", .off), ("no", .off), ("~", .off), ("stdout", .standardOutput),
+        ("\"-\"", .standardOutput), ("a/b", .file("a/b")),
+    ])
+    func theAccessLogIsOffAStreamOrAFile(text: String, target: AccessLogTarget) {
+        let loaded = load("server: { access_log: \(text) }\nendpoints: [{name: a, url: http://a}]\n")
+        #expect(loaded.configuration?.server.accessLog == target)
     }
 
     @Test("Keys of the console are read with their places; what is no key at all is a warning")

@@ -32,6 +32,8 @@ import YAMLDocument
         ("server:\n  client_tokens: secret\n", .error, 2, 18, "list", "["),
         ("server:\n  client_tokens: ['']\n", .error, 2, 19, "empty", ""),
         ("server:\n  admin_token: ${NOPE}\n", .error, 2, 16, "NOPE", "set it"),
+        ("server:\n  access_log: on\n", .error, 2, 15, "where to", "name a file"),
+        ("server:\n  access_log: logs/\n", .error, 2, 15, "not the name of a file", "name a file"),
         ("server:\n  replay_limit: 9GiB\n", .error, 2, 17, "size", "MiB"),
         ("server:\n  port: 1\n  port: 2\n", .error, 3, 3, "twice, first in line 2", "remove"),
         ("server: [1]\n", .error, 1, 9, "mapping", ""),

@@ -221,6 +221,20 @@ struct EngineStateTests {
         #expect(state.ranking.explanation(for: EndpointID(0), now: epoch)?.failuresInARow == 1)
     }
 
+    @Test func errorsAreCountedByKind() throws {
+        var state = state([endpoint("a"), endpoint("b")])
+        for outcome in [
+            AttemptOutcome.failure(.connect), .failure(.connect), .rateLimited(retryAfter: .seconds(1)), .neutral,
+            .success(timeToFirstByte: .zero),
+        ] {
+            state.attemptStarted(EndpointID(0))
+            _ = state.attemptFinished(report(outcome, status: 429), second: 0, wallTime: 0) { 0 }
+        }
+        let snapshots = state.endpointSnapshots(now: epoch, second: 0)
+        #expect(snapshots.first { $0.settings.name == "a" }?.errors == [.connect: 2, .rateLimited: 1])
+        #expect(snapshots.first { $0.settings.name == "b" }?.errors == [:])
+    }
+
     @Test func aFasterEndpointRisesWithAutoSortAndStaysWithout() {
         for autoSort in [true, false] {
             var state = state([endpoint("slow"), endpoint("fast")], autoSort: autoSort)

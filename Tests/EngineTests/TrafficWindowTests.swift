@@ -64,6 +64,20 @@ struct TrafficWindowTests {
         #expect(window.summary(second: 63).successRatio == 0)
     }
 
+    @Test func totalsAreKeptSinceStart() {
+        var window = TrafficWindow()
+        window.recordAttempt(succeeded: true, timeToFirstByte: .milliseconds(30), second: 1)
+        window.recordAttempt(succeeded: true, timeToFirstByte: .milliseconds(12), second: 400)
+        window.recordBytes(in: 7, out: 11, second: 2)
+        window.recordBytes(in: 1, out: 2, second: 400)
+        let summary = window.summary(second: 900)
+        #expect(summary.bytesIn == 8)
+        #expect(summary.bytesOut == 13)
+        #expect(summary.firstByteSamples == 2)
+        #expect(summary.firstByteTotal == .milliseconds(42))
+        #expect(summary.bytesOutPerSecond == 0)
+    }
+
     @Test func failuresSayNothingAboutResponseTime() {
         var window = TrafficWindow()
         window.recordAttempt(succeeded: false, timeToFirstByte: .seconds(9), second: 1)

@@ -4,6 +4,7 @@ extension ServerSettings {
     static let knownKeys = [
         "host", "port", "auto_sort_endpoints", "persist_strategy", "config_flush_interval", "config_max_dirty_time",
         "on_hangup", "client_tokens", "admin_token", "drain_timeout", "allow_in_place", "replay_limit",
+        "access_log",
     ]
 
     init(_ node: YAMLNode?, environment: [String: String], sink: DiagnosticSink) {
@@ -20,6 +21,7 @@ extension ServerSettings {
         drainTimeout = reader.duration("drain_timeout") ?? drainTimeout
         allowInPlace = reader.boolean("allow_in_place") ?? allowInPlace
         replayLimit = reader.value("replay_limit", Self.byteCount) ?? replayLimit
+        accessLog = reader.value("access_log", Self.accessLogTarget) ?? accessLog
         readIntervals(reader)
         readTokens(reader, environment)
     }
@@ -76,6 +78,21 @@ extension ServerSettings {
                 "'\(HeaderRules.printable(text))' is not an address to listen on", fix: "use 127.0.0.1, ::1 or 0.0.0.0")
         }
         return bare
+    }
+
+    private static func accessLogTarget(_ text: String) throws(ValueProblem) -> AccessLogTarget {
+        switch text.lowercased() {
+        case "off", "no", "false", "none": return .off
+        case "stdout", "-": return .standardOutput
+        case "on", "yes", "true":
+            throw ValueProblem("access_log has to say where to", fix: "name a file, or write stdout or off")
+        default: break
+        }
+        guard HeaderRules.printable(text) == text, !text.hasSuffix("/") else {
+            throw ValueProblem(
+                "access_log is not the name of a file", fix: "name a file, or write stdout or off")
+        }
+        return .file(text)
     }
 
     private static func byteCount(_ text: String) throws(ValueProblem) -> Int {

@@ -49,9 +49,19 @@ public struct ServerSettings: Sendable, Equatable {
     public var allowInPlace = false
     /// Most bytes of a request body kept for replay on the next endpoint.
     public var replayLimit = 1 << 20
+    /// Where one line per request goes.
+    public var accessLog = AccessLogTarget.off
 
     /// Every setting with its default.
     public init() {}
+}
+
+/// Where the access log goes.
+public enum AccessLogTarget: Sendable, Equatable {
+    case off
+    case standardOutput
+    /// As written; a relative path begins at the configuration's folder.
+    case file(String)
 }
 
 /// When automatic changes are written.

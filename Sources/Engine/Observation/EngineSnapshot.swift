@@ -78,6 +78,8 @@ public struct EndpointSnapshot: Sendable {
     public var successStreak: Int
     /// Whether any request or probe has ended well since start.
     public var hasAnswered: Bool
+    /// Failed attempts since start, by what they failed by; kinds that did not occur are left out.
+    public var errors: [ErrorKind: UInt64]
     /// Seconds since 1970, and what happened.
     public var lastError: (time: Double, text: String)?
 }

@@ -18,6 +18,10 @@ struct TrafficWindow: Sendable {
     private var times = RotatingHistogram()
     private(set) var attempts: UInt64 = 0
     private(set) var failures: UInt64 = 0
+    private var bytesIn: UInt64 = 0
+    private var bytesOut: UInt64 = 0
+    private var firstByteSamples: UInt64 = 0
+    private var firstByteMicroseconds: UInt64 = 0
 
     /// Counts one attempt; `timeToFirstByte` is nil where no byte came.
     mutating func recordAttempt(succeeded: Bool, timeToFirstByte: Duration?, second: Int64) {
@@ -33,6 +37,8 @@ struct TrafficWindow: Sendable {
             let microseconds = timeToFirstByte.wholeMicroseconds
             slots[index].firstByteSamples += 1
             slots[index].firstByteMicroseconds += microseconds
+            self.firstByteSamples += 1
+            self.firstByteMicroseconds &+= microseconds
             times.record(microseconds, second: second)
         }
     }
@@ -50,6 +56,8 @@ struct TrafficWindow: Sendable {
         let index = slot(of: second)
         slots[index].bytesIn += bytesIn
         slots[index].bytesOut += bytesOut
+        self.bytesIn &+= bytesIn
+        self.bytesOut &+= bytesOut
     }
 
     /// The last minute as of `second`; rates are over the last ten whole seconds.
@@ -57,6 +65,10 @@ struct TrafficWindow: Sendable {
         var summary = TrafficSummary()
         summary.attempts = attempts
         summary.failures = failures
+        summary.bytesIn = bytesIn
+        summary.bytesOut = bytesOut
+        summary.firstByteSamples = firstByteSamples
+        summary.firstByteTotal = .microseconds(Int64(clamping: firstByteMicroseconds))
         guard !slots.isEmpty else {
             return summary
         }
@@ -132,6 +144,14 @@ public struct TrafficSummary: Sendable, Equatable {
     public var attempts: UInt64 = 0
     /// Since start.
     public var failures: UInt64 = 0
+    /// Body bytes from clients since start, counted as their requests end.
+    public var bytesIn: UInt64 = 0
+    /// Body bytes to clients since start, counted as their requests end.
+    public var bytesOut: UInt64 = 0
+    /// Measured times to the first byte since start.
+    public var firstByteSamples: UInt64 = 0
+    /// Their sum.
+    public var firstByteTotal = Duration.zero
     /// Mean over the last ten seconds.
     public var attemptsPerSecond = 0.0
     /// From clients, mean over the last ten seconds.

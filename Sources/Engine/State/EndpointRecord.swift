@@ -16,6 +16,8 @@ struct EndpointRecord: Sendable {
     var successStreak = 0
     var hasAnsweredProbe = false
     var lastError: LastError?
+    /// Failed attempts since start, by what they failed by.
+    var errors: [ErrorKind: UInt64] = [:]
     var learning = PreferenceLearning()
 
     struct LastError: Sendable {

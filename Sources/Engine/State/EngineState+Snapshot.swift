@@ -23,7 +23,7 @@ extension EngineState {
                 movement: movements[id].map { $0 - (index + 1) } ?? 0, traffic: traffic,
                 inFlight: record.inFlight, successStreak: record.successStreak,
                 hasAnswered: record.hasAnsweredProbe || traffic.attempts > traffic.failures,
-                lastError: record.lastError.map { ($0.time, $0.text) })
+                errors: record.errors, lastError: record.lastError.map { ($0.time, $0.text) })
         }
     }
 

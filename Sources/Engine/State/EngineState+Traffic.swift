@@ -43,6 +43,9 @@ extension EngineState {
                 } else {
                     record.traffic.recordAttempt(succeeded: false, timeToFirstByte: nil, second: second)
                 }
+                if let kind = ErrorKind(report.outcome, status: report.status) {
+                    record.errors[kind, default: 0] += 1
+                }
                 record.lastError = .init(time: wallTime, text: report.outcome.plainWords(status: report.status))
             }
         }
@@ -70,6 +73,11 @@ extension EngineState {
         return (settings.name, learned)
     }
 
+    /// Of the endpoints that were tried, in order.
+    func names(of report: RequestReport) -> [String] {
+        report.attempts.map { record($0.endpoint)?.settings.name ?? formerNames[$0.endpoint] ?? "?" }
+    }
+
     mutating func requestFinished(_ report: RequestReport, second: Int64) {
         requestsInFlight = max(0, requestsInFlight - 1)
         let failed = report.ending == .brokenStream || (report.status ?? 0) >= 500
@@ -78,6 +86,9 @@ extension EngineState {
         }
         let (up, down) = (UInt64(max(0, report.bytesUp)), UInt64(max(0, report.bytesDown)))
         traffic.recordBytes(in: up, out: down, second: second)
+        if let endpoint = report.endpoint {
+            withRecord(endpoint) { $0.traffic.recordBytes(in: up, out: down, second: second) }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ struct EngineState: Sendable {
     /// As the entries stand in the file; added ones last.
     private(set) var fileOrder: [EndpointID] = []
     /// What removed endpoints were called: events and the journal of ranks still speak of them.
-    private var formerNames: [EndpointID: String] = [:]
+    private(set) var formerNames: [EndpointID: String] = [:]
     var ranking: EndpointRanking
     var traffic = TrafficWindow()
     var requestsInFlight = 0

@@ -6,6 +6,8 @@ struct Surroundings: Sendable {
     var environment: [String: String] = [:]
     /// What relative paths begin with: empty, or closed by `/`.
     var folder = ""
+    /// Standard output is not a console's.
+    var standardOutputIsFree = true
     /// Why a file of authorities cannot be used, nil where it can.
     var authorityProblem: @Sendable (_ path: String) -> String? = { AuthorityFile.problem(at: $0) }
 

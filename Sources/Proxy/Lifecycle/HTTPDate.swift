@@ -19,7 +19,14 @@ enum HTTPDate {
     static func text(unixTime: Int) -> String {
         let days = unixTime / 86_400
         let second = unixTime % 86_400
-        // The civil date of a day count: years begin in March, so that the leap day comes last.
+        let (year, month, day) = civil(days: days)
+        let weekday = weekdays[(days + 4) % 7]
+        let clock = [second / 3_600, second / 60 % 60, second % 60].map(twoDigits).joined(separator: ":")
+        return "\(weekday), \(twoDigits(day)) \(months[month - 1]) \(year) \(clock) GMT"
+    }
+
+    /// The civil date of a day count from 1970: years begin in March, so that the leap day comes last.
+    static func civil(days: Int) -> (year: Int, month: Int, day: Int) {
         let shifted = days + 719_468
         let era = shifted / 146_097
         let dayOfEra = shifted % 146_097
@@ -28,10 +35,7 @@ enum HTTPDate {
         let shiftedMonth = (5 * dayOfYear + 2) / 153
         let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
         let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        let weekday = weekdays[(days + 4) % 7]
-        let clock = [second / 3_600, second / 60 % 60, second % 60].map(twoDigits).joined(separator: ":")
-        return "\(weekday), \(twoDigits(day)) \(months[month - 1]) \(year) \(clock) GMT"
+        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
     }
 
     private static func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }

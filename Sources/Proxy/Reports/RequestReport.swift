@@ -60,6 +60,8 @@ public struct RequestReport: Sendable {
     public var path: String {
         head.getString(at: head.readerIndex + pathRange.lowerBound, length: pathRange.count) ?? ""
     }
+    /// Bytes of memory that the report holds on to, roughly.
+    public var footprint: Int { head.storageCapacity + 512 + furtherAttempts.count * 128 }
     /// Address without port, empty when unknown.
     public var clientAddress: String { clientSocketAddress?.ipAddress ?? "" }
 }

@@ -50,7 +50,7 @@ struct ServingSession {
         }
         let engine: Engine
         do throws(EngineError) {
-            engine = try await start(log)
+            engine = try await start(log, hasConsole: interactive)
         } catch {
             if interactive, !isDemo, case .persistence(.locked(_, let holder)) = error {
                 signals.giveUp()
@@ -73,10 +73,11 @@ struct ServingSession {
         return await finish(engine, stopping, notifier)
     }
 
-    private func start(_ log: SessionLog) async throws(EngineError) -> Engine {
+    private func start(_ log: SessionLog, hasConsole: Bool) async throws(EngineError) -> Engine {
         var options = EngineOptions(environment: ConfigurationFile.environment, logger: log.logger)
         options.insecureListen = insecureListen
         options.tracePath = tracePath
+        options.standardOutputIsFree = !hasConsole
         let engine = try Engine(path: file.path, bytes: file.bytes, configuration: configuration, options: options)
         let address = try await engine.start()
         await afterStart?(address)

@@ -1,0 +1,110 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// The descriptor behind the access log. Blocks: for the log's own thread.
+struct AccessLogOutput: ~Copyable {
+    /// What the operator should hear; a trouble that goes on is told once.
+    enum Report: Equatable {
+        case fine
+        case recovered
+        case failed(String)
+    }
+
+    private let configPath: String
+    private var openPath: String?
+    private var descriptor: Int32 = -1
+    private var isFailing = false
+
+    init(configPath: String) {
+        self.configPath = configPath
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    mutating func write(_ bytes: [UInt8], to target: AccessLog.Target) -> Report {
+        let failure: String?
+        switch target {
+        case .off:
+            closeFile()
+            failure = nil
+        case .standardOutput:
+            closeFile()
+            failure = Self.send(bytes, to: STDOUT_FILENO).map { "cannot write to standard output: \($0)" }
+        case .file(let path):
+            failure = open(path) ?? Self.send(bytes, to: descriptor).map { "cannot write \(path): \($0)" }
+        }
+        defer { isFailing = failure != nil }
+        switch (failure, isFailing) {
+        case (nil, true): return .recovered
+        case (nil, false), (.some, true): return .fine
+        case (let failure?, false): return .failed(failure)
+        }
+    }
+
+    /// Makes sure that the descriptor is the file of this name; that of a file that was moved away is closed.
+    ///
+    /// - Returns: why it cannot be opened
+    private mutating func open(_ path: String) -> String? {
+        if descriptor >= 0, openPath == path, Self.identity(path) == Self.identity(descriptor) { return nil }
+        closeFile()
+        if let config = Self.identity(configPath), config == Self.identity(path) {
+            return "\(path) is the configuration file"
+        }
+        // A pipe that nobody reads must not hold the thread up for ever.
+        descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o600)
+        guard descriptor >= 0 else { return "cannot open \(path): \(String(cString: strerror(errno)))" }
+        openPath = path
+        return nil
+    }
+
+    private mutating func closeFile() {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = -1
+        openPath = nil
+    }
+
+    /// - Returns: why the bytes, or the rest of them, are lost
+    private static func send(_ bytes: [UInt8], to descriptor: Int32) -> String? {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer -> Int in
+                guard let base = buffer.baseAddress else { return 0 }
+                return Glibc.write(descriptor, base + sent, buffer.count - sent)
+            }
+            if count >= 0 {
+                sent += count
+            } else if errno == EAGAIN {
+                var readiness = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                guard poll(&readiness, 1, 1_000) > 0 else { return "nobody reads" }
+            } else if errno != EINTR {
+                return String(cString: strerror(errno))
+            }
+        }
+        return nil
+    }
+
+    private struct Identity: Equatable {
+        var device: UInt64
+        var inode: UInt64
+
+        init(_ status: stat) {
+            device = UInt64(status.st_dev)
+            inode = UInt64(status.st_ino)
+        }
+    }
+
+    private static func identity(_ path: String) -> Identity? {
+        var status = stat()
+        return stat(path, &status) == 0 ? Identity(status) : nil
+    }
+
+    private static func identity(_ descriptor: Int32) -> Identity? {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? Identity(status) : nil
+    }
+}

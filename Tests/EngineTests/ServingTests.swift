@@ -1,0 +1,150 @@
+import Configuration
+import Foundation
+import Logging
+import Persistence
+import Proxy
+import TestSupport
+import Testing
+
+@testable import Engine
+
+/// A whole engine on a configuration file, with clients and endpoints over sockets.
+struct RunningEngine {
+    let engine: Engine
+    let port: Int
+    let folder: URL
+
+    var path: String { folder.appending(path: "config.yaml").path }
+
+    static func start(_ text: String, environment: [String: String] = [:]) async throws -> RunningEngine {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "engine-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let path = folder.appending(path: "config.yaml").path
+        let bytes = Array(text.utf8)
+        try Data(bytes).write(to: URL(filePath: path))
+        let loaded = ConfigurationLoader.load(bytes: bytes, environment: environment)
+        let configuration = try #require(loaded.configuration, "\(loaded.diagnostics)")
+        var options = EngineOptions(
+            environment: environment, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        options.eventLoops = 1
+        let engine = try Engine(path: path, bytes: bytes, configuration: configuration, options: options)
+        let address = try await engine.start()
+        return RunningEngine(engine: engine, port: address.port, folder: folder)
+    }
+
+    func exchange(_ request: String) async throws -> String {
+        let client = try await RawClient.connect(port: port)
+        try await client.send(request)
+        return await client.untilClosed()
+    }
+
+    /// Writes the file as an editor would and has it taken in.
+    func rewrite(_ change: (String) -> String) async throws {
+        let text = change(try text())
+        try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
+        _ = try await engine.perform(.reload, by: "test")
+    }
+
+    func text() throws -> String { String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self) }
+
+    func stop() async {
+        _ = await engine.stop(drain: .zero)
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    static func post(_ path: String = "/v1/messages") -> String {
+        "POST \(path) HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    }
+
+    static func ok(_ body: String) -> String {
+        "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+    }
+}
+
+@Suite(.timeLimit(.minutes(1)))
+struct ServingTests {
+    @Test func theAccessLogHasALineForEachRequestAndFollowsAReload() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(RunningEngine.ok("x"))] }
+        let running = try await RunningEngine.start(
+            """
+            server: { port: 0, access_log: access.json }
+            endpoints:
+              - name: only
+                url: http://127.0.0.1:\(upstream.port)
+            """)
+        _ = try await running.exchange(RunningEngine.post("/v1/messages?secret=1"))
+        let log = running.folder.appending(path: "access.json")
+        while try (try? Data(contentsOf: log)).map({ $0.isEmpty }) ?? true {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        try await running.rewrite { $0.replacing("access.json", with: "other.json") }
+        _ = try await running.exchange(RunningEngine.post("/v1/second"))
+        _ = await running.engine.stop(drain: .zero)
+        let first = String(decoding: try Data(contentsOf: log), as: UTF8.self)
+        let second = String(decoding: try Data(contentsOf: running.folder.appending(path: "other.json")), as: UTF8.self)
+        #expect(first.split(separator: "\n").count == 1)
+        #expect(first.contains(#""path":"/v1/messages","status":200"#))
+        #expect(first.contains(#""attempts":[{"endpoint":"only","outcome":"ok""#))
+        #expect(!first.contains("secret"))
+        #expect(second.contains(#""path":"/v1/second""#))
+        try FileManager.default.removeItem(at: running.folder)
+    }
+
+    @Test func whatIsLearnedIsInTheFileAtOnce() async throws {
+        let upstream = try await ScriptedUpstream.start { request in
+            request.head.contains("/responses")
+                ? [.send("HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nNot Found")]
+                : [.send(RunningEngine.ok("{}"))]
+        }
+        let running = try await RunningEngine.start(
+            """
+            server: { port: 0, config_flush_interval: 1h }
+            endpoints:
+              - name: chat-only   # ours
+                url: http://127.0.0.1:\(upstream.port)
+            """)
+        #expect(try await running.exchange(RunningEngine.post("/v1/chat/completions")).hasPrefix("HTTP/1.1 200 "))
+        #expect(try await running.exchange(RunningEngine.post("/v1/responses")).hasPrefix("HTTP/1.1 404 "))
+        while !(try running.text().contains("openai_preference: chat_completions")) {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(try running.text().contains("- name: chat-only   # ours\n"))
+        let snapshot = running.engine.snapshot()
+        #expect(snapshot.endpoints.first?.settings.openAIPreference == .chatCompletions)
+        #expect(snapshot.flushes.map(\.trigger) == [.learned])
+        #expect(
+            snapshot.events.contains {
+                $0.text
+                    == "learned openai_preference chat_completions: it does not know /responses; such requests pass "
+                    + "it over"
+            })
+        // Nobody asks the endpoint any more.
+        #expect(
+            try await running.exchange(RunningEngine.post("/v1/responses")).contains("no endpoint serves /responses"))
+        #expect(upstream.requests.count == 2)
+        try await running.rewrite {
+            $0.replacing("openai_preference: chat_completions", with: "openai_preference: auto")
+        }
+        _ = try await running.exchange(RunningEngine.post("/v1/responses"))
+        #expect(upstream.requests.count == 3)
+        await running.stop()
+    }
+
+    @Test func anEndpointBehindAProxyIsServedAndTested() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(RunningEngine.ok("through"))] }
+        let forward = try await ForwardProxy.start(.socks5, credentials: ("me", "pass word"))
+        let running = try await RunningEngine.start(
+            """
+            server: { port: 0 }
+            endpoints:
+              - name: behind
+                url: http://localhost:\(upstream.port)
+                proxy: socks5://me:${SECRET}@127.0.0.1:\(forward.port)
+            """, environment: ["SECRET": "pass word"])
+        #expect(try await running.exchange(RunningEngine.post()).hasSuffix("through"))
+        let receipt = try await running.engine.test(CommandTarget(name: "behind"))
+        #expect(receipt.message.hasPrefix("behind: connect"))
+        #expect(forward.visits.count >= 2)
+        await running.stop()
+    }
+}

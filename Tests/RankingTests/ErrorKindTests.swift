@@ -1,0 +1,19 @@
+import Ranking
+import Testing
+
+@Suite struct ErrorKindTests {
+    @Test(
+        arguments: [
+            (AttemptOutcome.success(timeToFirstByte: .zero), 200, ErrorKind?.none), (.neutral, nil, nil),
+            (.failure(.nameResolution), nil, .name), (.failure(.connect), nil, .connect),
+            (.failure(.proxy(.closed)), nil, .proxy), (.failure(.tls), nil, .tls), (.failure(.timeout), nil, .timeout),
+            (.failure(.closed), nil, .closed), (.failure(.badResponse), nil, .malformed),
+            (.failure(.brokenStream), 200, .broken), (.failure(.status(502)), 502, .serverError),
+            (.failure(.status(503)), 503, .serverError), (.failure(.status(429)), 429, .rateLimited),
+            (.failure(.status(408)), 408, .requestTimeout), (.rateLimited(retryAfter: .seconds(1)), 429, .rateLimited),
+            (.rateLimited(retryAfter: .seconds(1)), 529, .overloaded), (.misconfigured(status: 403), 403, .credential),
+        ] as [(AttemptOutcome, Int?, ErrorKind?)])
+    func outcomesAreSorted(outcome: AttemptOutcome, status: Int?, kind: ErrorKind?) {
+        #expect(ErrorKind(outcome, status: status) == kind)
+    }
+}
