@@ -97,7 +97,7 @@ let package = Package(
         tests("HTTPWire", ["WireOracle"]),
         tests("Proxy", [nioCore, nioPosix, nioSSL, nioEmbedded]),
         tests("Engine", ["Proxy", "Ranking", "Configuration", "Persistence"]),
-        tests("Control", ["Engine", "Configuration", nioCore, nioPosix]),
+        tests("Control", ["Engine", "Configuration", "Proxy", "Ranking", "Persistence", nioCore, nioHTTP1, logging]),
         tests("Console"),
         tests("Terminal", ["Console"]),
         tests("Service", [logging]),

@@ -18,7 +18,7 @@ public final class Engine: Sendable {
     let core: EngineCore
     let proxy: ProxyServer
     let persister: Persister
-    private let group: MultiThreadedEventLoopGroup
+    let group: MultiThreadedEventLoopGroup
     private let path: String
     private let address = Mutex("")
     private let prober = Mutex<Task<Void, Never>?>(nil)
@@ -107,11 +107,15 @@ public final class Engine: Sendable {
 
     /// Carries out an operator's command; requests follow it at once.
     ///
-    /// - Parameter actor: who asked, for the event log.
+    /// - Parameters:
+    ///   - actor: who asked, for the event log.
+    ///   - ifRevision: the configuration's revision that the command is based on; nil accepts any.
     /// - Returns: when the change is on disk.
     /// - Throws: `CommandError`. After `.notSaved` the change holds in memory; after all others nothing has changed.
-    public func perform(_ command: EngineCommand, by actor: String) async throws(CommandError) -> CommandReceipt {
-        let change = try core.apply(command, by: actor)
+    public func perform(
+        _ command: EngineCommand, by actor: String, ifRevision: UInt64? = nil
+    ) async throws(CommandError) -> CommandReceipt {
+        let change = try core.apply(command, by: actor, ifRevision: ifRevision)
         do {
             let receipt = try await persister.flush(trigger: command == .reload ? .reload : .operator)
             return CommandReceipt(message: Self.message(command, change: change, receipt: receipt))
@@ -126,8 +130,10 @@ public final class Engine: Sendable {
 
     /// One consistent picture of everything.
     ///
-    /// - Parameter eventLimit: at most that many of the newest events.
-    public func snapshot(eventLimit: Int = 500) -> EngineSnapshot {
+    /// - Parameters:
+    ///   - eventLimit: at most that many of the newest events.
+    ///   - eventsAfter: only events with a higher id.
+    public func snapshot(eventLimit: Int = 500, eventsAfter: UInt64 = 0) -> EngineSnapshot {
         let now = ContinuousClock.now
         let second = core.second(now)
         let statistics = persister.statistics(now: now)
@@ -139,9 +145,11 @@ public final class Engine: Sendable {
             EngineSnapshot(
                 takenAt: now, wallTime: EngineCore.wallTime(), startedAt: started, address: address,
                 endpoints: state.endpointSnapshots(now: now, second: second),
-                isAutoSorting: state.ranking.isAutoSorting, traffic: state.traffic.summary(second: second),
+                isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision,
+                traffic: state.traffic.summary(second: second),
                 requestsInFlight: state.requestsInFlight, server: state.configuration.server, persister: statistics,
-                flushes: flushes, events: state.events.latest(eventLimit), journal: state.ranking.changes,
+                flushes: flushes, events: state.events.after(eventsAfter, limit: eventLimit),
+                journal: state.ranking.changes,
                 names: state.names, configPath: path, configFile: facts,
                 undoLabel: state.actions.undoable.last?.label, redoLabel: state.actions.redoable.last?.label)
         }
@@ -159,6 +167,7 @@ public final class Engine: Sendable {
     public func stop(drain: Duration? = nil) async -> Result<FlushReceipt, PersistenceError> {
         let configured = core.withState { $0.configuration.server.drainTimeout }
         prober.withLock { $0?.cancel() }
+        address.withLock { $0 = "" }
         await proxy.stop(drain: drain ?? configured)
         core.accessLog.finish(within: .seconds(2))
         core.disconnectTimer()
@@ -166,6 +175,11 @@ public final class Engine: Sendable {
         let result = await persister.shutdown()
         try? await group.shutdownGracefully()
         return result
+    }
+
+    /// Whether clients can connect.
+    var isListening: Bool {
+        address.withLock { !$0.isEmpty }
     }
 
     /// Whether anything that was accepted is not on disk.

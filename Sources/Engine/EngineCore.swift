@@ -26,6 +26,7 @@ final class EngineCore: Sendable {
 
     let startedAt: ContinuousClock.Instant
     private let guarded: Mutex<Guarded>
+    private let listeners = EventListeners()
     private let logger: Logger
     private let recorder: TraceRecorder?
     let accessLog: AccessLog
@@ -242,11 +243,18 @@ final class EngineCore: Sendable {
     // MARK: Commands and snapshots
 
     /// Carries out a command in memory and lets requests follow it at once.
-    func apply(_ command: EngineCommand, by actor: String) throws(CommandError) -> String {
+    func apply(
+        _ command: EngineCommand, by actor: String, ifRevision: UInt64? = nil
+    ) throws(CommandError) -> String {
         let result: Result<String, CommandError> = guarded.withLock { guarded in
             let now = ContinuousClock.now
             do throws(CommandError) {
+                if let ifRevision, ifRevision != guarded.state.revisions.revision {
+                    throw .staleRevision
+                }
+                let before = ConfigurationPicture(guarded.state)
                 let change = try guarded.state.apply(command, now: now)
+                guarded.state.noteChanges(since: before, by: actor, change, time: Self.wallTime())
                 publishRoutes(&guarded, now: now)
                 // The command's own line tells more than the rank changes it brought.
                 guarded.changesLoggedUntil = now
@@ -304,9 +312,11 @@ final class EngineCore: Sendable {
     func adopt(_ edit: ExternalEdit) -> MergedEdit {
         guarded.withLock { guarded in
             let now = ContinuousClock.now
-            let before = guarded.state.configuration.server.accessLog
+            let before = ConfigurationPicture(guarded.state)
+            let accessLog = guarded.state.configuration.server.accessLog
             let (merged, notes) = guarded.state.adopt(edit, now: now)
-            if guarded.state.configuration.server.accessLog != before {
+            guarded.state.noteChanges(since: before, by: "the file", "a new order", time: Self.wallTime())
+            if guarded.state.configuration.server.accessLog != accessLog {
                 directAccessLog(&guarded.state)
             }
             guarded.proxy?.update(clientTokens: guarded.state.expandedClientTokens())
@@ -327,6 +337,10 @@ final class EngineCore: Sendable {
 
     // MARK: Event log
 
+    func eventSignals() -> AsyncStream<Void> {
+        listeners.listen()
+    }
+
     func log(_ level: EventLevel, source: String, endpoint: String? = nil, _ text: String) {
         guarded.withLock { append(level, source: source, endpoint: endpoint, text, &$0.state) }
     }
@@ -335,6 +349,7 @@ final class EngineCore: Sendable {
         _ level: EventLevel, source: String, endpoint: String? = nil, _ text: String, _ state: inout EngineState
     ) {
         let event = state.events.append(level, source: source, endpoint: endpoint, text, time: Self.wallTime())
+        listeners.signal()
         // Its attributes apart, so that a log in JSON has them apart.
         var metadata: Logger.Metadata = ["source": "\(source)"]
         if let endpoint { metadata["endpoint"] = "\(endpoint)" }

@@ -83,6 +83,11 @@ public struct EndpointRanking: Sendable {
         slotByID[id].map { availability(ofSlot: $0, at: moment(now)) }
     }
 
+    /// How often the endpoint's rank changed since the start; 0 for an unknown endpoint.
+    public func rankChanges(of id: EndpointID) -> Int {
+        slotByID[id].map { endpoints[$0].rankChanges } ?? 0
+    }
+
     /// The last 1,000 rank changes, oldest first. Endpoints that only made room for others are left out.
     public var changes: [RankChange] { journal.changes }
 

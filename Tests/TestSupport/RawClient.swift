@@ -81,16 +81,26 @@ public final class RawClient: Sendable {
 
     /// Connects to a port of this machine.
     public static func connect(port: Int) async throws -> RawClient {
+        try await connect { $0.connect(host: "127.0.0.1", port: port) }
+    }
+
+    /// Connects to a Unix socket.
+    public static func connect(socket path: String) async throws -> RawClient {
+        try await connect { $0.connect(unixDomainSocketPath: path) }
+    }
+
+    private static func connect(
+        _ connect: (ClientBootstrap) -> EventLoopFuture<any Channel>
+    ) async throws -> RawClient {
         let received = Received()
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Handler(received: received))
                 }
             }
-            .connect(host: "127.0.0.1", port: port).get()
-        return RawClient(channel: channel, received: received)
+        return RawClient(channel: try await connect(bootstrap).get(), received: received)
     }
 
     /// Returns when the kernel has taken the text.

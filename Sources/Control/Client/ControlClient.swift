@@ -208,6 +208,6 @@ public struct ControlClient: Sendable {
     }
 
     private static func path(of name: String) -> String {
-        "/admin/api/endpoints/" + PercentEncoding.encode(name)
+        "/admin/api/endpoints/" + (name == "sort" ? "%73ort" : PercentEncoding.encode(name))
     }
 }

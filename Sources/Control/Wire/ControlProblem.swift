@@ -61,7 +61,7 @@ public struct ControlProblem: Codable, Sendable, Equatable, Error {
 
 /// One change that somebody made to the configuration.
 public struct RevisionChange: Codable, Sendable, Equatable {
-    /// The revision that it made.
+    /// The revision that it made, of the endpoint or of the configuration; 0 where it removed the endpoint.
     public var revision: UInt64
     /// When.
     public var time: Double

@@ -75,6 +75,8 @@ extension ControlSnapshot.Endpoint {
     /// What the ranking thinks of an endpoint, in one word.
     public enum State: String, Codable, Sendable, CaseIterable {
         case up
+        /// In service, but no request and no probe has ended yet.
+        case untested
         /// It answers, but takes more than twice as long as is usual for it.
         case slow
         /// Timed out after failures, or on trial after that.

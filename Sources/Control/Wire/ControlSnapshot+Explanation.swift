@@ -60,7 +60,7 @@ extension ControlSnapshot {
         public var other: String?
         /// Of a `faster`: by which share of the other's response time.
         public var share: Double?
-        /// Such as `3 → 1, 22 % faster than NAME`.
+        /// The cause in words, such as `22 % faster than NAME`.
         public var text = ""
 
         /// No change.

@@ -97,10 +97,10 @@ extension ControlSnapshot {
         public var inFlight = 0
         /// Mean over the last ten seconds.
         public var perSecond = 0.0
-        /// From clients, mean over the last ten seconds.
-        public var bytesInPerSecond = 0.0
-        /// To clients, mean over the last ten seconds.
-        public var bytesOutPerSecond = 0.0
+        /// From clients, mean over the last ten seconds; absent for a single endpoint.
+        public var bytesInPerSecond: Double?
+        /// To clients, mean over the last ten seconds; absent for a single endpoint.
+        public var bytesOutPerSecond: Double?
         /// Share of successes over the last minute; absent without traffic.
         public var successRatio: Double?
         /// Median time to the first byte; absent without a sample.
@@ -111,6 +111,8 @@ extension ControlSnapshot {
         public var p99Seconds: Double?
         /// One count a second over the last minute, oldest first; empty before the first request.
         public var perSecondSeries: [Int] = []
+        /// Failures over the same time; empty when there were none.
+        public var failuresPerSecondSeries: [Int] = []
         /// Mean time to the first byte of each second in milliseconds, oldest first; null in a second without a sample.
         public var firstByteMillisecondsSeries: [Double?] = []
 
@@ -128,6 +130,7 @@ extension ControlSnapshot {
             case p95Seconds = "p95_seconds"
             case p99Seconds = "p99_seconds"
             case perSecondSeries = "per_second_series"
+            case failuresPerSecondSeries = "failures_per_second_series"
             case firstByteMillisecondsSeries = "first_byte_milliseconds_series"
         }
     }

@@ -185,6 +185,8 @@ public enum CommandError: Error, Sendable, Equatable, CustomStringConvertible {
     case noSuchEndpoint(String)
     /// Somebody else changed the endpoint since its author looked.
     case revisionConflict(name: String)
+    /// Somebody else changed the configuration since its author looked.
+    case staleRevision
     /// A field of an edit cannot be accepted.
     case invalid(field: EndpointField, reason: String)
     case nothingToUndo
@@ -199,6 +201,7 @@ public enum CommandError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .noSuchEndpoint(let name): "there is no endpoint '\(name)' (any more)"
         case .revisionConflict(let name): "'\(name)' was changed in the meantime; look again and repeat"
+        case .staleRevision: "the configuration was changed in the meantime; look again and repeat"
         case .invalid(_, let reason): reason
         case .nothingToUndo: "nothing to undo"
         case .nothingToRedo: "nothing to redo"

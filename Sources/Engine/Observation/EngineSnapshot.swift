@@ -16,6 +16,8 @@ public struct EngineSnapshot: Sendable {
     public var endpoints: [EndpointSnapshot]
     /// Whether the ranking sorts itself.
     public var isAutoSorting: Bool
+    /// Raised by each change that somebody made to the configuration.
+    public var revision: UInt64
     /// The last minute in figures.
     public var traffic: TrafficSummary
     /// Client requests being served now.

@@ -54,7 +54,12 @@ struct EventLog: Sendable {
 
     /// At most `limit` of the newest, oldest first.
     func latest(_ limit: Int) -> [LoggedEvent] {
-        let count = min(limit, ring.count)
+        after(0, limit: limit)
+    }
+
+    /// At most `limit` of the newest that came after an id, oldest first.
+    func after(_ id: UInt64, limit: Int) -> [LoggedEvent] {
+        let count = min(limit, ring.count, Int(clamping: total - min(id, total)))
         guard count > 0 else {
             return []
         }

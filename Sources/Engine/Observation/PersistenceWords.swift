@@ -18,6 +18,13 @@ extension PersistenceError {
     }
 }
 
+extension PersistenceError {
+    /// The name of an errno that a write can meet, such as `ENOSPC`; others as `errno 5`.
+    public static func symbol(ofErrno code: Int32) -> String {
+        errnoSymbol(code)
+    }
+}
+
 extension Refusal {
     fileprivate var errnoValue: Int32? {
         switch self {

@@ -12,6 +12,7 @@ struct EndpointRecord: Sendable {
     var upstream: Upstream?
     var misconfiguration: String?
     var traffic = TrafficWindow()
+    var counters = EndpointCounters()
     var inFlight = 0
     var successStreak = 0
     var hasAnsweredProbe = false

@@ -11,19 +11,52 @@ extension EngineState {
         let movements = movementsInLastMinute(now: now)
         let explanations = ranking.explanations(now: now, limit: Self.explainedInSnapshot)
         return ranking.order.enumerated().compactMap { index, id in
-            guard let record = record(id) else {
-                return nil
+            record(id).map { record in
+                snapshot(
+                    of: record, rank: index + 1, movedFrom: movements[id],
+                    explanation: index < explanations.count ? explanations[index] : nil, now: now, second: second)
             }
-            let traffic = record.traffic.summary(second: second)
-            return EndpointSnapshot(
-                id: id, revision: record.revision, rank: index + 1, settings: record.settings,
-                availability: ranking.availability(of: id, now: now) ?? .disabled,
-                misconfiguration: record.misconfiguration,
-                explanation: index < explanations.count ? explanations[index] : nil,
-                movement: movements[id].map { $0 - (index + 1) } ?? 0, traffic: traffic,
-                inFlight: record.inFlight, successStreak: record.successStreak,
-                hasAnswered: record.hasAnsweredProbe || traffic.attempts > traffic.failures,
-                errors: record.errors, lastError: record.lastError.map { ($0.time, $0.text) })
+        }
+    }
+
+    private func snapshot(
+        of record: EndpointRecord, rank: Int, movedFrom: Int?, explanation: RankExplanation?,
+        now: ContinuousClock.Instant, second: Int64
+    ) -> EndpointSnapshot {
+        let traffic = record.traffic.summary(second: second)
+        return EndpointSnapshot(
+            id: record.id, revision: record.revision, rank: rank, settings: record.settings,
+            availability: ranking.availability(of: record.id, now: now) ?? .disabled,
+            misconfiguration: record.misconfiguration, explanation: explanation,
+            movement: movedFrom.map { $0 - rank } ?? 0, traffic: traffic,
+            inFlight: record.inFlight, successStreak: record.successStreak,
+            hasAnswered: record.hasAnsweredProbe || traffic.attempts > traffic.failures,
+            errors: record.errors, lastError: record.lastError.map { ($0.time, $0.text) })
+    }
+
+    /// One endpoint, as it is in `endpointSnapshots`.
+    mutating func endpointSnapshot(named name: String, now: ContinuousClock.Instant, second: Int64) -> EndpointSnapshot?
+    {
+        settlePriorities()
+        guard let record = record(named: name), let rank = ranking.rank(of: record.id) else {
+            return nil
+        }
+        let before = movementsInLastMinute(now: now)[record.id]
+        return snapshot(
+            of: record, rank: rank, movedFrom: before, explanation: ranking.explanation(for: record.id, now: now),
+            now: now, second: second)
+    }
+
+    /// What is counted of each endpoint, in rank order.
+    func endpointMetrics(now: ContinuousClock.Instant) -> [EngineMetrics.Endpoint] {
+        ranking.order.enumerated().compactMap { index, id in
+            record(id).map { record in
+                EngineMetrics.Endpoint(
+                    name: record.settings.name, rank: index + 1,
+                    availability: ranking.availability(of: id, now: now) ?? .disabled,
+                    isMisconfigured: record.misconfiguration != nil, rankChanges: ranking.rankChanges(of: id),
+                    inFlight: record.inFlight, counters: record.counters)
+            }
         }
     }
 

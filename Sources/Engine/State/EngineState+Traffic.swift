@@ -27,6 +27,7 @@ extension EngineState {
     ) -> RankingUpdate {
         withRecord(report.endpoint) { record in
             record.inFlight = max(0, record.inFlight - 1)
+            record.counters.record(report)
             switch report.outcome {
             case .neutral:
                 break
@@ -83,6 +84,14 @@ extension EngineState {
         let failed = report.ending == .brokenStream || (report.status ?? 0) >= 500
         if report.ending != .clientClosed || report.status != nil {
             traffic.recordAttempt(succeeded: !failed, timeToFirstByte: report.timeToFirstByte, second: second)
+        }
+        if let time = report.timeToFirstByte {
+            firstByte.record(time)
+        }
+        if let endpoint = report.endpoint {
+            withRecord(endpoint) { $0.counters.record(report) }
+        } else {
+            unanswered.record(report)
         }
         let (up, down) = (UInt64(max(0, report.bytesUp)), UInt64(max(0, report.bytesDown)))
         traffic.recordBytes(in: up, out: down, second: second)

@@ -17,6 +17,11 @@ struct EngineState: Sendable {
     var ranking: EndpointRanking
     var traffic = TrafficWindow()
     var requestsInFlight = 0
+    /// Requests to which no endpoint's answer went.
+    var unanswered = EndpointCounters()
+    /// What clients waited for their first byte.
+    var firstByte = FirstByteHistogram()
+    var revisions = RevisionLog()
     var events = EventLog()
     var actions = ActionHistory()
     let surroundings: Surroundings

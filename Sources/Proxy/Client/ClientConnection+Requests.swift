@@ -102,6 +102,7 @@ extension ClientConnection {
         loop.requestHeadOwner = 0
         do {
             if let length = try loop.requestHead.parse(bytes, limits: limits) {
+                if ReservedPath.contains(bytes.slice(loop.requestHead.pathAndQuery)), handOver(bytes) { return nil }
                 begin(bytes.slice(0..<length))
                 return length
             }
@@ -158,7 +159,7 @@ extension ClientConnection {
             let message = presentedToken ? "the client token is not known here" : "a client token is required"
             return answer(LocalAnswer(status: 401, message: message))
         }
-        if let refusal = refusal() { return answer(refusal) }
+        if let refusal = refusal(bytes) { return answer(refusal) }
         needsDispatch = true
     }
 
@@ -178,7 +179,10 @@ extension ClientConnection {
         bodyReader = BodyReader(request.framing)
     }
 
-    private func refusal() -> LocalAnswer? {
+    private func refusal(_ bytes: UnsafeRawBufferPointer) -> LocalAnswer? {
+        if ReservedPath.contains(bytes.slice(request.pathRange)) {
+            return LocalAnswer(status: 404, message: "this path is Podium's own, and not served here")
+        }
         switch loop.requestHead.targetForm {
         case .authority: return LocalAnswer(status: 501, message: "CONNECT is not served here")
         case .asterisk: return LocalAnswer(status: 501, message: "OPTIONS * is not served here")

@@ -146,6 +146,9 @@ final class ClientConnection: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
+    /// Lets go of a channel that others take over between two requests.
+    func leave() { end() }
+
     /// Lets go of everything; a channel that was never active is only removed.
     private func end() {
         guard phase != .closed else { return }

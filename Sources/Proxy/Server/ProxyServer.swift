@@ -75,6 +75,14 @@ public final class ProxyServer: Sendable {
         return results
     }
 
+    /// Hands requests for `/admin`, `/metrics`, `/healthz` and `/readyz` over, which no endpoint ever gets.
+    ///
+    /// - Parameter responder: fills the pipeline of the client's channel, on its event loop; the channel then reads the
+    ///   request from its first byte, and is no longer the proxy's. nil: such requests are answered 404.
+    public func handOverAdministration(to responder: (@Sendable (any Channel) throws -> Void)?) {
+        shared.administration = responder
+    }
+
     /// Connects to each of the endpoint's URLs, with the TLS handshake, and sends nothing.
     ///
     /// - Returns: the first URL that cannot be reached, else the last; times are of that one.

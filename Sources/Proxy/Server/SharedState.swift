@@ -8,6 +8,7 @@ final class SharedState: Sendable {
     let tlsContexts = TLSContextCache()
     let names: NameLookup
     private let routing: Mutex<Routing>
+    private let responder = Mutex<(@Sendable (any Channel) throws -> Void)?>(nil)
     private let connectionCount = Atomic<Int>(0)
     private let requestCount = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
@@ -38,6 +39,12 @@ final class SharedState: Sendable {
     func update(clientTokens: [String]) {
         let tokens = ClientTokens(clientTokens)
         routing.withLock { $0.tokens = tokens }
+    }
+
+    /// Who answers requests for Podium itself.
+    var administration: (@Sendable (any Channel) throws -> Void)? {
+        get { responder.withLock { $0 } }
+        set { responder.withLock { $0 = newValue } }
     }
 
     var isDraining: Bool { draining.load(ordering: .relaxed) }

@@ -59,8 +59,8 @@ extension TrafficTotals {
         p99 = traffic.p99Seconds.map { .seconds($0) }
         errorRate = traffic.successRatio.map { 1 - $0 }
         inFlight = traffic.inFlight
-        bytesInPerSecond = traffic.bytesInPerSecond
-        bytesOutPerSecond = traffic.bytesOutPerSecond
+        bytesInPerSecond = traffic.bytesInPerSecond ?? 0
+        bytesOutPerSecond = traffic.bytesOutPerSecond ?? 0
         requestSeries = traffic.perSecondSeries.map(Double.init)
     }
 }
@@ -91,6 +91,7 @@ extension EndpointStatus {
         p95 = traffic.p95Seconds.map { .seconds($0) }
         requestsPerSecond = traffic.perSecond
         inFlight = traffic.inFlight
+        errorSeries = traffic.failuresPerSecondSeries.map { UInt32(clamping: $0) }
         latencySeries = traffic.firstByteMillisecondsSeries.map { milliseconds in
             milliseconds.map { UInt32(min(max($0, 1), 4e9)) } ?? 0
         }
@@ -187,13 +188,10 @@ extension EventEntry {
 
 extension JournalEntry {
     fileprivate init(_ change: ControlSnapshot.RankChange, number: Int, startedAt: Double) {
-        // `3 → 1, 22 % faster than NAME`: the ranks have columns of their own.
-        let comma = change.text.firstIndex(of: ",")
-        let cause = comma.map { change.text[change.text.index(after: $0)...].drop { $0 == " " } } ?? change.text[...]
         self.init(
             id: UInt64(max(0, min(1e15, (change.time - startedAt) * 1e6))),
             time: WallTime(secondsSinceEpoch: change.time), endpoint: change.endpoint, from: change.from,
-            to: change.to, cause: String(cause))
+            to: change.to, cause: change.text)
     }
 }
 

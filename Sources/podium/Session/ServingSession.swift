@@ -64,12 +64,14 @@ struct ServingSession {
                 engine: engine, options: console, keymap: file.keymap, isDemo: isDemo) : nil
         signals.started(engine, console: consoleSession)
         warnOfReadableSecrets(engine)
+        let control = await serveControl(engine)
         let reports = Task { await ServiceReports(engine: engine, notifier: notifier).run() }
         if let consoleSession {
             await show(consoleSession, engine, stopping, signals, log)
         }
         await stopping.requested()
         reports.cancel()
+        await control.stop()
         return await finish(engine, stopping, notifier)
     }
 
@@ -131,6 +133,18 @@ struct ServingSession {
         case .unusable(let reason):
             engine.note(.warning, source: "console", "no console: \(reason); serving without one")
         }
+    }
+
+    /// Without its socket Podium serves all the same; it can only not be watched from outside.
+    private func serveControl(_ engine: Engine) async -> ControlServer {
+        let control = ControlServer(engine: engine, facts: ServerFacts(version: Version.number, isDemo: isDemo))
+        do throws(ControlSocketError) {
+            let path = try await control.start(config: file.path, environment: ConfigurationFile.environment)
+            engine.note(.info, source: "control", "control socket at \(path)")
+        } catch {
+            engine.note(.warning, source: "control", "no control socket: \(error)")
+        }
+        return control
     }
 
     private func warnOfReadableSecrets(_ engine: Engine) {

@@ -1,0 +1,156 @@
+internal import Configuration
+internal import Engine
+internal import NIOHTTP1
+
+/// What changes something. Each is answered when the change is on disk.
+extension ControlService {
+    func command(_ route: Route, name: String, _ request: ControlRequest) async throws(ControlProblem) -> ControlAnswer
+    {
+        if route.hasBody {
+            try request.requireJSON()
+        }
+        let revision = route.takesRevision ? try request.ifMatch() : nil
+        let actor = Self.actor(request)
+        let target = CommandTarget(name: name, revision: revision)
+        switch route.operation {
+        case .addEndpoint: return try await add(request, revision: revision, by: actor)
+        case .replaceEndpoint, .changeEndpoint:
+            return try await edit(
+                name, request, isPartial: route.operation == .changeEndpoint, revision: revision, by: actor)
+        case .removeEndpoint: return try await perform(.remove(target), about: name, by: actor)
+        case .move:
+            let rank = try JSONBody.decode(MoveRequest.self, request.body).rank
+            return try await perform(.move(target, toRank: rank), about: name, by: actor)
+        case .pin: return try await perform(.setPinned(target, true), about: name, by: actor)
+        case .unpin: return try await perform(.setPinned(target, false), about: name, by: actor)
+        case .enable: return try await perform(.setEnabled(target, true), about: name, by: actor)
+        case .disable: return try await perform(.setEnabled(target, false), about: name, by: actor)
+        case .test: return try await test(name)
+        case .sort: return try await perform(.sortNow, ifRevision: revision, by: actor)
+        case .autoSort:
+            let enabled = try JSONBody.decode(AutoSortRequest.self, request.body).enabled
+            return try await perform(.setAutoSort(enabled), ifRevision: revision, by: actor)
+        case .undo: return try await perform(.undo, ifRevision: revision, by: actor)
+        case .redo: return try await perform(.redo, ifRevision: revision, by: actor)
+        case .flush:
+            engine.note(.info, source: "control", "\(actor) asked for a flush")
+            return try await perform(.flush, by: actor)
+        case .reload:
+            engine.note(.info, source: "control", "\(actor) asked to read the file again")
+            return try await perform(.reload, by: actor)
+        case .snapshot, .events, .stats, .endpoints, .endpoint, .metrics, .healthz, .readyz:
+            throw ControlProblem(.notFound, status: 404, detail: "not a command")
+        }
+    }
+
+    private func add(
+        _ request: ControlRequest, revision: UInt64?, by actor: String
+    ) async throws(ControlProblem) -> ControlAnswer {
+        let document = try JSONBody.decode(EndpointDocument.self, request.body)
+        let edit = try document.edit(of: nil, isPartial: false)
+        guard find(edit.name) == nil else {
+            throw ControlProblem(
+                .nameTaken, status: 409, detail: "there is another endpoint '\(edit.name)'", field: "name")
+        }
+        var answer = try await perform(.add(edit), about: edit.name, ifRevision: revision, by: actor)
+        answer.status = 201
+        answer.headers.append(("Location", "/admin/api/endpoints/" + PercentEncoding.encode(edit.name)))
+        return answer
+    }
+
+    private func edit(
+        _ name: String, _ request: ControlRequest, isPartial: Bool, revision: UInt64?, by actor: String
+    ) async throws(ControlProblem) -> ControlAnswer {
+        let document = try JSONBody.decode(EndpointDocument.self, request.body)
+        let present = try present(name)
+        let edit = try document.edit(of: present, isPartial: isPartial)
+        if edit.name != name, find(edit.name) != nil {
+            throw ControlProblem(
+                .nameTaken, status: 409, detail: "there is another endpoint '\(edit.name)'", field: "name")
+        }
+        // A partial document was completed from what was there just now, so that is what it is based on.
+        let target = CommandTarget(name: name, revision: revision ?? (isPartial ? present.revision : nil))
+        return try await perform(.update(target, edit), about: edit.name, by: actor)
+    }
+
+    private func test(_ name: String) async throws(ControlProblem) -> ControlAnswer {
+        do throws(CommandError) {
+            let receipt = try await engine.test(CommandTarget(name: name))
+            return .json(
+                ControlReceipt(message: receipt.message, revision: engine.configurationRevision, endpoint: find(name)))
+        } catch {
+            throw problem(error, about: name, revision: nil)
+        }
+    }
+
+    private func perform(
+        _ command: EngineCommand, about name: String? = nil, ifRevision: UInt64? = nil, by actor: String
+    ) async throws(ControlProblem) -> ControlAnswer {
+        do throws(CommandError) {
+            let message = try await engine.perform(command, by: actor, ifRevision: ifRevision).message
+            let endpoint = name.flatMap(find)
+            let receipt = ControlReceipt(message: message, revision: engine.configurationRevision, endpoint: endpoint)
+            return .json(receipt, headers: endpoint.map { [("ETag", "\"\($0.revision)\"")] } ?? [])
+        } catch {
+            throw problem(error, about: name ?? "", revision: command.target?.revision ?? ifRevision)
+        }
+    }
+
+    private func problem(_ error: CommandError, about name: String, revision: UInt64?) -> ControlProblem {
+        switch error {
+        case .noSuchEndpoint(let name):
+            return ControlProblem(.noSuchEndpoint, status: 404, detail: "there is no endpoint '\(name)'")
+        case .revisionConflict(let name):
+            let changes = engine.changes(of: name, after: revision ?? 0)
+            return Self.conflict(
+                "'\(name)'", now: find(name)?.revision, changes.map { RevisionChange($0, ofEndpoint: true) })
+        case .staleRevision:
+            let changes = engine.changes(after: revision ?? 0)
+            return Self.conflict(
+                "the configuration", now: engine.configurationRevision,
+                changes.map { RevisionChange($0, ofEndpoint: false) })
+        case .invalid(let field, let reason):
+            return .invalid(field == .priority ? "rank" : field.rawValue, reason)
+        case .nothingToUndo, .nothingToRedo:
+            return ControlProblem(.nothingToDo, status: 409, detail: error.description)
+        case .notSaved:
+            return ControlProblem(.notSaved, status: 503, detail: error.description)
+        case .unreachable:
+            return ControlProblem(.unreachable, status: 424, detail: error.description)
+        }
+    }
+
+    private static func conflict(_ subject: String, now revision: UInt64?, _ changes: [RevisionChange])
+        -> ControlProblem
+    {
+        let who = changes.last.map { " by \($0.actor): \($0.text)" } ?? ""
+        return ControlProblem(
+            .revisionConflict, status: 412,
+            detail: "\(subject) was changed in the meantime\(who); look again and repeat",
+            revision: revision, changes: changes)
+    }
+
+    /// For the event log: the kernel's word for who it is, the client's for where they sit.
+    static func actor(_ request: ControlRequest) -> String {
+        let claim = OperatorName(request.headers.first(name: OperatorName.header) ?? "")
+        switch request.caller {
+        case .user(let id, let name):
+            let address = claim.address.map { "@\($0)" } ?? ""
+            // Root speaks for whom it likes, as sudo does.
+            return (id == 0 ? claim.name ?? name : name) + address
+        case .remote(let address):
+            return "\(claim.name.map { "\($0) " } ?? "")(admin token)@\(address)"
+        }
+    }
+}
+
+extension EngineCommand {
+    fileprivate var target: CommandTarget? {
+        switch self {
+        case .move(let target, _), .setEnabled(let target, _), .setPinned(let target, _), .update(let target, _),
+            .remove(let target):
+            target
+        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo: nil
+        }
+    }
+}

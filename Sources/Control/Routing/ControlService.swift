@@ -1,0 +1,175 @@
+internal import Configuration
+internal import Engine
+internal import NIOHTTP1
+
+/// Answers requests out of the engine. Knows nothing of sockets.
+struct ControlService: Sendable {
+    let engine: Engine
+    let facts: ServerFacts
+    let process: @Sendable () -> ProcessFacts
+
+    /// - Parameter access: judges who asks, once it is known that there is something at the path; throws to refuse.
+    func answer(_ request: ControlRequest, access: AccessRules?) async -> ControlAnswer {
+        do throws(ControlProblem) {
+            let verdict = try access?.judge(request.headers) ?? .owner
+            switch Route.find(request.method, request.path) {
+            case .route(let route, let name):
+                if verdict == .anybody, route.access == .owner {
+                    throw Self.notAdmitted(access)
+                }
+                return try await perform(route, name: name, request, isOwner: verdict == .owner)
+            case .otherMethods(let methods):
+                return try Self.otherMethod(request.method, methods)
+            case .nothing:
+                if verdict == .anybody {
+                    throw Self.notAdmitted(access)
+                }
+                throw ControlProblem(
+                    .notFound, status: 404, detail: "there is nothing here; docs/control-api.md lists what there is")
+            }
+        } catch {
+            var answer = error.answer
+            if error.status == 401 {
+                answer.headers.append(("WWW-Authenticate", "Bearer realm=\"podium\""))
+            }
+            return answer
+        }
+    }
+
+    private static func notAdmitted(_ access: AccessRules?) -> ControlProblem {
+        guard access?.token == nil else {
+            return .unauthorized("send the admin token: Authorization: Bearer …")
+        }
+        return ControlProblem(
+            .notFound, status: 404,
+            detail: "the control API is served on this port only when server.admin_token is set; "
+                + "on the machine itself use the Unix socket (curl --unix-socket, podium status)")
+    }
+
+    private static func otherMethod(_ method: HTTPMethod, _ allowed: [HTTPMethod]) throws(ControlProblem)
+        -> ControlAnswer
+    {
+        let allow = allowed.map(\.rawValue).joined(separator: ", ")
+        guard method != .OPTIONS else {
+            return ControlAnswer(status: 204, headers: [("Allow", allow)])
+        }
+        let problem = ControlProblem(.methodNotAllowed, status: 405, detail: "this path takes \(allow)")
+        var answer = problem.answer
+        answer.headers.append(("Allow", allow))
+        return answer
+    }
+
+    private func perform(
+        _ route: Route, name: String, _ request: ControlRequest, isOwner: Bool
+    ) async throws(ControlProblem) -> ControlAnswer {
+        switch route.operation {
+        case .snapshot: return try snapshot(request)
+        case .events: return ControlAnswer(status: 200, body: .events(after: try lastEvent(request)))
+        case .stats: return .json(persister())
+        case .endpoints: return endpoints()
+        case .endpoint:
+            let endpoint = try present(name)
+            return .json(endpoint, headers: [("ETag", "\"\(endpoint.revision)\"")])
+        case .metrics: return metrics()
+        case .healthz: return healthz(isOwner: isOwner)
+        case .readyz: return readyz(isOwner: isOwner)
+        default: return try await command(route, name: name, request)
+        }
+    }
+
+    // MARK: Questions
+
+    private func snapshot(_ request: ControlRequest) throws(ControlProblem) -> ControlAnswer {
+        let events = try request.count("events_since") ?? 0
+        let flushes = try request.count("flushes_since") ?? 0
+        let engine = engine.snapshot(eventLimit: 2_000, eventsAfter: events)
+        return .json(ControlSnapshot(engine, flushesAfter: flushes, process: process(), facts: facts))
+    }
+
+    private func lastEvent(_ request: ControlRequest) throws(ControlProblem) -> UInt64? {
+        if let header = request.headers.first(name: "Last-Event-ID") {
+            guard let id = UInt64(header) else {
+                throw .malformed("Last-Event-ID is not the id of an event")
+            }
+            return id
+        }
+        return try request.count("events_since")
+    }
+
+    private func persister() -> ControlSnapshot.Persister {
+        let engine = engine.snapshot(eventLimit: 0)
+        let clock = WallClockMapping(takenAt: engine.takenAt, wallTime: engine.wallTime)
+        return .init(
+            engine.persister, strategy: engine.server.persistStrategy.rawValue, file: engine.configFile, clock: clock)
+    }
+
+    private func endpoints() -> ControlAnswer {
+        let engine = engine.snapshot(eventLimit: 0)
+        let clock = WallClockMapping(takenAt: engine.takenAt, wallTime: engine.wallTime)
+        let list = EndpointList(
+            revision: engine.revision,
+            endpoints: engine.endpoints.map { .init($0, clock: clock) { engine.names[$0] ?? "?" } })
+        return .json(list, headers: [("ETag", "\"\(list.revision)\"")])
+    }
+
+    /// - Throws: `ControlProblem` where there is no such endpoint.
+    func present(_ name: String) throws(ControlProblem) -> ControlSnapshot.Endpoint {
+        guard let endpoint = find(name) else {
+            throw .noSuchEndpoint(name)
+        }
+        return endpoint
+    }
+
+    func find(_ name: String) -> ControlSnapshot.Endpoint? {
+        guard let found = engine.endpoint(named: name) else {
+            return nil
+        }
+        return ControlSnapshot.Endpoint(found.endpoint, clock: .init(takenAt: found.takenAt, wallTime: found.wallTime))
+        {
+            found.names[$0] ?? "?"
+        }
+    }
+
+    private func metrics() -> ControlAnswer {
+        let text = MetricsPage(engine.metrics(), process: process(), facts: facts, startedAt: engine.startedAt).text
+        return ControlAnswer(
+            status: 200, headers: [("Cache-Control", "no-store")],
+            body: .bytes(Array(text.utf8), type: "text/plain; version=0.0.4; charset=utf-8"))
+    }
+
+    /// Fails when changes have been unsaved for too long: nobody may have to look at a screen to learn of that.
+    private func healthz(isOwner: Bool) -> ControlAnswer {
+        let health = engine.health()
+        var reasons: [String] = []
+        if health.isOverdue {
+            let cause = health.saveError.map { ": \($0)" } ?? ""
+            reasons.append("changes are unsaved for longer than server.config_max_dirty_time\(cause)")
+        }
+        return Self.report(reasons, isOwner: isOwner)
+    }
+
+    /// Ready: a request would find somebody to answer it.
+    private func readyz(isOwner: Bool) -> ControlAnswer {
+        let health = engine.health()
+        var reasons: [String] = []
+        if !health.isListening {
+            reasons.append("the proxy is not listening")
+        }
+        if health.usableEndpoints == 0 {
+            reasons.append("no endpoint can be used")
+        }
+        return Self.report(reasons, isOwner: isOwner)
+    }
+
+    private static func report(_ reasons: [String], isOwner: Bool) -> ControlAnswer {
+        .json(
+            HealthReport(status: reasons.isEmpty ? "pass" : "fail", reasons: isOwner ? reasons : nil),
+            status: reasons.isEmpty ? 200 : 503)
+    }
+}
+
+extension ControlProblem {
+    static func noSuchEndpoint(_ name: String) -> ControlProblem {
+        ControlProblem(.noSuchEndpoint, status: 404, detail: "there is no endpoint '\(name)'")
+    }
+}

@@ -1,0 +1,91 @@
+internal import NIOHTTP1
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// Who may ask what over TCP. Pure.
+struct AccessRules: Sendable {
+    /// nil: the control API is not served over TCP.
+    var token: String?
+    /// What a `Host` may name besides addresses.
+    var hostNames: [String]
+
+    enum Verdict: Equatable {
+        case owner
+        /// Nothing was proved; enough for routes that anybody may ask.
+        case anybody
+    }
+
+    func judge(_ headers: HTTPHeaders) throws(ControlProblem) -> Verdict {
+        try checkHost(headers)
+        guard let token, !token.isEmpty, let presented = Self.bearer(headers) else {
+            return .anybody
+        }
+        guard Self.equal(presented, token) else {
+            throw .unauthorized("the admin token is wrong")
+        }
+        return .owner
+    }
+
+    /// Names that lead here from outside the operator's control would let a web page read what a browser here may read
+    /// (DNS rebinding); a page of another origin has no business here at all.
+    private func checkHost(_ headers: HTTPHeaders) throws(ControlProblem) {
+        let hosts = headers["Host"]
+        guard hosts.count == 1, let host = hosts.first.flatMap(Self.name), isOurs(host) else {
+            throw ControlProblem(
+                .forbidden, status: 403,
+                detail: "the control API is reached by an address, localhost or this machine's own name")
+        }
+        for origin in headers["Origin"] where origin != "http://\(hosts[0])" {
+            throw ControlProblem(.forbidden, status: 403, detail: "pages of another origin may not use the control API")
+        }
+    }
+
+    private func isOurs(_ host: String) -> Bool {
+        let host = host.lowercased()
+        if host == "localhost" || host.hasSuffix(".localhost") || hostNames.contains(where: { $0.lowercased() == host })
+        {
+            return true
+        }
+        var four = in_addr()
+        var six = in6_addr()
+        return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1
+    }
+
+    /// Without port and brackets.
+    private static func name(_ host: String) -> String? {
+        if host.first == "[" {
+            return host.firstIndex(of: "]").map { String(host[host.index(after: host.startIndex)..<$0]) }
+        }
+        let name = host.prefix { $0 != ":" }
+        return name.isEmpty ? nil : String(name)
+    }
+
+    private static func bearer(_ headers: HTTPHeaders) -> String? {
+        let values = headers["Authorization"]
+        guard values.count == 1, let value = values.first, value.count > 7, value.prefix(7).lowercased() == "bearer "
+        else {
+            return nil
+        }
+        return String(value.dropFirst(7).drop { $0 == " " })
+    }
+
+    /// In a time that depends on the length of what was presented alone.
+    private static func equal(_ presented: String, _ secret: String) -> Bool {
+        let (left, right) = (Array(presented.utf8), Array(secret.utf8))
+        var difference: UInt8 = left.count == right.count ? 0 : 1
+        for (index, byte) in left.enumerated() {
+            difference |= byte ^ right[index % right.count]
+        }
+        return difference == 0
+    }
+}
+
+extension ControlProblem {
+    static func unauthorized(_ detail: String) -> ControlProblem {
+        ControlProblem(.unauthorized, status: 401, detail: detail)
+    }
+}

@@ -1,0 +1,275 @@
+internal import Engine
+internal import NIOCore
+internal import NIOHTTP1
+
+/// Limits of the control API's server.
+struct ControlLimits: Sendable {
+    /// An endpoint's document takes a few hundred bytes.
+    var body = 64 * 1024
+    /// From a connection's opening, or its last answer, to the end of the next request.
+    var request = TimeAmount.seconds(30)
+    /// How long a client may take none of an answer.
+    var write = TimeAmount.seconds(30)
+    /// Between two signs of life in a stream of events.
+    var heartbeat = Duration.seconds(15)
+    /// Open connections; further ones are answered 503.
+    var connections = 64
+}
+
+/// One connection of the control API: collects a request, has it answered, sends the answer.
+final class ControlConnection: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum State {
+        case waiting
+        case reading(HTTPRequestHead, [UInt8])
+        case answering
+        /// An answer has been given before the request's end: the rest is of no interest.
+        case ignoring
+    }
+
+    private let service: ControlService
+    private let caller: Caller
+    private let access: @Sendable () -> AccessRules?
+    private let limits: ControlLimits
+    /// Over TCP, the connection serves one request: the next one may be meant for an endpoint.
+    private let isSingle: Bool
+    /// Called with the reason when somebody may not ask what it asks.
+    private let refused: @Sendable (String) -> Void
+    private let streamBegan: @Sendable (Task<Void, Never>) -> Void
+    private var state = State.waiting
+    private var inputIsClosed = false
+    private var deadline: Scheduled<Void>?
+    private var running: Task<Void, Never>?
+
+    init(
+        service: ControlService, caller: Caller, access: @escaping @Sendable () -> AccessRules?, limits: ControlLimits,
+        isSingle: Bool, refused: @escaping @Sendable (String) -> Void,
+        streamBegan: @escaping @Sendable (Task<Void, Never>) -> Void
+    ) {
+        self.streamBegan = streamBegan
+        self.refused = refused
+        self.service = service
+        self.caller = caller
+        self.access = access
+        self.limits = limits
+        self.isSingle = isSingle
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        expectRequest(context)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        end()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    /// A client that has said FIN may still wait for its answer; what it left unfinished stays so.
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let event = event as? ChannelEvent, event == .inputClosed else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        inputIsClosed = true
+        if case .answering = state {
+            return
+        }
+        context.close(promise: nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch (unwrapInboundIn(data), state) {
+        case (.head(let head), .waiting):
+            begin(head, context)
+        case (.body(let buffer), .reading(let head, var body)):
+            guard body.count + buffer.readableBytes <= limits.body else {
+                return refuse(head, .bodyTooLarge(limits.body), context)
+            }
+            body.append(contentsOf: buffer.readableBytesView)
+            state = .reading(head, body)
+        case (.end, .reading(let head, let body)):
+            answer(head, body, context)
+        default:
+            break
+        }
+    }
+
+    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        state = .reading(head, [])
+        if let text = head.headers.first(name: "Content-Length"), Int(text) ?? .max > limits.body {
+            return refuse(head, .bodyTooLarge(limits.body), context)
+        }
+        if head.headers[canonicalForm: "Expect"].contains(where: { $0.lowercased() == "100-continue" }) {
+            context.writeAndFlush(
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+        }
+    }
+
+    /// Says no before the request has been read to its end, which is not waited for.
+    private func refuse(_ head: HTTPRequestHead, _ problem: ControlProblem, _ context: ChannelHandlerContext) {
+        state = .ignoring
+        deadline?.cancel()
+        send(problem.answer, to: head, closes: true, context)
+    }
+
+    private func answer(_ head: HTTPRequestHead, _ body: [UInt8], _ context: ChannelHandlerContext) {
+        state = .answering
+        deadline?.cancel()
+        let request = ControlRequest(head, body: body, caller: caller)
+        let (service, access) = (service, access)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let channel = context.channel
+        running = Task {
+            let answer = await service.answer(request, access: access())
+            // Once the server is stopped, so may be the loops.
+            guard channel.isActive else {
+                return
+            }
+            channel.eventLoop.execute {
+                let (connection, context) = bound.value
+                let closes = connection.isSingle || connection.inputIsClosed || !head.isKeepAlive
+                connection.send(answer, to: head, closes: closes, context)
+            }
+        }
+    }
+
+    // MARK: Sending
+
+    private func send(
+        _ answer: ControlAnswer, to request: HTTPRequestHead, closes: Bool, _ context: ChannelHandlerContext
+    ) {
+        guard context.channel.isActive else {
+            return
+        }
+        if answer.status == 401 || answer.status == 403 {
+            refused("\(answer.status) for \(request.method.rawValue)")
+        }
+        var headers = HTTPHeaders(answer.headers)
+        headers.add(name: "X-Content-Type-Options", value: "nosniff")
+        var bytes: [UInt8] = []
+        switch answer.body {
+        case .none:
+            break
+        case .bytes(let body, let type):
+            bytes = body
+            headers.add(name: "Content-Type", value: type)
+        case .events(let id):
+            return stream(after: id, headers, to: request, context)
+        }
+        if answer.status != 204 {
+            headers.add(name: "Content-Length", value: String(bytes.count))
+        }
+        if closes {
+            headers.add(name: "Connection", value: "close")
+        }
+        let head = HTTPResponseHead(
+            version: .http1_1, status: .init(statusCode: answer.status), headers: headers)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if !bytes.isEmpty, request.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil)
+        }
+        finish(closes: closes, context)
+    }
+
+    private func finish(closes: Bool, _ context: ChannelHandlerContext) {
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        watch(sent.futureResult, context)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        sent.futureResult.whenComplete { _ in
+            let (connection, context) = bound.value
+            if closes {
+                connection.closeGracefully(context)
+            }
+        }
+        // The next request, if it was sent ahead, arrives while this is written.
+        if !closes {
+            expectRequest(context)
+        }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: sent)
+    }
+
+    /// Says FIN first and lets the client close: closing on unread bytes would destroy the answer on its way.
+    private func closeGracefully(_ context: ChannelHandlerContext) {
+        guard case .ignoring = state else {
+            return context.close(promise: nil)
+        }
+        context.close(mode: .output, promise: nil)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: .seconds(2)) { bound.value.close(promise: nil) }
+    }
+
+    /// A client that takes nothing of what it asked for is let go.
+    private func watch(_ sent: EventLoopFuture<Void>, _ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let timeout = context.eventLoop.scheduleTask(in: limits.write) { bound.value.close(promise: nil) }
+        sent.whenComplete { _ in timeout.cancel() }
+    }
+
+    // MARK: Events
+
+    private func stream(
+        after id: UInt64?, _ headers: HTTPHeaders, to request: HTTPRequestHead, _ context: ChannelHandlerContext
+    ) {
+        var headers = headers
+        headers.add(name: "Content-Type", value: "text/event-stream")
+        headers.add(name: "Cache-Control", value: "no-store")
+        headers.add(name: "Connection", value: "close")
+        let head = HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)
+        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+        guard request.method != .HEAD else {
+            return finish(closes: true, context)
+        }
+        let stream = EventStream(engine: service.engine, heartbeat: limits.heartbeat)
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let loop = context.eventLoop
+        let task = Task {
+            await stream.run(after: id) { text in
+                // One piece at a time: what a slow reader has not taken yet stays in the event log, not here.
+                try await loop.flatSubmit {
+                    let (connection, context) = bound.value
+                    return connection.write(text, context)
+                }.get()
+            }
+        }
+        running = task
+        streamBegan(task)
+    }
+
+    private func write(_ text: String, _ context: ChannelHandlerContext) -> EventLoopFuture<Void> {
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        watch(sent.futureResult, context)
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: sent)
+        return sent.futureResult
+    }
+
+    // MARK: Time
+
+    private func expectRequest(_ context: ChannelHandlerContext) {
+        state = .waiting
+        deadline?.cancel()
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: limits.request) { bound.value.close(promise: nil) }
+    }
+
+    private func end() {
+        deadline?.cancel()
+        deadline = nil
+        // Ends a stream of events; a command that has begun runs to its end all the same.
+        running?.cancel()
+    }
+}
+
+extension ControlProblem {
+    fileprivate static func bodyTooLarge(_ limit: Int) -> ControlProblem {
+        ControlProblem(.bodyTooLarge, status: 413, detail: "a body may have up to \(limit) bytes")
+    }
+}

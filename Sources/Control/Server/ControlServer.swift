@@ -1,0 +1,213 @@
+public import Engine
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// Serves the control API of one engine: on a Unix socket, and on the proxy's own port where `server.admin_token` is set.
+///
+///     let server = ControlServer(engine: engine, facts: facts)
+///     let path = try await server.start(config: path, environment: environment)
+///     await server.stop()
+///
+/// Start it after the engine and stop it before.
+public final class ControlServer: Sendable {
+    private struct State {
+        var listener: (any Channel)?
+        var socket: ControlSocket?
+        var connections: [ObjectIdentifier: any Channel] = [:]
+        /// By connection, those that are streams of events.
+        var streams: [ObjectIdentifier: Task<Void, Never>] = [:]
+        var refusalsNotedAt: ContinuousClock.Instant?
+    }
+
+    private let service: ControlService
+    private let limits: ControlLimits
+    private let group: any EventLoopGroup
+    private let state = Mutex(State())
+
+    /// A server that does nothing before `start`.
+    public convenience init(engine: Engine, facts: ServerFacts) {
+        self.init(engine: engine, facts: facts, limits: ControlLimits())
+    }
+
+    init(engine: Engine, facts: ServerFacts, limits: ControlLimits) {
+        service = ControlService(engine: engine, facts: facts, process: { ProcessFacts.now(withDescriptors: true) })
+        self.limits = limits
+        group = engine.eventLoops
+    }
+
+    /// Answers on the proxy's port from now on, and listens on the configuration's socket.
+    ///
+    /// - Returns: the socket's path.
+    /// - Throws: `ControlSocketError` when there can be no socket; the proxy's port answers all the same.
+    public func start(config: String, environment: [String: String]) async throws(ControlSocketError) -> String {
+        service.engine.handOverAdministration { [weak self] channel in
+            try self?.adopt(channel)
+        }
+        guard let path = ControlSocketPath.forServing(config: config, environment: environment) else {
+            throw ControlSocketError(description: "no directory for the control socket has a short enough path")
+        }
+        return try await listen(at: path)
+    }
+
+    func listen(at path: ControlSocketPath) async throws(ControlSocketError) -> String {
+        var socket = ControlSocket(path)
+        try socket.prepare()
+        let listener: any Channel
+        do {
+            listener = try await ServerBootstrap(group: group)
+                .serverChannelOption(.backlog, value: 64)
+                .childChannelOption(.allowRemoteHalfClosure, value: true)
+                .childChannelInitializer { [weak self] channel in
+                    channel.eventLoop.makeCompletedFuture { try self?.accept(channel) }
+                }
+                .bind(unixDomainSocketPath: socket.provisional).get()
+        } catch {
+            socket.remove()
+            throw ControlSocketError(description: "\(socket.provisional): \(error)")
+        }
+        do throws(ControlSocketError) {
+            try socket.publish()
+        } catch {
+            socket.remove()
+            try? await listener.close()
+            throw error
+        }
+        state.withLock { state in
+            state.listener = listener
+            state.socket = socket
+        }
+        return path.path
+    }
+
+    /// Stops listening, removes the socket, and closes what is open.
+    public func stop() async {
+        service.engine.handOverAdministration(to: nil)
+        let (listener, socket, connections, streams) = state.withLock { state in
+            defer { state = State() }
+            return (state.listener, state.socket, Array(state.connections.values), Array(state.streams.values))
+        }
+        // First the name: nobody may find a socket on which nobody listens.
+        socket?.remove()
+        try? await listener?.close()
+        for connection in connections {
+            try? await connection.close()
+        }
+        // They use the loops, which may be stopped next.
+        for stream in streams {
+            stream.cancel()
+            await stream.value
+        }
+    }
+
+    /// Open connections.
+    var connectionCount: Int { state.withLock { $0.connections.count } }
+
+    // MARK: Connections
+
+    /// Whom the kernel does not name, or names as somebody else, is let go without a word.
+    private func accept(_ channel: any Channel) throws {
+        guard let user = PeerUser.id(of: channel), user == geteuid() || user == 0 else {
+            let who = PeerUser.id(of: channel).map(PeerUser.name) ?? "somebody unknown"
+            noteRefusal("\(who) may not use the control socket")
+            throw ChannelError.inappropriateOperationForState
+        }
+        try serve(channel, caller: .user(id: user, name: PeerUser.name(user)), access: { nil }, isSingle: false)
+    }
+
+    /// Takes over a client's channel of the proxy.
+    private func adopt(_ channel: any Channel) throws {
+        let address = channel.remoteAddress?.ipAddress ?? "?"
+        let engine = service.engine
+        try serve(
+            channel, caller: .remote(address: address),
+            access: { AccessRules(token: engine.adminToken, hostNames: Self.hostNames(engine)) }, isSingle: true)
+    }
+
+    private func serve(
+        _ channel: any Channel, caller: Caller, access: @escaping @Sendable () -> AccessRules?, isSingle: Bool
+    ) throws {
+        let key = ObjectIdentifier(channel)
+        let hasRoom = state.withLock { state in
+            guard state.connections.count < limits.connections else {
+                return false
+            }
+            state.connections[key] = channel
+            return true
+        }
+        guard hasRoom else {
+            return try channel.pipeline.syncOperations.addHandler(FullHouse())
+        }
+        channel.closeFuture.whenComplete { [weak self] _ in
+            self?.state.withLock { state in
+                state.connections[key] = nil
+                state.streams[key] = nil
+            }
+        }
+        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+            withPipeliningAssistance: true, withErrorHandling: true)
+        try channel.pipeline.syncOperations.addHandler(
+            ControlConnection(
+                service: service, caller: caller, access: access, limits: limits, isSingle: isSingle,
+                refused: { [weak self] reason in self?.noteRefusal("\(caller): \(reason)") },
+                streamBegan: { [weak self] task in self?.state.withLock { $0.streams[key] = task } }))
+    }
+
+    /// At most one line a second: a stranger must not be able to push everything else out of the event log.
+    private func noteRefusal(_ reason: String) {
+        let now = ContinuousClock.now
+        let isDue = state.withLock { state in
+            if let last = state.refusalsNotedAt, now - last < .seconds(1) {
+                return false
+            }
+            state.refusalsNotedAt = now
+            return true
+        }
+        if isDue {
+            service.engine.note(.warning, source: "control", "refused: \(reason)")
+        }
+    }
+
+    /// The configured host and the machine's own name.
+    private static func hostNames(_ engine: Engine) -> [String] {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else {
+            return [engine.host]
+        }
+        let name = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        return [engine.host, String(decoding: name, as: UTF8.self)]
+    }
+}
+
+/// Says that there are too many connections, and closes.
+private final class FullHouse: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelActive(context: ChannelHandlerContext) {
+        answer(context)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        answer(context)
+    }
+
+    private func answer(_ context: ChannelHandlerContext) {
+        let problem = ControlProblem(
+            .tooManyRequests, status: 503, detail: "too many connections to the control API are open; try again")
+        let body = (try? JSONBody.encode(problem)) ?? []
+        let head =
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+            + "Content-Length: \(body.count)\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: head + String(decoding: body, as: UTF8.self))))
+            .whenComplete { _ in channel.close(promise: nil) }
+    }
+}

@@ -1,0 +1,92 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
+#endif
+
+/// What the system says of this process. Figures that only Linux tells are nil elsewhere.
+struct ProcessFacts: Sendable {
+    var pid = getpid()
+    var cpuSeconds: Double?
+    var residentBytes: UInt64?
+    var virtualBytes: UInt64?
+    var openDescriptors: Int?
+    var maxDescriptors: UInt64?
+
+    static func now(withDescriptors: Bool = false) -> ProcessFacts {
+        var facts = ProcessFacts()
+        facts.cpuSeconds = processorSeconds()
+        let page = UInt64(max(0, sysconf(Int32(_SC_PAGESIZE))))
+        let sizes = (firstLine(of: "/proc/self/statm") ?? "").split(separator: " ").prefix(2).compactMap { UInt64($0) }
+        if sizes.count == 2 {
+            facts.virtualBytes = sizes[0] * page
+            facts.residentBytes = sizes[1] * page
+        }
+        if withDescriptors {
+            facts.openDescriptors = entries(of: "/proc/self/fd")
+            facts.maxDescriptors = descriptorLimit()
+        }
+        return facts
+    }
+
+    private static func processorSeconds() -> Double? {
+        var usage = rusage()
+        #if canImport(Glibc)
+            let who = __rusage_who_t(RUSAGE_SELF.rawValue)
+        #else
+            let who = RUSAGE_SELF
+        #endif
+        guard getrusage(who, &usage) == 0 else {
+            return nil
+        }
+        return [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
+    }
+
+    private static func descriptorLimit() -> UInt64? {
+        var limit = rlimit()
+        #if canImport(Glibc)
+            let which = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #else
+            let which = RLIMIT_NOFILE
+        #endif
+        return getrlimit(which, &limit) == 0 ? UInt64(limit.rlim_cur) : nil
+    }
+
+    private static func firstLine(of path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            return nil
+        }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 256)
+        let count = read(descriptor, &buffer, buffer.count)
+        return count > 0 ? String(decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self) : nil
+    }
+
+    private static func entries(of folder: String) -> Int? {
+        guard let directory = opendir(folder) else {
+            return nil
+        }
+        defer { closedir(directory) }
+        // `.`, `..`, and the descriptor that the counting itself takes.
+        var count = -3
+        while readdir(directory) != nil {
+            count += 1
+        }
+        return count
+    }
+}
+
+/// What the program knows about itself and the engine does not.
+public struct ServerFacts: Sendable {
+    /// Such as `0.1.0`.
+    public var version: String
+    /// Whether endpoints and traffic are simulated.
+    public var isDemo: Bool
+
+    /// From its parts.
+    public init(version: String, isDemo: Bool) {
+        self.version = version
+        self.isDemo = isDemo
+    }
+}

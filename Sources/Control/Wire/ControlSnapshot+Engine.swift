@@ -1,0 +1,99 @@
+internal import Configuration
+internal import Engine
+internal import Persistence
+internal import Ranking
+
+/// Turns instants of the engine's clock into seconds since 1970.
+struct WallClockMapping {
+    var takenAt: ContinuousClock.Instant
+    var wallTime: Double
+
+    func seconds(_ instant: ContinuousClock.Instant) -> Double {
+        wallTime + (instant - takenAt).inSeconds
+    }
+}
+
+extension Duration {
+    var inSeconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) / 1e18
+    }
+}
+
+extension ControlSnapshot {
+    init(_ engine: EngineSnapshot, flushesAfter: UInt64, process: ProcessFacts, facts: ServerFacts) {
+        let clock = WallClockMapping(takenAt: engine.takenAt, wallTime: engine.wallTime)
+        let name: (EndpointID) -> String = { engine.names[$0] ?? "?" }
+        takenAt = engine.wallTime
+        revision = engine.revision
+        server = Server(engine, clock: clock, process: process, facts: facts)
+        traffic = Traffic(engine.traffic, inFlight: engine.requestsInFlight)
+        traffic.bytesInPerSecond = engine.traffic.bytesInPerSecond
+        traffic.bytesOutPerSecond = engine.traffic.bytesOutPerSecond
+        endpoints = engine.endpoints.map { Endpoint($0, clock: clock, name: name) }
+        autoSort = engine.isAutoSorting
+        persister = Persister(
+            engine.persister, strategy: engine.server.persistStrategy.rawValue, file: engine.configFile, clock: clock)
+        flushes = engine.flushes.lazy.filter { $0.number > flushesAfter }.map { Flush($0) }
+        events = engine.events.map { Event($0) }
+        journal = engine.journal.map { RankChange($0, clock: clock, name: name) }
+        undo = engine.undoLabel
+        redo = engine.redoLabel
+    }
+}
+
+extension ControlSnapshot.Server {
+    fileprivate init(_ engine: EngineSnapshot, clock: WallClockMapping, process: ProcessFacts, facts: ServerFacts) {
+        version = facts.version
+        pid = process.pid
+        address = engine.address
+        startedAt = clock.seconds(engine.startedAt)
+        uptimeSeconds = (engine.takenAt - engine.startedAt).inSeconds
+        configPath = engine.configPath
+        isDemo = facts.isDemo
+        persistStrategy = engine.server.persistStrategy.rawValue
+        flushIntervalSeconds = engine.server.configFlushInterval.inSeconds
+        maxDirtyTimeSeconds = engine.server.configMaxDirtyTime.inSeconds
+        if engine.persister.isOverdue {
+            warning = "UNSAVED for too long: see the persister"
+        } else if let refused = engine.persister.refusedFile {
+            warning = "file on disk not used: \(refused)"
+        }
+        cpuSeconds = process.cpuSeconds
+        residentBytes = process.residentBytes
+    }
+}
+
+extension ControlSnapshot.Traffic {
+    init(_ summary: TrafficSummary, inFlight: Int) {
+        total = summary.attempts
+        failures = summary.failures
+        self.inFlight = inFlight
+        perSecond = summary.attemptsPerSecond
+        successRatio = summary.successRatio
+        p50Seconds = summary.firstByte?.p50.inSeconds
+        p95Seconds = summary.firstByte?.p95.inSeconds
+        p99Seconds = summary.firstByte?.p99.inSeconds
+        perSecondSeries = summary.attemptsPerSecondSeries
+        failuresPerSecondSeries = summary.failuresPerSecondSeries
+        firstByteMillisecondsSeries = summary.firstByteMillisecondsSeries.map { value in
+            value.map { ($0 * 1_000).rounded() / 1_000 }
+        }
+    }
+}
+
+extension ControlSnapshot.Event {
+    init(_ event: LoggedEvent) {
+        self.init(
+            id: event.id, time: event.time, level: event.level.rawValue, source: event.source,
+            endpoint: event.endpoint, text: event.text)
+    }
+}
+
+extension RevisionChange {
+    init(_ change: RecordedChange, ofEndpoint: Bool) {
+        self.init(
+            revision: ofEndpoint ? change.endpointRevision ?? 0 : change.revision, time: change.time,
+            actor: change.actor,
+            text: change.text)
+    }
+}

@@ -1,0 +1,153 @@
+internal import Configuration
+internal import Engine
+internal import Ranking
+
+extension ControlSnapshot.Endpoint {
+    /// Above this multiple of what is usual for it, an endpoint that works counts as slow.
+    private static let slowFactor = 2.0
+
+    init(_ endpoint: EndpointSnapshot, clock: WallClockMapping, name: (EndpointID) -> String) {
+        self.init()
+        let settings = endpoint.settings
+        id = endpoint.id.rawValue
+        self.name = settings.name
+        revision = endpoint.revision
+        rank = endpoint.rank
+        state = Self.state(of: endpoint)
+        availability = Availability(endpoint.availability, clock: clock)
+        misconfiguration = endpoint.misconfiguration
+        explanation = endpoint.explanation.map { .init($0, clock: clock, name: name) }
+        movement = endpoint.movement
+        traffic = .init(endpoint.traffic, inFlight: endpoint.inFlight)
+        successStreak = endpoint.successStreak
+        lastError = endpoint.lastError.map { LastError(time: $0.time, text: $0.text) }
+        url = settings.url
+        urlAnthropic = settings.urlAnthropic
+        urlOpenAI = settings.urlOpenAI
+        authType = settings.authType.rawValue
+        maskedSecret = settings.authValue.map(SecretExpansion.masked)
+        enabled = settings.enabled
+        pinned = settings.pinned
+        priority = settings.priority
+        tags = settings.tags
+        headerNames = settings.headers.map(\.name)
+        openAIPreference = settings.openAIPreference.rawValue
+        proxy = settings.proxy.map { "\($0.kind.rawValue)://\($0.host):\($0.port)" }
+    }
+
+    private static func state(of endpoint: EndpointSnapshot) -> State {
+        if endpoint.misconfiguration != nil, endpoint.settings.enabled {
+            return .misconfigured
+        }
+        switch endpoint.availability {
+        case .disabled: return .off
+        case .open, .probation: return .down
+        case .rateLimited: return .cooling
+        case .misconfigured: return .misconfigured
+        case .available:
+            guard let time = endpoint.explanation?.responseTime, !time.isPresumed, time.usual > .zero else {
+                return endpoint.hasAnswered ? .up : .untested
+            }
+            return time.average / time.usual > slowFactor ? .slow : .up
+        }
+    }
+}
+
+extension ControlSnapshot.Endpoint.Availability {
+    init(_ availability: Availability, clock: WallClockMapping) {
+        self.init()
+        until = availability.recovery.map(clock.seconds)
+        switch availability {
+        case .available: kind = .available
+        case .probation: kind = .probation
+        case .open(_, let reason):
+            kind = .open
+            cause = reason.text
+        case .rateLimited: kind = .rateLimited
+        case .misconfigured(_, let status):
+            kind = .misconfigured
+            cause = status.map { "credential refused (\($0))" }
+        case .disabled: kind = .disabled
+        }
+    }
+}
+
+extension ControlSnapshot.Explanation {
+    fileprivate init(_ explanation: RankExplanation, clock: WallClockMapping, name: (EndpointID) -> String) {
+        sentences = explanation.lines(now: clock.takenAt, name: name)
+        responseTime = explanation.responseTime.map { time in
+            var result = ResponseTime()
+            result.averageSeconds = time.average.inSeconds
+            result.usualSeconds = time.usual.inSeconds
+            result.samples = time.samples
+            result.ageSeconds = time.age?.inSeconds
+            return result
+        }
+        pinnedRank = explanation.pinnedRank
+        above = explanation.above.map { Margin($0, clock: clock, name: name) }
+        below = explanation.below.map { Margin($0, clock: clock, name: name) }
+        failuresInARow = explanation.failuresInARow
+        recentAttempts = explanation.recentAttempts
+        recentFailures = explanation.recentFailures
+        lastFailure = explanation.lastFailure?.text
+        rankSince = clock.seconds(explanation.rankSince)
+        rankChanges = explanation.rankChanges
+        lastChange = explanation.lastChange.map { .init($0, clock: clock, name: name) }
+    }
+}
+
+extension ControlSnapshot.Explanation.Margin {
+    fileprivate init(_ margin: RankExplanation.Margin, clock: WallClockMapping, name: (EndpointID) -> String) {
+        neighbour = name(margin.neighbour)
+        lowerIsFasterBy = margin.lowerIsFasterBy
+        required = margin.required
+        switch margin.kept {
+        case .slower: keptBy = .slower
+        case .hysteresis(let time):
+            keptBy = .hysteresis
+            passesBelowSeconds = time.inSeconds
+        case .dwell(let instant):
+            keptBy = .dwell
+            until = clock.seconds(instant)
+        case .pinned: keptBy = .pinned
+        case .unavailable: keptBy = .unavailable
+        case .unmeasured: keptBy = .unmeasured
+        case .manual: keptBy = .manual
+        }
+    }
+}
+
+extension ControlSnapshot.RankChange {
+    init(_ change: RankChange, clock: WallClockMapping, name: (EndpointID) -> String) {
+        time = clock.seconds(change.at)
+        endpoint = name(change.endpoint)
+        from = change.from
+        to = change.to
+        text = change.cause.text(name: name)
+        switch change.cause {
+        case .faster(let passed, let fraction):
+            cause = "faster"
+            other = name(passed)
+            share = fraction
+        case .slower(let passer):
+            cause = "slower"
+            other = name(passer)
+        case .displaced(let mover):
+            cause = "displaced"
+            other = name(mover)
+        case .unavailable: cause = "unavailable"
+        case .recovered: cause = "recovered"
+        case .moved: cause = "moved"
+        case .pinned: cause = "pinned"
+        case .unpinned: cause = "unpinned"
+        case .enabled: cause = "enabled"
+        case .disabled: cause = "disabled"
+        case .added: cause = "added"
+        case .removed: cause = "removed"
+        case .reordered: cause = "reordered"
+        case .sorted: cause = "sorted"
+        case .autoSort: cause = "auto_sort"
+        case .settings: cause = "settings"
+        }
+    }
+}

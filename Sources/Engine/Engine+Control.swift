@@ -1,0 +1,107 @@
+internal import Configuration
+internal import Persistence
+public import NIOCore
+internal import Proxy
+public import Ranking
+
+/// What the control API asks beyond commands and snapshots.
+extension Engine {
+    /// All counters, cheaply.
+    public func metrics() -> EngineMetrics {
+        let now = ContinuousClock.now
+        let statistics = persister.statistics(now: now)
+        let lastFlush = persister.history().last
+        let connections = proxy.load.connections
+        return core.withState { state in
+            EngineMetrics(
+                endpoints: state.endpointMetrics(now: now), unanswered: state.unanswered, firstByte: state.firstByte,
+                requestsInFlight: state.requestsInFlight, connections: connections,
+                isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,
+                lastFlush: lastFlush, events: state.events.total, takenAt: now, wallTime: EngineCore.wallTime())
+        }
+    }
+
+    /// Whether all is well, for load balancers and alarms.
+    public func health() -> EngineHealth {
+        let now = ContinuousClock.now
+        let statistics = persister.statistics(now: now)
+        let usable = core.routingTable().candidates.count
+        return EngineHealth(
+            isListening: isListening, usableEndpoints: usable, isOverdue: statistics.isOverdue,
+            saveError: statistics.lastError.map { "\($0)" })
+    }
+
+    /// One endpoint as a snapshot would show it.
+    public struct SingleEndpoint: Sendable {
+        /// The endpoint.
+        public var endpoint: EndpointSnapshot
+        /// The names of all endpoints, as in ``EngineSnapshot/names``.
+        public var names: [EndpointID: String]
+        /// When it was taken.
+        public var takenAt: ContinuousClock.Instant
+        /// The same moment, seconds since 1970.
+        public var wallTime: Double
+    }
+
+    /// One endpoint; nil when there is none of that name.
+    public func endpoint(named name: String) -> SingleEndpoint? {
+        let now = ContinuousClock.now
+        let second = core.second(now)
+        return core.withState { state in
+            state.endpointSnapshot(named: name, now: now, second: second).map {
+                SingleEndpoint(endpoint: $0, names: state.names, takenAt: now, wallTime: EngineCore.wallTime())
+            }
+        }
+    }
+
+    /// When the engine was made.
+    public var startedAt: ContinuousClock.Instant { core.startedAt }
+
+    /// Raised by each change that somebody made to the configuration.
+    public var configurationRevision: UInt64 {
+        core.withState { $0.revisions.revision }
+    }
+
+    /// What was changed since a revision of the configuration, as far as it is kept; oldest first.
+    public func changes(after revision: UInt64) -> [RecordedChange] {
+        core.withState { $0.revisions.changes(after: revision) }
+    }
+
+    /// What was changed at one endpoint since a revision of its own, as far as it is kept; oldest first.
+    public func changes(of endpoint: String, after revision: UInt64) -> [RecordedChange] {
+        core.withState { $0.revisions.changes(of: endpoint, after: revision) }
+    }
+
+    /// The kept events after an id, oldest first, at most `limit` of them, and the id of the newest of all.
+    public func events(after id: UInt64, limit: Int) -> (events: [LoggedEvent], newest: UInt64) {
+        core.withState { ($0.events.after(id, limit: limit), $0.events.total) }
+    }
+
+    /// Says that there are new events; several at once may be said once.
+    public func eventSignals() -> AsyncStream<Void> {
+        core.eventSignals()
+    }
+
+    /// The loops that everything runs on.
+    public var eventLoops: any EventLoopGroup { group }
+
+    /// `server.host` as it was bound.
+    public var host: String {
+        core.withState { $0.configuration.server.host }
+    }
+
+    /// The token of `server.admin_token`, expanded; nil when there is none, or its variable is not set.
+    public var adminToken: String? {
+        core.withState { state in
+            state.configuration.server.adminToken.flatMap {
+                try? SecretExpansion.expand($0, environment: state.surroundings.environment)
+            }
+        }
+    }
+
+    /// Hands requests for the paths that Podium keeps to itself over: the closure fills the pipeline of a channel, which then
+    /// reads the request from its first byte. Called on the channel's event loop.
+    public func handOverAdministration(to responder: (@Sendable (any Channel) throws -> Void)?) {
+        proxy.handOverAdministration(to: responder)
+    }
+}

@@ -1,0 +1,60 @@
+public import Persistence
+public import Ranking
+
+/// All counters at one moment: what a metrics page needs, without the work that a snapshot for people takes.
+public struct EngineMetrics: Sendable {
+    /// One endpoint's counters and gauges.
+    public struct Endpoint: Sendable {
+        /// As configured; unique.
+        public var name: String
+        /// 1 is tried first.
+        public var rank: Int
+        /// Whether requests may be sent.
+        public var availability: Availability
+        /// It cannot be used as configured.
+        public var isMisconfigured: Bool
+        /// How often its rank changed since the start.
+        public var rankChanges: Int
+        /// Requests being served now.
+        public var inFlight: Int
+        /// Since the start.
+        public var counters: EndpointCounters
+    }
+
+    /// In rank order.
+    public var endpoints: [Endpoint]
+    /// Requests to which no endpoint's answer went.
+    public var unanswered: EndpointCounters
+    /// What clients waited for their first byte.
+    public var firstByte: FirstByteHistogram
+    /// Client requests being served now.
+    public var requestsInFlight: Int
+    /// Open client connections.
+    public var connections: Int
+    /// Whether the ranking sorts itself.
+    public var isAutoSorting: Bool
+    /// Of the configuration.
+    public var revision: UInt64
+    /// The persister's counters and gauges.
+    public var persister: PersisterStatistics
+    /// The last flush.
+    public var lastFlush: FlushRecord?
+    /// Events written so far.
+    public var events: UInt64
+    /// All instants above are on this clock.
+    public var takenAt: ContinuousClock.Instant
+    /// The same moment, seconds since 1970.
+    public var wallTime: Double
+}
+
+/// Whether Podium does what it is there for.
+public struct EngineHealth: Sendable, Equatable {
+    /// It accepts clients.
+    public var isListening: Bool
+    /// Endpoints that requests may be sent to.
+    public var usableEndpoints: Int
+    /// Unsaved changes are older than the maximum dirty time.
+    public var isOverdue: Bool
+    /// What the last flush failed of.
+    public var saveError: String?
+}

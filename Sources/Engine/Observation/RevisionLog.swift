@@ -1,0 +1,129 @@
+internal import Configuration
+internal import Ranking
+
+/// One change that somebody made to the configuration, kept so that a stale edit can be told what it missed.
+public struct RecordedChange: Sendable, Equatable {
+    /// The configuration's revision that it made.
+    public let revision: UInt64
+    /// Seconds since 1970.
+    public let time: Double
+    /// Who.
+    public let actor: String
+    /// The endpoint it was about; nil for the order or a setting.
+    public let endpoint: String?
+    /// The revision of that endpoint that it made; nil when it removed it.
+    public let endpointRevision: UInt64?
+    /// What, such as `main enabled true→false`; secrets masked.
+    public let text: String
+}
+
+/// The configuration's revision and the last changes that raised it.
+struct RevisionLog: Sendable {
+    static let capacity = 256
+
+    private(set) var revision: UInt64 = 1
+    private var entries: [RecordedChange] = []
+
+    mutating func begin() {
+        revision += 1
+    }
+
+    mutating func append(_ change: RecordedChange) {
+        if entries.count == Self.capacity {
+            entries.removeFirst()
+        }
+        entries.append(change)
+    }
+
+    /// The kept changes after a revision of the configuration, oldest first.
+    func changes(after revision: UInt64) -> [RecordedChange] {
+        entries.filter { $0.revision > revision }
+    }
+
+    /// The kept changes of one endpoint after a revision of its own, oldest first.
+    func changes(of endpoint: String, after revision: UInt64) -> [RecordedChange] {
+        entries.filter { $0.endpoint == endpoint && ($0.endpointRevision ?? .max) > revision }
+    }
+}
+
+/// What an operator can change, as it was at one moment.
+struct ConfigurationPicture {
+    fileprivate struct Entry {
+        var settings: EndpointSettings
+        var revision: UInt64
+        var rank: Int
+    }
+
+    fileprivate var entries: [EndpointID: Entry] = [:]
+    fileprivate var order: [EndpointID]
+    fileprivate var autoSort: Bool
+
+    init(_ state: EngineState) {
+        order = state.ranking.order
+        autoSort = state.configuration.server.autoSortEndpoints
+        for (index, id) in order.enumerated() {
+            entries[id] = state.record(id).map {
+                Entry(settings: $0.settings, revision: $0.revision, rank: index + 1)
+            }
+        }
+    }
+}
+
+extension EngineState {
+    /// Notes what has changed since the picture was taken; nothing when nothing has.
+    mutating func noteChanges(since before: ConfigurationPicture, by actor: String, _ summary: String, time: Double) {
+        let after = ConfigurationPicture(self)
+        var texts: [(endpoint: String?, revision: UInt64?, text: String)] = []
+        for id in before.order where after.entries[id] == nil {
+            let name = before.entries[id]?.settings.name ?? "?"
+            texts.append((name, nil, "\(name) removed"))
+        }
+        for id in after.order {
+            guard let entry = after.entries[id] else {
+                continue
+            }
+            guard let old = before.entries[id] else {
+                texts.append((entry.settings.name, entry.revision, "\(entry.settings.name) added"))
+                continue
+            }
+            if old.revision != entry.revision {
+                texts.append((entry.settings.name, entry.revision, old.difference(to: entry)))
+            }
+        }
+        if before.autoSort != after.autoSort {
+            texts.append((nil, nil, "auto_sort_endpoints \(before.autoSort)→\(after.autoSort)"))
+        }
+        if texts.isEmpty, before.order != after.order {
+            texts.append((nil, nil, summary))
+        }
+        guard !texts.isEmpty else {
+            return
+        }
+        revisions.begin()
+        for (endpoint, revision, text) in texts {
+            revisions.append(
+                RecordedChange(
+                    revision: revisions.revision, time: time, actor: actor, endpoint: endpoint,
+                    endpointRevision: revision, text: text))
+        }
+    }
+}
+
+extension ConfigurationPicture.Entry {
+    /// Field by field; priorities follow from ranks and are left out.
+    fileprivate func difference(to new: Self) -> String {
+        func state(_ settings: EndpointSettings) -> PersistedState {
+            PersistedState(endpoints: [.init(id: 0, settings: settings)], autoSortEndpoints: true)
+        }
+        var texts = state(settings).changes(to: state(new.settings)).compactMap { change -> String? in
+            if case .setField(_, .priority, _, _) = change {
+                return nil
+            }
+            return change.description
+        }
+        if rank != new.rank {
+            texts.insert("\(settings.name) rank \(rank)→\(new.rank)", at: 0)
+        }
+        return texts.isEmpty ? "\(new.settings.name) changed" : texts.joined(separator: ", ")
+    }
+}

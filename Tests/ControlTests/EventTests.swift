@@ -1,0 +1,101 @@
+import Engine
+import TestSupport
+import Testing
+
+@testable import Control
+
+@Suite(.timeLimit(.minutes(1)))
+struct EventTests {
+    @Test func eventsArriveAsTheyHappen() async throws {
+        try await ControlHarness.run { podium in
+            var iterator = podium.client.events().makeAsyncIterator()
+            // Until the stream stands, what happens is before its time.
+            let noting = Task {
+                while !Task.isCancelled {
+                    podium.engine.note(.info, source: "test", "ping")
+                    try await Task.sleep(for: .milliseconds(5))
+                }
+            }
+            guard case .event(let first) = try await iterator.next() else {
+                Issue.record("no event")
+                return
+            }
+            noting.cancel()
+            #expect(first.text == "ping")
+            podium.engine.note(.warning, source: "test", "the last one\n")
+            var last = first
+            while last.level != "warning", case .event(let event) = try await iterator.next() {
+                #expect(event.id == last.id + 1)
+                last = event
+            }
+            #expect(last.level == "warning")
+        }
+    }
+
+    @Test func aReaderGoesOnWhereItStopped() async throws {
+        try await ControlHarness.run { podium in
+            podium.engine.note(.info, source: "test", "one")
+            podium.engine.note(.info, source: "test", "two")
+            let all = try await podium.client.snapshot().events
+            let one = try #require(all.first { $0.text == "one" })
+            var iterator = podium.client.events(after: one.id).makeAsyncIterator()
+            let next = try await iterator.next()
+            #expect(next == .event(try #require(all.first { $0.text == "two" })))
+        }
+    }
+
+    @Test func aReaderLearnsHowMuchItMissed() async throws {
+        try await ControlHarness.run { podium in
+            let newest = podium.engine.events(after: .max, limit: 0).newest
+            for number in 1...2_500 {
+                podium.engine.note(.debug, source: "test", "\(number)")
+            }
+            var iterator = podium.client.events(after: newest).makeAsyncIterator()
+            // 2,000 are kept; the engine's own events may come between.
+            guard case .missed(let count) = try await iterator.next(), count >= 500 else {
+                Issue.record("nothing was missed")
+                return
+            }
+            for id in (newest + count + 1)...(newest + 2_500) {
+                guard case .event(let event) = try await iterator.next(), event.id == id else {
+                    Issue.record("\(id) is missing")
+                    return
+                }
+            }
+        }
+    }
+
+    @Test func aSilentStreamShowsThatItLives() async throws {
+        var limits = ControlLimits()
+        limits.heartbeat = .milliseconds(20)
+        try await ControlHarness.run(limits: limits) { podium in
+            let raw = try await RawClient.connect(socket: podium.socket)
+            try await raw.send("GET /admin/api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+            let text = await raw.until(": still here\n\n")
+            #expect(text.contains("Content-Type: text/event-stream"))
+            try await raw.close()
+        }
+    }
+
+    @Test func stoppingEndsEveryStream() async throws {
+        try await ControlHarness.run { podium in
+            let raw = try await RawClient.connect(socket: podium.socket)
+            try await raw.send("GET /admin/api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+            _ = await raw.until(": podium")
+            await podium.server.stop()
+            _ = await raw.untilClosed()
+            await #expect(throws: ControlClientError.self) { try await podium.client.snapshot() }
+        }
+    }
+
+    @Test func cancellingLetsGo() async throws {
+        try await ControlHarness.run { podium in
+            let reading = Task {
+                for try await _ in podium.client.events(after: 0) {}
+            }
+            try await eventually { podium.server.connectionCount == 1 }
+            reading.cancel()
+            try await eventually { podium.server.connectionCount == 0 }
+        }
+    }
+}
