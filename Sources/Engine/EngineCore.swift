@@ -132,6 +132,7 @@ final class EngineCore: Sendable {
         guard let (name, learned) = guarded.state.learn(lesson, about: id, now: now) else {
             return false
         }
+        guarded.state.noteLearned(learned, name: name, endpoint: id, time: Self.wallTime())
         publishRoutes(&guarded, now: now)
         let missing = learned.lackedAPI?.path ?? ""
         append(

@@ -109,6 +109,18 @@ extension EngineState {
     }
 }
 
+extension EngineState {
+    /// Notes what an endpoint's answers taught: that raises its revision like anybody's change.
+    mutating func noteLearned(_ learned: OpenAIPreference, name: String, endpoint: EndpointID, time: Double) {
+        revisions.begin()
+        revisions.append(
+            RecordedChange(
+                revision: revisions.revision, time: time, actor: "podium", endpoint: name,
+                endpointRevision: record(endpoint)?.revision,
+                text: "\(name) openai_preference auto→\(learned.rawValue)"))
+    }
+}
+
 extension ConfigurationPicture.Entry {
     /// Field by field; priorities follow from ranks and are left out.
     fileprivate func difference(to new: Self) -> String {
