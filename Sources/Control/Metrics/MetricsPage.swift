@@ -22,13 +22,13 @@ struct MetricsPage {
 extension MetricsText {
     fileprivate mutating func addTraffic(_ metrics: EngineMetrics) {
         let all = metrics.endpoints.map { ($0.name, $0.counters) }
-        let withUnanswered = all + [("", metrics.unanswered)]
+        let tallies = all.map { ($0, $1.requests) } + [("", metrics.unanswered)]
 
         begin(
             "podium_requests_total", .counter,
             "Client requests by the endpoint whose answer went to the client (empty: none), status and how they ended.")
-        for (name, counters) in withUnanswered {
-            for entry in counters.requests.entries {
+        for (name, tally) in tallies {
+            for entry in tally.entries {
                 sample(
                     entry.count,
                     [
@@ -49,6 +49,12 @@ extension MetricsText {
                 sample(count, [("endpoint", name), ("outcome", outcome)])
             }
         }
+        begin("podium_attempt_errors_total", .counter, "Failed attempts by what they failed by.")
+        for endpoint in metrics.endpoints {
+            for (kind, count) in endpoint.errors.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                sample(count, [("endpoint", endpoint.name), ("kind", kind.rawValue)])
+            }
+        }
         begin(
             "podium_attempt_first_byte_seconds", .histogram,
             "Time from sending a request to an endpoint to the first byte of its answer, successful attempts.")
@@ -60,12 +66,12 @@ extension MetricsText {
             "Time from reading a client's request to the first byte sent back, failover included.")
         add(metrics.firstByte, [])
         begin("podium_request_body_bytes_total", .counter, "Body bytes from clients by endpoint.")
-        for (name, counters) in withUnanswered {
-            sample(counters.bytesIn, [("endpoint", name)])
+        for endpoint in metrics.endpoints {
+            sample(endpoint.bytesIn, [("endpoint", endpoint.name)])
         }
         begin("podium_response_body_bytes_total", .counter, "Body bytes to clients by endpoint.")
-        for (name, counters) in withUnanswered {
-            sample(counters.bytesOut, [("endpoint", name)])
+        for endpoint in metrics.endpoints {
+            sample(endpoint.bytesOut, [("endpoint", endpoint.name)])
         }
         begin("podium_requests_in_flight", .gauge, "Client requests being served now.")
         sample(metrics.requestsInFlight)

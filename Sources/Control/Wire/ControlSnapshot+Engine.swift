@@ -27,8 +27,6 @@ extension ControlSnapshot {
         revision = engine.revision
         server = Server(engine, clock: clock, process: process, facts: facts)
         traffic = Traffic(engine.traffic, inFlight: engine.requestsInFlight)
-        traffic.bytesInPerSecond = engine.traffic.bytesInPerSecond
-        traffic.bytesOutPerSecond = engine.traffic.bytesOutPerSecond
         endpoints = engine.endpoints.map { Endpoint($0, clock: clock, name: name) }
         autoSort = engine.isAutoSorting
         persister = Persister(
@@ -69,6 +67,8 @@ extension ControlSnapshot.Traffic {
         failures = summary.failures
         self.inFlight = inFlight
         perSecond = summary.attemptsPerSecond
+        bytesInPerSecond = summary.bytesInPerSecond
+        bytesOutPerSecond = summary.bytesOutPerSecond
         successRatio = summary.successRatio
         p50Seconds = summary.firstByte?.p50.inSeconds
         p95Seconds = summary.firstByte?.p95.inSeconds

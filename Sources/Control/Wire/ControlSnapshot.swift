@@ -97,10 +97,10 @@ extension ControlSnapshot {
         public var inFlight = 0
         /// Mean over the last ten seconds.
         public var perSecond = 0.0
-        /// From clients, mean over the last ten seconds; absent for a single endpoint.
-        public var bytesInPerSecond: Double?
-        /// To clients, mean over the last ten seconds; absent for a single endpoint.
-        public var bytesOutPerSecond: Double?
+        /// From clients, mean over the last ten seconds.
+        public var bytesInPerSecond = 0.0
+        /// To clients, mean over the last ten seconds.
+        public var bytesOutPerSecond = 0.0
         /// Share of successes over the last minute; absent without traffic.
         public var successRatio: Double?
         /// Median time to the first byte; absent without a sample.

@@ -19,12 +19,18 @@ public struct EngineMetrics: Sendable {
         public var inFlight: Int
         /// Since the start.
         public var counters: EndpointCounters
+        /// Failed attempts by what they failed by; kinds that did not occur are left out.
+        public var errors: [ErrorKind: UInt64]
+        /// Body bytes of requests.
+        public var bytesIn: UInt64
+        /// Body bytes of answers.
+        public var bytesOut: UInt64
     }
 
     /// In rank order.
     public var endpoints: [Endpoint]
     /// Requests to which no endpoint's answer went.
-    public var unanswered: EndpointCounters
+    public var unanswered: RequestTally
     /// What clients waited for their first byte.
     public var firstByte: FirstByteHistogram
     /// Client requests being served now.

@@ -63,10 +63,6 @@ public struct EndpointCounters: Sendable {
     public internal(set) var abandoned: UInt64 = 0
     /// Of its attempts that succeeded.
     public internal(set) var firstByte = FirstByteHistogram()
-    /// Body bytes of requests.
-    public internal(set) var bytesIn: UInt64 = 0
-    /// Body bytes of answers.
-    public internal(set) var bytesOut: UInt64 = 0
 
     mutating func record(_ report: AttemptReport) {
         switch report.outcome {
@@ -80,11 +76,5 @@ public struct EndpointCounters: Sendable {
         case .misconfigured: misconfigured += 1
         case .neutral: abandoned += 1
         }
-    }
-
-    mutating func record(_ report: RequestReport) {
-        requests.record(status: report.status, ending: report.ending)
-        bytesIn += UInt64(max(0, report.bytesUp))
-        bytesOut += UInt64(max(0, report.bytesDown))
     }
 }

@@ -18,8 +18,8 @@ struct TrafficWindow: Sendable {
     private var times = RotatingHistogram()
     private(set) var attempts: UInt64 = 0
     private(set) var failures: UInt64 = 0
-    private var bytesIn: UInt64 = 0
-    private var bytesOut: UInt64 = 0
+    private(set) var bytesIn: UInt64 = 0
+    private(set) var bytesOut: UInt64 = 0
     private var firstByteSamples: UInt64 = 0
     private var firstByteMicroseconds: UInt64 = 0
 

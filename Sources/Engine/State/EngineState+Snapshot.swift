@@ -55,7 +55,8 @@ extension EngineState {
                     name: record.settings.name, rank: index + 1,
                     availability: ranking.availability(of: id, now: now) ?? .disabled,
                     isMisconfigured: record.misconfiguration != nil, rankChanges: ranking.rankChanges(of: id),
-                    inFlight: record.inFlight, counters: record.counters)
+                    inFlight: record.inFlight, counters: record.counters, errors: record.errors,
+                    bytesIn: record.traffic.bytesIn, bytesOut: record.traffic.bytesOut)
             }
         }
     }

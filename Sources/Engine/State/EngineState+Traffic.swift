@@ -88,15 +88,15 @@ extension EngineState {
         if let time = report.timeToFirstByte {
             firstByte.record(time)
         }
-        if let endpoint = report.endpoint {
-            withRecord(endpoint) { $0.counters.record(report) }
-        } else {
-            unanswered.record(report)
-        }
         let (up, down) = (UInt64(max(0, report.bytesUp)), UInt64(max(0, report.bytesDown)))
         traffic.recordBytes(in: up, out: down, second: second)
-        if let endpoint = report.endpoint {
-            withRecord(endpoint) { $0.traffic.recordBytes(in: up, out: down, second: second) }
+        guard let endpoint = report.endpoint else {
+            unanswered.record(status: report.status, ending: report.ending)
+            return
+        }
+        withRecord(endpoint) { record in
+            record.counters.requests.record(status: report.status, ending: report.ending)
+            record.traffic.recordBytes(in: up, out: down, second: second)
         }
     }
 }

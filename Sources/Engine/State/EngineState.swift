@@ -18,7 +18,7 @@ struct EngineState: Sendable {
     var traffic = TrafficWindow()
     var requestsInFlight = 0
     /// Requests to which no endpoint's answer went.
-    var unanswered = EndpointCounters()
+    var unanswered = RequestTally()
     /// What clients waited for their first byte.
     var firstByte = FirstByteHistogram()
     var revisions = RevisionLog()

@@ -59,8 +59,8 @@ extension TrafficTotals {
         p99 = traffic.p99Seconds.map { .seconds($0) }
         errorRate = traffic.successRatio.map { 1 - $0 }
         inFlight = traffic.inFlight
-        bytesInPerSecond = traffic.bytesInPerSecond ?? 0
-        bytesOutPerSecond = traffic.bytesOutPerSecond ?? 0
+        bytesInPerSecond = traffic.bytesInPerSecond
+        bytesOutPerSecond = traffic.bytesOutPerSecond
         requestSeries = traffic.perSecondSeries.map(Double.init)
     }
 }
