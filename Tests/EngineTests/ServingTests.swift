@@ -143,7 +143,7 @@ struct ServingTests {
             """, environment: ["SECRET": "pass word"])
         #expect(try await running.exchange(RunningEngine.post()).hasSuffix("through"))
         let receipt = try await running.engine.test(CommandTarget(name: "behind"))
-        #expect(receipt.message.hasPrefix("behind: connect"))
+        #expect(receipt.message.contains("connect"))
         #expect(forward.visits.count >= 2)
         await running.stop()
     }

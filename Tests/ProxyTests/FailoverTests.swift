@@ -111,6 +111,25 @@ struct FailoverTests {
         await proxy.stop()
     }
 
+    @Test(arguments: [401, 403])
+    func aRefusalOfTheClientsOwnCredentialIsTheClientsAnswer(status: Int) async throws {
+        let first = try await ScriptedUpstream.start { request in
+            [.send(request.header("authorization") == "Bearer good" ? Wire.ok("in") : Wire.status(status, "who"))]
+        }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("ours"))] }
+        let proxy = try await ProxyHarness.start([
+            .local(1, first, credential: .passthrough), .local(2, second, credential: .apiKey("ours")),
+        ])
+        let bad = try await proxy.exchange(Wire.post(headers: "Authorization: Bearer bad\r\n"))
+        #expect(bad.hasPrefix("HTTP/1.1 \(status) "))
+        #expect(bad.hasSuffix("who"))
+        // One client's mistake must not take the endpoint from all the others.
+        #expect(try await proxy.exchange(Wire.post(headers: "Authorization: Bearer good\r\n")).hasSuffix("in"))
+        #expect(second.requests.isEmpty)
+        #expect(proxy.events.attempts.allSatisfy { if case .success = $0.outcome { true } else { false } })
+        await proxy.stop()
+    }
+
     @Test func aRefusedConnectionFailsOver() async throws {
         let gone = try #require(RefusingPort())
         let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }

@@ -22,9 +22,9 @@ enum SecureUpstream {
     }
 
     /// A file with the test authority's certificate.
-    static func authorityFile() throws -> String {
+    static func authorityFile(_ certificate: String = Certificates.authority) throws -> String {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("authority-\(UUID().uuidString).pem")
-        try Certificates.authority.write(to: path, atomically: true, encoding: .utf8)
+        try certificate.write(to: path, atomically: true, encoding: .utf8)
         return path.path
     }
 }

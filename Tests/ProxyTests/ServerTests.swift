@@ -67,6 +67,23 @@ struct ServerTests {
         await proxy.stop()
     }
 
+    @Test func oneWhoIsTurnedAwayGetsTheAnswerThoughItSpokeFirst() async throws {
+        var options = ProxyOptions()
+        options.maxConnections = 0
+        let proxy = try await ProxyHarness.start([], options: options)
+        let big = Wire.post(body: String(repeating: "x", count: 200_000))
+        // More than the lingering ones there may be at a time, one after the other.
+        for _ in 0..<40 {
+            let client = try await RawClient.connect(port: proxy.port)
+            try? await client.send(big)
+            let answer = await client.untilClosed()
+            #expect(answer.hasPrefix("HTTP/1.1 503 "))
+            #expect(answer.contains("too many connections"))
+            #expect(!client.wasReset)
+        }
+        await proxy.stop()
+    }
+
     @Test func aTakenPortIsNamed() async throws {
         let proxy = try await ProxyHarness.start([])
         var options = ProxyOptions()

@@ -1,3 +1,4 @@
+import Foundation
 import Ranking
 import TestSupport
 import Testing
@@ -49,6 +50,24 @@ struct TLSTests {
         let result = try await outcome(host: "localhost", server, .init(authorityFile: "/nonexistent/authority.pem"))
         #expect(result.outcome == .failure(.tls))
         #expect(server.requests.isEmpty)
+    }
+
+    @Test func aFileOfAuthoritiesThatWasReplacedCounts() async throws {
+        let server = try await SecureUpstream.start()
+        let file = try SecureUpstream.authorityFile(Certificates.otherName)
+        let endpoint = try Upstream(
+            id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(server.port)"),
+            tls: .init(authorityFile: file))
+        let proxy = try await ProxyHarness.start([endpoint])
+        #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 "))
+        try Certificates.authority.write(toFile: file, atomically: true, encoding: .utf8)
+        proxy.server.update(routes: RoutingTable(candidates: [Candidate(upstream: endpoint)]))
+        #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 200 "))
+        // A file that is gone takes nothing away from what runs.
+        try FileManager.default.removeItem(atPath: file)
+        proxy.server.update(routes: RoutingTable(candidates: [Candidate(upstream: endpoint)]))
+        #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 200 "))
+        await proxy.stop()
     }
 
     @Test func aConnectionIsKept() async throws {

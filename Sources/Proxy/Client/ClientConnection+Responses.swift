@@ -108,7 +108,8 @@ extension ClientConnection {
         if RequestLifecycle.callsForFailover(status) {
             attempt?.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: WallClock.unixTime())
         }
-        switch lifecycle.responded(status: status) {
+        let credentialIsClients = attempt?.upstream.forwardsClientCredential ?? false
+        switch lifecycle.responded(status: status, credentialIsClients: credentialIsClients) {
         case .forward: hold(bytes)
         case .tryNextEndpoint:
             let outcome = currentOutcome(status: status)
@@ -122,7 +123,8 @@ extension ClientConnection {
 
     private func currentOutcome(status: Int) -> AttemptOutcome {
         RequestLifecycle.outcome(
-            status: status, timeToFirstByte: attempt?.timeToFirstByte ?? .zero, retryAfter: attempt?.retryAfter)
+            status: status, timeToFirstByte: attempt?.timeToFirstByte ?? .zero, retryAfter: attempt?.retryAfter,
+            credentialIsClients: attempt?.upstream.forwardsClientCredential ?? false)
     }
 
     /// Prepares the client's head; it goes out with the first body byte.

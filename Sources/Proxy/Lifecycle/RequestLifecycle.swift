@@ -57,9 +57,15 @@ struct RequestLifecycle {
     }
 
     /// A final response head came.
-    func responded(status: Int) -> Verdict {
-        canReplay && Self.callsForFailover(status) ? .tryNextEndpoint : .forward
+    ///
+    /// - Parameter credentialIsClients: what was presented there is the client's own credential, so its refusal is the
+    ///   client's answer and no other endpoint's business
+    func responded(status: Int, credentialIsClients: Bool = false) -> Verdict {
+        if credentialIsClients, Self.refusesCredential(status) { return .forward }
+        return canReplay && Self.callsForFailover(status) ? .tryNextEndpoint : .forward
     }
+
+    private static func refusesCredential(_ status: Int) -> Bool { status == 401 || status == 403 }
 
     /// Statuses that say "not here" rather than "not like this".
     static func callsForFailover(_ status: Int) -> Bool {
@@ -70,8 +76,11 @@ struct RequestLifecycle {
     }
 
     /// What a status teaches the ranking. `retryAfter` is the wait the response named.
-    static func outcome(status: Int, timeToFirstByte: Duration, retryAfter: Duration?) -> AttemptOutcome {
+    static func outcome(
+        status: Int, timeToFirstByte: Duration, retryAfter: Duration?, credentialIsClients: Bool = false
+    ) -> AttemptOutcome {
         switch status {
+        case 401 where credentialIsClients, 403 where credentialIsClients: .success(timeToFirstByte: timeToFirstByte)
         case 401, 403: .misconfigured(status: status)
         case 429, 503, 529:
             if let retryAfter { .rateLimited(retryAfter: retryAfter) } else { .failure(.status(status)) }

@@ -3,28 +3,35 @@ internal import Synchronization
 
 /// One TLS context per set of options, made where blocking is allowed and only looked up on event loops.
 final class TLSContextCache: Sendable {
-    private let contexts = Mutex<[UpstreamTLSOptions: NIOSSLContext]>([:])
+    private struct Entry {
+        var context: NIOSSLContext
+        /// Of the file of authorities it was made from.
+        var version: AuthorityFile.Version?
+    }
+
+    private let entries = Mutex<[UpstreamTLSOptions: Entry]>([:])
 
     /// Makes the contexts that `routes` needs. One that cannot be made (file missing, no certificate in it) is left
     /// out and tried again the next time; its endpoint fails with a TLS error meanwhile.
     func prepare(for routes: RoutingTable) {
         for candidate in routes.candidates where candidate.upstream.usesTLS {
-            let options = candidate.upstream.tls
-            guard context(for: options) == nil, let context = try? Self.make(options) else { continue }
-            contexts.withLock { $0[options] = context }
+            _ = contextMade(for: candidate.upstream.tls)
         }
     }
 
-    /// The context, made now where need be. Blocks on the file of authorities: not for event loops.
+    /// The context, made now where need be, and anew where the file of authorities is another one: new connections
+    /// trust what it says now. Blocks on that file: not for event loops.
     func contextMade(for options: UpstreamTLSOptions) -> NIOSSLContext? {
-        if let context = context(for: options) { return context }
-        guard let context = try? Self.make(options) else { return nil }
-        contexts.withLock { $0[options] = context }
+        let version = options.authorityFile.flatMap { AuthorityFile.Version(path: $0) }
+        let known = entries.withLock { $0[options] }
+        if let known, known.version == version { return known.context }
+        guard let context = try? Self.make(options) else { return known?.context }
+        entries.withLock { $0[options] = Entry(context: context, version: version) }
         return context
     }
 
     func context(for options: UpstreamTLSOptions) -> NIOSSLContext? {
-        contexts.withLock { $0[options] }
+        entries.withLock { $0[options]?.context }
     }
 
     private static func make(_ options: UpstreamTLSOptions) throws -> NIOSSLContext {

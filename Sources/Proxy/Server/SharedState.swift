@@ -12,6 +12,9 @@ final class SharedState: Sendable {
     private let connectionCount = Atomic<Int>(0)
     private let requestCount = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
+    private let lingeringCount = Atomic<Int>(0)
+    /// Clients that were turned away and are waited for, at most: descriptors of the reserve.
+    private static let lingeringLimit = 32
 
     /// What a request takes with it.
     struct Routing: Sendable {
@@ -58,6 +61,17 @@ final class SharedState: Sendable {
         }
         return true
     }
+
+    /// - Returns: whether one more client that was turned away may be waited for.
+    func admitLingering() -> Bool {
+        guard lingeringCount.wrappingAdd(1, ordering: .relaxed).oldValue < Self.lingeringLimit else {
+            lingeringCount.wrappingSubtract(1, ordering: .relaxed)
+            return false
+        }
+        return true
+    }
+
+    func lingeringEnded() { lingeringCount.wrappingSubtract(1, ordering: .relaxed) }
 
     func connectionClosed() { connectionCount.wrappingSubtract(1, ordering: .relaxed) }
     func requestStarted() {

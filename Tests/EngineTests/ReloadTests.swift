@@ -1,0 +1,140 @@
+import Configuration
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Engine
+
+/// The file changes while requests run: they end as they began, new ones follow the file.
+@Suite(.timeLimit(.minutes(1)))
+struct ReloadTests {
+    /// Sends the beginning of a stream, and its end when released.
+    private static func streaming(_ name: String) async throws -> ScriptedUpstream {
+        try await ScriptedUpstream.start { request in
+            guard request.head.contains("/stream") else { return [.send(RunningEngine.ok(name))] }
+            return [
+                .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                .send("b\r\ndata: one\n\n\r\n"), .hold("end"), .send("b\r\ndata: two\n\n\r\n0\r\n\r\n"),
+            ]
+        }
+    }
+
+    private static func file(_ endpoints: [(name: String, port: Int)], extra: String = "") -> String {
+        let entries = endpoints.map { "  - name: \($0.name)\n    url: http://127.0.0.1:\($0.port)\n" }
+        return "server: { port: 0, auto_sort_endpoints: false }\n\(extra)endpoints:\n" + entries.joined()
+    }
+
+    /// Opens a stream, changes the file, lets the stream end.
+    private func streamThrough(
+        _ upstream: ScriptedUpstream, _ running: RunningEngine, change: (String) -> String,
+        meanwhile: () async throws -> Void
+    ) async throws {
+        let client = try await RawClient.connect(port: running.port)
+        try await client.send(RunningEngine.post("/stream"))
+        #expect(await client.until("one\n\n").hasSuffix("data: one\n\n\r\n"))
+        try await running.rewrite(change)
+        try await meanwhile()
+        upstream.release("end")
+        #expect(await client.untilClosed().hasSuffix("data: two\n\n\r\n0\r\n\r\n"))
+    }
+
+    @Test func aStreamOutlivesItsEndpoint() async throws {
+        let old = try await Self.streaming("old")
+        let new = try await Self.streaming("new")
+        let running = try await RunningEngine.start(Self.file([("old", old.port), ("new", new.port)]))
+        let alone = Self.file([("new", new.port)])
+        try await streamThrough(old, running) { _ in
+            alone
+        } meanwhile: {
+            #expect(running.engine.snapshot().endpoints.map(\.settings.name) == ["new"])
+            let answer = try await running.exchange(RunningEngine.post())
+            #expect(answer.hasSuffix("new"))
+        }
+        // Its end is nobody's business any more.
+        #expect(running.engine.snapshot().endpoints.map(\.inFlight) == [0])
+        await running.stop()
+    }
+
+    @Test func aStreamOutlivesItsURL() async throws {
+        let old = try await Self.streaming("old")
+        let new = try await Self.streaming("new")
+        let running = try await RunningEngine.start(Self.file([("moved", old.port)]))
+        try await streamThrough(old, running) {
+            $0.replacing(":\(old.port)", with: ":\(new.port)")
+        } meanwhile: {
+            let answer = try await running.exchange(RunningEngine.post())
+            #expect(answer.hasSuffix("new"))
+            #expect(running.engine.snapshot().endpoints.map(\.inFlight) == [1])
+        }
+        #expect(running.engine.snapshot().endpoints.map(\.inFlight) == [0])
+        await running.stop()
+    }
+
+    @Test func anEndpointThatIsAddedServesAtOnce() async throws {
+        let old = try await Self.streaming("old")
+        let new = try await Self.streaming("new")
+        let running = try await RunningEngine.start(Self.file([("old", old.port)]))
+        let both = Self.file([("new", new.port), ("old", old.port)]).replacing(
+            "name: new", with: "name: new\n    priority: 1")
+        try await streamThrough(old, running) { _ in
+            both
+        } meanwhile: {
+            let answer = try await running.exchange(RunningEngine.post())
+            #expect(answer.hasSuffix("new"))
+        }
+        await running.stop()
+    }
+
+    @Test func aNewCredentialGoesOutOnTheKeptConnection() async throws {
+        let upstream = try await Self.streaming("here")
+        let text = Self.file([("one", upstream.port)])
+        let running = try await RunningEngine.start(text + "    auth_type: api_key\n    auth_value: first\n")
+        #expect(try await running.exchange(RunningEngine.post()).hasSuffix("here"))
+        try await running.rewrite { $0.replacing("first", with: "second") }
+        #expect(try await running.exchange(RunningEngine.post()).hasSuffix("here"))
+        #expect(upstream.requests.map { $0.header("x-api-key") } == ["first", "second"])
+        #expect(
+            upstream.requests.map(\.connection) == [upstream.requests[0].connection, upstream.requests[0].connection])
+        await running.stop()
+    }
+
+    @Test func newTimeoutsAreForNewRequests() async throws {
+        let slow = try await ScriptedUpstream.start { _ in [.hold("answer"), .send(RunningEngine.ok("late"))] }
+        let running = try await RunningEngine.start(
+            Self.file([("slow", slow.port)], extra: "timeouts: { response_header: 50s }\n"))
+        let client = try await RawClient.connect(port: running.port)
+        try await client.send(RunningEngine.post())
+        while slow.requests.isEmpty { try await Task.sleep(for: .milliseconds(2)) }
+        try await running.rewrite { $0.replacing("50s", with: "30ms") }
+        let second = try await running.exchange(RunningEngine.post())
+        #expect(second.hasPrefix("HTTP/1.1 503 "))
+        #expect(second.contains("slow: timed out"))
+        slow.release("answer")
+        #expect(await client.untilClosed().hasSuffix("late"))
+        await running.stop()
+    }
+
+    @Test func anEndpointThatGetsAProxyIsNotReachedByItsOldConnections() async throws {
+        let upstream = try await Self.streaming("here")
+        let forward = try await ForwardProxy.start(.http)
+        let running = try await RunningEngine.start(Self.file([("one", upstream.port)]))
+        #expect(try await running.exchange(RunningEngine.post()).hasSuffix("here"))
+        try await running.rewrite { $0 + "    proxy: http://127.0.0.1:\(forward.port)\n" }
+        #expect(try await running.exchange(RunningEngine.post()).hasSuffix("here"))
+        #expect(forward.visits.contains { $0.target == "127.0.0.1:\(upstream.port)" })
+        #expect(Set(upstream.requests.map(\.connection)).count == 2)
+        await running.stop()
+    }
+
+    @Test func anEndpointThatBreaksByTheEditIsNamedAndTheOthersServe() async throws {
+        let one = try await Self.streaming("one")
+        let two = try await Self.streaming("two")
+        let running = try await RunningEngine.start(Self.file([("one", one.port), ("two", two.port)]))
+        try await running.rewrite { $0.replacing("name: one", with: "name: one\n    ca_file: gone.pem") }
+        #expect(try await running.exchange(RunningEngine.post()).hasSuffix("two"))
+        let snapshot = running.engine.snapshot()
+        #expect(snapshot.endpoints.first?.misconfiguration == "ca_file gone.pem does not exist")
+        #expect(snapshot.events.contains { $0.text == "one is misconfigured: ca_file gone.pem does not exist" })
+        await running.stop()
+    }
+}
