@@ -85,6 +85,9 @@ import Testing
             ("12", .seconds(12)),
             ("784111777", .seconds(86400)), ("1994-11-06T08:49:37Z", .seconds(37)),
             ("1994-11-06T09:49:37.5+01:00", .seconds(37)), ("x", nil),
+            // An offset that would overflow: an endpoint must not be able to end the process.
+            ("2026-11-23T10:20:30+9223372036854775807:00", nil), ("1994-11-06T08:49:37-24:00", nil),
+            ("inf", .seconds(86400)), ("1e999s", nil), ("nan", nil),
         ] as [(String, Duration?)])
     func resets(value: String, wait: Duration?) {
         #expect(RateLimitHint.reset(value, unixTime: 784_111_740) == wait)

@@ -65,9 +65,10 @@ public final class ScriptedUpstream: Sendable {
 
     /// - Parameters:
     ///   - answersEarly: answer when the head has been read, without waiting for the body
+    ///   - onConnect: steps for each connection; what is said there is not read
     ///   - decorate: handlers to put before the script, such as TLS
     public static func start(
-        host: String = "127.0.0.1", answersEarly: Bool = false,
+        host: String = "127.0.0.1", answersEarly: Bool = false, onConnect: [Step]? = nil,
         decorate: @escaping @Sendable (any Channel) throws -> Void = { _ in },
         script: @escaping Script
     ) async throws -> ScriptedUpstream {
@@ -79,7 +80,7 @@ public final class ScriptedUpstream: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     try decorate(channel)
                     try channel.pipeline.syncOperations.addHandler(
-                        Handler(script: script, log: log, answersEarly: answersEarly))
+                        Handler(script: script, log: log, onConnect: onConnect, answersEarly: answersEarly))
                 }
             }
             .bind(host: host, port: 0).get()
@@ -114,6 +115,7 @@ public final class ScriptedUpstream: Sendable {
 
         private let script: Script
         private let log: Log
+        private let onConnect: [Step]?
         private let answersEarly: Bool
         private var number = 0
         private var index = 0
@@ -121,7 +123,8 @@ public final class ScriptedUpstream: Sendable {
         private var steps: [Step] = []
         private var isHolding = false
 
-        init(script: @escaping Script, log: Log, answersEarly: Bool) {
+        init(script: @escaping Script, log: Log, onConnect: [Step]?, answersEarly: Bool) {
+            self.onConnect = onConnect
             self.script = script
             self.log = log
             self.answersEarly = answersEarly
@@ -132,6 +135,10 @@ public final class ScriptedUpstream: Sendable {
                 state.connections += 1
                 return state.connections - 1
             }
+            if let onConnect {
+                steps += onConnect
+                run(context)
+            }
             context.fireChannelActive()
         }
 
@@ -140,6 +147,7 @@ public final class ScriptedUpstream: Sendable {
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            guard onConnect == nil else { return }
             pending += unwrapInboundIn(data).readableBytesView
             while let request = nextRequest() {
                 log.state.withLock { $0.requests.append(request) }

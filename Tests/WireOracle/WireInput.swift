@@ -32,10 +32,10 @@ public struct WireInput: Sendable {
     var limits: HTTPLimits {
         guard hasTightLimits else { return .init() }
         var limits = HTTPLimits()
-        limits.startLine = 30
+        limits.startLine = 44
         limits.fieldLine = 32
         limits.fieldCount = 3
-        limits.head = 110
+        limits.head = 130
         limits.chunkLine = 8
         limits.chunkExtensionTotal = 14
         limits.trailers = 20

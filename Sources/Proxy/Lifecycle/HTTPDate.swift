@@ -57,7 +57,7 @@ enum HTTPDate {
         if zone == "Z" || zone == "z" { return 0 }
         let parts = zone.dropFirst().split(separator: ":")
         guard let sign = zone.first, sign == "+" || sign == "-", parts.count == 2, let hours = Int(parts[0]),
-            let minutes = Int(parts[1])
+            let minutes = Int(parts[1]), (0...23).contains(hours), (0...59).contains(minutes)
         else { return nil }
         return (sign == "-" ? -1 : 1) * (hours * 3600 + minutes * 60)
     }
