@@ -67,7 +67,9 @@ let package = Package(
         library("HTTPWire"),
         library("Persistence", ["Configuration", "YAMLDocument", "CSystemShim"]),
         library("Proxy", ["HTTPWire", "Ranking", nioCore, nioPosix, nioSSL, nioTLS]),
-        library("Engine", ["Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, histogram, logging]),
+        library(
+            "Engine",
+            ["CSystemShim", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, histogram, logging]),
         library(
             "Control",
             ["Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, nioHTTP1]),

@@ -64,7 +64,7 @@ public final class Engine: Sendable {
         } catch {
             throw .persistence(error)
         }
-        group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? System.coreCount)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? ProcessorCount.usable)
         proxy = ProxyServer(
             options: ProxyOptions(configuration.server, tokens: state.expandedClientTokens()),
             routes: core.routingTable(), events: core.proxyEvents(persister: persister), group: group)

@@ -14,7 +14,7 @@ public struct EngineOptions: Sendable {
     public var standardOutputIsFree = true
     /// Where outcomes are recorded for the simulator; nil: nowhere. The file must not be there yet.
     public var tracePath: String?
-    /// nil: one per core.
+    /// nil: one per processor that the process may use.
     public var eventLoops: Int?
 
     /// From its parts.

@@ -4,6 +4,7 @@
 // What Glibc's Swift module does not expose. Each part has its own header.
 
 #include "file_operations.h"
+#include "processors.h"
 #include "signal_pipe.h"
 
 #if __has_include("tty_restore.h")

@@ -204,7 +204,8 @@ private struct RotatingHistogram: Sendable {
             current = nil
             turnBegan = second
         }
-        if current == nil {
+        // A pattern, because a comparison with nil would copy the histogram.
+        if case .none = current {
             current = Histogram<UInt32>(numberOfSignificantValueDigits: .two)
         }
         current?.record(microseconds)

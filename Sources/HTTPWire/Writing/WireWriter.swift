@@ -46,17 +46,24 @@ public struct WireWriter: ~Copyable {
 
     /// In lower case, without leading zeros unless `minimumDigits` asks for them.
     public mutating func write(hexadecimal value: UInt64, minimumDigits: Int = 1) {
-        var value = value
-        var digits: (UInt64, UInt64) = (0, 0)
-        withUnsafeMutableBytes(of: &digits) { buffer in
-            var start = buffer.count
-            repeat {
-                start -= 1
-                let digit = UInt8(truncatingIfNeeded: value & 15)
-                buffer[start] = digit < 10 ? 0x30 + digit : 0x57 + digit
-                value >>= 4
-            } while value > 0 || buffer.count - start < minimumDigits
-            write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[start...]))
-        }
+        let count = min(max((67 - value.leadingZeroBitCount) / 4, minimumDigits, 1), 16)
+        // All sixteen are made at once; those in front of the number are left behind.
+        let digits = (
+            Self.hexadecimal(UInt32(truncatingIfNeeded: value >> 32)),
+            Self.hexadecimal(UInt32(truncatingIfNeeded: value))
+        )
+        withUnsafeBytes(of: digits) { write(UnsafeRawBufferPointer(rebasing: $0[(16 - count)...])) }
+    }
+
+    /// The eight digits of the number, one a byte, as they stand in memory.
+    @inline(__always)
+    private static func hexadecimal(_ value: UInt32) -> UInt64 {
+        // Halves, then bytes, then nibbles change places: the first digit comes to the lowest byte.
+        var nibbles = UInt64(value & 0xFFFF) << 32 | UInt64(value >> 16)
+        nibbles = (nibbles & 0x0000_00FF_0000_00FF) << 16 | (nibbles & 0x0000_FF00_0000_FF00) >> 8
+        nibbles = (nibbles & 0x000F_000F_000F_000F) << 8 | (nibbles & 0x00F0_00F0_00F0_00F0) >> 4
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let letters = (nibbles &+ ones &* 6) >> 4 & ones
+        return (nibbles &+ ones &* 0x30 &+ letters &* 0x27).littleEndian
     }
 }

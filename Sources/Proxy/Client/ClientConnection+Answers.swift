@@ -12,7 +12,7 @@ internal import Ranking
 /// What the proxy says itself, and how requests and connections end.
 extension ClientConnection {
     /// How long a client may take to read a refusal and close.
-    private static let lingering = Duration.seconds(2)
+    private static let lingering = TimeAmount.seconds(2)
     /// Endpoints that a 503 accounts for by name.
     private static let namedFailures = 8
 
@@ -21,7 +21,7 @@ extension ClientConnection {
         loop.shared.events.clientRejected(
             ClientRejection(
                 clientAddress: clientAddress?.ipAddress ?? "", status: refusal.status, reason: refusal.message))
-        writeToClient(
+        write(
             refusal.render(api: .other, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
         closeAfterWrites()
     }
@@ -31,7 +31,7 @@ extension ClientConnection {
         let closes = phase == .body || !request.keepsAlive || clientHasFinished || loop.shared.isDraining
         response.status = answer.status
         needsDispatch = false
-        writeToClient(
+        write(
             answer.render(
                 api: request.api, requestID: request.requestIDText, closes: closes,
                 minorVersion: request.minorVersion, omitsBody: request.isHEAD))
@@ -104,7 +104,7 @@ extension ClientConnection {
             if response.framing == .chunked { loop.output.writeChunkSize(event.utf8.count) }
             loop.output.writeString(event)
             if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
-            if case .length = response.framing {} else { writeToClient(loop.output) }
+            if case .length = response.framing {} else { writeOutput() }
         }
         endRequest(.brokenStream)
         closeWithoutEnd()
@@ -117,11 +117,10 @@ extension ClientConnection {
         endRequest(ending, at: end)
         if closes { return closeAfterWrites() }
         phase = .resting
-        needsFlush = false
-        context?.flush()
+        flush()
         guard phase == .resting else { return }
         if input.readableBytes == 0, !isProcessing {
-            arm(loop.shared.options.clientIdleTimeout, from: end.deadline)
+            arm(loop.shared.waits.idle, from: end.deadline)
         }
         processInput()
         if inputIsClosed, !isProcessing { inputEnded() }
@@ -146,6 +145,7 @@ extension ClientConnection {
             firstAttempt: request.firstAttempt, furtherAttempts: request.furtherAttempts, head: request.bytes,
             methodLength: request.methodLength, pathRange: request.pathRange, requestIDBytes: request.requestID,
             clientSocketAddress: clientAddress)
+        loop.departures.requestEnded()
         loop.shared.requestFinished(report)
         replay.removeAll()
         responsePhase = .none
@@ -157,9 +157,9 @@ extension ClientConnection {
     func closeAfterWrites() {
         guard phase != .closed, let context else { return }
         phase = .lingering
-        needsFlush = false
         input = ByteBuffer()
-        arm(loop.shared.options.clientProgressTimeout, from: .now())
+        arm(loop.shared.waits.progress, from: .now())
+        flushNow()
         let written = context.eventLoop.makePromise(of: Void.self)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         written.futureResult.whenComplete { _ in bound.value.everythingIsWritten() }
@@ -180,8 +180,7 @@ extension ClientConnection {
     /// Where the connection's end is the body's end (HTTP/1.0) only a reset says so; what the kernel has not sent yet
     /// is lost with it.
     private func closeWithoutEnd() {
-        needsFlush = false
-        context?.flush()
+        flushNow()
         // An event stream has said in words that it broke off, and the words must arrive.
         if response.framing == .untilClose, !response.isEventStream { resetOnClose() }
         context?.close(promise: nil)

@@ -41,8 +41,7 @@ extension ClientConnection {
 
     private func connect(_ target: Upstream, _ url: UpstreamURL, now: NIODeadline) {
         responsePhase = .connecting
-        // NIO's own connect timeout comes first; this one also covers name resolution.
-        arm(target.timeouts.connect + .milliseconds(50), from: now)
+        arm(target.waits.connect, from: now)
         // Known before it can fail: a connect may be refused at once, and the next attempt runs within this call.
         let connection = UpstreamConnection(url: url, loop: loop, client: self, now: now)
         upstream = connection
@@ -54,7 +53,7 @@ extension ClientConnection {
     func upstreamIsHandshaking(_ connection: UpstreamConnection) {
         guard connection === upstream, responsePhase == .connecting, let attempt else { return }
         responsePhase = .handshaking
-        arm(attempt.upstream.timeouts.tlsHandshake, from: .now())
+        arm(attempt.upstream.waits.tlsHandshake, from: .now())
     }
 
     func upstreamIsReady(_ connection: UpstreamConnection) {
@@ -81,7 +80,7 @@ extension ClientConnection {
         responsePhase = .awaitingHead
         response.scanner = HeadEndScanner()
         let patience =
-            lifecycle.requestIsComplete ? target.timeouts.responseHeader : loop.shared.options.clientProgressTimeout
+            lifecycle.requestIsComplete ? target.waits.responseHeader : loop.shared.waits.progress
         arm(patience, from: now)
         connection.flush()
         resumeInput()
@@ -120,18 +119,16 @@ extension ClientConnection {
             }
             if inChunks { loop.output.writeStaticString("\r\n") }
         }
-        connection.write(loop.output)
+        connection.writeOutput()
         replay.forEachSegment { segment in
             if inChunks { writeChunk(segment, to: connection) } else { connection.write(segment) }
         }
     }
 
     private func writeChunk(_ bytes: ByteBuffer, to connection: UpstreamConnection) {
-        var prefix = ByteBuffer()
-        prefix.writeChunkSize(bytes.readableBytes)
-        connection.write(prefix)
-        connection.write(bytes)
-        connection.write(ByteBuffer(string: "\r\n"))
+        loop.output.clear()
+        loop.output.writeChunkSize(bytes.readableBytes)
+        connection.write(loop.output, [0..<bytes.readableBytes], of: bytes, "\r\n")
     }
 
     /// Body bytes that come while the request is on its way.
@@ -141,13 +138,13 @@ extension ClientConnection {
     }
 
     func sendLastChunk() {
-        upstream?.write(ByteBuffer(string: "0\r\n\r\n"))
+        upstream?.write(ByteBuffer(staticString: "0\r\n\r\n"))
     }
 
     func upstreamWritabilityChanged(isWritable: Bool) {
         guard phase == .body, let attempt, attempt.isFlowing else { return }
         // Whoever holds the body up has to answer for it.
-        let patience = isWritable ? loop.shared.options.clientProgressTimeout : attempt.upstream.timeouts.streamIdle
+        let patience = isWritable ? loop.shared.waits.progress : attempt.upstream.waits.streamIdle
         arm(patience, from: .now())
         if isWritable { resumeInput() }
     }

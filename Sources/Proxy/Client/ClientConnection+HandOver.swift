@@ -9,8 +9,9 @@ extension ClientConnection: RemovableChannelHandler {
         let channel = context.channel
         // A copy: the buffer goes back to the loop.
         let request = channel.allocator.buffer(bytes: bytes)
-        context.flush()
+        flushNow()
         leave()
+        forgetSocket()
         do {
             try channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
             try responder(channel)
@@ -22,7 +23,7 @@ extension ClientConnection: RemovableChannelHandler {
         channel.pipeline.fireChannelRead(request)
         channel.pipeline.fireChannelReadComplete()
         if inputIsClosed { channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
-        if readIsHeldBack { channel.read() }
+        if !readsInput { try? channel.syncOptions?.setOption(.autoRead, value: true) }
         return true
     }
 }

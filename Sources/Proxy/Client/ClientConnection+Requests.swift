@@ -20,13 +20,6 @@ extension ClientConnection {
 
     var bufferedBody: Int { replay.count + request.inlineBodyLength }
 
-    /// Takes up reads that were held back.
-    func resumeInput() {
-        guard readIsHeldBack, takesMoreInput else { return }
-        readIsHeldBack = false
-        context?.read()
-    }
-
     func received(_ buffer: ByteBuffer) {
         if input.readableBytes > 0 || isProcessing {
             input.writeImmutableBuffer(buffer)
@@ -68,7 +61,7 @@ extension ClientConnection {
                 case .resting, .head:
                     guard offset < bytes.count else {
                         // Answered without waiting for anybody.
-                        arm(loop.shared.options.clientIdleTimeout, from: .now())
+                        arm(loop.shared.waits.idle, from: .now())
                         return offset
                     }
                     guard let length = readHead(bytes.slice(offset..<bytes.count)) else { return offset }
@@ -112,7 +105,7 @@ extension ClientConnection {
         if phase == .resting {
             phase = .head
             headScanner = HeadEndScanner()
-            arm(loop.shared.options.clientHeaderTimeout, from: .now())
+            arm(loop.shared.waits.header, from: .now())
         }
         return nil
     }
@@ -154,6 +147,7 @@ extension ClientConnection {
         }
         rememberHead(bytes, namesAnthropic: namesAnthropic)
         phase = .body
+        loop.departures.requestStarted()
         loop.shared.requestStarted()
         if !routing.tokens.admitsEveryone, !tokenMatches {
             let message = presentedToken ? "the client token is not known here" : "a client token is required"
@@ -246,10 +240,10 @@ extension ClientConnection {
         if loop.requestHeadOwner == request.serial, loop.requestHead.expectsContinue, request.bytesUp == 0,
             needsDispatch
         {
-            writeToClient("HTTP/1.1 100 Continue\r\n\r\n")
-            context?.flush()
+            write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
+            flush()
         }
-        if gotBytes || needsDispatch { arm(loop.shared.options.clientProgressTimeout, from: .now()) }
+        if gotBytes || needsDispatch { arm(loop.shared.waits.progress, from: .now()) }
         // Last: the write may fail at once and another attempt begin.
         if attempt?.isFlowing ?? false { upstream?.flush() }
     }
@@ -259,7 +253,7 @@ extension ClientConnection {
         lifecycle.requestCompleted()
         guard let target = attempt?.upstream, attempt?.isFlowing == true else { return }
         if attempt?.sendsChunks == true { sendLastChunk() }
-        if responsePhase == .awaitingHead { arm(target.timeouts.responseHeader, from: .now()) }
+        if responsePhase == .awaitingHead { arm(target.waits.responseHeader, from: .now()) }
         // Last: the write may fail at once and another attempt begin.
         upstream?.flush()
     }

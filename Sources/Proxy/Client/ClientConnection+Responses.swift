@@ -5,8 +5,8 @@ internal import Ranking
 
 /// Passing the endpoint's answer to the client.
 extension ClientConnection {
-    /// From this size on, data goes on by reference instead of being copied next to its neighbours.
-    private static let referenceThreshold = 16 * 1024
+    /// From this size on, data is sent from where it lies instead of being copied next to its neighbours.
+    private static let gatherThreshold = 16 * 1024
     /// Most bytes of an event stream held while its first event is incomplete.
     private static let holdLimit = 64 * 1024
     private static let informationalLimit = 16
@@ -35,9 +35,7 @@ extension ClientConnection {
     }
 
     func upstreamReadComplete() {
-        guard needsFlush else { return }
-        needsFlush = false
-        context?.flush()
+        flush()
     }
 
     // MARK: Heads
@@ -97,8 +95,7 @@ extension ClientConnection {
         guard loop.responseHead.status != 101, response.informational <= Self.informationalLimit else { return false }
         guard loop.responseHead.status != 100, request.minorVersion == 1 else { return true }
         writeResponseHead(bytes, framing: .none, closes: false)
-        writeToClient(loop.output)
-        needsFlush = true
+        writeOutput()
         return true
     }
 
@@ -129,22 +126,22 @@ extension ClientConnection {
 
     /// Prepares the client's head; it goes out with the first body byte.
     private func hold(_ bytes: UnsafeRawBufferPointer) {
-        let head = loop.responseHead
-        response.reader = BodyReader(head.framing)
-        response.isEventStream = head.isEventStream
-        response.waitsForEvent = head.isEventStream && !head.isEncoded && head.status == 200
+        response.reader = BodyReader(loop.responseHead.framing)
+        response.isEventStream = loop.responseHead.isEventStream
+        response.waitsForEvent =
+            loop.responseHead.isEventStream && !loop.responseHead.isEncoded && loop.responseHead.status == 200
         response.firstEvent = FirstEventScanner()
-        response.status = head.status
-        response.upstreamKeepsAlive = head.keepsAlive
-        if request.teaches, head.status == 404 || head.status == 405 {
-            attempt?.saysUnknownPath = UnknownPath.isMeant(status: head.status, body: nil)
-            response.isJudged = !head.isEncoded
+        response.status = loop.responseHead.status
+        response.upstreamKeepsAlive = loop.responseHead.keepsAlive
+        if request.teaches, loop.responseHead.status == 404 || loop.responseHead.status == 405 {
+            attempt?.saysUnknownPath = UnknownPath.isMeant(status: loop.responseHead.status, body: nil)
+            response.isJudged = !loop.responseHead.isEncoded
         }
         let framing: BodyFraming
-        switch head.framing {
+        switch loop.responseHead.framing {
         case .none:
-            let announces = request.isHEAD || head.status == 304
-            framing = announces ? head.announcedLength.map(BodyFraming.length) ?? .none : .none
+            let announces = request.isHEAD || loop.responseHead.status == 304
+            framing = announces ? loop.responseHead.announcedLength.map(BodyFraming.length) ?? .none : .none
             response.framing = .none
         case .length(let length):
             framing = .length(length)
@@ -159,7 +156,7 @@ extension ClientConnection {
         writeResponseHead(bytes, framing: framing, closes: response.closesClient)
         swap(&response.held, &loop.output)
         responsePhase = .held
-        arm(attempt?.upstream.timeouts.streamIdle ?? .seconds(120), from: lastResponseRead)
+        arm(attempt?.upstream.waits.streamIdle ?? .seconds(120), from: lastResponseRead)
     }
 
     /// Fills `loop.output` with the client's head.
@@ -217,7 +214,7 @@ extension ClientConnection {
     }
 
     func armStreamIdle(from now: NIODeadline) {
-        if let target = attempt?.upstream { arm(target.timeouts.streamIdle, from: now) }
+        if let target = attempt?.upstream { arm(target.waits.streamIdle, from: now) }
     }
 
     /// Passes the data at `loop.dataRanges` on: behind the held head where it is the first, at once or held itself.
@@ -228,19 +225,32 @@ extension ClientConnection {
         } else {
             loop.output.clear()
         }
-        if total > 0 { appendData(buffer, total: total) }
-        if responsePhase == .held, response.waitsForEvent, !isComplete, !firstEventIsComplete(buffer) {
+        let isChunked = response.framing == .chunked
+        if isChunked, total > 0 { loop.output.writeChunkSize(total) }
+        let mayHaveToWait = responsePhase == .held && response.waitsForEvent
+        if total >= Self.gatherThreshold, loop.dataRanges.count <= Self.maximumPieces, !mayHaveToWait {
+            commitIfHeld(buffer, isComplete: isComplete)
+            let tail: StaticString = isChunked ? isComplete ? "\r\n0\r\n\r\n" : "\r\n" : ""
+            return write(loop.output, loop.dataRanges, of: buffer, tail)
+        }
+        buffer.withUnsafeReadableBytes { bytes in
+            for range in loop.dataRanges { loop.output.writeBytes(bytes.slice(range)) }
+        }
+        if isChunked, total > 0 { loop.output.writeStaticString("\r\n") }
+        if mayHaveToWait, !isComplete, !firstEventIsComplete(buffer) {
             swap(&loop.output, &response.held)
             return
         }
-        if isComplete, response.framing == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
-        if responsePhase == .held {
-            if response.isJudged { judgePath(buffer) }
-            commit()
-            if !isComplete { reportFirstByte() }
-        }
-        if loop.output.readableBytes > 0 { writeToClient(loop.output) }
-        needsFlush = true
+        if isComplete, isChunked { loop.output.writeStaticString("0\r\n\r\n") }
+        commitIfHeld(buffer, isComplete: isComplete)
+        if loop.output.readableBytes > 0 { writeOutput() }
+    }
+
+    private func commitIfHeld(_ buffer: ByteBuffer, isComplete: Bool) {
+        guard responsePhase == .held else { return }
+        if response.isJudged { judgePath(buffer) }
+        commit()
+        if !isComplete { reportFirstByte() }
     }
 
     /// The end of this answer may be minutes away; what its beginning says about the endpoint is known now.
@@ -272,25 +282,6 @@ extension ClientConnection {
         }
     }
 
-    /// Appends the data to `loop.output`, framed for the client; large pieces go to the client directly.
-    private func appendData(_ buffer: ByteBuffer, total: Int) {
-        if response.framing == .chunked { loop.output.writeChunkSize(total) }
-        let byReference = total >= Self.referenceThreshold && !(responsePhase == .held && response.waitsForEvent)
-        for range in loop.dataRanges {
-            if byReference, range.count >= Self.referenceThreshold {
-                guard let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) else {
-                    continue
-                }
-                writeToClient(loop.output)
-                writeToClient(slice)
-                loop.output.clear()
-            } else {
-                buffer.withUnsafeReadableBytes { _ = loop.output.writeBytes($0.slice(range)) }
-            }
-        }
-        if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
-    }
-
     // MARK: Ends
 
     /// The endpoint's answer is complete.
@@ -311,13 +302,13 @@ extension ClientConnection {
         if responsePhase == .held { swap(&loop.output, &response.held) }
         if response.framing == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
         if responsePhase == .held { commit() }
-        if loop.output.readableBytes > 0 { writeToClient(loop.output) }
+        if loop.output.readableBytes > 0 { writeOutput() }
     }
 
     private func passEmptyBody() {
         swap(&loop.output, &response.held)
         commit()
-        writeToClient(loop.output)
+        writeOutput()
     }
 
     private func releaseUpstream(now: NIODeadline) {
@@ -326,14 +317,6 @@ extension ClientConnection {
             return connection.close()
         }
         connection.detach()
-        loop.rest(connection, until: now + TimeAmount(target.timeouts.idleConnection))
-    }
-
-    func writeToClient(_ bytes: ByteBuffer) {
-        context?.write(wrapOutboundOut(bytes), promise: nil)
-    }
-
-    func writeToClient(_ text: String) {
-        context?.write(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+        loop.rest(connection, until: now + target.waits.idleConnection)
     }
 }

@@ -6,9 +6,8 @@ internal import Ranking
 ///
 /// Reading requests is in `+Requests`, walking the endpoints in `+Attempts`, passing the answer in `+Responses`,
 /// what the proxy says itself in `+Answers`.
-final class ClientConnection: ChannelDuplexHandler {
+final class ClientConnection: SocketConnection, ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     enum Phase {
@@ -35,8 +34,6 @@ final class ClientConnection: ChannelDuplexHandler {
         case streaming
     }
 
-    let loop: LoopContext
-    var context: ChannelHandlerContext?
     let clientAddress: SocketAddress?
     /// For `X-Forwarded-For`; empty where the proxy does not announce itself.
     let clientAddressText: [UInt8]
@@ -50,7 +47,7 @@ final class ClientConnection: ChannelDuplexHandler {
     var inputIsClosed = false
     /// While lingering: the kernel has taken all of it.
     var hasSaidEverything = false
-    var readIsHeldBack = false
+    private(set) var readsInput = true
 
     var request = CurrentRequest()
     var lifecycle = RequestLifecycle()
@@ -65,25 +62,26 @@ final class ClientConnection: ChannelDuplexHandler {
     var lastResponseRead = NIODeadline.uptimeNanoseconds(0)
     var response = CurrentResponse()
     var isWritable = true
-    var needsFlush = false
 
     init(loop: LoopContext, clientAddress: SocketAddress?) {
-        self.loop = loop
         self.clientAddress = clientAddress
         clientAddressText =
             loop.shared.options.announcesItself ? Array((clientAddress?.ipAddress ?? "unknown").utf8) : []
+        super.init(loop: loop)
     }
 
     // MARK: Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        openSocket()
         slot = loop.register(self)
-        arm(loop.shared.options.clientHeaderTimeout, from: .now())
+        arm(loop.shared.waits.header, from: .now())
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        forgetSocket()
         end()
     }
 
@@ -91,18 +89,11 @@ final class ClientConnection: ChannelDuplexHandler {
         let buffer = unwrapInboundIn(data)
         received(buffer)
         loop.receive.giveBack(buffer)
+        holdInputBack()
     }
 
     /// Nobody behind this handler waits for it.
     func channelReadComplete(context: ChannelHandlerContext) {}
-
-    func read(context: ChannelHandlerContext) {
-        if takesMoreInput {
-            context.read()
-        } else {
-            readIsHeldBack = true
-        }
-    }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
@@ -110,7 +101,7 @@ final class ClientConnection: ChannelDuplexHandler {
             if responsePhase == .streaming { armStreamIdle(from: .now()) }
             upstream?.resumeReading()
         } else if responsePhase == .streaming {
-            arm(loop.shared.options.clientProgressTimeout, from: .now())
+            arm(loop.shared.waits.progress, from: .now())
         }
         context.fireChannelWritabilityChanged()
     }
@@ -142,6 +133,7 @@ final class ClientConnection: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        forgetSocket()
         end()
         context.fireChannelInactive()
     }
@@ -158,11 +150,26 @@ final class ClientConnection: ChannelDuplexHandler {
         loop.unregister(slot)
     }
 
+    // MARK: Back-pressure
+
+    private func holdInputBack() {
+        guard readsInput, !takesMoreInput else { return }
+        readsInput = false
+        setReading(false)
+    }
+
+    /// Takes up reads that were held back.
+    func resumeInput() {
+        guard !readsInput, takesMoreInput else { return }
+        readsInput = true
+        setReading(true)
+    }
+
     // MARK: Deadlines
 
-    func arm(_ duration: Duration, from now: NIODeadline) {
+    func arm(_ wait: TimeAmount, from now: NIODeadline) {
         guard phase != .closed else { return }
-        loop.deadlines.arm(slot, at: now + TimeAmount(duration))
+        loop.deadlines.arm(slot, at: now + wait)
     }
 
     func deadlineExpired(now: NIODeadline) {
@@ -201,6 +208,7 @@ final class ClientConnection: ChannelDuplexHandler {
     /// Ends what is going on without another word to the client.
     func abort(_ ending: RequestReport.Ending) {
         if responsePhase == .streaming, response.framing == .untilClose { resetOnClose() }
+        flushNow()
         endRequest(ending)
         context?.close(promise: nil)
     }

@@ -17,6 +17,9 @@ final class LoopContext {
     var output = ByteBuffer()
     var dataRanges: ContiguousArray<Range<Int>> = []
     var deadlines = DeadlineTable()
+    var departures = Departures()
+    private var turnEnd: @Sendable () -> Void = {}
+    private var departing: ContiguousArray<Unmanaged<SocketConnection>> = []
 
     private var connections: ContiguousArray<ClientConnection?> = []
     private var pools: [Int: RestingConnections] = [:]
@@ -37,6 +40,8 @@ final class LoopContext {
         sweptTable = shared.table
         randomState = seed
         output.reserveCapacity(4096)
+        let bound = NIOLoopBound(UnownedLoop(loop: self), eventLoop: eventLoop)
+        turnEnd = { bound.value.loop.turnEnded() }
     }
 
     func startSweeping() {
@@ -112,6 +117,21 @@ final class LoopContext {
 
     // MARK: Time
 
+    /// Its bytes leave when the loop has dealt with everything that has come.
+    func depart(_ connection: SocketConnection) {
+        guard departures.add(connection) else { return }
+        eventLoop.execute(turnEnd)
+    }
+
+    private func turnEnded() {
+        departures.takeAll(into: &departing)
+        for connection in departing {
+            connection._withUnsafeGuaranteedRef { $0.turnEnded() }
+            connection.release()
+        }
+        departing.removeAll(keepingCapacity: true)
+    }
+
     private func sweepNow(_ now: NIODeadline) {
         for slot in deadlines.expire(now: now) { connections[slot]?.deadlineExpired(now: now) }
         for key in pools.keys {
@@ -165,4 +185,9 @@ final class LoopContext {
 /// One pool, shared by name and by reference.
 private final class RestingConnections {
     var connections = UpstreamPool<UpstreamConnection>()
+}
+
+/// Keeps the loop's own closure from holding it.
+private struct UnownedLoop {
+    unowned let loop: LoopContext
 }

@@ -6,21 +6,18 @@ internal import Ranking
 /// One connection to an endpoint: the only handler of its channel besides TLS.
 ///
 /// It knows no HTTP. Bytes and events go to the client connection it serves; while it rests, any byte is one too many.
-final class UpstreamConnection: ChannelDuplexHandler {
+final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     let url: UpstreamURL
-    private let loop: LoopContext
     private let usesTLS: Bool
-    private var context: ChannelHandlerContext?
     private var client: ClientConnection?
     private var failure: FailureKind?
     /// Happy eyeballs may try several channels, each with this handler; the first to be active is the connection.
     private var isActive = false
     private var isAbandoned = false
-    private var readIsHeldBack = false
+    private var reads = true
     /// Ready for requests; false while TCP or TLS is being set up.
     private(set) var isEstablished = false
     /// Has served a request before, so it may have died of age.
@@ -30,9 +27,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
     init(url: UpstreamURL, loop: LoopContext, client: ClientConnection, now: NIODeadline) {
         self.url = url
         opened = now
-        self.loop = loop
         self.client = client
         usesTLS = url.usesTLS
+        super.init(loop: loop)
     }
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
@@ -49,19 +46,11 @@ final class UpstreamConnection: ChannelDuplexHandler {
         resumeReading()
     }
 
-    func write(_ bytes: ByteBuffer) {
-        context?.write(wrapOutboundOut(bytes), promise: nil)
-    }
-
-    func flush() {
-        context?.flush()
-    }
-
     /// Takes up the reads that were held back while the client could not keep up.
     func resumeReading() {
-        guard readIsHeldBack else { return }
-        readIsHeldBack = false
-        context?.read()
+        guard !reads else { return }
+        reads = true
+        setReading(true)
     }
 
     func close() {
@@ -85,7 +74,9 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        if context === self.context { self.context = nil }
+        guard context === self.context else { return }
+        self.context = nil
+        forgetSocket()
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -110,6 +101,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private func established() {
         guard !isEstablished else { return }
         isEstablished = true
+        if !usesTLS { openSocket() }
         client?.upstreamIsReady(self)
     }
 
@@ -134,18 +126,13 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         client?.upstreamReadComplete()
+        guard reads, let client, !client.takesMoreResponse else { return }
+        reads = false
+        setReading(false)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         client?.upstreamWritabilityChanged(isWritable: context.channel.isWritable)
-    }
-
-    func read(context: ChannelHandlerContext) {
-        if let client, !client.takesMoreResponse {
-            readIsHeldBack = true
-        } else {
-            context.read()
-        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -157,6 +144,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         guard context === self.context else { return }
+        forgetSocket()
         let client = client
         self.client = nil
         if let client {

@@ -24,6 +24,7 @@ public final class Upstream: Sendable {
     /// On the way there; nil for a direct connection.
     public let proxy: UpstreamProxy?
 
+    let waits: UpstreamWaits
     /// Where the client's own credential headers go.
     let forwardsClientCredential: Bool
     /// Credential and configured header lines, each closed by CRLF.
@@ -46,6 +47,7 @@ public final class Upstream: Sendable {
         self.openAIURL = openAIURL
         self.lacks = lacks
         self.timeouts = timeouts
+        waits = UpstreamWaits(timeouts)
         self.tls = tls
         self.proxy = proxy
         forwardsClientCredential = credential == .passthrough

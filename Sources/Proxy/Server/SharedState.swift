@@ -4,6 +4,7 @@ internal import Synchronization
 /// What all event loops of one server share.
 final class SharedState: Sendable {
     let options: ProxyOptions
+    let waits: ClientWaits
     let events: ProxyEvents
     let tlsContexts = TLSContextCache()
     let names: NameLookup
@@ -24,6 +25,7 @@ final class SharedState: Sendable {
 
     init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents) {
         self.options = options
+        waits = ClientWaits(options)
         self.events = events
         names = options.names
         tlsContexts.prepare(for: routes)

@@ -1,0 +1,185 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+internal import HTTPWire
+internal import NIOCore
+
+/// What both ends have in common: a channel, and the ways to write to it.
+///
+/// Bytes go straight to the socket, past the channel's queue: queueing a message, flushing and unqueueing it costs more
+/// than parsing both heads of a request. Under load they go when everything that came in the same turn of the loop has
+/// been read (`Departures`). The channel's queue takes what the socket does not take at once, and then everything until
+/// it has been seen empty. Channels without a plain socket (TLS, tests) have nothing but the queue.
+class SocketConnection {
+    /// Data in more pieces than these is copied together.
+    static let maximumPieces = 64
+
+    private static let none: CInt = -1
+    #if canImport(Darwin)
+        // The channel has set SO_NOSIGPIPE.
+        private static let flags = MSG_DONTWAIT
+    #else
+        private static let flags = CInt(truncatingIfNeeded: MSG_DONTWAIT | MSG_NOSIGNAL)
+    #endif
+
+    final let loop: LoopContext
+    final var context: ChannelHandlerContext?
+    private final var descriptor = none
+    /// Leaves when the loop's turn ends; empty otherwise.
+    private final var departing = ByteBuffer()
+    private final var departs = false
+    /// Something went into the queue, and it has not been seen empty since.
+    private final var mayBeQueued = false
+    private final var needsFlush = false
+
+    init(loop: LoopContext) {
+        self.loop = loop
+    }
+
+    /// From now on bytes go past the pipeline: only where its other handlers leave bytes as they are.
+    final func openSocket() {
+        let channel = context?.channel
+        descriptor =
+            (try? channel?.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { $0 }) ?? Self.none
+    }
+
+    /// The channel has closed it: its number may be another socket's from now on.
+    final func forgetSocket() {
+        descriptor = Self.none
+    }
+
+    // MARK: Writing
+
+    /// Writes what `loop.output` holds; `flush` has to follow.
+    final func writeOutput() {
+        guard loop.departures.areBundled, maySend else { return write(loop.output) }
+        if departing.readableBytes == 0 {
+            loop.departures.exchange(&departing, &loop.output)
+        } else {
+            departing.writeImmutableBuffer(loop.output)
+        }
+        depart()
+    }
+
+    final func write(_ text: String) {
+        write(ByteBuffer(string: text))
+    }
+
+    /// Sends the bytes, or queues what the socket does not take: `flush` has to follow.
+    final func write(_ bytes: ByteBuffer) {
+        sendDeparting()
+        let sent =
+            maySend
+            ? bytes.withUnsafeReadableBytes { max(0, send(descriptor, $0.baseAddress, $0.count, Self.flags)) } : 0
+        guard sent < bytes.readableBytes else { return }
+        queue(bytes, after: sent)
+    }
+
+    /// Sends `head`, the ranges of `body` (at most `maximumPieces`) and `tail` together, or queues the rest.
+    final func write(
+        _ head: ByteBuffer, _ ranges: ContiguousArray<Range<Int>>, of body: ByteBuffer, _ tail: StaticString
+    ) {
+        sendDeparting()
+        var sent = maySend ? max(0, gather(head, ranges, of: body, tail)) : 0
+        func queueRest(_ bytes: ByteBuffer) {
+            if sent < bytes.readableBytes { queue(bytes, after: sent) }
+            sent = max(0, sent - bytes.readableBytes)
+        }
+        queueRest(head)
+        for range in ranges {
+            if let slice = body.getSlice(at: body.readerIndex + range.lowerBound, length: range.count) {
+                queueRest(slice)
+            }
+        }
+        queueRest(ByteBuffer(staticString: tail))
+    }
+
+    /// Lets go what had to be queued, at the latest when the loop's turn ends.
+    final func flush() {
+        guard needsFlush else { return }
+        if loop.departures.areBundled { depart() } else { flushNow() }
+    }
+
+    /// Lets go everything that was written: before anything is said to the channel itself.
+    final func flushNow() {
+        sendDeparting()
+        guard needsFlush else { return }
+        needsFlush = false
+        context?.flush()
+    }
+
+    /// The loop's turn has ended.
+    final func turnEnded() {
+        departs = false
+        flushNow()
+    }
+
+    /// Switches the channel's reading on or off. The kernel hears of it each time, so only where somebody stands still.
+    final func setReading(_ isOn: Bool) {
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: isOn)
+    }
+
+    // Whatever goes wrong in sending goes wrong again in the channel, which knows how to end.
+
+    private var maySend: Bool {
+        guard descriptor != Self.none else { return false }
+        guard mayBeQueued else { return true }
+        guard (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) == 0 else { return false }
+        mayBeQueued = false
+        return true
+    }
+
+    private func depart() {
+        guard !departs else { return }
+        departs = true
+        loop.depart(self)
+    }
+
+    private func sendDeparting() {
+        guard departing.readableBytes > 0 else { return }
+        if descriptor != Self.none {
+            let sent = departing.withUnsafeReadableBytes {
+                max(0, send(descriptor, $0.baseAddress, $0.count, Self.flags))
+            }
+            if sent < departing.readableBytes { queue(departing, after: sent) }
+        }
+        loop.departures.takeBack(&departing)
+    }
+
+    private func queue(_ bytes: ByteBuffer, after sent: Int) {
+        var rest = bytes
+        rest.moveReaderIndex(forwardBy: sent)
+        mayBeQueued = true
+        needsFlush = true
+        context?.write(NIOAny(rest), promise: nil)
+    }
+
+    private func gather(
+        _ head: ByteBuffer, _ ranges: ContiguousArray<Range<Int>>, of body: ByteBuffer, _ tail: StaticString
+    ) -> Int {
+        withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.maximumPieces + 2) { pieces in
+            head.withUnsafeReadableBytes { head in
+                body.withUnsafeReadableBytes { body in
+                    var count = 0
+                    func add(_ bytes: UnsafeRawBufferPointer) {
+                        guard !bytes.isEmpty else { return }
+                        let base = UnsafeMutableRawPointer(mutating: bytes.baseAddress)
+                        pieces.initializeElement(at: count, to: iovec(iov_base: base, iov_len: bytes.count))
+                        count += 1
+                    }
+                    add(head)
+                    for range in ranges { add(body.slice(range)) }
+                    add(UnsafeRawBufferPointer(start: tail.utf8Start, count: tail.utf8CodeUnitCount))
+                    var message = msghdr()
+                    message.msg_iov = pieces.baseAddress
+                    message.msg_iovlen = .init(count)
+                    return sendmsg(descriptor, &message, Self.flags)
+                }
+            }
+        }
+    }
+}

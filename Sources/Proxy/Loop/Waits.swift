@@ -1,0 +1,33 @@
+internal import NIOCore
+
+/// The server's timeouts as the deadline table wants them: turning a `Duration` into nanoseconds takes two divisions of
+/// 128 bits.
+struct ClientWaits: Sendable {
+    let header: TimeAmount
+    let progress: TimeAmount
+    let idle: TimeAmount
+
+    init(_ options: ProxyOptions) {
+        header = TimeAmount(options.clientHeaderTimeout)
+        progress = TimeAmount(options.clientProgressTimeout)
+        idle = TimeAmount(options.clientIdleTimeout)
+    }
+}
+
+/// The same for an endpoint.
+struct UpstreamWaits: Sendable {
+    let connect: TimeAmount
+    let tlsHandshake: TimeAmount
+    let responseHeader: TimeAmount
+    let streamIdle: TimeAmount
+    let idleConnection: TimeAmount
+
+    init(_ timeouts: UpstreamTimeouts) {
+        // NIO's own connect timeout comes first; this one also covers name resolution.
+        connect = TimeAmount(timeouts.connect) + .milliseconds(50)
+        tlsHandshake = TimeAmount(timeouts.tlsHandshake)
+        responseHeader = TimeAmount(timeouts.responseHeader)
+        streamIdle = TimeAmount(timeouts.streamIdle)
+        idleConnection = TimeAmount(timeouts.idleConnection)
+    }
+}
