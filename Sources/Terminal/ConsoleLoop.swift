@@ -129,11 +129,33 @@ struct ConsoleLoop {
         case .mouse(let isOn): screen.reportMouse(isOn)
         case .copy(let text): screen.write("\u{1B}]52;c;\(Base64.encode(Array(text.utf8)))\u{07}")
         case .suspend:
-            screen.suspend()
+            screen.yield(isAnswerDue: pacing.isWaiting)
+            pacing.abandoned()
+            let isGone = suspend()
+            screen.resume()
+            if isGone { return .hangup }
             painter.invalidate()
             _ = state.handle(.resize(columns: screen.size.columns, lines: screen.size.lines), now: ContinuousClock.now)
         }
         return nil
+    }
+
+    /// Stops the process, and the others of its job, until the shell continues it.
+    ///
+    /// The signal may stop another thread first, while this one would go on and draw over the shell: it waits for the
+    /// SIGCONT that ends the stop.
+    ///
+    /// - Returns: whether the terminal has gone away meanwhile.
+    private func suspend() -> Bool {
+        _ = wakeUp.drain()
+        kill(0, SIGSTOP)
+        var signals: [Int32] = []
+        while !signals.contains(SIGCONT) {
+            var descriptor = pollfd(fd: wakeUp.readEnd, events: Int16(POLLIN), revents: 0)
+            _ = poll(&descriptor, 1, -1)
+            signals += wakeUp.drain()
+        }
+        return signals.contains(SIGHUP)
     }
 
     private struct Event {

@@ -126,11 +126,7 @@ final class CursesScreen {
             }
         } else {
             write("\u{1B}[?2004l")
-            if isAnswerDue {
-                var descriptor = pollfd(fd: fileno(files.input), events: Int16(POLLIN), revents: 0)
-                _ = poll(&descriptor, 1, 200)
-                tcflush(fileno(files.input), TCIFLUSH)
-            }
+            if isAnswerDue { swallowAnswer() }
         }
         endwin()
         delwin(pad)
@@ -138,6 +134,13 @@ final class CursesScreen {
         podium_tty_release()
         fclose(files.output)
         fclose(files.input)
+    }
+
+    /// The shell would take what the terminal still answers for typed.
+    private func swallowAnswer() {
+        var descriptor = pollfd(fd: fileno(files.input), events: Int16(POLLIN), revents: 0)
+        _ = poll(&descriptor, 1, 200)
+        tcflush(fileno(files.input), TCIFLUSH)
     }
 
     var size: (columns: Int, lines: Int) {
@@ -211,12 +214,11 @@ final class CursesScreen {
         return MouseEvent(kind, column: Int(column), line: Int(line))
     }
 
-    /// Lets the shell have the terminal until this process is continued.
-    func suspend() {
+    /// Gives the terminal to the shell; `resume` takes it back.
+    func yield(isAnswerDue: Bool) {
         write("\u{1B}[?2004l")
+        if isAnswerDue { swallowAnswer() }
         endwin()
-        kill(0, SIGSTOP)
-        resume()
     }
 
     /// Takes the terminal over again after the shell had it.

@@ -43,6 +43,11 @@ struct FramePacing {
         unanswered = max(0, unanswered - 1)
     }
 
+    /// The answers that are due went elsewhere.
+    mutating func abandoned() {
+        unanswered = 0
+    }
+
     /// Whether an answer may still come, which must not reach the shell afterwards.
     var isWaiting: Bool { asks && unanswered > 0 }
 }

@@ -26,8 +26,10 @@ extension ConsoleState {
             return running ? "the command before is still under way" : nil
         case .nextMatch, .previousMatch: return filter.text.isEmpty ? "no filter: press \(key(.filter)) first" : nil
         case .suspend:
-            return setup.canSuspend
-                ? nil : "the proxy lives in this process: \(key(.quit)), then k leaves the console and serves on"
+            if setup.canSuspend { return nil }
+            return latest.server.isAttached
+                ? "there is no shell to come back from: \(key(.quit)) leaves"
+                : "the proxy lives in this process: \(key(.quit)), then k leaves the console and serves on"
         case .faster: return refresh <= .milliseconds(200) ? "0.2 s is the fastest" : nil
         case .slower: return refresh >= .seconds(10) ? "10 s is the slowest" : nil
         default: return nil

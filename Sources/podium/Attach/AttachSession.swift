@@ -22,7 +22,8 @@ struct AttachSession {
         terminal.theme = options.theme?.rawValue
         terminal.refresh = options.refresh.duration
         terminal.isReadOnly = options.readOnly
-        terminal.canSuspend = true
+        // Without a shell above (`ssh host podium attach`) nobody could continue it.
+        terminal.canSuspend = getsid(getppid()) == getsid(0)
         terminal.keymap = keymap
         terminal.greeting = greeting
         // A socket that broke must be an error code, not the end of the process.

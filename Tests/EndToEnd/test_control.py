@@ -1,0 +1,265 @@
+"""Verbs and attached consoles against a running Podium."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import PODIUM, eventually, free_port, run_podium
+
+CONFIG = """\
+server:
+  port: {port}
+  auto_sort_endpoints: false
+endpoints:
+  - name: alpha   # the first
+    url: http://127.0.0.1:1
+    priority: 1
+  - name: beta
+    url: http://127.0.0.1:2
+    priority: 2
+  - name: gamma
+    url: http://127.0.0.1:3
+    auth_type: api_key
+    auth_value: sk-never-shown
+    priority: 3
+"""
+
+
+@pytest.fixture
+def serving(podium, tmp_path):
+    def start():
+        port = free_port()
+        process = podium(CONFIG.format(port=port), port, {"XDG_RUNTIME_DIR": str(tmp_path)})
+        eventually(lambda: ask(process, "status").returncode == 0, what=process.text)
+        return process
+
+    return start
+
+
+def ask(process, *arguments, stdin=None):
+    return subprocess.run(
+        [PODIUM, *map(str, arguments), "--config", str(process.config)], capture_output=True, text=True, timeout=30,
+        check=False, env=process.environment, input=stdin if stdin is not None else "")
+
+
+def endpoint(process, name):
+    return json.loads(ask(process, "endpoint", "show", name, "--json").stdout)
+
+
+def test_status_is_plain_lines_or_json(serving):
+    process = serving()
+    lines = ask(process, "status").stdout.splitlines()
+    assert f"127.0.0.1:{process.port}" in lines[0]
+    assert [re.match(r"rank (\d): (\w+),", line).groups() for line in lines if line.startswith("rank")] == [
+        ("1", "alpha"), ("2", "beta"), ("3", "gamma")]
+    picture = json.loads(ask(process, "status", "--json").stdout)
+    assert picture["server"]["pid"] == process.process.pid
+    assert [entry["name"] for entry in picture["endpoints"]] == ["alpha", "beta", "gamma"]
+    assert "listening" in ask(process, "status", "--events", "20").stdout
+
+
+def test_every_change_is_on_disk_when_the_verb_returns(serving):
+    process = serving()
+
+    def done(*arguments, stdin=None):
+        result = ask(process, "endpoint", *arguments, stdin=stdin)
+        assert result.returncode == 0, result.stderr
+        return process.config.read_text()
+
+    assert re.search(r"name: gamma\n(.*\n)*?    priority: 1\n", done("move", "gamma", 1))
+    assert "pinned: true" in process.config.read_text()
+    assert "enabled: false" in done("disable", "beta")
+    assert "enabled: false" not in done("enable", "beta")
+    assert done("pin", "beta").count("pinned: true") == 2
+    assert done("unpin", "beta").count("pinned: true") == 1
+    text = done("add", "delta", "--url-anthropic", "http://127.0.0.1:4", "--auth-type", "api_key", "--auth-value",
+                "${DELTA_KEY}", "--tag", "spare")
+    assert "${DELTA_KEY}" in text and "spare" in text
+    text = done("set", "delta", "--secret-from-stdin", "--rename", "epsilon", stdin="sk-typed\n")
+    assert "sk-typed" in text and "name: epsilon" in text and "delta" not in text.replace("DELTA_KEY", "")
+    assert "epsilon" not in done("remove", "epsilon")
+    assert "alpha   # the first" in process.config.read_text()
+    assert ask(process, "flush").returncode == ask(process, "sort").returncode == 0
+
+
+def test_reload_takes_an_edit_in_or_says_what_is_wrong_with_it(serving):
+    process = serving()
+    process.config.write_text(process.config.read_text().replace("name: beta", "name: second"))
+    assert ask(process, "reload").returncode == 0
+    assert endpoint(process, "second")["rank"] == 2
+    process.config.write_text("endpoints: [\n")
+    result = ask(process, "reload")
+    assert result.returncode in (1, 74), result
+    assert endpoint(process, "second")["rank"] == 2
+
+
+def test_refusals_have_their_codes_and_reasons(serving):
+    process = serving()
+    result = ask(process, "endpoint", "disable", "nobody")
+    assert (result.returncode, "nobody" in result.stderr) == (1, True)
+    seen = endpoint(process, "beta")["revision"]
+    assert ask(process, "endpoint", "disable", "beta", "--revision", seen).returncode == 0
+    before = process.config.read_bytes()
+    stale = ask(process, "endpoint", "pin", "beta", "--revision", seen, "--json")
+    assert stale.returncode == 75
+    assert json.loads(stale.stdout)["code"] == "revision_conflict"
+    assert "enabled" in stale.stderr and process.config.read_bytes() == before
+    assert ask(process, "endpoint", "add", "alpha", "--url", "http://h").returncode == 1
+    assert ask(process, "endpoint", "set", "alpha", "--url", "ftp://h").returncode == 1
+    for arguments in (("set", "alpha"), ("add", "x", "--auth-value", "sk-visible"), ("move", "alpha")):
+        assert ask(process, "endpoint", *arguments).returncode == 64
+    assert ask(process, "endpoint", "test", "alpha").returncode == 1
+
+
+def test_nobody_there_says_how_to_start(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG.format(port=free_port()))
+    for verb in (("status",), ("flush",), ("endpoint", "list"), ("attach",)):
+        result = run_podium(*verb, "--config", config)
+        assert result.returncode == 69
+        assert f"podium run --config {config}" in result.stderr
+
+
+def test_secrets_stay_where_they_are(serving):
+    process = serving()
+    outputs = [
+        ask(process, *verb).stdout + ask(process, *verb).stderr
+        for verb in (("status",), ("status", "--json"), ("endpoint", "show", "gamma"), ("endpoint", "list", "--json"))]
+    assert not [output for output in outputs if "sk-never-shown" in output]
+    assert "sk-never-shown" not in process.text
+
+
+def test_the_actor_is_the_user_and_the_address_of_their_ssh(serving):
+    process = serving()
+    process.environment["SSH_CLIENT"] = "192.0.2.7 50000 22"
+    assert ask(process, "endpoint", "disable", "beta").returncode == 0
+    assert "@192.0.2.7 disabled beta" in ask(process, "status", "--events", "20").stdout
+
+
+def attach(terminal, process, *options, width=100, height=30, verb="attach"):
+    window = terminal(width, height)
+    window.run("export " + " ".join(
+        f"{name}={process.environment[name]}" for name in ("XDG_RUNTIME_DIR", "SSH_CLIENT") if name in process.environment))
+    window.run(f"{PODIUM} {verb} --config {process.config} {' '.join(options)}; echo exit-$?")
+    window.wait_for("ATTACHED")
+    window.wait_for("alpha")
+    return window
+
+
+def test_two_consoles_see_each_other_and_a_stale_edit_is_refused(serving, terminal):
+    process = serving()
+    one, two = attach(terminal, process), attach(terminal, process)
+    # Two edits the tags of what one takes out of service meanwhile.
+    two.type("e")
+    two.wait_for("Edit endpoint")
+    two.type(*["Tab"] * 7)
+    two.type("p", "r", "o", "d")
+    one.type("Space")
+    eventually(lambda: "enabled: false" in process.config.read_text(), what="disabled on disk")
+    disabled = process.config.read_text()
+    two.type("C-s")
+    two.wait_for("was changed in the meantime by")
+    # Who did it may be longer than the line; what was changed stands in the form now.
+    two.wait_for("their values are here now")
+    assert re.search(r"Enabled +\[ \]", two.screen), two.screen
+    assert process.config.read_text() == disabled
+    two.type("C-s")
+    eventually(lambda: "prod" in process.config.read_text(), what="saved the second time")
+    assert "enabled: false" in process.config.read_text()
+    # And what two did is on one's screen without a key.
+    one.wait_for("changed alpha")
+
+
+def test_what_one_console_does_is_on_the_other_within_a_second(serving, terminal):
+    process = serving()
+    one, two = attach(terminal, process), attach(terminal, process, "--refresh", "10s")
+    one.type("Space")
+    eventually(lambda: "alpha (off)" in one.screen)
+    began = time.monotonic()
+    two.wait_for("alpha (off)")
+    assert time.monotonic() - began < 1
+
+
+def test_q_leaves_and_suspending_suspends_only_the_console(serving, terminal):
+    process = serving()
+    window = attach(terminal, process)
+    window.type("C-z")
+    window.wait_for("Stopped")
+    assert ask(process, "status").returncode == 0
+    assert "ATTACHED" not in window.screen
+    window.run("fg")
+    window.wait_for("ATTACHED")
+    window.type("q")
+    window.wait_for("it serves on")
+    assert ask(process, "status").returncode == 0
+
+
+def test_read_only_changes_nothing(serving, terminal):
+    process = serving()
+    before = process.config.read_text()
+    window = attach(terminal, process, "--read-only")
+    window.wait_for("READ-ONLY")
+    for key in ("Space", "m", "K", "w"):
+        window.type(key)
+    window.wait_for("read-only")
+    assert process.config.read_text() == before
+
+
+def test_a_restart_is_shown_as_one_and_the_console_comes_back(serving, terminal):
+    process = serving()
+    window = attach(terminal, process)
+    assert process.stop() == 0
+    window.wait_for("RECONNECTING")
+    assert "LIVE" not in window.screen
+    process.start()
+    window.wait_for("LIVE")
+    window.wait_gone("RECONNECTING")
+    window.type("Space")
+    eventually(lambda: "enabled: false" in process.config.read_text(), what="disabled on disk")
+
+
+def test_run_on_a_terminal_attaches_where_the_file_is_served(serving, terminal):
+    process = serving()
+    window = attach(terminal, process, verb="run")
+    window.wait_for(f"process {process.process.pid}")
+    window.type("q")
+    window.wait_for("exit-0")
+
+
+def test_after_a_lost_link_podium_again_attaches(terminal, tmp_path):
+    """The console's process loses its terminal and serves on; the next `podium` is its console again."""
+    port = free_port()
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG.format(port=port))
+    config.chmod(0o600)
+    first = terminal(80, 24)
+    first.run(f"XDG_RUNTIME_DIR={tmp_path} {PODIUM} run {config}")
+    first.wait_for("LIVE")
+    pid = int(re.match(r"\d+", (tmp_path / ".config.yaml.lock").read_text()).group())
+    try:
+        first.close()
+        second = terminal(100, 30)
+        second.run(f"XDG_RUNTIME_DIR={tmp_path} {PODIUM} run {config}; echo exit-$?")
+        second.wait_for("ATTACHED")
+        assert f"process {pid}" in second.screen
+        second.type("Space")
+        eventually(lambda: "enabled: false" in config.read_text(), what="disabled on disk")
+        second.type("q")
+        second.wait_for("exit-0")
+        os.kill(pid, 0)
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        eventually(lambda: not os.path.exists(f"/proc/{pid}") or is_zombie(pid), what="the end")
+
+
+def is_zombie(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
