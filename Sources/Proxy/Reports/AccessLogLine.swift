@@ -1,4 +1,4 @@
-public import Ranking
+internal import Ranking
 
 extension RequestReport {
     /// Longer paths are cut in the access log.
