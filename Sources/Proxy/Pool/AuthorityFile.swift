@@ -17,26 +17,6 @@ public enum AuthorityFile {
         return (try? certificates(path)) == nil ? "holds no certificate in PEM form" : nil
     }
 
-    /// Differs once the file was replaced or written to.
-    struct Version: Equatable {
-        private let inode: UInt64
-        private let size: Int64
-        private let modified: (seconds: Int, nanoseconds: Int)
-
-        /// nil where there is no file.
-        init?(path: String) {
-            var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
-            inode = UInt64(status.st_ino)
-            size = Int64(status.st_size)
-            modified = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
-        }
-
-        static func == (left: Version, right: Version) -> Bool {
-            left.inode == right.inode && left.size == right.size && left.modified == right.modified
-        }
-    }
-
     static func certificates(_ path: String) throws -> [NIOSSLCertificate] {
         let certificates = try NIOSSLCertificate.fromPEMFile(path)
         guard !certificates.isEmpty else { throw NIOSSLError.failedToLoadCertificate }

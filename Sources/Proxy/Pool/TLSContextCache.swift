@@ -6,7 +6,7 @@ final class TLSContextCache: Sendable {
     private struct Entry {
         var context: NIOSSLContext
         /// Of the file of authorities it was made from.
-        var version: AuthorityFile.Version?
+        var version: FileVersion?
     }
 
     private let entries = Mutex<[UpstreamTLSOptions: Entry]>([:])
@@ -22,7 +22,7 @@ final class TLSContextCache: Sendable {
     /// The context, made now where need be, and anew where the file of authorities is another one: new connections
     /// trust what it says now. Blocks on that file: not for event loops.
     func contextMade(for options: UpstreamTLSOptions) -> NIOSSLContext? {
-        let version = options.authorityFile.flatMap { AuthorityFile.Version(path: $0) }
+        let version = options.authorityFile.flatMap { FileVersion(path: $0) }
         let known = entries.withLock { $0[options] }
         if let known, known.version == version { return known.context }
         guard let context = try? Self.make(options) else { return known?.context }

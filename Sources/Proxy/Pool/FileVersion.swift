@@ -1,0 +1,28 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
+/// Differs once a file was replaced or written to.
+struct FileVersion: Equatable {
+    private let inode: UInt64
+    private let size: Int64
+    /// As the system holds it; only ever compared.
+    private let modified: [UInt8]
+
+    /// nil where there is no file.
+    init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        #if canImport(Darwin)
+            modified = withUnsafeBytes(of: status.st_mtimespec) { Array($0) }
+        #else
+            modified = withUnsafeBytes(of: status.st_mtim) { Array($0) }
+        #endif
+    }
+}
