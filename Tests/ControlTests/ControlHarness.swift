@@ -41,7 +41,7 @@ final class ControlHarness: Sendable {
         var text = "server:\n  host: 127.0.0.1\n  port: 0\n  auto_sort_endpoints: false\n\(settings)endpoints:\n"
         for (index, name) in endpoints.enumerated() {
             text += "  - name: \(name)\n    url: \(url)\n    auth_type: auth_token\n    auth_value: \(secret)\n"
-            text += "    headers: { x-extra: \(secret) }\n    priority: \(index + 1)\n"
+            text += "    headers: { x-secret: \(secret) }\n    priority: \(index + 1)\n"
         }
         let path = folder.appending(path: "config.yaml").path
         try Data(text.utf8).write(to: URL(filePath: path))

@@ -8,6 +8,9 @@ struct TextTests {
         let encoded = PercentEncoding.encode(name)
         #expect(encoded.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") })
         #expect(PercentEncoding.decode(encoded[...]) == name)
+        let whole = PercentEncoding.encode(name, whole: true)
+        #expect(PercentEncoding.decode(whole[...]) == name)
+        #expect(whole.isEmpty || whole.first == "%")
     }
 
     @Test(arguments: ["%", "%4", "%zz", "%ff", "a%c3"])

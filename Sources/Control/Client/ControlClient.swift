@@ -116,6 +116,28 @@ public struct ControlClient: Sendable {
         try await command(.POST, Self.path(of: name) + "/test")
     }
 
+    /// The same for an endpoint as the document would make it; nothing is saved.
+    ///
+    /// - Parameter name: the endpoint that the document changes, nil for a new one.
+    public func test(
+        _ document: EndpointDocument, of name: String? = nil
+    ) async throws(ControlClientError) -> ControlReceipt {
+        let query = name.map { "?of=\(PercentEncoding.encode($0))" } ?? ""
+        return try await command(.POST, "/admin/api/endpoints/test\(query)", body: Self.encode(document))
+    }
+
+    /// What saving the document would do to the file; changes nothing.
+    ///
+    /// - Parameter name: the endpoint that the document replaces, nil for a new one.
+    public func preview(
+        _ document: EndpointDocument, of name: String? = nil, revision: UInt64? = nil
+    ) async throws(ControlClientError) -> FilePreview {
+        let path = name.map { Self.path(of: $0) } ?? "/admin/api/endpoints"
+        let answer = try await exchange(
+            .POST, path + "/preview", headers: Self.condition(revision), body: Self.encode(document), timeout: timeout)
+        return try Self.decode(FilePreview.self, answer.body)
+    }
+
     /// Sorts once.
     public func sort(revision: UInt64? = nil) async throws(ControlClientError) -> ControlReceipt {
         try await command(.POST, "/admin/api/endpoints/sort", revision: revision)
@@ -159,12 +181,13 @@ public struct ControlClient: Sendable {
     private func command(
         _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, revision: UInt64? = nil
     ) async throws(ControlClientError) -> ControlReceipt {
-        var headers = HTTPHeaders()
-        if let revision {
-            headers.add(name: "If-Match", value: "\"\(revision)\"")
-        }
-        let response = try await exchange(method, path, headers: headers, body: body, timeout: commandTimeout)
+        let response = try await exchange(
+            method, path, headers: Self.condition(revision), body: body, timeout: commandTimeout)
         return try Self.decode(ControlReceipt.self, response.body)
+    }
+
+    private static func condition(_ revision: UInt64?) -> HTTPHeaders {
+        revision.map { ["If-Match": "\"\($0)\""] } ?? [:]
     }
 
     private func exchange(
@@ -208,6 +231,6 @@ public struct ControlClient: Sendable {
     }
 
     private static func path(of name: String) -> String {
-        "/admin/api/endpoints/" + (name == "sort" ? "%73ort" : PercentEncoding.encode(name))
+        "/admin/api/endpoints/" + PercentEncoding.encode(name, whole: Route.reservedNames.contains(name))
     }
 }

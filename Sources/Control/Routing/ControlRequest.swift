@@ -56,6 +56,19 @@ struct ControlRequest: Sendable {
         return nil
     }
 
+    /// A text in the query.
+    ///
+    /// - Throws: `ControlProblem` when its escapes are broken.
+    func text(_ name: String) throws(ControlProblem) -> String? {
+        for field in query.split(separator: "&") where field.hasPrefix("\(name)=") {
+            guard let value = PercentEncoding.decode(field.dropFirst(name.count + 1)) else {
+                throw .malformed("\(name) is not encoded as UTF-8")
+            }
+            return value
+        }
+        return nil
+    }
+
     /// The revision that `If-Match` names; nil without one, or for `*`.
     func ifMatch() throws(ControlProblem) -> UInt64? {
         guard let text = headers.first(name: "If-Match").map({ Self.trimmed($0) }), text != "*" else {

@@ -1,6 +1,7 @@
 internal import Configuration
 internal import Engine
 internal import NIOHTTP1
+internal import Persistence
 
 /// What changes something. Each is answered when the change is on disk.
 extension ControlService {
@@ -26,6 +27,9 @@ extension ControlService {
         case .enable: return try await perform(.setEnabled(target, true), about: name, by: actor)
         case .disable: return try await perform(.setEnabled(target, false), about: name, by: actor)
         case .test: return try await test(name)
+        case .testDocument: return try await testDocument(request)
+        case .preview: return try await preview(name, request, revision: revision)
+        case .previewNew: return try await preview(nil, request, revision: nil)
         case .sort: return try await perform(.sortNow, ifRevision: revision, by: actor)
         case .autoSort:
             let enabled = try JSONBody.decode(AutoSortRequest.self, request.body).enabled
@@ -71,6 +75,41 @@ extension ControlService {
         // A partial document was completed from what was there just now, so that is what it is based on.
         let target = CommandTarget(name: name, revision: revision ?? (isPartial ? present.revision : nil))
         return try await perform(.update(target, edit), about: edit.name, by: actor)
+    }
+
+    private func testDocument(_ request: ControlRequest) async throws(ControlProblem) -> ControlAnswer {
+        let document = try JSONBody.decode(EndpointDocument.self, request.body)
+        let name = try request.text("of")
+        let present = try presentIfNamed(name)
+        let edit = try document.edit(of: present, isPartial: present != nil)
+        do throws(CommandError) {
+            let receipt = try await engine.test(edit, of: name.map { CommandTarget(name: $0) })
+            return .json(ControlReceipt(message: receipt.message, revision: engine.configurationRevision))
+        } catch {
+            throw problem(error, about: edit.name, revision: nil)
+        }
+    }
+
+    private func preview(
+        _ name: String?, _ request: ControlRequest, revision: UInt64?
+    ) async throws(ControlProblem) -> ControlAnswer {
+        let document = try JSONBody.decode(EndpointDocument.self, request.body)
+        let present = try presentIfNamed(name)
+        let edit = try document.edit(of: present, isPartial: present != nil)
+        do throws(CommandError) {
+            let target = name.map { CommandTarget(name: $0, revision: revision) }
+            let difference = try await engine.preview(edit, of: target)
+            return .json(FilePreview(lines: difference.lines.map { FilePreview.Line($0) }))
+        } catch {
+            throw problem(error, about: name ?? edit.name, revision: revision)
+        }
+    }
+
+    private func presentIfNamed(_ name: String?) throws(ControlProblem) -> ControlSnapshot.Endpoint? {
+        guard let name else {
+            return nil
+        }
+        return try present(name)
     }
 
     private func test(_ name: String) async throws(ControlProblem) -> ControlAnswer {

@@ -24,11 +24,30 @@ extension EndpointDocument {
             case .set(let value): .set(value)
             case .removed: .removed
             }
-        return EndpointEdit(
+        var edit = EndpointEdit(
             name: name, url: Self.text(url, base?.url), urlAnthropic: Self.text(urlAnthropic, base?.urlAnthropic),
             urlOpenAI: Self.text(urlOpenAI, base?.urlOpenAI), authType: type, secret: secret, rank: rank,
             tags: tags ?? base?.tags ?? [], enabled: enabled ?? base?.enabled ?? true,
             pinned: pinned ?? (rank != nil || base?.pinned ?? false))
+        edit.headers = headers?.map { .init(name: $0.name, value: $0.value) }
+        edit.openAIPreference = try preference()
+        switch proxy {
+        case .absent: edit.proxy = .unchanged
+        case .set(let text): edit.proxy = .set(text)
+        case .removed: edit.proxy = .removed
+        }
+        return edit
+    }
+
+    private func preference() throws(ControlProblem) -> OpenAIPreference? {
+        guard let openAIPreference else {
+            return nil
+        }
+        guard let preference = OpenAIPreference(rawValue: openAIPreference) else {
+            let known = OpenAIPreference.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .invalid("openai_preference", "'openai_preference' has to be one of \(known)")
+        }
+        return preference
     }
 
     private static func text(_ change: FieldChange, _ present: String?) -> String? {

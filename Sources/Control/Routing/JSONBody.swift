@@ -46,7 +46,8 @@ enum JSONBody {
         case is String.Type: "a text"
         case is Bool.Type: "true or false"
         case is Int.Type: "a whole number"
-        default: "a list of texts"
+        case is [String].Type: "a list of texts"
+        default: "a list"
         }
     }
 

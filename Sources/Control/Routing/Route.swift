@@ -16,6 +16,7 @@ struct Route: Sendable {
         case snapshot, events, stats
         case endpoints, endpoint, addEndpoint, replaceEndpoint, changeEndpoint, removeEndpoint
         case move, pin, unpin, enable, disable, test
+        case testDocument, preview, previewNew
         case sort, autoSort, flush, reload, undo, redo
         case metrics, healthz, readyz
     }
@@ -54,7 +55,8 @@ struct Route: Sendable {
 
     private static let endpoint = "/admin/api/endpoints/{name}"
 
-    /// A path written out comes before one with a placeholder: an endpoint called `sort` is reached as `%73ort`.
+    /// A path written out comes before one with a placeholder: an endpoint called `sort` is reached as
+    /// `%73ort`, and likewise `test` and `preview`.
     static let all: [Route] = [
         Route(operation: .snapshot, method: .GET, path: "/admin/api/snapshot", statuses: [200, 400]),
         Route(operation: .events, method: .GET, path: "/admin/api/events", statuses: [200, 400]),
@@ -90,6 +92,15 @@ struct Route: Sendable {
             takesRevision: true),
         Route(operation: .test, method: .POST, path: endpoint + "/test", statuses: [200, 404, 424]),
         Route(
+            operation: .testDocument, method: .POST, path: "/admin/api/endpoints/test",
+            statuses: [200, 400, 404, 415, 422, 424], hasBody: true),
+        Route(
+            operation: .preview, method: .POST, path: endpoint + "/preview",
+            statuses: [200, 400, 404, 412, 415, 422, 503], hasBody: true, takesRevision: true),
+        Route(
+            operation: .previewNew, method: .POST, path: "/admin/api/endpoints/preview",
+            statuses: [200, 400, 415, 422, 503], hasBody: true),
+        Route(
             operation: .sort, method: .POST, path: "/admin/api/endpoints/sort", statuses: [200, 400, 412, 503],
             takesRevision: true),
         Route(
@@ -109,6 +120,9 @@ struct Route: Sendable {
         Route(operation: .healthz, method: .GET, path: "/healthz", access: .anybody, statuses: [200, 503]),
         Route(operation: .readyz, method: .GET, path: "/readyz", access: .anybody, statuses: [200, 503]),
     ]
+
+    /// Names that stand in a path for something else.
+    static let reservedNames: Set<String> = ["sort", "test", "preview"]
 
     /// What a path and a method lead to.
     enum Finding: Sendable {

@@ -44,11 +44,11 @@ extension ControlSnapshot {
         public var priority: Int?
         /// Free words, in file order.
         public var tags: [String] = []
-        /// Names of the extra request headers; their values may be secret.
-        public var headerNames: [String] = []
+        /// Extra request headers, in file order.
+        public var headers: [EndpointHeader] = []
         /// `auto`, `responses` or `chat_completions`.
         public var openAIPreference = "auto"
-        /// `kind://host:port` of the proxy it is reached through, without credentials.
+        /// The proxy it is reached through, such as `socks5://user:••••@host:1080`.
         public var proxy: String?
 
         /// An endpoint without a name.
@@ -63,8 +63,7 @@ extension ControlSnapshot {
             case urlOpenAI = "url_openai"
             case authType = "auth_type"
             case maskedSecret = "masked_secret"
-            case enabled, pinned, priority, tags
-            case headerNames = "header_names"
+            case enabled, pinned, priority, tags, headers
             case openAIPreference = "openai_preference"
             case proxy
         }

@@ -30,9 +30,9 @@ extension ControlSnapshot.Endpoint {
         pinned = settings.pinned
         priority = settings.priority
         tags = settings.tags
-        headerNames = settings.headers.map(\.name)
+        headers = settings.headers.map { EndpointHeader(name: $0.name, value: $0.holdsSecret ? nil : $0.value) }
         openAIPreference = settings.openAIPreference.rawValue
-        proxy = settings.proxy.map { "\($0.kind.rawValue)://\($0.host):\($0.port)" }
+        proxy = settings.proxy.map { $0.shown(mask: EndpointEdit.keptSecret) }
     }
 
     private static func state(of endpoint: EndpointSnapshot) -> State {

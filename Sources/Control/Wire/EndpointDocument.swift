@@ -7,10 +7,25 @@ public enum FieldChange: Sendable, Equatable {
     case removed
 }
 
+/// An extra request header.
+public struct EndpointHeader: Codable, Sendable, Equatable {
+    /// As configured; compared without regard to case.
+    public var name: String
+    /// Absent where it is a secret; in a document that leaves it what it is.
+    public var value: String?
+
+    /// From its parts.
+    public init(name: String, value: String?) {
+        self.name = name
+        self.value = value
+    }
+}
+
 /// The fields of an endpoint that `POST`, `PUT` and `PATCH` take.
 ///
 /// `PATCH` changes what it names. `PUT` and `POST` give the whole endpoint: what they do not name has its default,
-/// except `auth_value`, which nobody outside holds and so stays unless named, and `rank`, which stays as well.
+/// except `auth_value`, `headers`, `proxy`, `openai_preference` and `rank`, which stay: nobody outside holds the secrets in
+/// them, and nobody should lose them for not knowing of them.
 public struct EndpointDocument: Codable, Sendable, Equatable {
     /// Unique; required in `POST` and `PUT`.
     public var name: String?
@@ -33,6 +48,13 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
     /// True keeps its rank from automatic sorting.
     public var pinned: Bool?
 
+    /// Extra request headers, all of them.
+    public var headers: [EndpointHeader]?
+    /// `auto`, `responses` or `chat_completions`.
+    public var openAIPreference: String?
+    /// The proxy to reach it through; a password of `••••` stays what it is.
+    public var proxy = FieldChange.absent
+
     /// A document that names nothing.
     public init() {}
 
@@ -43,7 +65,8 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
         case urlOpenAI = "url_openai"
         case authType = "auth_type"
         case authValue = "auth_value"
-        case rank, tags, enabled, pinned
+        case rank, tags, enabled, pinned, headers, proxy
+        case openAIPreference = "openai_preference"
     }
 
     /// Reads the document; a key that is not one of these is an error, not a change that silently never happens.
@@ -72,6 +95,9 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
         tags = try required([String].self, .tags)
         enabled = try required(Bool.self, .enabled)
         pinned = try required(Bool.self, .pinned)
+        headers = try required([EndpointHeader].self, .headers)
+        openAIPreference = try required(String.self, .openAIPreference)
+        proxy = try change(.proxy)
     }
 
     /// Writes the fields that are named.
@@ -79,6 +105,7 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         for (key, change) in [
             (CodingKeys.url, url), (.urlAnthropic, urlAnthropic), (.urlOpenAI, urlOpenAI), (.authValue, authValue),
+            (.proxy, proxy),
         ] {
             switch change {
             case .absent: break
@@ -92,6 +119,8 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
         try container.encodeIfPresent(tags, forKey: .tags)
         try container.encodeIfPresent(enabled, forKey: .enabled)
         try container.encodeIfPresent(pinned, forKey: .pinned)
+        try container.encodeIfPresent(headers, forKey: .headers)
+        try container.encodeIfPresent(openAIPreference, forKey: .openAIPreference)
     }
 
     /// A key that no document has.
@@ -110,6 +139,39 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
         init?(intValue: Int) {
             nil
         }
+    }
+}
+
+/// What saving a document would do to the file, as `…/preview` answers it.
+public struct FilePreview: Codable, Sendable, Equatable {
+    /// One line of the difference.
+    public struct Line: Codable, Sendable, Equatable {
+        /// What becomes of a line.
+        public enum Kind: String, Codable, Sendable, CaseIterable {
+            case kept, removed, added
+        }
+
+        /// What becomes of it.
+        public var kind: Kind
+        /// 1-based; in the new file for added lines, else in the present one.
+        public var number: Int
+        /// Secrets masked.
+        public var text: String
+
+        /// From its parts.
+        public init(kind: Kind, number: Int, text: String) {
+            self.kind = kind
+            self.number = number
+            self.text = text
+        }
+    }
+
+    /// Changed lines with up to three unchanged ones around them; none where nothing would change.
+    public var lines: [Line]
+
+    /// From its lines.
+    public init(lines: [Line]) {
+        self.lines = lines
     }
 }
 

@@ -1,19 +1,26 @@
 /// Percent-encoding of one path segment (RFC 3986).
 enum PercentEncoding {
-    static func encode(_ text: String) -> String {
+    /// - Parameter whole: encodes every byte, so that the text cannot be taken for a word of the path.
+    static func encode(_ text: String, whole: Bool = false) -> String {
         var result = ""
         for byte in text.utf8 {
             switch byte {
+            case _ where whole:
+                result += escape(byte)
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
                 UInt8(ascii: "~"):
                 result.unicodeScalars.append(Unicode.Scalar(byte))
             default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                result += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+                result += escape(byte)
             }
         }
         return result
+    }
+
+    private static func escape(_ byte: UInt8) -> String {
+        let digits = String(byte, radix: 16, uppercase: true)
+        return digits.count == 1 ? "%0\(digits)" : "%\(digits)"
     }
 
     /// nil where an escape is broken or the bytes are not UTF-8.

@@ -6,20 +6,12 @@ struct AttachedCommands: Sendable {
     let client: ControlClient
 
     func perform(_ command: ConsoleCommand) async -> CommandResult {
-        switch command {
-        // The file is the other process's: what changes in it is told in words.
-        case .preview: return .success(message: "")
-        case .testDraft:
-            return .failure(
-                CommandFailure(message: "an attached console tests what is saved: save it, then T in the table"))
-        case .update(_, let draft), .add(let draft):
-            if let field = Self.unsent(draft) {
-                return .failure(
-                    CommandFailure(message: "not sent by an attached console: edit it in the file", field: field))
-            }
-        default: break
-        }
         do throws(ControlClientError) {
+            if case .preview(let endpoint, let draft) = command {
+                let preview = try await client.preview(
+                    EndpointDocument(draft), of: endpoint?.name, revision: endpoint?.revision)
+                return .preview(preview.lines.map { DifferenceLine($0) })
+            }
             guard let receipt = try await send(command) else {
                 return .failure(CommandFailure(message: "not a command of an attached console"))
             }
@@ -27,13 +19,6 @@ struct AttachedCommands: Sendable {
         } catch {
             return .failure(CommandFailure(error))
         }
-    }
-
-    /// A field that was edited and has no place in the document.
-    private static func unsent(_ draft: EndpointDraft) -> EndpointDraft.Field? {
-        if draft.headers != nil { return .headers }
-        if draft.proxy != .unchanged { return .proxy }
-        return draft.openAIPreference == .auto ? nil : .openAIPreference
     }
 
     private func send(_ command: ConsoleCommand) async throws(ControlClientError) -> ControlReceipt? {
@@ -55,7 +40,9 @@ struct AttachedCommands: Sendable {
         case .redo: try await client.redo()
         case .reload: try await client.reload()
         case .test(let endpoint): try await client.test(endpoint.name)
-        case .testDraft, .preview: nil
+        case .testDraft(let endpoint, let draft):
+            try await client.test(EndpointDocument(draft), of: endpoint?.name)
+        case .preview: nil
         }
     }
 }
@@ -78,6 +65,25 @@ extension EndpointDocument {
         tags = draft.tags
         enabled = draft.isEnabled
         pinned = draft.isPinned
+        headers = draft.headers?.map { EndpointHeader(name: $0.name, value: $0.value) }
+        openAIPreference = draft.openAIPreference.rawValue
+        switch draft.proxy {
+        case .unchanged: proxy = .absent
+        case .set(let text): proxy = .set(text)
+        case .removed: proxy = .removed
+        }
+    }
+}
+
+extension DifferenceLine {
+    fileprivate init(_ line: FilePreview.Line) {
+        let kind: Kind =
+            switch line.kind {
+            case .kept: .kept
+            case .removed: .removed
+            case .added: .added
+            }
+        self.init(kind: kind, number: line.number, text: line.text)
     }
 }
 
@@ -106,6 +112,9 @@ extension CommandFailure {
         case .tags: .tags
         case .enabled: .enabled
         case .pinned: .pinned
+        case .headers: .headers
+        case .openAIPreference: .openAIPreference
+        case .proxy: .proxy
         case nil: nil
         }
     }

@@ -101,6 +101,9 @@ extension EndpointStatus {
         authType = AuthType(rawValue: endpoint.authType) ?? .none
         maskedSecret = endpoint.maskedSecret
         tags = endpoint.tags
+        headers = endpoint.headers.map { Header(name: $0.name, shown: $0.value ?? Self.keptSecret) }
+        openAIPreference = OpenAIPreference(rawValue: endpoint.openAIPreference) ?? .auto
+        proxy = endpoint.proxy
         learned = endpoint.openAIPreference == "auto" ? nil : endpoint.openAIPreference
         lastError = endpoint.lastError.map { LastError(time: WallTime(secondsSinceEpoch: $0.time), text: $0.text) }
         retryAt = endpoint.availability.until.map(instant)

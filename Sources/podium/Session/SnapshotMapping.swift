@@ -107,9 +107,9 @@ extension EndpointStatus {
         authType = AuthType(rawValue: settings.authType.rawValue) ?? .none
         maskedSecret = settings.authValue.map(SecretExpansion.masked)
         tags = settings.tags
-        headers = settings.headers.map { Header(name: $0.name, shown: Self.shown($0)) }
+        headers = settings.headers.map { Header(name: $0.name, shown: $0.holdsSecret ? Self.keptSecret : $0.value) }
         openAIPreference = OpenAIPreference(rawValue: settings.openAIPreference.rawValue) ?? .auto
-        proxy = settings.proxy.map(Self.shown)
+        proxy = settings.proxy.map { $0.shown(mask: Self.keptSecret) }
         learned = settings.openAIPreference == .auto ? nil : settings.openAIPreference.rawValue
         lastError = endpoint.lastError.map {
             LastError(time: WallTime(secondsSinceEpoch: $0.time), text: $0.text)
@@ -119,25 +119,6 @@ extension EndpointStatus {
         if let reason = endpoint.misconfiguration {
             explanation.insert("Cannot be used: \(reason).", at: 0)
         }
-    }
-
-    private static let secretWords = ["auth", "key", "token", "secret", "cookie", "password", "credential"]
-
-    /// A header by its value, unless its name says that the value is a secret.
-    private static func shown(_ header: HeaderField) -> String {
-        let name = header.name.lowercased()
-        guard secretWords.contains(where: name.contains), SecretExpansion.isLiteral(header.value) else {
-            return header.value
-        }
-        return keptSecret
-    }
-
-    private static func shown(_ proxy: OutboundProxy) -> String {
-        var shown = proxy
-        if let password = proxy.password, SecretExpansion.isLiteral(password) { shown.password = nil }
-        let text = ProxyText.render(shown)
-        guard shown.password == nil, proxy.password != nil, let at = text.firstIndex(of: "@") else { return text }
-        return text[..<at] + ":" + keptSecret + text[at...]
     }
 
     private static func kind(of settings: EndpointSettings) -> Kind {

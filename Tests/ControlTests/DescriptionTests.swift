@@ -1,0 +1,175 @@
+import Foundation
+import NIOHTTP1
+import Testing
+
+@testable import Control
+
+/// docs/openapi.json says what the code does: the same paths, methods and statuses, the same keys.
+@Suite(.timeLimit(.minutes(1)))
+struct DescriptionTests {
+    private typealias Object = [String: Any]
+
+    /// Statuses that any route may answer with, apart from those of the table.
+    private static let common: Set<Int> = [401, 403, 404, 413]
+
+    private let description: Object
+
+    init() throws {
+        let docs = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/openapi.json")
+        description = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: docs)) as? Object)
+    }
+
+    private var schemas: [String: Object] {
+        (description["components"] as? Object)?["schemas"] as? [String: Object] ?? [:]
+    }
+
+    @Test func itHasTheRoutesOfTheTable() throws {
+        let paths = try #require(description["paths"] as? [String: Object])
+        #expect(Set(paths.keys) == Set(Route.all.map(\.path)))
+        for (path, item) in paths {
+            let described = Set(item.keys).subtracting(["parameters"])
+            let routes = Route.all.filter { $0.path == path }
+            #expect(described == Set(routes.map { $0.method.rawValue.lowercased() }), "\(path)")
+            for route in routes {
+                let operation = try #require(item[route.method.rawValue.lowercased()] as? Object)
+                #expect(operation["operationId"] as? String == route.operation.rawValue)
+                let responses = try #require(operation["responses"] as? Object)
+                let statuses = Set(responses.keys.compactMap(Int.init))
+                #expect(statuses.isSuperset(of: route.statuses), "\(route.operation): \(statuses)")
+                #expect(statuses.subtracting(route.statuses).isSubset(of: Self.common), "\(route.operation)")
+                #expect((operation["requestBody"] != nil) == route.hasBody, "\(route.operation)")
+                let parameters = operation["parameters"] as? [Object] ?? []
+                let takesRevision = parameters.contains { ($0["$ref"] as? String)?.hasSuffix("/IfMatch") == true }
+                #expect(takesRevision == route.takesRevision, "\(route.operation)")
+                let security = operation["security"] as? [Object]
+                #expect(security?.isEmpty == (route.access == .anybody), "\(route.operation)")
+            }
+        }
+    }
+
+    @Test func everyOperationHasARoute() {
+        #expect(Set(Route.all.map(\.operation)) == Set(Route.Operation.allCases))
+        #expect(Route.all.count == Route.Operation.allCases.count)
+    }
+
+    /// Every key that is written is described, and every key that has to be there is written.
+    @Test func itHasTheKeysOfTheAnswers() throws {
+        var endpoint = ControlSnapshot.Endpoint()
+        endpoint.availability.until = 1
+        endpoint.availability.cause = ""
+        endpoint.misconfiguration = ""
+        endpoint.lastError = .init(time: 1, text: "")
+        (endpoint.url, endpoint.urlAnthropic, endpoint.urlOpenAI) = ("", "", "")
+        (endpoint.maskedSecret, endpoint.priority, endpoint.proxy) = ("", 1, "")
+        endpoint.headers = [.init(name: "a", value: "b")]
+        endpoint.traffic = Self.fullTraffic
+        endpoint.explanation = Self.fullExplanation
+        var snapshot = ControlSnapshot()
+        snapshot.server.warning = ""
+        (snapshot.server.cpuSeconds, snapshot.server.residentBytes) = (1, 1)
+        snapshot.traffic = Self.fullTraffic
+        snapshot.endpoints = [endpoint]
+        snapshot.persister = Self.fullPersister
+        var flush = ControlSnapshot.Flush()
+        (flush.errorCode, flush.error) = ("", "")
+        snapshot.flushes = [flush]
+        snapshot.events = [.init(id: 1, time: 1, level: "info", source: "", endpoint: "", text: "")]
+        snapshot.journal = [Self.fullChange]
+        (snapshot.undo, snapshot.redo) = ("", "")
+        try check(snapshot, "Snapshot")
+        try check(EndpointList(revision: 1, endpoints: [endpoint]), "EndpointList")
+        try check(ControlReceipt(message: "", revision: 1, endpoint: endpoint), "Receipt")
+        try check(HealthReport(status: "pass", reasons: []), "Health")
+        try check(FilePreview(lines: [.init(kind: .kept, number: 1, text: "")]), "Preview")
+        let change = RevisionChange(revision: 1, time: 1, actor: "", text: "")
+        try check(
+            ControlProblem(.forbidden, status: 403, detail: "", field: "", revision: 1, changes: [change]), "Problem")
+        try check(ControlSnapshot(), "Snapshot", complete: false)
+    }
+
+    @Test func itHasTheKeysOfTheDocuments() throws {
+        for name in ["EndpointDocument", "EndpointChange"] {
+            let properties = try #require(schemas[name]?["properties"] as? Object)
+            #expect(Set(properties.keys) == Set(EndpointDocument.CodingKeys.allCases.map(\.rawValue)))
+        }
+    }
+
+    @Test func itHasTheWordsOfTheCode() throws {
+        func words(_ schema: String, _ property: String) throws -> Set<String> {
+            let properties = try #require(schemas[schema]?["properties"] as? [String: Object])
+            return Set(try #require(properties[property]?["enum"] as? [String]))
+        }
+        let codes = try words("Problem", "code")
+        #expect(codes == Set(ControlProblem.Code.allCases.map(\.rawValue)))
+        let states = try words("Endpoint", "state")
+        #expect(states == Set(ControlSnapshot.Endpoint.State.allCases.map(\.rawValue)))
+        let kinds = try words("Availability", "kind")
+        #expect(kinds == Set(ControlSnapshot.Endpoint.Availability.Kind.allCases.map(\.rawValue)))
+        let keeps = try words("Margin", "kept_by")
+        #expect(keeps == Set(ControlSnapshot.Explanation.Margin.Keep.allCases.map(\.rawValue)))
+        let results = try words("Flush", "result")
+        #expect(results == Set(ControlSnapshot.Flush.Result.allCases.map(\.rawValue)))
+    }
+
+    private func check(_ value: some Encodable, _ schema: String, complete: Bool = true) throws {
+        let json = try JSONSerialization.jsonObject(with: Data(JSONBody.encode(value)))
+        try check(json, try #require(schemas[schema]), at: schema, complete: complete)
+    }
+
+    private func check(_ json: Any, _ schema: Object, at place: String, complete: Bool) throws {
+        var schema = schema
+        if let reference = schema["$ref"] as? String {
+            schema = try #require(schemas[String(reference.split(separator: "/").last ?? "")], "\(place)")
+        }
+        if let list = json as? [Any], let items = schema["items"] as? Object {
+            for element in list {
+                try check(element, items, at: place + "[]", complete: complete)
+            }
+        }
+        guard let object = json as? Object, let properties = schema["properties"] as? [String: Object] else {
+            return
+        }
+        let required = Set(schema["required"] as? [String] ?? [])
+        #expect(required.subtracting(object.keys).isEmpty, "\(place) lacks keys")
+        #expect(Set(object.keys).subtracting(properties.keys).isEmpty, "\(place) has keys that are not described")
+        if complete {
+            #expect(Set(properties.keys).subtracting(object.keys).isEmpty, "\(place): described and never written")
+        }
+        for (key, value) in object {
+            try check(value, properties[key] ?? [:], at: "\(place).\(key)", complete: complete)
+        }
+    }
+
+    private static var fullTraffic: ControlSnapshot.Traffic {
+        var traffic = ControlSnapshot.Traffic()
+        (traffic.successRatio, traffic.p50Seconds, traffic.p95Seconds, traffic.p99Seconds) = (1, 1, 1, 1)
+        return traffic
+    }
+
+    private static var fullChange: ControlSnapshot.RankChange {
+        var change = ControlSnapshot.RankChange()
+        (change.other, change.share) = ("", 1)
+        return change
+    }
+
+    private static var fullExplanation: ControlSnapshot.Explanation {
+        var margin = ControlSnapshot.Explanation.Margin()
+        (margin.lowerIsFasterBy, margin.passesBelowSeconds, margin.until) = (1, 1, 1)
+        var time = ControlSnapshot.Explanation.ResponseTime()
+        time.ageSeconds = 1
+        var explanation = ControlSnapshot.Explanation()
+        (explanation.responseTime, explanation.pinnedRank) = (time, 1)
+        (explanation.above, explanation.below) = (margin, margin)
+        (explanation.lastFailure, explanation.lastChange) = ("", fullChange)
+        return explanation
+    }
+
+    private static var fullPersister: ControlSnapshot.Persister {
+        var persister = ControlSnapshot.Persister()
+        (persister.dirtySince, persister.oldestUnsavedSeconds, persister.nextDeadline) = (1, 1, 1)
+        (persister.nextTrigger, persister.maxDirtyDeadline, persister.writingSince) = ("retry", 1, 1)
+        (persister.lastError, persister.refusedFile) = ("", "")
+        persister.file = .init(size: 1, mode: 1, backupTime: 1)
+        return persister
+    }
+}
