@@ -32,6 +32,21 @@ struct ClientAndServerTests {
         }
     }
 
+    /// The server answers and closes as soon as it has a request's head, which may be before the client wrote its end.
+    @Test func anAnswerThatIsFasterThanTheQuestionsEndIsTaken() async throws {
+        try await ControlHarness.run { podium in
+            let client = podium.client
+            try await withThrowingTaskGroup { tasks in
+                for _ in 0..<8 {
+                    tasks.addTask {
+                        for _ in 0..<50 { _ = try await client.persister() }
+                    }
+                }
+                try await tasks.waitForAll()
+            }
+        }
+    }
+
     @Test func pollingAsksOnlyForWhatIsNew() async throws {
         try await ControlHarness.run { podium in
             _ = try await podium.client.setPinned("a", true)

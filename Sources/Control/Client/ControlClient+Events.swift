@@ -37,8 +37,7 @@ extension ControlClient {
         _ head: HTTPRequestHead, _ exchange: HTTPExchange, _ yield: @Sendable (EventStreamItem) -> Void
     ) async throws {
         try await exchange.connect().executeThenClose { inbound, outbound in
-            try await outbound.write(.head(head))
-            try await outbound.write(.end(nil))
+            try await outbound.write(contentsOf: [.head(head), .end(nil)])
             var parser = EventStreamParser()
             var refusal: [UInt8]?
             for try await part in inbound {

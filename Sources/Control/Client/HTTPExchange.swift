@@ -73,11 +73,10 @@ struct HTTPExchange {
     ) async -> Result<Answer, ControlClientError> {
         do {
             return try await channel.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(head))
-                if !body.isEmpty {
-                    try await outbound.write(.body(ByteBuffer(bytes: body)))
-                }
-                try await outbound.write(.end(nil))
+                // In one go: a server that has the head of a GET may have answered and closed before an end is written.
+                let content: [HTTPPart<HTTPRequestHead, ByteBuffer>] =
+                    body.isEmpty ? [] : [.body(ByteBuffer(bytes: body))]
+                try await outbound.write(contentsOf: [.head(head)] + content + [.end(nil)])
                 var answer = Answer(status: 0, body: [])
                 for try await part in inbound {
                     switch part {
