@@ -45,7 +45,7 @@ struct ControlSocketPathTests {
         let link = folder.appending(path: "link.yaml")
         try FileManager.default.createSymbolicLink(at: link, withDestinationURL: file)
         func name(_ path: String) -> String? {
-            ControlSocketPath.forServing(config: path, environment: [:])?.name
+            ControlSocketPath.forServing(config: path, environment: [:]).first?.name
         }
         #expect(name(file.path) == name(link.path))
         #expect(name(file.path) == name(folder.path + "/./config.yaml"))

@@ -154,3 +154,13 @@ def test_a_secret_that_others_can_read_is_warned_of_once(podium):
     assert process.text.count("secret in the clear") == 1
     assert "line 7 holds" in process.text
     assert "sk-not-for-you" not in process.text
+
+
+def test_the_file_can_be_named_without_an_option_and_a_mistyped_verb_is_not_taken_for_one(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(BROKEN)
+    for arguments in (("run", config), (config,)):
+        assert run_podium(*arguments).returncode == 78
+    assert run_podium("run", config, "--config", config).returncode == 64
+    result = run_podium("stauts", cwd=tmp_path)
+    assert (result.returncode, "did you mean 'status'?" in result.stderr) == (64, True)

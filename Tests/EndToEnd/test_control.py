@@ -263,3 +263,17 @@ def is_zombie(pid):
             return file.read().rsplit(")", 1)[1].split()[0] == "Z"
     except OSError:
         return True
+
+
+def test_a_socket_that_was_removed_comes_back(serving, terminal, tmp_path):
+    """As when a login session ends and takes its runtime directory along: Podium serves on and is found again."""
+    process = serving()
+    path = re.search(r"control socket at (\S+)", process.text).group(1)
+    window = attach(terminal, process)
+    os.unlink(path)
+    assert ask(process, "status").returncode == 69
+    eventually(lambda: ask(process, "status").returncode == 0, what="the socket is there again")
+    # Who is connected stays connected, or comes back unasked.
+    window.wait_for("LIVE")
+    assert process.stop() == 0
+    assert not os.path.exists(path)

@@ -112,16 +112,17 @@ struct ControlSnapshotMappingTests {
         #expect(dashboard.server.uptime == .zero)
     }
 
-    @Test func theJournalKeepsItsCauseWithoutTheRanks() {
+    @Test func theJournalTellsWhoMovedAndWhy() {
         var snapshot = answer()
         var change = ControlSnapshot.RankChange()
         change.endpoint = "main"
         change.from = 3
         change.to = 1
-        change.text = "3 → 1, 22 % faster than other, by far"
+        change.text = "22 % faster than other"
         snapshot.journal = [change]
         let entry = DashboardSnapshot(snapshot, receivedAt: epoch, cpu: nil).journal.first
-        #expect(entry?.cause == "22 % faster than other, by far")
+        #expect(entry?.cause == "22 % faster than other")
+        #expect([entry?.from, entry?.to] == [3, 1])
     }
 }
 

@@ -1,7 +1,7 @@
 /// Finds the name that was probably meant.
-enum NearestName {
+public enum NearestName {
     /// The closest candidate within one typing slip for short names, two for longer ones.
-    static func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {
+    public static func suggestion(for name: String, among candidates: some Sequence<String>) -> String? {
         let folded = fold(name)
         var best: (name: String, distance: Int)?
         for candidate in candidates {

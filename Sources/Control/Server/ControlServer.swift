@@ -25,7 +25,11 @@ public final class ControlServer: Sendable {
         /// By connection, those that are streams of events.
         var streams: [ObjectIdentifier: Task<Void, Never>] = [:]
         var refusalsNotedAt: ContinuousClock.Instant?
+        var watch: Task<Void, Never>?
     }
+
+    /// How soon a socket that somebody removed is there again.
+    private static let watchInterval = Duration.seconds(2)
 
     private let service: ControlService
     private let limits: ControlLimits
@@ -51,10 +55,60 @@ public final class ControlServer: Sendable {
         service.engine.handOverAdministration { [weak self] channel in
             try self?.adopt(channel)
         }
-        guard let path = ControlSocketPath.forServing(config: config, environment: environment) else {
-            throw ControlSocketError(description: "no directory for the control socket has a short enough path")
+        let paths = ControlSocketPath.forServing(config: config, environment: environment)
+        let outcome = await listen(atFirstOf: paths)
+        // Without it now, there may be a place for it later.
+        watch(paths)
+        return try outcome.get()
+    }
+
+    private func listen(atFirstOf paths: [ControlSocketPath]) async -> Result<String, ControlSocketError> {
+        var outcome = Result<String, ControlSocketError>.failure(
+            ControlSocketError(description: "no directory for the control socket has a short enough path"))
+        for (index, path) in paths.enumerated() {
+            let attempt = await attempt(path)
+            // The first choice's reason is the one to be told.
+            if case .failure = attempt, index > 0 { continue }
+            outcome = attempt
+            if case .success = attempt { break }
         }
-        return try await listen(at: path)
+        return outcome
+    }
+
+    private func attempt(_ path: ControlSocketPath) async -> Result<String, ControlSocketError> {
+        do throws(ControlSocketError) {
+            return .success(try await listen(at: path))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func watch(_ paths: [ControlSocketPath]) {
+        let task = Task { [weak self] in
+            while !Task.isCancelled {
+                try? await Task.sleep(for: Self.watchInterval)
+                guard !Task.isCancelled, let self else { return }
+                await self.restoreSocket(paths)
+            }
+        }
+        state.withLock { $0.watch = task }
+    }
+
+    /// Listens anew where nobody can find the present socket any more. Open connections stay.
+    private func restoreSocket(_ paths: [ControlSocketPath]) async {
+        guard state.withLock({ $0.socket?.isInPlace }) != true else { return }
+        let old = state.withLock { state in
+            defer {
+                state.listener = nil
+                state.socket = nil
+            }
+            return state.listener
+        }
+        try? await old?.close()
+        // Otherwise its directory may come back with the next login.
+        if case .success(let path) = await listen(atFirstOf: paths) {
+            service.engine.note(.info, source: "control", "the control socket was gone; it is at \(path) again")
+        }
     }
 
     func listen(at path: ControlSocketPath) async throws(ControlSocketError) -> String {
@@ -90,6 +144,9 @@ public final class ControlServer: Sendable {
     /// Stops listening, removes the socket, and closes what is open.
     public func stop() async {
         service.engine.handOverAdministration(to: nil)
+        let watch = state.withLock { $0.watch }
+        watch?.cancel()
+        await watch?.value
         let (listener, socket, connections, streams) = state.withLock { state in
             defer { state = State() }
             return (state.listener, state.socket, Array(state.connections.values), Array(state.streams.values))

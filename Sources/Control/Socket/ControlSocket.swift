@@ -58,6 +58,13 @@ struct ControlSocket {
         identity = (status.st_dev, status.st_ino)
     }
 
+    /// Whether clients still find it: the directory of a login session goes away with the session, and cleaners of
+    /// temporary files do not ask.
+    var isInPlace: Bool {
+        guard let identity, let status = Self.status(path.path) else { return false }
+        return status.st_dev == identity.device && status.st_ino == identity.inode
+    }
+
     /// Removes the socket, unless somebody else's stands there by now.
     func remove() {
         unlink(provisional)

@@ -32,9 +32,9 @@ public struct ControlSocketPath: Sendable, Equatable {
     /// Both.
     public var path: String { directory + "/" + name }
 
-    /// Where a server of this configuration listens; nil when no directory's path is short enough.
-    public static func forServing(config: String, environment: [String: String]) -> ControlSocketPath? {
-        candidates(config: config, environment: environment, user: geteuid(), owners: []).first
+    /// Where a server of this configuration may listen, the best first; none when no directory's path is short enough.
+    public static func forServing(config: String, environment: [String: String]) -> [ControlSocketPath] {
+        candidates(config: config, environment: environment, user: geteuid(), owners: [])
     }
 
     /// The socket of the Podium that serves this configuration, if there is one to be seen. Root also looks where the
@@ -42,12 +42,15 @@ public struct ControlSocketPath: Sendable, Equatable {
     ///
     /// That the socket is there does not say that anybody still listens.
     public static func find(config: String, environment: [String: String]) -> ControlSocketPath? {
-        var owners: [uid_t] = []
+        // Its own as well: who asks need not have the environment that the server was started in.
+        var owners: [uid_t] = [geteuid()]
         if geteuid() == 0, let owner = status(of: config)?.st_uid, owner != 0 {
-            owners = [owner]
+            owners.append(owner)
         }
-        return candidates(config: config, environment: environment, user: geteuid(), owners: owners).first {
-            candidate in
+        var all = candidates(config: config, environment: environment, user: geteuid(), owners: owners)
+        // The service's, for its own user.
+        if let name = all.first?.name { all.append(ControlSocketPath(directory: "/run/podium", name: name)) }
+        return all.first { candidate in
             guard let directory = status(of: candidate.directory), let socket = status(of: candidate.path) else {
                 return false
             }

@@ -2,6 +2,12 @@ import ArgumentParser
 import Configuration
 import Engine
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
@@ -31,6 +37,15 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var logging: LogOptions
 
     func validate() throws {
+        // `podium stauts` is hardly a file without an ending.
+        if let file, !file.contains(where: { $0 == "." || $0 == "/" }), access(file, F_OK) != 0 {
+            var verbs: [String] = []
+            for command in Podium.configuration.subcommands where command.configuration.shouldDisplay {
+                verbs += [command.configuration.commandName ?? ""]
+            }
+            let advice = NearestName.suggestion(for: file, among: verbs).map { "; did you mean '\($0)'?" } ?? ""
+            throw ValidationError("there is no verb and no file '\(file)'\(advice)")
+        }
         guard file == nil || config == nil else {
             throw ValidationError("name the configuration once, as FILE or with --config")
         }
