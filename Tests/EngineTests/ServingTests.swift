@@ -136,6 +136,7 @@ struct ServingTests {
         let running = try await RunningEngine.start(
             """
             server: { port: 0 }
+            timeouts: { connect: 40s }
             endpoints:
               - name: behind
                 url: http://localhost:\(upstream.port)

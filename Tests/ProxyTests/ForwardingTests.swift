@@ -158,7 +158,7 @@ struct ForwardingTests {
         let openAI = try await ScriptedUpstream.start { _ in [.send(Wire.ok("o"))] }
         let both = try Upstream(
             id: .init(1), name: "both", anthropicURL: UpstreamURL("http://127.0.0.1:\(anthropic.port)/base/v1"),
-            openAIURL: UpstreamURL("http://127.0.0.1:\(openAI.port)/?key=1"))
+            openAIURL: UpstreamURL("http://127.0.0.1:\(openAI.port)/?key=1"), timeouts: .patient)
         let proxy = try await ProxyHarness.start([both])
         #expect(try await proxy.exchange(Wire.post("/v1/messages?x=1")).hasSuffix("a"))
         #expect(try await proxy.exchange(Wire.post("/v1/responses?x=1")).hasSuffix("o"))

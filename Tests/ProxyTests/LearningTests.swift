@@ -84,7 +84,7 @@ struct LearningTests {
     private func endpoint(_ id: UInt32, _ upstream: ScriptedUpstream, lacks: OpenAIAPI?) throws -> Upstream {
         try Upstream(
             id: EndpointID(id), name: "endpoint-\(id)", anyURL: UpstreamURL("http://127.0.0.1:\(upstream.port)"),
-            lacks: lacks)
+            lacks: lacks, timeouts: .patient)
     }
 
     @Test func requestsPassOverWhatLacksTheirPath() async throws {

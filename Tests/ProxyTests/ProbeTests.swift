@@ -9,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct ProbeTests {
     private func probe(
-        _ url: String, tls: UpstreamTLSOptions = .init(), timeouts: UpstreamTimeouts = .init()
+        _ url: String, tls: UpstreamTLSOptions = .init(), timeouts: UpstreamTimeouts = .patient
     ) async throws -> ProbeResult {
         let proxy = try await ProxyHarness.start([])
         let upstream = try Upstream(
@@ -79,7 +79,7 @@ struct ProbeTests {
 
     @Test func aPeerThatNeverShakesHandsTimesOut() async throws {
         let mute = try await ScriptedUpstream.start { _ in [] }
-        var timeouts = UpstreamTimeouts()
+        var timeouts = UpstreamTimeouts.patient
         timeouts.tlsHandshake = .milliseconds(30)
         let result = try await probe("https://127.0.0.1:\(mute.port)", timeouts: timeouts)
         #expect(result.failure == .timeout)
@@ -101,7 +101,7 @@ struct ProbeTests {
         let proxy = try await ProxyHarness.start([])
         let upstream = try Upstream(
             id: EndpointID(1), name: "half", anthropicURL: UpstreamURL("http://127.0.0.1:\(good.port)"),
-            openAIURL: UpstreamURL("http://127.0.0.1:\(gone.port)"))
+            openAIURL: UpstreamURL("http://127.0.0.1:\(gone.port)"), timeouts: .patient)
         #expect(await proxy.server.probe(upstream).failure == .connect)
         try await eventually { good.connections == 1 }
         await proxy.stop()

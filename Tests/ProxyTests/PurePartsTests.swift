@@ -175,13 +175,13 @@ import Testing
 
     @Test func headersCannotSplitARequest() {
         func make(_ name: String, _ value: String) throws -> Upstream {
-            try Upstream(id: .init(1), name: "e", headers: [(name, value)])
+            try Upstream(id: .init(1), name: "e", headers: [(name, value)], timeouts: .patient)
         }
         #expect(throws: UpstreamError.invalidHeaderValue(name: "X")) { try make("X", "a\r\nY: b") }
         #expect(throws: UpstreamError.invalidHeaderName("X:")) { try make("X:", "a") }
         #expect(throws: UpstreamError.reservedHeader("Transfer-Encoding")) { try make("Transfer-Encoding", "chunked") }
         #expect(throws: UpstreamError.invalidCredential) {
-            try Upstream(id: .init(1), name: "e", credential: .bearer("a\nb"))
+            try Upstream(id: .init(1), name: "e", credential: .bearer("a\nb"), timeouts: .patient)
         }
     }
 }

@@ -33,7 +33,7 @@ struct ReentrancyTests {
     /// Connecting to the broadcast address fails within the call.
     @Test func anImmediateRefusalDoesNotReplaceTheConnectionTakenAfterIt() async throws {
         let first = try Upstream(
-            id: EndpointID(1), name: "nowhere", anyURL: UpstreamURL("http://255.255.255.255:9"))
+            id: EndpointID(1), name: "nowhere", anyURL: UpstreamURL("http://255.255.255.255:9"), timeouts: .patient)
         let second = try await ScriptedUpstream.start { request in [.send(Wire.ok("second \(request.connection)"))] }
         let proxy = try await ProxyHarness.start([first, .local(2, second)])
         let client = try await RawClient.connect(port: proxy.port)
@@ -50,7 +50,8 @@ struct ReentrancyTests {
     @Test func aLongRankingWithoutANetworkIsWalkedToItsEnd() async throws {
         let endpoints = try (1...500).map { index in
             try Upstream(
-                id: EndpointID(UInt32(index)), name: "e\(index)", anyURL: UpstreamURL("http://255.255.255.255:9"))
+                id: EndpointID(UInt32(index)), name: "e\(index)", anyURL: UpstreamURL("http://255.255.255.255:9"),
+                timeouts: .patient)
         }
         let proxy = try await ProxyHarness.start(endpoints)
         let answer = try await proxy.exchange(Wire.post())

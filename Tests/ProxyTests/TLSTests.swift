@@ -12,7 +12,8 @@ struct TLSTests {
         host: String = "127.0.0.1", _ server: ScriptedUpstream, _ tls: UpstreamTLSOptions
     ) async throws -> (answer: String, outcome: AttemptOutcome?) {
         let endpoint = try Upstream(
-            id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://\(host):\(server.port)"), tls: tls)
+            id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://\(host):\(server.port)"),
+            timeouts: .patient, tls: tls)
         let proxy = try await ProxyHarness.start([endpoint])
         let answer = try await proxy.exchange(Wire.post())
         await proxy.stop()
@@ -57,6 +58,7 @@ struct TLSTests {
         let file = try SecureUpstream.authorityFile(Certificates.otherName)
         let endpoint = try Upstream(
             id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(server.port)"),
+            timeouts: .patient,
             tls: .init(authorityFile: file))
         let proxy = try await ProxyHarness.start([endpoint])
         #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 "))
@@ -74,6 +76,7 @@ struct TLSTests {
         let server = try await SecureUpstream.start()
         let endpoint = try Upstream(
             id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(server.port)"),
+            timeouts: .patient,
             tls: .init(authorityFile: SecureUpstream.authorityFile()))
         let proxy = try await ProxyHarness.start([endpoint])
         let client = try await RawClient.connect(port: proxy.port)

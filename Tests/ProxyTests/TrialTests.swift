@@ -10,7 +10,7 @@ import Testing
 struct TrialTests {
     private func trial(
         _ url: String, anthropic: Bool = false, credential: UpstreamCredential = .none,
-        tls: UpstreamTLSOptions = .init(), timeouts: UpstreamTimeouts = .init()
+        tls: UpstreamTLSOptions = .init(), timeouts: UpstreamTimeouts = .patient
     ) async throws -> TrialResult {
         let proxy = try await ProxyHarness.start([])
         let url = try UpstreamURL(url)
@@ -73,7 +73,7 @@ struct TrialTests {
 
     @Test func aPeerThatSaysNothingTimesOut() async throws {
         let mute = try await ScriptedUpstream.start { _ in [] }
-        var timeouts = UpstreamTimeouts()
+        var timeouts = UpstreamTimeouts.patient
         // Long enough for a busy machine to connect within.
         timeouts.probe = .seconds(2)
         let result = try await trial("http://127.0.0.1:\(mute.port)", timeouts: timeouts)

@@ -41,7 +41,7 @@ struct TunnelTests {
         let forward = try await ForwardProxy.start(way.kind, credentials: pair)
         let endpoint = try Upstream(
             id: EndpointID(1), name: "behind",
-            anyURL: UpstreamURL("\(way.usesTLS ? "https" : "http")://localhost:\(server.port)"),
+            anyURL: UpstreamURL("\(way.usesTLS ? "https" : "http")://localhost:\(server.port)"), timeouts: .patient,
             tls: .init(authorityFile: SecureUpstream.authorityFile()),
             proxy: Self.upstreamProxy(
                 way.kind, port: forward.port, username: pair?.username, password: pair?.password))
@@ -67,6 +67,7 @@ struct TunnelTests {
         let forward = try await ForwardProxy.start(.socks5)
         let endpoint = try Upstream(
             id: EndpointID(1), name: "behind", anyURL: UpstreamURL("http://127.0.0.1:\(server.port)"),
+            timeouts: .patient,
             proxy: Self.upstreamProxy(.socks5, port: forward.port))
         let proxy = try await ProxyHarness.start([endpoint])
         #expect(try await proxy.exchange(Wire.post()).hasSuffix("here"))
@@ -138,7 +139,7 @@ struct TunnelTests {
     func wrongCredentialsAreNamedAndNotShown(_ kind: ForwardProxy.Kind) async throws {
         let forward = try await ForwardProxy.start(kind, credentials: ("right", "right"))
         let endpoint = try Upstream(
-            id: EndpointID(1), name: "behind", anyURL: UpstreamURL("http://localhost:1"),
+            id: EndpointID(1), name: "behind", anyURL: UpstreamURL("http://localhost:1"), timeouts: .patient,
             proxy: Self.upstreamProxy(kind, port: forward.port, username: "wrongname", password: "wrongsecret"))
         let proxy = try await ProxyHarness.start([endpoint])
         let answer = try await proxy.exchange(Wire.post())
@@ -151,7 +152,7 @@ struct TunnelTests {
     @Test func aSOCKSProxyThatWantsCredentialsSaysSo() async throws {
         let forward = try await ForwardProxy.start(.socks5, credentials: ("a", "b"))
         let endpoint = try Upstream(
-            id: EndpointID(1), name: "behind", anyURL: UpstreamURL("http://localhost:1"),
+            id: EndpointID(1), name: "behind", anyURL: UpstreamURL("http://localhost:1"), timeouts: .patient,
             proxy: Self.upstreamProxy(.socks5, port: forward.port))
         let proxy = try await ProxyHarness.start([endpoint])
         _ = try await proxy.exchange(Wire.post())
@@ -163,7 +164,7 @@ struct TunnelTests {
     func aProxyThatIsNotThereIsNotTheEndpointsFault(host: String, fault: ProxyFault) async throws {
         let gone = try #require(RefusingPort())
         let endpoint = try Upstream(
-            id: EndpointID(1), name: "behind", anyURL: UpstreamURL("https://localhost:1"),
+            id: EndpointID(1), name: "behind", anyURL: UpstreamURL("https://localhost:1"), timeouts: .patient,
             proxy: UpstreamProxy(kind: .http, host: host, port: gone.port))
         let proxy = try await ProxyHarness.start([endpoint])
         _ = try await proxy.exchange(Wire.post())
@@ -179,7 +180,7 @@ struct TunnelTests {
         let forward = try await ForwardProxy.start(way.kind, credentials: pair)
         let endpoint = try Upstream(
             id: EndpointID(1), name: "behind",
-            anyURL: UpstreamURL("\(way.usesTLS ? "https" : "http")://localhost:\(server.port)"),
+            anyURL: UpstreamURL("\(way.usesTLS ? "https" : "http")://localhost:\(server.port)"), timeouts: .patient,
             tls: .init(authorityFile: SecureUpstream.authorityFile()),
             proxy: Self.upstreamProxy(
                 way.kind, port: forward.port, username: pair?.username, password: pair?.password))
