@@ -83,7 +83,7 @@ install: release
 	install -m 755 "$(PODIUM)" "$(DESTDIR)$(PREFIX)/bin/podium"
 	install -m 644 README.md CHANGELOG.md LICENSE config.yaml.example docs/*.md "$(SHARE)/doc/podium/"
 	"$(PODIUM)" manual >"$(SHARE)/man/man1/podium.1"
-	sed 's|/usr/local/|$(PREFIX)/|' packaging/podium.service >"$(LIB)/systemd/system/podium.service"
+	sed 's|/usr/local/|$(PREFIX)/|g' packaging/podium.service >"$(LIB)/systemd/system/podium.service"
 	install -m 644 packaging/sysusers.conf "$(LIB)/sysusers.d/podium.conf"
 	install -m 644 packaging/tmpfiles.conf "$(LIB)/tmpfiles.d/podium.conf"
 	"$(PODIUM)" --generate-completion-script bash >"$(SHARE)/bash-completion/completions/podium"
