@@ -27,6 +27,7 @@ struct LearningTests {
         "", "404 page not found\n", #"{"detail":"Not Found"}"#, "Cannot POST /v1/responses",
         #"{"error":{"message":"Invalid URL (POST /v1/responses)","type":"invalid_request_error"}}"#,
         "<html><head><title>404 Not Found</title></head><body>nginx</body></html>",
+        #"{"error":{"type":"not_found_error","message":"/v1/responses"}}"#,
         #"{"message":"no Route matched with those values"}"#,
         #"{"type":"error","error":{"type":"not_found_error","message":"Not Found"}}"#,
     ]

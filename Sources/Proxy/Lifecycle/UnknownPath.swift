@@ -8,7 +8,7 @@ enum UnknownPath {
     private static let limit = 4096
 
     private static let sayings: [StaticString] = [
-        "not found", "invalid url", "unknown path", "unknown endpoint", "unknown request url",
+        "not found", "not_found", "invalid url", "unknown path", "unknown endpoint", "unknown request url",
         "unrecognized request url",
         "cannot post", "no route", "no such route", "page not found", "does not exist",
     ]
