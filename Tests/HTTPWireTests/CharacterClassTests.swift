@@ -13,6 +13,41 @@ struct CharacterClassTests {
         }
     }
 
+    /// Every byte at every place of a name longer than two registers, between neighbours that could carry.
+    @Test(arguments: Array("azAZ-_0~".utf8))
+    func tokensEndAtTheFirstOtherCharacter(filler: UInt8) {
+        let length = 21
+        var wrong: [String] = []
+        for byte in UInt8.min...UInt8.max {
+            for place in 0..<length {
+                for start in [0, 1, 5] where start <= place {
+                    var text = [UInt8](repeating: filler, count: length)
+                    text[place] = byte
+                    let end = text.withUnsafeBytes { CharacterClass.endOfToken($0, from: start) }
+                    if end != (Self.token.contains(byte) ? length : place) {
+                        wrong.append("byte \(byte) at \(place) from \(start)")
+                    }
+                }
+            }
+        }
+        #expect(wrong.isEmpty)
+    }
+
+    @Test func namesAreComparedWhateverTheirCaseAndLength() {
+        let literals: [(StaticString, String)] = [
+            ("te", "te"), ("via", "via"), ("host", "host"), ("expect", "expect"), ("trailer", "trailer"),
+            ("x-api-ke", "x-api-ke"), ("connection", "connection"), ("transfer-encoding", "transfer-encoding"),
+        ]
+        for (literal, text) in literals {
+            for place in 0..<text.utf8.count {
+                var bytes = Array(text.uppercased().utf8)
+                #expect(bytes.withUnsafeBytes { $0.equalsIgnoringCase(literal) })
+                bytes[place] = UInt8(ascii: "q")
+                #expect(bytes.withUnsafeBytes { !$0.equalsIgnoringCase(literal) }, "\(text) differs at \(place)")
+            }
+        }
+    }
+
     /// Every byte at every place of a text longer than two registers, between neighbours that could borrow.
     @Test(arguments: [UInt8(ascii: "a"), 0x09, 0x20, 0x7E, 0x80, 0xFF])
     func textEndsAtTheFirstControlCharacter(filler: UInt8) {

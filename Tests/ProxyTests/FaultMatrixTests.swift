@@ -6,7 +6,7 @@ import Testing
 @testable import Proxy
 
 /// Each way in which an endpoint can fail, over real sockets: once with another endpoint to go to, once without.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(2)))
 struct FaultMatrixTests {
     private static let replayLimit = 1000
 

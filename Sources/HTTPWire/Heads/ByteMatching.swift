@@ -34,11 +34,34 @@ extension UnsafeRawBufferPointer {
 
     @inline(__always)
     private func matchesIgnoringCase(_ literal: StaticString, at offset: Int) -> Bool {
-        let expected = literal.utf8Start
-        for index in 0..<literal.utf8CodeUnitCount where self[offset + index] | 0x20 != expected[index] {
-            return false
+        let expected = UnsafeRawPointer(literal.utf8Start)
+        let length = literal.utf8CodeUnitCount
+        guard length >= 4 else {
+            for index in 0..<length
+            where self[offset + index] | 0x20 != expected.load(fromByteOffset: index, as: UInt8.self) {
+                return false
+            }
+            return true
         }
-        return true
+        // Four or eight bytes at a time; the last ones may overlap those before.
+        guard length >= 8 else {
+            return matches(expected, at: 0, offset, UInt32(0x2020_2020))
+                && matches(expected, at: length - 4, offset, UInt32(0x2020_2020))
+        }
+        var index = 0
+        while index < length - 8 {
+            guard matches(expected, at: index, offset, UInt64(0x2020_2020_2020_2020)) else { return false }
+            index += 8
+        }
+        return matches(expected, at: length - 8, offset, UInt64(0x2020_2020_2020_2020))
+    }
+
+    @inline(__always)
+    private func matches<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ expected: UnsafeRawPointer, at index: Int, _ offset: Int, _ lowerCase: Word
+    ) -> Bool {
+        loadUnaligned(fromByteOffset: offset + index, as: Word.self) | lowerCase
+            == expected.loadUnaligned(fromByteOffset: index, as: Word.self)
     }
 
     /// The bytes of `range` with offsets from zero.

@@ -10,6 +10,19 @@ enum CharacterClass {
         let low = tokenLow
         let high = tokenHigh
         var index = start
+        while index &+ 8 <= bytes.count {
+            let block = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let common = lettersAndHyphens(block)
+            guard common != 0x8080_8080_8080_8080 else {
+                index &+= 8
+                continue
+            }
+            index &+= (~common & 0x8080_8080_8080_8080).trailingZeroBitCount &>> 3
+            let byte = bytes[index]
+            let bits = byte < 64 ? low : high
+            guard byte < 128, bits &>> UInt64(byte & 63) & 1 == 1 else { return index }
+            index &+= 1
+        }
         while index < bytes.count {
             let byte = bytes[index]
             let bits = byte < 64 ? low : high
@@ -41,6 +54,19 @@ enum CharacterClass {
             index &+= 1
         }
         return index
+    }
+
+    /// The high bit of each byte that is an ASCII letter or a hyphen, which nearly all names consist of.
+    @inline(__always)
+    private static func lettersAndHyphens(_ block: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let high: UInt64 = 0x8080_8080_8080_8080
+        // With the high bits out of the way no sum carries into the next byte.
+        let seven = block & ~high
+        let lower = seven | ones &* 0x20
+        let letters = (lower &+ ones &* (0x80 - 0x61)) & ~(lower &+ ones &* (0x80 - 0x7B))
+        let hyphens = ~((seven ^ ones &* 0x2D) &+ ones &* 0x7F)
+        return (letters | hyphens) & ~block & high
     }
 
     /// The high bit of each byte below 0x20 or equal to 0x7F. Bits above the lowest one may be set wrongly, by borrow.

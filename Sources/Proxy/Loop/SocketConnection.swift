@@ -29,11 +29,13 @@ class SocketConnection {
     final let loop: LoopContext
     final var context: ChannelHandlerContext?
     private final var descriptor = none
-    /// Leaves when the loop's turn ends; empty otherwise.
+    /// Written and not flushed, or leaving when the loop's turn ends.
     private final var departing = ByteBuffer()
     private final var departs = false
     /// Something went into the queue, and it has not been seen empty since.
     private final var mayBeQueued = false
+    /// The channel has not been told yet to send what is in its queue.
+    private final var isQueued = false
     private final var needsFlush = false
 
     init(loop: LoopContext) {
@@ -54,15 +56,15 @@ class SocketConnection {
 
     // MARK: Writing
 
-    /// Writes what `loop.output` holds; `flush` has to follow.
+    /// Writes what `loop.output` holds; `flush` has to follow. Nothing of it leaves before.
     final func writeOutput() {
-        guard loop.departures.areBundled, maySend else { return write(loop.output) }
+        guard maySend else { return write(loop.output) }
         if departing.readableBytes == 0 {
             loop.departures.exchange(&departing, &loop.output)
         } else {
             departing.writeImmutableBuffer(loop.output)
         }
-        depart()
+        needsFlush = true
     }
 
     final func write(_ text: String) {
@@ -98,7 +100,7 @@ class SocketConnection {
         queueRest(ByteBuffer(staticString: tail))
     }
 
-    /// Lets go what had to be queued, at the latest when the loop's turn ends.
+    /// Lets go what was written, under load when the loop's turn ends.
     final func flush() {
         guard needsFlush else { return }
         if loop.departures.areBundled { depart() } else { flushNow() }
@@ -106,10 +108,13 @@ class SocketConnection {
 
     /// Lets go everything that was written: before anything is said to the channel itself.
     final func flushNow() {
-        sendDeparting()
         guard needsFlush else { return }
         needsFlush = false
-        context?.flush()
+        sendDeparting()
+        if isQueued {
+            isQueued = false
+            context?.flush()
+        }
     }
 
     /// The loop's turn has ended.
@@ -154,6 +159,7 @@ class SocketConnection {
         var rest = bytes
         rest.moveReaderIndex(forwardBy: sent)
         mayBeQueued = true
+        isQueued = true
         needsFlush = true
         context?.write(NIOAny(rest), promise: nil)
     }

@@ -23,7 +23,7 @@ enum UpstreamConnector {
                     if context == nil {
                         try channel.syncOptions?.setOption(
                             .recvAllocator,
-                            value: SharedReceiveAllocator(shared: boundLoop.value.receive, firstCapacity: 1024))
+                            value: SharedReceiveAllocator(shared: boundLoop.value.receive, firstCapacity: 256))
                     }
                     try addHandlers(to: channel, url, upstream, context)
                     try channel.pipeline.syncOperations.addHandler(bound.value)

@@ -150,7 +150,7 @@ public final class ProxyServer: Sendable {
                         return
                     }
                     try channel.syncOptions?.setOption(
-                        .recvAllocator, value: SharedReceiveAllocator(shared: loop.receive, firstCapacity: 2048))
+                        .recvAllocator, value: SharedReceiveAllocator(shared: loop.receive, firstCapacity: 256))
                     try channel.pipeline.syncOperations.addHandler(
                         ClientConnection(loop: loop, clientAddress: channel.remoteAddress))
                 }
