@@ -105,7 +105,9 @@ struct ServingTests {
             """)
         #expect(try await running.exchange(RunningEngine.post("/v1/chat/completions")).hasPrefix("HTTP/1.1 200 "))
         #expect(try await running.exchange(RunningEngine.post("/v1/responses")).hasPrefix("HTTP/1.1 404 "))
-        while !(try running.text().contains("openai_preference: chat_completions")) {
+        while !(try running.text().contains("openai_preference: chat_completions"))
+            || running.engine.snapshot().flushes.isEmpty
+        {
             try await Task.sleep(for: .milliseconds(5))
         }
         #expect(try running.text().contains("- name: chat-only   # ours\n"))

@@ -63,7 +63,7 @@ final class AccessLog: Sendable {
         pending.withLock { $0.target = target }
         isOn.store(target != .off, ordering: .relaxed)
         // Opened at once, so that a folder that is missing is noticed now and not with the first request.
-        queue.async { self.drain() }
+        queue.async { self.drain(opensFirst: true) }
     }
 
     func append(_ report: RequestReport, names: [String]) {
@@ -97,7 +97,8 @@ final class AccessLog: Sendable {
         listener.withLock { $0 }(level, text)
     }
 
-    private func drain() {
+    /// - Parameter opensFirst: also where there is nothing to write
+    private func drain(opensFirst: Bool = false) {
         let batch = pending.withLock { pending in
             defer {
                 pending.entries = []
@@ -118,6 +119,9 @@ final class AccessLog: Sendable {
         if batch.lost > 0 {
             text += "{\"lost\":\(batch.lost)}\n".utf8
             note(.warning, "access log: \(batch.lost) lines lost, it is written too slowly")
+        }
+        guard opensFirst || !text.isEmpty else {
+            return
         }
         switch output.withLock({ $0.write(text, to: batch.target) }) {
         case .fine: break
