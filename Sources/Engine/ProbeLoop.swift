@@ -18,6 +18,8 @@ struct ProbeLoop {
             await withTaskGroup(of: Void.self) { group in
                 for upstream in due {
                     group.addTask {
+                        // The event loops may be gone by the time this begins.
+                        guard !Task.isCancelled else { return }
                         let result = await proxy.probe(upstream)
                         if !Task.isCancelled, core.probeFinished(upstream.id, result) {
                             persister.mark(now: .now)

@@ -196,14 +196,14 @@ def curl_works(path):
     return result.returncode == 0
 
 
-def test_without_a_socket_it_serves_all_the_same(podium, runtime, upstream):
+def test_a_place_that_is_taken_is_passed_over(podium, runtime, upstream):
     runtime.write_text("in the way")
     server = upstream("ok")
     port = free_port()
     process = podium(
         f"server: {{port: {port}}}\nendpoints:\n  - {{name: a, url: '{server.url}'}}\n", port,
         {"RUNTIME_DIRECTORY": str(runtime)})
-    eventually(lambda: "no control socket" in process.text, what="the warning")
+    eventually(lambda: "control socket at" in process.text, what="the socket in another place")
     assert fetch(port, "/v1/models")
     assert runtime.read_text() == "in the way"
     with socket.create_connection(("127.0.0.1", port)) as client:

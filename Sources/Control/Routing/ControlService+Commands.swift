@@ -138,7 +138,7 @@ extension ControlService {
     private func problem(_ error: CommandError, about name: String, revision: UInt64?) -> ControlProblem {
         switch error {
         case .noSuchEndpoint(let name):
-            return ControlProblem(.noSuchEndpoint, status: 404, detail: "there is no endpoint '\(name)'")
+            return .noSuchEndpoint(name)
         case .revisionConflict(let name):
             let changes = engine.changes(of: name, after: revision ?? 0)
             return Self.conflict(

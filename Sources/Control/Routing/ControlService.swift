@@ -170,6 +170,6 @@ struct ControlService: Sendable {
 
 extension ControlProblem {
     static func noSuchEndpoint(_ name: String) -> ControlProblem {
-        ControlProblem(.noSuchEndpoint, status: 404, detail: "there is no endpoint '\(name)'")
+        ControlProblem(.noSuchEndpoint, status: 404, detail: "there is no endpoint '\(JSONBody.printable(name))'")
     }
 }

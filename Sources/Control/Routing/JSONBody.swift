@@ -52,7 +52,7 @@ enum JSONBody {
     }
 
     /// What a request says stands in an answer without steering anybody's terminal.
-    private static func printable(_ text: String) -> String {
+    static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.prefix(64).filter { $0.properties.generalCategory != .control }))

@@ -12,7 +12,7 @@ struct ControlLimits: Sendable {
     var write = TimeAmount.seconds(30)
     /// Between two signs of life in a stream of events.
     var heartbeat = Duration.seconds(15)
-    /// Open connections; further ones are answered 503.
+    /// Open connections over the socket, and as many over TCP; further ones are answered 503.
     var connections = 64
 }
 
@@ -37,7 +37,7 @@ final class ControlConnection: ChannelInboundHandler {
     private let isSingle: Bool
     /// Called with the reason when somebody may not ask what it asks.
     private let refused: @Sendable (String) -> Void
-    private let streamBegan: @Sendable (Task<Void, Never>) -> Void
+    private let streams: RunningStreams
     private var state = State.waiting
     private var inputIsClosed = false
     private var deadline: Scheduled<Void>?
@@ -46,9 +46,9 @@ final class ControlConnection: ChannelInboundHandler {
     init(
         service: ControlService, caller: Caller, access: @escaping @Sendable () -> AccessRules?, limits: ControlLimits,
         isSingle: Bool, refused: @escaping @Sendable (String) -> Void,
-        streamBegan: @escaping @Sendable (Task<Void, Never>) -> Void
+        streams: RunningStreams
     ) {
-        self.streamBegan = streamBegan
+        self.streams = streams
         self.refused = refused
         self.service = service
         self.caller = caller
@@ -231,7 +231,7 @@ final class ControlConnection: ChannelInboundHandler {
         let stream = EventStream(engine: service.engine, heartbeat: limits.heartbeat)
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let loop = context.eventLoop
-        let task = Task {
+        running = streams.start {
             await stream.run(after: id) { text in
                 // One piece at a time: what a slow reader has not taken yet stays in the event log, not here.
                 try await loop.flatSubmit {
@@ -240,8 +240,6 @@ final class ControlConnection: ChannelInboundHandler {
                 }.get()
             }
         }
-        running = task
-        streamBegan(task)
     }
 
     private func write(_ text: String, _ context: ChannelHandlerContext) -> EventLoopFuture<Void> {

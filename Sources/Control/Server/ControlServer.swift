@@ -22,8 +22,9 @@ public final class ControlServer: Sendable {
         var listener: (any Channel)?
         var socket: ControlSocket?
         var connections: [ObjectIdentifier: any Channel] = [:]
-        /// By connection, those that are streams of events.
-        var streams: [ObjectIdentifier: Task<Void, Never>] = [:]
+        /// Those that came in over TCP: strangers must not be able to shut the operator out.
+        var remoteConnections: Set<ObjectIdentifier> = []
+        var isStopped = false
         var refusalsNotedAt: ContinuousClock.Instant?
         var watch: Task<Void, Never>?
     }
@@ -34,6 +35,7 @@ public final class ControlServer: Sendable {
     private let service: ControlService
     private let limits: ControlLimits
     private let group: any EventLoopGroup
+    private let streams = RunningStreams()
     private let state = Mutex(State())
 
     /// A server that does nothing before `start`.
@@ -141,15 +143,15 @@ public final class ControlServer: Sendable {
         return path.path
     }
 
-    /// Stops listening, removes the socket, and closes what is open.
+    /// Stops listening, removes the socket, and closes what is open, for good.
     public func stop() async {
         service.engine.handOverAdministration(to: nil)
         let watch = state.withLock { $0.watch }
         watch?.cancel()
         await watch?.value
-        let (listener, socket, connections, streams) = state.withLock { state in
-            defer { state = State() }
-            return (state.listener, state.socket, Array(state.connections.values), Array(state.streams.values))
+        let (listener, socket, connections) = state.withLock { state in
+            state.isStopped = true
+            return (state.listener, state.socket, Array(state.connections.values))
         }
         // First the name: nobody may find a socket on which nobody listens.
         socket?.remove()
@@ -158,10 +160,7 @@ public final class ControlServer: Sendable {
             try? await connection.close()
         }
         // They use the loops, which may be stopped next.
-        for stream in streams {
-            stream.cancel()
-            await stream.value
-        }
+        await streams.stop()
     }
 
     /// Open connections.
@@ -192,11 +191,19 @@ public final class ControlServer: Sendable {
         _ channel: any Channel, caller: Caller, access: @escaping @Sendable () -> AccessRules?, isSingle: Bool
     ) throws {
         let key = ObjectIdentifier(channel)
+        var isRemote = false
+        if case .remote = caller {
+            isRemote = true
+        }
         let hasRoom = state.withLock { state in
-            guard state.connections.count < limits.connections else {
+            let remote = state.remoteConnections.count
+            guard !state.isStopped, (isRemote ? remote : state.connections.count - remote) < limits.connections else {
                 return false
             }
             state.connections[key] = channel
+            if isRemote {
+                state.remoteConnections.insert(key)
+            }
             return true
         }
         guard hasRoom else {
@@ -205,7 +212,7 @@ public final class ControlServer: Sendable {
         channel.closeFuture.whenComplete { [weak self] _ in
             self?.state.withLock { state in
                 state.connections[key] = nil
-                state.streams[key] = nil
+                state.remoteConnections.remove(key)
             }
         }
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
@@ -214,7 +221,7 @@ public final class ControlServer: Sendable {
             ControlConnection(
                 service: service, caller: caller, access: access, limits: limits, isSingle: isSingle,
                 refused: { [weak self] reason in self?.noteRefusal("\(caller): \(reason)") },
-                streamBegan: { [weak self] task in self?.state.withLock { $0.streams[key] = task } }))
+                streams: streams))
     }
 
     /// At most one line a second: a stranger must not be able to push everything else out of the event log.
