@@ -74,7 +74,7 @@ struct ServingTests {
             """)
         _ = try await running.exchange(RunningEngine.post("/v1/messages?secret=1"))
         let log = running.folder.appending(path: "access.json")
-        while try (try? Data(contentsOf: log)).map({ $0.isEmpty }) ?? true {
+        while (try? Data(contentsOf: log)).map({ $0.isEmpty }) ?? true {
             try await Task.sleep(for: .milliseconds(5))
         }
         try await running.rewrite { $0.replacing("access.json", with: "other.json") }
