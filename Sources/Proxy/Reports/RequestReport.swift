@@ -30,7 +30,10 @@ public struct RequestReport: Sendable {
     /// In the order they were made.
     public var attempts: [AttemptReport] { firstAttempt.map { [$0] + furtherAttempts } ?? [] }
     /// How many endpoints were tried.
-    public var attemptCount: Int { firstAttempt == nil ? 0 : 1 + furtherAttempts.count }
+    public var attemptCount: Int {
+        // A pattern: comparing with nil copies the report.
+        if case .none = firstAttempt { 0 } else { 1 + furtherAttempts.count }
+    }
     /// Body bytes from the client.
     public let bytesUp: Int
     /// Body bytes to the client.
