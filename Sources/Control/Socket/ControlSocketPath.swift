@@ -14,7 +14,7 @@
 /// 3. `$XDG_RUNTIME_DIR/podium`, for everybody else;
 /// 4. `/tmp/podium-UID`.
 ///
-/// It is 0700 and belongs to who serves, or nothing is done in it.
+/// It is 0700 and belongs to who serves, or it is passed over.
 public struct ControlSocketPath: Sendable, Equatable {
     /// The longest path that a socket address holds, without the closing zero.
     public static let longest: Int = {
