@@ -4,7 +4,7 @@
 Every proxy runs one worker pinned to core 0; the client (wrk) and the endpoint (nginx) share core 1. Runs are
 interleaved and medians are printed, because machines are noisy; only the ratios mean anything.
 
-usage: proxy.py PODIUM [--seconds 2] [--rounds 3] [--connections 1,16,64,256] [--only plain,tls,large]
+usage: proxy.py PODIUM [--seconds 1] [--rounds 5] [--connections 1,16,64,256] [--only plain,tls,large]
 """
 
 import argparse
@@ -107,8 +107,8 @@ def stop(proxies, endpoint):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("podium", type=lambda path: pathlib.Path(path).resolve())
-    parser.add_argument("--seconds", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", default="1,16,64,256")
     parser.add_argument("--only", default="plain,tls,large")
     options = parser.parse_args()
