@@ -1,4 +1,4 @@
-# make run | test | test-faults (root) | lint | fuzz | bench | screenshots | install PREFIX=/usr/local | uninstall | dist | clean
+# make run | test | test-faults (root) | test-sanitizers | lint | fuzz | bench | screenshots | install PREFIX=/usr/local | uninstall | dist | clean
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -18,7 +18,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 LIB = $(DESTDIR)$(PREFIX)/lib
 DIST = .build/dist/podium-$(VERSION)-linux-$(shell uname -m)
 
-.PHONY: run build release test test-unit test-faults test-end-to-end lint format fuzz bench screenshots install uninstall dist clean setup setup-test
+.PHONY: run build release test test-unit test-faults test-sanitizers test-end-to-end lint format fuzz bench screenshots install uninstall dist clean setup setup-test
 
 run: release
 	@if [ -e "$(CONFIG)" ]; then exec "$(PODIUM)" run --config "$(CONFIG)"; \
@@ -40,6 +40,12 @@ test: setup-test test-unit test-end-to-end
 
 test-unit: setup-test
 	$(SWIFT) test
+
+# What a data race or a stray pointer would break: the codec, the data path, the engine and the persister.
+SANITIZED := HTTPWireTests|ProxyTests|EngineTests|PersistenceTests
+test-sanitizers: setup-test
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter "$(SANITIZED)"
+	$(SWIFT) test --sanitize=address --scratch-path .build-asan --filter "$(SANITIZED)"
 
 # Full, bound, immutable and read-only file systems: real ones, so it needs root.
 test-faults: setup-test

@@ -97,6 +97,72 @@ struct EmbeddedConnectionTests {
         #expect(answer?.hasPrefix("HTTP/1.1 408 Request Timeout\r\n") == true)
     }
 
+    @Test func aClientThatSaysNothingIsClosed() throws {
+        let loop = loop([])
+        let connection = ClientConnection(loop: loop, clientAddress: nil)
+        let client = try channel([connection])
+        let connected = NIODeadline.now()
+        #expect(loop.deadlines.expire(now: connected + .seconds(31)).count == 1)
+        connection.deadlineExpired(now: connected + .seconds(31))
+        #expect(!client.isActive)
+        #expect(try client.readOutbound(as: ByteBuffer.self) == nil)
+    }
+
+    /// Answers that nobody reads must not pile up here, however many requests are sent ahead.
+    @Test func aClientThatDoesNotReadGetsNoFurtherAnswers() throws {
+        let loop = loop([])
+        let connection = ClientConnection(loop: loop, clientAddress: nil)
+        let client = try channel([connection])
+        func answers() throws -> Int {
+            var text = ""
+            while let bytes = try client.readOutbound(as: ByteBuffer.self) { text += String(buffer: bytes) }
+            return text.split(separator: "HTTP/1.1 503 ").count
+        }
+        func setWritable(_ isWritable: Bool) {
+            client.isWritable = isWritable
+            client.pipeline.fireChannelWritabilityChanged()
+        }
+        setWritable(false)
+        let asked = NIODeadline.now()
+        try client.writeInbound(ByteBuffer(string: String(repeating: Wire.post(closes: false), count: 10)))
+        #expect(try answers() == 0)
+        #expect(!connection.takesMoreInput)
+        // It may take its time, but not for ever.
+        #expect(loop.deadlines.expire(now: asked + .seconds(100)).isEmpty)
+        setWritable(true)
+        #expect(try answers() == 10)
+        setWritable(false)
+        try client.writeInbound(ByteBuffer(string: Wire.post(closes: false)))
+        client.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(client.isActive)
+        setWritable(true)
+        #expect(try answers() == 1)
+        #expect(!client.isActive)
+    }
+
+    @Test func aClientThatTakesNoneOfAnAnswerIsCutOff() throws {
+        let endpoint = try Upstream.local(1, port: 9)
+        let loop = loop([endpoint])
+        let connection = ClientConnection(loop: loop, clientAddress: nil)
+        let url = try #require(endpoint.anyURL)
+        let resting = UpstreamConnection(url: url, loop: loop, client: connection, now: .now())
+        resting.detach()
+        let upstream = try channel([resting])
+        loop.rest(resting, until: .distantFuture)
+        let client = try channel([connection])
+        try client.writeInbound(ByteBuffer(string: Wire.post(closes: false)))
+        try upstream.writeInbound(ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"))
+        client.isWritable = false
+        client.pipeline.fireChannelWritabilityChanged()
+        #expect(!connection.takesMoreResponse)
+        let stalled = NIODeadline.now()
+        #expect(loop.deadlines.expire(now: stalled + .seconds(119)).isEmpty)
+        #expect(loop.deadlines.expire(now: stalled + .seconds(121)).count == 1)
+        connection.deadlineExpired(now: stalled + .seconds(121))
+        #expect(!client.isActive)
+        #expect(!upstream.isActive)
+    }
+
     @Test func aConnectionThatWasAnsweredAtOnceRestsAsLongAsAnyOther() throws {
         let loop = loop([])
         let client = try channel([ClientConnection(loop: loop, clientAddress: nil)])

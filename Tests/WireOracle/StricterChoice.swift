@@ -105,8 +105,12 @@ public enum LaxerChoice: String, CaseIterable, Sendable {
     case method
     /// 1xx never has a body (RFC 9110 §15.2); llhttp knows that of 100 to 103 only.
     case interimBody = "interim body"
-    /// Trailers are dropped here, whatever they say; llhttp looks into those that speak of framing.
+    /// Trailers are dropped here, whatever they say; llhttp heeds those that speak of framing or persistence.
     case trailer
+    /// `Proxy-Connection` was never part of HTTP/1.1 (RFC 9112 §C.2.2); llhttp takes it for `Connection`.
+    case proxyConnection = "proxy connection"
+    /// Of both, `close` counts here (RFC 9112 §9.3); in HTTP/1.0 llhttp goes by the other.
+    case closeAndKeepAlive = "close and keep-alive"
     /// Blanks around a value are spaces and tabs (RFC 9110 §5.6.3); behind a length llhttp knows spaces only.
     case lengthTab = "length tab"
 
@@ -122,6 +126,20 @@ public enum LaxerChoice: String, CaseIterable, Sendable {
         if let status = Int(head.status), (104...199).contains(status) { return .interimBody }
         guard case .refused(.other(let reason)) = theirs else { return nil }
         return isAboutFraming(reason) && speaksOfFraming(head) ? .trailer : nil
+    }
+
+    private static func closesAndKeeps(_ head: HeadText) -> Bool {
+        let options = head.values("connection").joined(separator: ",").lowercased()
+        return options.contains("close") && options.contains("keep-alive")
+    }
+
+    /// For a message that differs in nothing but whether another may follow it.
+    static func choiceOfPersistence(_ bytes: [UInt8], isRequest: Bool) -> LaxerChoice? {
+        let head = HeadText(bytes, isRequest: isRequest)
+        if head.fields.contains(where: { $0.name == "proxy-connection" }) { return .proxyConnection }
+        if closesAndKeeps(head) { return .closeAndKeepAlive }
+        let trailers = ChunkText.lines(head.body)
+        return trailers.contains { $0.hasPrefix("connection:") || $0.hasPrefix("proxy-connection:") } ? .trailer : nil
     }
 
     private static func isAboutFraming(_ reason: String) -> Bool {

@@ -119,9 +119,16 @@ extension ClientConnection {
         phase = .resting
         flush()
         guard phase == .resting else { return }
-        if input.readableBytes == 0, !isProcessing {
+        if !isWritable {
+            arm(loop.shared.waits.progress, from: end.deadline)
+        } else if input.readableBytes == 0, !isProcessing {
             arm(loop.shared.waits.idle, from: end.deadline)
         }
+        goOnWithInput()
+    }
+
+    /// Takes up what was read, or may be read, behind an answer.
+    func goOnWithInput() {
         processInput()
         if inputIsClosed, !isProcessing { inputEnded() }
         resumeInput()

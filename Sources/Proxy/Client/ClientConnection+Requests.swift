@@ -10,7 +10,8 @@ extension ClientConnection {
 
     var takesMoreInput: Bool {
         switch phase {
-        case .resting, .head, .lingering, .closed: return true
+        case .lingering, .closed: return true
+        case .resting, .head: return isWritable
         case .responding: return input.readableBytes < Self.pipelineLimit
         case .body:
             guard attempt?.isFlowing == true else { return bufferedBody < loop.shared.options.replayLimit }
@@ -59,6 +60,8 @@ extension ClientConnection {
             while true {
                 switch phase {
                 case .resting, .head:
+                    // Whoever does not take the answers gets no more of them: they would pile up here.
+                    guard isWritable else { return offset }
                     guard offset < bytes.count else {
                         // Answered without waiting for anybody.
                         arm(loop.shared.waits.idle, from: .now())

@@ -100,7 +100,9 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
         if isWritable {
             if responsePhase == .streaming { armStreamIdle(from: .now()) }
             upstream?.resumeReading()
-        } else if responsePhase == .streaming {
+            if phase == .resting { arm(loop.shared.waits.idle, from: .now()) }
+            if phase == .resting || phase == .head { goOnWithInput() }
+        } else if responsePhase == .streaming || phase == .resting {
             arm(loop.shared.waits.progress, from: .now())
         }
         context.fireChannelWritabilityChanged()
@@ -120,6 +122,8 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
 
     /// A client that has said FIN may still wait for answers, but what it left unfinished stays so.
     func inputEnded() {
+        // Requests that wait until the client takes the answers before them.
+        if phase == .resting || phase == .head, !isWritable, input.readableBytes > 0 { return }
         switch phase {
         case .responding, .closed: break
         case .resting: closeAfterWrites()
