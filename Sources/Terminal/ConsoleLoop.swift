@@ -21,18 +21,21 @@ struct ConsoleLoop {
     }
 
     private static let leastGap = Duration.milliseconds(200)
+    /// While a snapshot is on its way, which wakes the loop.
+    private static let longestWait = Duration.seconds(1)
 
+    /// - Parameter request: asks for a snapshot, which comes by mail.
     mutating func run(
-        source: () -> DashboardSnapshot, takeMail: () -> TerminalApp.Mailbox,
+        first: DashboardSnapshot, request: () -> Void, takeMail: () -> TerminalApp.Mailbox,
         perform: (CommandID, ConsoleCommand) -> Void
     ) -> ExitReason {
-        let reason = loop(source: source, takeMail: takeMail, perform: perform)
+        let reason = loop(first: first, request: request, takeMail: takeMail, perform: perform)
         screen.close(isGone: reason == .hangup, isAnswerDue: pacing.isWaiting)
         return reason
     }
 
     private mutating func loop(
-        source: () -> DashboardSnapshot, takeMail: () -> TerminalApp.Mailbox,
+        first: DashboardSnapshot, request: () -> Void, takeMail: () -> TerminalApp.Mailbox,
         perform: (CommandID, ConsoleCommand) -> Void
     ) -> ExitReason {
         let clock = ContinuousClock()
@@ -40,13 +43,14 @@ struct ConsoleLoop {
         var state = ConsoleState(
             setup: setup(), columns: screen.size.columns, lines: screen.size.lines, now: clock.now)
         var lastSnapshot = clock.now
-        _ = state.handle(.snapshot(source()), now: clock.now)
+        _ = state.handle(.snapshot(first), now: clock.now)
         if let greeting = options.greeting ?? screen.notice { _ = state.handle(.notice(greeting), now: clock.now) }
         var due = lastSnapshot + state.refresh
         var isUrgent = true
+        var isAwaited = false
         while true {
             draw(state, isUrgent: isUrgent, now: clock.now)
-            let event = wait(until: due, clock: clock)
+            let event = wait(until: isAwaited ? clock.now + Self.longestWait : due, clock: clock)
             if event.isGone { return .hangup }
             var inputs: [ConsoleInput] = []
             for signal in event.signals {
@@ -80,12 +84,18 @@ struct ConsoleLoop {
                 }
             }
             if state.refresh != before { due = min(due, lastSnapshot + state.refresh) }
-            if now >= due {
+            if let snapshot = mail.snapshot {
+                isAwaited = false
                 lastSnapshot = now
-                due = now + state.refresh
-                for effect in state.handle(.snapshot(source()), now: now) + state.handle(.tick, now: now) {
+                for effect in state.handle(.snapshot(snapshot), now: now) + state.handle(.tick, now: now) {
                     if let reason = carryOut(effect, &state, perform) { return reason }
                 }
+            }
+            // One that was asked for before a command was answered does not show what it did: then comes another.
+            if now >= due, !isAwaited {
+                isAwaited = true
+                due = now + state.refresh
+                request()
             }
         }
     }

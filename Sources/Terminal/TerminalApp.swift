@@ -1,5 +1,6 @@
 import CSystemShim
 public import Console
+import Dispatch
 import Glibc
 import Synchronization
 
@@ -16,7 +17,11 @@ public final class TerminalApp: Sendable {
         var inputs: [ConsoleInput] = []
         var isStopped = false
         var hasNews = false
+        var snapshot: DashboardSnapshot?
     }
+
+    /// Snapshots of many endpoints take a while: keys must not wait for them.
+    private let snapshots = DispatchQueue(label: "podium.console.snapshots", qos: .userInteractive)
 
     /// A console that is not on screen yet.
     public init(options: TerminalOptions = TerminalOptions()) {
@@ -26,7 +31,7 @@ public final class TerminalApp: Sendable {
     /// Shows the console until the operator leaves, the terminal goes away or `stop` is called.
     ///
     /// - Parameters:
-    ///   - source: Takes a snapshot. Called on the console's thread once per frame.
+    ///   - source: Takes a snapshot. Called once per frame, on a thread that the console does not wait for.
     ///   - perform: Starts a command; called on the console's thread, so it must not block. Call the reply once, from any thread.
     /// - Returns: Why it was left; by then the terminal is as it was before.
     public func run(
@@ -57,7 +62,7 @@ public final class TerminalApp: Sendable {
     }
 
     private func show(
-        source: () -> DashboardSnapshot,
+        source: @escaping @Sendable () -> DashboardSnapshot,
         perform: @escaping @Sendable (ConsoleCommand, @escaping @Sendable (CommandResult) -> Void) -> Void
     ) -> ExitReason {
         // Before ncurses would install its own; it leaves handlers that are there alone.
@@ -68,7 +73,14 @@ public final class TerminalApp: Sendable {
         case .failure(let failure): reason = .unusable(failure.reason)
         case .success(let screen):
             var loop = ConsoleLoop(screen: screen, options: options, wakeUp: wakeUp)
-            reason = loop.run(source: source, takeMail: takeMail) { [self] id, command in
+            let request: () -> Void = { [self] in
+                snapshots.async { [self] in
+                    let snapshot = source()
+                    mailbox.withLock { $0.snapshot = snapshot }
+                    wakeUp.signal()
+                }
+            }
+            reason = loop.run(first: source(), request: request, takeMail: takeMail) { [self] id, command in
                 perform(command) { [self] result in
                     mailbox.withLock { $0.inputs.append(.commandFinished(id, result)) }
                     wakeUp.signal()
@@ -83,6 +95,7 @@ public final class TerminalApp: Sendable {
             let mail = mailbox
             mailbox.inputs = []
             mailbox.hasNews = false
+            mailbox.snapshot = nil
             return mail
         }
     }

@@ -154,7 +154,7 @@ struct FormTests {
         ]
         #expect(state.handle(.commandFinished(second, .preview(lines)), now: Fixture.start).isEmpty)
         let screen = state.screen()
-        #expect(screen.contains("Saves 1 change, in effect and on disk at once:"))
+        #expect(screen.contains("Saves, on disk at once: Name anthropic-main→anthropic-main-2"))
         #expect(screen.contains("   1   endpoints:"))
         #expect(screen.contains("   2 -   - name: anthropic-main "))
         #expect(screen.contains("   2 +   - name: anthropic-main-2 "))

@@ -115,6 +115,9 @@ public struct FlushEntry: Sendable, Equatable, Identifiable {
     /// How it ended.
     public var result = Result.saved
 
+    /// What it took of its own time.
+    var worked: Duration { max(.zero, duration - waited) }
+
     /// A flush that ran at a time for a reason.
     public init(id: UInt64, time: WallTime, trigger: String) {
         self.id = id

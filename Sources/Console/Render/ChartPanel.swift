@@ -16,7 +16,7 @@ enum ChartPanel {
                 " Nothing has been flushed yet.", column: content.column, line: content.line, style: CellStyle(.faint))
             return
         }
-        let values = flushes.map(\.duration.milliseconds)
+        let values = flushes.map(\.worked.milliseconds)
         let top = max(values.max() ?? 0, 0.1)
         let height = content.height - 2
         let steps = glyphs.levels.count

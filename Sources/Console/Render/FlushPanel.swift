@@ -11,7 +11,7 @@ enum FlushPanel {
         let flushes = state.shown.flushes
         var left: [Segment] = []
         if !layout.isBoxed {
-            let series = flushes.suffix(12).map(\.duration.milliseconds)
+            let series = flushes.suffix(12).map(\.worked.milliseconds)
             if !series.isEmpty {
                 left = [Segment(" ms ", .faint, weight: 10)]
                 left.append(Segment(Sparkline.text(series, width: series.count, glyphs: glyphs), .graph, weight: 10))
@@ -66,7 +66,7 @@ enum FlushPanel {
         }
         return why + [
             Segment(right(Quantity.bytes(flush.fileSize, dash: String(glyphs.dash)), 7)),
-            Segment(right(Quantity.milliseconds(flush.duration), 6)),
+            Segment(right(Quantity.milliseconds(flush.worked), 6)),
             Segment(" " + (width >= wide ? TextField.fit(result.text, 9, glyphs: glyphs) : result.text), result.role),
         ] + (width >= wide ? changed(flush, width - 46, glyphs) : [])
     }
@@ -86,7 +86,7 @@ enum FlushPanel {
 
     static func result(_ flush: FlushEntry, _ glyphs: Glyphs) -> (text: String, role: CellStyle.Role) {
         switch flush.result {
-        case .saved where flush.duration - flush.waited >= slow: ("SLOW", .warning)
+        case .saved where flush.worked >= slow: ("SLOW", .warning)
         case .saved: flush.waited > .zero ? ("wait", .faint) : ("ok", .good)
         case .unchanged: ("same", .faint)
         case .durabilityUnknown: ("sync?", .bad)

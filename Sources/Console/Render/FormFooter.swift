@@ -53,9 +53,8 @@ enum FormFooter {
         case .lines(let lines) where limit >= 3:
             let room = limit - 1
             let (kept, left) = DifferenceOverlay.selection(lines, room: room)
-            var footer = [
-                [Segment("Saves \(Quantity.counted(changes.count, "change")), in effect and on disk at once:", .strong)]
-            ]
+            let words = "Saves, on disk at once: " + changes.joined(separator: "; ")
+            var footer = [[Segment(TextField.cut(words, width, glyphs: glyphs), .strong)]]
             footer += kept.map { DifferenceOverlay.segments($0, width, glyphs) }
             if left > 0 { footer.append([Segment("     and \(left) more lines: ^D", .faint)]) }
             return footer

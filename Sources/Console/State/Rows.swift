@@ -45,14 +45,10 @@ extension ConsoleState {
             let places = Dictionary(heldOrder.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
             rows = stable(rows) { (places[endpoints[$0].id] ?? .max) < (places[endpoints[$1].id] ?? .max) }
         } else if sort != .rank {
-            let (column, descends) = (sort, isDescending)
+            let column = sort
             let known = rows.filter { column.hasValue(endpoints[$0]) }
-            let unknown = rows.filter { !column.hasValue(endpoints[$0]) }
-            rows =
-                stable(known) { left, right in
-                    let (first, second) = descends ? (right, left) : (left, right)
-                    return column.ascends(endpoints[first], endpoints[second])
-                } + unknown
+            let unknown = known.count == rows.count ? [] : rows.filter { !column.hasValue(endpoints[$0]) }
+            rows = column.sorted(known, of: endpoints, descending: isDescending) + unknown
         } else if isDescending {
             rows.reverse()
         }

@@ -1,0 +1,216 @@
+"""The console on terminals of many kinds, in several locales, over SSH, on slow and dying links."""
+
+import getpass
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import HERE, PODIUM, eventually, free_port
+from test_console import CONFIG, assert_same_tty, left
+
+SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG.format(port=free_port()))
+    path.chmod(0o600)
+    return path
+
+
+def run(window, config, prefix="", options=""):
+    window.run(f"{prefix} {PODIUM} run {options} --config {config}; echo exit-$?")
+
+
+def quit_console(window):
+    window.type("q")
+    window.wait_for("Leave Podium?", 60)
+    window.type("s")
+    assert left(window) == 0
+
+
+@pytest.fixture(scope="session")
+def chinese(tmp_path_factory):
+    """A folder with the locale zh_CN.UTF-8, for LOCPATH."""
+    folder = tmp_path_factory.mktemp("locales")
+    made = subprocess.run(["localedef", "-f", "UTF-8", "-i", "zh_CN", folder / "zh_CN.UTF-8"],
+                          capture_output=True, check=False)
+    if not (folder / "zh_CN.UTF-8" / "LC_CTYPE").exists():
+        pytest.skip(f"localedef cannot make zh_CN.UTF-8: {made.stderr.decode()}")
+    return folder
+
+
+@pytest.mark.parametrize("term", ["xterm", "xterm-256color", "screen", "tmux-256color", "linux", "vt100", "no-such", ""])
+def test_terminal_types(terminal, config, term):
+    window = terminal(80, 24)
+    run(window, config, prefix=f"stty -g >before; TERM={term}")
+    window.wait_for("gamma", 60)
+    if term in ("no-such", ""):
+        window.wait_for("TERM is not set" if term == "" else "TERM=no-such is not known here")
+    window.type("Down")
+    eventually(lambda: re.search("^[▸>].*beta", window.screen, re.MULTILINE), 30, "the arrow key moves the cursor")
+    assert window.screen.count("\n") == 24
+    quit_console(window)
+    assert_same_tty(window)
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_no_console(terminal, config):
+    window = terminal(80, 24)
+    run(window, config, prefix="TERM=dumb")
+    eventually(lambda: "cannot move the cursor" in window.screen.replace("\n", ""), 60, window.screen)
+    assert "Persister" not in window.screen
+    window.type("C-c")
+    assert left(window) == 0
+
+
+@pytest.mark.parametrize("lang, cursor, rule", [
+    ("LC_ALL=C", ">", "-"), ("LC_ALL=C.UTF-8", "▸", "─"), ("LC_ALL=zh_CN.UTF-8", "▸", "─"),
+    ("LC_ALL= LC_CTYPE= LANG=", "▸", "─"), ("LC_ALL=de_XX.UTF-8", ">", "-"),
+])
+def test_locales(terminal, config, chinese, lang, cursor, rule):
+    config.write_text(config.read_text().replace("name: beta", "name: 名前"))
+    window = terminal(80, 24)
+    run(window, config, prefix=f"LOCPATH={chinese} {lang}")
+    eventually(lambda: re.search(rf"^{cursor}.*alpha", window.screen, re.MULTILINE), 60, window.screen)
+    screen = window.screen
+    assert f"{rule}2 Persister".replace(rule, rule + " ") in screen
+    name = next(line for line in screen.splitlines() if re.search(r"^   2 ", line))
+    # Wide characters take two columns each: what follows stands where it does in every other row.
+    columns = sum(2 if ord(c) > 0x2E80 else 1 for c in name.split("any")[0])
+    alpha = next(line for line in screen.splitlines() if "alpha" in line and "any" in line)
+    assert columns == len(alpha.split("any")[0])
+    assert ("名前" in name) == (cursor == "▸")
+    quit_console(window)
+
+
+def test_a_storm_of_sizes_ends_in_a_whole_picture(terminal, config):
+    window = terminal(80, 24)
+    run(window, config)
+    window.wait_for("gamma", 60)
+    for step in range(120):
+        window.resize(20 + step * 37 % 180, 4 + step * 13 % 60)
+    window.resize(100, 30)
+    eventually(lambda: window.screen.count("\n") == 30 and "gamma" in window.screen and "Events" in window.screen, 30)
+    quit_console(window)
+
+
+def test_an_attached_console_suspends_and_comes_back(terminal, config):
+    server = subprocess.Popen([PODIUM, "run", "--headless", "--config", config], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: subprocess.run([PODIUM, "status", "--config", config], capture_output=True, check=False)
+                   .returncode == 0, 60, "the server is there")
+        window = terminal(80, 24)
+        window.run(f"{PODIUM} attach --config {config}")
+        window.wait_for("gamma", 60)
+        window.type("C-z")
+        window.wait_for("Stopped", 30)
+        window.run("echo the-shell-$((40 + 2))")
+        window.wait_for("the-shell-42")
+        window.run("fg")
+        window.wait_for("gamma", 30)
+        window.type("j")
+        eventually(lambda: re.search("^▸.*beta", window.screen, re.MULTILINE), 30, "keys work again")
+        window.type("q", "k")
+        window.wait_for("detached", 30)
+        assert server.poll() is None
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+
+
+class Host:
+    """An SSH server on loopback, with keys of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.port = free_port()
+        for name in "host", "client":
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+        shutil.copy(folder / "client.pub", folder / "authorized")
+        (folder / "sshd_config").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
+            f"PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n"
+            "ClientAliveInterval 2\nClientAliveCountMax 2\n")
+        if os.geteuid() == 0:
+            os.makedirs("/run/sshd", exist_ok=True)
+        self.process = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "sshd_config"], stderr=subprocess.DEVNULL)
+
+    def command(self, remote, *options):
+        return " ".join([
+            "ssh", "-tt", "-F", "none", "-p", str(self.port), "-i", f"{self.folder}/client",
+            "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", *options,
+            f"{getpass.getuser()}@127.0.0.1", f"'{remote}'"])
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+@pytest.fixture
+def host(tmp_path):
+    if not os.path.exists(SSHD):
+        pytest.skip("no sshd here")
+    server = Host(tmp_path)
+    yield server
+    server.stop()
+
+
+def processes(pattern):
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False).stdout.split()
+    return [int(pid) for pid in found]
+
+
+@pytest.mark.parametrize("on_hangup", ["exit", "keep_serving"])
+def test_a_link_that_dies_in_the_middle_of_a_frame(terminal, host, config, on_hangup):
+    config.write_text(config.read_text().replace("on_hangup: exit", f"on_hangup: {on_hangup}"))
+    window = terminal(140, 40)
+    window.run(host.command(f"{PODIUM} run --refresh 200ms --config {config}"))
+    window.wait_for("gamma", 60)
+    pattern = f"^{PODIUM} run --refresh 200ms --config {config}"
+    remote, = processes(pattern)
+    window.type("+", "+", "t", "t")
+    # Frames are under way all the time; the client goes without a word, as a cable that is pulled.
+    client, = processes(f"^ssh -tt -F none -p {host.port}")
+    os.kill(client, signal.SIGKILL)
+    if on_hangup == "exit":
+        eventually(lambda: not processes(pattern), 30, "the process has gone with its terminal")
+    else:
+        time.sleep(1)
+        before = os.times()
+        used = [sum(map(int, open(f"/proc/{remote}/stat").read().split()[13:15])) for _ in (0, time.sleep(2))]
+        assert os.times().elapsed > before.elapsed
+        assert used[1] - used[0] < 40, "a console without a terminal must not spin"
+        os.kill(remote, signal.SIGTERM)
+        eventually(lambda: not processes(pattern), 30, "it ends when asked to")
+
+
+def test_a_link_of_two_kilobytes_a_second(terminal, host, config):
+    """Frames are left out, keys are not: what is typed arrives in order, and the picture shows the end of it soon."""
+    window = terminal(140, 40)
+    relay = f"{sys.executable} {HERE / 'slow_relay.py'} {host.port} 2048"
+    window.run(host.command(f"{PODIUM} demo --seed 5", "-o", f"ProxyCommand=\"{relay}\""))
+    window.wait_for("Persister", 120)
+    time.sleep(5)
+    began = time.monotonic()
+    window.type(":", *"level error".replace(" ", "~").replace("~", " "), "Enter")
+    window.wait_for("from errors", 30)
+    first = time.monotonic() - began
+    # A minute of frames would lie before this one if they had been queued.
+    time.sleep(10)
+    began = time.monotonic()
+    window.type(":", *"level warning", "Enter")
+    window.wait_for("from warnings", 30)
+    second = time.monotonic() - began
+    print(f"key to screen over 2 kB/s: {first:.1f} s, {second:.1f} s")
+    assert max(first, second) < 15
+    window.type("q")
+    window.wait_for("Leave Podium?", 30)
+    window.type("s")
+    window.wait_gone("Leave Podium?", 60)
