@@ -27,7 +27,7 @@ struct FaultMatrixTests {
             let gone = try #require(RefusingPort())
             return (try .local(1, port: gone.port, timeouts: timeouts), nil, gone)
         case .ignoresConnections:
-            let deaf = try #require(DeafPort())
+            let deaf = try #require(UnresponsivePort())
             return (try .local(1, port: deaf.port, timeouts: timeouts), nil, deaf)
         case .speaksNoTLS(let steps):
             let server = try await ScriptedUpstream.start(onConnect: steps) { _ in [] }

@@ -3,9 +3,6 @@ internal import Engine
 internal import Ranking
 
 extension ControlSnapshot.Endpoint {
-    /// Above this multiple of what is usual for it, an endpoint that works counts as slow.
-    private static let slowFactor = 2.0
-
     init(_ endpoint: EndpointSnapshot, clock: WallClockMapping, name: (EndpointID) -> String) {
         self.init()
         let settings = endpoint.settings
@@ -13,7 +10,7 @@ extension ControlSnapshot.Endpoint {
         self.name = settings.name
         revision = endpoint.revision
         rank = endpoint.rank
-        state = Self.state(of: endpoint)
+        state = State(rawValue: endpoint.state.rawValue) ?? .untested
         availability = Availability(endpoint.availability, clock: clock)
         misconfiguration = endpoint.misconfiguration
         explanation = endpoint.explanation.map { .init($0, clock: clock, name: name) }
@@ -33,23 +30,6 @@ extension ControlSnapshot.Endpoint {
         headers = settings.headers.map { EndpointHeader(name: $0.name, value: $0.holdsSecret ? nil : $0.value) }
         openAIPreference = settings.openAIPreference.rawValue
         proxy = settings.proxy.map { $0.shown(mask: EndpointEdit.keptSecret) }
-    }
-
-    private static func state(of endpoint: EndpointSnapshot) -> State {
-        if endpoint.misconfiguration != nil, endpoint.settings.enabled {
-            return .misconfigured
-        }
-        switch endpoint.availability {
-        case .disabled: return .off
-        case .open, .probation: return .down
-        case .rateLimited: return .cooling
-        case .misconfigured: return .misconfigured
-        case .available:
-            guard let time = endpoint.explanation?.responseTime, !time.isPresumed, time.usual > .zero else {
-                return endpoint.hasAnswered ? .up : .untested
-            }
-            return time.average / time.usual > slowFactor ? .slow : .up
-        }
     }
 }
 

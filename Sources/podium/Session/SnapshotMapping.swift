@@ -73,15 +73,12 @@ extension TrafficTotals {
 }
 
 extension EndpointStatus {
-    /// Above this multiple of what is usual for it, an endpoint that works counts as slow.
-    private static let slowFactor = 2.0
-
     fileprivate init(_ endpoint: EndpointSnapshot, now: ContinuousClock.Instant, name: (EndpointID) -> String) {
         let settings = endpoint.settings
         self.init(id: endpoint.id.rawValue, name: settings.name)
         revision = endpoint.revision
         kind = Self.kind(of: settings)
-        state = Self.state(of: endpoint)
+        state = State(rawValue: endpoint.state.rawValue) ?? .untested
         rank = endpoint.rank
         rankMovement = endpoint.movement
         rankChanges = endpoint.explanation?.rankChanges ?? 0
@@ -126,23 +123,6 @@ extension EndpointStatus {
         case (nil, .some, nil): .anthropic
         case (nil, nil, .some): .openAI
         default: .any
-        }
-    }
-
-    private static func state(of endpoint: EndpointSnapshot) -> State {
-        if endpoint.misconfiguration != nil, endpoint.settings.enabled {
-            return .misconfigured
-        }
-        switch endpoint.availability {
-        case .disabled: return .off
-        case .open, .probation: return .down
-        case .rateLimited: return .cooling
-        case .misconfigured: return .misconfigured
-        case .available:
-            guard let time = endpoint.explanation?.responseTime, !time.isPresumed, time.usual > .zero else {
-                return endpoint.hasAnswered ? .up : .untested
-            }
-            return time.average / time.usual > slowFactor ? .slow : .up
         }
     }
 }
