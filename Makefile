@@ -1,4 +1,4 @@
-# make run | test | test-faults (root) | test-sanitizers | lint | fuzz | bench | screenshots | install PREFIX=/usr/local | uninstall | dist | clean
+# make run | test | test-faults (root) | test-sanitizers | soak | lint | fuzz | bench | screenshots | install PREFIX=/usr/local | uninstall | dist | clean
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -18,7 +18,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 LIB = $(DESTDIR)$(PREFIX)/lib
 DIST = .build/dist/podium-$(VERSION)-linux-$(shell uname -m)
 
-.PHONY: run build release test test-unit test-faults test-sanitizers test-end-to-end lint format fuzz bench screenshots install uninstall dist clean setup setup-test
+.PHONY: run build release test test-unit test-faults test-sanitizers test-thread test-address test-end-to-end soak lint format fuzz bench screenshots install uninstall dist clean setup setup-test
 
 run: release
 	@if [ -e "$(CONFIG)" ]; then exec "$(PODIUM)" run --config "$(CONFIG)"; \
@@ -41,11 +41,22 @@ test: setup-test test-unit test-end-to-end
 test-unit: setup-test
 	$(SWIFT) test
 
-# What a data race or a stray pointer would break: the codec, the data path, the engine and the persister.
-SANITIZED := HTTPWireTests|ProxyTests|EngineTests|PersistenceTests
-test-sanitizers: setup-test
-	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter "$(SANITIZED)"
-	$(SWIFT) test --sanitize=address --scratch-path .build-asan --filter "$(SANITIZED)"
+# The suite under the thread and the address sanitizer, about 20 minutes.
+# One test after the other, since some wait for the clock and everything is many times slower. FILTER=ProxyTests takes some.
+test-sanitizers: test-thread test-address
+
+SANITIZED = debug/podiumPackageTests.xctest --testing-library swift-testing --no-parallel $(if $(FILTER),--filter "$(FILTER)")
+
+test-thread: setup-test
+	$(SWIFT) build --build-tests --sanitize=thread --scratch-path .build-tsan
+	clang -shared -fPIC -O1 -Wall -Wextra -Werror -o .build-tsan/mutex_order.so Tests/Sanitizers/mutex_order.c
+	LD_PRELOAD="$(CURDIR)/.build-tsan/mutex_order.so" TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/Sanitizers/thread.supp" \
+		.build-tsan/$(SANITIZED)
+
+# Without the search for leaks: it does not see references whose spare bits Swift uses. `make soak` looks for growth.
+test-address: setup-test
+	$(SWIFT) build --build-tests --sanitize=address --scratch-path .build-asan
+	ASAN_OPTIONS=detect_leaks=0 .build-asan/$(SANITIZED)
 
 # Full, bound, immutable and read-only file systems: real ones, so it needs root.
 test-faults: setup-test
@@ -59,6 +70,10 @@ $(VENV)/ready: Tests/EndToEnd/requirements.txt
 # On the release build: it is what people run, and an optimiser can break what a debug build forgives.
 test-end-to-end: setup-test $(VENV)/ready release
 	PODIUM="$(PODIUM)" $(VENV)/bin/python -m pytest -q Tests/EndToEnd
+
+# Mixed load with faults for a while, and a look at what it leaves behind: make soak SOAK_SECONDS=60.
+soak: setup-test $(VENV)/ready release
+	PODIUM="$(PODIUM)" PODIUM_SOAK_SECONDS=$(or $(SOAK_SECONDS),600) $(VENV)/bin/python -m pytest -q -rP Tests/EndToEnd/soak
 
 # Lint also builds everything with warnings as errors, so that a warning never lands.
 lint: setup

@@ -3,7 +3,8 @@
 Runs as a process of its own, so that a test can kill it. Answers carry the server's name, so that a test
 sees who answered; every request is appended to the journal file as one JSON line.
 
-usage: upstream.py NAME PORT JOURNAL [--status N] [--flap SECONDS] [--delay SECONDS] [--words N]
+usage: upstream.py NAME PORT JOURNAL [--status N [--times N] [--retry-after N]] [--flap SECONDS] [--delay SECONDS] [--words N]
+                   [--break-after EVENTS]
 """
 
 import argparse
@@ -57,11 +58,12 @@ class Handler(BaseHTTPRequestHandler):
         self.send_json(200, {"object": "list", "data": [], "served_by": self.options.name})
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = self.read_body()
         self.note(body)
         if self.options.delay:
             time.sleep(self.options.delay)
-        if self.options.status:
+        if self.options.status and self.options.times > 0:
+            self.options.times -= 1
             self.send_json(self.options.status, {"error": {"type": "api_error", "message": "scripted"}})
             return
         if self.options.flap:
@@ -78,6 +80,16 @@ class Handler(BaseHTTPRequestHandler):
             self.answer_openai(request, text)
         else:
             self.send_json(404, {"error": {"type": "not_found_error", "message": self.path}})
+
+    def read_body(self):
+        if self.headers.get("transfer-encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def answer_anthropic(self, request, text):
         if request.get("stream"):
@@ -103,7 +115,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for piece in pieces:
+        for number, piece in enumerate(pieces):
+            if number == self.options.break_after:
+                self.close_connection = True
+                return
             data = piece.encode()
             self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
             self.wfile.flush()
@@ -115,6 +130,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(data)))
+        if status >= 400 and self.options.retry_after:
+            self.send_header("retry-after", str(self.options.retry_after))
         self.end_headers()
         self.wfile.write(data)
 
@@ -137,6 +154,9 @@ if __name__ == "__main__":
     parser.add_argument("port", type=int)
     parser.add_argument("journal")
     parser.add_argument("--status", type=int, default=0)
+    parser.add_argument("--times", type=int, default=1 << 60)
+    parser.add_argument("--retry-after", type=int, default=0)
+    parser.add_argument("--break-after", type=int, default=-1)
     parser.add_argument("--flap", type=float, default=0)
     parser.add_argument("--delay", type=float, default=0)
     parser.add_argument("--words", type=int, default=0)
