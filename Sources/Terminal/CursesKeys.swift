@@ -26,13 +26,21 @@ struct CursesKeys {
     private static let mostPasted = 65_536
     /// Escape sequences that nobody knows, or whose bytes come apart on a slow link, must not act as keys.
     private static let sequenceGap = Duration.milliseconds(300)
+    /// Where the end of a paste or of a sequence never comes, what follows such a pause is typed again.
+    private static let patience = Duration.seconds(5)
 
     private var pasted: String?
+    private var lastAt: ContinuousClock.Instant?
     private var escapeAt: ContinuousClock.Instant?
     private var isInSequence = false
     private var isSingleShift = false
 
     mutating func decode(_ event: Event, now: ContinuousClock.Instant) -> ConsoleInput? {
+        if let lastAt, now - lastAt >= Self.patience {
+            pasted = nil
+            isInSequence = false
+        }
+        lastAt = now
         switch event {
         case .code(Self.pasteBegins):
             pasted = ""

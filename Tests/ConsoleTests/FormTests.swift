@@ -86,9 +86,69 @@ struct FormTests {
         var draft = EndpointDraft()
         draft.name = "new"
         draft.urlOpenAI = "https://h"
-        draft.authType = .apiKey
+        draft.authType = .authToken
         draft.secret = .set("k")
         #expect(form.command == .add(draft))
+    }
+
+    @Test(
+        "A typed secret brings the way to present it, and takes it along when it goes",
+        arguments: [
+            (.url, "https://api.anthropic.com", .apiKey), (.urlAnthropic, "https://relay.example.com", .apiKey),
+            (.url, "https://api.openai.com", .authToken), (.urlOpenAI, "https://relay.example.com", .authToken),
+        ] as [(EndpointDraft.Field, String, EndpointStatus.AuthType)])
+    func suggestedAuth(field: EndpointDraft.Field, url: String, expected: EndpointStatus.AuthType) {
+        var endpoint = Fixture.endpoint(0)
+        endpoint.authType = .none
+        endpoint.maskedSecret = nil
+        endpoint.url = nil
+        var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
+        set(&form, field, url)
+        #expect(form.authType == .none)
+        set(&form, .secret, "k")
+        #expect(form.authType == expected)
+        #expect(form.changes.contains("Auth none→\(expected.rawValue)"))
+        #expect(form.problems.isEmpty)
+        form.handle(.backspace)
+        #expect(form.authType == .none)
+        #expect(!form.isEdited(.secret))
+
+        var added = EndpointForm(adding: Fixture.snapshot())
+        set(&added, field, url)
+        #expect(added.authType == expected)
+    }
+
+    @Test("What the operator chose stays, and a secret that would not be sent is said to be so")
+    func chosenAuth() {
+        var form = EndpointForm(adding: Fixture.snapshot())
+        set(&form, .name, "new")
+        set(&form, .url, "https://api.anthropic.com")
+        form.focus = .field(.authType)
+        form.handle(.right)
+        #expect(form.authType == .authToken)
+        set(&form, .secret, "k")
+        set(&form, .url, "https://anthropic.example.com")
+        #expect(form.authType == .authToken)
+        #expect(form.problems.isEmpty)
+        form.focus = .field(.authType)
+        form.handle(.right)
+        #expect(form.problems[.secret] == "not sent: Auth is passthrough")
+        form.handle(.right)
+        #expect(form.problems[.secret] == "not sent: Auth is none")
+        set(&form, .secret, "")
+        #expect(form.problems.isEmpty)
+    }
+
+    @Test("A way to present a secret that was there before is left alone")
+    func presentAuth() {
+        let form = form { set(&$0, .secret, "k") }
+        #expect(form.authType == .apiKey)
+        var endpoint = Fixture.endpoint(0)
+        endpoint.authType = .passthrough
+        var other = EndpointForm(editing: endpoint, in: Fixture.snapshot())
+        set(&other, .secret, "k")
+        #expect(other.authType == .passthrough)
+        #expect(other.message(for: .secret)?.text == "not sent: Auth is passthrough")
     }
 
     @Test("A refusal keeps what was typed and shows the reason at its field")
@@ -192,7 +252,7 @@ struct FormTests {
         let effects = state.press(.control("T"))
         var draft = EndpointDraft()
         draft.url = "https://api.example.com"
-        draft.authType = .apiKey
+        draft.authType = .authToken
         draft.secret = .set("k")
         let id = try #require(identifier(effects) { $0 == .testDraft(nil, draft) })
         #expect(state.screen().contains("Testing…"))

@@ -182,6 +182,23 @@ struct OverlayTests {
                 """)
     }
 
+    @Test("F passes over flushes that found nothing to write, unless one of them was chosen")
+    func lastTellingFlush() {
+        var snapshot = Fixture.snapshot()
+        var idle = FlushEntry(id: 213, time: Fixture.time(12, 4, 0), trigger: "operator")
+        idle.result = .unchanged
+        snapshot.flushes.append(idle)
+        var state = Fixture.console(80, 24, snapshot)
+        state.press(.character("F"))
+        #expect(state.screen().contains("12:03:49.000  interval"))
+        state.press(.right)
+        #expect(state.screen().contains("The file already said so: nothing was written."))
+        snapshot.flushes = [idle]
+        state = Fixture.console(80, 24, snapshot)
+        state.press(.character("F"))
+        #expect(state.screen().contains("nothing was written"))
+    }
+
     @Test("The help lists every key of the main screen")
     func help() {
         var state = Fixture.console(140, 60)

@@ -109,6 +109,14 @@ struct ScreenTests {
             $0.type("api.example.com")
             $0.press(.control("S"))
         },
+        Scene(name: "form, a secret typed") {
+            $0.press(.character("a"))
+            $0.type("new-one")
+            $0.press(.tab)
+            $0.type("https://api.anthropic.com")
+            $0.press(.tab, .tab, .tab, .tab)
+            $0.type("sk-123")
+        },
         Scene(name: "form, tested") {
             $0.press(.enter)
             guard case .perform(let id, _)? = $0.press(.control("T")).first else { return }

@@ -50,6 +50,22 @@ struct KeyDecodingTests {
         #expect(keys.decode(.character(0x71), now: start) == .key(.character("q")))
     }
 
+    @Test("A paste or a sequence whose end never comes is given up after a pause, not before")
+    func endless() {
+        for pause in [Duration.milliseconds(4_999), .seconds(5)] {
+            let isOver = pause == .seconds(5)
+            var keys = CursesKeys()
+            #expect(keys.decode(.code(CursesKeys.pasteBegins), now: start) == nil)
+            #expect(keys.decode(.character(0x64), now: start + .seconds(1)) == nil)
+            let key = keys.decode(.character(0x71), now: start + .seconds(1) + pause)
+            #expect(key == (isOver ? .key(.character("q")) : nil))
+
+            keys = CursesKeys()
+            for scalar in "\u{1B}[12".unicodeScalars { _ = keys.decode(.character(scalar.value), now: start) }
+            #expect(keys.decode(.character(0x71), now: start + pause) == (isOver ? .key(.character("q")) : nil))
+        }
+    }
+
     @Test(
         "Base64 as in RFC 4648",
         arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")])

@@ -29,6 +29,8 @@ struct EndpointForm: Sendable, Equatable {
     var focus = Focus.field(.name)
     var editors: [Field: LineEditor] = [:]
     var authType: EndpointStatus.AuthType
+    /// The operator decided on `authType`: until then it follows what is typed.
+    var isAuthChosen = false
     var openAIPreference = EndpointStatus.OpenAIPreference.auto
     var isEnabled: Bool
     var isPinned: Bool
@@ -52,7 +54,7 @@ struct EndpointForm: Sendable, Equatable {
     ]
 
     init(adding snapshot: DashboardSnapshot) {
-        self.init(nil, snapshot, authType: .apiKey, isEnabled: true, isPinned: false)
+        self.init(nil, snapshot, authType: .authToken, isEnabled: true, isPinned: false)
     }
 
     init(editing endpoint: EndpointStatus, in snapshot: DashboardSnapshot) {
@@ -162,6 +164,7 @@ struct EndpointForm: Sendable, Equatable {
         guard endpoint.revision != before.revision else { return }
         var fresh = EndpointForm(editing: endpoint, in: snapshot)
         for field in Self.textFields where isEdited(field) { fresh.editors[field] = editors[field] }
+        fresh.isAuthChosen = isAuthChosen
         if authType != before.authType { fresh.authType = authType }
         if openAIPreference != before.openAIPreference { fresh.openAIPreference = openAIPreference }
         if isEnabled != before.isEnabled { fresh.isEnabled = isEnabled }

@@ -32,7 +32,9 @@ extension EndpointForm {
         }
         switch field {
         case .authType:
+            let before = authType
             authType = Self.choose(from: authType, by: key)
+            if authType != before { isAuthChosen = true }
             touched.insert(.secret)
             changed(.authType)
         case .openAIPreference:
@@ -80,6 +82,7 @@ extension EndpointForm {
         touched.insert(field)
         refusal = nil
         testReport = nil
+        suggestAuth()
     }
 
     mutating func take(preview result: CommandResult) {

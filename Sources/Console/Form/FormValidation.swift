@@ -17,6 +17,7 @@ extension EndpointForm {
         if needsSecret, text(.secret).isEmpty, original?.maskedSecret == nil {
             problems[.secret] = "needed for \(authType.rawValue)"
         }
+        if !text(.secret).isEmpty, secretHeader == nil { problems[.secret] = "not sent: Auth is \(authType.rawValue)" }
         if text(.secret).contains(" ") { problems[.secret] = "has a blank in it" }
         if isEdited(.headers), let problem = HeaderText.parse(text(.headers)).problem { problems[.headers] = problem }
         if isEdited(.proxy), let problem = Self.problem(proxy: trimmed(.proxy)) { problems[.proxy] = problem }

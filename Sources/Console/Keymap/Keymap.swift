@@ -69,7 +69,8 @@ public struct Keymap: Sendable {
             .flush, [.character("w")], "flush", "Writes what is unsaved, now.", group: .persister, bar: 30,
             changes: true),
         Binding(
-            .flushDetail, [.character("F")], "last flush", "Shows the steps and changes of a flush.", group: .persister),
+            .flushDetail, [.character("F")], "last flush", "Shows what the last flush that wrote something did.",
+            group: .persister),
         Binding(
             .sortNow, [.character("s")], "sort", "Sorts the ranking once, now.", group: .persister, bar: 50,
             changes: true),

@@ -49,6 +49,9 @@ enum FlushOverlay {
                 .strong),
         ])
         lines.append([])
+        if flush.result == .unchanged {
+            lines.append([Segment("The file already said so: nothing was written.", .faint)])
+        }
         for change in flush.changes {
             for (index, part) in DetailPanel.wrap(SafeText.clean(change), max(8, width - 2)).enumerated() {
                 lines.append([Segment(index == 0 ? "\(glyphs.bullet) " : "  ", .accent), Segment(part)])

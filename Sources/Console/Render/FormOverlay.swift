@@ -155,7 +155,12 @@ enum FormOverlay {
     private static func hint(_ form: EndpointForm, _ field: EndpointDraft.Field) -> String {
         switch field {
         case .priority: form.original == nil ? "1–\(form.ranks), empty: last" : "1–\(form.ranks)"
-        case .secret: form.original?.maskedSecret == nil ? "^R shows it" : "empty: keeps the present one"
+        case .secret:
+            if !form.text(.secret).isEmpty {
+                form.secretHeader.map { "sent as \($0)" } ?? ""
+            } else {
+                form.original?.maskedSecret == nil ? "^R shows it" : "empty: keeps the present one"
+            }
         case .tags: "comma between"
         case .headers: "name: value; name: value"
         case .proxy: "http:// or socks5://, or none"

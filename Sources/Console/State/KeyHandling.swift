@@ -119,7 +119,7 @@ extension ConsoleState {
             return [run(.sortNow, now: now)]
         case .autoSort: return [run(.setAutoSort(!latest.autoSort), now: now)]
         case .reload: return [run(.reload, now: now)]
-        case .flushDetail: openFlush()
+        case .flushDetail: if let flush = telling { overlay = .flush(FlushView(id: flush.id)) }
         default: return performView(action, now: now)
         }
         keepInView()
@@ -153,6 +153,12 @@ extension ConsoleState {
     private mutating func openFlush() {
         guard let flush = selectedFlush else { return }
         overlay = .flush(FlushView(id: flush.id))
+    }
+
+    /// The flush that was chosen, else the last one that there is something to tell about.
+    private var telling: FlushEntry? {
+        guard selectedFlushID == nil else { return selectedFlush }
+        return shown.flushes.last { $0.result != .unchanged } ?? shown.flushes.last
     }
 
     private mutating func moveRank(up: Bool, now: ContinuousClock.Instant) -> [ConsoleEffect] {
