@@ -5,86 +5,236 @@ import Testing
 
 @Suite("A monkey at the keys")
 struct MonkeyTests {
-    private static let keys: [Key] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 /:?<>+-=.,é名".map { .character($0) } + [
-            .enter, .escape, .tab, .backTab, .backspace, .delete, .up, .down, .left, .right, .home, .end, .pageUp,
-            .pageDown,
-            .control("A"), .control("C"), .control("D"), .control("R"), .control("S"), .control("T"), .control("U"),
-            .control("W"), .control("Z"),
-            .function(1),
-        ]
-
+    /// Keys, with sizes, mouse, pastes, pictures and answers between them.
     @Test(
-        "Random keys, sizes, snapshots and answers: whole screens, and only commands that the world allows",
-        arguments: [1, 2, 3, 4])
-    func monkey(seed: UInt64) async {
-        var random = SeededRandom(seed: seed)
-        var now = Fixture.start
-        var snapshot = Fixture.snapshot(9)
-        var state = Fixture.console(80, 24, snapshot)
-        var open: [(CommandID, ConsoleCommand)] = []
-        for step in 0..<25_000 {
-            now += .milliseconds(Int.random(in: 0..<400, using: &random))
-            var effects: [ConsoleEffect] = []
-            switch Int.random(in: 0..<20, using: &random) {
-            case 0:
-                let columns = Int.random(in: 0..<160, using: &random)
-                effects = state.handle(
-                    .resize(columns: columns, lines: Int.random(in: 0..<50, using: &random)), now: now)
-            case 1:
-                snapshot.endpoints.shuffle(using: &random)
-                if snapshot.endpoints.count > 3, Bool.random(using: &random) { snapshot.endpoints.removeLast() }
-                if snapshot.endpoints.isEmpty || Int.random(in: 0..<4, using: &random) == 0 {
-                    snapshot.endpoints = Fixture.snapshot(9).endpoints
-                }
-                for index in snapshot.endpoints.indices {
-                    snapshot.endpoints[index].rank = index + 1
-                    snapshot.endpoints[index].revision += 1
-                }
-                snapshot.sampledAt = now
-                effects = state.handle(.snapshot(snapshot), now: now)
-            case 2 where !open.isEmpty:
-                let (id, _) = open.removeFirst()
-                let result: CommandResult =
-                    [
-                        .success(message: "done"), .failure(CommandFailure(message: "no", field: .url)),
-                        .failure(CommandFailure(message: "first", kind: .conflict)),
-                        .preview([DifferenceLine(kind: .added, number: 3, text: "x")]),
-                    ].randomElement(using: &random) ?? .success(message: "")
-                effects = state.handle(.commandFinished(id, result), now: now)
-            case 3: effects = state.handle(.paste("d\nq\u{1B}[A名"), now: now)
-            default: effects = state.handle(.key(Self.keys.randomElement(using: &random) ?? .enter), now: now)
-            }
-            for case .perform(let id, let command) in effects {
-                open.append((id, command))
-                check(command, snapshot)
-            }
-            let waiting = state.pending.count + (state.previewCommand == nil ? 0 : 1)
-            #expect(waiting == open.count)
+        "A hundred thousand keys: whole screens, and only commands that were asked for and confirmed",
+        arguments: [1, 2, 3, 4], [false, true])
+    func monkey(seed: UInt64, isReadOnly: Bool) async {
+        var monkey = Monkey(seed: seed, isReadOnly: isReadOnly)
+        let most = isReadOnly ? 5_000 : 25_000
+        var step = 0
+        while monkey.keys < most {
+            step += 1
+            monkey.act()
+            if step % 29 == 0 { monkey.look() }
             // Other tests wait for this thread.
             if step % 100 == 0 { await Task.yield() }
-            if step % 29 == 0 {
-                let grid = state.render(now: now)
-                #expect(grid.cells.count == grid.width * grid.height)
-                if let cursor = grid.cursor { #expect(cursor.column < grid.width && cursor.line < grid.height) }
+        }
+        let wanted: Set<String> =
+            isReadOnly
+            ? ["test", "testDraft", "reload"]
+            : [
+                "move", "setEnabled", "setPinned", "sortNow", "setAutoSort", "update", "add", "remove", "flush", "undo",
+                "redo", "reload", "test", "testDraft", "preview",
+            ]
+        #expect(monkey.given == wanted, "what it got to ask for")
+        monkey.comeBack()
+    }
+}
+
+/// Presses, resizes, points, pastes and answers at random, and holds each command against what was on screen before.
+private struct Monkey {
+    private var random: SeededRandom
+    private var now = Fixture.start
+    private var snapshot = Fixture.snapshot(9)
+    private var state: ConsoleState
+    private var open: [CommandID] = []
+    private(set) var keys = 0
+    /// The kinds of commands given.
+    private(set) var given: Set<String> = []
+
+    private static let strokes: [Key] =
+        Keymap.standard.bindings.flatMap(\.keys)
+        + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 /:?<>+-=.,é名".map { .character($0) }
+        + [
+            .backspace, .delete, .left, .right, .insert, .control("A"), .control("E"), .control("K"), .control("U"),
+            .control("W"), .function(5),
+        ]
+    /// What no random typing would get to: names to delete, whole commands, forms worth saving.
+    private static let phrases = [
+        ":rank 2\r", ":sort p95 desc\r", ":go azure-gpt\r", ":level error\r", ":theme light\r", ":reload\r", "dx\r",
+        "dgemini-a\r", "dazure-gpt\r", "anew-one\thttps://h\t\t\t\tsecret-typed\u{13}", "e\t\t\t\t\tsecret-typed",
+        "/an\r",
+        "\u{1B}\u{1B}\u{1B}",
+    ]
+
+    init(seed: UInt64, isReadOnly: Bool) {
+        random = SeededRandom(seed: seed)
+        state = Fixture.console(80, 24, snapshot, isReadOnly: isReadOnly)
+    }
+
+    mutating func act() {
+        now += .milliseconds(Int.random(in: 0..<400, using: &random))
+        switch Int.random(in: 0..<40, using: &random) {
+        case 0, 1:
+            let columns = Int.random(in: 0..<160, using: &random)
+            take(.resize(columns: columns, lines: Int.random(in: 0..<50, using: &random)))
+        case 2, 3: changePicture()
+        case 4, 5, 6: answer()
+        case 7: take(.paste("d\nq\u{1B}[A名"))
+        case 8: take([.tick, .suspendRequested, .notice("news\u{7}")].randomElement(using: &random) ?? .tick)
+        case 9, 10:
+            let kind = [MouseEvent.Kind.press, .release, .wheelUp, .wheelDown].randomElement(using: &random)
+            let column = Int.random(in: 0..<160, using: &random)
+            take(.mouse(MouseEvent(kind ?? .press, column: column, line: Int.random(in: 0..<30, using: &random))))
+        case 11:
+            for character in Self.phrases.randomElement(using: &random) ?? "" { press(Self.key(character)) }
+        case 12, 13: press(.escape)
+        default: press(Self.strokes.randomElement(using: &random) ?? .enter)
+        }
+    }
+
+    private static func key(_ character: Character) -> Key {
+        switch character {
+        case "\r": .enter
+        case "\t": .tab
+        case "\u{1B}": .escape
+        case "\u{13}": .control("S")
+        default: .character(character)
+        }
+    }
+
+    private mutating func press(_ key: Key) {
+        keys += 1
+        take(.key(key))
+    }
+
+    private mutating func changePicture() {
+        snapshot.endpoints.shuffle(using: &random)
+        if snapshot.endpoints.count > 3, Bool.random(using: &random) { snapshot.endpoints.removeLast() }
+        if snapshot.endpoints.isEmpty || Int.random(in: 0..<4, using: &random) == 0 {
+            snapshot.endpoints = Fixture.snapshot(9).endpoints
+        }
+        for index in snapshot.endpoints.indices {
+            snapshot.endpoints[index].rank = index + 1
+            snapshot.endpoints[index].revision += 1
+        }
+        let offer = UndoOffer(label: "moved azure-gpt", expires: now + .seconds(30))
+        snapshot.undo = Bool.random(using: &random) ? offer : nil
+        snapshot.redo = Bool.random(using: &random) ? offer : nil
+        snapshot.server.staleSince = Int.random(in: 0..<9, using: &random) == 0 ? now : nil
+        snapshot.sampledAt = now
+        take(.snapshot(snapshot))
+    }
+
+    private mutating func answer() {
+        guard !open.isEmpty else { return }
+        let results: [CommandResult] = [
+            .success(message: "done"), .success(message: "done"), .failure(CommandFailure(message: "no", field: .url)),
+            .failure(CommandFailure(message: "first", kind: .conflict)),
+            .failure(CommandFailure(message: "disk full", kind: .keptUnsaved)),
+            .preview([DifferenceLine(kind: .added, number: 3, text: "x")]),
+        ]
+        take(.commandFinished(open.removeFirst(), results.randomElement(using: &random) ?? .success(message: "")))
+    }
+
+    private mutating func take(_ input: ConsoleInput) {
+        let before = state
+        for effect in state.handle(input, now: now) {
+            if case .quit = effect { #expect(before.context == .quit || before.context == .command, "left unasked") }
+            guard case .perform(let id, let command) = effect else { continue }
+            open.append(id)
+            given.insert(command.kind)
+            if command.isChange {
+                #expect(!before.isReadOnly && before.latest.server.staleSince == nil, "\(command)")
             }
+            #expect(Self.isAskedFor(command, by: input, before), "\(command) after \(input) in \(before.context)")
+            check(command)
+        }
+        let waiting = state.pending.count + (state.previewCommand == nil ? 0 : 1)
+        #expect(waiting == open.count)
+    }
+
+    /// Whether the operator asked for it, and where it hurts confirmed it, by that input.
+    private static func isAskedFor(_ command: ConsoleCommand, by input: ConsoleInput, _ before: ConsoleState) -> Bool {
+        if case .preview = command { return true }
+        switch input {
+        case .snapshot:
+            // Where K and J want the endpoint, once the move before is answered.
+            guard case .move(let reference, let rank) = command else { return false }
+            return before.queuedMove == .init(id: reference.id, rank: rank)
+        case .mouse(let event):
+            guard case .move(let reference, _) = command else { return false }
+            return event.kind == .release && before.isMouseOn && before.dragged == reference.id
+        case .key(let key):
+            guard let binding = Keymap.standard.binding(for: key, in: before.context) else { return false }
+            return isAskedFor(command, by: binding, before)
+        default: return false
+        }
+    }
+
+    private static func isAskedFor(_ command: ConsoleCommand, by binding: Binding, _ before: ConsoleState) -> Bool {
+        switch (command, before.overlay) {
+        case (.remove(let reference), .delete(let prompt)):
+            return binding.action == .accept && prompt.endpoint == reference && prompt.editor.text == reference.name
+        case (.update, .form(let form)), (.add, .form(let form)):
+            return binding.action == .save || binding.action == .accept && form.focus == .save
+        case (.testDraft, .form(let form)):
+            return binding.action == .test || binding.action == .accept && form.focus == .test
+        case (.setEnabled(_, false), .confirm(let dialog)):
+            return dialog.answer == .perform(command)
+                && (binding.action == .agree || binding.action == .accept && !dialog.isCancelFocused)
+        case (.setEnabled, nil), (.move, nil), (.setPinned, nil), (.sortNow, nil), (.setAutoSort, nil), (.flush, nil),
+            (.undo, nil), (.redo, nil):
+            return binding.context == .main && binding.changes
+                || binding.context == .command && binding.action == .accept
+        case (.reload, nil): return binding.context == .command && binding.action == .accept
+        case (.test, nil): return binding.action == .test || binding.context == .command
+        default: return false
         }
     }
 
     /// An endpoint as it is now, at a rank that exists: never a stale revision or a row number.
-    private func check(_ command: ConsoleCommand, _ snapshot: DashboardSnapshot) {
+    private func check(_ command: ConsoleCommand) {
         if case .move(_, let rank) = command { #expect((1...snapshot.endpoints.count).contains(rank)) }
         switch command {
-        case .update, .testDraft, .preview: return
+        case .update, .testDraft, .preview, .remove: return
         default: break
         }
-        if case .remove(let reference) = command {
-            #expect(!reference.name.isEmpty)
-            return
-        }
         guard let reference = command.endpoint else { return }
-        let now = snapshot.endpoints.first { $0.id == reference.id }
-        #expect(now?.name == reference.name)
-        #expect(now?.revision == reference.revision)
+        let present = snapshot.endpoints.first { $0.id == reference.id }
+        #expect(present?.reference == reference)
+    }
+
+    func look() {
+        let grid = state.render(now: now)
+        #expect(grid.cells.count == grid.width * grid.height)
+        if let cursor = grid.cursor { #expect(cursor.column < grid.width && cursor.line < grid.height) }
+        let secret = "secret-typed"
+        guard case .form(let form) = state.overlay, form.text(.secret).contains(secret) else { return }
+        // A monkey types it into other fields as well.
+        guard EndpointForm.textFields.allSatisfy({ $0 == .secret || !form.text($0).contains(secret) }) else { return }
+        if let report = form.testReport, case .done = report { return }
+        if form.revealedUntil.map({ $0 <= now }) ?? true { #expect(!grid.text.contains(secret)) }
+    }
+
+    /// Wherever it got to: a few Escapes and answers lead back to the main screen, where the keys do what they say.
+    mutating func comeBack() {
+        snapshot.server.staleSince = nil
+        take(.snapshot(snapshot))
+        while !open.isEmpty { take(.commandFinished(open.removeFirst(), .failure(CommandFailure(message: "no")))) }
+        take(.resize(columns: 80, lines: 24))
+        for _ in 0..<4 where state.context != .main {
+            press(.escape)
+            if state.context == .confirm { press(.character("y")) }
+        }
+        #expect(state.context == .main)
+        press(.character("?"))
+        #expect(state.screen(at: now).contains("type to search"))
+        press(.escape)
+        press(.character("q"))
+        #expect(state.screen(at: now).contains("Leave Podium?"))
+    }
+}
+
+extension ConsoleCommand {
+    /// The name of its case.
+    fileprivate var kind: String { String("\(self)".prefix { $0 != "(" }) }
+
+    fileprivate var isChange: Bool {
+        switch self {
+        case .test, .testDraft, .preview, .reload: false
+        default: true
+        }
     }
 }

@@ -61,9 +61,12 @@ class Session:
             eventually(lambda: re.search(pattern, self.config.read_text(), re.MULTILINE), 30)
         except AssertionError:
             raise AssertionError(f"{pattern!r} not in the file:\n{self.config.read_text()}") from None
+        # Until it is said, a second change of the same endpoint is refused.
+        self.shows("^ ✓ ")
 
     def file_lacks(self, pattern):
         eventually(lambda: not re.search(pattern, self.config.read_text(), re.MULTILINE), 30, f"{pattern} still there")
+        self.shows("^ ✓ ")
 
 
 @pytest.fixture
@@ -252,6 +255,7 @@ def forms(s):
     assert "delta" not in s.config.read_text(), "nothing is written before it is saved"
     s.press("C-s")
     s.file("name: delta\n    url: http://127.0.0.1:4")
+    s.lacks("Add an endpoint")
     s.on("delta")
     s.press("d")
     s.shows("Delete delta")
@@ -386,6 +390,7 @@ def test_common_tasks_take_as_many_strokes_as_the_documentation_says(session):
     s.shows("✗ no connection")
     press("C-s")
     s.file("name: delta")
+    s.lacks("Add an endpoint")
     task("add an endpoint and test it")
     press("w")
     s.shows("nothing to save")

@@ -1,13 +1,8 @@
 extension ConsoleState {
     /// Why an action cannot be taken now; nil when it can.
     func obstacle(to action: ConsoleAction) -> String? {
-        if isReadOnly, Keymap.standard.bindings.contains(where: { $0.action == action && $0.changes }) {
-            return "read-only: actions that change the proxy are switched off"
-        }
-        if latest.server.staleSince != nil,
-            Keymap.standard.bindings.contains(where: { $0.action == action && $0.changes })
-        {
-            return "not connected: this picture is old"
+        if let changeObstacle, Keymap.standard.bindings.contains(where: { $0.action == action && $0.changes }) {
+            return changeObstacle
         }
         switch action {
         case .rankUp, .rankDown: return moveObstacle(up: action == .rankUp)
@@ -34,6 +29,12 @@ extension ConsoleState {
         case .slower: return refresh >= .seconds(10) ? "10 s is the slowest" : nil
         default: return nil
         }
+    }
+
+    /// Why nothing may be changed at all now.
+    var changeObstacle: String? {
+        if isReadOnly { return "read-only: actions that change the proxy are switched off" }
+        return latest.server.staleSince == nil ? nil : "not connected: this picture is old"
     }
 
     private var endpointObstacle: String? {

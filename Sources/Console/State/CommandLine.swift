@@ -89,7 +89,7 @@ extension ConsoleState {
             guard let rank = Int(argument), (1...max(1, latest.endpoints.count)).contains(rank) else {
                 return refuse("rank takes a number from 1 to \(max(1, latest.endpoints.count))", now: now)
             }
-            if isReadOnly { return refuse("read-only: actions that change the proxy are switched off", now: now) }
+            if let changeObstacle { return refuse(changeObstacle, now: now) }
             guard let selected, !isBusy(selected.id) else { return refuse("no row selected", now: now) }
             orderHeldUntil = nil
             return [run(.move(selected.reference, toRank: rank), now: now)]

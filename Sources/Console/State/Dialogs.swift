@@ -36,7 +36,7 @@ extension ConsoleState {
                     return [.bell]
                 }
                 overlay = nil
-                return [run(.remove(prompt.endpoint), now: now)]
+                return runConfirmed(.remove(prompt.endpoint), now: now)
             }
             overlay = nil
         case .confirm(var dialog):
@@ -46,7 +46,7 @@ extension ConsoleState {
             } else if action == .agree || action == .accept && !dialog.isCancelFocused {
                 overlay = nil
                 coveredForm = nil
-                if case .perform(let command) = dialog.answer { return [run(command, now: now)] }
+                if case .perform(let command) = dialog.answer { return runConfirmed(command, now: now) }
             } else {
                 overlay = coveredForm.map { .form($0) }
                 coveredForm = nil
@@ -71,6 +71,13 @@ extension ConsoleState {
         default: break
         }
         return []
+    }
+
+    /// While the question was open the connection may have gone.
+    private mutating func runConfirmed(_ command: ConsoleCommand, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        guard let changeObstacle else { return [run(command, now: now)] }
+        say(.bad, changeObstacle, now: now)
+        return [.bell]
     }
 
     private mutating func leave(_ choice: QuitChoice, now: ContinuousClock.Instant) -> [ConsoleEffect] {

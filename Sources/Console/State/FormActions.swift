@@ -18,8 +18,8 @@ extension ConsoleState {
 
     private mutating func save(_ form: inout EndpointForm, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         defer { overlay = .form(form) }
-        if isReadOnly {
-            form.refuse(CommandFailure(message: "read-only: nothing can be saved"))
+        if let changeObstacle {
+            form.refuse(CommandFailure(message: changeObstacle))
             return []
         }
         guard let command = form.command else { return [] }
@@ -32,7 +32,7 @@ extension ConsoleState {
     /// Asks for the difference that saving would make, once what is typed differs from what was last compared.
     mutating func refreshPreview() -> [ConsoleEffect] {
         guard case .form(var form) = overlay, !form.isSaving else { return [] }
-        guard form.problems.isEmpty, !form.changes.isEmpty, !isReadOnly else {
+        guard form.problems.isEmpty, !form.changes.isEmpty, changeObstacle == nil else {
             if form.preview != nil || form.comparedDraft != nil {
                 form.preview = nil
                 form.comparedDraft = nil

@@ -55,7 +55,7 @@ extension ConsoleState {
             let endpoint = latest.endpoints.first(where: { $0.id == dragged }),
             let target = latest.endpoints.first(where: { $0.id == shown.endpoints[rows[row]].id })
         else { return [] }
-        if let reason = isReadOnly ? "read-only: nothing moves" : dragObstacle(endpoint) {
+        if let reason = changeObstacle ?? dragObstacle(endpoint) {
             say(.note, reason, now: now)
             return [.bell]
         }
