@@ -1,7 +1,6 @@
 """Every key of the main screen, pressed in a real terminal: what it does on the screen and on the disk."""
 
 import pathlib
-import random
 import re
 import subprocess
 
@@ -301,34 +300,6 @@ def test_keys_of_the_configuration(terminal, tmp_path):
     s.shows("nothing to save")
     s.press("q", "s")
     s.shows("^exit-0")
-
-
-def test_a_monkey_in_a_real_terminal_writes_nothing_it_may_not(terminal, tmp_path):
-    config = tmp_path / "config.yaml"
-    config.write_text(CONFIG.format(port=free_port()))
-    config.chmod(0o600)
-    before = config.read_bytes()
-    window = terminal(80, 24)
-    window.run(f"{PODIUM} run --read-only --config {config}; echo exit-$?")
-    window.wait_for("gamma", 60)
-    chance = random.Random(4711)
-    special = ["Enter", "Escape", "Tab", "BTab", "Up", "Down", "Left", "Right", "Home", "End", "PageUp", "PageDown",
-               "BSpace", "DC", "C-a", "C-d", "C-r", "C-s", "C-t", "C-u", "C-w", "C-z", "F1", "Space"]
-    plain = list("abcdefghijlmnoprtuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/:?<>+-=.,é名")
-    for step in range(60):
-        keys = [chance.choice(special + plain) for _ in range(25)]
-        window.type(*keys)
-        if step % 6 == 0:
-            window.resize(chance.randint(5, 200), chance.randint(2, 60))
-        assert "exit-" not in window.screen, window.screen
-    window.resize(80, 24)
-    window.type("Escape", "Escape", "Escape", "Escape")
-    s = Session(window, config)
-    s.press("C-l", "1")
-    s.shows("READ-ONLY")
-    assert config.read_bytes() == before
-    s.press("Escape", "Escape", "q")
-    s.shows("Leave Podium")
 
 
 def test_common_tasks_take_as_many_strokes_as_the_documentation_says(session):
