@@ -147,6 +147,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
+    def handle_error(self, request, client_address):
+        """Clients that leave in the middle are part of the tests."""
+
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
