@@ -21,6 +21,8 @@ let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -49,6 +51,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -66,10 +69,14 @@ let package = Package(
         library("Ranking"),
         library("HTTPWire"),
         library("Persistence", ["Configuration", "YAMLDocument", "CSystemShim"]),
-        library("Proxy", ["HTTPWire", "Ranking", nioCore, nioPosix, nioSSL, nioTLS]),
+        library("Sockets", ["CSystemShim", nioCore, deque, heap]),
+        library("Proxy", ["HTTPWire", "Ranking", "Sockets", nioCore, nioPosix, nioSSL, nioTLS]),
         library(
             "Engine",
-            ["CSystemShim", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, histogram, logging]),
+            [
+                "CSystemShim", "Proxy", "Sockets", "Persistence", "Ranking", "Configuration", nioCore, nioPosix,
+                histogram, logging,
+            ]),
         library(
             "Control",
             ["Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, nioHTTP1]),
@@ -97,7 +104,8 @@ let package = Package(
         tests("Ranking"),
         tests("Persistence", ["Configuration"]),
         tests("HTTPWire", ["WireOracle"]),
-        tests("Proxy", [nioCore, nioPosix, nioSSL, nioEmbedded]),
+        tests("Sockets", [nioCore]),
+        tests("Proxy", ["Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),
         tests("Engine", ["Proxy", "Ranking", "Configuration", "Persistence"]),
         tests("Control", ["Engine", "Configuration", "Proxy", "Ranking", "Persistence", nioCore, nioHTTP1, logging]),
         tests("Console"),

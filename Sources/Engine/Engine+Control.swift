@@ -82,7 +82,7 @@ extension Engine {
         core.eventSignals()
     }
 
-    /// The loops that everything runs on.
+    /// The loops for everything but the proxy's connections.
     public var eventLoops: any EventLoopGroup { group }
 
     /// `server.host` as it was bound.

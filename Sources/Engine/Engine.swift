@@ -4,6 +4,7 @@ internal import NIOPosix
 public import Persistence
 public import Proxy
 internal import Ranking
+internal import Sockets
 internal import Synchronization
 
 /// Podium without a user interface: proxy, ranking and persister on one configuration file.
@@ -18,6 +19,9 @@ public final class Engine: Sendable {
     let core: EngineCore
     let proxy: ProxyServer
     let persister: Persister
+    /// For the proxy's connections.
+    private let proxyLoops: any EventLoopGroup
+    /// For everything else: the control socket, timers.
     let group: MultiThreadedEventLoopGroup
     private let path: String
     private let address = Mutex("")
@@ -64,10 +68,17 @@ public final class Engine: Sendable {
         } catch {
             throw .persistence(error)
         }
-        group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? ProcessorCount.usable)
+        let loopCount = options.eventLoops ?? ProcessorCount.usable
+        #if os(Linux)
+            group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            proxyLoops = (try? SocketLoopGroup(count: loopCount)) ?? group
+        #else
+            group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
+            proxyLoops = group
+        #endif
         proxy = ProxyServer(
             options: ProxyOptions(configuration.server, tokens: state.expandedClientTokens()),
-            routes: core.routingTable(), events: core.proxyEvents(persister: persister), group: group)
+            routes: core.routingTable(), events: core.proxyEvents(persister: persister), group: proxyLoops)
         core.connect(proxy: proxy)
         core.connect(persister: persister)
         self.core = core
@@ -88,7 +99,7 @@ public final class Engine: Sendable {
             bound = try await proxy.start()
         } catch {
             _ = await persister.shutdown()
-            try? await group.shutdownGracefully()
+            await shutDownLoops()
             let server = core.withState { $0.configuration.server }
             let reason = ProxyError.addressNotAvailable(host: server.host, port: server.port, reason: "\(error)")
             throw .proxy(error as? ProxyError ?? reason)
@@ -173,8 +184,13 @@ public final class Engine: Sendable {
         core.disconnectTimer()
         core.finishTrace()
         let result = await persister.shutdown()
-        try? await group.shutdownGracefully()
+        await shutDownLoops()
         return result
+    }
+
+    private func shutDownLoops() async {
+        try? await proxyLoops.shutdownGracefully()
+        if proxyLoops !== group { try? await group.shutdownGracefully() }
     }
 
     /// Whether clients can connect.
@@ -195,7 +211,7 @@ public final class Engine: Sendable {
     /// Returns once the state's lock could be had and every event loop has answered; never, if one of them is stuck.
     public func heartbeat() async {
         _ = core.withState { $0.requestsInFlight }
-        for loop in group.makeIterator() {
+        for loop in Array(proxyLoops.makeIterator()) + Array(group.makeIterator()) {
             try? await loop.submit {}.get()
         }
     }

@@ -46,7 +46,7 @@ final class ProxyHarness: Sendable {
             admitProbation: admits,
             clientRejected: { rejection in log.events.withLock { $0.rejections.append(rejection) } })
         let server = ProxyServer(
-            options: options, routes: table, events: events, group: MultiThreadedEventLoopGroup.singleton)
+            options: options, routes: table, events: events, group: ProxyLoops.shared)
         let address = try await server.start()
         return ProxyHarness(server: server, port: address.port, log: log)
     }

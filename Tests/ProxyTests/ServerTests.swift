@@ -90,7 +90,7 @@ struct ServerTests {
         options.port = proxy.port
         let second = ProxyServer(
             options: options, routes: RoutingTable(candidates: []), events: ProxyEvents(),
-            group: MultiThreadedEventLoopGroup.singleton)
+            group: ProxyLoops.shared)
         await #expect(throws: ProxyError.addressInUse(host: "127.0.0.1", port: proxy.port)) { try await second.start() }
         await second.stop(drain: .zero)
         await proxy.stop()

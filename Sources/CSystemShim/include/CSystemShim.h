@@ -5,6 +5,7 @@
 
 #include "file_operations.h"
 #include "processors.h"
+#include "readiness.h"
 #include "signal_pipe.h"
 
 #if __has_include("tty_restore.h")

@@ -1,10 +1,3 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
 internal import HTTPWire
 internal import NIOCore
 internal import Ranking
@@ -191,9 +184,5 @@ extension ClientConnection {
         // An event stream has said in words that it broke off, and the words must arrive.
         if response.framing == .untilClose, !response.isEventStream { resetOnClose() }
         context?.close(promise: nil)
-    }
-
-    func resetOnClose() {
-        _ = (context?.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
     }
 }

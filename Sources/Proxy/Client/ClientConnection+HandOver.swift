@@ -13,7 +13,8 @@ extension ClientConnection: RemovableChannelHandler {
         leave()
         forgetSocket()
         do {
-            try channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
+            // Only channels of NIOPosix have an allocator to be exchanged.
+            try? channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
             try responder(channel)
         } catch {
             channel.close(promise: nil)

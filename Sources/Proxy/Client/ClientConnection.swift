@@ -92,6 +92,11 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
         holdInputBack()
     }
 
+    override func socketRead(_ bytes: ByteBuffer) {
+        received(bytes)
+        holdInputBack()
+    }
+
     /// Nobody behind this handler waits for it.
     func channelReadComplete(context: ChannelHandlerContext) {}
 

@@ -7,6 +7,7 @@
 #endif
 internal import HTTPWire
 internal import NIOCore
+internal import Sockets
 
 /// What both ends have in common: a channel, and the ways to write to it.
 ///
@@ -14,7 +15,7 @@ internal import NIOCore
 /// than parsing both heads of a request. Under load they go when everything that came in the same turn of the loop has
 /// been read (`Departures`). The channel's queue takes what the socket does not take at once, and then everything until
 /// it has been seen empty. Channels without a plain socket (TLS, tests) have nothing but the queue.
-class SocketConnection {
+class SocketConnection: SocketReader {
     /// Data in more pieces than these is copied together.
     static let maximumPieces = 64
 
@@ -29,6 +30,9 @@ class SocketConnection {
     final let loop: LoopContext
     final var context: ChannelHandlerContext?
     private final var descriptor = none
+    #if os(Linux)
+        private final var socket: StreamSocket?
+    #endif
     /// Written and not flushed, or leaving when the loop's turn ends.
     private final var departing = ByteBuffer()
     private final var departs = false
@@ -47,12 +51,33 @@ class SocketConnection {
         let channel = context?.channel
         descriptor =
             (try? channel?.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { $0 }) ?? Self.none
+        #if os(Linux)
+            socket = channel as? StreamSocket
+            socket?.setReader(self)
+        #endif
     }
 
-    /// The channel has closed it: its number may be another socket's from now on.
+    /// The channel has closed it, and its number may be another socket's from now on; or it has got other handlers.
     final func forgetSocket() {
         descriptor = Self.none
+        #if os(Linux)
+            socket.take()?.setReader(nil)
+        #endif
     }
+
+    /// When the connection is closed, the other side is to see that something is missing.
+    final func resetOnClose() {
+        #if os(Linux)
+            if let socket = context?.channel as? StreamSocket { return socket.resetOnClose() }
+        #endif
+        _ = (context?.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+    }
+
+    // MARK: Reading
+
+    func socketRead(_ bytes: ByteBuffer) {}
+
+    func socketReadComplete() {}
 
     // MARK: Writing
 

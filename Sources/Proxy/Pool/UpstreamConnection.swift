@@ -114,17 +114,25 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
-        if let client {
-            client.upstreamRead(self, buffer)
-        } else {
-            // Nobody asked: whatever this is, it must not become somebody's answer.
-            loop.forget(self)
-            context.close(promise: nil)
-        }
+        socketRead(buffer)
         if !usesTLS { loop.receive.giveBack(buffer) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        socketReadComplete()
+    }
+
+    override func socketRead(_ bytes: ByteBuffer) {
+        guard let client else {
+            // Nobody asked: whatever this is, it must not become somebody's answer.
+            loop.forget(self)
+            context?.close(promise: nil)
+            return
+        }
+        client.upstreamRead(self, bytes)
+    }
+
+    override func socketReadComplete() {
         client?.upstreamReadComplete()
         guard reads, let client, !client.takesMoreResponse else { return }
         reads = false

@@ -2,6 +2,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
 internal import Ranking
+internal import Sockets
 
 /// Opens connections to endpoints, directly or through their proxy: names are resolved anew each time, and several
 /// addresses are tried in parallel (happy eyeballs).
@@ -14,22 +15,16 @@ enum UpstreamConnector {
         guard !url.usesTLS || context != nil else {
             return failLater(bound, .tls)
         }
-        let bootstrap = ClientBootstrap(group: loop.eventLoop)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 64 * 1024))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if context == nil {
-                        try channel.syncOptions?.setOption(
-                            .recvAllocator,
-                            value: SharedReceiveAllocator(shared: boundLoop.value.receive, firstCapacity: 256))
-                    }
-                    try addHandlers(to: channel, url, upstream, context)
-                    try channel.pipeline.syncOperations.addHandler(bound.value)
-                }
+        connect(to: url, of: upstream, loop.shared.names, on: loop.eventLoop) { channel in
+            if context == nil {
+                // Only channels of NIOPosix have an allocator.
+                try? channel.syncOptions?.setOption(
+                    .recvAllocator,
+                    value: SharedReceiveAllocator(shared: boundLoop.value.receive, firstCapacity: 256))
             }
-        connect(bootstrap, to: url, of: upstream, loop.shared.names, on: loop.eventLoop).whenFailure { error in
+            try addHandlers(to: channel, url, upstream, context)
+            try channel.pipeline.syncOperations.addHandler(bound.value)
+        }.whenFailure { error in
             failLater(bound, UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy != nil))
         }
     }
@@ -40,13 +35,33 @@ enum UpstreamConnector {
     }
 
     /// TCP to the endpoint, or to the proxy before it.
+    ///
+    /// - Parameter initializer: is called with each channel that is tried, on its loop
     static func connect(
-        _ bootstrap: ClientBootstrap, to url: UpstreamURL, of upstream: Upstream, _ names: NameLookup,
-        on loop: any EventLoop
+        to url: UpstreamURL, of upstream: Upstream, _ names: NameLookup, on loop: any EventLoop,
+        initializer: @escaping @Sendable (any Channel) throws -> Void
     ) -> EventLoopFuture<any Channel> {
-        let bootstrap = bootstrap.connectTimeout(TimeAmount(upstream.timeouts.connect))
         let (host, port) = upstream.proxy.map { ($0.host, $0.port) } ?? (url.host, url.port)
-        if let address = try? SocketAddress(ipAddress: host, port: port) { return bootstrap.connect(to: address) }
+        let address = try? SocketAddress(ipAddress: host, port: port)
+        let timeout = TimeAmount(upstream.timeouts.connect)
+        #if os(Linux)
+            if let loop = loop as? SocketLoop {
+                let begin: @Sendable () -> EventLoopFuture<any Channel> = {
+                    let addresses =
+                        address.map { loop.makeSucceededFuture([$0]) }
+                        ?? names.addresses(of: host, port: port, on: loop)
+                    return SocketConnector.connect(to: addresses, on: loop, timeout: timeout, initializer: initializer)
+                }
+                return loop.inEventLoop ? begin() : loop.flatSubmit(begin)
+            }
+        #endif
+        let bootstrap = ClientBootstrap(group: loop)
+            .connectTimeout(timeout)
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 64 * 1024))
+            .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try initializer(channel) } }
+        if let address { return bootstrap.connect(to: address) }
         return bootstrap.resolver(ConnectionResolver(names, host: host, port: port, on: loop))
             .connect(host: host, port: port)
     }

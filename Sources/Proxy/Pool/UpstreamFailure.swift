@@ -2,6 +2,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
 internal import Ranking
+internal import Sockets
 
 /// Sorts transport errors into what the ranking distinguishes.
 enum UpstreamFailure {
@@ -12,6 +13,12 @@ enum UpstreamFailure {
             if error.connectionErrors.isEmpty { return throughProxy ? .proxy(.nameResolution) : .nameResolution }
             if error.connectionErrors.allSatisfy({ isTimeout($0.error) }) { return .timeout }
         }
+        #if os(Linux)
+            if let error = error as? SocketConnectError {
+                if error.failures.isEmpty { return throughProxy ? .proxy(.nameResolution) : .nameResolution }
+                if error.failures.allSatisfy(isTimeout) { return .timeout }
+            }
+        #endif
         return isTimeout(error) ? .timeout : throughProxy ? .proxy(.connect) : .connect
     }
 

@@ -1,5 +1,4 @@
 internal import NIOCore
-internal import NIOPosix
 internal import NIOSSL
 internal import NIOTLS
 public import Ranking
@@ -22,15 +21,11 @@ enum UpstreamProbe {
         guard !url.usesTLS || tls != nil else { return ProbeResult(failure: .tls) }
         let loop = group.any()
         let steps = Steps(reachable: loop.makePromise(), secured: loop.makePromise(), awaitsTLS: url.usesTLS)
-        let bootstrap = ClientBootstrap(group: loop)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
-                    try channel.pipeline.syncOperations.addHandler(ProbeHandler(steps))
-                }
-            }
         let began = ContinuousClock.now
-        let connecting = UpstreamConnector.connect(bootstrap, to: url, of: upstream, names, on: loop)
+        let connecting = UpstreamConnector.connect(to: url, of: upstream, names, on: loop) { channel in
+            try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
+            try channel.pipeline.syncOperations.addHandler(ProbeHandler(steps))
+        }
         connecting.whenFailure { steps.fail($0) }
         let patience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.probe)) { steps.fail(ProbeTimeout()) }
         defer {

@@ -1,5 +1,4 @@
 internal import NIOCore
-internal import NIOPosix
 internal import NIOSSL
 internal import NIOTLS
 public import Ranking
@@ -53,15 +52,11 @@ enum UpstreamTrial {
             reachable: loop.makePromise(), secured: loop.makePromise(), answered: loop.makePromise(),
             awaitsTLS: url.usesTLS)
         let request = request(to: url, of: upstream)
-        let bootstrap = ClientBootstrap(group: loop)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
-                    try channel.pipeline.syncOperations.addHandler(TrialHandler(steps, request))
-                }
-            }
         let began = clock.now
-        let connecting = UpstreamConnector.connect(bootstrap, to: url, of: upstream, known, on: loop)
+        let connecting = UpstreamConnector.connect(to: url, of: upstream, known, on: loop) { channel in
+            try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
+            try channel.pipeline.syncOperations.addHandler(TrialHandler(steps, request))
+        }
         connecting.whenFailure { steps.fail($0) }
         let patience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.probe)) { steps.fail(TrialTimeout()) }
         defer {

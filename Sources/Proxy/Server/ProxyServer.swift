@@ -1,5 +1,11 @@
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
 public import NIOCore
-internal import NIOPosix
 internal import Synchronization
 
 /// The listening side of the proxy: accepts clients, sends each request down the routing table, streams the answer back.
@@ -17,11 +23,13 @@ public final class ProxyServer: Sendable {
 
     private struct State {
         var wasStarted = false
-        var listener: (any Channel)?
+        var listener: (any Listening)?
         var loops: [NIOLoopBound<LoopContext>] = []
     }
 
     /// Nothing happens before `start`.
+    ///
+    /// - Parameter group: `SocketLoopGroup`, which costs less, or one of NIOPosix
     public init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents, group: any EventLoopGroup) {
         self.group = group
         shared = SharedState(options: options, routes: routes, events: events)
@@ -51,7 +59,7 @@ public final class ProxyServer: Sendable {
             state.listener = listener
             state.loops = Array(loops.values)
         }
-        return Address(host: options.host, port: listener.localAddress?.port ?? options.port)
+        return Address(host: options.host, port: listener.port ?? options.port)
     }
 
     /// Replaces the routing table. Requests that began before keep the table they began with.
@@ -106,7 +114,7 @@ public final class ProxyServer: Sendable {
     public func stop(drain: Duration) async {
         let (listener, loops) = state.withLock { ($0.listener, $0.loops) }
         shared.beginDraining()
-        try? await listener?.close()
+        await listener?.stopListening()
         let drained = loops.map { loop in
             loop.eventLoop.flatSubmit {
                 let timeout = loop.eventLoop.scheduleTask(in: TimeAmount(drain)) { loop.value.closeAll() }
@@ -131,34 +139,24 @@ public final class ProxyServer: Sendable {
         return loops
     }
 
-    private func bind(_ loops: [ObjectIdentifier: NIOLoopBound<LoopContext>]) async throws -> any Channel {
-        let shared = shared
-        let limit = shared.options.maxConnections ?? DescriptorLimit.connectionLimit()
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.maxMessagesPerRead, value: 16)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 64 * 1024))
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return }
-                    guard shared.admitConnection(limit: limit) else {
-                        try channel.pipeline.syncOperations.addHandler(OverloadHandler(shared: shared))
-                        return
-                    }
-                    try channel.syncOptions?.setOption(
-                        .recvAllocator, value: SharedReceiveAllocator(shared: loop.receive, firstCapacity: 256))
-                    try channel.pipeline.syncOperations.addHandler(
-                        ClientConnection(loop: loop, clientAddress: channel.remoteAddress))
-                }
-            }
+    private func bind(_ loops: [ObjectIdentifier: NIOLoopBound<LoopContext>]) async throws -> any Listening {
+        let (shared, options) = (shared, shared.options)
+        let limit = options.maxConnections ?? DescriptorLimit.connectionLimit()
         do {
-            return try await bootstrap.bind(host: shared.options.host, port: shared.options.port).get()
+            return try await Listener.bind(host: options.host, port: options.port, group: group) { channel in
+                guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return }
+                guard shared.admitConnection(limit: limit) else {
+                    try channel.pipeline.syncOperations.addHandler(OverloadHandler(shared: shared))
+                    return
+                }
+                // Only channels of NIOPosix have an allocator.
+                try? channel.syncOptions?.setOption(
+                    .recvAllocator, value: SharedReceiveAllocator(shared: loop.receive, firstCapacity: 256))
+                try channel.pipeline.syncOperations.addHandler(
+                    ClientConnection(loop: loop, clientAddress: channel.remoteAddress))
+            }
         } catch {
-            throw ProxyError(bindingFailed: error, host: shared.options.host, port: shared.options.port)
+            throw ProxyError(bindingFailed: error, host: options.host, port: options.port)
         }
     }
 }

@@ -1,0 +1,46 @@
+#ifndef PODIUM_READINESS_H
+#define PODIUM_READINESS_H
+
+#if defined(__linux__)
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+// Readiness of descriptors by epoll, edge-triggered: each is registered once, for both directions.
+// Every function returns 0 (or a count or descriptor) on success and -errno on failure.
+
+enum {
+    PODIUM_READABLE = 1,
+    PODIUM_WRITABLE = 2,
+    /// The other side has said that nothing more will come.
+    PODIUM_INPUT_ENDED = 4,
+    /// Both sides are closed, or something went wrong.
+    PODIUM_HUNG_UP = 8,
+    PODIUM_FAILED = 16,
+};
+
+struct podium_readiness {
+    void *owner;
+    uint32_t conditions;
+};
+
+int podium_readiness_open(void);
+int podium_readiness_add(int queue, int descriptor, void *owner);
+int podium_readiness_remove(int queue, int descriptor);
+/// Waits up to `timeout` milliseconds (-1: for ever); a signal counts as 0. `capacity` is at most 256.
+int podium_readiness_wait(int queue, struct podium_readiness *found, int capacity, int timeout);
+
+/// A descriptor that becomes readable when it is notified.
+int podium_notification_open(void);
+int podium_notification_send(int descriptor);
+
+/// A client's connection, non-blocking and close-on-exec.
+int podium_accept(int listener, struct sockaddr_storage *address);
+/// A TCP socket, non-blocking and close-on-exec.
+int podium_stream_socket(int family);
+
+/// Names the calling thread for debuggers; at most 15 bytes.
+void podium_name_thread(const char *name);
+
+#endif
+#endif

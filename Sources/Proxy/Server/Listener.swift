@@ -1,0 +1,67 @@
+internal import NIOCore
+internal import NIOPosix
+internal import Sockets
+
+/// Accepts clients until it is told to stop.
+protocol Listening: Sendable {
+    /// The real one where 0 was asked for.
+    var port: Int? { get }
+    /// Connections that were accepted live on.
+    func stopListening() async
+}
+
+/// Listens in the way of the event loops it is given.
+enum Listener {
+    private static let backlog = 1024
+
+    /// - Parameter initializer: is called with each client's channel on its loop
+    /// - Throws: `IOError`, or what the resolver says of `host`.
+    static func bind(
+        host: String, port: Int, group: any EventLoopGroup,
+        initializer: @escaping @Sendable (any Channel) throws -> Void
+    ) async throws -> any Listening {
+        #if os(Linux)
+            if let group = group as? SocketLoopGroup {
+                let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
+                return try await SocketListener.start(
+                    on: group, address: address, backlog: backlog, initializer: initializer)
+            }
+        #endif
+        return try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Int32(backlog))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.maxMessagesPerRead, value: 16)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 64 * 1024))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try initializer(channel) }
+            }
+            .bind(host: host, port: port)
+            .map(BootstrapListener.init)
+            .get()
+    }
+}
+
+private struct BootstrapListener: Listening {
+    let channel: any Channel
+
+    init(_ channel: any Channel) {
+        self.channel = channel
+    }
+
+    var port: Int? { channel.localAddress?.port }
+
+    func stopListening() async {
+        try? await channel.close()
+    }
+}
+
+#if os(Linux)
+    extension SocketListener: Listening {
+        var port: Int? { localAddress.port }
+
+        func stopListening() async { await close() }
+    }
+#endif

@@ -1,0 +1,137 @@
+#if os(Linux)
+    internal import CSystemShim
+    internal import Glibc
+    package import NIOCore
+
+    /// Accepts TCP connections on one loop and gives them to all of the group's, in turn.
+    package final class SocketListener: Pollable, @unchecked Sendable {
+        /// Accepted in one turn: the requests that are running go on in between.
+        private static let batch = 16
+        /// How long to leave clients waiting when the process or the system has no descriptor left.
+        private static let recovery = TimeAmount.milliseconds(100)
+
+        private let group: SocketLoopGroup
+        private let loop: SocketLoop
+        private let initializer: @Sendable (any Channel) throws -> Void
+        private let descriptor: CInt
+        /// As bound: with the real port where 0 was asked for.
+        package let localAddress: SocketAddress
+        private var isOpen = true
+
+        /// Binds and begins to accept.
+        ///
+        /// - Parameters:
+        ///   - address: where to listen; port 0 lets the system choose
+        ///   - initializer: is called with each connection on its loop, before it becomes active
+        /// - Throws: `IOError`, with the error of the call that failed.
+        package static func start(
+            on group: SocketLoopGroup, address: SocketAddress, backlog: Int,
+            initializer: @escaping @Sendable (any Channel) throws -> Void
+        ) async throws -> SocketListener {
+            let loop = group.nextLoop()
+            let listener = try SocketListener(group, loop, address, backlog, initializer)
+            try await loop.submit { try loop.register(listener, listener.descriptor) }.get()
+            return listener
+        }
+
+        private init(
+            _ group: SocketLoopGroup, _ loop: SocketLoop, _ address: SocketAddress, _ backlog: Int,
+            _ initializer: @escaping @Sendable (any Channel) throws -> Void
+        ) throws {
+            self.group = group
+            self.loop = loop
+            self.initializer = initializer
+            let descriptor = podium_stream_socket(address.protocol == .inet6 ? AF_INET6 : AF_INET)
+            guard descriptor >= 0 else { throw IOError(errnoCode: -descriptor, reason: "socket") }
+            self.descriptor = descriptor
+            do {
+                Self.switchOn(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor)
+                // Connections inherit it.
+                Self.switchOn(TCP_NODELAY, level: CInt(IPPROTO_TCP), of: descriptor)
+                guard address.withSockAddr({ bind(descriptor, $0, socklen_t($1)) }) == 0 else {
+                    throw IOError(errnoCode: errno, reason: "bind")
+                }
+                guard listen(descriptor, CInt(clamping: backlog)) == 0 else {
+                    throw IOError(errnoCode: errno, reason: "listen")
+                }
+                localAddress = try Self.boundAddress(descriptor)
+            } catch {
+                Glibc.close(descriptor)
+                throw error
+            }
+        }
+
+        /// Stops accepting. Connections that were accepted live on.
+        package func close() async {
+            try? await loop.submit { self.closeNow() }.get()
+        }
+
+        override func ready(_ conditions: Condition) {
+            for _ in 0..<Self.batch {
+                guard isOpen else { return }
+                var storage = sockaddr_storage()
+                let accepted = podium_accept(descriptor, &storage)
+                guard accepted >= 0 else { return acceptFailed(-accepted) }
+                hand(accepted, SocketAddress(storage))
+            }
+            // There may be more, of which the kernel does not speak again.
+            loop.execute { self.ready(.readable) }
+        }
+
+        override func loopEnds() { closeNow() }
+
+        private func acceptFailed(_ code: CInt) {
+            switch code {
+            case EAGAIN: break
+            case ECONNABORTED, EINTR, EPROTO, ENETDOWN, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT:
+                // One client's trouble.
+                loop.execute { self.ready(.readable) }
+            default:
+                // No descriptor or memory is left. They wait in the kernel's queue until some are free.
+                _ = loop.scheduleTask(in: Self.recovery) { self.ready(.readable) }
+            }
+        }
+
+        private func hand(_ descriptor: CInt, _ peer: SocketAddress?) {
+            let target = group.nextLoop()
+            let initializer = initializer
+            let begin: @Sendable () -> Void = {
+                let socket = StreamSocket(loop: target, descriptor: descriptor, peer: peer)
+                socket.keepsOutputOpen = true
+                do {
+                    try initializer(socket)
+                    guard socket.isOpen else { return }
+                    try socket.register()
+                    if socket.isOpen { socket.activate() }
+                } catch {
+                    socket.close0(error: error, mode: .all, promise: nil)
+                }
+            }
+            if target === loop { begin() } else { target.execute(begin) }
+        }
+
+        private func closeNow() {
+            guard isOpen else { return }
+            isOpen = false
+            loop.unregister(self, descriptor)
+            Glibc.close(descriptor)
+        }
+
+        private static func switchOn(_ option: CInt, level: CInt, of descriptor: CInt) {
+            var isOn: CInt = 1
+            setsockopt(descriptor, level, option, &isOn, socklen_t(MemoryLayout<CInt>.size))
+        }
+
+        private static func boundAddress(_ descriptor: CInt) throws -> SocketAddress {
+            var storage = sockaddr_storage()
+            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+            let status = withUnsafeMutablePointer(to: &storage) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+            }
+            guard status == 0, let address = SocketAddress(storage) else {
+                throw IOError(errnoCode: errno, reason: "getsockname")
+            }
+            return address
+        }
+    }
+#endif

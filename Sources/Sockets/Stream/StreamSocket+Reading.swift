@@ -1,0 +1,105 @@
+#if os(Linux)
+    internal import Glibc
+    internal import NIOCore
+
+    extension StreamSocket {
+        /// Whether what the kernel has may be read now.
+        var mayRead: Bool {
+            guard !isInputClosed else { return false }
+            return reader == nil ? isReadAskedFor : readsAutomatically
+        }
+
+        func setReadsAutomatically(_ isOn: Bool) {
+            guard readsAutomatically != isOn else { return }
+            readsAutomatically = isOn
+            if isOn {
+                readIfNeeded()
+            } else {
+                isReadAskedFor = false
+            }
+        }
+
+        /// Asks the pipeline whether it wants more, and takes up what was left unread.
+        func readIfNeeded() {
+            guard phase == .active, readsAutomatically else { return }
+            if reader == nil { pipeline.syncOperations.read() } else { goOnReading() }
+        }
+
+        /// Reads on in the next turn, not within the call of somebody who wants to be read from.
+        func goOnReading() {
+            guard isReadable, mayRead, !isToReadAgain else { return }
+            isToReadAgain = true
+            loop.readAgain(self)
+        }
+
+        func readAgain() {
+            isToReadAgain = false
+            guard phase == .active, isReadable, mayRead else { return }
+            readOnce()
+        }
+
+        /// One read a turn: who sends much does not hold up the others.
+        func readOnce() {
+            var buffer = loop.takeReceiveBuffer()
+            let descriptor = descriptor
+            let count = buffer.withUnsafeMutableWritableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
+            guard count > 0 else {
+                let code = errno
+                loop.giveBack(buffer)
+                return readEnded(count, code)
+            }
+            // A read that leaves room has emptied the kernel's buffer, unless the end stands there as well.
+            isReadable = endIsNear || count == buffer.writableBytes
+            buffer.moveWriterIndex(forwardBy: count)
+            if let reader {
+                reader.socketRead(buffer)
+                loop.giveBack(buffer)
+                guard isOpen else { return }
+                if self.reader != nil {
+                    reader.socketReadComplete()
+                    if isReadable { goOnReading() }
+                } else {
+                    // The pipeline has taken over.
+                    readIfNeeded()
+                }
+            } else {
+                isReadAskedFor = false
+                pipeline.syncOperations.fireChannelRead(NIOAny(buffer))
+                loop.giveBack(buffer)
+                guard isOpen else { return }
+                pipeline.syncOperations.fireChannelReadComplete()
+                readIfNeeded()
+            }
+        }
+
+        private func readEnded(_ result: Int, _ code: CInt) {
+            if result == 0 { return inputEnded() }
+            switch code {
+            case EAGAIN:
+                isReadable = false
+            case EINTR:
+                goOnReading()
+            default:
+                fail(code, "recv")
+            }
+        }
+
+        private func inputEnded() {
+            isReadable = false
+            isInputClosed = true
+            guard keepsOutputOpen, !isOutputClosed else {
+                close0(error: ChannelError.eof, mode: .all, promise: nil)
+                return
+            }
+            pipeline.syncOperations.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+            // FIN and the refusal of what was written may have come as one.
+            if isOpen, endIsNear, let code = pendingError() { fail(code) }
+        }
+
+        /// Reads to the end what the other side said before it went.
+        func readToTheEnd() {
+            isReadable = true
+            while phase == .active, isReadable, mayRead { readOnce() }
+        }
+    }
+#endif

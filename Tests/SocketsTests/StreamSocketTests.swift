@@ -1,0 +1,157 @@
+import Glibc
+import NIOCore
+import TestSupport
+import Testing
+
+@testable import Sockets
+
+/// Real sockets on real loops; what is waited for is an event, never a time.
+@Suite(.timeLimit(.minutes(1)))
+struct StreamSocketTests {
+    private let group: SocketLoopGroup
+
+    init() throws {
+        group = try SocketLoopGroup(count: 2)
+    }
+
+    private func bytes(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) } }
+
+    @Test func bytesGoBothWays() async throws {
+        let pair = try await SocketPair.connected(group)
+        try await pair.client.send("question")
+        #expect(await pair.server.diary.until { $0.bytes.count == 8 }.bytes == Array("question".utf8))
+        try await pair.server.send("answer")
+        #expect(await pair.client.diary.until { $0.bytes.count == 6 }.bytes == Array("answer".utf8))
+        #expect(pair.server.channel.remoteAddress == pair.client.channel.localAddress)
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    /// Far more than the kernel takes at once: it leaves in many parts, in order, and both marks are passed.
+    @Test func muchIsWrittenInPartsAndWritabilityFollows() async throws {
+        let pair = try await SocketPair.connected(group)
+        let sent = bytes(20_000_000)
+        try await pair.server.channel.setOption(.autoRead, value: false).get()
+        let writing = pair.client.sending(sent)
+        _ = await pair.client.diary.until { $0.writability == [false] }
+        #expect(!pair.client.channel.isWritable)
+        try await pair.server.channel.setOption(.autoRead, value: true).get()
+        try await writing.get()
+        let received = await pair.server.diary.until { $0.bytes.count >= sent.count }
+        #expect(received.bytes == sent)
+        #expect(await pair.client.diary.until { $0.writability.count == 2 }.writability == [false, true])
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    @Test func whoHasSaidEverythingMayStillListen() async throws {
+        let pair = try await SocketPair.connected(group)
+        // Not waited for: the end is written behind it.
+        pair.client.channel.writeAndFlush(ByteBuffer(string: "last"), promise: nil)
+        try await pair.client.channel.close(mode: .output)
+        let heard = await pair.server.diary.until { $0.inputClosed }
+        #expect(heard.bytes == Array("last".utf8))
+        #expect(!heard.isInactive)
+        try await pair.server.send("answer")
+        try await pair.server.channel.close(mode: .output)
+        #expect(await pair.client.diary.until { $0.isInactive }.bytes == Array("answer".utf8))
+        _ = await pair.server.diary.until { $0.isInactive }
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    @Test func theEndBehindMuchThatWasNotReadIsSeenAfterIt() async throws {
+        let pair = try await SocketPair.connected(group)
+        let sent = bytes(200_000)
+        try await pair.server.channel.setOption(.autoRead, value: false).get()
+        try await pair.client.sending(sent).get()
+        try await pair.client.channel.close(mode: .output)
+        // Something comes back, so the end has arrived as well; nobody has read it.
+        try await pair.server.send("x")
+        _ = await pair.client.diary.until { !$0.bytes.isEmpty }
+        #expect(pair.server.diary.pages.bytes.isEmpty)
+        #expect(!pair.server.diary.pages.inputClosed)
+        try await pair.server.channel.setOption(.autoRead, value: true).get()
+        let heard = await pair.server.diary.until { $0.inputClosed }
+        #expect(heard.bytes == sent)
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    @Test func aResetIsNoticedWhereNobodyReads() async throws {
+        let pair = try await SocketPair.connected(group)
+        try await pair.server.channel.setOption(.autoRead, value: false).get()
+        let client = try #require(pair.client.channel as? StreamSocket)
+        try await client.eventLoop.submit { client.resetOnClose() }.get()
+        try await client.close()
+        let heard = await pair.server.diary.until { $0.isInactive }
+        #expect(heard.errors.count == 1)
+        #expect(heard.errors.first?.contains("reset") == true)
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    @Test func writesOfAClosedSocketFail() async throws {
+        let pair = try await SocketPair.connected(group)
+        try await pair.client.channel.setOption(.autoRead, value: false).get()
+        let stuck = pair.server.sending(bytes(20_000_000))
+        _ = await pair.server.diary.until { $0.writability == [false] }
+        try await pair.server.channel.close()
+        await #expect(throws: (any Error).self) { try await stuck.get() }
+        await #expect(throws: (any Error).self) { try await pair.server.send("more") }
+        await #expect(throws: ChannelError.self) { try await pair.server.channel.close() }
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    @Test func theAnswerOfWhoDoesNotReadIsReadBeforeTheEnd() async throws {
+        let pair = try await SocketPair.connected(group)
+        // The server answers and goes with bytes unread, which resets the connection.
+        pair.client.channel.writeAndFlush(ByteBuffer(string: "a long question"), promise: nil)
+        _ = await pair.server.diary.until { !$0.bytes.isEmpty }
+        try await pair.server.send("413")
+        try await pair.server.channel.close()
+        let heard = await pair.client.diary.until { $0.inputClosed || $0.isInactive }
+        #expect(heard.bytes == Array("413".utf8))
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    // MARK: Connecting
+
+    @Test func whereNobodyListensIsSaid() async throws {
+        let port = try #require(RefusingPort())
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: port.port)
+        let error = await #expect(throws: SocketConnectError.self) {
+            try await SocketPair.connect(group, [address, address])
+        }
+        #expect(error?.failures.map { ($0 as? IOError)?.errnoCode } == [ECONNREFUSED, ECONNREFUSED])
+        try await group.shutdownGracefully()
+    }
+
+    @Test func theSecondAddressAnswersWhereTheFirstIsSilent() async throws {
+        let silent = try #require(UnresponsivePort())
+        let pair = try await SocketPair.connected(group)
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: silent.port)
+        let end = try await SocketPair.connect(group, [address, pair.listener.localAddress])
+        #expect(end.channel.remoteAddress == pair.listener.localAddress)
+        try await end.channel.close()
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    @Test func silenceEndsWithTheTimeout() async throws {
+        let silent = try #require(UnresponsivePort())
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: silent.port)
+        await #expect(throws: ChannelError.self) {
+            try await SocketPair.connect(group, [address], timeout: .milliseconds(10))
+        }
+        try await group.shutdownGracefully()
+    }
+
+    @Test func aNameWithoutAddressIsSaid() async throws {
+        let error = await #expect(throws: SocketConnectError.self) { try await SocketPair.connect(group, []) }
+        #expect(error?.failures.isEmpty == true)
+        try await group.shutdownGracefully()
+    }
+}
