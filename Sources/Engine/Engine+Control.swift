@@ -21,14 +21,22 @@ extension Engine {
         }
     }
 
+    /// The persister and its file, cheaply.
+    public func persisterPicture() -> PersisterPicture {
+        let now = ContinuousClock.now
+        return PersisterPicture(
+            takenAt: now, wallTime: EngineCore.wallTime(), statistics: persister.statistics(now: now),
+            strategy: core.withState { $0.configuration.server.persistStrategy }, file: FileFacts.look(at: path))
+    }
+
     /// Whether all is well, for load balancers and alarms.
     public func health() -> EngineHealth {
         let now = ContinuousClock.now
         let statistics = persister.statistics(now: now)
         let usable = core.routingTable().candidates.count
         return EngineHealth(
-            isListening: isListening, usableEndpoints: usable, isOverdue: statistics.isOverdue,
-            saveError: statistics.lastError.map { "\($0)" })
+            isListening: isListening, isDraining: drainDeadline != nil, usableEndpoints: usable,
+            isOverdue: statistics.isOverdue, saveError: statistics.lastError.map { "\($0)" })
     }
 
     /// One endpoint as a snapshot would show it.

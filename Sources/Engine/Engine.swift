@@ -23,9 +23,17 @@ public final class Engine: Sendable {
     private let proxyLoops: any EventLoopGroup
     /// For everything else: the control socket, timers.
     let group: MultiThreadedEventLoopGroup
-    private let path: String
+    let path: String
     private let address = Mutex("")
+    private let ending = Mutex(Ending())
     private let prober = Mutex<Task<Void, Never>?>(nil)
+
+    /// How far the end has come.
+    private struct Ending {
+        /// When the requests that still run will be cut off.
+        var drainDeadline: ContinuousClock.Instant?
+        var stopping: Task<Result<FlushReceipt, PersistenceError>, Never>?
+    }
 
     /// Takes the configuration's lock. The file's bytes are those that `configuration` was loaded from.
     ///
@@ -57,6 +65,9 @@ public final class Engine: Sendable {
         persisterOptions.maxDirtyTime = configuration.server.configMaxDirtyTime
         persisterOptions.allowInPlace = configuration.server.allowInPlace
         persisterOptions.environment = options.environment
+        if !configuration.server.isLoopback, !options.insecureListen {
+            persisterOptions.openListener = configuration.server.host
+        }
         let persister: Persister
         do {
             persister = try Persister(
@@ -150,11 +161,12 @@ public final class Engine: Sendable {
         let statistics = persister.statistics(now: now)
         let flushes = persister.history()
         let facts = FileFacts.look(at: path)
-        let address = address.withLock { $0 }
+        let (address, drainDeadline) = (address.withLock { $0 }, drainDeadline)
         let (started, path) = (core.startedAt, path)
         return core.withState { state in
             EngineSnapshot(
                 takenAt: now, wallTime: EngineCore.wallTime(), startedAt: started, address: address,
+                drainDeadline: drainDeadline,
                 endpoints: state.endpointSnapshots(now: now, second: second),
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision,
                 traffic: state.traffic.summary(second: second),
@@ -171,15 +183,34 @@ public final class Engine: Sendable {
         core.log(level, source: source, text)
     }
 
-    /// Stops accepting, lets running requests end within `drain` (nil: as configured), saves what is unsaved, and
-    /// releases port and lock. Called again with a shorter time it cuts the running wait short.
-    ///
-    /// - Returns: how the final flush ended.
-    public func stop(drain: Duration? = nil) async -> Result<FlushReceipt, PersistenceError> {
-        let configured = core.withState { $0.configuration.server.drainTimeout }
+    /// Stops accepting and lets running requests end within `limit` (nil: as configured). All else goes on: the engine can
+    /// be looked at, takes commands and saves them. Called again with a shorter time it cuts the running wait short.
+    public func drain(within limit: Duration? = nil) async {
+        let limit = limit ?? core.withState { $0.configuration.server.drainTimeout }
+        let deadline = ContinuousClock.now + limit
+        ending.withLock { $0.drainDeadline = min($0.drainDeadline ?? deadline, deadline) }
         prober.withLock { $0?.cancel() }
-        address.withLock { $0 = "" }
-        await proxy.stop(drain: drain ?? configured)
+        await proxy.stop(drain: limit)
+    }
+
+    /// Drains, saves what is unsaved, and releases port and lock. Called again, it cuts the running drain short if it is
+    /// given a shorter time, and returns the same.
+    ///
+    /// - Parameter limit: how long running requests may take; nil: as configured, or as a `drain` before said.
+    /// - Returns: how the final flush ended.
+    public func stop(drain limit: Duration? = nil) async -> Result<FlushReceipt, PersistenceError> {
+        let (stopping, isFirst) = ending.withLock { ending in
+            if let stopping = ending.stopping { return (stopping, false) }
+            let stopping = Task { await self.drainAndRelease(within: limit) }
+            ending.stopping = stopping
+            return (stopping, true)
+        }
+        if !isFirst, let limit { await drain(within: limit) }
+        return await stopping.value
+    }
+
+    private func drainAndRelease(within limit: Duration?) async -> Result<FlushReceipt, PersistenceError> {
+        await drain(within: limit)
         core.accessLog.finish(within: .seconds(2))
         core.disconnectTimer()
         core.finishTrace()
@@ -195,7 +226,12 @@ public final class Engine: Sendable {
 
     /// Whether clients can connect.
     var isListening: Bool {
-        address.withLock { !$0.isEmpty }
+        drainDeadline == nil && address.withLock { !$0.isEmpty }
+    }
+
+    /// When requests that still run will be cut off; nil while Podium serves.
+    public var drainDeadline: ContinuousClock.Instant? {
+        ending.withLock { $0.drainDeadline }
     }
 
     /// Whether anything that was accepted is not on disk.
@@ -205,7 +241,7 @@ public final class Engine: Sendable {
 
     /// Cuts a running `stop` short: requests still open are closed now. The final flush runs all the same.
     public func hurry() async {
-        await proxy.stop(drain: .zero)
+        await drain(within: .zero)
     }
 
     /// Returns once the state's lock could be had and every event loop has answered; never, if one of them is stuck.

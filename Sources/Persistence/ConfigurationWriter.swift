@@ -15,6 +15,7 @@ struct ConfigurationWriter {
 
     let path: String
     let environment: [String: String]
+    let openListener: String?
     let fileSystem: FileSystem
     let snapshot: @Sendable () -> PersistedState
     let adopt: @Sendable (ExternalEdit) -> MergedEdit
@@ -35,6 +36,7 @@ struct ConfigurationWriter {
     ) throws(PersistenceError) {
         self.path = options.path
         self.environment = options.environment
+        self.openListener = options.openListener
         self.allowInPlace = options.allowInPlace
         self.fileSystem = fileSystem
         self.snapshot = snapshot
@@ -177,7 +179,7 @@ struct ConfigurationWriter {
         var waited = Duration.zero
         // Waiting for somebody else's save is no work of ours: it counts in the total alone.
         defer { run.durations.write += max(.zero, ContinuousClock.now - start - waited) }
-        return try SettledFile(fileSystem: fileSystem, environment: environment)
+        return try SettledFile(fileSystem: fileSystem, environment: environment, openListener: openListener)
             .read(target, known: base.bytes, waited: &waited)
     }
 

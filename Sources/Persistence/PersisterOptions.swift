@@ -14,6 +14,9 @@ public struct PersisterOptions: Sendable {
     public var allowInPlace: Bool
     /// What `${NAME}` is looked up in when the file is validated before a write.
     public var environment: [String: String]
+    /// Where the program listens, if only client tokens keep other machines out there: a hand edit that takes the last one
+    /// away is refused.
+    public var openListener: String?
     /// Attempts of the final flush before ``Persister/shutdown()`` gives up.
     public var finalFlushAttempts = 3
 

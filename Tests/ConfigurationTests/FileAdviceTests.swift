@@ -89,4 +89,22 @@ struct FileAdviceTests {
         #expect(warnings(endpoint("http://h", server: "host: 0.0.0.0, client_tokens: [long-enough]")).isEmpty)
         #expect(warnings(endpoint("http://h", server: "host: localhost")).isEmpty)
     }
+
+    /// For the running Podium: an edit must not open what it listens on to everybody.
+    @Test func whereTokensKeepOthersOutAFileWithoutAnyIsAnError() {
+        func problems(_ server: String) -> [String] {
+            let loaded = ConfigurationLoader.load(
+                bytes: Array("server:\n  port: 1\n\(server)endpoints: []\n".utf8), environment: ["EMPTY": ""],
+                openListener: "0.0.0.0")
+            #expect((loaded.configuration == nil) == !loaded.errors.isEmpty)
+            return loaded.errors.map { "\($0.line):\($0.column) \($0.message.prefix(22))" }
+        }
+        let expected = "client_tokens is empty"
+        #expect(problems("  client_tokens: []\n") == ["3:18 \(expected)"])
+        #expect(problems("  host: 127.0.0.1\n  client_tokens:\n") == ["4:17 \(expected)"])
+        #expect(problems("") == ["2:3 \(expected)"])
+        #expect(problems("  client_tokens: [one]\n").isEmpty)
+        let bare = ConfigurationLoader.load(bytes: Array("endpoints: []\n".utf8), environment: [:], openListener: "::")
+        #expect(bare.errors.count == 1)
+    }
 }

@@ -59,6 +59,28 @@ struct ClientAndServerTests {
             let news = try await podium.client.snapshot(eventsSince: event, flushesSince: flush)
             #expect(news.events.first?.id == event + 1)
             #expect(news.flushes.map(\.number) == [flush + 1])
+            #expect(news.endpoints.map(\.name) == ["a", "b", "c"] && news.endpointsSince == nil)
+        }
+    }
+
+    @Test func endpointsThatStandStillAreNotToldTwice() async throws {
+        // Behind the first 500, whose explanations tell how long they have their rank.
+        let names = (0..<502).map { "e\($0)" }
+        let settings = "timeouts: { check_interval: 24h }\n"
+        try await ControlHarness.run(server: settings, endpoints: names) { podium in
+            let first = try await podium.client.snapshot()
+            #expect(first.endpoints.map(\.name) == names && first.endpointsSince == nil)
+            let version = try #require(first.endpointsVersion)
+            _ = try await podium.client.setPinned("e501", true)
+            let news = try await podium.client.snapshot(endpointsSince: version)
+            #expect(news.endpointsSince == version)
+            #expect(!news.endpoints.contains { $0.name == "e500" })
+            #expect(news.endpoints.last?.name == "e501" && news.endpoints.last?.pinned == true)
+            _ = try await podium.client.remove("e500")
+            let loss = try await podium.client.snapshot(endpointsSince: news.endpointsVersion)
+            #expect(loss.endpointsSince == nil && loss.endpoints.count == 501)
+            let list = try await podium.client.endpoints()
+            #expect(list.endpoints.map(\.name) == names.filter { $0 != "e500" })
         }
     }
 

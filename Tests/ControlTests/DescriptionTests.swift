@@ -65,7 +65,8 @@ struct DescriptionTests {
         endpoint.traffic = Self.fullTraffic
         endpoint.explanation = Self.fullExplanation
         var snapshot = ControlSnapshot()
-        snapshot.server.warning = ""
+        (snapshot.server.warning, snapshot.server.drainingUntil) = ("", 1)
+        (snapshot.endpointsVersion, snapshot.endpointsSince) = (2, 1)
         (snapshot.server.cpuSeconds, snapshot.server.residentBytes) = (1, 1)
         snapshot.traffic = Self.fullTraffic
         snapshot.endpoints = [endpoint]

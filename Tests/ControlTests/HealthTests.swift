@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import TestSupport
 import Testing
@@ -62,6 +63,28 @@ struct HealthTests {
             #expect(unready.contains("no endpoint can be used"))
             let healthy = try await ask(podium, "/healthz")
             #expect(healthy.hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
+    @Test func whileItDrainsItIsNotReadyAndSaysWhatItWaitsFor() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.hold("never")] }
+        let url = "http://127.0.0.1:\(upstream.port)"
+        try await ControlHarness.run(server: "  drain_timeout: 1h\n", url: url) { podium in
+            let client = try await RawClient.connect(port: podium.port)
+            try await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+            try await eventually { !upstream.requests.isEmpty }
+            async let drained: Void = podium.engine.drain()
+            try await eventually { podium.engine.drainDeadline != nil }
+            let unready = try await ask(podium, "/readyz")
+            #expect(unready.hasPrefix("HTTP/1.1 503 "))
+            #expect(unready.contains("Podium is stopping"))
+            let healthy = try await ask(podium, "/healthz")
+            #expect(healthy.hasPrefix("HTTP/1.1 200 "))
+            let server = try await podium.client.snapshot().server
+            #expect(try #require(server.drainingUntil) > server.startedAt + 3_500)
+            #expect(server.warning?.hasPrefix("stopping: 1 request in flight may end within 3") == true)
+            await podium.engine.hurry()
+            await drained
         }
     }
 }

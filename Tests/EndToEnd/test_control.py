@@ -82,6 +82,15 @@ def test_every_change_is_on_disk_when_the_verb_returns(serving):
     assert "${DELTA_KEY}" in text and "spare" in text
     text = done("set", "delta", "--secret-from-stdin", "--rename", "epsilon", stdin="sk-typed\n")
     assert "sk-typed" in text and "name: epsilon" in text and "delta" not in text.replace("DELTA_KEY", "")
+    text = done("set", "epsilon", "--header", "x-team: blue", "--header", "x-key: ${TEAM_KEY}", "--proxy",
+                "socks5://me:${PROXY_PASSWORD}@127.0.0.1:1080", "--openai-preference", "responses")
+    for expected in ("x-team: blue", "${TEAM_KEY}", "${PROXY_PASSWORD}", "openai_preference: responses"):
+        assert expected in text, expected
+    text = done("set", "epsilon", "--header", "X-Team:", "--header", "x-order: 7")
+    assert "x-team" not in text and "${TEAM_KEY}" in text and "x-order" in text
+    text = done("set", "epsilon", "--header", "x-key:", "--header", "x-order:", "--proxy", "", "--openai-preference",
+                "auto")
+    assert not re.search("x-|PROXY|TEAM_KEY|socks5|responses", text), text
     assert "epsilon" not in done("remove", "epsilon")
     assert "alpha   # the first" in process.config.read_text()
     assert ask(process, "flush").returncode == ask(process, "sort").returncode == 0
@@ -111,7 +120,11 @@ def test_refusals_have_their_codes_and_reasons(serving):
     assert "enabled" in stale.stderr and process.config.read_bytes() == before
     assert ask(process, "endpoint", "add", "alpha", "--url", "http://h").returncode == 1
     assert ask(process, "endpoint", "set", "alpha", "--url", "ftp://h").returncode == 1
-    for arguments in (("set", "alpha"), ("add", "x", "--auth-value", "sk-visible"), ("move", "alpha")):
+    for arguments in (
+            ("set", "alpha"), ("add", "x", "--auth-value", "sk-visible"), ("move", "alpha"),
+            ("set", "alpha", "--header", "x-team"), ("set", "alpha", "--header", "Authorization: Bearer sk-visible"),
+            ("set", "alpha", "--proxy", "socks5://me:pw-visible@h"), ("set", "alpha", "--proxy", "ftp://h"),
+            ("set", "alpha", "--openai-preference", "both")):
         assert ask(process, "endpoint", *arguments).returncode == 64
     assert ask(process, "endpoint", "test", "alpha").returncode == 1
 
@@ -221,6 +234,29 @@ def test_a_restart_is_shown_as_one_and_the_console_comes_back(serving, terminal)
     window.wait_gone("RECONNECTING")
     window.type("Space")
     eventually(lambda: "enabled: false" in process.config.read_text(), what="disabled on disk")
+
+
+def test_while_it_drains_it_can_be_asked_what_it_waits_for(upstream, podium, tmp_path):
+    slow = upstream("slow", "--chunk-delay", "1")
+    port = free_port()
+    process = podium(
+        f"server: {{ port: {port}, drain_timeout: 30s }}\nendpoints:\n  - {{ name: slow, url: '{slow.url}' }}\n", port,
+        {"XDG_RUNTIME_DIR": str(tmp_path)})
+    stream = subprocess.Popen(
+        ["curl", "-sN", "-d", '{"stream": true}', process.url + "/v1/messages"], stdout=subprocess.PIPE)
+    first = stream.stdout.readline()
+    process.process.send_signal(signal.SIGTERM)
+    eventually(lambda: "stopping: 1 request in flight may end within" in ask(process, "status").stdout, what="draining")
+    picture = json.loads(ask(process, "status", "--json").stdout)
+    assert 0 < picture["server"]["draining_until"] - picture["taken_at"] <= 30
+    ready = subprocess.run(
+        ["curl", "-s", "-w", "%{http_code}", "--unix-socket", re.search(r"control socket at (\S+)", process.text)[1],
+         "http://podium/readyz"], capture_output=True, text=True, check=True).stdout
+    assert ready.endswith("503") and "stopping" in ready
+    assert ask(process, "endpoint", "set", "slow", "--tag", "late").returncode == 0
+    assert b"message_stop" in first + stream.stdout.read()
+    assert process.process.wait(15) == 0
+    assert "late" in process.config.read_text()
 
 
 def test_run_on_a_terminal_attaches_where_the_file_is_served(serving, terminal):

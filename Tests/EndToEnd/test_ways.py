@@ -107,6 +107,14 @@ endpoints:
         assert "s3cret" not in text and "wr0ng" not in text
 
 
+def accepts(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 def certificate(folder):
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
@@ -125,10 +133,7 @@ def test_an_authority_of_its_own_is_trusted_for_that_endpoint_alone(podium, tmp_
     server = subprocess.Popen(
         ["openssl", "s_server", "-accept", str(target), "-cert", "server.pem", "-key", "server.key", "-www", "-quiet"],
         cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        eventually(lambda: socket.create_connection(("127.0.0.1", target), 1).close() or True)
-    except OSError:
-        pass
+    eventually(lambda: accepts(target), what="openssl listens")
     port = free_port()
     process = podium(f"""\
 server: {{ port: {port}, auto_sort_endpoints: false }}

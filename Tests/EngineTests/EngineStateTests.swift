@@ -58,6 +58,37 @@ struct EngineStateTests {
         #expect(state.record(named: "c")?.settings.pinned == true)
     }
 
+    @Test func aMoveToItsOwnRankPinsOnceAndThenDoesNothing() throws {
+        var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2)], autoSort: true)
+        let first = try #require(state.record(named: "b")).revision
+        #expect(try state.apply(.move(reference("b"), toRank: 2), now: epoch) == "moved b to rank 2 and pinned it")
+        let pinned = try #require(state.record(named: "b"))
+        #expect(pinned.settings.pinned && pinned.revision > first)
+        #expect(
+            try state.apply(.move(reference("b"), toRank: 2), now: epoch)
+                == "left b at rank 2, where it was pinned already")
+        #expect(state.record(named: "b")?.revision == pinned.revision)
+        // There is one thing to undo: the pin.
+        _ = try state.apply(.undo, now: epoch)
+        #expect(state.record(named: "b")?.settings.pinned == false)
+        #expect(throws: CommandError.nothingToUndo) { try state.apply(.undo, now: epoch) }
+    }
+
+    @Test func whatIsSoAlreadyIsLeftAndSaidSo() throws {
+        var state = state([endpoint("a", priority: 1)])
+        let same = EndpointEdit(name: "a", url: "http://127.0.0.1:1")
+        let commands: [(EngineCommand, String)] = [
+            (.setEnabled(reference("a"), true), "left a enabled, as it was"),
+            (.setPinned(reference("a"), false), "left a unpinned, as it was"),
+            (.setAutoSort(false), "left auto-sort off, as it was"),
+            (.update(reference("a"), same), "left a as it was"),
+        ]
+        let revision = state.record(named: "a")?.revision
+        for (command, text) in commands { #expect(try state.apply(command, now: epoch) == text) }
+        #expect(state.record(named: "a")?.revision == revision)
+        #expect(throws: CommandError.nothingToUndo) { try state.apply(.undo, now: epoch) }
+    }
+
     @Test func aStaleRevisionIsRefusedAndChangesNothing() throws {
         var state = state([endpoint("a"), endpoint("b")])
         let seen = try #require(state.record(named: "b")).revision

@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Persistence
 import TestSupport
 import Testing
 
@@ -123,6 +124,39 @@ struct ReloadTests {
         #expect(try await running.exchange(RunningEngine.post()).hasSuffix("here"))
         #expect(forward.visits.contains { $0.target == "127.0.0.1:\(upstream.port)" })
         #expect(Set(upstream.requests.map(\.connection)).count == 2)
+        await running.stop()
+    }
+
+    /// Others can reach the port, and only the tokens keep them out.
+    @Test func anEditThatTakesTheLastTokenAwayIsRefused() async throws {
+        let upstream = try await Self.streaming("here")
+        let text = Self.file([("one", upstream.port)]).replacing(
+            "port: 0", with: "host: 0.0.0.0, port: 0, client_tokens: [first, second]")
+        let running = try await RunningEngine.start(text)
+        func status(_ token: String?) async throws -> String {
+            let header = token.map { "\r\nAuthorization: Bearer \($0)\r\nContent-Length" } ?? "\r\nContent-Length"
+            let request = RunningEngine.post().replacing("\r\nContent-Length", with: header)
+            return String(try await running.exchange(request).prefix(12))
+        }
+        for emptied in ["client_tokens: []", "auto_sort_endpoints: false"] {
+            do {
+                try await running.rewrite {
+                    $0.replacing("client_tokens: [first, second]", with: emptied)
+                        .replacing(", auto_sort_endpoints: false }", with: " }")
+                }
+                Issue.record("taken in: \(emptied)")
+            } catch CommandError.notSaved(_, let reason) {
+                #expect(reason.contains("config.yaml:1:") && reason.contains("client_tokens is empty"), "\(reason)")
+            }
+            #expect(try await status(nil) == "HTTP/1.1 401")
+            #expect(try await status("second") == "HTTP/1.1 200")
+            #expect(running.engine.snapshot().persister.refusedFile != nil)
+        }
+        // One of two may go, and all the rest of an edit is taken in with it.
+        try await running.rewrite { _ in text.replacing("first, ", with: "").replacing("name: one", with: "name: two") }
+        #expect(try await status("first") == "HTTP/1.1 401")
+        #expect(try await status("second") == "HTTP/1.1 200")
+        #expect(running.engine.snapshot().endpoints.map(\.settings.name) == ["two"])
         await running.stop()
     }
 

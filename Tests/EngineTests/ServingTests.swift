@@ -90,6 +90,47 @@ struct ServingTests {
         try FileManager.default.removeItem(at: running.folder)
     }
 
+    @Test func stoppingAgainReturnsTheSame() async throws {
+        let running = try await RunningEngine.start("server: { port: 0 }\nendpoints: []\n")
+        async let first = running.engine.stop(drain: .zero)
+        async let second = running.engine.stop()
+        let results = await [first, second]
+        let late = await running.engine.stop(drain: .zero)
+        await running.engine.drain()
+        await running.engine.hurry()
+        #expect(Set(try (results + [late]).map { try $0.get().generation }).count == 1)
+        try FileManager.default.removeItem(at: running.folder)
+    }
+
+    @Test func whileRequestsEndTheEngineIsThereAndSavesAndAShorterDrainCutsThemOff() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.hold("never")] }
+        let running = try await RunningEngine.start(
+            """
+            server: { port: 0, auto_sort_endpoints: false, drain_timeout: 1h }
+            endpoints:
+              - name: only
+                url: http://127.0.0.1:\(upstream.port)
+            """)
+        let client = try await RawClient.connect(port: running.port)
+        try await client.send(RunningEngine.post())
+        while upstream.requests.isEmpty { try await Task.sleep(for: .milliseconds(2)) }
+        #expect(running.engine.health().isListening)
+        async let drained: Void = running.engine.drain()
+        while running.engine.drainDeadline == nil { await Task.yield() }
+        #expect(!running.engine.health().isListening && running.engine.health().isDraining)
+        let snapshot = running.engine.snapshot()
+        let rest = try #require(snapshot.drainDeadline) - snapshot.takenAt
+        #expect(rest > .seconds(3_500) && rest <= .seconds(3_600))
+        #expect(snapshot.requestsInFlight == 1)
+        _ = try await running.engine.perform(.setPinned(CommandTarget(name: "only"), true), by: "test")
+        #expect(try running.text().contains("pinned: true"))
+        let result = await running.engine.stop(drain: .zero)
+        await drained
+        #expect(throws: Never.self) { try result.get() }
+        #expect(await client.untilClosed().isEmpty)
+        try FileManager.default.removeItem(at: running.folder)
+    }
+
     @Test func whatIsLearnedIsInTheFileAtOnce() async throws {
         let upstream = try await ScriptedUpstream.start { request in
             request.head.contains("/responses")

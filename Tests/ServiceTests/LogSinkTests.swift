@@ -44,9 +44,11 @@ struct LogSinkTests {
         for _ in 0..<10 { release.signal() }
         #expect(sink.flush(within: 10))
         let lines = written.withLock { $0 }.split(separator: "\n")
-        let notice = lines.first { $0.contains("dropped") }
-        let dropped = notice.flatMap { Int($0.split(separator: " ")[1]) }
-        #expect(dropped.map { $0 + lines.count - 1 } == 30_000)
+        // On a busy machine the first batch can begin late and bring a notice of its own.
+        let notices = lines.filter { $0.contains("dropped") }
+        let dropped = notices.reduce(0) { $0 + (Int($1.split(separator: " ")[1]) ?? 0) }
+        #expect(!notices.isEmpty)
+        #expect(dropped + lines.count - notices.count == 30_000)
     }
 
     @Test func aFileThatWasRotatedIsOpenedAgain() throws {

@@ -41,6 +41,36 @@ struct AttachedPictureTests {
         #expect(ids(picture) == Array(1...7))
     }
 
+    @Test func endpointsThatStandStillStayAndChangedOnesTakeTheirPlaces() {
+        func endpoint(_ id: UInt32, rank: Int, tag: String = "") -> ControlSnapshot.Endpoint {
+            var endpoint = ControlSnapshot.Endpoint()
+            (endpoint.id, endpoint.name, endpoint.rank, endpoint.tags) = (id, "e\(id)", rank, [tag])
+            return endpoint
+        }
+        var picture = AttachedPicture()
+        var whole = answer()
+        whole.endpoints = (1...4).map { endpoint(UInt32($0), rank: $0) }
+        whole.endpointsVersion = 7
+        _ = take(whole, isWhole: true, into: &picture)
+        #expect(picture.known.endpoints == 7)
+        var part = answer(at: 1_001)
+        part.endpoints = [
+            endpoint(3, rank: 1), endpoint(1, rank: 2, tag: "x"), endpoint(2, rank: 3), endpoint(5, rank: 5),
+        ]
+        (part.endpointsVersion, part.endpointsSince) = (9, 7)
+        #expect(take(part, isWhole: false, into: &picture))
+        let shown = picture.dashboard(now: epoch, patience: .seconds(3)).endpoints
+        #expect(shown.map(\.name) == ["e3", "e1", "e2", "e4", "e5"])
+        #expect(shown[1].tags == ["x"])
+        #expect(picture.known.endpoints == 9)
+        // One was removed: all of them are told.
+        var fewer = answer(at: 1_002)
+        fewer.endpoints = [endpoint(5, rank: 1)]
+        fewer.endpointsVersion = 10
+        #expect(take(fewer, isWhole: false, into: &picture))
+        #expect(picture.dashboard(now: epoch, patience: .seconds(3)).endpoints.map(\.name) == ["e5"])
+    }
+
     @Test func anotherProcessIsNeverMixedIn() {
         var picture = AttachedPicture()
         _ = picture.take(answer(pid: 1, events: 1...50), isWhole: true, at: epoch)

@@ -9,12 +9,16 @@ public enum ConfigurationLoader {
     ///     texts as written.
     ///   - authorityProblem: why the file of authorities of this name cannot be used, to stand behind the name; nil where
     ///     it can, or where nobody looks.
+    ///   - openListener: where Podium listens at present, if other machines can reach that and only client tokens keep
+    ///     them out: a file without any is an error then. nil: it is a warning where the file's own host is such a one.
     public static func load(
-        bytes: [UInt8], environment: [String: String], authorityProblem: (String) -> String? = { _ in nil }
+        bytes: [UInt8], environment: [String: String], openListener: String? = nil,
+        authorityProblem: (String) -> String? = { _ in nil }
     ) -> LoadedConfiguration {
         do throws(YAMLError) {
             let document = try YAMLDocument(bytes: bytes)
-            return load(document, environment: environment, authorityProblem: authorityProblem)
+            return load(
+                document, environment: environment, openListener: openListener, authorityProblem: authorityProblem)
         } catch {
             let diagnostic = Diagnostic(
                 severity: .error, line: error.line, column: error.column, message: error.reason,
@@ -25,10 +29,12 @@ public enum ConfigurationLoader {
 
     /// The same for a file that is already parsed.
     public static func load(
-        _ document: YAMLDocument, environment: [String: String], authorityProblem: (String) -> String? = { _ in nil }
+        _ document: YAMLDocument, environment: [String: String], openListener: String? = nil,
+        authorityProblem: (String) -> String? = { _ in nil }
     ) -> LoadedConfiguration {
         let sink = DiagnosticSink(document: document)
-        let configuration = read(document, environment: environment, authorityProblem, sink: sink)
+        let configuration = read(
+            document, environment: environment, openListener: openListener, authorityProblem, sink: sink)
         let diagnostics = sink.diagnostics.enumerated().sorted {
             ($0.element.line, $0.element.column, $0.offset) < ($1.element.line, $1.element.column, $1.offset)
         }.map(\.element)
@@ -45,8 +51,8 @@ public enum ConfigurationLoader {
     ]
 
     private static func read(
-        _ document: YAMLDocument, environment: [String: String], _ authorityProblem: (String) -> String?,
-        sink: DiagnosticSink
+        _ document: YAMLDocument, environment: [String: String], openListener: String?,
+        _ authorityProblem: (String) -> String?, sink: DiagnosticSink
     ) -> Configuration? {
         guard let root = document.root, root.scalar != .null else {
             sink.error(at: nil, "the file is empty", fix: "begin with config.yaml.example")
@@ -67,7 +73,7 @@ public enum ConfigurationLoader {
         configuration.console = ConsoleSettings(reader.node("console"), sink: sink)
         FileAdvice(
             configuration: configuration, endpoints: endpoints, server: reader.node("server"),
-            environment: environment, sink: sink
+            openListener: openListener, environment: environment, sink: sink
         ).report()
         return configuration
     }

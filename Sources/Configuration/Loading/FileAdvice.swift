@@ -6,6 +6,7 @@ struct FileAdvice {
     /// In file order, each with its node.
     let endpoints: [(settings: EndpointSettings, entry: YAMLNode)]
     let server: YAMLNode?
+    let openListener: String?
     let environment: [String: String]
     let sink: DiagnosticSink
 
@@ -32,7 +33,16 @@ struct FileAdvice {
 
     private func reportOpenListener() {
         let settings = configuration.server
-        guard !LocalAddress.isLoopback(settings.host), settings.clientTokens.isEmpty else { return }
+        guard settings.clientTokens.isEmpty else { return }
+        if let openListener {
+            sink.error(
+                at: server?["client_tokens"] ?? server,
+                "client_tokens is empty, and other machines can reach \(openListener), where Podium listens: anybody "
+                    + "there could spend your keys",
+                fix: "leave a token in, or stop Podium and start it with --insecure-listen")
+            return
+        }
+        guard !LocalAddress.isLoopback(settings.host) else { return }
         warn(
             at: server?["host"] ?? server,
             "other machines can reach \(settings.host), and client_tokens is empty: anybody there could spend your keys",

@@ -33,11 +33,13 @@ public struct ControlClient: Sendable {
     /// - Parameters:
     ///   - eventsSince: only events after this id, which makes polling cheap; nil for all that are kept.
     ///   - flushesSince: only flushes after this number.
+    ///   - endpointsSince: only endpoints that are different since this `endpointsVersion` of an earlier answer.
     public func snapshot(
-        eventsSince: UInt64? = nil, flushesSince: UInt64? = nil
+        eventsSince: UInt64? = nil, flushesSince: UInt64? = nil, endpointsSince: UInt64? = nil
     ) async throws(ControlClientError) -> ControlSnapshot {
         let query = [
             eventsSince.map { "events_since=\($0)" }, flushesSince.map { "flushes_since=\($0)" },
+            endpointsSince.map { "endpoints_since=\($0)" },
         ].compactMap { $0 }.joined(separator: "&")
         return try await ask(.GET, "/admin/api/snapshot" + (query.isEmpty ? "" : "?\(query)"))
     }

@@ -58,7 +58,8 @@ extension MetricsText {
         begin(
             "podium_attempt_first_byte_seconds", .histogram,
             "Time from sending a request to an endpoint to the first byte of its answer, successful attempts.")
-        for (name, counters) in all {
+        // Without a sample there is nothing to tell, in 17 lines for each of perhaps thousands.
+        for (name, counters) in all where counters.firstByte.counts.contains(where: { $0 > 0 }) {
             add(counters.firstByte, [("endpoint", name)])
         }
         begin(

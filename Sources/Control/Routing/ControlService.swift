@@ -7,6 +7,13 @@ struct ControlService: Sendable {
     let engine: Engine
     let facts: ServerFacts
     let process: @Sendable () -> ProcessFacts
+    private let encoder = EndpointEncoder()
+
+    init(engine: Engine, facts: ServerFacts, process: @escaping @Sendable () -> ProcessFacts) {
+        self.engine = engine
+        self.facts = facts
+        self.process = process
+    }
 
     /// - Parameter access: judges who asks, once it is known that there is something at the path; throws to refuse.
     func answer(_ request: ControlRequest, access: AccessRules?) async -> ControlAnswer {
@@ -82,8 +89,18 @@ struct ControlService: Sendable {
     private func snapshot(_ request: ControlRequest) throws(ControlProblem) -> ControlAnswer {
         let events = try request.count("events_since") ?? 0
         let flushes = try request.count("flushes_since") ?? 0
-        let engine = engine.snapshot(eventLimit: 2_000, eventsAfter: events)
-        return .json(ControlSnapshot(engine, flushesAfter: flushes, process: process(), facts: facts))
+        let endpoints = try request.count("endpoints_since")
+        return .json {
+            var (picture, list) = try encoder.list(since: endpoints) {
+                let engine = engine.snapshot(eventLimit: 2_000, eventsAfter: events)
+                let picture = ControlSnapshot(engine, flushesAfter: flushes, process: process(), facts: facts)
+                return (picture, picture.endpoints)
+            }
+            picture.endpoints = []
+            picture.endpointsVersion = list.version
+            picture.endpointsSince = list.since
+            return try EndpointEncoder.encode(picture, with: list)
+        }
     }
 
     private func lastEvent(_ request: ControlRequest) throws(ControlProblem) -> UInt64? {
@@ -97,19 +114,27 @@ struct ControlService: Sendable {
     }
 
     private func persister() -> ControlSnapshot.Persister {
-        let engine = engine.snapshot(eventLimit: 0)
-        let clock = WallClockMapping(takenAt: engine.takenAt, wallTime: engine.wallTime)
-        return .init(
-            engine.persister, strategy: engine.server.persistStrategy.rawValue, file: engine.configFile, clock: clock)
+        let picture = engine.persisterPicture()
+        let clock = WallClockMapping(takenAt: picture.takenAt, wallTime: picture.wallTime)
+        return .init(picture.statistics, strategy: picture.strategy.rawValue, file: picture.file, clock: clock)
     }
 
     private func endpoints() -> ControlAnswer {
-        let engine = engine.snapshot(eventLimit: 0)
-        let clock = WallClockMapping(takenAt: engine.takenAt, wallTime: engine.wallTime)
-        let list = EndpointList(
-            revision: engine.revision,
-            endpoints: engine.endpoints.map { .init($0, clock: clock) { engine.names[$0] ?? "?" } })
-        return .json(list, headers: [("ETag", "\"\(list.revision)\"")])
+        var revision: UInt64 = 0
+        var answer = ControlAnswer.json {
+            let (empty, list) = try encoder.list {
+                let engine = engine.snapshot(eventLimit: 0)
+                let clock = WallClockMapping(takenAt: engine.takenAt, wallTime: engine.wallTime)
+                return (
+                    EndpointList(revision: engine.revision, endpoints: []),
+                    engine.endpoints.map { .init($0, clock: clock) { engine.names[$0] ?? "?" } }
+                )
+            }
+            revision = empty.revision
+            return try EndpointEncoder.encode(empty, with: list)
+        }
+        answer.headers.append(("ETag", "\"\(revision)\""))
+        return answer
     }
 
     /// - Throws: `ControlProblem` where there is no such endpoint.
@@ -152,7 +177,9 @@ struct ControlService: Sendable {
     private func readyz(isOwner: Bool) -> ControlAnswer {
         let health = engine.health()
         var reasons: [String] = []
-        if !health.isListening {
+        if health.isDraining {
+            reasons.append("Podium is stopping: requests in flight may end, new ones are not accepted")
+        } else if !health.isListening {
             reasons.append("the proxy is not listening")
         }
         if health.usableEndpoints == 0 {

@@ -3,9 +3,14 @@ internal import FoundationEssentials
 /// JSON to and from the bytes of a body.
 enum JSONBody {
     static func encode(_ value: some Encodable) throws -> [UInt8] {
+        Array(try encoder.encode(value))
+    }
+
+    /// A new one.
+    static var encoder: JSONEncoder {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(value))
+        return encoder
     }
 
     /// - Throws: `ControlProblem` that says where the document is wrong.
@@ -75,10 +80,15 @@ extension ControlAnswer {
     static func json(
         _ value: some Encodable, status: Int = 200, headers: [(name: String, value: String)] = []
     ) -> ControlAnswer {
+        json(status: status, headers: headers) { try JSONBody.encode(value) }
+    }
+
+    static func json(
+        status: Int = 200, headers: [(name: String, value: String)] = [], _ body: () throws -> [UInt8]
+    ) -> ControlAnswer {
         do {
             let headers = headers + [("Cache-Control", "no-store")]
-            return ControlAnswer(
-                status: status, headers: headers, body: .bytes(try JSONBody.encode(value), type: "application/json"))
+            return ControlAnswer(status: status, headers: headers, body: .bytes(try body(), type: "application/json"))
         } catch {
             return ControlProblem(.unavailable, status: 500, detail: "the answer cannot be written as JSON").answer
         }

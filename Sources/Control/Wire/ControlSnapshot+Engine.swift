@@ -8,8 +8,9 @@ struct WallClockMapping {
     var takenAt: ContinuousClock.Instant
     var wallTime: Double
 
+    /// To the millisecond: what stands still has to read the same in the next picture.
     func seconds(_ instant: ContinuousClock.Instant) -> Double {
-        wallTime + (instant - takenAt).inSeconds
+        ((wallTime + (instant - takenAt).inSeconds) * 1_000).rounded() / 1_000
     }
 }
 
@@ -51,10 +52,15 @@ extension ControlSnapshot.Server {
         persistStrategy = engine.server.persistStrategy.rawValue
         flushIntervalSeconds = engine.server.configFlushInterval.inSeconds
         maxDirtyTimeSeconds = engine.server.configMaxDirtyTime.inSeconds
+        drainingUntil = engine.drainDeadline.map(clock.seconds)
         if engine.persister.isOverdue {
             warning = "UNSAVED for too long: see the persister"
         } else if let refused = engine.persister.refusedFile {
             warning = "file on disk not used: \(refused)"
+        } else if let deadline = engine.drainDeadline {
+            let rest = max(0, (deadline - engine.takenAt).inSeconds.rounded(.up))
+            let requests = engine.requestsInFlight == 1 ? "1 request" : "\(engine.requestsInFlight) requests"
+            warning = "stopping: \(requests) in flight may end within \(Int(rest)) s"
         }
         cpuSeconds = process.cpuSeconds
         residentBytes = process.residentBytes

@@ -12,8 +12,12 @@ public struct ControlSnapshot: Codable, Sendable, Equatable {
     public var server = Server()
     /// Sums over all endpoints.
     public var traffic = Traffic()
-    /// In rank order.
+    /// In rank order; with `endpoints_since` only the ones that are different since that version.
     public var endpoints: [Endpoint] = []
+    /// What to ask for by `endpoints_since` the next time.
+    public var endpointsVersion: UInt64?
+    /// The version that `endpoints` are the changes since; absent where they are all there are.
+    public var endpointsSince: UInt64?
     /// Whether the ranking sorts itself.
     public var autoSort = true
     /// What is unsaved, and the persister's counters.
@@ -35,6 +39,8 @@ public struct ControlSnapshot: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case takenAt = "taken_at"
         case revision, server, traffic, endpoints
+        case endpointsVersion = "endpoints_version"
+        case endpointsSince = "endpoints_since"
         case autoSort = "auto_sort"
         case persister, flushes, events, journal, undo, redo
     }
@@ -49,6 +55,8 @@ extension ControlSnapshot {
         public var pid: Int32 = 0
         /// `host:port` that clients connect to.
         public var address = ""
+        /// When requests that still run will be cut off; absent while it serves.
+        public var drainingUntil: Double?
         /// When it started.
         public var startedAt = 0.0
         /// Since the start.
@@ -75,6 +83,7 @@ extension ControlSnapshot {
 
         enum CodingKeys: String, CodingKey {
             case version, pid, address, warning
+            case drainingUntil = "draining_until"
             case startedAt = "started_at"
             case uptimeSeconds = "uptime_seconds"
             case configPath = "config_path"

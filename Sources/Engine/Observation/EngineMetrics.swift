@@ -57,6 +57,8 @@ public struct EngineMetrics: Sendable {
 public struct EngineHealth: Sendable, Equatable {
     /// It accepts clients.
     public var isListening: Bool
+    /// It is stopping: requests that run may end, new ones are not accepted.
+    public var isDraining: Bool
     /// Endpoints that requests may be sent to.
     public var usableEndpoints: Int
     /// Unsaved changes are older than the maximum dirty time.

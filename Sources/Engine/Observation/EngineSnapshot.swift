@@ -12,6 +12,8 @@ public struct EngineSnapshot: Sendable {
     public var startedAt: ContinuousClock.Instant
     /// `host:port` that clients connect to; empty before `start`.
     public var address: String
+    /// When requests that still run will be cut off; nil while Podium serves.
+    public var drainDeadline: ContinuousClock.Instant?
     /// In rank order.
     public var endpoints: [EndpointSnapshot]
     /// Whether the ranking sorts itself.
@@ -52,6 +54,20 @@ public struct FileFacts: Sendable, Equatable {
     public var mode: UInt32
     /// Seconds since 1970; nil without a backup.
     public var backupTime: Double?
+}
+
+/// The persister alone.
+public struct PersisterPicture: Sendable {
+    /// When it was taken; all instants below are on this clock.
+    public var takenAt: ContinuousClock.Instant
+    /// The same moment, seconds since 1970.
+    public var wallTime: Double
+    /// Its counters and gauges.
+    public var statistics: PersisterStatistics
+    /// `server.persist_strategy` as it is in force.
+    public var strategy: PersistStrategy
+    /// nil when the configuration file cannot be looked at.
+    public var file: FileFacts?
 }
 
 /// One endpoint in an ``EngineSnapshot``.

@@ -26,6 +26,9 @@ extension EngineState {
             actions.did(OperatorAction(label: "sort", effect: .order(before: before, after: ranking.order)))
             return "sorted"
         case .setAutoSort(let on):
+            guard configuration.server.autoSortEndpoints != on else {
+                return "left auto-sort \(on ? "on" : "off"), as it was"
+            }
             setAutoSort(on, now: now)
             actions.did(OperatorAction(label: on ? "auto-sort on" : "auto-sort off", effect: .autoSort(before: !on)))
             return on ? "auto-sort is on" : "auto-sort is off: ranks change by hand only"
@@ -87,6 +90,9 @@ extension EngineState {
             throw .invalid(
                 field: .priority, reason: "rank \(rank) does not exist; there are ranks 1 to \(ranking.count)")
         }
+        guard rank != before.rank || !before.settings.pinned else {
+            return "left \(before.settings.name) at rank \(rank), where it was pinned already"
+        }
         place(id, at: rank, now: now)
         noteChange(id, "move \(before.settings.name) \(before.rank)→\(rank)", before: before)
         let landed = ranking.rank(of: id) ?? rank
@@ -110,6 +116,9 @@ extension EngineState {
         }
         var settings = before.settings
         body(&settings)
+        guard settings != before.settings else {
+            return "left \(settings.name) \(label), as it was"
+        }
         replaceSettings(of: id, with: settings, now: now)
         noteChange(id, "\(label) \(settings.name)", before: before)
         return "\(label) \(settings.name)"
@@ -134,6 +143,9 @@ extension EngineState {
                 _ = ranking.setPinned(false, for: record.id, now: now)
                 withRecord(record.id) { $0.settings.pinned = false }
             }
+        }
+        guard before != memento(record.id) else {
+            return "left \(settings.name) as it was"
         }
         noteChange(record.id, "edit \(record.settings.name)", before: before)
         return "changed \(settings.name)"

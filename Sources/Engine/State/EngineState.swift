@@ -180,7 +180,7 @@ struct EngineState: Sendable {
 
     mutating func settlePriorities() {
         let order = ranking.order
-        guard orderByPriority != order else {
+        guard !isOrderByPriority(order) else {
             return
         }
         for (index, id) in order.enumerated() {
@@ -195,6 +195,19 @@ struct EngineState: Sendable {
             let rightPriority = record(right.element)?.settings.priority ?? .max
             return (leftPriority, left.offset) < (rightPriority, right.offset)
         }.map(\.element)
+    }
+
+    /// Whether `orderByPriority` would be this order, without sorting: each picture and each save ask.
+    private func isOrderByPriority(_ order: [EndpointID]) -> Bool {
+        var places = [Int](repeating: 0, count: records.count)
+        for (place, id) in fileOrder.enumerated() { places[Int(id.rawValue)] = place }
+        var previous = (Int.min, Int.min)
+        for id in order {
+            let next = (record(id)?.settings.priority ?? .max, places[Int(id.rawValue)])
+            guard previous < next else { return false }
+            previous = next
+        }
+        return true
     }
 
     /// The tokens clients may present; one whose `${NAME}` is missing admits nobody.

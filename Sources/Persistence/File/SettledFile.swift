@@ -10,6 +10,7 @@ struct SettledFile {
 
     let fileSystem: FileSystem
     let environment: [String: String]
+    var openListener: String?
 
     struct Reading {
         var image: FileImage
@@ -60,7 +61,8 @@ struct SettledFile {
         previous = image.status
         guard isSettled else { return .wait(.beingEdited(path: target.path)) }
         guard !image.bytes.isEmpty else { return .wait(.empty(path: target.path)) }
-        let loaded = ConfigurationLoader.load(bytes: image.bytes, environment: environment)
+        let loaded = ConfigurationLoader.load(
+            bytes: image.bytes, environment: environment, openListener: openListener)
         guard loaded.configuration != nil else {
             return .wait(.invalidFile(path: target.path, problems: loaded.problems))
         }

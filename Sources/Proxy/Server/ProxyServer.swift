@@ -25,6 +25,8 @@ public final class ProxyServer: Sendable {
         var wasStarted = false
         var listener: (any Listening)?
         var loops: [NIOLoopBound<LoopContext>] = []
+        var stopping: Task<Void, Never>?
+        var isStopped = false
     }
 
     /// Nothing happens before `start`.
@@ -112,6 +114,24 @@ public final class ProxyServer: Sendable {
     ///
     /// Called again with a shorter time, it cuts the running wait short. Returns when every connection is closed.
     public func stop(drain: Duration) async {
+        let stopping = state.withLock { state in
+            if let stopping = state.stopping {
+                // Once it has stopped, the loops may be gone.
+                if !state.isStopped {
+                    for loop in state.loops {
+                        loop.eventLoop.scheduleTask(in: TimeAmount(drain)) { loop.value.closeAll() }
+                    }
+                }
+                return stopping
+            }
+            let stopping = Task { await self.drainAndClose(within: drain) }
+            state.stopping = stopping
+            return stopping
+        }
+        await stopping.value
+    }
+
+    private func drainAndClose(within drain: Duration) async {
         let (listener, loops) = state.withLock { ($0.listener, $0.loops) }
         shared.beginDraining()
         await listener?.stopListening()
@@ -123,6 +143,7 @@ public final class ProxyServer: Sendable {
         }
         for future in drained { try? await future.get() }
         for loop in loops { try? await loop.eventLoop.submit { loop.value.finish() }.get() }
+        state.withLock { $0.isStopped = true }
     }
 
     private func makeLoops() async throws -> [ObjectIdentifier: NIOLoopBound<LoopContext>] {

@@ -29,8 +29,9 @@ final class AttachedFeed: Sendable {
     /// Asks once.
     func refresh() async throws(ControlClientError) {
         let known = picture.withLock { $0.known }
-        let isWhole = known.event == nil && known.flush == nil
-        let answer = try await client.snapshot(eventsSince: known.event, flushesSince: known.flush)
+        let isWhole = known.event == nil && known.flush == nil && known.endpoints == nil
+        let answer = try await client.snapshot(
+            eventsSince: known.event, flushesSince: known.flush, endpointsSince: known.endpoints)
         if picture.withLock({ $0.take(answer, isWhole: isWhole, at: .now) }) { return }
         let whole = try await client.snapshot()
         _ = picture.withLock { $0.take(whole, isWhole: true, at: .now) }

@@ -12,9 +12,9 @@ struct AttachedPicture {
     /// Why there is no newer one; nil while there is.
     private(set) var loss: String?
 
-    /// The last event and flush that are known; ask for what is newer. Nil: ask for everything.
-    var known: (event: UInt64?, flush: UInt64?) {
-        (picture?.events.last?.id, picture?.flushes.last?.number)
+    /// What is known; ask for what is newer. Nil: ask for everything.
+    var known: (event: UInt64?, flush: UInt64?, endpoints: UInt64?) {
+        (picture?.events.last?.id, picture?.flushes.last?.number, picture?.endpointsVersion)
     }
 
     /// Takes in an answer.
@@ -35,6 +35,9 @@ struct AttachedPicture {
                 let (event, flush) = (before.events.last?.id ?? 0, before.flushes.last?.number ?? 0)
                 next.events = (before.events + answer.events.filter { $0.id > event }).suffix(Self.mostEvents)
                 next.flushes = (before.flushes + answer.flushes.filter { $0.number > flush }).suffix(Self.mostFlushes)
+                if answer.endpointsSince != nil {
+                    next.endpoints = Self.merge(answer.endpoints, into: before.endpoints)
+                }
             }
             cpu = Self.load(before, answer)
         } else {
@@ -65,6 +68,14 @@ struct AttachedPicture {
             dashboard.server.warning = "not connected: \(loss ?? "no answer"); trying again"
         }
         return dashboard
+    }
+
+    /// The changed ones take the place of what was known of them; the others have kept their ranks.
+    private static func merge(
+        _ changed: [ControlSnapshot.Endpoint], into known: [ControlSnapshot.Endpoint]
+    ) -> [ControlSnapshot.Endpoint] {
+        let ids = Set(changed.map(\.id))
+        return (known.filter { !ids.contains($0.id) } + changed).sorted { $0.rank < $1.rank }
     }
 
     private static func isSame(_ one: ControlSnapshot.Server, _ other: ControlSnapshot.Server) -> Bool {

@@ -71,8 +71,13 @@ struct ServingSession {
         }
         await stopping.requested()
         reports.cancel()
+        stopping.beginDraining()
+        notifier.tell(.stopping(within: configuration.server.drainTimeout + Self.saveAllowance))
+        engine.note(.info, source: "service", "stopping: requests in flight may end, then what is unsaved is saved")
+        await engine.drain()
+        // Until here it could still be asked what it waits for.
         await control.stop()
-        return await finish(engine, stopping, notifier)
+        return await finish(engine)
     }
 
     private func start(_ log: SessionLog, hasConsole: Bool) async throws(EngineError) -> Engine {
@@ -159,10 +164,7 @@ struct ServingSession {
                 + "chmod 600 it, or write ${NAME} and set that in the environment")
     }
 
-    private func finish(_ engine: Engine, _ stopping: StopRequest, _ notifier: ServiceNotifier) async -> ExitStatus {
-        stopping.beginDraining()
-        notifier.tell(.stopping(within: configuration.server.drainTimeout + Self.saveAllowance))
-        engine.note(.info, source: "service", "stopping: requests in flight may end, then what is unsaved is saved")
+    private func finish(_ engine: Engine) async -> ExitStatus {
         switch await engine.stop() {
         case .success:
             return .success

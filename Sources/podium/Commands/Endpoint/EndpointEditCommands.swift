@@ -22,6 +22,7 @@ struct EndpointAddCommand: AsyncParsableCommand {
         var document = try fields.document()
         document.name = name
         if disabled { document.enabled = false }
+        if !fields.headers.isEmpty { document.headers = HeaderOption.apply(fields.headers, to: []) }
         let final = document
         try await control.perform { client throws(ControlClientError) in try await client.add(final) }
     }
@@ -30,7 +31,9 @@ struct EndpointAddCommand: AsyncParsableCommand {
 struct EndpointSetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "set", abstract: "Changes the fields that are named, and no others.",
-        discussion: "An empty text takes a field away: --url-openai ''.")
+        discussion: """
+            An empty text takes a field away: --url-openai ''. A header goes by its name alone: --header 'x-team:'.
+            """)
 
     @OptionGroup var endpoint: EndpointArgument
 
@@ -44,10 +47,21 @@ struct EndpointSetCommand: AsyncParsableCommand {
     func run() async throws {
         var document = try fields.document()
         document.name = rename
-        guard document != EndpointDocument() else { throw ValidationError("there is nothing to change") }
-        let final = document
+        guard document != EndpointDocument() || !fields.headers.isEmpty else {
+            throw ValidationError("there is nothing to change")
+        }
+        var revision = endpoint.revision
+        if !fields.headers.isEmpty {
+            let present = try await control.ask { client throws(ControlClientError) in
+                try await client.endpoint(endpoint.name)
+            }
+            document.headers = HeaderOption.apply(fields.headers, to: present.headers)
+            // The list is made from what is there now: it must not take away what somebody adds meanwhile.
+            revision = revision ?? present.revision
+        }
+        let (final, base) = (document, revision)
         try await control.perform { client throws(ControlClientError) in
-            try await client.change(endpoint.name, final, revision: endpoint.revision)
+            try await client.change(endpoint.name, final, revision: base)
         }
     }
 }

@@ -31,6 +31,25 @@ struct EndpointFields: ParsableArguments {
     @Option(name: .customLong("tag"), help: "A free word; repeat it for more. The words replace those it had.")
     var tags: [String] = []
 
+    @Option(
+        name: .customLong("header"),
+        help: ArgumentHelp(
+            "A request header, 'NAME: VALUE'; 'NAME:' takes it away. Repeat it for more; other headers stay.",
+            valueName: "header"),
+        transform: HeaderOption.init)
+    var headers: [HeaderOption] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The proxy to reach it through: socks5://HOST:PORT or http://HOST:PORT, with '${USER}:${PASSWORD}@' in front.",
+            valueName: "url"))
+    var proxy: String?
+
+    @Option(
+        name: .customLong("openai-preference"),
+        help: "Which of OpenAI's APIs it speaks: responses, chat_completions, or auto to learn it anew.")
+    var openAIPreference: PreferredAPI?
+
     func validate() throws {
         guard !secretFromStdin || authValue == nil else {
             throw ValidationError("--auth-value and --secret-from-stdin exclude each other")
@@ -40,9 +59,24 @@ struct EndpointFields: ParsableArguments {
                 "arguments are visible to everybody on this machine: give --auth-value '${NAME}' (in single quotes), or "
                     + "--secret-from-stdin")
         }
+        if let proxy, !proxy.isEmpty { try Self.check(proxy: proxy) }
     }
 
-    /// Reads the credential if it comes on standard input.
+    private static func check(proxy text: String) throws {
+        let proxy: OutboundProxy
+        do throws(ValueProblem) {
+            proxy = try ProxyText.parse(text)
+        } catch {
+            throw ValidationError("--proxy: \(error.message); \(error.fix)")
+        }
+        if let password = proxy.password, SecretExpansion.isLiteral(password) {
+            throw ValidationError(
+                "arguments are visible to everybody on this machine: give the proxy's password as '${NAME}' (in single "
+                    + "quotes)")
+        }
+    }
+
+    /// All but the headers, which depend on those that are there. Reads the credential if it comes on standard input.
     func document() throws -> EndpointDocument {
         var document = EndpointDocument()
         document.url = Self.change(url)
@@ -52,6 +86,8 @@ struct EndpointFields: ParsableArguments {
         document.authValue = secretFromStdin ? .set(try SecretInput.read()) : Self.change(authValue)
         document.rank = rank
         if !tags.isEmpty { document.tags = tags.filter { !$0.isEmpty } }
+        document.proxy = Self.change(proxy)
+        document.openAIPreference = openAIPreference?.rawValue
         return document
     }
 
@@ -71,4 +107,16 @@ struct CredentialUse: ExpressibleByArgument, RawRepresentable {
     }
 
     static var allValueStrings: [String] { AuthType.allCases.map(\.rawValue) }
+}
+
+/// The values of `openai_preference`, as an argument.
+struct PreferredAPI: ExpressibleByArgument, RawRepresentable {
+    var rawValue: String
+
+    init?(rawValue: String) {
+        guard OpenAIPreference(rawValue: rawValue) != nil else { return nil }
+        self.rawValue = rawValue
+    }
+
+    static var allValueStrings: [String] { OpenAIPreference.allCases.map(\.rawValue) }
 }

@@ -38,7 +38,7 @@ struct EndpointShowCommand: AsyncParsableCommand {
         }
         facts.append(("credential", endpoint.maskedSecret.map { "\(endpoint.authType) \($0)" } ?? endpoint.authType))
         if !endpoint.tags.isEmpty { facts.append(("tags", endpoint.tags.joined(separator: ", "))) }
-        if !endpoint.headers.isEmpty { facts.append(("headers", endpoint.headers.map(\.name).joined(separator: ", "))) }
+        for header in endpoint.headers { facts.append(("header", "\(header.name): \(header.value ?? "***")")) }
         if endpoint.openAIPreference != "auto" { facts.append(("openai", endpoint.openAIPreference)) }
         let traffic = endpoint.traffic
         var words = ["\(traffic.total) attempts", "\(traffic.failures) failed", "\(traffic.inFlight) in flight"]

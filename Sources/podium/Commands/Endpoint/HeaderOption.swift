@@ -1,0 +1,40 @@
+import ArgumentParser
+import Configuration
+import Control
+
+/// `--header 'NAME: VALUE'` gives an endpoint a request header, `--header 'NAME:'` takes it away.
+struct HeaderOption: Equatable {
+    let name: String
+    /// nil takes the header away.
+    let value: String?
+
+    /// - Throws: `ValidationError`, also for a secret in the clear.
+    init(_ argument: String) throws {
+        guard let colon = argument.firstIndex(of: ":"), colon > argument.startIndex else {
+            throw ValidationError("write it like 'x-team: blue', or 'x-team:' to take the header away")
+        }
+        name = String(argument[..<colon])
+        let text = argument[argument.index(after: colon)...].drop { $0 == " " }
+        value = text.isEmpty ? nil : String(text)
+        guard !HeaderField(name: name, value: String(text)).holdsSecret else {
+            throw ValidationError(
+                "arguments are visible to everybody on this machine: give '\(name): ${NAME}' (in single quotes)")
+        }
+    }
+
+    /// The headers with the options carried out in their order. Present values are not repeated: secret ones are not known
+    /// here, and a header without a value stays what it is.
+    static func apply(_ options: [HeaderOption], to present: [EndpointHeader]) -> [EndpointHeader] {
+        var headers = present.map { EndpointHeader(name: $0.name, value: nil) }
+        for option in options {
+            let index = headers.firstIndex { $0.name.lowercased() == option.name.lowercased() }
+            switch (index, option.value) {
+            case (let index?, nil): headers.remove(at: index)
+            case (let index?, let value?): headers[index] = EndpointHeader(name: headers[index].name, value: value)
+            case (nil, let value?): headers.append(EndpointHeader(name: option.name, value: value))
+            case (nil, nil): break
+            }
+        }
+        return headers
+    }
+}
