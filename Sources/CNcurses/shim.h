@@ -29,10 +29,10 @@ static inline void podium_mouse(int on) {
     mousemask(on ? BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
 }
 
-// 1 pressed, 2 released, 3 wheel up, 4 wheel down, 0 anything else.
+// 1 pressed, 2 released, 3 wheel up, 4 wheel down, 0 anything else, -1 when there is none; the newest first.
 static inline int podium_mouse_event(int *column, int *line) {
     MEVENT event;
-    if (getmouse(&event) != OK) return 0;
+    if (getmouse(&event) != OK) return -1;
     *column = event.x;
     *line = event.y;
     if (event.bstate & BUTTON1_PRESSED) return 1;

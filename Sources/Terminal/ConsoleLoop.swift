@@ -199,13 +199,17 @@ struct ConsoleLoop {
         }
         var inputs: [ConsoleInput] = []
         var count = 0
-        while count < 4_096, let event = screen.read() {
+        var event = screen.read()
+        while let present = event {
             count += 1
-            if event == .code(CursesKeys.frameDrawn) {
+            // Before the next is read: ncurses keeps them in its own order.
+            let mouse = present == .code(KEY_MOUSE) ? screen.readMouse() : []
+            event = count < 4_096 ? screen.read() : nil
+            if present == .code(CursesKeys.frameDrawn) {
                 pacing.answered()
-            } else if event == .code(KEY_MOUSE) {
-                if let mouse = screen.readMouse() { inputs.append(.mouse(mouse)) }
-            } else if let input = keys.decode(event, now: now) {
+            } else if present == .code(KEY_MOUSE) {
+                inputs += mouse.map { .mouse($0) }
+            } else if let input = keys.decode(present, next: event, now: now) {
                 inputs.append(input)
             }
         }

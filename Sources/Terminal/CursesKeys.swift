@@ -34,11 +34,16 @@ struct CursesKeys {
     private var escapeAt: ContinuousClock.Instant?
     private var isInSequence = false
     private var isSingleShift = false
+    private var isAtStart = false
+    /// How many characters of an old mouse report are still to come.
+    private var reported = 0
 
-    mutating func decode(_ event: Event, now: ContinuousClock.Instant) -> ConsoleInput? {
+    /// - Parameter next: what was read together with the event, if anything was.
+    mutating func decode(_ event: Event, next: Event? = nil, now: ContinuousClock.Instant) -> ConsoleInput? {
         if let lastAt, now - lastAt >= Self.patience {
             pasted = nil
             isInSequence = false
+            reported = 0
         }
         lastAt = now
         switch event {
@@ -50,6 +55,7 @@ struct CursesKeys {
             return pasted.map { .paste($0) }
         case .code(let code):
             isInSequence = false
+            reported = 0
             guard pasted == nil else { return nil }
             return Self.keys[code].map { .key($0) }
         case .character(let value):
@@ -60,15 +66,22 @@ struct CursesKeys {
                 }
                 return nil
             }
-            return character(scalar, now: now)
+            return character(scalar, next: next, now: now)
         }
     }
 
-    private mutating func character(_ scalar: Unicode.Scalar, now: ContinuousClock.Instant) -> ConsoleInput? {
+    private mutating func character(
+        _ scalar: Unicode.Scalar, next: Event?, now: ContinuousClock.Instant
+    ) -> ConsoleInput? {
+        if reported > 0 {
+            reported -= 1
+            return nil
+        }
         if isInSequence { return inSequence(scalar) }
         if let escapeAt, now - escapeAt <= Self.sequenceGap, scalar == "[" || scalar == "O" {
             self.escapeAt = nil
             isInSequence = true
+            isAtStart = true
             isSingleShift = scalar == "O"
             return nil
         }
@@ -76,7 +89,9 @@ struct CursesKeys {
         switch scalar.value {
         case 0x1B:
             escapeAt = now
-            return .key(.escape)
+            // No hand types a bracket so soon: a key or an answer that this terminal's description does not know.
+            let isSequence = next == .character(0x5B) || next == .character(0x4F)
+            return isSequence ? nil : .key(.escape)
         case 0x0D, 0x0A: return .key(.enter)
         case 0x09: return .key(.tab)
         case 0x7F, 0x08: return .key(.backspace)
@@ -88,9 +103,13 @@ struct CursesKeys {
     }
 
     private mutating func inSequence(_ scalar: Unicode.Scalar) -> ConsoleInput? {
+        defer { isAtStart = false }
         guard isSingleShift || (0x40...0x7E).contains(scalar.value) || scalar.value < 0x20 else { return nil }
         isInSequence = false
         switch scalar {
+        case "M" where isAtStart && !isSingleShift:
+            reported = 3
+            return nil
         case "A": return .key(.up)
         case "B": return .key(.down)
         case "C": return .key(.right)

@@ -110,6 +110,10 @@ final class CursesScreen {
             start_color()
             use_default_colors()
         }
+        // ncurses takes mouse reports for keys until the mouse was on once; a program before may have left it on.
+        podium_mouse(1)
+        podium_mouse(0)
+        if isModern { write("\u{1B}[?1002l\u{1B}[?1003l\u{1B}[?1004l") }
         write("\u{1B}[?2004h")
     }
 
@@ -199,19 +203,23 @@ final class CursesScreen {
         podium_mouse(isOn ? 1 : 0)
     }
 
-    /// The mouse event that a key code announced.
-    func readMouse() -> MouseEvent? {
-        var column: Int32 = 0
-        var line: Int32 = 0
-        let kind: MouseEvent.Kind
-        switch podium_mouse_event(&column, &line) {
-        case 1: kind = .press
-        case 2: kind = .release
-        case 3: kind = .wheelUp
-        case 4: kind = .wheelDown
-        default: return nil
+    /// The mouse events that a key code announced: one code may stand for several that came together.
+    func readMouse() -> [MouseEvent] {
+        var events: [MouseEvent] = []
+        while true {
+            var column: Int32 = 0
+            var line: Int32 = 0
+            let kind: MouseEvent.Kind
+            switch podium_mouse_event(&column, &line) {
+            case ..<0: return events.reversed()
+            case 1: kind = .press
+            case 2: kind = .release
+            case 3: kind = .wheelUp
+            case 4: kind = .wheelDown
+            default: continue
+            }
+            events.append(MouseEvent(kind, column: Int(column), line: Int(line)))
         }
-        return MouseEvent(kind, column: Int(column), line: Int(line))
     }
 
     /// Gives the terminal to the shell; `resume` takes it back.

@@ -289,6 +289,47 @@ struct FormTests {
     }
 
     @Test(
+        "What could not be written is kept and is the form's own: not somebody else's change, and nothing to save twice"
+    )
+    func keptUnsaved() throws {
+        for isNew in [false, true] {
+            var state = Fixture.console()
+            state.press(isNew ? .character("a") : .enter)
+            state.type(isNew ? "new" : "-2")
+            state.press(.tab)
+            if isNew { state.type("https://h") }
+            state.press(.tab, .tab, .tab, .tab)
+            state.type("sk-typed")
+            let effects = state.press(.control("S"))
+            let saved = try #require(
+                identifier(effects) { command in
+                    switch command {
+                    case .update, .add: true
+                    default: false
+                    }
+                })
+            let failure = CommandFailure(message: "NOT SAVED: no space left; kept in memory", kind: .keptUnsaved)
+            _ = state.handle(.commandFinished(saved, .failure(failure)), now: Fixture.start)
+            var next = Fixture.snapshot()
+            next.persister.isDirty = true
+            var mine = isNew ? EndpointStatus(id: 99, name: "new") : next.endpoints[0]
+            mine.name = isNew ? "new" : "anthropic-main-2"
+            mine.revision = 8
+            if isNew { next.endpoints.append(mine) } else { next.endpoints[0] = mine }
+            _ = state.handle(.snapshot(next), now: Fixture.start)
+            let form = try #require(openForm(state))
+            #expect(form.original?.id == mine.id)
+            #expect(form.changes.isEmpty)
+            #expect(state.screen().contains("Not saved: NOT SAVED: no space left; kept in memory"))
+            next.persister.isDirty = false
+            _ = state.handle(.snapshot(next), now: Fixture.start)
+            #expect(openForm(state)?.refusal == nil)
+            state.press(.escape)
+            #expect(state.overlay == nil, "nothing is left to be thrown away")
+        }
+    }
+
+    @Test(
         "Headers in a line",
         arguments: [
             ("", [], nil), ("a: 1", [("a", "1")], nil), (" a :1 ;  b: 2; ", [("a", "1"), ("b", "2")], nil),

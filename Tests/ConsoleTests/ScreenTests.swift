@@ -42,6 +42,21 @@ struct ScreenTests {
             return snapshot
         }()
 
+        /// As an attached console that may only look shows it once the connection is lost.
+        static let old: DashboardSnapshot = {
+            var snapshot = rich
+            snapshot.server.isAttached = true
+            snapshot.server.isReadOnly = true
+            snapshot.server.staleSince = Fixture.start
+            return snapshot
+        }()
+
+        static let lastOne: DashboardSnapshot = {
+            var snapshot = rich
+            for index in snapshot.endpoints.indices.dropFirst() { snapshot.endpoints[index].state = .down }
+            return snapshot
+        }()
+
         /// What goes wrong, all at once.
         static let degraded: DashboardSnapshot = {
             var snapshot = rich
@@ -70,6 +85,8 @@ struct ScreenTests {
         Scene(name: "main"),
         Scene(name: "degraded", snapshot: Scene.degraded),
         Scene(name: "empty", snapshot: DashboardSnapshot(sampledAt: Fixture.start)),
+        Scene(name: "read-only, not connected", snapshot: Scene.old) { $0.press(.character(" ")) },
+        Scene(name: "endpoints, zoomed") { $0.press(.character("z")) },
         Scene(name: "persister, zoomed") { $0.press(.character("2"), .character("z")) },
         Scene(name: "flushes, zoomed") { $0.press(.character("3"), .character("z"), .down) },
         Scene(name: "events, zoomed") { $0.press(.character("4"), .character("z"), .down) },
@@ -124,6 +141,24 @@ struct ScreenTests {
                 "anthropic-main: credential refused, status 401 (DNS 12 ms, connect 30 ms, TLS 45 ms, first byte 120 ms)"
             _ = $0.handle(.commandFinished(id, .failure(CommandFailure(message: text))), now: Fixture.start)
         },
+        Scene(name: "form, somebody was first") {
+            $0.press(.enter)
+            $0.type("-2")
+            let saving = $0.press(.control("S"))
+            guard
+                case .perform(let id, _)? = saving.first(where: {
+                    if case .perform(_, .update) = $0 { true } else { false }
+                })
+            else { return }
+            let failure = CommandFailure(
+                message: "'anthropic-main' was changed in the meantime; look again and repeat what is still wanted",
+                kind: .conflict)
+            _ = $0.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
+            var next = Scene.rich
+            next.endpoints[0].revision += 1
+            next.endpoints[0].tags = ["theirs"]
+            _ = $0.handle(.snapshot(next), now: Fixture.start)
+        },
         Scene(name: "the file's difference") {
             $0.press(.enter)
             $0.type("2")
@@ -137,6 +172,7 @@ struct ScreenTests {
             $0.type("anthropic")
             $0.press(.enter)
         },
+        Scene(name: "the last one off?", snapshot: Scene.lastOne) { $0.press(.character(" ")) },
         Scene(name: "throw away?") {
             $0.press(.enter)
             $0.type("2")

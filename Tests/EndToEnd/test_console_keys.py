@@ -38,7 +38,7 @@ class Session:
         self.window.type(*keys)
 
     def write(self, text):
-        self.window.tmux("send-keys", "-t", "t", "-l", text)
+        self.window.tmux("send-keys", "-t", "t", "-l", "--", text)
 
     def shows(self, pattern):
         try:

@@ -17,6 +17,24 @@ struct KeyDecodingTests {
         }
     }
 
+    /// Read in one go.
+    private func decodeTogether(_ text: String) -> [ConsoleInput] {
+        var keys = CursesKeys()
+        let scalars = Array(text.unicodeScalars)
+        return scalars.indices.compactMap { index in
+            let next = scalars.indices.contains(index + 1) ? CursesKeys.Event.character(scalars[index + 1].value) : nil
+            return keys.decode(.character(scalars[index].value), next: next, now: start)
+        }
+    }
+
+    @Test("A mouse report that nobody asked for runs no keys")
+    func reports() {
+        #expect(decodeTogether("\u{1B}[M wqd") == [.key(.character("d"))])
+        #expect(decodeTogether("\u{1B}[<0;10;6Md") == [.key(.character("d"))])
+        #expect(decodeTogether("\u{1B}[<0;10;6md") == [.key(.character("d"))])
+        #expect(decode("\u{1B}[M wqd", gap: .milliseconds(100)) == [.key(.escape), .key(.character("d"))])
+    }
+
     @Test("Characters and controls")
     func plain() {
         #expect(decode("aé名") == [.key(.character("a")), .key(.character("é")), .key(.character("名"))])
@@ -31,6 +49,10 @@ struct KeyDecodingTests {
 
     @Test("An unknown sequence is swallowed whole")
     func unknown() {
+        #expect(decodeTogether("\u{1B}[1;5Rx") == [.key(.character("x"))])
+        #expect(decodeTogether("\u{1B}[I\u{1B}[O") == [])
+        #expect(decodeTogether("\u{1B}[1;5CA") == [.key(.right), .key(.character("A"))])
+        #expect(decodeTogether("\u{1B}d") == [.key(.escape), .key(.character("d"))])
         #expect(decode("\u{1B}[1;5Rx") == [.key(.escape), .key(.character("x"))])
         #expect(decode("\u{1B}[?1;2cA") == [.key(.escape), .key(.character("A"))])
     }

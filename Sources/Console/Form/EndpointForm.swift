@@ -153,10 +153,21 @@ struct EndpointForm: Sendable, Equatable {
         }.filter { !$0.isEmpty }
     }
 
-    /// Takes over what somebody else changed, where this form was not edited.
-    mutating func rebase(onto endpoint: EndpointStatus?, in snapshot: DashboardSnapshot) {
+    /// Takes over what the endpoint is now, where this form was not edited.
+    mutating func rebase(in snapshot: DashboardSnapshot) {
+        // What could not be written is in memory all the same, and is this form's own.
+        if let refusal, refusal.kind == .keptUnsaved {
+            let name = draft.name
+            guard let endpoint = snapshot.endpoints.first(where: { $0.name == name }) else { return }
+            guard endpoint.revision != original?.revision else { return }
+            let focus = focus
+            self = EndpointForm(editing: endpoint, in: snapshot)
+            self.focus = focus
+            self.refusal = refusal
+            return
+        }
         guard let before = original else { return }
-        guard let endpoint else {
+        guard let endpoint = snapshot.endpoints.first(where: { $0.id == before.id }) else {
             awaitsRebase = false
             refusal = CommandFailure(message: "somebody deleted it meanwhile; nothing can be saved here any more")
             return

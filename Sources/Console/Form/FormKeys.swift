@@ -74,7 +74,7 @@ extension EndpointForm {
     mutating func refuse(_ failure: CommandFailure) {
         isSaving = false
         refusal = failure
-        awaitsRebase = failure.kind == .conflict
+        awaitsRebase = failure.kind != .refused
         if let field = failure.field { focus = .field(field) }
     }
 

@@ -40,11 +40,13 @@ extension CellGrid {
         return column
     }
 
-    /// Draws pieces at the left and at the right of one line; the right ones win where both do not fit.
+    /// Draws pieces at the left and at the right of one line; the right ones win where both do not fit, except over what
+    /// has no weight at the left.
     mutating func put(
         left: [Segment], right: [Segment], frame: Frame, line: Int, ground: CellStyle.Ground = .plain
     ) {
-        let rightKept = Segment.fit(right, into: frame.width)
+        let least = left.reduce(0) { $1.weight == 0 ? $0 + $1.columns : $0 }
+        let rightKept = Segment.fit(right, into: max(0, frame.width - least - 1))
         let rightWidth = rightKept.reduce(0) { $0 + $1.columns }
         let leftKept = Segment.fit(left, into: frame.width - rightWidth - (rightWidth > 0 ? 1 : 0))
         put(leftKept, column: frame.column, line: line, limit: frame.right - rightWidth, ground: ground)

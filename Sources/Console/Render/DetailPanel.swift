@@ -109,8 +109,8 @@ enum DetailPanel {
         guard width > 0, TextWidth.columns(of: text) > width else { return [text] }
         var lines: [String] = []
         var line = ""
-        for word in text.split(separator: " ") {
-            var word = String(word)
+        for word in words(of: text) {
+            var word = word
             let joined = line.isEmpty ? word : line + " " + word
             if TextWidth.columns(of: joined) <= width {
                 line = joined
@@ -131,4 +131,20 @@ enum DetailPanel {
         if !line.isEmpty { lines.append(line) }
         return lines
     }
+
+    /// A figure and its unit are one word.
+    private static func words(of text: String) -> [String] {
+        var words: [String] = []
+        for part in text.split(separator: " ") {
+            let unit = part.prefix { $0.isLetter || $0 == "%" }
+            if units.contains(String(unit)), let last = words.last, last.last?.isNumber == true {
+                words[words.count - 1] = last + " " + part
+            } else {
+                words.append(String(part))
+            }
+        }
+        return words
+    }
+
+    private static let units: Set<String> = ["%", "ms", "s", "min", "h"]
 }

@@ -50,10 +50,23 @@ enum Header {
             // Where there is room the wide screen shows what is off, too.
             if first == .off, !isWide { continue }
             let text = isTerse ? " \(glyphs.state(first))\(count)" : " \(glyphs.state(first)) \(count) \(word)"
-            segments.append(Segment(text, role(first), weight: first == .off ? 55 : first == .up ? 5 : 4))
+            segments.append(Segment(text, role(first), weight: weight(first)))
             if isWide { segments.append(Segment(" ", weight: 54)) }
         }
         return segments
+    }
+
+    /// Where not all fit, the bad news stays.
+    private static func weight(_ state: EndpointStatus.State) -> Int {
+        switch state {
+        case .down: 2
+        case .misconfigured: 3
+        case .cooling: 4
+        case .slow: 5
+        case .up: 6
+        case .untested: 7
+        case .off: 55
+        }
     }
 
     private static let counted: [([EndpointStatus.State], String)] = [

@@ -178,7 +178,7 @@ extension ConsoleState {
             overlay = .confirm(
                 ConfirmDialog(
                     title: "Switch off \(SafeText.clean(selected.name))",
-                    lines: ["No other endpoint is up: every request", "will be answered with 503."],
+                    lines: ["No other endpoint is up: every request will be answered with 503."],
                     button: "Switch off", answer: .perform(command)))
             return []
         }

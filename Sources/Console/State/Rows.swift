@@ -1,10 +1,12 @@
 extension ConsoleState {
     mutating func take(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         latest = snapshot
-        if toast?.endsWhenSaved == true, !snapshot.persister.isDirty, snapshot.server.warning == nil { toast = nil }
+        let isSaved = !snapshot.persister.isDirty && snapshot.server.warning == nil
+        if toast?.endsWhenSaved == true, isSaved { toast = nil }
         if pausedAt == nil { show(snapshot, now: now) }
-        if case .form(var form) = overlay, form.awaitsRebase, let original = form.original {
-            form.rebase(onto: snapshot.endpoints.first { $0.id == original.id }, in: snapshot)
+        if case .form(var form) = overlay {
+            if form.awaitsRebase { form.rebase(in: snapshot) }
+            if form.refusal?.kind == .keptUnsaved, isSaved { form.refusal = nil }
             overlay = .form(form)
         }
         guard let move = queuedMove, !isBusy(move.id) else { return [] }
