@@ -88,6 +88,11 @@ public struct EndpointRanking: Sendable {
         slotByID[id].map { endpoints[$0].rankChanges } ?? 0
     }
 
+    /// What moved the endpoint last, by itself or by making room; nil where nothing has.
+    public func lastChange(of id: EndpointID) -> RankChange? {
+        slotByID[id].flatMap { endpoints[$0].lastChange }
+    }
+
     /// The last 1,000 rank changes, oldest first. Endpoints that only made room for others are left out.
     public var changes: [RankChange] { journal.changes }
 

@@ -109,15 +109,15 @@ struct OverlayTests {
                 ╭─ Edit endpoint · anthropic-eu ──────────────────────────────── 1 change ─╮
                 │  Name       anthropic-eu                                                 │
                 │  URL        https://anthropic-eu.example.com                             │
-                │  URL anth                                                                │
-                │  URL openai                                                              │
+                │  URL anth   —                                                            │
+                │  URL openai —                                                            │
                 │  Auth       ‹api_key›  auth_token   passthrough   none                   │
                 │  Secret     sk-ant-…3f9c                                                 │
-                │▸ Priority   1___  1–7                                                    │
+                │▸ Priority   1___  rank 1–7                                               │
                 │  Tags       prod, claude                                                 │
-                │  Headers                                                                 │
+                │  Headers    —                                                            │
                 │  OpenAI API ‹auto›  responses   chat_completions                         │
-                │  Proxy                                                                   │
+                │  Proxy      —                                                            │
                 │  Enabled    [x]                                                          │
                 │  Pinned     [ ]                                                          │
                 │                                                                          │

@@ -29,7 +29,7 @@ struct PanelTests {
                 │ next flush ████████████████████████░░░   3s│
                 │ max dirty  ██░░░░░░░░░░░░░░░░░░░░░░░░░ 4m42│
                 │ writes 212 · throttled 37 · failed 1       │
-                │ last failure  11:41:07 ENOSPC config.yaml: │
+                │ last failure  11:41:07 ENOSPC config.yaml:…│
                 │ file ✓ …podium/config.yaml  4.1 K  0600    │
                 │ disk  0 B written · backup none yet        │
                 ╰────────────────────────────── w flush now ─╯

@@ -44,6 +44,16 @@ struct EngineStateTests {
         #expect(state.persistedState().endpoints.map(\.settings.priority) == [2, 3, 1])
     }
 
+    @Test func whoMadeRoomHasMovedTooAndAMinuteLaterNobodyHas() throws {
+        var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2), endpoint("c", priority: 3)])
+        _ = try state.apply(.move(reference("c"), toRank: 1), now: epoch)
+        let movements = { (state: inout EngineState, seconds: Int) in
+            state.endpointSnapshots(now: epoch + .seconds(seconds), second: 0).map(\.movement)
+        }
+        #expect(movements(&state, 60) == [2, -1, -1])
+        #expect(movements(&state, 61) == [0, 0, 0])
+    }
+
     @Test func aMovePinsAndUndoReleases() throws {
         var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2), endpoint("c", priority: 3)])
         let before = state.persistedState()

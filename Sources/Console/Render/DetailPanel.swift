@@ -8,17 +8,21 @@ enum DetailPanel {
         let endpoint = endpoint(state)
         var left = state.title(.detail)
         if let endpoint { left = [Segment("5 \(SafeText.clean(endpoint.name))", left[0].role)] }
-        let hints = [
-            Segment(
-                "\(state.key(.edit)) edit \(state.setup.glyphs.separator) \(state.key(.copy)) copy",
-                .faint)
-        ]
+        let text = words(state, content, now: now)
+        let graph = endpoint.map { graphs($0, content, state.setup.glyphs) } ?? []
+        // The graph stays in sight while the words above it scroll, where both have some room.
+        let isHeld = text.count + graph.count > content.height && content.height >= graph.count + 6
+        let room = isHeld ? content.height - graph.count : content.height
+        let scrolled = isHeld ? text : text + graph
+        let top = min(state.scroll[.detail] ?? 0, max(0, scrolled.count - room))
+        let separator = state.setup.glyphs.separator
+        let more = scrolled.count - top > room ? "\(state.key(.panel5)) more \(separator) " : ""
+        let hints = [Segment("\(more)\(state.key(.edit)) edit \(separator) \(state.key(.copy)) copy", .faint)]
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .detail, left: left,
             right: endpoint.map { [Segment("rank \($0.rank)")] } ?? [], bottom: hints)
-        let lines = lines(state, content, now: now)
-        let top = min(state.scroll[.detail] ?? 0, max(0, lines.count - content.height))
-        for (offset, line) in lines.dropFirst(top).prefix(max(0, content.height)).enumerated() {
+        let shown = scrolled.dropFirst(top).prefix(max(0, room)) + (isHeld ? graph[...] : [])
+        for (offset, line) in shown.enumerated() {
             grid.put(line, column: content.column, line: content.line + offset, limit: content.right)
         }
     }
@@ -28,6 +32,10 @@ enum DetailPanel {
     }
 
     static func lines(_ state: ConsoleState, _ content: Frame, now: ContinuousClock.Instant) -> [[Segment]] {
+        words(state, content, now: now) + (endpoint(state).map { graphs($0, content, state.setup.glyphs) } ?? [])
+    }
+
+    private static func words(_ state: ConsoleState, _ content: Frame, now: ContinuousClock.Instant) -> [[Segment]] {
         let width = content.width
         // Blank lines are for those who have the room.
         let gap: [[Segment]] = content.height < 20 ? [] : [[]]
@@ -44,7 +52,7 @@ enum DetailPanel {
                 ])
             }
         }
-        add("URL", endpoint.url ?? dash)
+        if let url = endpoint.url { add("URL", url) }
         if let url = endpoint.urlAnthropic { add("Anthr.", url) }
         if let url = endpoint.urlOpenAI { add("OpenAI", url) }
         add("Auth", endpoint.authType.rawValue + (endpoint.maskedSecret.map { "  " + $0 } ?? ""))
@@ -68,7 +76,6 @@ enum DetailPanel {
                 }
             }
         }
-        lines += graphs(endpoint, width, gap, glyphs)
         return lines
     }
 
@@ -83,14 +90,13 @@ enum DetailPanel {
         return "OK \(rate)%  \(good) of \(Quantity.grouped(endpoint.attempts))  streak \(endpoint.successStreak)"
     }
 
-    private static func graphs(_ endpoint: EndpointStatus, _ width: Int, _ gap: [[Segment]], _ glyphs: Glyphs)
-        -> [[Segment]]
-    {
+    private static func graphs(_ endpoint: EndpointStatus, _ content: Frame, _ glyphs: Glyphs) -> [[Segment]] {
+        let width = content.width
         let room = max(1, width - 2)
         guard let peak = endpoint.latencySeries.max(), peak > 0 else { return [] }
         let label = " first byte ms, last 60 s"
         let values = "max \(peak) "
-        var lines = gap
+        var lines: [[Segment]] = content.height < 20 ? [] : [[]]
         lines.append([
             Segment(label, .faint),
             Segment(TextField.fit(values, max(1, width - label.count), align: .right, glyphs: glyphs)),

@@ -111,7 +111,7 @@ enum FormOverlay {
         let message = form.message(for: field)
         let messageText = message.map { "\($0.isGood ? glyphs.check : glyphs.cross) \($0.text)" } ?? ""
         // A hint must not take the room to type in.
-        let hint = inner.width < 60 && field != .priority ? "" : hint(form, field)
+        let hint = hint(form, field, isNarrow: inner.width < 60)
         let side = TextWidth.columns(of: messageText.isEmpty ? hint : messageText)
         let least = field == .priority ? 4 : messageText.isEmpty ? 10 : 6
         let room = max(least, min(field == .priority ? 4 : 42, inner.right - start - 2 - (side > 0 ? side + 2 : 0)))
@@ -127,6 +127,10 @@ enum FormOverlay {
                 grid.put(
                     TextField.fit(SafeText.clean(masked), room, glyphs: glyphs), column: column, line: line,
                     limit: inner.right, style: CellStyle(.faint, on: .overlay))
+            } else if editor.characters.isEmpty, !isFocused {
+                grid.put(
+                    String(glyphs.dash), column: column, line: line, limit: inner.right,
+                    style: CellStyle(.faint, on: .overlay))
             } else {
                 let whole = field == .secret ? window.text : editor.text
                 let padded = TextField.fit(whole, room, glyphs: glyphs)
@@ -152,19 +156,17 @@ enum FormOverlay {
         }
     }
 
-    private static func hint(_ form: EndpointForm, _ field: EndpointDraft.Field) -> String {
+    private static func hint(_ form: EndpointForm, _ field: EndpointDraft.Field, isNarrow: Bool) -> String {
+        if isNarrow { return field == .priority ? "1–\(form.ranks)" : "" }
+        let isKept = form.original?.maskedSecret != nil
         switch field {
-        case .priority: form.original == nil ? "1–\(form.ranks), empty: last" : "1–\(form.ranks)"
-        case .secret:
-            if !form.text(.secret).isEmpty {
-                form.secretHeader.map { "sent as \($0)" } ?? ""
-            } else {
-                form.original?.maskedSecret == nil ? "^R shows it" : "empty: keeps the present one"
-            }
-        case .tags: "comma between"
-        case .headers: "name: value; name: value"
-        case .proxy: "http:// or socks5://, or none"
-        default: ""
+        case .priority: return form.original == nil ? "rank 1–\(form.ranks), empty: last" : "rank 1–\(form.ranks)"
+        case .secret where form.text(.secret).isEmpty: return isKept ? "empty: keeps the present one" : "^R shows it"
+        case .secret: return form.secretHeader.map { "sent as \($0)" } ?? ""
+        case .tags: return "comma between"
+        case .headers: return "name: value; name: value"
+        case .proxy: return "http:// or socks5://, or none"
+        default: return ""
         }
     }
 

@@ -67,7 +67,7 @@ enum PersisterPanel {
                 now),
             counters(status, glyphs, width),
         ]
-        lines.append(failure(status, state, glyphs))
+        lines.append(failure(status, state, glyphs, width))
         let isUsed = status.fileProblem == nil
         var file = [
             Segment(" file ", .faint), Segment("\(isUsed ? glyphs.check : glyphs.cross) ", isUsed ? .good : .bad),
@@ -174,13 +174,16 @@ enum PersisterPanel {
             ], into: width)
     }
 
-    private static func failure(_ status: PersisterStatus, _ state: ConsoleState, _ glyphs: Glyphs) -> [Segment] {
+    private static func failure(
+        _ status: PersisterStatus, _ state: ConsoleState, _ glyphs: Glyphs, _ width: Int
+    ) -> [Segment] {
         guard let failure = status.lastFailure else { return [Segment(" last failure  none", .faint)] }
         let time = Quantity.clock(failure.time, utcOffset: state.shown.utcOffset)
-        return [
+        let head = [
             Segment(" last failure  ", .faint), Segment("\(time) \(SafeText.clean(failure.code))", .bad),
-            Segment(" " + SafeText.clean(failure.text), .faint),
         ]
+        let room = width - head.reduce(1) { $0 + $1.columns }
+        return head + [Segment(" " + TextField.cut(SafeText.clean(failure.text), max(1, room), glyphs: glyphs), .faint)]
     }
 
     /// The end of a path says more than its beginning.

@@ -116,9 +116,9 @@ extension ConsoleState {
 }
 
 extension EndpointStatus {
-    /// Whether a lower-case word is found in its name, kind, state or tags.
+    /// Whether a lower-case word is found in its name or tags, or is its kind or state.
     func matches(_ needle: String) -> Bool {
-        name.lowercased().contains(needle) || kind.rawValue.contains(needle) || state.rawValue == needle
+        name.lowercased().contains(needle) || kind.rawValue == needle || state.rawValue == needle
             || tags.contains { $0.lowercased().contains(needle) }
     }
 }

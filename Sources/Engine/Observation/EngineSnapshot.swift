@@ -86,7 +86,7 @@ public struct EndpointSnapshot: Sendable {
     public var misconfiguration: String?
     /// Why it has its rank; nil beyond the first few hundred endpoints.
     public var explanation: RankExplanation?
-    /// Ranks gained (positive) or lost in the last minute.
+    /// Ranks gained (positive) or lost when it last moved, within a minute; 0 after that.
     public var movement: Int
     /// The last minute in figures.
     public var traffic: TrafficSummary

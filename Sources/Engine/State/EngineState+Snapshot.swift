@@ -8,19 +8,18 @@ extension EngineState {
     /// All endpoints in rank order as of `now`; `second` counts the traffic windows' seconds.
     mutating func endpointSnapshots(now: ContinuousClock.Instant, second: Int64) -> [EndpointSnapshot] {
         settlePriorities()
-        let movements = movementsInLastMinute(now: now)
         let explanations = ranking.explanations(now: now, limit: Self.explainedInSnapshot)
         return ranking.order.enumerated().compactMap { index, id in
             record(id).map { record in
                 snapshot(
-                    of: record, rank: index + 1, movedFrom: movements[id],
+                    of: record, rank: index + 1,
                     explanation: index < explanations.count ? explanations[index] : nil, now: now, second: second)
             }
         }
     }
 
     private func snapshot(
-        of record: EndpointRecord, rank: Int, movedFrom: Int?, explanation: RankExplanation?,
+        of record: EndpointRecord, rank: Int, explanation: RankExplanation?,
         now: ContinuousClock.Instant, second: Int64
     ) -> EndpointSnapshot {
         let traffic = record.traffic.summary(second: second)
@@ -28,7 +27,7 @@ extension EngineState {
             id: record.id, revision: record.revision, rank: rank, settings: record.settings,
             availability: ranking.availability(of: record.id, now: now) ?? .disabled,
             misconfiguration: record.misconfiguration, explanation: explanation,
-            movement: movedFrom.map { $0 - rank } ?? 0, traffic: traffic,
+            movement: lastMovement(of: record.id, now: now), traffic: traffic,
             inFlight: record.inFlight, successStreak: record.successStreak,
             hasAnswered: record.hasAnsweredProbe || traffic.attempts > traffic.failures,
             errors: record.errors, lastError: record.lastError.map { ($0.time, $0.text) })
@@ -41,9 +40,8 @@ extension EngineState {
         guard let record = record(named: name), let rank = ranking.rank(of: record.id) else {
             return nil
         }
-        let before = movementsInLastMinute(now: now)[record.id]
         return snapshot(
-            of: record, rank: rank, movedFrom: before, explanation: ranking.explanation(for: record.id, now: now),
+            of: record, rank: rank, explanation: ranking.explanation(for: record.id, now: now),
             now: now, second: second)
     }
 
@@ -61,17 +59,11 @@ extension EngineState {
         }
     }
 
-    /// The rank that each endpoint which moved in the last minute had before that.
-    private func movementsInLastMinute(now: ContinuousClock.Instant) -> [EndpointID: Int] {
-        var before: [EndpointID: Int] = [:]
-        for change in ranking.changes.reversed() {
-            guard now - change.at <= .seconds(60) else {
-                break
-            }
-            if change.from > 0 {
-                before[change.endpoint] = change.from
-            }
+    /// Ranks gained or lost by the last change, if that was within a minute.
+    private func lastMovement(of id: EndpointID, now: ContinuousClock.Instant) -> Int {
+        guard let change = ranking.lastChange(of: id), now - change.at <= .seconds(60), change.from > 0 else {
+            return 0
         }
-        return before
+        return change.from - change.to
     }
 }
