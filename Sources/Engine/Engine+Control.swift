@@ -15,7 +15,7 @@ extension Engine {
         return core.withState { state in
             EngineMetrics(
                 endpoints: state.endpointMetrics(now: now), unanswered: state.unanswered, firstByte: state.firstByte,
-                requestsInFlight: state.requestsInFlight, connections: connections,
+                requestsInFlight: core.requestsInFlight, connections: connections,
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,
                 lastFlush: lastFlush, events: state.events.total, takenAt: now, wallTime: EngineCore.wallTime())
         }

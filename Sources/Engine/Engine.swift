@@ -170,7 +170,7 @@ public final class Engine: Sendable {
                 endpoints: state.endpointSnapshots(now: now, second: second),
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision,
                 traffic: state.traffic.summary(second: second),
-                requestsInFlight: state.requestsInFlight, server: state.configuration.server, persister: statistics,
+                requestsInFlight: core.requestsInFlight, server: state.configuration.server, persister: statistics,
                 flushes: flushes, events: state.events.after(eventsAfter, limit: eventLimit),
                 journal: state.ranking.changes,
                 names: state.names, configPath: path, configFile: facts,
@@ -246,7 +246,7 @@ public final class Engine: Sendable {
 
     /// Returns once the state's lock could be had and every event loop has answered; never, if one of them is stuck.
     public func heartbeat() async {
-        _ = core.withState { $0.requestsInFlight }
+        core.withState { _ in }
         for loop in Array(proxyLoops.makeIterator()) + Array(group.makeIterator()) {
             try? await loop.submit {}.get()
         }

@@ -26,6 +26,8 @@ final class EngineCore: Sendable {
 
     let startedAt: ContinuousClock.Instant
     private let guarded: Mutex<Guarded>
+    /// Requests that have begun and not ended.
+    private let running = Atomic<Int>(0)
     private let listeners = EventListeners()
     private let logger: Logger
     private let recorder: TraceRecorder?
@@ -44,7 +46,7 @@ final class EngineCore: Sendable {
 
     /// Seconds of the traffic windows.
     func second(_ now: ContinuousClock.Instant) -> Int64 {
-        max(0, (now - startedAt).components.seconds)
+        max(0, (now - startedAt).wholeSeconds)
     }
 
     static func wallTime() -> Double {
@@ -142,8 +144,10 @@ final class EngineCore: Sendable {
         return true
     }
 
+    var requestsInFlight: Int { max(0, running.load(ordering: .relaxed)) }
+
     func requestStarted() {
-        guarded.withLock { $0.state.requestsInFlight += 1 }
+        running.wrappingAdd(1, ordering: .relaxed)
         recorder?.request(at: .now)
     }
 
@@ -155,6 +159,7 @@ final class EngineCore: Sendable {
     func requestFinished(_ report: RequestReport) {
         let second = second(report.at)
         let logsAccess = accessLog.isEnabled
+        running.wrappingSubtract(1, ordering: .relaxed)
         let names = guarded.withLock { guarded in
             guarded.state.requestFinished(report, second: second)
             return logsAccess ? guarded.state.names(of: report) : []

@@ -17,16 +17,3 @@ struct Moment: Comparable, Sendable {
         Double(nanoseconds - earlier.nanoseconds) * 1e-9
     }
 }
-
-extension Duration {
-    /// Saturates at about 292 years either way.
-    var wholeNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        guard !overflow else { return seconds < 0 ? .min : .max }
-        let (sum, carried) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return carried ? (seconds < 0 ? .min : .max) : sum
-    }
-
-    var inSeconds: Double { Double(wholeNanoseconds) * 1e-9 }
-}

@@ -1,3 +1,4 @@
+internal import Ranking
 internal import Dispatch
 internal import Proxy
 internal import Synchronization

@@ -1,3 +1,4 @@
+internal import Ranking
 import Histogram
 
 /// What happened at one endpoint, or at all of them, in the last minute. Pure: the second is passed in.
@@ -224,17 +225,5 @@ private struct RotatingHistogram: Sendable {
         return Percentiles(
             p50: .microseconds(merged.valueAtPercentile(50)), p95: .microseconds(merged.valueAtPercentile(95)),
             p99: .microseconds(merged.valueAtPercentile(99)))
-    }
-}
-
-extension Duration {
-    /// Rounded down; negative durations count as zero.
-    var wholeMicroseconds: UInt64 {
-        guard self > .zero else {
-            return 0
-        }
-        let (seconds, attoseconds) = components
-        let whole = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000)
-        return whole.overflow ? .max : whole.partialValue &+ UInt64(attoseconds / 1_000_000_000_000)
     }
 }

@@ -80,7 +80,6 @@ extension EngineState {
     }
 
     mutating func requestFinished(_ report: RequestReport, second: Int64) {
-        requestsInFlight = max(0, requestsInFlight - 1)
         let failed = report.ending == .brokenStream || (report.status ?? 0) >= 500
         if report.ending != .clientClosed || report.status != nil {
             traffic.recordAttempt(succeeded: !failed, timeToFirstByte: report.timeToFirstByte, second: second)

@@ -16,7 +16,6 @@ struct EngineState: Sendable {
     private(set) var formerNames: [EndpointID: String] = [:]
     var ranking: EndpointRanking
     var traffic = TrafficWindow()
-    var requestsInFlight = 0
     /// Requests to which no endpoint's answer went.
     var unanswered = RequestTally()
     /// What clients waited for their first byte.

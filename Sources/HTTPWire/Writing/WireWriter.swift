@@ -1,8 +1,8 @@
 /// Writes protocol text into memory whose size the caller has bounded beforehand.
 public struct WireWriter: ~Copyable {
-    private let target: UnsafeMutableRawBufferPointer
+    @usableFromInline let target: UnsafeMutableRawBufferPointer
     /// Bytes written so far.
-    public private(set) var count = 0
+    public internal(set) var count = 0
 
     /// Writes from the start of `target` on.
     public init(_ target: UnsafeMutableRawBufferPointer) {
@@ -12,16 +12,24 @@ public struct WireWriter: ~Copyable {
     /// Appends the bytes as they are.
     @inline(__always)
     public mutating func write(_ bytes: UnsafeRawBufferPointer) {
-        precondition(bytes.count <= target.count - count, "the bound given for this head was too small")
-        guard let source = bytes.baseAddress, let base = target.baseAddress else { return }
-        (base + count).copyMemory(from: source, byteCount: bytes.count)
-        count += bytes.count
+        guard let source = bytes.baseAddress else { return }
+        append(source, bytes.count)
     }
 
     /// Appends the bytes as they are.
-    @inline(__always)
+    ///
+    /// Inlined into its callers, where the length is known: a few stores instead of a call of `memcpy`.
+    @inlinable @inline(__always)
     public mutating func write(_ text: StaticString) {
-        write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        append(UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
+    }
+
+    @usableFromInline @inline(__always)
+    mutating func append(_ source: UnsafeRawPointer, _ length: Int) {
+        precondition(length <= target.count - count, "the bound given for this head was too small")
+        guard let base = target.baseAddress else { return }
+        (base + count).copyMemory(from: source, byteCount: length)
+        count += length
     }
 
     /// Appends the bytes as they are.
@@ -32,16 +40,27 @@ public struct WireWriter: ~Copyable {
     /// Appends the number in decimal digits.
     public mutating func write(decimal value: Int) {
         var value = UInt(max(value, 0))
-        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
-        withUnsafeMutableBytes(of: &digits) { buffer in
-            var start = buffer.count
-            repeat {
-                start -= 1
-                buffer[start] = UInt8(truncatingIfNeeded: 0x30 + value % 10)
-                value /= 10
-            } while value > 0
-            write(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[start...]))
+        let length = Self.decimalLength(value)
+        precondition(length <= target.count - count, "the bound given for this head was too small")
+        var position = count + length
+        count = position
+        repeat {
+            position -= 1
+            target[position] = UInt8(truncatingIfNeeded: 0x30 + value % 10)
+            value /= 10
+        } while value > 0
+    }
+
+    private static func decimalLength(_ value: UInt) -> Int {
+        var length = 1
+        var bound: UInt = 10
+        while value >= bound {
+            length += 1
+            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
+            if overflow { break }
+            bound = next
         }
+        return length
     }
 
     /// In lower case, without leading zeros unless `minimumDigits` asks for them.

@@ -129,7 +129,7 @@ extension ClientConnection {
         responsePhase = .none
         var tokenMatches = false
         var presentedToken = false
-        let routing = loop.shared.current
+        let routing = loop.routing
         request.table = routing.table
         request.requestID = .generated(loop.nextRequestID())
         var namesAnthropic = false
@@ -162,8 +162,9 @@ extension ClientConnection {
 
     private func rememberHead(_ bytes: UnsafeRawBufferPointer, namesAnthropic: Bool) {
         let target = loop.requestHead.pathAndQuery
-        let pathLength = bytes.slice(target).firstIndex(of: UInt8(ascii: "?")) ?? target.count
-        request.pathRange = target.lowerBound..<target.lowerBound + pathLength
+        var pathEnd = target.lowerBound
+        while pathEnd < target.upperBound, bytes[pathEnd] != UInt8(ascii: "?") { pathEnd += 1 }
+        request.pathRange = target.lowerBound..<pathEnd
         request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
         let asked = request.api == .openAI ? OpenAIAPI.asked(by: bytes.slice(request.pathRange)) : nil
         request.openAIAPI = asked?.api

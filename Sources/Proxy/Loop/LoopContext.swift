@@ -21,6 +21,10 @@ final class LoopContext {
     private var turnEnd: @Sendable () -> Void = {}
     private var departing: ContiguousArray<Unmanaged<SocketConnection>> = []
 
+    /// The shared one as of `routingVersion`: looking for a newer one costs less than taking its lock.
+    private var knownRouting: SharedState.Routing
+    private var routingVersion: Int
+
     private var connections: ContiguousArray<ClientConnection?> = []
     private var pools: [Int: RestingConnections] = [:]
     /// The pool that was asked last, which is nearly always the one that is asked next.
@@ -37,11 +41,23 @@ final class LoopContext {
         self.shared = shared
         receive = SharedReceiveBuffer(eventLoop: eventLoop)
         connectionAge = TimeAmount(shared.options.connectionAge)
-        sweptTable = shared.table
+        routingVersion = shared.version
+        knownRouting = shared.current
+        sweptTable = knownRouting.table
         randomState = seed
         output.reserveCapacity(4096)
         let bound = NIOLoopBound(UnownedLoop(loop: self), eventLoop: eventLoop)
         turnEnd = { bound.value.loop.turnEnded() }
+    }
+
+    /// What a request that begins now takes with it.
+    var routing: SharedState.Routing {
+        let version = shared.version
+        if version != routingVersion {
+            routingVersion = version
+            knownRouting = shared.current
+        }
+        return knownRouting
     }
 
     func startSweeping() {

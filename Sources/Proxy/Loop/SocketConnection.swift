@@ -81,9 +81,9 @@ class SocketConnection: SocketReader {
 
     // MARK: Writing
 
-    /// Writes what `loop.output` holds; `flush` has to follow. Nothing of it leaves before.
+    /// Writes what `loop.output` holds; `flush` has to follow.
     final func writeOutput() {
-        guard maySend else { return write(loop.output) }
+        guard loop.departures.areBundled, maySend else { return write(loop.output) }
         if departing.readableBytes == 0 {
             loop.departures.exchange(&departing, &loop.output)
         } else {

@@ -9,6 +9,7 @@ final class SharedState: Sendable {
     let tlsContexts = TLSContextCache()
     let names: NameLookup
     private let routing: Mutex<Routing>
+    private let routingVersion = Atomic<Int>(0)
     private let responder = Mutex<(@Sendable (any Channel) throws -> Void)?>(nil)
     private let connectionCount = Atomic<Int>(0)
     private let requestCount = Atomic<Int>(0)
@@ -32,18 +33,28 @@ final class SharedState: Sendable {
         routing = Mutex(Routing(table: routes, tokens: ClientTokens(options.clientTokens)))
     }
 
+    /// Rises with each change of what `current` returns.
+    var version: Int { routingVersion.load(ordering: .acquiring) }
     var current: Routing { routing.withLock { $0 } }
     var table: RoutingTable { routing.withLock { $0.table } }
 
     func update(routes: RoutingTable) {
         // Reading authority files takes milliseconds: here, never on an event loop.
         tlsContexts.prepare(for: routes)
-        routing.withLock { $0.table = routes }
+        change { $0.table = routes }
     }
 
     func update(clientTokens: [String]) {
         let tokens = ClientTokens(clientTokens)
-        routing.withLock { $0.tokens = tokens }
+        change { $0.tokens = tokens }
+    }
+
+    private func change(_ body: (inout Routing) -> Void) {
+        routing.withLock { routing in
+            body(&routing)
+            // Whoever sees the new number finds the new value, or waits for it.
+            routingVersion.wrappingAdd(1, ordering: .releasing)
+        }
     }
 
     /// Who answers requests for Podium itself.

@@ -42,7 +42,8 @@
         func readOnce() {
             var buffer = loop.takeReceiveBuffer()
             let descriptor = descriptor
-            let count = buffer.withUnsafeMutableWritableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
+            // It is empty, so that all of it can be written.
+            let count = buffer.withVeryUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
             guard count > 0 else {
                 let code = errno
                 loop.giveBack(buffer)
