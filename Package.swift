@@ -70,7 +70,7 @@ let package = Package(
         library("HTTPWire"),
         library("Persistence", ["Configuration", "YAMLDocument", "CSystemShim"]),
         library("Sockets", ["CSystemShim", nioCore, deque, heap]),
-        library("Proxy", ["HTTPWire", "Ranking", "Sockets", nioCore, nioPosix, nioSSL, nioTLS]),
+        library("Proxy", ["HTTPWire", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL, nioTLS]),
         library(
             "Engine",
             [

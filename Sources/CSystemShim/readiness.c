@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { MAXIMUM_EVENTS = 256 };
@@ -51,6 +52,16 @@ int podium_notification_send(int descriptor) {
 int podium_accept(int listener, struct sockaddr_storage *address) {
     socklen_t length = sizeof *address;
     return checked(accept4(listener, (struct sockaddr *)address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+ssize_t podium_receive(int descriptor, void *bytes, size_t count) {
+    long result = syscall(SYS_recvfrom, descriptor, bytes, count, 0, NULL, NULL);
+    return result < 0 ? -errno : result;
+}
+
+ssize_t podium_send(int descriptor, const void *bytes, size_t count) {
+    long result = syscall(SYS_sendto, descriptor, bytes, count, MSG_NOSIGNAL, NULL, 0);
+    return result < 0 ? -errno : result;
 }
 
 int podium_stream_socket(int family) {

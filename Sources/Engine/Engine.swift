@@ -1,4 +1,5 @@
 public import Configuration
+internal import CSystemShim
 internal import NIOCore
 internal import NIOPosix
 public import Persistence
@@ -79,6 +80,8 @@ public final class Engine: Sendable {
         } catch {
             throw .persistence(error)
         }
+        // The bodies of a burst come and go by the megabyte; the memory of one is wanted for the next.
+        podium_keep_freed_memory(16 << 20)
         let loopCount = options.eventLoops ?? ProcessorCount.usable
         #if os(Linux)
             group = MultiThreadedEventLoopGroup(numberOfThreads: 1)

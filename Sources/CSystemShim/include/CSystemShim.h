@@ -4,6 +4,7 @@
 // What Glibc's Swift module does not expose. Each part has its own header.
 
 #include "file_operations.h"
+#include "memory.h"
 #include "processors.h"
 #include "readiness.h"
 #include "signal_pipe.h"

@@ -3,8 +3,10 @@
 
 #if defined(__linux__)
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 // Readiness of descriptors by epoll, edge-triggered: each is registered once, for both directions.
 // Every function returns 0 (or a count or descriptor) on success and -errno on failure.
@@ -36,6 +38,11 @@ int podium_notification_send(int descriptor);
 
 /// A client's connection, non-blocking and close-on-exec.
 int podium_accept(int listener, struct sockaddr_storage *address);
+/// `recv` and `send` (with MSG_NOSIGNAL) of a socket that does not block. The C library's own are points where a thread
+/// may be cancelled, for which it pays with two locked instructions a call as soon as the process has two threads.
+ssize_t podium_receive(int descriptor, void *bytes, size_t count);
+ssize_t podium_send(int descriptor, const void *bytes, size_t count);
+
 /// A TCP socket, non-blocking and close-on-exec.
 int podium_stream_socket(int family);
 

@@ -5,6 +5,7 @@
 #else
     internal import Darwin
 #endif
+internal import CSystemShim
 internal import HTTPWire
 internal import NIOCore
 internal import Sockets
@@ -101,7 +102,7 @@ class SocketConnection: SocketReader {
         sendDeparting()
         let sent =
             maySend
-            ? bytes.withUnsafeReadableBytes { max(0, send(descriptor, $0.baseAddress, $0.count, Self.flags)) } : 0
+            ? bytes.withUnsafeReadableBytes { max(0, transmit($0)) } : 0
         guard sent < bytes.readableBytes else { return }
         queue(bytes, after: sent)
     }
@@ -173,7 +174,7 @@ class SocketConnection: SocketReader {
         guard departing.readableBytes > 0 else { return }
         if descriptor != Self.none {
             let sent = departing.withUnsafeReadableBytes {
-                max(0, send(descriptor, $0.baseAddress, $0.count, Self.flags))
+                max(0, transmit($0))
             }
             if sent < departing.readableBytes { queue(departing, after: sent) }
         }
@@ -187,6 +188,14 @@ class SocketConnection: SocketReader {
         isQueued = true
         needsFlush = true
         context?.write(NIOAny(rest), promise: nil)
+    }
+
+    private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
+        #if os(Linux)
+            return podium_send(descriptor, bytes.baseAddress, bytes.count)
+        #else
+            return send(descriptor, bytes.baseAddress, bytes.count, Self.flags)
+        #endif
     }
 
     private func gather(

@@ -1,4 +1,5 @@
 #if os(Linux)
+    internal import CSystemShim
     internal import Glibc
     internal import NIOCore
 
@@ -43,11 +44,10 @@
             var buffer = loop.takeReceiveBuffer()
             let descriptor = descriptor
             // It is empty, so that all of it can be written.
-            let count = buffer.withVeryUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
+            let count = buffer.withVeryUnsafeMutableBytes { podium_receive(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else {
-                let code = errno
                 loop.giveBack(buffer)
-                return readEnded(count, code)
+                return readEnded(CInt(-count))
             }
             // A read that leaves room has emptied the kernel's buffer, unless the end stands there as well.
             isReadable = endIsNear || count == buffer.writableBytes
@@ -73,9 +73,10 @@
             }
         }
 
-        private func readEnded(_ result: Int, _ code: CInt) {
-            if result == 0 { return inputEnded() }
+        private func readEnded(_ code: CInt) {
             switch code {
+            case 0:
+                inputEnded()
             case EAGAIN:
                 isReadable = false
             case EINTR:
