@@ -21,6 +21,8 @@ struct ConfigurationWriter {
     let adopt: @Sendable (ExternalEdit) -> MergedEdit
     var allowInPlace: Bool
     private(set) var base: Base
+    /// The oldest one that still holds an entry which own writes took out since.
+    private var earlier: EarlierFile?
     private var lock: ProcessLock?
     /// The last write is in place, but its directory did not sync: equal bytes prove nothing until one did.
     private var durabilityIsUnknown = false
@@ -193,6 +195,7 @@ struct ConfigurationWriter {
                 configuration: configuration, ancestor: before, theirs: FileAlignment(known: before).align(file),
                 theirAutoSort: file.autoSortEndpoints))
         base = Base(bytes: image.bytes, state: merged.agreed, document: edited.document)
+        earlier = nil
         run.edits.append(
             .externalEditAdopted(
                 changes: before.changes(to: merged.agreed).map(\.description), conflicts: merged.conflicts))
@@ -203,6 +206,9 @@ struct ConfigurationWriter {
         var document: YAMLDocument
         var state: PersistedState
         var changes: [String]
+        /// The earlier file from which an entry came back.
+        var earlier: EarlierFile?
+        var removes: Bool
     }
 
     /// The file as it should be, verified; nil if it says so already.
@@ -214,13 +220,35 @@ struct ConfigurationWriter {
         let state = snapshot()
         let changes = base.state.changes(to: state)
         guard !changes.isEmpty || durabilityIsUnknown else { return nil }
-        let document = try edited(changes, target)
-        if !changes.allSatisfy(\.isCheckedByItself) { try validate(document, state) }
+        let document: YAMLDocument
+        var restoredFrom: EarlierFile?
+        if let (restored, file) = restored(state) {
+            document = restored
+            restoredFrom = file
+        } else {
+            document = try edited(changes, target)
+            if !changes.allSatisfy(\.isCheckedByItself) { try validate(document, state) }
+        }
         if document.bytes == base.bytes, !durabilityIsUnknown {
             base.state = state
             return nil
         }
-        return Edit(document: document, state: state, changes: changes.map(\.description))
+        return Edit(
+            document: document, state: state, changes: changes.map(\.description), earlier: restoredFrom,
+            removes: changes.contains { if case .removeEndpoint = $0 { true } else { false } })
+    }
+
+    /// The earlier file made to hold the state, where that brings an entry back as it was and reads back as wanted.
+    private func restored(_ state: PersistedState) -> (YAMLDocument, EarlierFile)? {
+        guard var earlier, let changes = earlier.changes(to: state, from: base.state),
+            let document = try? ConfigurationEditor.apply(changes, to: YAMLDocument(bytes: earlier.bytes))
+        else { return nil }
+        do throws(PersistenceError) {
+            try validate(document, state)
+            return (document, earlier)
+        } catch {
+            return nil
+        }
     }
 
     private mutating func edited(
@@ -276,6 +304,8 @@ struct ConfigurationWriter {
         run.bytesChanged = ByteDifference.count(base.bytes, edit.document.bytes)
         run.fileSize = edit.document.bytes.count
         run.result = .written
+        if let file = edit.earlier { earlier = file }
+        if edit.removes, earlier == nil { earlier = EarlierFile(bytes: base.bytes, state: base.state) }
         base = Base(bytes: edit.document.bytes, state: edit.state, document: edit.document)
     }
 
