@@ -17,6 +17,7 @@
         /// As bound: with the real port where 0 was asked for.
         package let localAddress: SocketAddress
         private var isOpen = true
+        private var isRecovering = false
 
         /// Binds and begins to accept.
         ///
@@ -88,7 +89,13 @@
                 loop.execute { self.ready(.readable) }
             default:
                 // No descriptor or memory is left. They wait in the kernel's queue until some are free.
-                _ = loop.scheduleTask(in: Self.recovery) { self.ready(.readable) }
+                guard !isRecovering else { return }
+                // Once: the kernel speaks of each one that comes meanwhile.
+                isRecovering = true
+                _ = loop.scheduleTask(in: Self.recovery) {
+                    self.isRecovering = false
+                    self.ready(.readable)
+                }
             }
         }
 

@@ -183,7 +183,10 @@
         }
 
         private func perform(later item: @escaping Work) {
-            guard !inEventLoop else { return work.append(item) }
+            if inEventLoop { work.append(item) } else { post(item) }
+        }
+
+        private func post(_ item: @escaping Work) {
             let isAccepted = mail.withLock { mail in
                 guard !mail.isClosed else { return false }
                 mail.work.append(item)
@@ -205,12 +208,21 @@
                     promise.fail(error)
                 }
             }
-            let add: Work = { [self] in
-                timers.add(id, at: deadline, run: run) { promise.fail(EventLoopError.shutdown) }
+            let abandon: Work = { promise.fail(EventLoopError.shutdown) }
+            guard !inEventLoop else {
+                timers.add(id, at: deadline, run: run, abandon: abandon)
+                return Scheduled(promise: promise) { [self] in
+                    if inEventLoop { timers.cancel(id) } else { post { [self] in timers.cancel(id) } }
+                }
             }
-            if inEventLoop { add() } else { perform(later: add) }
+            let isCancelled = Flag()
+            post { [self] in
+                if !isCancelled.isSet { timers.add(id, at: deadline, run: run, abandon: abandon) }
+            }
             return Scheduled(promise: promise) { [self] in
-                if inEventLoop { timers.cancel(id) } else { perform { [self] in timers.cancel(id) } }
+                // It may be on its way here still.
+                isCancelled.set()
+                if inEventLoop { timers.cancel(id) } else { post { [self] in timers.cancel(id) } }
             }
         }
 
@@ -241,6 +253,14 @@
             hasMail.store(true, ordering: .sequentiallyConsistent)
             self.queue.wake()
         }
+    }
+
+    private final class Flag: Sendable {
+        private let state = Atomic<Bool>(false)
+
+        var isSet: Bool { state.load(ordering: .acquiring) }
+
+        func set() { state.store(true, ordering: .releasing) }
     }
 
     private final class ThreadBody {

@@ -125,6 +125,8 @@
             phase = .active
             activity.store(true, ordering: .relaxed)
             pipeline.syncOperations.fireChannelActive()
+            // What was flushed before.
+            if isOpen { writeQueued() }
             readIfNeeded()
         }
 

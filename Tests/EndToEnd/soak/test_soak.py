@@ -104,9 +104,10 @@ def metrics_page(port):
         return answer.read().decode()
 
 
-def halves(looks, key):
-    middle = len(looks) // 2
-    return [statistics.median(look[key] for look in half) for half in (looks[:middle], looks[middle:])]
+def parts(looks, key, count):
+    """Medians over parts of the time."""
+    length = len(looks) // count
+    return [statistics.median(look[key] for look in looks[number * length:(number + 1) * length]) for number in range(count)]
 
 
 def test_nothing_grows_and_every_request_is_accounted_for(folder, endpoints):
@@ -181,10 +182,10 @@ def settle(port, process):
 
 def podium_says(before, after, looks, clients, crew):
     kinds = collections.Counter(f"{seen.kind}: {seen.ending} {seen.status or '-'}" for seen in clients.seen.values())
-    rows = [f"{'':16}{'before':>10}{'1st half':>10}{'2nd half':>10}{'most':>10}{'after':>10}"]
+    rows = [f"{'':16}{'before':>10}{'quarters':>40}{'most':>10}{'after':>10}"]
     for key in before:
-        first, second = halves(looks, key)
-        rows.append(f"{key:16}{before[key]:>10}{first:>10.0f}{second:>10.0f}{max(look[key] for look in looks):>10}{after[key]:>10}")
+        medians = "".join(f"{median:>10.0f}" for median in parts(looks, key, 4))
+        rows.append(f"{key:16}{before[key]:>10}{medians}{max(look[key] for look in looks):>10}{after[key]:>10}")
     saw = "\n".join(f"{count:>8} {kind}" for kind, count in sorted(kinds.items()))
     return "\n".join([f"\n{SECONDS:g} s, seed {SEED}, {len(clients.seen)} requests, {clients.garbage} that were none", *rows, saw, f"operators: {crew.done}"])
 
@@ -205,5 +206,5 @@ def judge(before, after, watch, clients, crew, podium, page):
     assert after["pooled"] == 0 and after["descriptors"] <= before["descriptors"] + 1, (before, after)
     if len(watch.looks) > 240:
         for key in ("resident KiB", "anonymous KiB"):
-            first, second = halves(watch.looks, key)
+            first, second = parts(watch.looks, key, 2)
             assert second <= first + GROWTH_KIB, f"{key} grew from {first} to {second}"
