@@ -9,6 +9,7 @@ usage: console.py PODIUM [--seconds 15] [--json FILE]
 """
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -50,7 +51,7 @@ class Screen:
             os.environ.update(TERM="xterm-256color", LANG="C.UTF-8", SWIFT_BACKTRACE="enable=no")
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
             os.execvp(command[0], command)
-        self.seen = b""
+        self.seen = self.asked = b""
 
     def read(self, seconds):
         """What comes within the time; a terminal answers what it is asked."""
@@ -61,8 +62,11 @@ class Screen:
             data = os.read(self.fd, 1 << 16)
         except OSError:
             return b""
-        for _ in range(data.count(b"\x1b[5n")):
+        # A question may come in two pieces.
+        asked = self.asked + data
+        for _ in range(asked.count(b"\x1b[5n")):
             os.write(self.fd, b"\x1b[0n")
+        self.asked = asked[-3:]
         self.seen = (self.seen + data)[-1_000_000:]
         return data
 
@@ -85,6 +89,19 @@ class Screen:
                 sizes.append(size)
                 size = 0
         return sizes
+
+    def keys(self, count):
+        """Milliseconds from a key to the first of what it changes, sorted."""
+        times = []
+        for number in range(count):
+            # Between keys and pictures that come by themselves.
+            self.frames(0.3 + number % 7 * 0.05, gap=0.02)
+            sent = time.monotonic()
+            os.write(self.fd, [b"j", b"k", b"G", b"g", b"\x1b[6~", b"S", b"<"][number % 7])
+            while not self.read(5):
+                pass
+            times.append((time.monotonic() - sent) * 1_000)
+        return sorted(times)
 
     def cpu(self):
         # Its CPU clock, in nanoseconds: /proc counts in hundredths of a second, of which an idle one uses a few a minute.
@@ -172,19 +189,48 @@ class Source(threading.Thread):
         return json.dumps(answer).encode()
 
 
-def snapshot_of(podium, config):
+@contextlib.contextmanager
+def serving(podium, config):
+    """A headless Podium, once it answers."""
     server = subprocess.Popen([podium, "run", "--headless", "--config", config], stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(300):
-            status = subprocess.run([podium, "status", "--json", "--config", config], capture_output=True, check=False)
-            if status.stdout.startswith(b"{"):
-                return json.loads(status.stdout)
+            status = subprocess.run([podium, "status", "--config", config], capture_output=True, check=False)
+            if status.returncode == 0:
+                break
             time.sleep(0.1)
-        raise SystemExit(f"no snapshot: {status.stderr.decode()}")
+        else:
+            raise SystemExit(f"no answer: {status.stderr.decode()}")
+        yield config
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
+
+
+def snapshot_of(podium, config):
+    with serving(podium, config):
+        return json.loads(subprocess.run([podium, "status", "--json", "--config", config], capture_output=True,
+                                         check=True).stdout)
+
+
+def snapshots(podium, config):
+    """How long a whole snapshot takes over the control socket, and how large it is."""
+    log = subprocess.run([podium, "status", "--json", "--config", config, "--events", "1000"], capture_output=True,
+                         check=True).stdout
+    path = next(event["text"].split(" at ", 1)[1] for event in json.loads(log)["events"]
+                if event["text"].startswith("control socket at "))
+    times = []
+    for _ in range(9):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+            began = time.monotonic()
+            connection.sendall(b"GET /admin/api/snapshot HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\r\n")
+            size = 0
+            while data := connection.recv(1 << 20):
+                size += len(data)
+            times.append((time.monotonic() - began) * 1_000)
+    return times, size
 
 
 def measure(podium, seconds, folder):
@@ -221,20 +267,23 @@ def measure(podium, seconds, folder):
     many = Screen([podium, "run", "--config", str(configuration(folder, 10_000))])
     many.wait_for(b"endpoint-00001", 120)
     many.frames(5)
-    times = []
-    for number in range(60):
-        # Between keys and pictures that come by themselves.
-        many.frames(0.3 + number % 7 * 0.05, gap=0.02)
-        sent = time.monotonic()
-        os.write(many.fd, [b"j", b"k", b"G", b"g", b"\x1b[6~", b"S", b"<"][number % 7])
-        while not many.read(5):
-            pass
-        times.append((time.monotonic() - sent) * 1_000)
-    times.sort()
+    times = many.keys(60)
     results["key to screen with 10,000 endpoints, ms"] = round(statistics.median(times), 1)
     results["the same, 95th percentile"] = round(times[len(times) * 95 // 100], 1)
     results["the same, worst"] = round(times[-1], 1)
     many.close()
+
+    with serving(podium, configuration(folder, 10_000)) as config:
+        attached = Screen([podium, "attach", "--config", config])
+        attached.wait_for(b"endpoint-00001", 120)
+        attached.frames(5)
+        times = attached.keys(60)
+        results["key to screen, attached, 10,000 endpoints, ms"] = round(statistics.median(times), 1)
+        results["the same attached, 95th percentile"] = round(times[len(times) * 95 // 100], 1)
+        attached.close()
+        times, size = snapshots(podium, config)
+        results["snapshot of 10,000 endpoints by the control API, ms"] = round(statistics.median(times))
+        results["its size, MB"] = round(size / 1e6, 1)
 
     for peer, command in ("htop", ["htop", "-d", "10"]), ("btop", ["btop"]):
         if shutil.which(peer):
