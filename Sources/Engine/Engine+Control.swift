@@ -44,7 +44,7 @@ extension Engine {
         /// The endpoint.
         public var endpoint: EndpointSnapshot
         /// The names of all endpoints, as in ``EngineSnapshot/names``.
-        public var names: [EndpointID: String]
+        public var names: EndpointNames
         /// When it was taken.
         public var takenAt: ContinuousClock.Instant
         /// The same moment, seconds since 1970.

@@ -27,7 +27,12 @@ final class ControlHarness: Sendable {
 
     var config: URL { folder.appending(path: "config.yaml") }
     var text: String { (try? String(contentsOf: config, encoding: .utf8)) ?? "" }
-    var client: ControlClient { ControlClient(socketPath: socket, operatorName: "tester@192.0.2.7") }
+    var client: ControlClient {
+        var client = ControlClient(socketPath: socket, operatorName: "tester@192.0.2.7")
+        // All tests run at once, perhaps on a machine that has more to do.
+        client.timeout = .seconds(50)
+        return client
+    }
 
     /// Endpoints `a`, `b`, `c` at rank 1, 2, 3; auto-sort is off.
     static func run(

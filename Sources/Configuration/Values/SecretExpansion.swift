@@ -92,8 +92,8 @@ public enum SecretExpansion {
     private static func referenceName(_ text: Substring.UnicodeScalarView) -> String? {
         guard text.first == "{" else { return nil }
         let name = text.dropFirst().prefix { $0 == "_" || isLetter($0) || isDigit($0) }
-        guard let first = name.first, !isDigit(first), text.dropFirst(name.count + 1).first == "}" else { return nil }
-        return String(String.UnicodeScalarView(name))
+        guard let first = name.first, !isDigit(first), text[name.endIndex...].first == "}" else { return nil }
+        return String(Substring(name))
     }
 
     private static func isLetter(_ scalar: Unicode.Scalar) -> Bool {

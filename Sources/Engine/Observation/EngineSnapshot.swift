@@ -35,7 +35,7 @@ public struct EngineSnapshot: Sendable {
     /// Changes of rank with their causes, oldest first; at most the last 1,000.
     public var journal: [RankChange]
     /// The names of all endpoints, also of those that are gone but still stand in the journal.
-    public var names: [EndpointID: String]
+    public var names: EndpointNames
     /// The configuration file as the operator named it.
     public var configPath: String
     /// nil when it cannot be looked at.

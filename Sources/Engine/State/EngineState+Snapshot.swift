@@ -10,27 +10,12 @@ extension EngineState {
         settlePriorities()
         let explanations = ranking.explanations(now: now, limit: Self.explainedInSnapshot)
         return ranking.order.enumerated().compactMap { index, id in
-            record(id).map { record in
-                snapshot(
-                    of: record, rank: index + 1,
-                    explanation: index < explanations.count ? explanations[index] : nil, now: now, second: second)
-            }
+            // In place: a copy of each record would be the larger part of the work.
+            records[Int(id.rawValue)]?.snapshot(
+                rank: index + 1, movement: lastMovement(of: id, now: now),
+                availability: ranking.availability(of: id, now: now),
+                explanation: index < explanations.count ? explanations[index] : nil, second: second)
         }
-    }
-
-    private func snapshot(
-        of record: EndpointRecord, rank: Int, explanation: RankExplanation?,
-        now: ContinuousClock.Instant, second: Int64
-    ) -> EndpointSnapshot {
-        let traffic = record.traffic.summary(second: second)
-        return EndpointSnapshot(
-            id: record.id, revision: record.revision, rank: rank, settings: record.settings,
-            availability: ranking.availability(of: record.id, now: now) ?? .disabled,
-            misconfiguration: record.misconfiguration, explanation: explanation,
-            movement: lastMovement(of: record.id, now: now), traffic: traffic,
-            inFlight: record.inFlight, successStreak: record.successStreak,
-            hasAnswered: record.hasAnsweredProbe || traffic.attempts > traffic.failures,
-            errors: record.errors, lastError: record.lastError.map { ($0.time, $0.text) })
     }
 
     /// One endpoint, as it is in `endpointSnapshots`.
@@ -40,9 +25,10 @@ extension EngineState {
         guard let record = record(named: name), let rank = ranking.rank(of: record.id) else {
             return nil
         }
-        return snapshot(
-            of: record, rank: rank, explanation: ranking.explanation(for: record.id, now: now),
-            now: now, second: second)
+        return record.snapshot(
+            rank: rank, movement: lastMovement(of: record.id, now: now),
+            availability: ranking.availability(of: record.id, now: now),
+            explanation: ranking.explanation(for: record.id, now: now), second: second)
     }
 
     /// What is counted of each endpoint, in rank order.
@@ -65,5 +51,21 @@ extension EngineState {
             return 0
         }
         return change.from - change.to
+    }
+}
+
+extension EndpointRecord {
+    /// - Parameter rank: 1 is tried first.
+    fileprivate func snapshot(
+        rank: Int, movement: Int, availability: Availability?, explanation: RankExplanation?, second: Int64
+    ) -> EndpointSnapshot {
+        let traffic = traffic.summary(second: second)
+        return EndpointSnapshot(
+            id: id, revision: revision, rank: rank, settings: settings, availability: availability ?? .disabled,
+            misconfiguration: misconfiguration, explanation: explanation,
+            movement: movement, traffic: traffic,
+            inFlight: inFlight, successStreak: successStreak,
+            hasAnswered: hasAnsweredProbe || traffic.attempts > traffic.failures,
+            errors: errors, lastError: lastError.map { ($0.time, $0.text) })
     }
 }

@@ -68,12 +68,8 @@ struct EngineState: Sendable {
         records[index]?.modify(body)
     }
 
-    var names: [EndpointID: String] {
-        var names = formerNames
-        for case let record? in records {
-            names[record.id] = record.settings.name
-        }
-        return names
+    var names: EndpointNames {
+        EndpointNames(present: records.indices.map { records[$0]?.settings.name }, former: formerNames)
     }
 
     var nextID: UInt32 {
