@@ -148,6 +148,8 @@ public final class Engine: Sendable {
             // Kept in memory it would be refused for ever, and hold up every later flush.
             _ = try? core.apply(.undo, by: "podium: file refused the change:")
             throw .invalid(field: .name, reason: "not accepted: \(refusal)")
+        } catch .refused(let refusal) where command == .reload && refusal.isAboutTheFile && !hasUnsavedChanges {
+            throw .fileNotUsed(reason: "\(refusal)")
         } catch {
             throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.description)
         }
@@ -292,6 +294,14 @@ extension EngineCommand {
 }
 
 extension Refusal {
+    /// Whether what somebody wrote into the file is the reason.
+    fileprivate var isAboutTheFile: Bool {
+        switch self {
+        case .invalidFile, .missing, .empty: true
+        default: false
+        }
+    }
+
     /// Whether another edit would have been accepted; false where nothing can be written at all.
     fileprivate var isAboutTheEdit: Bool {
         switch self {

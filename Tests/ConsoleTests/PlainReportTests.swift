@@ -23,6 +23,25 @@ struct PlainReportTests {
             ])
     }
 
+    @Test("What cannot be used says why, and one failure is told once")
+    func reasons() {
+        var snapshot = DashboardSnapshot(sampledAt: .now)
+        var endpoint = EndpointStatus(id: 1, name: "main")
+        endpoint.state = .misconfigured
+        endpoint.explanation = ["Cannot be used: environment variable KEY not set.", "Rank 1 for 3 s."]
+        snapshot.endpoints = [endpoint]
+        var flush = FlushEntry(id: 1, time: Fixture.time(1, 2, 3), trigger: "reload")
+        flush.result = .failed(code: "ENOSPC", text: "no space")
+        snapshot.persister.lastFailure = .init(time: Fixture.time(1, 2, 3), code: "ENOSPC", text: "no space")
+        snapshot.flushes = [flush]
+        var lines = PlainReport.lines(snapshot)
+        #expect(lines[2].hasSuffix(", cannot be used: environment variable KEY not set"))
+        #expect(lines.filter { $0.contains("no space") }.count == 1)
+        snapshot.flushes = []
+        lines = PlainReport.lines(snapshot)
+        #expect(lines.filter { $0.contains("no space") }.count == 1)
+    }
+
     @Test("An event in a line")
     func event() {
         let event = EventEntry(id: 1, time: Fixture.time(1, 2, 3), level: .warning, source: "proxy", text: "a\nb")

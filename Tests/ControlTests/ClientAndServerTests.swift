@@ -47,8 +47,11 @@ struct ClientAndServerTests {
         }
     }
 
+    /// Nothing happens by itself.
+    private static let withoutProbes = "timeouts: { check_interval: 24h }\n"
+
     @Test func pollingAsksOnlyForWhatIsNew() async throws {
-        try await ControlHarness.run { podium in
+        try await ControlHarness.run(server: Self.withoutProbes) { podium in
             _ = try await podium.client.setPinned("a", true)
             let first = try await podium.client.snapshot()
             let event = try #require(first.events.last).id
@@ -66,8 +69,7 @@ struct ClientAndServerTests {
     @Test func endpointsThatStandStillAreNotToldTwice() async throws {
         // Behind the first 500, whose explanations tell how long they have their rank.
         let names = (0..<502).map { "e\($0)" }
-        let settings = "timeouts: { check_interval: 24h }\n"
-        try await ControlHarness.run(server: settings, endpoints: names) { podium in
+        try await ControlHarness.run(server: Self.withoutProbes, endpoints: names) { podium in
             let first = try await podium.client.snapshot()
             #expect(first.endpoints.map(\.name) == names && first.endpointsSince == nil)
             let version = try #require(first.endpointsVersion)

@@ -19,6 +19,7 @@ import threading
 import time
 
 from conftest import PODIUM, eventually, free_port
+from test_console_terminals import host, processes  # noqa: F401 (a fixture)
 
 STREAMS = 50
 WORDS = 40
@@ -87,6 +88,46 @@ def test_no_stream_breaks_when_the_terminal_goes_away(upstream, terminal, tmp_pa
     finally:
         os.kill(link.pid, signal.SIGTERM)
         os.waitpid(link.pid, 0)
+
+
+def test_no_stream_breaks_when_a_real_ssh_is_cut(upstream, terminal, host, tmp_path):
+    """The same through sshd: the client dies without a word in the middle of 50 streams, a new login attaches."""
+    server = upstream("server", "--chunk-delay", "0.1", "--words", str(WORDS * 2))
+    port = free_port()
+    config = tmp_path / "config.yaml"
+    config.write_text(f"server: {{ port: {port} }}\nendpoints:\n  - name: server\n    url: {server.url}\n")
+    config.chmod(0o600)
+    podium = f"XDG_RUNTIME_DIR={tmp_path} {PODIUM} run {config}"
+    first = terminal(100, 30)
+    first.run(host.command(podium))
+    first.wait_for("LIVE", 60)
+    pid = int(re.match(r"\d+", (tmp_path / ".config.yaml.lock").read_text()).group())
+    try:
+        results = [None] * STREAMS
+        threads = [
+            threading.Thread(target=stream, args=(port, WORDS * 2, results, index)) for index in range(STREAMS)]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: len(server.requests) == STREAMS, what="all streams under way")
+        client, = processes(f"^ssh -tt -F none -p {host.port}")
+        os.kill(client, signal.SIGKILL)
+        second = terminal(100, 30)
+        second.run(host.command(podium))
+        second.wait_for("ATTACHED", 60)
+        assert all(result is None for result in results)
+        assert f"process {pid}" in second.screen
+        for thread in threads:
+            thread.join(60)
+        assert results == [(WORDS * 2 + 3, True)] * STREAMS
+        # Who did it, and from where.
+        second.type("m")
+        eventually(lambda: "pinned: true" in config.read_text(), what="pinned on disk")
+        second.wait_for("@127.0.0.1 pinned server")
+        second.type("q")
+        second.wait_gone("ATTACHED")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        eventually(lambda: pid not in processes(f"^{PODIUM} run {config}"), what="the end")
 
 
 class Load:

@@ -141,7 +141,7 @@ struct ReloadTests {
         do {
             try await running.rewrite { $0.replacing("[first, second]", with: "[]") }
             Issue.record("taken in")
-        } catch CommandError.notSaved(_, let reason) {
+        } catch CommandError.fileNotUsed(let reason) {
             #expect(reason.contains("config.yaml:1:") && reason.contains("client_tokens is empty"), "\(reason)")
         }
         #expect(try await status(nil) == "HTTP/1.1 401")

@@ -49,6 +49,9 @@ public enum PlainReport {
         if let retry = endpoint.retryAt, retry > now { facts.append("tried again in \(Quantity.age(retry - now))") }
         if let error = endpoint.lastError, endpoint.state != .up {
             facts.append("last error: \(SafeText.clean(error.text))")
+        } else if endpoint.state == .misconfigured, let reason = endpoint.explanation.first {
+            let words = reason.hasSuffix(".") ? reason.dropLast() : Substring(reason)
+            facts.append(SafeText.clean(words.prefix(1).lowercased() + words.dropFirst()))
         }
         return "rank \(endpoint.rank): \(SafeText.clean(endpoint.name)), \(facts.joined(separator: ", "))"
     }
@@ -70,7 +73,10 @@ public enum PlainReport {
         var lines = [
             text, "file: \(SafeText.clean(status.filePath)), \(Quantity.bytes(status.fileSize, dash: "size unknown"))",
         ]
-        if let failure = status.lastFailure {
+        // What failed just now is told with the last flush.
+        var failedJustNow = false
+        if case .failed = snapshot.flushes.last?.result { failedJustNow = true }
+        if let failure = status.lastFailure, !failedJustNow {
             let time = Quantity.clock(failure.time, utcOffset: snapshot.utcOffset)
             lines.append("last failed write: \(time) \(SafeText.clean(failure.code)), \(SafeText.clean(failure.text))")
         }

@@ -154,6 +154,8 @@ extension ControlService {
             return ControlProblem(.nothingToDo, status: 409, detail: error.description)
         case .notSaved:
             return ControlProblem(.notSaved, status: 503, detail: error.description)
+        case .fileNotUsed:
+            return ControlProblem(.fileNotUsed, status: 409, detail: error.description)
         case .unreachable:
             return ControlProblem(.unreachable, status: 424, detail: error.description)
         }

@@ -107,7 +107,7 @@ struct Route: Sendable {
             operation: .autoSort, method: .PUT, path: "/admin/api/config/auto-sort",
             statuses: [200, 400, 412, 415, 422, 503], hasBody: true, takesRevision: true),
         Route(operation: .flush, method: .POST, path: "/admin/api/config/flush", statuses: [200, 503]),
-        Route(operation: .reload, method: .POST, path: "/admin/api/config/reload", statuses: [200, 503]),
+        Route(operation: .reload, method: .POST, path: "/admin/api/config/reload", statuses: [200, 409, 503]),
         Route(
             operation: .undo, method: .POST, path: "/admin/api/config/undo",
             statuses: [200, 400, 404, 409, 412, 422, 503],

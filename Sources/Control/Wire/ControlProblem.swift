@@ -22,6 +22,8 @@ public struct ControlProblem: Codable, Sendable, Equatable, Error {
         case unreachable
         /// The change holds in memory and will be written again; it is not on disk.
         case notSaved = "not_saved"
+        /// The file as it is now cannot be used; what runs stays as it is.
+        case fileNotUsed = "file_not_used"
         /// Podium is stopping, or the control API is not there yet.
         case unavailable
     }
@@ -97,6 +99,7 @@ extension ControlProblem.Code {
         case .tooManyRequests: "Too many connections"
         case .unreachable: "The endpoint cannot be reached"
         case .notSaved: "The change is not on disk yet"
+        case .fileNotUsed: "The file cannot be used"
         case .unavailable: "Podium cannot answer this now"
         }
     }

@@ -21,8 +21,12 @@ struct RestoreCommand: AsyncParsableCommand {
             does not load.
             """)
 
-    @Argument(help: "The configuration file.", completion: .file(extensions: ["yaml", "yml"]))
-    var file = "config.yaml"
+    @Argument(
+        help: "The configuration file. Default: config.yaml, else /etc/podium/config.yaml.",
+        completion: .file(extensions: ["yaml", "yml"]))
+    var file: String?
+
+    private var path: String { file ?? DefaultConfiguration.path }
 
     @Flag(help: "List the versions with age, validity and the difference to the current file (the default).")
     var list = false
@@ -42,7 +46,7 @@ struct RestoreCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let restore = ConfigurationRestore(path: file, environment: ConfigurationFile.environment)
+        let restore = ConfigurationRestore(path: path, environment: ConfigurationFile.environment)
         do {
             let points = try restore.points()
             if let from {
@@ -58,7 +62,7 @@ struct RestoreCommand: AsyncParsableCommand {
 
     private func show(_ points: [RestorePoint], _ restore: ConfigurationRestore) throws {
         guard !points.isEmpty else {
-            StandardStreams.error("podium: there is no earlier version beside \(file)")
+            StandardStreams.error("podium: there is no earlier version beside \(path)")
             throw ExitCode(ExitStatus.checkFailed.rawValue)
         }
         for point in points {
@@ -66,7 +70,7 @@ struct RestoreCommand: AsyncParsableCommand {
             if let difference = try difference(point.name, restore) { Self.printDifference(difference) }
         }
         if let newest = points.first(where: { $0.isValid && !$0.isCurrent }) {
-            StandardStreams.output("To bring one back: podium restore \(file) --from \(newest.name)")
+            StandardStreams.output("To bring one back: podium restore \(path) --from \(newest.name)")
         }
     }
 
@@ -75,11 +79,11 @@ struct RestoreCommand: AsyncParsableCommand {
         try restore.requireUnused()
         guard let difference = try difference(name, restore) else {
             let known = points.isEmpty ? "there is none" : points.map(\.name).joined(separator: ", ")
-            StandardStreams.error("podium: there is no version \(version) beside \(file) (\(known))")
+            StandardStreams.error("podium: there is no version \(version) beside \(path) (\(known))")
             throw ExitCode(ExitStatus.usage.rawValue)
         }
         if difference.isEmpty {
-            StandardStreams.output("\(file) is the same as \(version); nothing was changed")
+            StandardStreams.output("\(path) is the same as \(version); nothing was changed")
             return
         }
         if let point = points.first(where: { $0.name == name }) {
@@ -89,16 +93,16 @@ struct RestoreCommand: AsyncParsableCommand {
         Self.printDifference(difference)
         try confirm(version)
         try restore.restore(name)
-        StandardStreams.output("\(file) is \(version) again; what it was before is the backup now")
+        StandardStreams.output("\(path) is \(version) again; what it was before is the backup now")
     }
 
     private func confirm(_ version: String) throws {
         if yes { return }
         guard StandardStreams.isInteractive else {
-            StandardStreams.error("podium: nobody can be asked here; add --yes to replace \(file)")
+            StandardStreams.error("podium: nobody can be asked here; add --yes to replace \(path)")
             throw ExitCode(ExitStatus.usage.rawValue)
         }
-        StandardStreams.output("Replace \(file) by \(version)? [y/N]")
+        StandardStreams.output("Replace \(path) by \(version)? [y/N]")
         guard ["y", "yes"].contains(readLine()?.lowercased()) else {
             StandardStreams.output("nothing was changed")
             throw ExitCode(ExitStatus.checkFailed.rawValue)

@@ -20,7 +20,8 @@ struct RunCommand: AsyncParsableCommand {
             """)
 
     @Argument(
-        help: "The configuration file. (default: config.yaml)", completion: .file(extensions: ["yaml", "yml"]))
+        help: "The configuration file. Default: config.yaml, or the service's where that runs.",
+        completion: .file(extensions: ["yaml", "yml"]))
     var file: String?
 
     @Option(help: "The same, as an option.", completion: .file(extensions: ["yaml", "yml"]))
@@ -52,7 +53,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let config = file ?? config ?? "config.yaml"
+        let config = file ?? config ?? DefaultConfiguration.pathToServe
         let file: ConfigurationFile
         do {
             file = try ConfigurationFile(path: config)

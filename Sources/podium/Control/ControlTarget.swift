@@ -20,14 +20,7 @@ struct ControlTarget: ParsableArguments {
         completion: .file(extensions: ["sock"]))
     var socket: String?
 
-    /// The service's, where the packaged unit has it.
-    private static let serviceFile = "/etc/podium/config.yaml"
-
-    var configPath: String {
-        if let config { return config }
-        return access("config.yaml", F_OK) != 0 && access(Self.serviceFile, F_OK) == 0
-            ? Self.serviceFile : "config.yaml"
-    }
+    var configPath: String { config ?? DefaultConfiguration.path }
 
     /// Nil where none is to be seen.
     var socketPath: String? {
