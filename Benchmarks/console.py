@@ -5,7 +5,7 @@ The program is the real one on a pseudo-terminal of 80x24 that answers as xterm 
 changing rows, `podium attach` is fed by a control socket of this script's, with a snapshot of the real program in which
 six of twelve endpoints change each second.
 
-usage: console.py PODIUM [--seconds 15] [--json FILE]
+usage: console.py PODIUM [--seconds 8] [--json FILE]
 """
 
 import argparse
@@ -297,7 +297,7 @@ def measure(podium, seconds, folder):
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("podium")
-    options.add_argument("--seconds", type=float, default=15)
+    options.add_argument("--seconds", type=float, default=8)
     options.add_argument("--json")
     options = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
