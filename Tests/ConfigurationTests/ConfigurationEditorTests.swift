@@ -47,6 +47,21 @@ func rewrite(_ text: String, _ change: (inout PersistedState) -> Void) throws ->
         }
     }
 
+    @Test func theLastHeaderTakesItsKeyAlong() throws {
+        let cases: [(String, String)] = [
+            ("    headers: { x-a: \"1\" }   # one\n    url: https://a\n", "    url: https://a\n"),
+            ("    headers:\n      x-a: one\n    url: https://a\n", "    url: https://a\n"),
+            ("    url: https://a\n    headers:\n      x-a: one\n", "    url: https://a\n"),
+        ]
+        for (before, after) in cases {
+            let head = "endpoints:\n  - name: a\n"
+            #expect(try rewrite(head + before) { $0.endpoints[0].settings.headers = [] } == head + after)
+        }
+        let flow = "endpoints: [{name: a, headers: {x-a: one}, url: 'https://a'}]\n"
+        let text = try rewrite(flow) { $0.endpoints[0].settings.headers = [] }
+        #expect(text == "endpoints: [{name: a, url: 'https://a'}]\n")
+    }
+
     @Test func setsAutoSortWhereTheKeyIsMissing() throws {
         let tail = "endpoints: []\n"
         let cases: [(String, String)] = [

@@ -90,7 +90,7 @@ def test_every_change_is_on_disk_when_the_verb_returns(serving):
     assert "x-team" not in text and "${TEAM_KEY}" in text and "x-order" in text
     text = done("set", "epsilon", "--header", "x-key:", "--header", "x-order:", "--proxy", "", "--openai-preference",
                 "auto")
-    assert not re.search("x-|PROXY|TEAM_KEY|socks5|responses", text), text
+    assert not re.search("headers|PROXY|TEAM_KEY|socks5|responses", text), text
     assert "epsilon" not in done("remove", "epsilon")
     assert "alpha   # the first" in process.config.read_text()
     assert ask(process, "flush").returncode == ask(process, "sort").returncode == 0
@@ -257,6 +257,25 @@ def test_while_it_drains_it_can_be_asked_what_it_waits_for(upstream, podium, tmp
     assert b"message_stop" in first + stream.stdout.read()
     assert process.process.wait(15) == 0
     assert "late" in process.config.read_text()
+
+
+def test_a_second_signal_skips_the_drain_and_not_the_save(upstream, podium, tmp_path):
+    slow = upstream("slow", "--chunk-delay", "5")
+    port = free_port()
+    process = podium(
+        f"server: {{ port: {port}, drain_timeout: 60s }}\nendpoints:\n  - {{ name: slow, url: '{slow.url}' }}\n", port,
+        {"XDG_RUNTIME_DIR": str(tmp_path)})
+    stream = subprocess.Popen(
+        ["curl", "-sN", "-d", '{"stream": true}', process.url + "/v1/messages"], stdout=subprocess.PIPE)
+    stream.stdout.readline()
+    process.process.send_signal(signal.SIGTERM)
+    eventually(lambda: "stopping: " in ask(process, "status").stdout, what="draining")
+    assert ask(process, "endpoint", "pin", "slow").returncode == 0
+    process.process.send_signal(signal.SIGTERM)
+    assert process.process.wait(10) == 0
+    assert "pinned: true" in process.config.read_text()
+    # The client sees that the answer is not whole: 18 is curl's word for it.
+    assert stream.wait(10) == 18
 
 
 def test_run_on_a_terminal_attaches_where_the_file_is_served(serving, terminal):

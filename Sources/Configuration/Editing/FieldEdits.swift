@@ -17,6 +17,7 @@ struct FieldEdits {
             return [.insertKey(key, yaml, into: path, placement: .after(EndpointField.name.rawValue))]
         }
         switch value {
+        case .headers([]): return [.remove(fieldPath)]
         case .headers(let headers) where node.kind == .mapping: return headerEdits(node, fieldPath, headers)
         case .proxy(let proxy) where node.kind == .mapping: return proxyEdits(node, fieldPath, proxy)
         default: return value.yaml.map { [.set(fieldPath, $0)] } ?? [.remove(fieldPath)]
