@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 #include <termios.h>
@@ -18,8 +19,9 @@ static struct sigaction fatal_before[fatal_count];
 static int fatal_installed[fatal_count];
 static struct sigaction tty_before[tty_count];
 static int null_fd = -1;
-static volatile sig_atomic_t guarded_fd = -1;
-static volatile sig_atomic_t signal_fd = -1;
+// Whichever thread a signal comes to reads these.
+static atomic_int guarded_fd = -1;
+static atomic_int signal_fd = -1;
 
 // End synchronized output, bracketed paste, mouse; leave the alternate screen; show the cursor; plain attributes;
 // cursor keys and keypad as before.
@@ -27,7 +29,7 @@ static const char reset[] = "\033[?2026l\033[?2004l\033[?1006l\033[?1002l\033[?1
 
 static void on_fatal(int number, siginfo_t *info, void *context) {
     (void)context;
-    int fd = (int)guarded_fd;
+    int fd = guarded_fd;
     if (fd >= 0) {
         guarded_fd = -1;
         tcsetattr(fd, TCSANOW, &saved_modes);
@@ -75,14 +77,14 @@ void podium_tty_release(void) {
         }
         fatal_installed[index] = 0;
     }
-    int fd = (int)guarded_fd;
+    int fd = guarded_fd;
     guarded_fd = -1;
     if (fd >= 0) tcsetattr(fd, TCSANOW, &saved_modes);
 }
 
 static void on_tty_signal(int number) {
     int saved = errno;
-    int fd = (int)signal_fd;
+    int fd = signal_fd;
     if (fd >= 0) {
         unsigned char byte = (unsigned char)number;
         ssize_t ignored = write(fd, &byte, 1);
