@@ -40,6 +40,7 @@ test: setup-test test-unit test-end-to-end
 
 test-unit: setup-test
 	$(SWIFT) test
+	PODIUM_TEST_LOOPS=nio $(SWIFT) test --skip-build --filter ProxyTests
 
 # The suite under the thread and the address sanitizer, about 20 minutes.
 # One test after the other, since some wait for the clock and everything is many times slower. FILTER=ProxyTests takes some.

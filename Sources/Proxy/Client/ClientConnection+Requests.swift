@@ -129,8 +129,9 @@ extension ClientConnection {
         responsePhase = .none
         var tokenMatches = false
         var presentedToken = false
-        let routing = loop.routing
-        request.table = routing.table
+        loop.learnRouting()
+        request.table = loop.routing.table
+        let admitsEveryone = loop.routing.tokens.admitsEveryone
         request.requestID = .generated(loop.nextRequestID())
         var namesAnthropic = false
         for line in loop.requestHead.fields.lines {
@@ -138,11 +139,11 @@ extension ClientConnection {
             case .anthropicVersion: namesAnthropic = true
             case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
             case .authorization, .xAPIKey:
-                guard !routing.tokens.admitsEveryone else { continue }
+                guard !admitsEveryone else { continue }
                 presentedToken = true
                 let value = bytes.slice(line.value)
                 let isBearer = line.known == .authorization && value.hasPrefixIgnoringCase("bearer ")
-                if routing.tokens.contain(isBearer ? value.slice(7..<value.count).trimmed : value) {
+                if loop.routing.tokens.contain(isBearer ? value.slice(7..<value.count).trimmed : value) {
                     tokenMatches = true
                 }
             default: break
@@ -152,7 +153,7 @@ extension ClientConnection {
         phase = .body
         loop.departures.requestStarted()
         loop.shared.requestStarted()
-        if !routing.tokens.admitsEveryone, !tokenMatches {
+        if !admitsEveryone, !tokenMatches {
             let message = presentedToken ? "the client token is not known here" : "a client token is required"
             return answer(LocalAnswer(status: 401, message: message))
         }

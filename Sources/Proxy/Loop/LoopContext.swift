@@ -22,7 +22,7 @@ final class LoopContext {
     private var departing: ContiguousArray<Unmanaged<SocketConnection>> = []
 
     /// The shared one as of `routingVersion`: looking for a newer one costs less than taking its lock.
-    private var knownRouting: SharedState.Routing
+    private(set) var routing: SharedState.Routing
     private var routingVersion: Int
 
     private var connections: ContiguousArray<ClientConnection?> = []
@@ -42,22 +42,20 @@ final class LoopContext {
         receive = SharedReceiveBuffer(eventLoop: eventLoop)
         connectionAge = TimeAmount(shared.options.connectionAge)
         routingVersion = shared.version
-        knownRouting = shared.current
-        sweptTable = knownRouting.table
+        routing = shared.current
+        sweptTable = routing.table
         randomState = seed
         output.reserveCapacity(4096)
         let bound = NIOLoopBound(UnownedLoop(loop: self), eventLoop: eventLoop)
         turnEnd = { bound.value.loop.turnEnded() }
     }
 
-    /// What a request that begins now takes with it.
-    var routing: SharedState.Routing {
+    /// Before a request begins: takes the shared routing over where it has changed.
+    func learnRouting() {
         let version = shared.version
-        if version != routingVersion {
-            routingVersion = version
-            knownRouting = shared.current
-        }
-        return knownRouting
+        guard version != routingVersion else { return }
+        routingVersion = version
+        routing = shared.current
     }
 
     func startSweeping() {

@@ -11,7 +11,8 @@
         package var parent: (any Channel)? { nil }
         // swift-format-ignore: NoLeadingUnderscores
         package var _channelCore: any ChannelCore { self }
-        package var localAddress: SocketAddress? { try? localAddress0() }
+        /// nil when asked by another thread, for which the descriptor may be another socket's by now.
+        package var localAddress: SocketAddress? { loop.inEventLoop ? try? localAddress0() : nil }
         package var remoteAddress: SocketAddress? { peer }
         package var isActive: Bool { activity.load(ordering: .relaxed) }
         package var isWritable: Bool { writability.load(ordering: .relaxed) }
