@@ -82,9 +82,10 @@ class SocketConnection: SocketReader {
 
     // MARK: Writing
 
-    /// Writes what `loop.output` holds; `flush` has to follow.
+    /// Writes what `loop.output` holds; `flush` has to follow. Nothing of it leaves before: who has the answer finds it
+    /// counted.
     final func writeOutput() {
-        guard loop.departures.areBundled, maySend else { return write(loop.output) }
+        guard maySend else { return write(loop.output) }
         if departing.readableBytes == 0 {
             loop.departures.exchange(&departing, &loop.output)
         } else {
