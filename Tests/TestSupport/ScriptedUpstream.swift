@@ -49,6 +49,7 @@ public final class ScriptedUpstream: Sendable {
             var requests: [Request] = []
             var connections = 0
             var closedConnections = 0
+            var bytesRead = 0
             var bytesWritten = 0
             var released: Set<String> = []
             var waiting: [String: [EventLoopPromise<Void>]] = [:]
@@ -97,6 +98,8 @@ public final class ScriptedUpstream: Sendable {
     /// Connections that have ended.
     public var closedConnections: Int { log.state.withLock { $0.closedConnections } }
 
+    /// Of all requests, finished or not.
+    public var bytesRead: Int { log.state.withLock { $0.bytesRead } }
     /// Bytes of `sendBytes` steps that the kernel has taken.
     public var bytesWritten: Int { log.state.withLock { $0.bytesWritten } }
 
@@ -148,7 +151,9 @@ public final class ScriptedUpstream: Sendable {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             guard onConnect == nil else { return }
-            pending += unwrapInboundIn(data).readableBytesView
+            let bytes = unwrapInboundIn(data).readableBytesView
+            pending += bytes
+            log.state.withLock { $0.bytesRead += bytes.count }
             while let request = nextRequest() {
                 log.state.withLock { $0.requests.append(request) }
                 steps += script(request)
