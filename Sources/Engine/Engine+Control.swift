@@ -2,7 +2,7 @@ internal import Configuration
 internal import Persistence
 public import NIOCore
 internal import Proxy
-public import Ranking
+internal import Ranking
 
 /// What the control API asks beyond commands and snapshots.
 extension Engine {
