@@ -43,6 +43,11 @@ struct ControlTarget: ParsableArguments {
             return "process \(holder) serves \(configPath), but its control socket is not to be seen from here: "
                 + "try as its user or with sudo, or name it with --socket PATH"
         }
+        if config == nil, DefaultConfiguration.serviceIsHidden {
+            return
+                "no Podium runs on config.yaml here, and what the service runs on, in /etc/podium, only root and the service "
+                + "may look into: try with sudo"
+        }
         return "no Podium runs on \(configPath); start it with `podium run --config \(configPath)` "
             + "or, as a service, `systemctl start podium`; --config FILE names another"
     }

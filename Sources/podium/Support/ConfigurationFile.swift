@@ -60,7 +60,9 @@ struct ConfigurationFile {
         } catch .refused(.missing) {
             let advice =
                 wayOut(path)
-                ?? "copy config.yaml.example to start one, name another with --config FILE, or see `podium demo` first"
+                ?? (path == DefaultConfiguration.here && DefaultConfiguration.serviceIsHidden
+                    ? "the service's, in /etc/podium, only root and the service may look into: try with sudo; or " : "")
+                + "copy config.yaml.example to start one, name another with --config FILE, or see `podium demo` first"
             throw ReadError(description: "\(path): no such file; \(advice)")
         } catch {
             throw ReadError(description: "\(error)")

@@ -16,6 +16,11 @@ enum DefaultConfiguration {
         access(here, F_OK) != 0 && access(service, F_OK) == 0 ? service : here
     }
 
+    /// Whether there is a service's folder that this user may not look into.
+    static var serviceIsHidden: Bool {
+        access("/etc/podium", F_OK) == 0 && access("/etc/podium", X_OK) != 0
+    }
+
     /// The same for a program that would serve it: what the service serves already can be attached to, but a service that is
     /// stopped is not started in passing.
     static var pathToServe: String {
