@@ -320,7 +320,7 @@ struct FormTests {
             let form = try #require(openForm(state))
             #expect(form.original?.id == mine.id)
             #expect(form.changes.isEmpty)
-            #expect(state.screen().contains("Not saved: NOT SAVED: no space left; kept in memory"))
+            #expect(state.screen().contains("NOT SAVED: no space left; kept in memory"))
             next.persister.isDirty = false
             _ = state.handle(.snapshot(next), now: Fixture.start)
             #expect(openForm(state)?.refusal == nil)

@@ -37,6 +37,23 @@ struct PanelTests {
         #expect(state.screen().contains("✗ Not saved: config.yaml: No space left on device"))
     }
 
+    @Test("Messages name the file without its folders, which stand in the persister's panel")
+    func briefPaths() {
+        var snapshot = Fixture.snapshot()
+        let text = "/etc/podium/config.yaml:3:5: priority has to be a whole number"
+        snapshot.persister.retryAt = Fixture.start + .seconds(3)
+        snapshot.persister.lastFailure = .init(time: Fixture.time(11, 41, 7), code: "REFUSED", text: text)
+        snapshot.events = [
+            EventEntry(id: 1, time: Fixture.time(12, 0, 0), level: .error, source: "persist", text: text)
+        ]
+        var state = Fixture.console(140, 40, snapshot)
+        #expect(!state.screen().contains(text))
+        #expect(panel(.events, state).contains("persist    config.yaml:3:5: priority has to be"))
+        #expect(state.screen().contains("Not saved: config.yaml:3:5: priority"))
+        state.press(.character("4"), .enter)
+        #expect(state.screen().contains(text))
+    }
+
     @Test("The persister when it is overdue, and when all is saved")
     func overdue() {
         var snapshot = Fixture.snapshot()

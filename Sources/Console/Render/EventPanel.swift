@@ -67,7 +67,9 @@ enum EventPanel {
             Segment(" " + time + gap, .faint), Segment(letter(event.level) + gap, role(event.level)),
             // Where there is no room for both, what happened says more than who speaks.
             Segment(isNarrow ? "" : source, .faint),
-            Segment(SafeText.clean(event.text), event.level == .error ? .bad : event.level == .debug ? .faint : .text),
+            Segment(
+                state.brief(SafeText.clean(event.text)),
+                event.level == .error ? .bad : event.level == .debug ? .faint : .text),
         ]
     }
 

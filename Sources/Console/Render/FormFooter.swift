@@ -32,7 +32,8 @@ enum FormFooter {
     private static func outcome(_ state: ConsoleState, _ form: EndpointForm, _ width: Int, limit: Int) -> [[Segment]] {
         let glyphs = state.setup.glyphs
         if let refusal = form.refusal {
-            return wrapped("Not saved: \(SafeText.clean(refusal.message))", width, limit, .bad, glyphs)
+            let words = refusal.kind == .keptUnsaved ? refusal.message : "Not saved: \(refusal.message)"
+            return wrapped(state.brief(SafeText.clean(words)), width, limit, .bad, glyphs)
         }
         let problems = form.problems
         let shown = EndpointDraft.Field.allCases.filter { problems[$0] != nil && form.touched.contains($0) }

@@ -183,7 +183,10 @@ enum PersisterPanel {
             Segment(" last failure  ", .faint), Segment("\(time) \(SafeText.clean(failure.code))", .bad),
         ]
         let room = width - head.reduce(1) { $0 + $1.columns }
-        return head + [Segment(" " + TextField.cut(SafeText.clean(failure.text), max(1, room), glyphs: glyphs), .faint)]
+        return head + [
+            Segment(
+                " " + TextField.cut(state.brief(SafeText.clean(failure.text)), max(1, room), glyphs: glyphs), .faint)
+        ]
     }
 
     /// The end of a path says more than its beginning.

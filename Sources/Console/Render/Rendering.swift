@@ -87,6 +87,13 @@ extension ConsoleState {
     /// The key of an action as hints name it.
     func key(_ action: ConsoleAction) -> String { setup.keymap.key(action, isASCII: setup.glyphs.isASCII) }
 
+    /// The configuration by its name alone: where it lies stands in the persister's panel, and in the event in full.
+    func brief(_ text: String) -> String {
+        let path = SafeText.clean(latest.persister.filePath)
+        guard let slash = path.lastIndex(of: "/"), text.contains(path) else { return text }
+        return text.replacing(path, with: path[path.index(after: slash)...])
+    }
+
     /// The number, name and state of a panel for its title.
     func title(_ panel: Panel, _ rest: [Segment] = []) -> [Segment] {
         let isFocused = focus == panel

@@ -50,7 +50,7 @@ enum StatusLine {
         let glyphs = state.setup.glyphs
         if let toast = state.toast, toast.expires > now {
             switch toast.kind {
-            case .bad: return [Segment(" \(glyphs.cross) ", .bad), Segment(toast.text, .bad)]
+            case .bad: return [Segment(" \(glyphs.cross) ", .bad), Segment(state.brief(toast.text), .bad)]
             case .note: return [Segment(" \(glyphs.bullet) ", .accent), Segment(toast.text)]
             case .good:
                 var segments = [Segment(" \(glyphs.check) ", .good), Segment(toast.text)]
@@ -68,10 +68,13 @@ enum StatusLine {
         }
         let persister = state.latest.persister
         if persister.isOverdue || persister.retryAt != nil, let failure = persister.lastFailure {
-            return [Segment(" \(glyphs.cross) ", .bad), Segment("Not saved: \(SafeText.clean(failure.text))", .bad)]
+            return [
+                Segment(" \(glyphs.cross) ", .bad),
+                Segment("Not saved: \(state.brief(SafeText.clean(failure.text)))", .bad),
+            ]
         }
         if let warning = state.latest.server.warning {
-            return [Segment(" ! ", .warning), Segment(SafeText.clean(warning), .warning)]
+            return [Segment(" ! ", .warning), Segment(state.brief(SafeText.clean(warning)), .warning)]
         }
         if state.pausedAt != nil {
             let text = "The picture is held; the proxy goes on. \(state.key(.pause)) continues."

@@ -111,8 +111,10 @@ extension ConsoleState {
                 form.refuse(failure)
                 overlay = .form(form)
             }
-            say(.bad, "\(command.label) failed: \(failure.message)", now: now)
-            toast?.endsWhenSaved = failure.kind == .keptUnsaved
+            // What is kept has been done, only not written yet.
+            let isKept = failure.kind == .keptUnsaved
+            say(.bad, isKept ? failure.message : "\(command.label) failed: \(failure.message)", now: now)
+            toast?.endsWhenSaved = isKept
             return [.bell]
         }
     }
