@@ -167,6 +167,27 @@ def processes(pattern):
     return [int(pid) for pid in found]
 
 
+def test_every_terminal_type_and_locale_over_ssh(terminal, host, config, chinese):
+    """LANG does not travel with the session, so the far side sets it, as a login shell would."""
+    kinds = [(term, "C.UTF-8", "▸") for term in ("xterm", "xterm-256color", "screen", "tmux-256color", "linux", "vt100",
+                                                  "no-such")]
+    kinds += [("xterm-256color", "C", ">"), ("screen", "zh_CN.UTF-8", "▸")]
+    window = terminal(80, 24)
+    for term, lang, cursor in kinds:
+        window.run(host.command(f"LOCPATH={chinese} LC_ALL={lang} TERM={term} {PODIUM} run --config {config}")
+                   + "; echo exit-$?")
+        window.wait_for("gamma", 60)
+        window.type("Down")
+        eventually(lambda mark=cursor: re.search(f"^{mark}.*beta", window.screen, re.MULTILINE), 30, f"{term} {lang}")
+        quit_console(window)
+        window.run("clear")
+        window.wait_gone("exit-")
+    window.run(host.command(f"TERM=dumb {PODIUM} run --config {config}") + "; echo exit-$?")
+    eventually(lambda: "cannot move the cursor" in window.screen.replace("\n", ""), 60, window.screen)
+    window.type("C-c")
+    left(window)
+
+
 @pytest.mark.parametrize("on_hangup", ["exit", "keep_serving"])
 def test_a_link_that_dies_in_the_middle_of_a_frame(terminal, host, config, on_hangup):
     config.write_text(config.read_text().replace("on_hangup: exit", f"on_hangup: {on_hangup}"))
