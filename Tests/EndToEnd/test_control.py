@@ -188,6 +188,28 @@ def test_two_consoles_see_each_other_and_a_stale_edit_is_refused(serving, termin
     one.wait_for("changed alpha")
 
 
+def test_the_form_of_an_attached_console_tests_and_shows_what_it_would_write(serving, terminal):
+    process = serving()
+    window = attach(terminal, process)
+    window.type("a")
+    window.wait_for("Add an endpoint")
+    window.tmux("send-keys", "-t", "t", "-l", "delta")
+    window.type("Tab")
+    window.tmux("send-keys", "-t", "t", "-l", "http://127.0.0.1:1")
+    window.type("Tab", "Tab", "Tab", "Tab")
+    window.tmux("send-keys", "-t", "t", "-l", "sk-typed-here")
+    window.wait_for("sent as Bearer")
+    window.wait_for("- name: delta")
+    window.type("C-t")
+    window.wait_for("no connection")
+    assert "delta" not in process.config.read_text()
+    assert "sk-typed-here" not in window.screen
+    window.type("C-s")
+    eventually(lambda: "sk-typed-here" in process.config.read_text(), what="saved")
+    window.wait_gone("Add an endpoint")
+    assert "auth_type: auth_token" in process.config.read_text()
+
+
 def test_what_one_console_does_is_on_the_other_within_a_second(serving, terminal):
     process = serving()
     one, two = attach(terminal, process), attach(terminal, process, "--refresh", "10s")
