@@ -32,9 +32,9 @@ WORKERS = {
     "plain": 24, "old": 2, "download": 3, "upload": 3, "long_upload": 1, "slow_upload": 2, "stream": 16, "broken": 3, "patient": 6, "slow": 2,
     "pipelined": 3, "half_closing": 2, "leaving": 5, "refused": 2, "silent": 2}
 NAMES = {"faulty-1", "faulty-2", "faulty-tls", "refusing", "denied", "swapped", "steady", "spare", ""}
-# How much resident memory may grow from the median of the first half to that of the second, which the histories of events, saves and
-# actions fill meanwhile; and from the third quarter to the fourth.
-GROWTH_KIB = (6144, 2048)
+# How much resident memory may grow from the median of the first half to that of the second: histories of events, saves and actions
+# fill meanwhile, and the allocator keeps what large bodies needed. And from the third quarter to the fourth, when both are done.
+GROWTH_KIB = (16384, 2048)
 
 
 class Process:
