@@ -103,7 +103,7 @@ extension ClientConnection {
             }
             _ = loop.output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
                 var writer = WireWriter(target)
-                forwarded.write(loop.requestHead, bytes, to: &writer)
+                forwarded.write(&loop.requestHead, bytes, to: &writer)
                 return writer.count
             }
         }
@@ -119,7 +119,7 @@ extension ClientConnection {
             }
             if inChunks { loop.output.writeStaticString("\r\n") }
         }
-        connection.writeOutput()
+        connection.writeOutput(mayLeaveAtOnce: true)
         replay.forEachSegment { segment in
             if inChunks { writeChunk(segment, to: connection) } else { connection.write(segment) }
         }

@@ -171,7 +171,7 @@ extension ClientConnection {
         request.bytes.withUnsafeReadableBytes { requestBytes in
             _ = loop.output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
                 var writer = WireWriter(target)
-                forwarded.write(loop.responseHead, bytes, request: requestBytes, to: &writer)
+                forwarded.write(&loop.responseHead, bytes, request: requestBytes, to: &writer)
                 return writer.count
             }
         }

@@ -16,17 +16,18 @@ struct ForwardedRequestHead {
             + upstream.fixedHeaderLines.count + clientAddress.count + 512
     }
 
-    func write(_ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter) {
+    /// - Parameter head: is left as it is; lent exclusively, so that its references need not be counted
+    func write(_ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter) {
         writer.write(bytes.slice(head.method))
         writer.write(" ")
-        writeTarget(head, bytes, to: &writer)
+        writeTarget(&head, bytes, to: &writer)
         writer.write(" HTTP/1.1\r\nHost: ")
         writer.write(url.authorityBytes)
         writer.write("\r\n")
         writer.write(upstream.fixedHeaderLines)
-        let announced = writeClientFields(head, bytes, to: &writer)
+        let announced = writeClientFields(&head, bytes, to: &writer)
         writeRequestID(bytes, to: &writer)
-        if !clientAddress.isEmpty { writeForwarding(announced, head, bytes, to: &writer) }
+        if !clientAddress.isEmpty { writeForwarding(announced, &head, bytes, to: &writer) }
         switch framing {
         case .length(let length):
             writer.write("Content-Length: ")
@@ -39,7 +40,7 @@ struct ForwardedRequestHead {
     }
 
     private func writeTarget(
-        _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
     ) {
         let target = bytes.slice(head.pathAndQuery)
         let queryStart = target.firstIndex(of: UInt8(ascii: "?")) ?? target.count
@@ -87,7 +88,7 @@ struct ForwardedRequestHead {
 
     /// Copies runs of neighbouring fields in one piece.
     private func writeClientFields(
-        _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
     ) -> Announced {
         let fieldsEnd = head.end - 2
         var runStart = -1
@@ -95,7 +96,7 @@ struct ForwardedRequestHead {
         for line in head.fields.lines {
             let lineStart = Int(line.nameStart)
             announced.note(line)
-            if passes(line, head, bytes) {
+            if passes(line, &head, bytes) {
                 if runStart < 0 { runStart = lineStart }
             } else if runStart >= 0 {
                 writer.write(bytes.slice(runStart..<lineStart))
@@ -106,7 +107,7 @@ struct ForwardedRequestHead {
         return announced
     }
 
-    private func passes(_ line: FieldLine, _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    private func passes(_ line: FieldLine, _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
         switch line.known {
         case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,
             .upgrade, .transferEncoding, .contentLength, .host, .expect, .xRequestID:
@@ -133,13 +134,13 @@ struct ForwardedRequestHead {
     }
 
     private func writeForwarding(
-        _ announced: Announced, _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer,
+        _ announced: Announced, _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer,
         to writer: inout WireWriter
     ) {
         writer.write("Via: ")
-        if announced.hasVia { writeList(.via, head, bytes, to: &writer) }
+        if announced.hasVia { writeList(.via, &head, bytes, to: &writer) }
         writer.write(head.minorVersion == 1 ? "1.1 podium\r\nX-Forwarded-For: " : "1.0 podium\r\nX-Forwarded-For: ")
-        if announced.hasForwardedFor { writeList(.xForwardedFor, head, bytes, to: &writer) }
+        if announced.hasForwardedFor { writeList(.xForwardedFor, &head, bytes, to: &writer) }
         writer.write(clientAddress)
         writer.write("\r\nX-Forwarded-Proto: ")
         if let proto = announced.forwardedProto { writer.write(bytes.slice(proto)) } else { writer.write("http") }
@@ -153,7 +154,7 @@ struct ForwardedRequestHead {
 
     /// The values of all fields of one name, each followed by a comma.
     private func writeList(
-        _ field: KnownField, _ head: borrowing RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+        _ field: KnownField, _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
     ) {
         for line in head.fields.lines where line.known == field && !line.value.isEmpty {
             writer.write(bytes.slice(line.value))

@@ -17,7 +17,7 @@ struct ForwardedResponseHead {
 
     /// - Parameter request: the request head's bytes, which a received request id lies in.
     func write(
-        _ head: borrowing ResponseHead, _ bytes: UnsafeRawBufferPointer, request: UnsafeRawBufferPointer,
+        _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, request: UnsafeRawBufferPointer,
         to writer: inout WireWriter
     ) {
         writer.write("HTTP/1.1 ")
@@ -25,7 +25,7 @@ struct ForwardedResponseHead {
         writer.write(" ")
         writer.write(bytes.slice(head.reason))
         writer.write("\r\n")
-        writeFields(head, bytes, to: &writer)
+        writeFields(&head, bytes, to: &writer)
         guard !head.isInformational else {
             writer.write("\r\n")
             return
@@ -63,12 +63,12 @@ struct ForwardedResponseHead {
     }
 
     private func writeFields(
-        _ head: borrowing ResponseHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+        _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
     ) {
         var runStart = -1
         for line in head.fields.lines {
             let lineStart = Int(line.nameStart)
-            if passes(line, head, bytes) {
+            if passes(line, &head, bytes) {
                 if runStart < 0 { runStart = lineStart }
             } else if runStart >= 0 {
                 writer.write(bytes.slice(runStart..<lineStart))
@@ -78,7 +78,7 @@ struct ForwardedResponseHead {
         if runStart >= 0 { writer.write(bytes.slice(runStart..<head.end - 2)) }
     }
 
-    private func passes(_ line: FieldLine, _ head: borrowing ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    private func passes(_ line: FieldLine, _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
         switch line.known {
         case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,
             .upgrade, .transferEncoding, .contentLength:

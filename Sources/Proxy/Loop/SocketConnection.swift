@@ -82,10 +82,11 @@ class SocketConnection: SocketReader {
 
     // MARK: Writing
 
-    /// Writes what `loop.output` holds; `flush` has to follow. Nothing of it leaves before: who has the answer finds it
-    /// counted.
-    final func writeOutput() {
-        guard maySend else { return write(loop.output) }
+    /// Writes what `loop.output` holds; `flush` has to follow.
+    ///
+    /// - Parameter mayLeaveAtOnce: an answer must not, since whoever has it expects to find it counted
+    final func writeOutput(mayLeaveAtOnce: Bool = false) {
+        guard maySend, !mayLeaveAtOnce || loop.departures.areBundled else { return write(loop.output) }
         if departing.readableBytes == 0 {
             loop.departures.exchange(&departing, &loop.output)
         } else {
