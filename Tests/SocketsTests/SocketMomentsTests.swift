@@ -165,7 +165,7 @@ struct SocketMomentsTests {
                 to: loop.makeSucceededFuture([address]), on: loop, timeout: .seconds(30)
             ) { channel in
                 // The first moment at which somebody could write.
-                loop.execute { channel.writeAndFlush(ByteBuffer(string: "early"), promise: nil) }
+                channel.writeAndFlush(ByteBuffer(string: "early"), promise: nil)
             }
         }.get()
         #expect(await diary.until { $0.bytes.count == 5 }.bytes == Array("early".utf8))
