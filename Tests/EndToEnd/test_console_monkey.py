@@ -110,8 +110,9 @@ class Monkey:
         self.window.resize(80, 24)
         for _ in range(40):
             if self.window.tmux("display-message", "-p", "-t", "t", "#{alternate_on}").strip() != "1":
-                # Left to serve on without a console (or on its way): ^C ends that, and the loop starts it anew.
-                self.window.type("C-c")
+                # Left to serve on without a console (or on its way): ^C ends that, and the loop starts it anew. There the
+                # terminal takes ^S for itself and shows nothing more until ^Q.
+                self.window.type("C-q", "C-c")
                 try:
                     self.window.wait_for("Persister", 3)
                 except AssertionError:
