@@ -14,24 +14,53 @@ import Testing
     @Test func thePoolHandsOutTheFreshestAndDropsTheOldest() {
         var pool = UpstreamPool<Connection>(maximumResting: 2)
         let connections = (0..<3).map { _ in Connection() }
-        let result1 = pool.rest(connections[0], until: at(10))
+        let result1 = pool.rest(connections[0], until: at(10), turn: 1)
         #expect(result1)
-        let result2 = pool.rest(connections[1], until: at(20))
+        let result2 = pool.rest(connections[1], until: at(20), turn: 1)
         #expect(result2)
-        let result3 = pool.rest(connections[2], until: at(30))
+        let result3 = pool.rest(connections[2], until: at(30), turn: 1)
         #expect(!result3)
         let result4 = pool.expire(now: at(9))
         #expect(result4.isEmpty)
         let result5 = pool.expire(now: at(10))
         #expect(result5.map(ObjectIdentifier.init) == [ObjectIdentifier(connections[0])])
-        let stale = pool.take(now: at(20))
+        let stale = pool.take(now: at(20), turn: 2)?.connection
         #expect(stale == nil)
-        let result6 = pool.rest(connections[2], until: at(30))
+        let result6 = pool.rest(connections[2], until: at(30), turn: 1)
         #expect(result6)
-        let fresh = pool.take(now: at(21))
+        let fresh = pool.take(now: at(21), turn: 2)?.connection
         #expect(fresh === connections[2])
         pool.remove(connections[1])
         #expect(pool.count == 0)
+    }
+
+    /// What came behind an answer in the same turn has not been noticed yet.
+    @Test func whatCameToRestInThisTurnIsTakenLast() {
+        var pool = UpstreamPool<Connection>()
+        let connections = (0..<4).map { _ in Connection() }
+        func take(_ turn: UInt64) -> (number: Int?, isSettled: Bool)? {
+            guard let (taken, isSettled) = pool.take(now: at(1), turn: turn) else { return nil }
+            return (connections.firstIndex { $0 === taken }, isSettled)
+        }
+        for number in 0..<4 {
+            let isKept = pool.rest(connections[number], until: at(10), turn: number < 2 ? 1 : 2)
+            #expect(isKept)
+        }
+        let order = (0..<4).compactMap { _ in take(2) }
+        #expect(order.map(\.number) == [1, 0, 3, 2])
+        #expect(order.map(\.isSettled) == [true, true, false, false])
+        #expect(take(2) == nil)
+
+        // A turn later it has been looked at; one that is gone meanwhile is not counted.
+        for number in 0..<3 { _ = pool.rest(connections[number], until: at(10), turn: 3) }
+        let first = take(4)
+        #expect(first?.number == 2 && first?.isSettled == true)
+        pool.remove(connections[0])
+        _ = pool.rest(connections[3], until: at(10), turn: 4)
+        let second = take(4)
+        #expect(second?.number == 1 && second?.isSettled == true)
+        let third = take(4)
+        #expect(third?.number == 3 && third?.isSettled == false)
     }
 
     @Test func aDeadlineExpiresOnce() {

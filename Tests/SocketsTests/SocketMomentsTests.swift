@@ -81,7 +81,7 @@ struct SocketMomentsTests {
         return [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
             for start in stride(from: 0, to: count, by: block.count) {
                 let length = min(block.count, count - start)
-                UnsafeMutableBufferPointer(rebasing: target[start..<start + length]).initialize(
+                _ = UnsafeMutableBufferPointer(rebasing: target[start..<start + length]).initialize(
                     fromContentsOf: block[..<length])
             }
             initialized = count

@@ -1,11 +1,15 @@
 internal import HTTPWire
 internal import NIOCore
+internal import Sockets
 
 /// What the connections of one event loop share: parsers, buffers, deadlines and the pools of resting connections.
 ///
 /// Used on its event loop only.
 final class LoopContext {
     let eventLoop: any EventLoop
+    #if os(Linux)
+        private let socketLoop: SocketLoop?
+    #endif
     let shared: SharedState
     let receive: SharedReceiveBuffer
     let connectionAge: TimeAmount
@@ -38,6 +42,9 @@ final class LoopContext {
 
     init(eventLoop: any EventLoop, shared: SharedState, seed: UInt64) {
         self.eventLoop = eventLoop
+        #if os(Linux)
+            socketLoop = eventLoop as? SocketLoop
+        #endif
         self.shared = shared
         receive = SharedReceiveBuffer(eventLoop: eventLoop)
         connectionAge = TimeAmount(shared.options.connectionAge)
@@ -105,13 +112,26 @@ final class LoopContext {
     // MARK: Pools
 
     func takeResting(_ url: UpstreamURL, now: NIODeadline) -> UpstreamConnection? {
-        pool(url.poolKey).connections.take(now: now)
+        let pool = pool(url.poolKey)
+        while let (connection, isSettled) = pool.connections.take(now: now, turn: turn) {
+            if isSettled || !connection.hasSomethingToSay { return connection }
+            connection.close()
+        }
+        return nil
+    }
+
+    /// Always the same where the loop does not tell: then nobody has been looked at since.
+    private var turn: UInt64 {
+        #if os(Linux)
+            if let socketLoop { return socketLoop.turn }
+        #endif
+        return 0
     }
 
     /// Keeps the connection for the next request, or closes it where the endpoint has gone.
     func rest(_ connection: UpstreamConnection, until expires: NIODeadline) {
         let pool = pool(connection.url.poolKey)
-        guard !shared.isDraining, pool.connections.rest(connection, until: expires) else {
+        guard !shared.isDraining, pool.connections.rest(connection, until: expires, turn: turn) else {
             connection.close()
             return
         }

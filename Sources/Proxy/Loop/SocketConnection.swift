@@ -76,6 +76,15 @@ class SocketConnection: SocketReader {
 
     // MARK: Reading
 
+    /// Whether there is something to read, or the end, of which the loop has not told yet. Only plain sockets can be asked:
+    /// with TLS what is there may be nobody's answer.
+    final var hasSomethingToSay: Bool {
+        guard descriptor != Self.none else { return false }
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Self.flags | CInt(truncatingIfNeeded: MSG_PEEK))
+        return count >= 0 || errno != EAGAIN
+    }
+
     func socketRead(_ bytes: ByteBuffer) {}
 
     func socketReadComplete() {}

@@ -38,6 +38,8 @@
         private var readingAgain: ContiguousArray<StreamSocket> = []
         private var receiveBuffer: ByteBuffer?
         private var isEnding = false
+        /// Rises each time the kernel has been asked what is ready.
+        package private(set) var turn: UInt64 = 1
         private var whenEnded: [Work] = []
 
         /// - Throws: `IOError` where the process has no descriptor left.
@@ -72,6 +74,7 @@
         private func run() {
             while true {
                 let count = queue.wait(timeout())
+                turn &+= 1
                 for index in 0..<count { queue.report(index) }
                 readWhatIsLeft()
                 deliverMail()
