@@ -76,8 +76,3 @@ final class ControlHarness: Sendable {
         _ = await engine.stop(drain: .zero)
     }
 }
-
-/// Waits for something that other threads bring about.
-func eventually(_ condition: () async throws -> Bool) async throws {
-    while try await !condition() { try await Task.sleep(for: .milliseconds(2)) }
-}

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,13 @@ os.environ["SWIFT_BACKTRACE"] = "enable=no"
 
 HERE = pathlib.Path(__file__).parent
 PODIUM = os.environ.get("PODIUM") or "podium"
+TMUX_KEYS = {"↑": "Up", "↓": "Down", "←": "Left", "→": "Right", "PgUp": "PageUp", "PgDn": "PageDown", "↵": "Enter",
+             "space": "Space", "Esc": "Escape", "S-Tab": "BTab"}
+
+
+def tmux_key(documented):
+    """What tmux calls a key of docs/console.md."""
+    return "C-" + documented[1].lower() if re.fullmatch(r"\^[A-Z]", documented) else TMUX_KEYS.get(documented, documented)
 
 
 def free_port():

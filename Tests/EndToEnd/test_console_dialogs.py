@@ -6,11 +6,9 @@ import subprocess
 import time
 
 import pytest
-from conftest import PODIUM, eventually, free_port
+from conftest import PODIUM, eventually, free_port, tmux_key
 from test_console_keys import CONFIG, Session, session  # noqa: F401 (a fixture)
 
-TMUX = {"↵": "Enter", "Esc": "Escape", "Tab": "Tab", "S-Tab": "BTab", "↑": "Up", "↓": "Down", "←": "Left", "→": "Right",
-        "PgUp": "PageUp", "PgDn": "PageDown", "F1": "F1"}
 DOCS = (pathlib.Path(__file__).parents[2] / "docs" / "console.md").read_text().split("<!-- keys -->")[1]
 
 
@@ -25,7 +23,7 @@ class Dialog:
 
     def __call__(self, *keys):
         self.pressed |= set(keys)
-        self.s.press(*("C-" + key[1].lower() if re.fullmatch(r"\^[A-Z]", key) else TMUX.get(key, key) for key in keys))
+        self.s.press(*map(tmux_key, keys))
 
     def __enter__(self):
         return self

@@ -11,7 +11,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import PODIUM, eventually, free_port
+from conftest import PODIUM, eventually, free_port, tmux_key
 
 KEYS = int(os.environ.get("PODIUM_MONKEY_KEYS", "10000"))
 SEED = int(os.environ.get("PODIUM_MONKEY_SEED", "4711"))
@@ -33,16 +33,13 @@ endpoints:
     priority: {n}
 """ for n in range(1, 10))
 
-NAMES = {"↑": "Up", "↓": "Down", "←": "Left", "→": "Right", "PgUp": "PageUp", "PgDn": "PageDown", "↵": "Enter",
-         "space": "Space", "Esc": "Escape", "S-Tab": "BTab"}
-
 
 def keymap():
     """Every key of every table of the documentation, as tmux names them."""
     text = (pathlib.Path(__file__).parents[2] / "docs" / "console.md").read_text().split("<!-- keys -->")[1]
     keys = {key for row in re.findall(r"^\| (`.*?`) \| ", text, re.MULTILINE) for key in re.findall(r"`([^`]+)`", row)}
     assert len(keys) > 50
-    return sorted("C-" + key[1].lower() if re.fullmatch(r"\^[A-Z]", key) else NAMES.get(key, key) for key in keys)
+    return sorted(map(tmux_key, keys))
 
 
 class Monkey:

@@ -258,16 +258,22 @@ def test_a_restart_is_shown_as_one_and_the_console_comes_back(serving, terminal)
     eventually(lambda: "enabled: false" in process.config.read_text(), what="disabled on disk")
 
 
-def test_while_it_drains_it_can_be_asked_what_it_waits_for(upstream, podium, tmp_path):
-    slow = upstream("slow", "--chunk-delay", "1")
+def draining(upstream, podium, tmp_path, chunk_delay, drain_timeout):
+    """A Podium that was told to stop in the middle of a stream, the stream's client and the first line it got."""
+    slow = upstream("slow", "--chunk-delay", str(chunk_delay))
     port = free_port()
     process = podium(
-        f"server: {{ port: {port}, drain_timeout: 30s }}\nendpoints:\n  - {{ name: slow, url: '{slow.url}' }}\n", port,
-        {"XDG_RUNTIME_DIR": str(tmp_path)})
+        f"server: {{ port: {port}, drain_timeout: {drain_timeout} }}\nendpoints:\n  - {{ name: slow, url: '{slow.url}' }}\n",
+        port, {"XDG_RUNTIME_DIR": str(tmp_path)})
     stream = subprocess.Popen(
         ["curl", "-sN", "-d", '{"stream": true}', process.url + "/v1/messages"], stdout=subprocess.PIPE)
     first = stream.stdout.readline()
     process.process.send_signal(signal.SIGTERM)
+    return process, stream, first
+
+
+def test_while_it_drains_it_can_be_asked_what_it_waits_for(upstream, podium, tmp_path):
+    process, stream, first = draining(upstream, podium, tmp_path, chunk_delay=1, drain_timeout="30s")
     eventually(lambda: "stopping: 1 request in flight may end within" in ask(process, "status").stdout, what="draining")
     picture = json.loads(ask(process, "status", "--json").stdout)
     assert 0 < picture["server"]["draining_until"] - picture["taken_at"] <= 30
@@ -282,15 +288,7 @@ def test_while_it_drains_it_can_be_asked_what_it_waits_for(upstream, podium, tmp
 
 
 def test_a_second_signal_skips_the_drain_and_not_the_save(upstream, podium, tmp_path):
-    slow = upstream("slow", "--chunk-delay", "5")
-    port = free_port()
-    process = podium(
-        f"server: {{ port: {port}, drain_timeout: 60s }}\nendpoints:\n  - {{ name: slow, url: '{slow.url}' }}\n", port,
-        {"XDG_RUNTIME_DIR": str(tmp_path)})
-    stream = subprocess.Popen(
-        ["curl", "-sN", "-d", '{"stream": true}', process.url + "/v1/messages"], stdout=subprocess.PIPE)
-    stream.stdout.readline()
-    process.process.send_signal(signal.SIGTERM)
+    process, stream, _ = draining(upstream, podium, tmp_path, chunk_delay=5, drain_timeout="60s")
     eventually(lambda: "stopping: " in ask(process, "status").stdout, what="draining")
     assert ask(process, "endpoint", "pin", "slow").returncode == 0
     process.process.send_signal(signal.SIGTERM)

@@ -105,7 +105,7 @@ struct ReloadTests {
             Self.file([("slow", slow.port)], extra: "timeouts: { response_header: 50s }\n"))
         let client = try await RawClient.connect(port: running.port)
         try await client.send(RunningEngine.post())
-        while slow.requests.isEmpty { try await Task.sleep(for: .milliseconds(2)) }
+        try await eventually { !slow.requests.isEmpty }
         try await running.rewrite { $0.replacing("50s", with: "30ms") }
         let second = try await running.exchange(RunningEngine.post())
         #expect(second.hasPrefix("HTTP/1.1 503 "))

@@ -74,9 +74,7 @@ struct ServingTests {
             """)
         _ = try await running.exchange(RunningEngine.post("/v1/messages?secret=1"))
         let log = running.folder.appending(path: "access.json")
-        while (try? Data(contentsOf: log)).map({ $0.isEmpty }) ?? true {
-            try await Task.sleep(for: .milliseconds(5))
-        }
+        try await eventually { (try? Data(contentsOf: log)).map { !$0.isEmpty } ?? false }
         try await running.rewrite { $0.replacing("access.json", with: "other.json") }
         _ = try await running.exchange(RunningEngine.post("/v1/second"))
         _ = await running.engine.stop(drain: .zero)
@@ -113,7 +111,7 @@ struct ServingTests {
             """)
         let client = try await RawClient.connect(port: running.port)
         try await client.send(RunningEngine.post())
-        while upstream.requests.isEmpty { try await Task.sleep(for: .milliseconds(2)) }
+        try await eventually { !upstream.requests.isEmpty }
         #expect(running.engine.health().isListening)
         async let drained: Void = running.engine.drain()
         while running.engine.drainDeadline == nil { await Task.yield() }
@@ -146,10 +144,9 @@ struct ServingTests {
             """)
         #expect(try await running.exchange(RunningEngine.post("/v1/chat/completions")).hasPrefix("HTTP/1.1 200 "))
         #expect(try await running.exchange(RunningEngine.post("/v1/responses")).hasPrefix("HTTP/1.1 404 "))
-        while !(try running.text().contains("openai_preference: chat_completions"))
-            || running.engine.snapshot().flushes.isEmpty
-        {
-            try await Task.sleep(for: .milliseconds(5))
+        try await eventually {
+            try running.text().contains("openai_preference: chat_completions")
+                && !running.engine.snapshot().flushes.isEmpty
         }
         #expect(try running.text().contains("- name: chat-only   # ours\n"))
         let snapshot = running.engine.snapshot()

@@ -98,11 +98,6 @@ extension Upstream {
     }
 }
 
-/// Waits for something that other threads bring about.
-func eventually(_ condition: @Sendable () -> Bool) async throws {
-    while !condition() { try await Task.sleep(for: .milliseconds(1)) }
-}
-
 /// Requests and answers used again and again.
 enum Wire {
     static func post(_ path: String = "/v1/messages", body: String = "{}", headers: String = "", closes: Bool = true)

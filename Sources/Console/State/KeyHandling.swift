@@ -119,7 +119,7 @@ extension ConsoleState {
             return [run(.sortNow, now: now)]
         case .autoSort: return [run(.setAutoSort(!latest.autoSort), now: now)]
         case .reload: return [run(.reload, now: now)]
-        case .flushDetail: if let flush = telling { overlay = .flush(FlushView(id: flush.id)) }
+        case .flushDetail: open(telling)
         default: return performView(action, now: now)
         }
         keepInView()
@@ -143,15 +143,15 @@ extension ConsoleState {
 
     private mutating func openSelected() {
         switch focus {
-        case .flushes, .chart: openFlush()
+        case .flushes, .chart: open(selectedFlush)
         case .events: if let event = selectedEvent { overlay = .event(EventView(id: event.id)) }
         case .endpoints, .persister, .detail, .journal:
             if let selected { overlay = .form(EndpointForm(editing: selected, in: latest)) }
         }
     }
 
-    private mutating func openFlush() {
-        guard let flush = selectedFlush else { return }
+    private mutating func open(_ flush: FlushEntry?) {
+        guard let flush else { return }
         overlay = .flush(FlushView(id: flush.id))
     }
 

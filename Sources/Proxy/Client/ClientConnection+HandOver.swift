@@ -13,8 +13,7 @@ extension ClientConnection: RemovableChannelHandler {
         leave()
         forgetSocket()
         do {
-            // Only channels of NIOPosix have an allocator to be exchanged.
-            try? channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
+            try channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator())
             try responder(channel)
         } catch {
             channel.close(promise: nil)

@@ -17,8 +17,7 @@ enum UpstreamConnector {
         }
         connect(to: url, of: upstream, loop.shared.names, on: loop.eventLoop) { channel in
             if context == nil {
-                // Only channels of NIOPosix have an allocator.
-                try? channel.syncOptions?.setOption(
+                try channel.syncOptions?.setOption(
                     .recvAllocator,
                     value: SharedReceiveAllocator(shared: boundLoop.value.receive, firstCapacity: 256))
             }

@@ -65,3 +65,15 @@ private struct BootstrapListener: Listening {
         func stopListening() async { await close() }
     }
 #endif
+
+extension ProxyError {
+    init(bindingFailed error: any Error, host: String, port: Int) {
+        switch (error as? IOError)?.errnoCode {
+        case EADDRINUSE: self = .addressInUse(host: host, port: port)
+        case EACCES, EPERM: self = .addressNotPermitted(host: host, port: port)
+        case EADDRNOTAVAIL:
+            self = .addressNotAvailable(host: host, port: port, reason: "not an address of this machine")
+        default: self = .addressNotAvailable(host: host, port: port, reason: "\(error)")
+        }
+    }
+}

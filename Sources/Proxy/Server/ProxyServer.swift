@@ -1,10 +1,3 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
 public import NIOCore
 internal import Synchronization
 
@@ -170,26 +163,13 @@ public final class ProxyServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(OverloadHandler(shared: shared))
                     return
                 }
-                // Only channels of NIOPosix have an allocator.
-                try? channel.syncOptions?.setOption(
+                try channel.syncOptions?.setOption(
                     .recvAllocator, value: SharedReceiveAllocator(shared: loop.receive, firstCapacity: 256))
                 try channel.pipeline.syncOperations.addHandler(
                     ClientConnection(loop: loop, clientAddress: channel.remoteAddress))
             }
         } catch {
             throw ProxyError(bindingFailed: error, host: options.host, port: options.port)
-        }
-    }
-}
-
-extension ProxyError {
-    init(bindingFailed error: any Error, host: String, port: Int) {
-        switch (error as? IOError)?.errnoCode {
-        case EADDRINUSE: self = .addressInUse(host: host, port: port)
-        case EACCES, EPERM: self = .addressNotPermitted(host: host, port: port)
-        case EADDRNOTAVAIL:
-            self = .addressNotAvailable(host: host, port: port, reason: "not an address of this machine")
-        default: self = .addressNotAvailable(host: host, port: port, reason: "\(error)")
         }
     }
 }

@@ -1,6 +1,4 @@
 #if os(Linux)
-    internal import CSystemShim
-    internal import Glibc
     package import NIOCore
 
     /// No address could be connected to.
@@ -75,14 +73,14 @@
 
         private func tryAddress(_ address: SocketAddress) {
             let bound = NIOLoopBound(self, eventLoop: loop)
-            let descriptor = podium_stream_socket(address.protocol == .inet6 ? AF_INET6 : AF_INET)
-            guard descriptor >= 0 else {
-                let error = IOError(errnoCode: -descriptor, reason: "socket")
+            let descriptor: CInt
+            do {
+                descriptor = try StreamDescriptor.open(for: address)
+            } catch {
                 // Later: the walk along many addresses must not be as deep a recursion.
                 return loop.execute { bound.value.failed(error) }
             }
-            var isOn: CInt = 1
-            setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &isOn, socklen_t(MemoryLayout<CInt>.size))
+            StreamDescriptor.sendAtOnce(descriptor)
             let socket = StreamSocket(loop: loop, descriptor: descriptor, peer: address)
             attempts.append(socket)
             let outcome = loop.makePromise(of: Void.self)

@@ -42,20 +42,19 @@
             self.group = group
             self.loop = loop
             self.initializer = initializer
-            let descriptor = podium_stream_socket(address.protocol == .inet6 ? AF_INET6 : AF_INET)
-            guard descriptor >= 0 else { throw IOError(errnoCode: -descriptor, reason: "socket") }
+            let descriptor = try StreamDescriptor.open(for: address)
             self.descriptor = descriptor
             do {
-                Self.switchOn(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor)
+                StreamDescriptor.switchOn(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor)
                 // Connections inherit it.
-                Self.switchOn(TCP_NODELAY, level: CInt(IPPROTO_TCP), of: descriptor)
+                StreamDescriptor.sendAtOnce(descriptor)
                 guard address.withSockAddr({ bind(descriptor, $0, socklen_t($1)) }) == 0 else {
                     throw IOError(errnoCode: errno, reason: "bind")
                 }
                 guard listen(descriptor, CInt(clamping: backlog)) == 0 else {
                     throw IOError(errnoCode: errno, reason: "listen")
                 }
-                localAddress = try Self.boundAddress(descriptor)
+                localAddress = try StreamDescriptor.localAddress(of: descriptor)
             } catch {
                 Glibc.close(descriptor)
                 throw error
@@ -122,23 +121,6 @@
             isOpen = false
             loop.unregister(self, descriptor)
             Glibc.close(descriptor)
-        }
-
-        private static func switchOn(_ option: CInt, level: CInt, of descriptor: CInt) {
-            var isOn: CInt = 1
-            setsockopt(descriptor, level, option, &isOn, socklen_t(MemoryLayout<CInt>.size))
-        }
-
-        private static func boundAddress(_ descriptor: CInt) throws -> SocketAddress {
-            var storage = sockaddr_storage()
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let status = withUnsafeMutablePointer(to: &storage) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
-            }
-            guard status == 0, let address = SocketAddress(storage) else {
-                throw IOError(errnoCode: errno, reason: "getsockname")
-            }
-            return address
         }
     }
 #endif

@@ -46,6 +46,8 @@
                 let mark as ChannelOptions.Types.WriteBufferWaterMark
             ):
                 watermark = mark
+            // Whatever it says, all sockets of a loop read into the loop's buffer.
+            case (is ChannelOptions.Types.RecvAllocatorOption, _): break
             default: throw ChannelError.operationUnsupported
             }
         }
@@ -73,14 +75,7 @@
 
     extension StreamSocket: ChannelCore {
         package func localAddress0() throws -> SocketAddress {
-            var storage = sockaddr_storage()
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let descriptor = descriptor
-            let status = withUnsafeMutablePointer(to: &storage) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
-            }
-            guard status == 0, let address = SocketAddress(storage) else { throw ChannelError.unknownLocalAddress }
-            return address
+            try StreamDescriptor.localAddress(of: descriptor)
         }
 
         package func remoteAddress0() throws -> SocketAddress {
