@@ -91,17 +91,19 @@ public enum Comparison {
             if let choice = StricterChoice.choice(for: refusal, Array(rest), isRequest: input.isRequests) {
                 return .stricter(choice)
             }
-            return .unexplained("refused here (\(refusal)), taken there (\(theirs.ending))")
+            let difference = "refused here (\(refusal)), taken there (\(theirs.ending))"
+            return refusal.isInBody ? judgeLaxer(input, begin, theirs, difference) : .unexplained(difference)
         case .inHead:
             // Not judged yet: whatever is wrong with it may still be refused.
             return theirs.messages.count > ours.messages.count || theirs.unfinished != nil
                 ? .unexplained("incomplete here, \(theirs.ending) there") : .agree
         case .inBody:
             guard theirs.messages.count == ours.messages.count else {
-                return .unexplained("incomplete body here, \(theirs.ending) there")
+                return judgeLaxer(input, begin, theirs, "incomplete body here, \(theirs.ending) there")
             }
             guard case .refused = theirs.ending else {
-                return ours.unfinished == theirs.unfinished ? .agree : .unexplained("the body differs")
+                return ours.unfinished == theirs.unfinished
+                    ? .agree : judgeLaxer(input, begin, theirs, "the body differs")
             }
             return judgeLaxer(input, begin, theirs, "goes on here, \(theirs.ending) there")
         case .finished:

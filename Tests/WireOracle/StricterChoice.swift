@@ -113,9 +113,12 @@ public enum LaxerChoice: String, CaseIterable, Sendable {
     case closeAndKeepAlive = "close and keep-alive"
     /// Blanks around a value are spaces and tabs (RFC 9110 §5.6.3); behind a length llhttp knows spaces only.
     case lengthTab = "length tab"
+    /// The same behind `chunked`, where llhttp knows spaces only and goes on as if the body were not in chunks.
+    case codingTab = "coding tab"
 
     static func choice(_ bytes: [UInt8], isRequest: Bool, _ theirs: Reading.Ending) -> LaxerChoice? {
         let head = HeadText(bytes, isRequest: isRequest)
+        if hasCodingTab(head) { return .codingTab }
         if case .refused(.other(let reason)) = theirs, isAboutFraming(reason), hasLengthTab(head) { return .lengthTab }
         if isRequest {
             guard case .refused(.other(let reason)) = theirs else { return nil }
@@ -148,6 +151,11 @@ public enum LaxerChoice: String, CaseIterable, Sendable {
 
     private static func hasLengthTab(_ head: HeadText) -> Bool {
         head.fieldLines.contains { $0.lowercased().hasPrefix("content-length:") && $0.contains("\t") }
+    }
+
+    private static func hasCodingTab(_ head: HeadText) -> Bool {
+        head.values("transfer-encoding").map { $0.lowercased() } == ["chunked"]
+            && head.fieldLines.contains { $0.lowercased().hasPrefix("transfer-encoding:") && $0.contains("\t") }
     }
 
     private static func speaksOfFraming(_ head: HeadText) -> Bool {
