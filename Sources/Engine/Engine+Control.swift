@@ -11,11 +11,11 @@ extension Engine {
         let now = ContinuousClock.now
         let statistics = persister.statistics(now: now)
         let lastFlush = persister.history().last
-        let connections = proxy.load.connections
+        let load = proxy.load
         return core.withState { state in
             EngineMetrics(
                 endpoints: state.endpointMetrics(now: now), unanswered: state.unanswered, firstByte: state.firstByte,
-                requestsInFlight: core.requestsInFlight, connections: connections,
+                requestsInFlight: load.requests, connections: load.connections,
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,
                 lastFlush: lastFlush, events: state.events.total, takenAt: now, wallTime: EngineCore.wallTime())
         }

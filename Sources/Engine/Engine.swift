@@ -167,7 +167,7 @@ public final class Engine: Sendable {
         let flushes = persister.history()
         let facts = FileFacts.look(at: path)
         let (address, drainDeadline) = (address.withLock { $0 }, drainDeadline)
-        let (started, path) = (core.startedAt, path)
+        let (started, path, load) = (core.startedAt, path, proxy.load)
         return core.withState { state in
             EngineSnapshot(
                 takenAt: now, wallTime: EngineCore.wallTime(), startedAt: started, address: address,
@@ -175,7 +175,7 @@ public final class Engine: Sendable {
                 endpoints: state.endpointSnapshots(now: now, second: second),
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision,
                 traffic: state.traffic.summary(second: second),
-                requestsInFlight: core.requestsInFlight, server: state.configuration.server, persister: statistics,
+                requestsInFlight: load.requests, server: state.configuration.server, persister: statistics,
                 flushes: flushes, events: state.events.after(eventsAfter, limit: eventLimit),
                 journal: state.ranking.changes,
                 names: state.names, configPath: path, configFile: facts,

@@ -7,30 +7,32 @@ extension EngineCore {
     /// What the data path calls.
     func proxyEvents(persister: Persister) -> ProxyEvents {
         ProxyEvents(
-            attemptStarted: { self.attemptStarted($0) },
             attemptAnswered: { id, time, now in
                 if self.attemptAnswered(id, after: time, now: now) {
                     persister.mark(now: now)
                 }
             },
             attemptFinished: { report in
-                let consequence = self.attemptFinished(report)
-                if consequence.orderChanged {
-                    persister.mark(now: report.at)
-                }
-                if consequence.hasLearned {
-                    // A failure is the persister's to report and to try again.
-                    Task { _ = try? await persister.flush(trigger: .learned) }
-                }
+                Self.save(self.attemptFinished(report), at: report.at, persister)
             },
-            requestStarted: { self.requestStarted() },
-            requestFinished: { self.requestFinished($0) },
+            requestStarted: requestStarted,
+            requestFinished: { report in
+                Self.save(self.requestFinished(report), at: report.at, persister)
+            },
             admitProbation: { self.admitProbation($0) },
             clientRejected: { rejection in
                 self.log(
                     .warning, source: "proxy",
                     "refused \(rejection.clientAddress): \(rejection.status) \(rejection.reason)")
             })
+    }
+
+    private static func save(
+        _ consequence: Consequence, at now: @autoclosure () -> ContinuousClock.Instant, _ persister: Persister
+    ) {
+        if consequence.orderChanged { persister.mark(now: now()) }
+        // A failure is the persister's to report and to try again.
+        if consequence.hasLearned { Task { _ = try? await persister.flush(trigger: .learned) } }
     }
 
     /// What the persister tells, for the event log.

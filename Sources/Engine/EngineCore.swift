@@ -26,8 +26,6 @@ final class EngineCore: Sendable {
 
     let startedAt: ContinuousClock.Instant
     private let guarded: Mutex<Guarded>
-    /// Requests that have begun and not ended.
-    private let running = Atomic<Int>(0)
     private let listeners = EventListeners()
     private let logger: Logger
     private let recorder: TraceRecorder?
@@ -87,10 +85,6 @@ final class EngineCore: Sendable {
 
     // MARK: The data path's reports
 
-    func attemptStarted(_ id: EndpointID) {
-        guarded.withLock { $0.state.attemptStarted(id) }
-    }
-
     /// - Returns: whether the order changed, so that it has to be saved.
     func attemptAnswered(_ id: EndpointID, after time: Duration, now: ContinuousClock.Instant) -> Bool {
         let second = second(now)
@@ -102,30 +96,35 @@ final class EngineCore: Sendable {
 
     /// What the end of an attempt changed, so that it has to be saved.
     struct Consequence {
-        var orderChanged: Bool
+        var orderChanged = false
         var hasLearned = false
     }
 
     func attemptFinished(_ report: AttemptReport) -> Consequence {
-        let second = second(report.at)
+        let now = report.at
+        let second = second(now)
+        return guarded.withLock { take(report, second: second, now: now, &$0) }
+    }
+
+    private func take(
+        _ report: AttemptReport, second: Int64, now: ContinuousClock.Instant, _ guarded: inout Guarded
+    ) -> Consequence {
         let wallTime: Double =
             switch report.outcome {
             case .success, .neutral: 0
             case .failure, .rateLimited, .misconfigured: Self.wallTime()
             }
-        return guarded.withLock { guarded in
-            let update = guarded.state.attemptFinished(report, second: second, wallTime: wallTime) {
-                UInt64.random(in: .min ... .max)
-            }
-            if let recorder, let name = guarded.state.record(report.endpoint)?.settings.name {
-                recorder.answer(report.outcome, of: name, at: report.at)
-            }
-            var consequence = Consequence(orderChanged: rankingUpdated(update, &guarded, now: report.at))
-            if let lesson = report.lesson {
-                consequence.hasLearned = learn(lesson, about: report.endpoint, &guarded, now: report.at)
-            }
-            return consequence
+        let update = guarded.state.attemptFinished(report, second: second, wallTime: wallTime) {
+            UInt64.random(in: .min ... .max)
         }
+        if let recorder, let name = guarded.state.record(report.endpoint)?.settings.name {
+            recorder.answer(report.outcome, of: name, at: now)
+        }
+        var consequence = Consequence(orderChanged: rankingUpdated(update, &guarded, now: now))
+        if let lesson = report.lesson {
+            consequence.hasLearned = learn(lesson, about: report.endpoint, &guarded, now: now)
+        }
+        return consequence
     }
 
     private func learn(
@@ -144,11 +143,10 @@ final class EngineCore: Sendable {
         return true
     }
 
-    var requestsInFlight: Int { max(0, running.load(ordering: .relaxed)) }
-
-    func requestStarted() {
-        running.wrappingAdd(1, ordering: .relaxed)
-        recorder?.request(at: .now)
+    /// What to call for each request, where somebody wants to know.
+    var requestStarted: (@Sendable () -> Void)? {
+        guard let recorder else { return nil }
+        return { recorder.request(at: .now) }
     }
 
     /// No request is served any more.
@@ -156,13 +154,14 @@ final class EngineCore: Sendable {
         recorder?.finish()
     }
 
-    func requestFinished(_ report: RequestReport) {
-        let second = second(report.at)
+    func requestFinished(_ report: RequestReport) -> Consequence {
+        let now = report.at
+        let second = second(now)
         let logsAccess = accessLog.isEnabled
-        running.wrappingSubtract(1, ordering: .relaxed)
-        let names = guarded.withLock { guarded in
+        let (consequence, names) = guarded.withLock { guarded in
+            let consequence = report.concludingAttempt.map { take($0, second: second, now: now, &guarded) }
             guarded.state.requestFinished(report, second: second)
-            return logsAccess ? guarded.state.names(of: report) : []
+            return (consequence ?? Consequence(), logsAccess ? guarded.state.names(of: report) : [])
         }
         if logsAccess {
             accessLog.append(report, names: names)
@@ -170,6 +169,7 @@ final class EngineCore: Sendable {
         if report.attemptCount > 1 || report.ending == .brokenStream || report.ending == .answeredLocally {
             logTrouble(report)
         }
+        return consequence
     }
 
     func admitProbation(_ id: EndpointID) -> Bool {

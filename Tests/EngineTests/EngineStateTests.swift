@@ -235,23 +235,19 @@ struct EngineStateTests {
 
     @Test func aLongAnswerIsCountedOnceAndWhenItBegins() throws {
         var state = state([endpoint("a")])
-        state.attemptStarted(EndpointID(0))
         _ = state.attemptAnswered(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
         var record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)
-        #expect(record.inFlight == 1)
         let success = AttemptOutcome.success(timeToFirstByte: .milliseconds(50))
         _ = state.attemptFinished(report(success, wasAnswered: true), second: 9, wallTime: 0) { 0 }
         record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)
         #expect(record.traffic.failures == 0)
         #expect(record.successStreak == 1)
-        #expect(record.inFlight == 0)
     }
 
     @Test func anAnswerThatBreaksOffIsAFailureAfterAll() throws {
         var state = state([endpoint("a")])
-        state.attemptStarted(EndpointID(0))
         _ = state.attemptAnswered(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
         _ = state.attemptFinished(report(.failure(.brokenStream), wasAnswered: true), second: 9, wallTime: 7) { 0 }
         let record = try #require(state.record(named: "a"))
@@ -268,7 +264,6 @@ struct EngineStateTests {
             AttemptOutcome.failure(.connect), .failure(.connect), .rateLimited(retryAfter: .seconds(1)), .neutral,
             .success(timeToFirstByte: .zero),
         ] {
-            state.attemptStarted(EndpointID(0))
             _ = state.attemptFinished(report(outcome, status: 429), second: 0, wallTime: 0) { 0 }
         }
         let snapshots = state.endpointSnapshots(now: epoch, second: 0)

@@ -9,7 +9,6 @@ import TestSupport
 /// A running proxy with all its events kept.
 final class ProxyHarness: Sendable {
     struct Events: Sendable {
-        var started: [EndpointID] = []
         var answered: [(endpoint: EndpointID, time: Duration)] = []
         var attempts: [AttemptReport] = []
         var requestsStarted = 0
@@ -20,6 +19,7 @@ final class ProxyHarness: Sendable {
     let server: ProxyServer
     let port: Int
     private let log: EventLog
+    private let upstreams: [Upstream]
 
     final class EventLog: Sendable {
         let events = Mutex(Events())
@@ -38,26 +38,34 @@ final class ProxyHarness: Sendable {
         let table = RoutingTable(
             candidates: upstreams.map { Candidate(upstream: $0, gate: gate) }, earliestRecovery: earliestRecovery)
         let events = ProxyEvents(
-            attemptStarted: { id in log.events.withLock { $0.started.append(id) } },
             attemptAnswered: { id, time, _ in log.events.withLock { $0.answered.append((id, time)) } },
             attemptFinished: { report in log.events.withLock { $0.attempts.append(report) } },
             requestStarted: { log.events.withLock { $0.requestsStarted += 1 } },
-            requestFinished: { report in log.events.withLock { $0.requests.append(report) } },
+            requestFinished: { report in
+                log.events.withLock { events in
+                    if let attempt = report.concludingAttempt { events.attempts.append(attempt) }
+                    events.requests.append(report)
+                }
+            },
             admitProbation: admits,
             clientRejected: { rejection in log.events.withLock { $0.rejections.append(rejection) } })
         let server = ProxyServer(
             options: options, routes: table, events: events, group: ProxyLoops.shared)
         let address = try await server.start()
-        return ProxyHarness(server: server, port: address.port, log: log)
+        return ProxyHarness(server: server, port: address.port, log: log, upstreams)
     }
 
-    private init(server: ProxyServer, port: Int, log: EventLog) {
+    private init(server: ProxyServer, port: Int, log: EventLog, _ upstreams: [Upstream]) {
+        self.upstreams = upstreams
         self.server = server
         self.port = port
         self.log = log
     }
 
     var events: Events { log.events.withLock { $0 } }
+
+    /// Attempts that have begun and not ended.
+    var runningAttempts: Int { upstreams.reduce(0) { $0 + $1.load.requests } }
 
     func stop() async { await server.stop(drain: .zero) }
 

@@ -13,7 +13,8 @@ struct EndpointRecord: Sendable {
     var misconfiguration: String?
     var traffic = TrafficWindow()
     var counters = EndpointCounters()
-    var inFlight = 0
+    /// Shared by all upstreams that are made of it.
+    let load = EndpointLoad()
     var successStreak = 0
     var hasAnsweredProbe = false
     var lastError: LastError?

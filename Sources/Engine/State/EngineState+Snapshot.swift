@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Proxy
 internal import Ranking
 
 extension EngineState {
@@ -39,7 +40,7 @@ extension EngineState {
                     name: record.settings.name, rank: index + 1,
                     availability: ranking.availability(of: id, now: now) ?? .disabled,
                     isMisconfigured: record.misconfiguration != nil, rankChanges: ranking.rankChanges(of: id),
-                    inFlight: record.inFlight, counters: record.counters, errors: record.errors,
+                    inFlight: record.load.requests, counters: record.counters, errors: record.errors,
                     bytesIn: record.traffic.bytesIn, bytesOut: record.traffic.bytesOut)
             }
         }
@@ -64,7 +65,7 @@ extension EndpointRecord {
             id: id, revision: revision, rank: rank, settings: settings, availability: availability ?? .disabled,
             misconfiguration: misconfiguration, explanation: explanation,
             movement: movement, traffic: traffic,
-            inFlight: inFlight, successStreak: successStreak,
+            inFlight: load.requests, successStreak: successStreak,
             hasAnswered: hasAnsweredProbe || traffic.attempts > traffic.failures,
             errors: errors, lastError: lastError.map { ($0.time, $0.text) })
     }

@@ -4,10 +4,6 @@ internal import Ranking
 
 /// What the data path reports, for every request: cheap, and free of allocations while all goes well.
 extension EngineState {
-    mutating func attemptStarted(_ id: EndpointID) {
-        withRecord(id) { $0.inFlight += 1 }
-    }
-
     /// A long answer has begun well; its end only says whether it broke off.
     ///
     /// - Returns: what the response time did to the ranking.
@@ -26,7 +22,6 @@ extension EngineState {
         _ report: AttemptReport, second: Int64, wallTime: Double, random: () -> UInt64
     ) -> RankingUpdate {
         withRecord(report.endpoint) { record in
-            record.inFlight = max(0, record.inFlight - 1)
             record.counters.record(report)
             switch report.outcome {
             case .neutral:

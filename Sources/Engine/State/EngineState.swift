@@ -130,7 +130,7 @@ struct EngineState: Sendable {
     private mutating func assembleUpstream(of id: EndpointID) {
         let assembly = UpstreamAssembly(surroundings: surroundings, timeouts: configuration.timeouts)
         withRecord(id) { record in
-            switch assembly.assemble(id: id, settings: record.settings, previous: record.upstream) {
+            switch assembly.assemble(id: id, settings: record.settings, previous: record.upstream, load: record.load) {
             case .ready(let upstream):
                 record.upstream = upstream
                 record.misconfiguration = nil

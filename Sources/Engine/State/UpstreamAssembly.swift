@@ -14,7 +14,9 @@ struct UpstreamAssembly {
 
     /// Connections belong to URL objects: one of `previous` is used again where its URL, and the way there, stayed the
     /// same.
-    func assemble(id: EndpointID, settings: EndpointSettings, previous: Upstream?) -> Outcome {
+    func assemble(
+        id: EndpointID, settings: EndpointSettings, previous: Upstream?, load: EndpointLoad = .init()
+    ) -> Outcome {
         do {
             let ready = try settings.expanded(environment: surroundings.environment)
             let proxy = try ready.proxy.map { try UpstreamProxy($0) }
@@ -27,7 +29,7 @@ struct UpstreamAssembly {
                     anthropicURL: try url(ready.urlAnthropic, kept?.anthropicURL),
                     openAIURL: try url(ready.urlOpenAI, kept?.openAIURL), credential: credential(of: ready),
                     headers: ready.headers.map { ($0.name, $0.value) }, lacks: ready.openAIPreference.lackedAPI,
-                    timeouts: upstreamTimeouts, tls: tls, proxy: proxy))
+                    timeouts: upstreamTimeouts, tls: tls, proxy: proxy, load: load))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {

@@ -2,10 +2,10 @@ extension UnsafeRawBufferPointer {
     /// Compares with a lower-case literal of letters, digits and hyphens; the receiver has to be a token.
     @inline(__always)
     public func equalsIgnoringCase(_ literal: StaticString) -> Bool {
-        count == literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: 0)
+        count == literal.utf8CodeUnitCount && matches(literal, at: 0, caseBit: 0x20)
     }
 
-    /// Compares byte by byte.
+    /// Compares with regard to case.
     @inline(__always)
     public func equals(_ literal: StaticString) -> Bool {
         count == literal.utf8CodeUnitCount && begins(with: literal)
@@ -13,54 +13,53 @@ extension UnsafeRawBufferPointer {
 
     /// Whether the first bytes are these.
     @inline(__always)
-    func begins(with literal: StaticString) -> Bool {
-        let expected = literal.utf8Start
-        guard count >= literal.utf8CodeUnitCount else { return false }
-        for index in 0..<literal.utf8CodeUnitCount where self[index] != expected[index] { return false }
-        return true
+    public func begins(with literal: StaticString) -> Bool {
+        count >= literal.utf8CodeUnitCount && matches(literal, at: 0, caseBit: 0)
     }
 
     /// The same as `equalsIgnoringCase` for the beginning.
     @inline(__always)
     public func hasPrefixIgnoringCase(_ literal: StaticString) -> Bool {
-        count >= literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: 0)
+        count >= literal.utf8CodeUnitCount && matches(literal, at: 0, caseBit: 0x20)
     }
 
     /// The same for the end.
     @inline(__always)
     public func hasSuffixIgnoringCase(_ literal: StaticString) -> Bool {
-        count >= literal.utf8CodeUnitCount && matchesIgnoringCase(literal, at: count - literal.utf8CodeUnitCount)
+        count >= literal.utf8CodeUnitCount
+            && matches(literal, at: count - literal.utf8CodeUnitCount, caseBit: 0x20)
     }
 
     @inline(__always)
-    private func matchesIgnoringCase(_ literal: StaticString, at offset: Int) -> Bool {
+    private func matches(_ literal: StaticString, at offset: Int, caseBit: UInt8) -> Bool {
         let expected = UnsafeRawPointer(literal.utf8Start)
         let length = literal.utf8CodeUnitCount
         guard length >= 4 else {
             for index in 0..<length
-            where self[offset + index] | 0x20 != expected.load(fromByteOffset: index, as: UInt8.self) {
+            where self[offset + index] | caseBit != expected.load(fromByteOffset: index, as: UInt8.self) {
                 return false
             }
             return true
         }
         // Four or eight bytes at a time; the last ones may overlap those before.
+        let caseBits = UInt64(caseBit) &* 0x0101_0101_0101_0101
         guard length >= 8 else {
-            return matches(expected, at: 0, offset, UInt32(0x2020_2020))
-                && matches(expected, at: length - 4, offset, UInt32(0x2020_2020))
+            let halfOfThem = UInt32(truncatingIfNeeded: caseBits)
+            return matches(expected, at: 0, offset, halfOfThem) && matches(expected, at: length - 4, offset, halfOfThem)
         }
         var index = 0
         while index < length - 8 {
-            guard matches(expected, at: index, offset, UInt64(0x2020_2020_2020_2020)) else { return false }
+            guard matches(expected, at: index, offset, caseBits) else { return false }
             index += 8
         }
-        return matches(expected, at: length - 8, offset, UInt64(0x2020_2020_2020_2020))
+        return matches(expected, at: length - 8, offset, caseBits)
     }
 
     @inline(__always)
     private func matches<Word: FixedWidthInteger & BitwiseCopyable>(
-        _ expected: UnsafeRawPointer, at index: Int, _ offset: Int, _ lowerCase: Word
+        _ expected: UnsafeRawPointer, at index: Int, _ offset: Int, _ caseBits: Word
     ) -> Bool {
-        loadUnaligned(fromByteOffset: offset + index, as: Word.self) | lowerCase
+        loadUnaligned(fromByteOffset: offset + index, as: Word.self) | caseBits
             == expected.loadUnaligned(fromByteOffset: index, as: Word.self)
     }
 
@@ -97,7 +96,7 @@ extension UnsafeRawBufferPointer {
         var result = 0
         for byte in self {
             guard byte >= 0x30, byte <= 0x39 else { return nil }
-            result = result * 10 + Int(byte - 0x30)
+            result = result &* 10 &+ Int(byte &- 0x30)
         }
         return result
     }

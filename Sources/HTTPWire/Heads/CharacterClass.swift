@@ -4,6 +4,15 @@ enum CharacterClass {
     static let tokenLow: UInt64 = 0x03FF_6CFA_0000_0000
     static let tokenHigh: UInt64 = 0x57FF_FFFF_C7FF_FFFE
 
+    /// The same for letters, digits and ``!$%&'()*+-.:;=[]_~``: what a host with its port may consist of.
+    private static let hostLow: UInt64 = 0x2FFF_6FF2_0000_0000
+    private static let hostHigh: UInt64 = 0x47FF_FFFE_AFFF_FFFE
+
+    @inline(__always)
+    static func isHostCharacter(_ byte: UInt8) -> Bool {
+        byte < 128 && (byte < 64 ? hostLow : hostHigh) &>> UInt64(byte & 63) & 1 == 1
+    }
+
     /// Index of the first byte from `start` that is no `tchar`, or `bytes.count`.
     @inline(__always)
     static func endOfToken(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {

@@ -11,6 +11,8 @@ public struct FieldLine: Sendable, Equatable {
     /// Without surrounding white space.
     public let valueLength: UInt32
 
+    static let unused = FieldLine(nameStart: 0, nameLength: 0, known: .other, valueStart: 0, valueLength: 0)
+
     /// Offsets of the name.
     @inline(__always)
     public var name: Range<Int> { Int(nameStart)..<Int(nameStart) + Int(nameLength) }

@@ -10,20 +10,42 @@ public struct FieldSection: Sendable {
         case tooLarge
     }
 
-    /// In the order received.
-    public private(set) var lines: ContiguousArray<FieldLine> = []
+    /// As many as a head may have; the first `count` are those of this head.
+    @usableFromInline var storage: ContiguousArray<FieldLine> = []
+    /// How many lines there are.
+    public private(set) var count = 0
 
     /// Stands before the first byte.
-    public init() {
-        lines.reserveCapacity(32)
-    }
+    public init() {}
+
+    /// In the order received.
+    public var lines: ContiguousArray<FieldLine>.SubSequence { storage[..<count] }
+
+    /// One line, without counting a reference to all of them.
+    @inlinable public subscript(index: Int) -> FieldLine { storage[index] }
 
     /// Parses up to and with the empty line; returns the offset behind it.
     @inline(__always)
     mutating func parse(
-        _ bytes: UnsafeRawBufferPointer, from start: Int, limits: HTTPLimits, visit: (FieldLine, Int) -> Void
+        _ bytes: UnsafeRawBufferPointer, from start: Int, limits: HTTPLimits, visit: (FieldLine) -> Void
     ) throws(Failure) -> Int {
-        lines.removeAll(keepingCapacity: true)
+        if storage.count < limits.fieldCount {
+            storage = ContiguousArray(repeating: .unused, count: limits.fieldCount)
+        }
+        count = 0
+        var found = 0
+        let end = try storage.withUnsafeMutableBufferPointer { lines throws(Failure) in
+            try Self.parse(bytes, from: start, limits: limits, into: lines, &found, visit: visit)
+        }
+        count = found
+        return end
+    }
+
+    @inline(__always)
+    private static func parse(
+        _ bytes: UnsafeRawBufferPointer, from start: Int, limits: HTTPLimits,
+        into lines: UnsafeMutableBufferPointer<FieldLine>, _ found: inout Int, visit: (FieldLine) -> Void
+    ) throws(Failure) -> Int {
         var index = start
         while true {
             guard index < bytes.count else { throw .incomplete }
@@ -37,7 +59,7 @@ public struct FieldSection: Sendable {
                 throw nameEnd - index > limits.fieldLine ? .tooLarge : .incomplete
             }
             guard bytes[nameEnd] == UInt8(ascii: ":"), nameEnd > index else {
-                throw Self.nameFailure(bytes, at: nameEnd, lineStart: index)
+                throw nameFailure(bytes, at: nameEnd, lineStart: index)
             }
             var valueStart = nameEnd + 1
             while valueStart < bytes.count, bytes[valueStart] == 0x20 || bytes[valueStart] == 0x09 { valueStart += 1 }
@@ -52,13 +74,14 @@ public struct FieldSection: Sendable {
             }
             var valueEnd = textEnd
             while valueEnd > valueStart, bytes[valueEnd - 1] == 0x20 || bytes[valueEnd - 1] == 0x09 { valueEnd -= 1 }
-            guard lines.count < limits.fieldCount else { throw .tooMany }
+            guard found < limits.fieldCount else { throw .tooMany }
             let line = FieldLine(
                 nameStart: UInt32(truncatingIfNeeded: index), nameLength: UInt16(truncatingIfNeeded: nameEnd - index),
                 known: .recognise(bytes.slice(index..<nameEnd)), valueStart: UInt32(truncatingIfNeeded: valueStart),
                 valueLength: UInt32(truncatingIfNeeded: valueEnd - valueStart))
-            visit(line, lines.count)
-            lines.append(line)
+            visit(line)
+            lines[found] = line
+            found &+= 1
             index = textEnd + 2
         }
     }

@@ -8,7 +8,7 @@ struct FramingFields {
         case unknownEncoding
     }
 
-    private var length: Int?
+    private(set) var length: Int?
     private var lengthCount = 0
     private var encodingCount = 0
     private var encoding = Encoding.chunked

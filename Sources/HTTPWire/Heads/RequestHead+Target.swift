@@ -59,15 +59,7 @@ extension RequestHead {
 
     /// `uri-host [":" port]`, roughly: nothing that could be read as another authority, a list or a path.
     static func isHost(_ value: UnsafeRawBufferPointer) -> Bool {
-        for byte in value {
-            switch byte {
-            case 0x21, 0x24...0x2B, 0x2D, 0x2E, 0x30...0x3B, 0x3D, 0x41...0x5B, 0x5D, 0x5F, 0x61...0x7A, 0x7E, 0x25:
-                continue
-            default:
-                return false
-            }
-        }
-        return true
+        value.allSatisfy { CharacterClass.isHostCharacter($0) }
     }
 
     static func requestError(_ failure: FieldSection.Failure) -> RequestHeadError {

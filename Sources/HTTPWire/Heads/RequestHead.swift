@@ -65,7 +65,7 @@ public struct RequestHead: Sendable {
         var webSocket = false
         let length: Int
         do {
-            length = try fields.parse(bytes, from: lineEnd, limits: limits) { line, _ in
+            length = try fields.parse(bytes, from: lineEnd, limits: limits) { line in
                 switch line.known {
                 case .contentLength: framingFields.addContentLength(bytes.slice(line.value))
                 case .transferEncoding: framingFields.addTransferEncoding(bytes.slice(line.value))

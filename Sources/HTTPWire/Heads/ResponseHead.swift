@@ -49,15 +49,11 @@ public struct ResponseHead: Sendable {
         var encoded = false
         var requestID = false
         var date = false
-        var length: Int?
         let headLength: Int
         do {
-            headLength = try fields.parse(bytes, from: lineEnd, limits: limits) { line, _ in
+            headLength = try fields.parse(bytes, from: lineEnd, limits: limits) { line in
                 switch line.known {
-                case .contentLength:
-                    let value = bytes.slice(line.value)
-                    framingFields.addContentLength(value)
-                    length = value.decimalNumber
+                case .contentLength: framingFields.addContentLength(bytes.slice(line.value))
                 case .transferEncoding: framingFields.addTransferEncoding(bytes.slice(line.value))
                 case .connection: options.add(bytes.slice(line.value))
                 case .contentType: eventStream = Self.namesEventStream(bytes.slice(line.value))
@@ -83,7 +79,7 @@ public struct ResponseHead: Sendable {
             }
         }
         framing = toHEAD || status < 200 || status == 204 || status == 304 ? .none : announced
-        announcedLength = length
+        announcedLength = framingFields.length
         connection = options
         isEventStream = eventStream
         isEncoded = encoded

@@ -1,8 +1,10 @@
 /// Writes protocol text into memory whose size the caller has bounded beforehand.
 public struct WireWriter: ~Copyable {
     @usableFromInline let target: UnsafeMutableRawBufferPointer
+    @usableFromInline var position = 0
+
     /// Bytes written so far.
-    public internal(set) var count = 0
+    @inlinable public var count: Int { position }
 
     /// Writes from the start of `target` on.
     public init(_ target: UnsafeMutableRawBufferPointer) {
@@ -10,7 +12,7 @@ public struct WireWriter: ~Copyable {
     }
 
     /// Appends the bytes as they are.
-    @inline(__always)
+    @inlinable @inline(__always)
     public mutating func write(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress else { return }
         append(source, bytes.count)
@@ -24,12 +26,12 @@ public struct WireWriter: ~Copyable {
         append(UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
     }
 
-    @usableFromInline @inline(__always)
+    @inlinable @inline(__always)
     mutating func append(_ source: UnsafeRawPointer, _ length: Int) {
-        precondition(length <= target.count - count, "the bound given for this head was too small")
+        precondition(length <= target.count &- position, "the bound given for this head was too small")
         guard let base = target.baseAddress else { return }
-        (base + count).copyMemory(from: source, byteCount: length)
-        count += length
+        (base + position).copyMemory(from: source, byteCount: length)
+        position &+= length
     }
 
     /// Appends the bytes as they are.
@@ -41,12 +43,12 @@ public struct WireWriter: ~Copyable {
     public mutating func write(decimal value: Int) {
         var value = UInt(max(value, 0))
         let length = Self.decimalLength(value)
-        precondition(length <= target.count - count, "the bound given for this head was too small")
-        var position = count + length
-        count = position
+        precondition(length <= target.count &- position, "the bound given for this head was too small")
+        position &+= length
+        var index = position
         repeat {
-            position -= 1
-            target[position] = UInt8(truncatingIfNeeded: 0x30 + value % 10)
+            index &-= 1
+            target[index] = UInt8(truncatingIfNeeded: 0x30 + value % 10)
             value /= 10
         } while value > 0
     }
@@ -54,11 +56,10 @@ public struct WireWriter: ~Copyable {
     private static func decimalLength(_ value: UInt) -> Int {
         var length = 1
         var bound: UInt = 10
+        // No number of 64 bits with a sign reaches the last bound, 10¹⁹, which has its place in 64 bits without one.
         while value >= bound {
-            length += 1
-            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
-            if overflow { break }
-            bound = next
+            length &+= 1
+            bound &*= 10
         }
         return length
     }

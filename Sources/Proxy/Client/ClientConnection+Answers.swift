@@ -108,6 +108,7 @@ extension ClientConnection {
     /// The response is complete: goes on with the next request, or closes.
     func finishRequest(_ ending: RequestReport.Ending, closes: Bool, at end: Moment = .now) {
         endRequest(ending, at: end)
+        sendEnd()
         if closes { return closeAfterWrites() }
         phase = .resting
         flush()
@@ -134,14 +135,15 @@ extension ClientConnection {
         needsDispatch = false
         if attempt != nil {
             dropUpstream()
-            finishAttempt(.neutral, at: end)
+            finishAttempt(.neutral, concludes: true, at: end)
         }
         let report = RequestReport(
             status: response.status, api: request.api,
             endpoint: lifecycle.isCommitted ? (request.furtherAttempts.last ?? request.firstAttempt)?.endpoint : nil,
             bytesUp: request.bytesUp, bytesDown: response.bytesDown,
             timeToFirstByte: response.firstSent.map { Duration($0 - request.started) },
-            duration: Duration(end.deadline - request.started), ending: ending, at: end.instant,
+            duration: Duration(end.deadline - request.started), ending: ending, ended: end.report,
+            isConcludedByAttempt: request.isConcludedByAttempt,
             firstAttempt: request.firstAttempt, furtherAttempts: request.furtherAttempts, head: request.bytes,
             methodLength: request.methodLength, pathRange: request.pathRange, requestIDBytes: request.requestID,
             clientSocketAddress: clientAddress)

@@ -29,11 +29,11 @@ extension ClientConnection {
     private func startAttempt(_ target: Upstream, _ url: UpstreamURL, now: NIODeadline) {
         attempt = CurrentAttempt(upstream: target, url: url, started: now)
         lifecycle.attemptStarted()
-        loop.shared.events.attemptStarted(target.id)
+        target.load.attemptStarted()
         if let resting = loop.takeResting(url, now: now) {
             upstream = resting
             resting.attach(self)
-            sendRequest(resting, now: now)
+            sendRequest(resting, to: target, url, now: now)
         } else {
             connect(target, url, now: now)
         }
@@ -57,12 +57,15 @@ extension ClientConnection {
     }
 
     func upstreamIsReady(_ connection: UpstreamConnection) {
-        guard connection === upstream, attempt != nil else { return connection.close() }
-        sendRequest(connection, now: .now())
+        guard connection === upstream, let target = attempt?.upstream, let url = attempt?.url else {
+            return connection.close()
+        }
+        sendRequest(connection, to: target, url, now: .now())
     }
 
-    private func sendRequest(_ connection: UpstreamConnection, now: NIODeadline) {
-        guard let target = attempt?.upstream, let url = attempt?.url else { return }
+    private func sendRequest(
+        _ connection: UpstreamConnection, to target: Upstream, _ url: UpstreamURL, now: NIODeadline
+    ) {
         let bodyLength = request.inlineBodyLength + replay.count
         let framing: BodyFraming =
             request.framing == .chunked && lifecycle.requestIsComplete && lifecycle.canReplay
@@ -88,10 +91,11 @@ extension ClientConnection {
 
     /// Fills `loop.output` with the head this endpoint gets.
     private func writeRequestHead(for target: Upstream, _ url: UpstreamURL, framing: BodyFraming) {
-        let forwarded = ForwardedRequestHead(
-            upstream: target, url: url, framing: framing, requestID: request.requestID,
-            clientAddress: clientAddressText)
-        let bound = forwarded.maximumLength(headLength: request.headLength) + request.inlineBodyLength
+        let forwarded = ForwardedRequestHead(framing: framing, requestID: request.requestID)
+        let bound =
+            ForwardedRequestHead.maximumLength(
+                headLength: request.headLength, target, url, clientAddress: clientAddressText)
+            + request.inlineBodyLength
         let limits = loop.shared.options.limits
         loop.output.clear()
         request.bytes.withUnsafeReadableBytes { all in
@@ -101,9 +105,10 @@ extension ClientConnection {
                 guard (try? loop.requestHead.parse(bytes, limits: limits)) == request.headLength else { return }
                 loop.requestHeadOwner = request.serial
             }
-            _ = loop.output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
-                var writer = WireWriter(target)
-                forwarded.write(&loop.requestHead, bytes, to: &writer)
+            _ = loop.output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { output in
+                var writer = WireWriter(output)
+                forwarded.write(
+                    &loop.requestHead, bytes, for: target, url, clientAddress: clientAddressText, to: &writer)
                 return writer.count
             }
         }
@@ -115,7 +120,7 @@ extension ClientConnection {
         if inline > 0 {
             if inChunks { loop.output.writeChunkSize(inline) }
             request.bytes.withUnsafeReadableBytes { all in
-                _ = loop.output.writeBytes(all.slice(request.headLength..<all.count))
+                loop.output.append(all.slice(request.headLength..<all.count))
             }
             if inChunks { loop.output.writeStaticString("\r\n") }
         }
@@ -206,19 +211,24 @@ extension ClientConnection {
         return OpenAILesson(api, status: status, saysUnknownPath: attempt.saysUnknownPath)
     }
 
-    func finishAttempt(_ outcome: AttemptOutcome, reason: String? = nil, at end: Moment = .now) {
+    /// - Parameter concludes: the request ends with it, and its report with the request's
+    func finishAttempt(
+        _ outcome: AttemptOutcome, reason: String? = nil, concludes: Bool = false, at end: Moment = .now
+    ) {
         guard let attempt = attempt.take() else { return }
+        attempt.upstream.load.attemptEnded()
         if let reason { request.failures.append((attempt.upstream.name, reason)) }
         let report = AttemptReport(
             endpoint: attempt.upstream.id, outcome: outcome, status: attempt.status,
             timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
-            at: end.instant, wasAnswered: attempt.wasAnswered, lesson: lesson(of: attempt, outcome))
-        if case .none = request.firstAttempt {
+            ended: end.report, wasAnswered: attempt.wasAnswered, lesson: lesson(of: attempt, outcome))
+        if request.firstAttempt == nil {
             request.firstAttempt = report
         } else {
             request.furtherAttempts.append(report)
         }
-        loop.shared.events.attemptFinished(report)
+        request.isConcludedByAttempt = concludes
+        if !concludes { loop.shared.events.attemptFinished(report) }
     }
 }
 
@@ -240,6 +250,14 @@ extension FailureKind {
 }
 
 extension ByteBuffer {
+    /// The same as `writeBytes`, which goes a long way round for a few bytes.
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        writeWithUnsafeMutableBytes(minimumWritableBytes: bytes.count) { target in
+            target.copyMemory(from: bytes)
+            return bytes.count
+        }
+    }
+
     mutating func writeChunkSize(_ size: Int) {
         writeWithUnsafeMutableBytes(minimumWritableBytes: 20) { target in
             var writer = WireWriter(target)

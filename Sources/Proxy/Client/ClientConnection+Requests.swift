@@ -134,7 +134,8 @@ extension ClientConnection {
         let admitsEveryone = loop.routing.tokens.admitsEveryone
         request.requestID = .generated(loop.nextRequestID())
         var namesAnthropic = false
-        for line in loop.requestHead.fields.lines {
+        for index in 0..<loop.requestHead.fields.count {
+            let line = loop.requestHead.fields[index]
             switch line.known {
             case .anthropicVersion: namesAnthropic = true
             case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
@@ -230,7 +231,7 @@ extension ClientConnection {
         }
         if lifecycle.canReplay {
             if replay.count == 0, request.inlineBodyLength + range.count <= Self.inlineBodyLimit {
-                request.bytes.writeBytes(bytes)
+                request.bytes.append(bytes)
             } else if let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
                 replay.append(slice)
             }

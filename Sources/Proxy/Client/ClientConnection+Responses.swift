@@ -234,7 +234,7 @@ extension ClientConnection {
             return write(loop.output, loop.dataRanges, of: buffer, tail)
         }
         buffer.withUnsafeReadableBytes { bytes in
-            for range in loop.dataRanges { loop.output.writeBytes(bytes.slice(range)) }
+            for index in loop.dataRanges.indices { loop.output.append(bytes.slice(loop.dataRanges[index])) }
         }
         if isChunked, total > 0 { loop.output.writeStaticString("\r\n") }
         if mayHaveToWait, !isComplete, !firstEventIsComplete(buffer) {
@@ -243,7 +243,7 @@ extension ClientConnection {
         }
         if isComplete, isChunked { loop.output.writeStaticString("0\r\n\r\n") }
         commitIfHeld(buffer, isComplete: isComplete)
-        if loop.output.readableBytes > 0 { writeOutput() }
+        if isComplete { outputEndsAnswer() } else { writeOutput(mayLeaveAtOnce: true) }
     }
 
     private func commitIfHeld(_ buffer: ByteBuffer, isComplete: Bool) {
@@ -292,7 +292,7 @@ extension ClientConnection {
         // Not the clock anew: what was read last ended the response.
         let end = Moment(deadline: lastResponseRead, instant: .now)
         releaseUpstream(now: end.deadline)
-        finishAttempt(outcome, at: end)
+        finishAttempt(outcome, concludes: true, at: end)
         finishRequest(.completed, closes: response.closesClient || phase == .body, at: end)
     }
 

@@ -30,6 +30,8 @@ struct CurrentRequest {
     var passedOver = false
     var firstAttempt: AttemptReport?
     var furtherAttempts: [AttemptReport] = []
+    /// The last attempt's report goes with the request's.
+    var isConcludedByAttempt = false
     /// What became of the endpoints tried, for the message of a 503.
     var failures: [(name: String, reason: String)] = []
 
@@ -41,7 +43,7 @@ struct CurrentRequest {
 
     mutating func begin(_ head: UnsafeRawBufferPointer, serial: UInt64, now: NIODeadline) {
         bytes.clear()
-        bytes.writeBytes(head)
+        bytes.append(head)
         headLength = head.count
         self.serial = serial
         started = now
@@ -51,6 +53,7 @@ struct CurrentRequest {
         foundURL = false
         passedOver = false
         firstAttempt = nil
+        isConcludedByAttempt = false
         if !furtherAttempts.isEmpty { furtherAttempts = [] }
         if !failures.isEmpty { failures = [] }
     }

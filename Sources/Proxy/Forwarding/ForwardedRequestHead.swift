@@ -3,31 +3,34 @@ internal import HTTPWire
 /// Writes the head an endpoint gets: the client's fields without what belongs to its own connection, with the
 /// endpoint's credential and headers.
 struct ForwardedRequestHead {
-    let upstream: Upstream
-    let url: UpstreamURL
     let framing: BodyFraming
     let requestID: RequestID
-    /// Empty where the proxy does not announce itself.
-    let clientAddress: [UInt8]
 
     /// Upper bound of what `write` needs.
-    func maximumLength(headLength: Int) -> Int {
+    static func maximumLength(
+        headLength: Int, _ upstream: Upstream, _ url: UpstreamURL, clientAddress: [UInt8]
+    ) -> Int {
         headLength * 2 + url.basePathBytes.count + url.baseQueryBytes.count + url.authorityBytes.count
             + upstream.fixedHeaderLines.count + clientAddress.count + 512
     }
 
-    /// - Parameter head: is left as it is; lent exclusively, so that its references need not be counted
-    func write(_ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter) {
+    /// - Parameters:
+    ///   - head: is left as it is; lent exclusively, so that its references need not be counted
+    ///   - clientAddress: empty where the proxy does not announce itself
+    func write(
+        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, for upstream: Upstream, _ url: UpstreamURL,
+        clientAddress: [UInt8], to writer: inout WireWriter
+    ) {
         writer.write(bytes.slice(head.method))
         writer.write(" ")
-        writeTarget(&head, bytes, to: &writer)
+        writeTarget(&head, bytes, url, to: &writer)
         writer.write(" HTTP/1.1\r\nHost: ")
         writer.write(url.authorityBytes)
         writer.write("\r\n")
         writer.write(upstream.fixedHeaderLines)
-        let announced = writeClientFields(&head, bytes, to: &writer)
+        let announced = writeClientFields(&head, bytes, for: upstream, isAnnounced: !clientAddress.isEmpty, to: &writer)
         writeRequestID(bytes, to: &writer)
-        if !clientAddress.isEmpty { writeForwarding(announced, &head, bytes, to: &writer) }
+        if !clientAddress.isEmpty { writeForwarding(announced, clientAddress, &head, bytes, to: &writer) }
         switch framing {
         case .length(let length):
             writer.write("Content-Length: ")
@@ -40,7 +43,7 @@ struct ForwardedRequestHead {
     }
 
     private func writeTarget(
-        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, _ url: UpstreamURL, to writer: inout WireWriter
     ) {
         let target = bytes.slice(head.pathAndQuery)
         let queryStart = target.firstIndex(of: UInt8(ascii: "?")) ?? target.count
@@ -88,15 +91,17 @@ struct ForwardedRequestHead {
 
     /// Copies runs of neighbouring fields in one piece.
     private func writeClientFields(
-        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, for upstream: Upstream, isAnnounced: Bool,
+        to writer: inout WireWriter
     ) -> Announced {
         let fieldsEnd = head.end - 2
         var runStart = -1
         var announced = Announced()
-        for line in head.fields.lines {
+        for index in 0..<head.fields.count {
+            let line = head.fields[index]
             let lineStart = Int(line.nameStart)
             announced.note(line)
-            if passes(line, &head, bytes) {
+            if passes(line, &head, bytes, to: upstream, isAnnounced: isAnnounced) {
                 if runStart < 0 { runStart = lineStart }
             } else if runStart >= 0 {
                 writer.write(bytes.slice(runStart..<lineStart))
@@ -107,7 +112,10 @@ struct ForwardedRequestHead {
         return announced
     }
 
-    private func passes(_ line: FieldLine, _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    private func passes(
+        _ line: FieldLine, _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to upstream: Upstream,
+        isAnnounced: Bool
+    ) -> Bool {
         switch line.known {
         case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,
             .upgrade, .transferEncoding, .contentLength, .host, .expect, .xRequestID:
@@ -115,7 +123,7 @@ struct ForwardedRequestHead {
         case .authorization, .xAPIKey:
             if !upstream.forwardsClientCredential { return false }
         case .via, .xForwardedFor, .xForwardedProto, .xForwardedHost:
-            if !clientAddress.isEmpty { return false }
+            if isAnnounced { return false }
         default: break
         }
         guard upstream.overridesFields || head.connection.namesFields else { return true }
@@ -134,7 +142,7 @@ struct ForwardedRequestHead {
     }
 
     private func writeForwarding(
-        _ announced: Announced, _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer,
+        _ announced: Announced, _ clientAddress: [UInt8], _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer,
         to writer: inout WireWriter
     ) {
         writer.write("Via: ")

@@ -66,7 +66,8 @@ struct ForwardedResponseHead {
         _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
     ) {
         var runStart = -1
-        for line in head.fields.lines {
+        for index in 0..<head.fields.count {
+            let line = head.fields[index]
             let lineStart = Int(line.nameStart)
             if passes(line, &head, bytes) {
                 if runStart < 0 { runStart = lineStart }

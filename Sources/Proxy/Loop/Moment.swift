@@ -5,7 +5,12 @@ struct Moment {
     /// For deadlines and durations.
     let deadline: NIODeadline
     /// For reports.
-    let instant: ContinuousClock.Instant
+    let report: ReportTime
+
+    init(deadline: NIODeadline, instant: ContinuousClock.Instant) {
+        self.deadline = deadline
+        report = ReportTime(instant)
+    }
 
     static var now: Moment { Moment(deadline: .now(), instant: .now) }
 }

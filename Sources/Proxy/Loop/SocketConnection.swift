@@ -42,6 +42,8 @@ class SocketConnection: SocketReader {
     /// The channel has not been told yet to send what is in its queue.
     private final var isQueued = false
     private final var needsFlush = false
+    /// The end of an answer stands in `loop.output`, complete but for the counting of its request.
+    private final var endIsInOutput = false
 
     init(loop: LoopContext) {
         self.loop = loop
@@ -93,7 +95,7 @@ class SocketConnection: SocketReader {
 
     /// Writes what `loop.output` holds; `flush` has to follow.
     ///
-    /// - Parameter mayLeaveAtOnce: an answer must not, since whoever has it expects to find it counted
+    /// - Parameter mayLeaveAtOnce: the end of an answer must not, since whoever has it expects to find it counted
     final func writeOutput(mayLeaveAtOnce: Bool = false) {
         guard maySend, !mayLeaveAtOnce || loop.departures.areBundled else { return write(loop.output) }
         if departing.readableBytes == 0 {
@@ -102,6 +104,19 @@ class SocketConnection: SocketReader {
             departing.writeImmutableBuffer(loop.output)
         }
         needsFlush = true
+    }
+
+    /// The same for the end of an answer; `sendEnd` has to follow before `loop.output` is used again.
+    final func outputEndsAnswer() {
+        guard loop.output.readableBytes > 0 else { return }
+        if loop.departures.areBundled { writeOutput() } else { endIsInOutput = true }
+    }
+
+    /// Writes what `outputEndsAnswer` has left in `loop.output`.
+    final func sendEnd() {
+        guard endIsInOutput else { return }
+        endIsInOutput = false
+        write(loop.output)
     }
 
     final func write(_ text: String) {

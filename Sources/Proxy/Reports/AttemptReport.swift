@@ -13,23 +13,34 @@ public struct AttemptReport: Sendable, Equatable {
     /// From the attempt's start to its end.
     public let duration: Duration
     /// When it ended.
-    public let at: ContinuousClock.Instant
+    public var at: ContinuousClock.Instant { ended.instant }
     /// `ProxyEvents.attemptAnswered` was called for it: its answer began as a success and went on for a while.
     public let wasAnswered: Bool
     /// What the answer says about the OpenAI APIs the endpoint speaks; nil for all other requests.
     public let lesson: OpenAILesson?
+
+    private let ended: ReportTime
 
     /// All parts given.
     public init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
         at: ContinuousClock.Instant, wasAnswered: Bool = false, lesson: OpenAILesson? = nil
     ) {
+        self.init(
+            endpoint: endpoint, outcome: outcome, status: status, timeToFirstByte: timeToFirstByte, duration: duration,
+            ended: ReportTime(at), wasAnswered: wasAnswered, lesson: lesson)
+    }
+
+    init(
+        endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
+        ended: ReportTime, wasAnswered: Bool, lesson: OpenAILesson?
+    ) {
         self.endpoint = endpoint
         self.outcome = outcome
         self.status = status
         self.timeToFirstByte = timeToFirstByte
         self.duration = duration
-        self.at = at
+        self.ended = ended
         self.wasAnswered = wasAnswered
         self.lesson = lesson
     }

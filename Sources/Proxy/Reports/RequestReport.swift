@@ -30,10 +30,9 @@ public struct RequestReport: Sendable {
     /// In the order they were made.
     public var attempts: [AttemptReport] { firstAttempt.map { [$0] + furtherAttempts } ?? [] }
     /// How many endpoints were tried.
-    public var attemptCount: Int {
-        // A pattern: comparing with nil copies the report.
-        if case .none = firstAttempt { 0 } else { 1 + furtherAttempts.count }
-    }
+    public var attemptCount: Int { firstAttempt == nil ? 0 : 1 + furtherAttempts.count }
+    /// The last of `attempts`, where it ended with the request: `ProxyEvents.attemptFinished` is not called for it.
+    public var concludingAttempt: AttemptReport? { isConcludedByAttempt ? furtherAttempts.last ?? firstAttempt : nil }
     /// Body bytes from the client.
     public let bytesUp: Int
     /// Body bytes to the client.
@@ -45,8 +44,10 @@ public struct RequestReport: Sendable {
     /// How it ended.
     public let ending: Ending
     /// When it ended.
-    public let at: ContinuousClock.Instant
+    public var at: ContinuousClock.Instant { ended.instant }
 
+    let ended: ReportTime
+    let isConcludedByAttempt: Bool
     let firstAttempt: AttemptReport?
     let furtherAttempts: [AttemptReport]
     let head: ByteBuffer

@@ -1,3 +1,5 @@
+internal import HTTPWire
+
 /// Which API a request speaks, judged by its path.
 public enum RequestAPI: Sendable, Equatable {
     /// `/v1/messages…`, `/v1/complete`, or any `/v1/…` with an `anthropic-version` header.
@@ -29,8 +31,7 @@ public enum RequestAPI: Sendable, Equatable {
     /// Whether the path is `prefix` or lies below it.
     private static func begins(_ path: UnsafeRawBufferPointer, with prefix: StaticString) -> Bool {
         let length = prefix.utf8CodeUnitCount
-        guard path.count >= length else { return false }
-        for index in 0..<length where path[index] != prefix.utf8Start[index] { return false }
+        guard path.begins(with: prefix) else { return false }
         return path.count == length || path[length] == UInt8(ascii: "/") || path[length] == UInt8(ascii: "?")
     }
 }

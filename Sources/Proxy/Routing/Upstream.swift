@@ -23,6 +23,8 @@ public final class Upstream: Sendable {
     public let tls: UpstreamTLSOptions
     /// On the way there; nil for a direct connection.
     public let proxy: UpstreamProxy?
+    /// What runs there now.
+    public let load: EndpointLoad
 
     let waits: UpstreamWaits
     /// Where the client's own credential headers go.
@@ -38,7 +40,7 @@ public final class Upstream: Sendable {
         id: EndpointID, name: String, anyURL: UpstreamURL? = nil, anthropicURL: UpstreamURL? = nil,
         openAIURL: UpstreamURL? = nil, credential: UpstreamCredential = .none,
         headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
-        tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil
+        tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -50,6 +52,7 @@ public final class Upstream: Sendable {
         waits = UpstreamWaits(timeouts)
         self.tls = tls
         self.proxy = proxy
+        self.load = load
         forwardsClientCredential = credential == .passthrough
         var block = FixedHeaderBlock()
         try block.append(headers: headers)

@@ -2,16 +2,14 @@ public import Ranking
 
 /// What the data path tells its owner. Every closure is called on event loops and has to be cheap and must not block.
 public struct ProxyEvents: Sendable {
-    /// A request goes to an endpoint (in flight there +1).
-    public var attemptStarted: @Sendable (EndpointID) -> Void
     /// The first byte of a usable answer that goes on: endpoint, time from the request to it, now. Not called where the
     /// answer is complete by then; at most once for an attempt, which `AttemptReport.wasAnswered` repeats.
     public var attemptAnswered: @Sendable (EndpointID, Duration, ContinuousClock.Instant) -> Void
-    /// An attempt ended (in flight there -1); exactly once per `attemptStarted`.
+    /// An attempt ended and its request goes on; one that ends with its request is the report's `concludingAttempt`.
     public var attemptFinished: @Sendable (AttemptReport) -> Void
-    /// A client's request was read (in flight +1).
-    public var requestStarted: @Sendable () -> Void
-    /// A client's request ended (in flight -1); exactly once per `requestStarted`.
+    /// A client's request was read.
+    public var requestStarted: (@Sendable () -> Void)?
+    /// A client's request ended; exactly once for each that was read.
     public var requestFinished: @Sendable (RequestReport) -> Void
     /// May this request try an endpoint whose breaker is half open? `true` takes the only place; the attempt's
     /// report gives it back.
@@ -21,15 +19,13 @@ public struct ProxyEvents: Sendable {
 
     /// Closures left out do nothing; `admitProbation` admits.
     public init(
-        attemptStarted: @escaping @Sendable (EndpointID) -> Void = { _ in },
         attemptAnswered: @escaping @Sendable (EndpointID, Duration, ContinuousClock.Instant) -> Void = { _, _, _ in },
         attemptFinished: @escaping @Sendable (AttemptReport) -> Void = { _ in },
-        requestStarted: @escaping @Sendable () -> Void = {},
+        requestStarted: (@Sendable () -> Void)? = nil,
         requestFinished: @escaping @Sendable (RequestReport) -> Void = { _ in },
         admitProbation: @escaping @Sendable (EndpointID) -> Bool = { _ in true },
         clientRejected: @escaping @Sendable (ClientRejection) -> Void = { _ in }
     ) {
-        self.attemptStarted = attemptStarted
         self.attemptAnswered = attemptAnswered
         self.attemptFinished = attemptFinished
         self.requestStarted = requestStarted

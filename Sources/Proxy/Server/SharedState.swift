@@ -89,7 +89,7 @@ final class SharedState: Sendable {
     func connectionClosed() { connectionCount.wrappingSubtract(1, ordering: .relaxed) }
     func requestStarted() {
         requestCount.wrappingAdd(1, ordering: .relaxed)
-        events.requestStarted()
+        if let requestStarted = events.requestStarted { requestStarted() }
     }
     func requestFinished(_ report: RequestReport) {
         requestCount.wrappingSubtract(1, ordering: .relaxed)
