@@ -1,12 +1,12 @@
 /// The tokens that admit a client, compared in a time that does not depend on how much of one was guessed.
 struct ClientTokens: Sendable {
     private let tokens: [[UInt8]]
+    let admitsEveryone: Bool
 
     init(_ tokens: [String]) {
         self.tokens = tokens.map { Array($0.utf8) }
+        admitsEveryone = tokens.isEmpty
     }
-
-    var admitsEveryone: Bool { tokens.isEmpty }
 
     func contain(_ candidate: UnsafeRawBufferPointer) -> Bool {
         var found: UInt8 = 0

@@ -14,7 +14,9 @@
     package final class SocketLoop: EventLoop, @unchecked Sendable {
         typealias Work = @Sendable () -> Void
 
-        static let receiveCapacity = 64 * 1024
+        /// What is read is sent on from here while the processor's nearest cache still holds it: 64 KiB cost a large body a
+        /// fifth more time, 16 KiB twice as many calls.
+        static let receiveCapacity = 32 * 1024
 
         private struct Mail {
             var work: ContiguousArray<Work> = []

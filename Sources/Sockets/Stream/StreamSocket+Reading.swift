@@ -46,7 +46,7 @@
             // It is empty, so that all of it can be written.
             let count = buffer.withVeryUnsafeMutableBytes { podium_receive(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else {
-                loop.giveBack(buffer)
+                loop.giveBack(consume buffer)
                 return readEnded(CInt(-count))
             }
             // A read that leaves room has emptied the kernel's buffer, unless the end stands there as well.
@@ -54,7 +54,7 @@
             buffer.moveWriterIndex(forwardBy: count)
             if let reader {
                 reader.socketRead(buffer)
-                loop.giveBack(buffer)
+                loop.giveBack(consume buffer)
                 guard isOpen else { return }
                 if self.reader != nil {
                     reader.socketReadComplete()
@@ -66,7 +66,7 @@
             } else {
                 isReadAskedFor = false
                 pipeline.syncOperations.fireChannelRead(NIOAny(buffer))
-                loop.giveBack(buffer)
+                loop.giveBack(consume buffer)
                 guard isOpen else { return }
                 pipeline.syncOperations.fireChannelReadComplete()
                 readIfNeeded()
