@@ -11,7 +11,6 @@ import argparse
 import pathlib
 import shutil
 import statistics
-import subprocess
 import tempfile
 import threading
 import time
@@ -54,18 +53,15 @@ def main():
     parser.add_argument("--seconds", type=int, default=3)
     options = parser.parse_args()
     peers.require("nginx", "wrk", "taskset")
-    compiler = shutil.which("cc") or shutil.which("clang")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="podium-bench-"))
     folder.chmod(0o755)
-    subprocess.run(
-        [compiler, "-O2", "-shared", "-fPIC", "-o", folder / "slow_fsync.so",
-         pathlib.Path(__file__).with_name("slow_fsync.c"), "-ldl"], check=True)
+    slow_fsync = peers.compile_c(folder, "slow_fsync", "-shared", "-fPIC", "-ldl")
     endpoint = peers.Endpoint(folder, 1_024)
     command = peers.podium(
         options.podium, endpoint.port, server=f", admin_token: {TOKEN}",
         more=f"  - name: second\n    url: http://127.0.0.1:{endpoint.port}\n    auth_type: none\n    pinned: true\n"
         "    priority: 2\n")
-    proxy = peers.Proxy("podium", folder, command, {"LD_PRELOAD": str(folder / "slow_fsync.so")})
+    proxy = peers.Proxy("podium", folder, command, {"LD_PRELOAD": str(slow_fsync)})
     try:
         peers.Load(folder, proxy.port, 64, 1)
         rows = {False: [], True: []}

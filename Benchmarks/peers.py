@@ -17,6 +17,17 @@ def require(*tools):
             raise SystemExit(f"{tool} is missing: make bench installs it")
 
 
+def compile_c(folder, name, *options):
+    """Builds NAME.c of this directory."""
+    compiler = shutil.which("cc") or shutil.which("clang")
+    if not compiler:
+        raise SystemExit("no C compiler: make bench installs one")
+    source = pathlib.Path(__file__).with_name(f"{name}.c")
+    target = folder / f"{name}-program"
+    subprocess.run([compiler, "-O2", "-o", target, source, *options], check=True)
+    return target
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -158,6 +169,11 @@ backend b
 """)
         return ["haproxy", "-db", "-q", "-f", folder / "haproxy.cfg"]
     return command
+
+
+def relay(program, upstream):
+    """The limit: passes bytes and looks at none of them."""
+    return lambda folder, port: [program, str(port), str(upstream)]
 
 
 def caddy(upstream):

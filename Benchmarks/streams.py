@@ -17,15 +17,6 @@ import tempfile
 import peers
 
 
-def build(folder):
-    compiler = shutil.which("cc") or shutil.which("clang")
-    if not compiler:
-        raise SystemExit("no C compiler: make bench installs one")
-    source = pathlib.Path(__file__).with_name("streams.c")
-    subprocess.run([compiler, "-O2", "-o", folder / "streams", source], check=True)
-    return folder / "streams"
-
-
 def run(program, port, streams, seconds, proxy=None):
     """CPU seconds of the proxy while the events were counted, its memory at the end of it, and the counts."""
     process = subprocess.Popen(
@@ -54,7 +45,7 @@ def main():
     peers.require("nginx", "haproxy", "taskset")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="podium-bench-"))
     folder.chmod(0o755)
-    program = build(folder)
+    program = peers.compile_c(folder, "streams")
     print("| streams | | CPU per event µs | of haproxy's | p50 delay more than direct µs | p99 | lost | ended "
           "| resident MB | KiB per stream |")
     print("|" + "---|" * 10)
