@@ -5,7 +5,7 @@ enum ChunkText {
         while let line = takeLine(&rest) {
             let size = line.prefix { $0 != UInt8(ascii: ";") }
             if size.count > 15 { return .chunkDigits }
-            guard let length = Int(String(decoding: size, as: UTF8.self), radix: 16) else { return nil }
+            guard let length = Int(String(bytesOf: size), radix: 16) else { return nil }
             if !isExtension(line.dropFirst(size.count)) { return .chunkExtension }
             guard length > 0 else { return nil }
             guard rest.count >= length + 2 else { return nil }
@@ -19,7 +19,7 @@ enum ChunkText {
 
     /// All lines of a chunked body, its trailers among them.
     static func lines(_ body: ArraySlice<UInt8>) -> [String] {
-        String(decoding: body, as: UTF8.self).lowercased().split(separator: "\r\n").map(String.init)
+        String(bytesOf: body).lowercased().split(separator: "\r\n").map(String.init)
     }
 
     private static func takeLine(_ rest: inout ArraySlice<UInt8>) -> ArraySlice<UInt8>? {

@@ -31,22 +31,22 @@ struct HeadText {
         // A bare line feed ends a line for those who know HTTP/0.9.
         let first = lines[0].prefix { $0 != 0x0A }
         let words = first.split(separator: 0x20, omittingEmptySubsequences: false)
-        self.words = words.map { String(decoding: $0, as: UTF8.self) }
+        self.words = words.map { String(bytesOf: $0) }
         if isRequest {
             method = Array(words[0])
             target = words.count > 1 ? Array(words[1]) : []
-            version = words.last.map { String(decoding: $0, as: UTF8.self) } ?? ""
+            version = words.last.map { String(bytesOf: $0) } ?? ""
         } else {
-            version = String(decoding: words[0], as: UTF8.self)
-            status = words.count > 1 ? String(decoding: words[1], as: UTF8.self) : ""
+            version = String(bytesOf: words[0])
+            status = words.count > 1 ? String(bytesOf: words[1]) : ""
             reason = Array(words.dropFirst(2).joined(separator: [0x20]))
         }
-        fieldLines = lines.dropFirst().map { String(decoding: $0, as: UTF8.self) }
+        fieldLines = lines.dropFirst().map { String(bytesOf: $0) }
         fields = lines.dropFirst().map { line in
             let colon = line.firstIndex(of: UInt8(ascii: ":")) ?? line.endIndex
-            let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
+            let name = String(bytesOf: line[..<colon]).lowercased()
             let value = line[colon...].dropFirst()
-            return (name, String(decoding: value, as: UTF8.self).trimmingBlanks)
+            return (name, String(bytesOf: value).trimmingBlanks)
         }
     }
 
@@ -54,6 +54,11 @@ struct HeadText {
 }
 
 extension String {
+    /// One character a byte. Read as UTF-8, a mark behind a colon would be one character with it, and the colon not found.
+    init(bytesOf bytes: some Sequence<UInt8>) {
+        self.init(String.UnicodeScalarView(bytes.map { UnicodeScalar($0) }))
+    }
+
     var trimmingBlanks: String {
         var text = Substring(self)
         while text.first == " " || text.first == "\t" { text = text.dropFirst() }

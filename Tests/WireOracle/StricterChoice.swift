@@ -74,7 +74,7 @@ public enum StricterChoice: String, CaseIterable, Sendable {
         if head.method == Array("CONNECT".utf8) { return isPlainHost(head.target) ? nil : .authority }
         if head.target.first == UInt8(ascii: "*") { return .asterisk }
         guard head.target.first != UInt8(ascii: "/") else { return nil }
-        let text = String(decoding: head.target, as: UTF8.self)
+        let text = String(bytesOf: head.target)
         guard let colon = text.firstRange(of: "://") else { return nil }
         guard ["http", "https"].contains(text[..<colon.lowerBound].lowercased()) else { return .scheme }
         let authority = text[colon.upperBound...].prefix { $0 != "/" && $0 != "?" }
@@ -123,7 +123,7 @@ public enum LaxerChoice: String, CaseIterable, Sendable {
         if isRequest {
             guard case .refused(.other(let reason)) = theirs else { return nil }
             if isAboutFraming(reason), speaksOfFraming(head) { return .trailer }
-            return reason.contains("method") && !knownMethods.contains(String(decoding: head.method, as: UTF8.self))
+            return reason.contains("method") && !knownMethods.contains(String(bytesOf: head.method))
                 ? .method : nil
         }
         if let status = Int(head.status), (104...199).contains(status) { return .interimBody }
