@@ -8,6 +8,7 @@
 #include <term.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -21,7 +22,12 @@ static inline unsigned int podium_underline(void) { return A_UNDERLINE; }
 
 static inline WINDOW *podium_stdscr(void) { return stdscr; }
 static inline WINDOW *podium_curscr(void) { return curscr; }
-static inline int podium_colors(void) { return COLORS; }
+// Direct: a colour's number is the colour itself.
+static inline int podium_colors(void) { return tigetnum("colors"); }
+static inline int podium_has_direct_color(void) {
+    char *bits = tigetstr("RGB");
+    return tigetflag("RGB") == 1 || tigetnum("RGB") > 0 || (bits != (char *)-1 && bits != NULL);
+}
 static inline int podium_color_pairs(void) { return COLOR_PAIRS; }
 // The left button and the wheel. Reports come as one event each, without ncurses waiting for double clicks.
 static inline void podium_mouse(int on) {
@@ -52,6 +58,30 @@ static inline int podium_set_style(unsigned int attributes, int pair) {
 static inline int podium_has_capability(const char *name) {
     char *value = tigetstr((char *)name);
     return value != (char *)-1 && value != NULL;
+}
+
+// newterm with a description of our own, "TERMINFO=b64:...", which ncurses takes from the environment alone. Instead of
+// being changed the environment is exchanged meanwhile, so that other threads may go on reading it; for the same reason
+// the copy is never freed. It must not be inherited: other programs would draw on another terminal by it.
+extern char **environ;
+static inline SCREEN *podium_newterm_described(const char *name, const char *description, FILE *output, FILE *input) {
+    size_t count = 0;
+    while (environ != NULL && environ[count] != NULL) count++;
+    char **exchanged = malloc((count + 2) * sizeof *exchanged);
+    char *first = strdup(description);
+    if (exchanged == NULL || first == NULL) {
+        free(exchanged);
+        free(first);
+        return NULL;
+    }
+    exchanged[0] = first;
+    if (count > 0) memcpy(exchanged + 1, environ, count * sizeof *exchanged);
+    exchanged[count + 1] = NULL;
+    char **kept = environ;
+    environ = exchanged;
+    SCREEN *screen = newterm((char *)name, output, input);
+    environ = kept;
+    return screen;
 }
 
 static inline int podium_locale_is_utf8(void) {

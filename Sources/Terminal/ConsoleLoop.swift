@@ -17,7 +17,7 @@ struct ConsoleLoop {
         self.options = options
         self.wakeUp = wakeUp
         pacing = FramePacing(asks: screen.isModern)
-        painter = Painter(hasColors: screen.hasColors, isUTF8: screen.isUTF8)
+        painter = Painter(depth: screen.colorDepth, isUTF8: screen.isUTF8)
     }
 
     private static let leastGap = Duration.milliseconds(200)
@@ -104,7 +104,7 @@ struct ConsoleLoop {
         var setup = ConsoleSetup()
         setup.glyphs = screen.isUTF8 && !options.ascii ? .unicode : .ascii
         let noColor = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
-        setup.theme = options.theme.flatMap { Theme(name: $0) } ?? (noColor || !screen.hasColors ? .mono : .dark)
+        setup.theme = options.theme.flatMap { Theme(name: $0) } ?? (noColor || screen.colorDepth == nil ? .mono : .dark)
         setup.refresh = options.refresh
         setup.keymap = options.keymap
         setup.isReadOnly = options.isReadOnly

@@ -14,7 +14,8 @@ final class CursesScreen {
     private let pad: UnsafeMutablePointer<WINDOW>
     let output: Int32
     let isUTF8: Bool
-    let hasColors: Bool
+    /// nil where it has none.
+    let colorDepth: ColorDepth?
     /// Something about the terminal that the operator should know.
     let notice: String?
     /// Terminals of the xterm family: they bracket frames and answer questions.
@@ -23,7 +24,8 @@ final class CursesScreen {
 
     private init(
         screen: OpaquePointer, files: (UnsafeMutablePointer<FILE>, UnsafeMutablePointer<FILE>),
-        pad: UnsafeMutablePointer<WINDOW>, output: Int32, isUTF8: Bool, notice: String?, isModern: Bool
+        pad: UnsafeMutablePointer<WINDOW>, output: Int32, isUTF8: Bool, notice: String?, isModern: Bool,
+        colorDepth: ColorDepth?
     ) {
         self.screen = screen
         self.files = files
@@ -32,7 +34,7 @@ final class CursesScreen {
         self.isUTF8 = isUTF8
         self.notice = notice
         self.isModern = isModern
-        hasColors = has_colors()
+        self.colorDepth = colorDepth
     }
 
     /// Takes the terminal over.
@@ -50,11 +52,12 @@ final class CursesScreen {
             return .failure(Failure(reason: "the terminal's modes cannot be read"))
         }
         let wanted = getenv("TERM").map { String(cString: $0) } ?? ""
+        let colors = ColorChoice(limit: options.colors)
         var notice: String?
         var chosen: OpaquePointer?
         var name = wanted
         for candidate in [wanted, "xterm-256color", "vt100"] where !candidate.isEmpty {
-            chosen = newterm(candidate, output, input)
+            chosen = newScreen(candidate, output, input, colors)
             if chosen != nil {
                 name = candidate
                 if candidate != wanted {
@@ -80,11 +83,25 @@ final class CursesScreen {
             fclose(input)
             return .failure(Failure(reason: "TERM=\(name) cannot move the cursor"))
         }
+        let depth = colors.depth(of: podium_colors(), isDirect: podium_has_direct_color() != 0)
         let screen = CursesScreen(
             screen: chosen, files: (output, input), pad: pad, output: options.output, isUTF8: isUTF8, notice: notice,
-            isModern: !(name.hasPrefix("vt") || name.hasPrefix("linux")))
+            isModern: !(name.hasPrefix("vt") || name.hasPrefix("linux")),
+            colorDepth: has_colors() ? depth : nil)
         screen.configure()
         return .success(screen)
+    }
+
+    /// nil where there is no description by that name.
+    private static func newScreen(
+        _ name: String, _ output: UnsafeMutablePointer<FILE>, _ input: UnsafeMutablePointer<FILE>, _ colors: ColorChoice
+    ) -> OpaquePointer? {
+        if let description = colors.directDescription(of: name),
+            let screen = podium_newterm_described(name, "TERMINFO=b64:" + Base64.encode(description), output, input)
+        {
+            return screen
+        }
+        return newterm(name, output, input)
     }
 
     private static func chooseLocale() -> Bool {
@@ -106,7 +123,7 @@ final class CursesScreen {
         nodelay(pad, true)
         leaveok(podium_stdscr(), false)
         for (sequence, code) in CursesKeys.defined { define_key(sequence, code) }
-        if hasColors {
+        if colorDepth != nil {
             start_color()
             use_default_colors()
         }

@@ -7,7 +7,7 @@ struct Painter {
     private var previous: CellGrid?
     private var previousTheme: Theme?
     private var pairs: [PairKey: Int32] = [:]
-    private let hasColors: Bool
+    private let depth: ColorDepth?
     private let isUTF8: Bool
 
     private struct PairKey: Hashable {
@@ -15,8 +15,9 @@ struct Painter {
         var background: Int32
     }
 
-    init(hasColors: Bool, isUTF8: Bool) {
-        self.hasColors = hasColors
+    /// - Parameter depth: nil draws without colours.
+    init(depth: ColorDepth?, isUTF8: Bool) {
+        self.depth = depth
         self.isUTF8 = isUTF8
     }
 
@@ -55,7 +56,7 @@ struct Painter {
                 if let character = grid[end, line].text { text += drawable(character) }
                 end += 1
             }
-            apply(theme.appearance(of: style))
+            apply(theme.appearance(of: style), theme == .mono ? nil : depth)
             mvwaddstr(podium_stdscr(), Int32(line), Int32(start), text)
             column = max(end, column + 1)
         }
@@ -72,23 +73,20 @@ struct Painter {
         return String(character)
     }
 
-    private mutating func apply(_ appearance: Theme.Appearance) {
+    private mutating func apply(_ appearance: Theme.Appearance, _ depth: ColorDepth?) {
         var attributes: UInt32 = 0
         if appearance.isBold { attributes |= podium_bold() }
         if appearance.isDim { attributes |= podium_dim() }
         if appearance.isReverse { attributes |= podium_reverse() }
         if appearance.isUnderlined { attributes |= podium_underline() }
-        _ = podium_set_style(attributes, hasColors ? pair(appearance) : 0)
+        _ = podium_set_style(attributes, depth.map { pair(appearance, $0) } ?? 0)
     }
 
-    private mutating func pair(_ appearance: Theme.Appearance) -> Int32 {
-        let isRich = podium_colors() >= 256
-        func index(_ color: Theme.Color?) -> Int32 {
-            guard let color else { return -1 }
-            return Int32(isRich ? color.extended : color.basic)
-        }
-        let key = PairKey(foreground: index(appearance.foreground), background: index(appearance.background))
-        if key.foreground == -1, key.background == -1 { return 0 }
+    private mutating func pair(_ appearance: Theme.Appearance, _ depth: ColorDepth) -> Int32 {
+        let key = PairKey(
+            foreground: appearance.foreground?.index(at: depth) ?? -1,
+            background: appearance.background?.index(at: depth) ?? -1)
+        // One of its own for the terminal's colours too: ncurses goes back to pair 0 by six bytes more.
         if let pair = pairs[key] { return pair }
         let next = Int32(pairs.count + 1)
         guard next < podium_color_pairs(), init_extended_pair(next, key.foreground, key.background) == OK else {

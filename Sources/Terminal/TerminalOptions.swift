@@ -19,6 +19,8 @@ public struct TerminalOptions: Sendable {
     public var ascii = false
     /// `dark`, `light`, `contrast` or `mono`; nil chooses (`mono` under `NO_COLOR`).
     public var theme: String?
+    /// The most colours that are used; `direct` takes the terminal for one that draws true colour. nil goes by the terminal.
+    public var colors: ColorDepth?
     /// How often the picture is renewed, within 0.2…10 s.
     public var refresh = Duration.seconds(1)
     /// The keys.

@@ -35,15 +35,20 @@ private final class PseudoTerminal: Sendable {
 
     /// Reads until the text appears; false after a minute without it.
     func wait(for text: String) async -> Bool {
+        await self.text(until: text).contains(text)
+    }
+
+    /// What is read until the text appears, or a minute has passed.
+    func text(until text: String) async -> String {
         var seen: [UInt8] = []
         let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             seen += take(milliseconds: 10)
-            if String(decoding: seen, as: UTF8.self).contains(text) { return true }
+            if String(decoding: seen, as: UTF8.self).contains(text) { break }
             // The console may still be waiting for this very thread to start.
             await Task.yield()
         }
-        return false
+        return String(decoding: seen, as: UTF8.self)
     }
 
     /// What there is to read within that time.
@@ -68,6 +73,7 @@ struct TerminalAppTests {
     private func options(_ terminal: PseudoTerminal) -> TerminalOptions {
         setenv("TERM", "xterm-256color", 1)
         setenv("LC_ALL", "C.UTF-8", 1)
+        for name in ["COLORTERM", "NO_COLOR", "TMUX"] { unsetenv(name) }
         var options = TerminalOptions()
         options.input = terminal.terminal
         options.output = terminal.terminal
@@ -203,6 +209,33 @@ struct TerminalAppTests {
         }
         #expect(refused == .unusable("TERM=dumb cannot move the cursor"))
         #expect(!terminal.isRaw())
+    }
+
+    @Test(
+        "As many colours as the terminal shows",
+        arguments: [
+            ("xterm-256color", "truecolor", nil, "\u{1B}[38;2;"), ("xterm-256color", "", nil, "\u{1B}[38;5;"),
+            ("xterm", "24bit", nil, "\u{1B}[38;2;"), ("xterm-256color", "truecolor", .palette, "\u{1B}[38;5;"),
+            ("xterm-256color", "", .direct, "\u{1B}[38;2;"), ("xterm-256color", "truecolor", .sixteen, "\u{1B}[96m"),
+            ("xterm", "", nil, "\u{1B}[36m"), ("linux", "truecolor", nil, "\u{1B}[36m"),
+        ] as [(String, String, ColorDepth?, String)])
+    func colors(term: String, colorTerm: String, limit: ColorDepth?, sequence: String) async throws {
+        let terminal = try PseudoTerminal(columns: 80, lines: 24)
+        var options = options(terminal)
+        options.colors = limit
+        setenv("TERM", term, 1)
+        setenv("COLORTERM", colorTerm, 1)
+        let app = TerminalApp(options: options)
+        let shown = snapshot()
+        async let reason = app.run(source: { shown }) { _, _ in }
+        // The end of the first frame.
+        let seen = await terminal.text(until: "quit")
+        app.stop()
+        #expect(await reason == .stopped)
+        #expect(seen.contains(sequence))
+        for other in ["\u{1B}[38;2;", "\u{1B}[38;5;"] where other != sequence { #expect(!seen.contains(other)) }
+        // Programs started from here are told of the terminal what this one was told.
+        #expect(getenv("TERMINFO") == nil)
     }
 
     @Test("Without a terminal there is no console")
