@@ -20,6 +20,7 @@ struct AttachSession {
         var terminal = TerminalOptions()
         terminal.ascii = options.ascii
         terminal.theme = options.theme?.rawValue
+        terminal.colors = options.colors?.depth
         terminal.refresh = options.refresh.duration
         terminal.isReadOnly = options.readOnly
         // Without a shell above (`ssh host podium attach`) nobody could continue it.

@@ -25,6 +25,11 @@ extension ManualPage {
                         + "also looked for as a file of that name in $CREDENTIALS_DIRECTORY (systemd's LoadCredential=)."
                 ),
                 ("NO_COLOR", "When not empty, the console uses no colours."),
+                (
+                    "TERM, COLORTERM",
+                    "What the terminal can do. The console uses true colour where COLORTERM is truecolor or 24bit, or "
+                        + "the terminal's description says so."
+                ),
                 ("NOTIFY_SOCKET, WATCHDOG_USEC", "Set by systemd: readiness, state and liveness are reported there."),
                 ("RUNTIME_DIRECTORY, XDG_RUNTIME_DIR", "Where the control socket lies: see docs/control-api.md."),
             ]),

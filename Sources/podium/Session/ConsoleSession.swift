@@ -32,6 +32,7 @@ struct ConsoleSession: Sendable {
         var terminal = TerminalOptions()
         terminal.ascii = options.picture.ascii
         terminal.theme = options.picture.theme?.rawValue
+        terminal.colors = options.picture.colors?.depth
         terminal.refresh = options.picture.refresh.duration
         terminal.isReadOnly = options.picture.readOnly
         terminal.keymap = keymap

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 
 /// Options that `run` and `demo` share.
 struct ConsoleOptions: ParsableArguments {
@@ -22,6 +23,9 @@ struct PictureOptions: ParsableArguments {
     @Option(help: "Colours: dark, light, contrast or mono.")
     var theme: ThemeName?
 
+    @Option(help: "Colours at most: 8, 16, 256 or truecolor; without, as many as the terminal is known to show.")
+    var colors: ColorsName?
+
     @Option(help: "How often the picture is renewed, 200ms to 10s.")
     var refresh: RefreshInterval = RefreshInterval(duration: .seconds(1))
 }
@@ -29,6 +33,23 @@ struct PictureOptions: ParsableArguments {
 /// A theme by its name; anything else is a usage error.
 enum ThemeName: String, ExpressibleByArgument, CaseIterable {
     case dark, light, contrast, mono
+}
+
+/// How many colours, as the operator writes it; anything else is a usage error.
+enum ColorsName: String, ExpressibleByArgument, CaseIterable {
+    case eight = "8"
+    case sixteen = "16"
+    case palette = "256"
+    case direct = "truecolor"
+
+    var depth: ColorDepth {
+        switch self {
+        case .eight: .eight
+        case .sixteen: .sixteen
+        case .palette: .palette
+        case .direct: .direct
+        }
+    }
 }
 
 /// A duration argument such as `500ms` or `2s`.
