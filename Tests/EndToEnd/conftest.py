@@ -125,7 +125,7 @@ class Terminal:
         self.socket = f"podium-test-{uuid.uuid4().hex[:8]}"
         self.folder = folder
         self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", str(width), "-y", str(height),
-                  "-c", str(folder), "env", "-u", "TMUX", "PS1=$ ", "LANG=C.UTF-8", "bash", "--norc", "--noprofile")
+                  "-c", str(folder), "env", "-u", "TMUX", "-u", "NO_COLOR", "-u", "COLORTERM", "PS1=$ ", "LANG=C.UTF-8", "bash", "--norc", "--noprofile")
         self.tmux("set-option", "-g", "escape-time", "0")
 
     def tmux(self, *arguments):

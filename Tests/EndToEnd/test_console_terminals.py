@@ -60,6 +60,44 @@ def test_terminal_types(terminal, config, term):
     assert_same_tty(window)
 
 
+DIRECT, PALETTE = r"\x1b\[(?:\d+;)*[34]8;2;\d+;\d+;\d+m", r"\x1b\[(?:\d+;)*[34]8;5;\d+m"
+BRIGHT, BASIC = r"\x1b\[(?:\d+;)*9[0-7]m", r"\x1b\[(?:\d+;)*3[1-6]m"
+
+
+@pytest.mark.parametrize("prefix, options, expected", [
+    ("TERM=xterm-256color COLORTERM=truecolor", "", DIRECT), ("TERM=tmux-256color COLORTERM=24bit", "--theme light", DIRECT),
+    ("TERM=xterm-256color", "--colors truecolor --theme contrast", DIRECT), ("TERM=xterm-256color", "", PALETTE),
+    ("TERM=xterm-256color COLORTERM=truecolor", "--colors 256", PALETTE), ("TERM=xterm-256color", "--colors 16", BRIGHT),
+    ("TERMINFO=$PWD TERM=sixteen", "", BRIGHT), ("TERMINFO=$PWD TERM=direct", "", DIRECT), ("TERM=xterm", "", BASIC),
+    ("TERM=linux", "", BASIC), ("TERM=xterm-256color COLORTERM=truecolor NO_COLOR=1", "", None),
+    ("TERM=vt100 COLORTERM=truecolor", "", None),
+])
+def test_as_many_colours_as_the_terminal_shows(terminal, config, tmp_path, prefix, options, expected):
+    """In a terminal that draws them all."""
+    (tmp_path / "terms.ti").write_text(
+        "sixteen|xterm with 16 colours,colors#16,pairs#256,setab=\\E[%?%p1%{8}%<%t%p1%{40}%+%e%p1%{92}%+%;%dm,"
+        "setaf=\\E[%?%p1%{8}%<%t%p1%{30}%+%e%p1%{82}%+%;%dm,use=xterm,\n"
+        "direct|xterm that draws true colour,RGB,colors#0x1000000,pairs#0x7fff,"
+        "setab=\\E[48;2;%p1%{65536}%/%d;%p1%{256}%/%{255}%&%d;%p1%{255}%&%dm,"
+        "setaf=\\E[38;2;%p1%{65536}%/%d;%p1%{256}%/%{255}%&%d;%p1%{255}%&%dm,use=xterm,\n")
+    subprocess.run(["tic", "-x", "-o", tmp_path, tmp_path / "terms.ti"], check=True)
+    window = terminal(80, 24)
+    window.run("printf 'as-%s\\n' before")
+    run(window, config, prefix=prefix, options=options)
+    window.wait_for("gamma", 60)
+    drawn = window.tmux("capture-pane", "-p", "-e", "-t", "t")
+    deeper = [DIRECT, PALETTE, BRIGHT, BASIC]
+    for kind in deeper if expected is None else deeper[:deeper.index(expected)]:
+        assert not re.search(kind, drawn), (kind, drawn)
+    assert expected is None or re.search(expected, drawn), drawn
+    quit_console(window)
+    # What is written next is of the terminal's own colours again.
+    window.run("printf 'as-%s\\n' after")
+    window.wait_for("as-after")
+    drawn = window.tmux("capture-pane", "-p", "-e", "-t", "t").splitlines()
+    assert "as-after" in drawn, drawn
+
+
 def test_a_terminal_that_cannot_move_its_cursor_gets_no_console(terminal, config):
     window = terminal(80, 24)
     run(window, config, prefix="TERM=dumb")
