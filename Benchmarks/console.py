@@ -30,7 +30,7 @@ import threading
 import time
 
 LIMITS = {
-    "bytes per frame, 6 of 12 rows changing": 600, "bytes while nothing changes": 0, "idle CPU, %": 0.3,
+    "bytes per frame, 6 of 12 rows changing": 600, "the same in true colour": 600, "bytes while nothing changes": 0, "idle CPU, %": 0.3,
     "key to screen with 10,000 endpoints, ms": 16, "first frame, ms": 50,
 }
 
@@ -44,11 +44,12 @@ def free_port():
 class Screen:
     """A program on a pseudo-terminal."""
 
-    def __init__(self, command, columns=80, lines=24):
+    def __init__(self, command, columns=80, lines=24, colorterm=""):
         self.began = time.monotonic()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM="xterm-256color", LANG="C.UTF-8", SWIFT_BACKTRACE="enable=no")
+            os.environ.update(TERM="xterm-256color", COLORTERM=colorterm, NO_COLOR="", LANG="C.UTF-8",
+                              SWIFT_BACKTRACE="enable=no")
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
             os.execvp(command[0], command)
         self.seen = self.asked = b""
@@ -239,14 +240,17 @@ def measure(podium, seconds, folder):
 
     source = Source(folder, snapshot_of(podium, twelve))
     source.start()
-    attached = Screen([podium, "attach", "--socket", source.path])
-    attached.wait_for(b"Persister")
-    attached.frames(3)
-    results["bytes while nothing changes"] = sum(attached.frames(seconds / 3))
-    source.changing = 6
-    attached.frames(3)
-    results["bytes per frame, 6 of 12 rows changing"] = statistics.median(attached.frames(seconds) or [0])
-    attached.close()
+    results["bytes while nothing changes"] = 0
+    for name, colorterm in ("bytes per frame, 6 of 12 rows changing", ""), ("the same in true colour", "truecolor"):
+        source.changing = 0
+        attached = Screen([podium, "attach", "--socket", source.path], colorterm=colorterm)
+        attached.wait_for(b"Persister")
+        attached.frames(3)
+        results["bytes while nothing changes"] += sum(attached.frames(seconds / 3))
+        source.changing = 6
+        attached.frames(3)
+        results[name] = statistics.median(attached.frames(seconds) or [0])
+        attached.close()
 
     idle = Screen([podium, "run", "--config", str(twelve)])
     idle.wait_for(b"Persister")
@@ -258,8 +262,9 @@ def measure(podium, seconds, folder):
     idle.close()
 
     starts = []
-    for _ in range(5):
-        screen = Screen([podium, "run", "--config", str(twelve)])
+    for number in range(6):
+        # Every other one in true colour, for which a description of the terminal is made first.
+        screen = Screen([podium, "run", "--config", str(twelve)], colorterm="truecolor" if number % 2 else "")
         starts.append(screen.wait_for(b"Persister"))
         screen.close()
     results["first frame, ms"] = round(statistics.median(starts), 1)
