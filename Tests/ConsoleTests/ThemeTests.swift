@@ -92,9 +92,10 @@ struct ThemeTests {
                 for ground in CellStyle.Ground.allCases {
                     let drawn = theme.appearance(of: CellStyle(role, on: ground))
                     for color in [drawn.foreground, drawn.background].compactMap(\.self) {
-                        #expect(color.index(at: .eight) < 8 && color.index(at: .sixteen) < 16)
-                        #expect((16...255).contains(color.index(at: .palette)))
-                        #expect((0x100...0xFFFFFF).contains(color.index(at: .direct)))
+                        #expect((0..<8).contains(color.index(at: .eight) ?? 0))
+                        #expect((0..<16).contains(color.index(at: .sixteen) ?? 0))
+                        #expect(color.index(at: .palette).map { (16...255).contains($0) } == true)
+                        #expect(color.index(at: .direct).map { (0x100...0xFFFFFF).contains($0) } == true)
                     }
                 }
             }
@@ -105,8 +106,22 @@ struct ThemeTests {
     func selection(theme: Theme) {
         for depth in [ColorDepth.eight, .sixteen] {
             let drawn = CellStyle.Role.allCases.map { theme.appearance(of: CellStyle($0, on: .selected)) }
-            #expect(Set(drawn.compactMap { $0.foreground?.index(at: depth) }).count == 1)
+            #expect(Set(drawn.compactMap { $0.foreground?.index(at: depth) }).count <= 1)
+            #expect(drawn.allSatisfy { $0.background?.index(at: depth) != nil })
             #expect(drawn.allSatisfy { $0.foreground?.index(at: depth) != $0.background?.index(at: depth) })
+        }
+    }
+
+    @Test("Bold black, which many terminals make grey, is not used")
+    func boldBlack() {
+        for theme in Theme.all {
+            for role in CellStyle.Role.allCases {
+                for ground in CellStyle.Ground.allCases {
+                    let drawn = theme.appearance(of: CellStyle(role, on: ground))
+                    guard drawn.isBold else { continue }
+                    #expect(drawn.foreground?.index(at: .eight) != 0 && drawn.foreground?.index(at: .sixteen) != 0)
+                }
+            }
         }
     }
 

@@ -28,23 +28,23 @@ extension Theme {
         public let rgb: UInt32
         /// Index in the 256-colour palette, behind the sixteen whose shades nobody knows.
         public let palette: UInt8
-        /// Index among the first sixteen.
-        public let sixteen: UInt8
-        /// Index among the first eight.
-        public let eight: UInt8
+        /// Index among the first sixteen; nil is the terminal's own colour.
+        public let sixteen: UInt8?
+        /// Index among the first eight; nil is the terminal's own colour.
+        public let eight: UInt8?
 
-        init(_ rgb: UInt32, _ palette: UInt8, _ sixteen: UInt8, _ eight: UInt8) {
+        init(_ rgb: UInt32, _ palette: UInt8, _ sixteen: UInt8?, _ eight: UInt8?) {
             self.rgb = rgb
             self.palette = palette
             self.sixteen = sixteen
             self.eight = eight
         }
 
-        /// What stands for this colour at a depth; at `direct` the number of the colour itself.
-        public func index(at depth: ColorDepth) -> Int32 {
+        /// What stands for this colour at a depth, at `direct` the number of the colour itself; nil is the terminal's own.
+        public func index(at depth: ColorDepth) -> Int32? {
             switch depth {
-            case .eight: Int32(eight)
-            case .sixteen: Int32(sixteen)
+            case .eight: eight.map(Int32.init)
+            case .sixteen: sixteen.map(Int32.init)
             case .palette: Int32(palette)
             case .direct: Int32(rgb)
             }

@@ -63,11 +63,12 @@ struct Palette: Sendable, Equatable {
 
     /// For white and nearly white backgrounds.
     static let light = Palette(
-        text: Color(0x1F2429, 235, 0, 0),
-        strong: Color(0x1F2429, 235, 0, 0),
+        // Not 0: many terminals brighten what is bold, which makes black grey.
+        text: Color(0x1F2429, 235, nil, nil),
+        strong: Color(0x1F2429, 235, nil, nil),
         title: Color(0x0B4F9C, 25, 4, 4),
-        faint: Color(0x59636E, 241, 8, 0),
-        border: Color(0x858F9B, 245, 8, 0),
+        faint: Color(0x59636E, 241, 8, nil),
+        border: Color(0x858F9B, 245, 8, nil),
         accent: Color(0x0B5CB8, 25, 4, 4),
         key: Color(0x0B5CB8, 25, 4, 4),
         good: Color(0x11652B, 22, 2, 2),
