@@ -9,7 +9,9 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MAXIMUM_EVENTS = 256 };
@@ -69,5 +71,12 @@ int podium_stream_socket(int family) {
 }
 
 void podium_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+void podium_sharpen_timers(void) { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
+
+void podium_sleep(uint32_t nanoseconds) {
+    struct timespec rest = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
+}
 
 #endif

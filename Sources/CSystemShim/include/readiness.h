@@ -46,6 +46,11 @@ ssize_t podium_send(int descriptor, const void *bytes, size_t count);
 /// A TCP socket, non-blocking and close-on-exec.
 int podium_stream_socket(int family);
 
+/// Lets the calling thread's timers end when they are due, and not up to 50 microseconds later.
+void podium_sharpen_timers(void);
+/// Sleeps for so many nanoseconds, or until a signal comes.
+void podium_sleep(uint32_t nanoseconds);
+
 /// Names the calling thread for debuggers; at most 15 bytes.
 void podium_name_thread(const char *name);
 

@@ -147,7 +147,7 @@ extension ClientConnection {
             firstAttempt: request.firstAttempt, furtherAttempts: request.furtherAttempts, head: request.bytes,
             methodLength: request.methodLength, pathRange: request.pathRange, requestIDBytes: request.requestID,
             clientSocketAddress: clientAddress)
-        loop.departures.requestEnded()
+        loop.requestEnded()
         loop.shared.requestFinished(report)
         replay.removeAll()
         responsePhase = .none

@@ -152,8 +152,7 @@ extension ClientConnection {
         }
         rememberHead(bytes, namesAnthropic: namesAnthropic)
         phase = .body
-        loop.departures.requestStarted()
-        loop.shared.requestStarted()
+        loop.requestStarted()
         if !admitsEveryone, !tokenMatches {
             let message = presentedToken ? "the client token is not known here" : "a client token is required"
             return answer(LocalAnswer(status: 401, message: message))

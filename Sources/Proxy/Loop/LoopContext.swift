@@ -109,6 +109,21 @@ final class LoopContext {
         return date.text
     }
 
+    func requestStarted() {
+        departures.requestStarted()
+        #if os(Linux)
+            socketLoop?.pacing.requestStarted()
+        #endif
+        shared.requestStarted()
+    }
+
+    func requestEnded() {
+        departures.requestEnded()
+        #if os(Linux)
+            socketLoop?.pacing.requestEnded()
+        #endif
+    }
+
     // MARK: Pools
 
     func takeResting(_ url: UpstreamURL, now: NIODeadline) -> UpstreamConnection? {

@@ -40,6 +40,8 @@
         private var readingAgain: ContiguousArray<StreamSocket> = []
         private var receiveBuffer: ByteBuffer?
         private var isEnding = false
+        /// Whoever serves requests on this loop says when they begin and end.
+        package var pacing = TurnPacing()
         /// Rises each time the kernel has been asked what is ready.
         package private(set) var turn: UInt64 = 1
         private var whenEnded: [Work] = []
@@ -65,6 +67,7 @@
                 { argument in
                     guard let argument else { return nil }
                     podium_name_thread("sockets")
+                    podium_sharpen_timers()
                     Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
                     return nil
                 }, Unmanaged.passRetained(body).toOpaque())
@@ -77,6 +80,7 @@
             while true {
                 let count = queue.wait(timeout())
                 turn &+= 1
+                let began = pacing.isBusy ? Self.now : 0
                 for index in 0..<count { queue.report(index) }
                 readWhatIsLeft()
                 deliverMail()
@@ -84,9 +88,18 @@
                 runWork()
                 if !retired.isEmpty { retired.removeAll(keepingCapacity: true) }
                 if isEnding, work.isEmpty { break }
+                if pacing.isBusy, work.isEmpty, readAgain.isEmpty { rest(turnBegan: began) }
             }
             end()
         }
+
+        /// Lets more come together before the kernel is asked again.
+        private func rest(turnBegan began: Int) {
+            let pause = pacing.rest(turnBegan: began, now: Self.now)
+            if pause > 0 { podium_sleep(UInt32(pause)) }
+        }
+
+        private static var now: Int { Int(NIODeadline.now().uptimeNanoseconds) }
 
         /// Milliseconds until there is something to do.
         private func timeout() -> CInt {
