@@ -5,10 +5,12 @@
 #include "readiness.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -64,6 +66,11 @@ ssize_t podium_receive(int descriptor, void *bytes, size_t count) {
 ssize_t podium_send(int descriptor, const void *bytes, size_t count) {
     long result = syscall(SYS_sendto, descriptor, bytes, count, MSG_NOSIGNAL, NULL, 0);
     return result < 0 ? -errno : result;
+}
+
+int podium_unsent(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, SIOCOUTQ, &count) < 0 ? 0 : count;
 }
 
 int podium_stream_socket(int family) {

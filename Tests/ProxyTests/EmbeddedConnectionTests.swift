@@ -163,6 +163,32 @@ struct EmbeddedConnectionTests {
         #expect(!upstream.isActive)
     }
 
+    /// A thousand event streams must not hold a thousand long prompts.
+    @Test func nothingOfARequestIsKeptOnceItsAnswerHasBegun() throws {
+        let endpoint = try Upstream.local(1, port: 9)
+        let loop = loop([endpoint])
+        let connection = ClientConnection(loop: loop, clientAddress: nil)
+        let url = try #require(endpoint.anyURL)
+        let resting = UpstreamConnection(url: url, loop: loop, client: connection, now: .now())
+        resting.detach()
+        let upstream = try channel([resting])
+        loop.rest(resting, until: .distantFuture)
+        let client = try channel([connection])
+        let head = "POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n"
+        try client.writeInbound(ByteBuffer(string: head + String(repeating: "x", count: 400_000)))
+        #expect(connection.replay.count == 400_000)
+        let answer = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        try upstream.writeInbound(ByteBuffer(string: answer + "9\r\ndata: a\n\n\r\n"))
+        #expect(connection.lifecycle.isCommitted)
+        #expect(connection.replay.count == 0)
+        // The endpoint may answer before it has read everything.
+        try client.writeInbound(ByteBuffer(string: String(repeating: "y", count: 100_000)))
+        #expect(connection.replay.count == 0)
+        var sent = 0
+        while let bytes = try upstream.readOutbound(as: ByteBuffer.self) { sent += bytes.readableBytes }
+        #expect(sent > 500_000)
+    }
+
     @Test func aConnectionThatWasAnsweredAtOnceRestsAsLongAsAnyOther() throws {
         let loop = loop([])
         let client = try channel([ClientConnection(loop: loop, clientAddress: nil)])

@@ -63,6 +63,53 @@ import Testing
         #expect(third?.number == 3 && third?.isSettled == false)
     }
 
+    /// With TLS what came behind an answer may be half a record: nobody can look at it.
+    @Test func whereNobodyCanLookOnlyWhatHasSettledIsTaken() {
+        var pool = UpstreamPool<Connection>()
+        let connections = (0..<2).map { _ in Connection() }
+        for (number, connection) in connections.enumerated() {
+            let isKept = pool.rest(connection, until: at(10), turn: UInt64(number))
+            #expect(isKept)
+        }
+        let first = pool.take(now: at(1), turn: 1, settledOnly: true)
+        #expect(first?.connection === connections[0])
+        #expect(pool.take(now: at(1), turn: 1, settledOnly: true) == nil)
+        #expect(pool.count == 1)
+        let second = pool.take(now: at(1), turn: 2, settledOnly: true)
+        #expect(second?.connection === connections[1])
+    }
+
+    @Test func theLongestAtRestMakesRoomFirst() {
+        var pool = UpstreamPool<Connection>()
+        let connections = (0..<3).map { _ in Connection() }
+        for (number, connection) in connections.enumerated() {
+            _ = pool.rest(connection, until: at(10), turn: number < 2 ? 1 : 2)
+        }
+        #expect(pool.removeOldest() === connections[0])
+        // What is left is in order: one that has settled, one that has not.
+        let settled = pool.take(now: at(1), turn: 2)
+        #expect(settled?.connection === connections[1] && settled?.isSettled == true)
+        let other = pool.take(now: at(1), turn: 2)
+        #expect(other?.connection === connections[2] && other?.isSettled == false)
+        #expect(pool.removeOldest() == nil)
+    }
+
+    /// Half-empty receive buffers that wait for a failover would cost many times the limit.
+    @Test(arguments: [500, 8_192, 16_384, 24_576, 32_768])
+    func replayedPiecesPinLittleMoreThanThemselves(size: Int) {
+        var replay = ReplayBuffer()
+        for _ in 0..<32 {
+            var buffer = ByteBufferAllocator().buffer(capacity: 32 * 1024)
+            buffer.writeRepeatingByte(7, count: size)
+            replay.append(buffer)
+        }
+        var held = 0
+        replay.forEachSegment { held += $0.storageCapacity }
+        #expect(replay.count == 32 * size)
+        // Storage grows by doubling.
+        #expect(held <= 2 * replay.count)
+    }
+
     @Test func aDeadlineExpiresOnce() {
         var table = DeadlineTable()
         let (first, second) = (table.allocate(), table.allocate())
@@ -179,7 +226,10 @@ import Testing
         #expect(lifecycle.responded(status: 529) == .forward)
         let result18 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: false)
         #expect(result18 == .answerBadGateway)
+        lifecycle = RequestLifecycle()
+        #expect(lifecycle.canReplay)
         lifecycle.committed()
+        #expect(!lifecycle.canReplay)
         let result19 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: true)
         #expect(result19 == .breakResponse)
     }

@@ -42,6 +42,8 @@ int podium_accept(int listener, struct sockaddr_storage *address);
 /// may be cancelled, for which it pays with two locked instructions a call as soon as the process has two threads.
 ssize_t podium_receive(int descriptor, void *bytes, size_t count);
 ssize_t podium_send(int descriptor, const void *bytes, size_t count);
+/// Bytes that were sent and that the other side's kernel has not confirmed; 0 where it cannot be told.
+int podium_unsent(int descriptor);
 
 /// A TCP socket, non-blocking and close-on-exec.
 int podium_stream_socket(int family);

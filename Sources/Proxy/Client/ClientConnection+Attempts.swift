@@ -174,6 +174,7 @@ extension ClientConnection {
     func upstreamFailed(_ kind: FailureKind) {
         guard let attempt else { return }
         let wasReused = upstream?.isReused ?? false
+        let isOurFault = upstream?.failsForLackOfDescriptors ?? false
         let recovery = lifecycle.upstreamFailed(kind, wasReused: wasReused, sawResponse: attempt.firstByte != nil)
         dropUpstream()
         switch recovery {
@@ -184,7 +185,11 @@ extension ClientConnection {
             connect(attempt.upstream, attempt.url, now: now)
         case .tryNextEndpoint:
             response.reset()
-            finishAttempt(.failure(kind), reason: kind.text)
+            if isOurFault {
+                finishAttempt(.neutral, reason: "no file descriptor left here")
+            } else {
+                finishAttempt(.failure(kind), reason: kind.text)
+            }
             responsePhase = .none
             tryNextEndpoint()
         case .answerBadGateway:

@@ -272,6 +272,8 @@ extension ClientConnection {
     private func commit() {
         responsePhase = .streaming
         lifecycle.committed()
+        // The answer may go on for minutes, and nobody will be sent the request again.
+        replay.removeAll()
         response.firstSent = attempt?.firstByte
     }
 
@@ -313,9 +315,10 @@ extension ClientConnection {
 
     private func releaseUpstream(now: NIODeadline) {
         guard let connection = upstream.take(), let target = attempt?.upstream else { return }
-        guard response.upstreamKeepsAlive, phase == .responding, now - connection.opened < loop.connectionAge else {
-            return connection.close()
-        }
+        guard response.upstreamKeepsAlive, phase == .responding, now - connection.opened < loop.connectionAge,
+            // An early answer: what is left of this request would come before the next one.
+            !connection.hasUnsentBytes(afterWriting: request.bytesUp)
+        else { return connection.close() }
         connection.detach()
         loop.rest(connection, until: now + target.waits.idleConnection)
     }

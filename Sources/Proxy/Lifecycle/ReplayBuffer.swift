@@ -7,8 +7,8 @@ struct ReplayBuffer {
     private(set) var count = 0
     private var segments: [ByteBuffer] = []
 
-    /// Pieces from this size on are kept by reference: the copy would cost more than the slack they pin.
-    private static let referenceThreshold = 8 * 1024
+    /// Pieces from this size on, which fill most of the buffer they were read into, are kept by reference: they pin all of it.
+    static let referenceThreshold = 24 * 1024
 
     mutating func append(_ piece: ByteBuffer) {
         count += piece.readableBytes

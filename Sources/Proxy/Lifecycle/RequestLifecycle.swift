@@ -25,15 +25,18 @@ struct RequestLifecycle {
     }
 
     private(set) var requestIsComplete = false
-    private(set) var canReplay = true
+    private var isKept = true
     private(set) var isCommitted = false
     private(set) var retriedOnFreshConnection = false
+
+    /// Whether the request may be sent once more, for which all that was read of it is kept.
+    var canReplay: Bool { isKept && !isCommitted }
 
     /// The whole request has been read from the client.
     mutating func requestCompleted() { requestIsComplete = true }
 
     /// More of the request has been read than is kept.
-    mutating func replayOverflowed() { canReplay = false }
+    mutating func replayOverflowed() { isKept = false }
 
     /// The first byte of the response goes to the client.
     mutating func committed() { isCommitted = true }

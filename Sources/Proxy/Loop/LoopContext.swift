@@ -128,11 +128,21 @@ final class LoopContext {
 
     func takeResting(_ url: UpstreamURL, now: NIODeadline) -> UpstreamConnection? {
         let pool = pool(url.poolKey)
-        while let (connection, isSettled) = pool.connections.take(now: now, turn: turn) {
+        // What TLS has in hand cannot be seen from outside.
+        let settledOnly = url.usesTLS && tellsTurns
+        while let (connection, isSettled) = pool.connections.take(now: now, turn: turn, settledOnly: settledOnly) {
             if isSettled || !connection.hasSomethingToSay { return connection }
             connection.close()
         }
         return nil
+    }
+
+    private var tellsTurns: Bool {
+        #if os(Linux)
+            return socketLoop != nil
+        #else
+            return false
+        #endif
     }
 
     /// Always the same where the loop does not tell: then nobody has been looked at since.
@@ -154,6 +164,15 @@ final class LoopContext {
 
     func forget(_ connection: UpstreamConnection) {
         pools[connection.url.poolKey]?.connections.remove(connection)
+    }
+
+    /// Closes resting connections, so that their descriptors can be used for others.
+    ///
+    /// - Returns: whether there were any
+    func closeLongestResting() -> Bool {
+        let oldest = pools.values.compactMap { $0.connections.removeOldest() }
+        for connection in oldest { connection.close() }
+        return !oldest.isEmpty
     }
 
     private func pool(_ key: Int) -> RestingConnections {

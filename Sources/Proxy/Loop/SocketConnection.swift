@@ -21,6 +21,8 @@ class SocketConnection: SocketReader {
     static let maximumPieces = 64
 
     private static let none: CInt = -1
+    /// Shorter messages have left when they were written, if the kernel took them at all.
+    private static let longMessage = 16 * 1024
     #if canImport(Darwin)
         // The channel has set SO_NOSIGPIPE.
         private static let flags = MSG_DONTWAIT
@@ -85,6 +87,21 @@ class SocketConnection: SocketReader {
         var byte: UInt8 = 0
         let count = recv(descriptor, &byte, 1, Self.flags | CInt(truncatingIfNeeded: MSG_PEEK))
         return count >= 0 || errno != EAGAIN
+    }
+
+    /// Whether some of what was written has not left, as far as that can be seen.
+    ///
+    /// - Parameter count: bytes of the message just written; the kernel is only asked about long ones
+    final func hasUnsentBytes(afterWriting count: Int) -> Bool {
+        guard descriptor != Self.none else {
+            return (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 > 0
+        }
+        if departing.readableBytes > 0 || !maySend { return true }
+        #if os(Linux)
+            return count > Self.longMessage && podium_unsent(descriptor) > 0
+        #else
+            return false
+        #endif
     }
 
     func socketRead(_ bytes: ByteBuffer) {}

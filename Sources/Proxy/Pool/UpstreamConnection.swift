@@ -23,6 +23,8 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     /// Has served a request before, so it may have died of age.
     private(set) var isReused = false
     let opened: NIODeadline
+    /// It could not be opened, and that says nothing about the endpoint.
+    var failsForLackOfDescriptors = false
 
     init(url: UpstreamURL, loop: LoopContext, client: ClientConnection, now: NIODeadline) {
         self.url = url

@@ -24,6 +24,10 @@ enum UpstreamConnector {
             try addHandlers(to: channel, url, upstream, context)
             try channel.pipeline.syncOperations.addHandler(bound.value)
         }.whenFailure { error in
+            if UpstreamFailure.isLackOfDescriptors(error) {
+                if boundLoop.value.closeLongestResting() { return open(bound.value, of: upstream, on: boundLoop.value) }
+                bound.value.failsForLackOfDescriptors = true
+            }
             failLater(bound, UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy != nil))
         }
     }

@@ -29,6 +29,18 @@ enum UpstreamFailure {
         return error is NIOSSLError || error is BoringSSLError ? .tls : .closed
     }
 
+    /// Whether this process, and not the endpoint, is to blame.
+    static func isLackOfDescriptors(_ error: any Error) -> Bool {
+        #if os(Linux)
+            if let error = error as? SocketConnectError { return error.failures.contains(where: isLackOfDescriptors) }
+        #endif
+        if let error = error as? NIOConnectionError {
+            return error.connectionErrors.contains { isLackOfDescriptors($0.error) }
+        }
+        let code = (error as? IOError)?.errnoCode
+        return code == EMFILE || code == ENFILE
+    }
+
     private static func isTimeout(_ error: any Error) -> Bool {
         if case .connectTimeout = error as? ChannelError { return true }
         return (error as? IOError)?.errnoCode == ETIMEDOUT

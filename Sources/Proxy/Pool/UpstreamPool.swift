@@ -25,15 +25,18 @@ struct UpstreamPool<Connection: AnyObject> {
 
     /// A connection that has not outlived its rest, nil when one has to be opened.
     ///
+    /// - Parameter settledOnly: where nobody can look whether there is something to read
     /// - Returns: `isSettled` is false where the loop has not looked since it came to rest: its owner has to
-    mutating func take(now: NIODeadline, turn: UInt64) -> (connection: Connection, isSettled: Bool)? {
+    mutating func take(
+        now: NIODeadline, turn: UInt64, settledOnly: Bool = false
+    ) -> (connection: Connection, isSettled: Bool)? {
         settle(turn)
         // Those below the newest are older still; the sweep closes them.
         if settledCount > 0, resting[settledCount - 1].expires > now {
             settledCount -= 1
             return (resting.remove(at: settledCount).connection, true)
         }
-        guard resting.count > settledCount, let newest = resting.last, newest.expires > now else { return nil }
+        guard !settledOnly, resting.count > settledCount, let newest = resting.last, newest.expires > now else { return nil }
         resting.removeLast()
         return (newest.connection, false)
     }
@@ -57,6 +60,13 @@ struct UpstreamPool<Connection: AnyObject> {
         guard let index = resting.lastIndex(where: { $0.connection === connection }) else { return }
         resting.remove(at: index)
         if index < settledCount { settledCount -= 1 }
+    }
+
+    /// Removes and returns the connection that has rested longest.
+    mutating func removeOldest() -> Connection? {
+        guard !resting.isEmpty else { return nil }
+        if settledCount > 0 { settledCount -= 1 }
+        return resting.removeFirst().connection
     }
 
     /// Removes and returns the connections whose rest is over.

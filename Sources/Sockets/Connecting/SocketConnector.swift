@@ -82,6 +82,8 @@
             }
             StreamDescriptor.sendAtOnce(descriptor)
             let socket = StreamSocket(loop: loop, descriptor: descriptor, peer: address)
+            // What a server says unasked is known before somebody asks it for something in the same turn.
+            socket.comesFirst = true
             attempts.append(socket)
             let outcome = loop.makePromise(of: Void.self)
             outcome.futureResult.whenComplete { result in

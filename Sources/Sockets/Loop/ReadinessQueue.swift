@@ -5,6 +5,9 @@
 
     /// Something a loop waits for.
     package class Pollable {
+        /// Of what is found in one turn it is told first.
+        final var comesFirst = false
+
         init() {}
 
         /// - Parameter conditions: of `Condition`
@@ -82,11 +85,19 @@
             Int(max(0, podium_readiness_wait(descriptor, found.baseAddress, CInt(found.count), timeout)))
         }
 
-        /// Tells the owner of what was found at this place of the last wait.
-        func report(_ index: Int) {
+        /// Tells the owners of the first `count` places of the last wait what was found, those that come first before the
+        /// others.
+        func report(_ count: Int) {
+            for index in 0..<count { report(index, comingFirst: true) }
+            for index in 0..<count { report(index, comingFirst: false) }
+        }
+
+        private func report(_ index: Int, comingFirst: Bool) {
             guard let owner = found[index].owner else { return }
             let conditions = Condition(rawValue: found[index].conditions)
-            Unmanaged<Pollable>.fromOpaque(owner)._withUnsafeGuaranteedRef { $0.ready(conditions) }
+            Unmanaged<Pollable>.fromOpaque(owner)._withUnsafeGuaranteedRef { owner in
+                if owner.comesFirst == comingFirst { owner.ready(conditions) }
+            }
         }
 
         private static func checked(_ result: CInt, _ call: String) throws -> CInt {

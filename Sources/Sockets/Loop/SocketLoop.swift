@@ -81,7 +81,7 @@
                 let count = queue.wait(timeout())
                 turn &+= 1
                 let began = pacing.isBusy ? Self.now : 0
-                for index in 0..<count { queue.report(index) }
+                queue.report(count)
                 readWhatIsLeft()
                 deliverMail()
                 runDueTimers()

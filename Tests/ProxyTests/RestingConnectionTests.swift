@@ -1,0 +1,97 @@
+import NIOCore
+import NIOPosix
+import Ranking
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Proxy
+
+/// Connections to endpoints that must not serve a second request.
+@Suite(.timeLimit(.minutes(1)))
+struct RestingConnectionTests {
+    /// On its first connection it reads a few bytes only and answers when it is told to; on others at once.
+    private final class Inattentive: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let isFirst: Bool
+        private let mayAnswer: EventLoopFuture<Void>
+
+        init(isFirst: Bool, mayAnswer: EventLoopFuture<Void>) {
+            self.isFirst = isFirst
+            self.mayAnswer = mayAnswer
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let channel = context.channel
+            guard isFirst else {
+                channel.writeAndFlush(ByteBuffer(string: Wire.ok("second")), promise: nil)
+                return
+            }
+            try? channel.syncOptions?.setOption(.autoRead, value: false)
+            mayAnswer.whenSuccess {
+                channel.writeAndFlush(
+                    ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\nContent-Length: 5\r\n\r\nearly"), promise: nil)
+            }
+        }
+    }
+
+    private final class Accepted: Sendable {
+        let count = Atomic<Int>(0)
+    }
+
+    /// What is left of the first request would come before the second.
+    @Test func anEndpointThatAnswersBeforeItHasReadEverythingIsNotAskedAgainOnThatConnection() async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let answer = group.next().makePromise(of: Void.self)
+        let accepted = Accepted()
+        let server = try await ServerBootstrap(group: group)
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 1024))
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(.socketOption(.so_rcvbuf), value: 4096)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        Inattentive(
+                            isFirst: accepted.count.wrappingAdd(1, ordering: .relaxed).newValue == 1,
+                            mayAnswer: answer.futureResult))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(server.localAddress?.port)
+        let proxy = try await ProxyHarness.start([.local(1, port: port)])
+        let client = try await RawClient.connect(port: proxy.port)
+        let body = String(repeating: "x", count: 400_000)
+        try await client.send(Wire.post(body: body, closes: false))
+        answer.succeed()
+        #expect(await client.until("early").hasPrefix("HTTP/1.1 400 "))
+        client.clear()
+        try await client.send(Wire.post())
+        #expect(await client.untilClosed().hasSuffix("second"))
+        #expect(accepted.count.load(ordering: .relaxed) == 2)
+        await proxy.stop()
+        try await server.close().get()
+    }
+
+    /// Behind TLS the surplus may be half a record when the next request is due in the same turn of the loop.
+    @Test func whatATLSEndpointSaysTooMuchIsNobodysAnswer() async throws {
+        let filler = String(repeating: "a", count: 20_000)
+        let surplus = Wire.ok("stolen" + String(repeating: "b", count: 16_000))
+        let upstream = try await SecureUpstream.start { request in
+            [.send(request.index == 0 ? Wire.ok(filler) + surplus : Wire.ok("right"))]
+        }
+        let authority = try SecureUpstream.authorityFile()
+        for _ in 0..<10 {
+            let proxy = try await ProxyHarness.start([
+                try Upstream(
+                    id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(upstream.port)"),
+                    credential: .none, timeouts: .patient, tls: .init(authorityFile: authority))
+            ])
+            let client = try await RawClient.connect(port: proxy.port)
+            try await client.send(Wire.post(closes: false) + Wire.post())
+            #expect(!(await client.untilClosed().contains("stolen")))
+            await proxy.stop()
+        }
+        try await upstream.stop()
+    }
+}
