@@ -78,7 +78,7 @@ struct RestingConnectionTests {
         let filler = String(repeating: "a", count: 20_000)
         let surplus = Wire.ok("stolen" + String(repeating: "b", count: 16_000))
         let upstream = try await SecureUpstream.start { request in
-            [.send(request.index == 0 ? Wire.ok(filler) + surplus : Wire.ok("right"))]
+            request.index == 0 ? [.sendTogether([Wire.ok(filler), surplus])] : [.send(Wire.ok("right"))]
         }
         let authority = try SecureUpstream.authorityFile()
         for _ in 0..<10 {

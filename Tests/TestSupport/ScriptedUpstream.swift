@@ -9,6 +9,8 @@ public final class ScriptedUpstream: Sendable {
     public enum Step: Sendable {
         case send(String)
         case sendBytes([UInt8])
+        /// Several writes that leave in one: behind TLS each is a record of its own.
+        case sendTogether([String])
         /// FIN and close.
         case close
         /// RST.
@@ -196,6 +198,9 @@ public final class ScriptedUpstream: Sendable {
                 switch steps.removeFirst() {
                 case .send(let text):
                     context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+                case .sendTogether(let texts):
+                    for text in texts { context.write(wrapOutboundOut(ByteBuffer(string: text)), promise: nil) }
+                    context.flush()
                 case .sendBytes(let bytes):
                     let log = log
                     context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes))).whenSuccess {
