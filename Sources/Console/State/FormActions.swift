@@ -98,7 +98,7 @@ extension ConsoleState {
         let isForm = formCommand == id
         if isForm { formCommand = nil }
         switch result {
-        case .success(let message):
+        case .success(let message, _):
             if isForm, case .form = overlay { overlay = nil }
             if isForm { coveredForm = nil }
             say(.good, "\(message) (\(took) ms)", now: now)
