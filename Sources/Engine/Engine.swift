@@ -140,10 +140,12 @@ public final class Engine: Sendable {
     public func perform(
         _ command: EngineCommand, by actor: String, ifRevision: UInt64? = nil
     ) async throws(CommandError) -> CommandReceipt {
-        let change = try core.apply(command, by: actor, ifRevision: ifRevision)
+        let applied = try core.apply(command, by: actor, ifRevision: ifRevision)
+        let change = applied.change
         do {
             let receipt = try await persister.flush(trigger: command == .reload ? .reload : .operator)
-            return CommandReceipt(message: Self.message(command, change: change, receipt: receipt))
+            let message = Self.message(command, change: change, receipt: receipt)
+            return CommandReceipt(message: message, undo: applied.undo)
         } catch .refused(let refusal) where command.isEdit && refusal.isAboutTheEdit {
             // Kept in memory it would be refused for ever, and hold up every later flush.
             _ = try? core.apply(.undo, by: "podium: file refused the change:")
@@ -270,6 +272,8 @@ public final class Engine: Sendable {
         }
     }
 
+    private static func counted(_ changes: Int) -> String { changes == 1 ? "1 change" : "\(changes) changes" }
+
     private static func message(_ command: EngineCommand, change: String, receipt: FlushReceipt) -> String {
         if command == .reload, receipt.outcome == .unchanged {
             return "the file was read again; file and memory agree"
@@ -278,7 +282,7 @@ public final class Engine: Sendable {
         case (.written, false): "\(change); saved in \(receipt.record.durations.total.plainWords)"
         case (.unchanged, false): change
         case (.written, true):
-            "saved \(receipt.record.changes.count) changes in \(receipt.record.durations.total.plainWords)"
+            "saved \(Self.counted(receipt.record.changes.count)) in \(receipt.record.durations.total.plainWords)"
         case (.unchanged, true): "nothing to save: the file is up to date"
         }
     }

@@ -209,7 +209,10 @@ final class EngineCore: Sendable {
                 let name = guarded.state.record(id)?.settings.name ?? "?"
                 let text = "probe: \(failure.text)"
                 guarded.state.withRecord(id) { $0.lastError = .init(time: Self.wallTime(), text: text) }
-                append(.debug, source: "endpoint", endpoint: name, text, &guarded.state)
+                // Where it took the endpoint out, the line about that says the same.
+                if !update.availabilityChanges.contains(where: { $0.endpoint == id }) {
+                    append(.debug, source: "endpoint", endpoint: name, text, &guarded.state)
+                }
             }
             return rankingUpdated(update, &guarded, now: now)
         }
@@ -248,17 +251,26 @@ final class EngineCore: Sendable {
 
     // MARK: Commands and snapshots
 
+    /// What a command did in memory.
+    struct AppliedCommand {
+        /// In words; empty where there is nothing to say.
+        var change = ""
+        /// What undo would take back of it; nil where it made nothing to undo.
+        var undo: String?
+    }
+
     /// Carries out a command in memory and lets requests follow it at once.
     func apply(
         _ command: EngineCommand, by actor: String, ifRevision: UInt64? = nil
-    ) throws(CommandError) -> String {
-        let result: Result<String, CommandError> = guarded.withLock { guarded in
+    ) throws(CommandError) -> AppliedCommand {
+        let result: Result<AppliedCommand, CommandError> = guarded.withLock { guarded in
             let now = ContinuousClock.now
             do throws(CommandError) {
                 if let ifRevision, ifRevision != guarded.state.revisions.revision {
                     throw .staleRevision
                 }
                 let before = ConfigurationPicture(guarded.state)
+                let made = guarded.state.actions.made
                 let change = try guarded.state.apply(command, now: now)
                 guarded.state.noteChanges(since: before, by: actor, change, time: Self.wallTime())
                 publishRoutes(&guarded, now: now)
@@ -268,7 +280,9 @@ final class EngineCore: Sendable {
                 if !change.isEmpty {
                     append(.info, source: "console", "\(actor) \(change)", &guarded.state)
                 }
-                return .success(change)
+                let actions = guarded.state.actions
+                let undo = actions.made == made ? nil : actions.undoable.last?.label
+                return .success(AppliedCommand(change: change, undo: undo))
             } catch {
                 return .failure(error)
             }
@@ -363,15 +377,11 @@ final class EngineCore: Sendable {
     }
 
     private func log(_ change: AvailabilityChange, _ state: inout EngineState, now: ContinuousClock.Instant) {
+        guard let line = change.logLine(now: now) else {
+            return
+        }
         let name = state.record(change.endpoint)?.settings.name ?? "?"
-        let level: EventLevel =
-            switch change.to {
-            case .available: .info
-            case .probation, .rateLimited: .warning
-            case .open, .misconfigured: .error
-            case .disabled: .info
-            }
-        append(level, source: "endpoint", endpoint: name, change.to.plainWords(now: now), &state)
+        append(line.level, source: "endpoint", endpoint: name, line.text, &state)
     }
 
     private func logRankChanges(_ guarded: inout Guarded, now: ContinuousClock.Instant) {

@@ -60,11 +60,13 @@ public struct AvailabilityChange: Sendable, Equatable {
 public struct RankingUpdate: Sendable, Equatable {
     /// Some endpoint has another rank than before.
     public var orderChanged = false
+    /// Some endpoint on probation is to be asked before its rank.
+    public var trialsOffered = false
     /// Endpoints that came, went or changed their reason for being away; empty (and unallocated) as a rule.
     public var availabilityChanges: [AvailabilityChange] = []
 
     /// Whether a routing table made from `candidates(now:)` has to be made anew.
-    public var candidatesChanged: Bool { orderChanged || !availabilityChanges.isEmpty }
+    public var candidatesChanged: Bool { orderChanged || trialsOffered || !availabilityChanges.isEmpty }
 
     /// Nothing happened.
     public static let unchanged = RankingUpdate()

@@ -26,6 +26,8 @@ public struct EndpointRanking: Sendable {
     var journal = ChangeJournal()
     /// The first moment at which time alone may change something.
     var wake = Moment.never
+    /// The leader's time, in µs, from which on some endpoint on probation is worth a trial; infinite when none waits.
+    var trialThreshold = Double.infinity
     /// Slow average of the response times of all traffic, in seconds: presumed for endpoints without any.
     var fleetUsual: Double?
     var fleetUpdate = Moment(nanoseconds: 0)
@@ -101,10 +103,11 @@ public struct EndpointRanking: Sendable {
         wake == .never ? nil : instant(wake)
     }
 
-    /// Whom to try, in this order; made once per change of the ranking, not per request.
+    /// Whom to try, in this order; made once per change of the ranking, not per request. An endpoint on probation may stand
+    /// before its rank: see `offerTrials`.
     public func candidates(now: ContinuousClock.Instant) -> [RankedCandidate] {
         let moment = moment(now)
-        return orderedSlots.compactMap { slot in
+        return slotsToTry.compactMap { slot in
             switch endpoints[slot].standing(at: moment).standing {
             case .usable: RankedCandidate(endpoint: endpoints[slot].id, gate: .open)
             case .probation: RankedCandidate(endpoint: endpoints[slot].id, gate: .probation)

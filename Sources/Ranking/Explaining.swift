@@ -47,6 +47,7 @@ extension EndpointRanking {
         let required = lowerKey.margin(settings)
         return RankExplanation.Margin(
             neighbour: endpoints[neighbour].id,
+            neighbourAvailability: availability(ofSlot: neighbour, at: now),
             lowerIsFasterBy: comparable
                 ? 1 - Double(lowerKey.microseconds) / Double(upperKey.microseconds) : nil,
             required: required,
@@ -57,6 +58,7 @@ extension EndpointRanking {
         if endpoints[upper].holdsPinnedRank || endpoints[lower].holdsPinnedRank { return .pinned }
         if lowerKey.rankClass > upperKey.rankClass { return .unavailable }
         if !isAutoSorting || lowerKey.rankClass == RankKey.Class.disabled.rawValue { return .manual }
+        if lowerKey.rankClass == RankKey.Class.unusable.rawValue { return .unavailable }
         guard lowerKey.isMeasured, upperKey.isMeasured else { return .unmeasured }
         if lowerKey.isFaster(than: upperKey, by: settings) {
             return .dwell(until: instant(endpoints[upper].heldSince + settings.minDwell))

@@ -1,11 +1,17 @@
 extension RankExplanation {
     /// The explanation as sentences for people, most important first; `name` gives the name of an endpoint.
-    public func lines(now: ContinuousClock.Instant, name: (EndpointID) -> String) -> [String] {
-        var lines = [stateLine(now)]
+    ///
+    /// - Parameter misconfiguration: why it cannot be used as configured, where the ranking was not told.
+    public func lines(
+        now: ContinuousClock.Instant, misconfiguration: String? = nil, name: (EndpointID) -> String
+    ) -> [String] {
+        var lines = [misconfiguration.map { "Cannot be used: \($0)." } ?? stateLine(now)]
         if let pinnedRank { lines.append("Pinned at rank \(pinnedRank).") }
         if let responseTime { lines.append(responseTimeLine(responseTime)) }
-        if let above, let line = aboveLine(above, now, name(above.neighbour)) { lines.append(line) }
-        if let below, let line = belowLine(below, now, name(below.neighbour)) { lines.append(line) }
+        lines += [
+            above.flatMap { marginLine($0, "\(name($0.neighbour)) above", isBelow: true, now) },
+            below.flatMap { marginLine($0, "\(name($0.neighbour)) below", isBelow: false, now) },
+        ].compactMap(\.self)
         if recentFailures > 0 {
             let last = lastFailure.map { ", last: \($0.text)" } ?? ""
             lines.append("\(recentFailures) of \(recentAttempts) attempts failed in the last minute\(last).")
@@ -35,30 +41,6 @@ extension RankExplanation {
         let samples = time.samples == 1 ? "1 request" : "\(time.samples) requests"
         return "Response time \(time.average.short), usually \(time.usual.short) (\(samples), last \(age.short) ago)."
     }
-
-    private func aboveLine(_ margin: Margin, _ now: ContinuousClock.Instant, _ neighbour: String) -> String? {
-        let faster = margin.lowerIsFasterBy.map { "\(percent($0)) faster than" } ?? "below"
-        return switch margin.kept {
-        case .slower: "Not faster than \(neighbour) above."
-        case .hysteresis(let time):
-            "\(faster) \(neighbour) above, needs more than \(percent(margin.required)): passes below \(time.short)."
-        case .dwell(let until): "\(faster) \(neighbour) above, which keeps its rank for another \((until - now).short)."
-        case .pinned: pinnedRank == nil ? "\(neighbour) above is pinned." : nil
-        case .unavailable: availability.isUsable ? nil : "\(neighbour) above can be used."
-        case .unmeasured: "Not compared with \(neighbour) above: nothing is measured yet."
-        case .manual: nil
-        }
-    }
-
-    private func belowLine(_ margin: Margin, _ now: ContinuousClock.Instant, _ neighbour: String) -> String? {
-        switch margin.kept {
-        case .hysteresis(let time): "\(neighbour) below passes once it is below \(time.short)."
-        case .dwell(let until): "\(neighbour) below passes in \((until - now).short)."
-        case .slower, .pinned, .unavailable, .unmeasured, .manual: nil
-        }
-    }
-
-    private func percent(_ fraction: Double) -> String { "\(Int(fraction * 100 + 0.5)) %" }
 }
 
 extension RankChange {

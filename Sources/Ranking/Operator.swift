@@ -30,9 +30,7 @@ extension EndpointRanking {
         guard let slot = slotByID[id] else { return .unchanged }
         return rearrange(now, .moved, by: id) { ranking, _ in
             let before = ranking.orderedSlots
-            let enabled = ranking.endpoints[slot].isEnabled
-            let enabledCount = before.count { ranking.endpoints[$0].isEnabled }
-            let allowed = enabled ? 1...max(1, enabledCount) : min(enabledCount + 1, before.count)...before.count
+            let allowed = ranking.allowedRanks(ofSlot: slot)
             let target = min(max(rank, allowed.lowerBound), allowed.upperBound)
             var order = before.filter { $0 != slot }
             order.insert(slot, at: target - 1)
@@ -41,9 +39,15 @@ extension EndpointRanking {
             where ranking.endpoints[other].holdsPinnedRank && before[index] != other {
                 ranking.endpoints[other].pinnedRank = index + 1
             }
-            if enabled { ranking.endpoints[slot].pinnedRank = target }
+            if ranking.endpoints[slot].isEnabled { ranking.endpoints[slot].pinnedRank = target }
             ranking.place(order)
         }
+    }
+
+    /// The ranks that `move` can give an endpoint: disabled ones stand last, and move among themselves. nil for an unknown
+    /// endpoint.
+    public func allowedRanks(of id: EndpointID) -> ClosedRange<Int>? {
+        slotByID[id].map(allowedRanks(ofSlot:))
     }
 
     /// Pins an endpoint at the rank it has, or lets it move again.
@@ -100,7 +104,7 @@ extension EndpointRanking {
     /// rank has been held; also while auto-sort is off.
     public mutating func sortNow(now: ContinuousClock.Instant) -> RankingUpdate {
         rearrange(now, .sorted, by: nil) { ranking, moment in
-            let standings = ranking.endpoints.map { $0.standing(at: moment).standing.isUsable }
+            let standings = ranking.endpoints.map { $0.standing(at: moment).standing == .usable }
             ranking.free = ranking.free.enumerated().sorted { left, right in
                 let (leftKey, rightKey) = (left.element, right.element)
                 let disabled = RankKey.Class.disabled.rawValue
@@ -188,15 +192,25 @@ extension EndpointRanking {
     /// Makes every key anew and lets the whole order settle.
     private mutating func resettle(_ now: Moment, _ update: inout RankingUpdate) {
         wake = .never
+        trialThreshold = .infinity
         for slot in endpoints.indices where slotByID[endpoints[slot].id] == slot {
             let (standing, until) = endpoints[slot].standing(at: now)
             if let until { wake = min(wake, until) }
             report(slot, standing, at: now, &update)
-            if !endpoints[slot].holdsPinnedRank {
-                free[endpoints[slot].position] = key(ofSlot: slot, standing: standing)
+            if endpoints[slot].holdsPinnedRank {
+                endpoints[slot].isOffered = false
+            } else {
+                free[endpoints[slot].position] = newKey(ofSlot: slot, standing: standing)
             }
         }
         settle(0..<free.count, at: now, tracking: false)
         reindex()
+        offerTrials(at: now, &update)
+    }
+
+    private func allowedRanks(ofSlot slot: Int) -> ClosedRange<Int> {
+        let enabledCount = endpoints.indices.count { slotByID[endpoints[$0].id] == $0 && endpoints[$0].isEnabled }
+        return endpoints[slot].isEnabled
+            ? 1...max(1, enabledCount) : min(enabledCount + 1, count)...count
     }
 }

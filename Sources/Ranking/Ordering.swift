@@ -61,7 +61,7 @@ extension EndpointRanking {
     func key(ofSlot slot: Int, standing: RankedEndpoint.Standing) -> RankKey {
         var key = RankKey(slot: slot)
         let rankClass: RankKey.Class =
-            if standing == .disabled { .disabled } else if isAutoSorting, !standing.isUsable { .unusable } else {
+            if standing == .disabled { .disabled } else if isAutoSorting, standing != .usable { .unusable } else {
                 .usable
             }
         key.rankClass = rankClass.rawValue
@@ -103,7 +103,8 @@ extension EndpointRanking {
 
     private mutating func mayPass(_ challenger: RankKey, _ holder: RankKey, at now: Moment) -> Bool {
         if challenger.rankClass != holder.rankClass { return challenger.rankClass < holder.rankClass }
-        guard isAutoSorting, challenger.rankClass != RankKey.Class.disabled.rawValue,
+        // Who was fast before it went down is no reason to move among those that are down.
+        guard isAutoSorting, challenger.rankClass == RankKey.Class.usable.rawValue,
             challenger.isFaster(than: holder, by: settings)
         else { return false }
         let heldUntil = endpoints[holder.slot].heldSince + settings.minDwell

@@ -18,6 +18,8 @@ public struct RankExplanation: Sendable, Equatable {
     public struct Margin: Sendable, Equatable {
         /// The neighbour.
         public var neighbour: EndpointID
+        /// Whether requests may be sent to the neighbour.
+        public var neighbourAvailability: Availability
         /// How much less time than the upper the lower of the two needs, as a fraction of the upper's; negative when
         /// it needs more, nil when one of them is unmeasured.
         public var lowerIsFasterBy: Double?
@@ -37,7 +39,7 @@ public struct RankExplanation: Sendable, Equatable {
         case dwell(until: ContinuousClock.Instant)
         /// One of them is pinned.
         case pinned
-        /// The lower cannot be used.
+        /// The lower cannot be used, or has yet to prove that it can.
         case unavailable
         /// One of them has no response time yet.
         case unmeasured

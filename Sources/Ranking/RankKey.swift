@@ -4,6 +4,7 @@
 struct RankKey: Sendable, Equatable {
     enum Class: UInt64, Sendable {
         case usable = 0
+        /// Timed out, or on probation: what has not proved itself does not rank above others that are down.
         case unusable = 1
         case disabled = 2
     }

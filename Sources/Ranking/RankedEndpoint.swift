@@ -9,6 +9,8 @@ struct RankedEndpoint: Sendable {
     var response = ResponseTimeAverage()
     var rateLimitedUntil = Moment(nanoseconds: 0)
     var trialSince: Moment?
+    /// On probation, and asked before the leader: by its time it would pass it.
+    var isOffered = false
     var lastTraffic: Moment?
     var lastProbe: Moment?
     /// When the endpoint is first due for a probe; spreads the probes of all endpoints over the interval.

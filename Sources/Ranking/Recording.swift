@@ -115,7 +115,7 @@ extension EndpointRanking {
         for index in free.indices {
             let slot = free[index].slot
             endpoints[slot].response.presume(value, at: now)
-            free[index] = key(ofSlot: slot, standing: endpoints[slot].standing(at: now).standing)
+            free[index] = newKey(ofSlot: slot, standing: endpoints[slot].standing(at: now).standing)
         }
         for slot in pinned { endpoints[slot].response.presume(value, at: now) }
     }
@@ -138,19 +138,24 @@ extension EndpointRanking {
         let isPinned = endpoints[slot].holdsPinnedRank
         guard everything || !isPinned else { return }
         let index = endpoints[slot].position
-        let key = key(ofSlot: slot, standing: standing)
-        guard everything || key != free[index] else { return }
-        if !isPinned { free[index] = key }
+        if !isPinned {
+            let key = newKey(ofSlot: slot, standing: standing)
+            guard everything || key != free[index] else { return }
+            free[index] = key
+        }
         let leader = free.first?.slot
         let range = everything ? 0..<free.count : index..<index + 2
-        guard settle(range, at: now, primary: slot, tracking: true) else { return }
-        commitTouched(at: now, leaderBefore: leader)
-        update.orderChanged = true
+        if settle(range, at: now, primary: slot, tracking: true) {
+            commitTouched(at: now, leaderBefore: leader)
+            update.orderChanged = true
+        }
+        offerTrials(at: now, &update)
     }
 
     /// Ends the cooldowns that are over and looks at the whole order once.
     mutating func catchUp(to now: Moment, _ update: inout RankingUpdate) {
         wake = .never
+        trialThreshold = .infinity
         let leader = free.first?.slot
         for slot in endpoints.indices where slotByID[endpoints[slot].id] == slot {
             endpoints[slot].breaker.advance(to: now)
@@ -158,13 +163,14 @@ extension EndpointRanking {
             if let until { wake = min(wake, until) }
             report(slot, standing, at: now, &update)
             if !endpoints[slot].holdsPinnedRank {
-                free[endpoints[slot].position] = key(ofSlot: slot, standing: standing)
+                free[endpoints[slot].position] = newKey(ofSlot: slot, standing: standing)
             }
         }
         if settle(0..<free.count, at: now, tracking: true) {
             commitTouched(at: now, leaderBefore: leader)
             update.orderChanged = true
         }
+        offerTrials(at: now, &update)
     }
 
     mutating func finish(_ update: RankingUpdate) {

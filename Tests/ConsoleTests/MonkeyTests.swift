@@ -52,8 +52,9 @@ private struct Monkey {
         ]
     /// What no random typing would get to: names to delete, whole commands, forms worth saving.
     private static let phrases = [
-        ":rank 2\r", ":sort p95 desc\r", ":go azure-gpt\r", ":level error\r", ":theme light\r", ":reload\r", "dx\r",
-        "dgemini-a\r", "dazure-gpt\r", "anew-one\thttps://h\t\t\t\tsecret-typed\u{13}", "e\t\t\t\t\tsecret-typed",
+        ":rank 2\r", ":sort p95 desc\r", ":go azure-gpt\r", ":level error\r", ":theme light\r",
+        "\u{1B}\u{1B}:reload\r", "dx\r", "1dgemini-a\r", ":go azure-gpt\rdazure-gpt\r", "?auto-sort\r",
+        "anew-one\thttps://h\t\t\t\tsecret-typed\u{13}", "e\t\t\t\t\tsecret-typed",
         "/an\r",
         "\u{1B}\u{1B}\u{1B}",
     ]
@@ -165,6 +166,10 @@ private struct Monkey {
 
     private static func isAskedFor(_ command: ConsoleCommand, by binding: Binding, _ before: ConsoleState) -> Bool {
         switch (command, before.overlay) {
+        case (_, .help(let view)):
+            let found = HelpOverlay.found(before, view.search)
+            return binding.action == .accept && found.indices.contains(view.selected)
+                && (found[view.selected].changes || found[view.selected].action == .test)
         case (.remove(let reference), .delete(let prompt)):
             return binding.action == .accept && prompt.endpoint == reference && prompt.editor.text == reference.name
         case (.update, .form(let form)), (.add, .form(let form)):

@@ -36,6 +36,34 @@ struct MouseTests {
         #expect(state.selected?.name == "openai-team")
     }
 
+    private func place(of word: String, in text: String) -> Int? {
+        let characters = Array(text)
+        return characters.indices.first { characters[$0...].starts(with: Array(word)) }
+    }
+
+    @Test("A click on a column's title orders by it, another one the other way round")
+    func headings() {
+        var state = console()
+        let titles = state.render(now: Fixture.start).text(line: 2)
+        let sorts: [(title: String, column: SortColumn)] = [
+            ("p95", .p95), ("p50", .p50), ("r/s", .rate), (" IN", .inFlight), ("OK%", .success), ("KIND", .kind),
+            ("NAME", .name), ("S ", .state), ("#", .rank),
+        ]
+        for (title, column) in sorts {
+            guard let offset = place(of: title, in: titles) else {
+                #expect(Bool(false), "\(title)")
+                continue
+            }
+            #expect(mouse(&state, .press, offset, 2).isEmpty)
+            #expect(state.sort == column && state.isDescending == column.startsDescending, "\(title)")
+            _ = mouse(&state, .press, offset, 2)
+            #expect(state.sort == column && state.isDescending != column.startsDescending, "\(title)")
+            #expect(state.dragged == nil)
+        }
+        _ = mouse(&state, .press, place(of: "LAST", in: titles) ?? 0, 2)
+        #expect(state.sort == .rank)
+    }
+
     @Test("A row that is dragged takes the rank of the row it is dropped on; a click moves nothing")
     func drag() {
         var state = console()

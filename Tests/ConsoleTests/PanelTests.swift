@@ -37,6 +37,27 @@ struct PanelTests {
         #expect(state.screen().contains("✗ Not saved: config.yaml: No space left on device"))
     }
 
+    @Test("A panel without a box says how much of it is in sight", arguments: [(40, 10), (80, 12)])
+    func range(columns: Int, lines: Int) {
+        var snapshot = Fixture.snapshot()
+        snapshot.endpoints[0].explanation = (1...9).map { "Sentence \($0)." }
+        var state = Fixture.console(columns, lines, snapshot)
+        state.press(.character("5"))
+        // The graph's lines stay in sight where there is room for it.
+        let count = state.contentHeight(of: .detail) - (columns == 40 ? 0 : 2)
+        #expect(panel(.detail, state).contains(" 1-6 of \(count) · rank 1 "))
+        state.press(.character("G"))
+        #expect(panel(.detail, state).contains(" \(count - 5)-\(count) of \(count) "))
+        state.press(.character("2"), .down)
+        #expect(panel(.persister, state).contains(" 2-7 of 7 ") == (columns == 40))
+    }
+
+    @Test("An endpoint without requests says so")
+    func noRequests() {
+        let screen = panel(.detail, Fixture.console(140, 40))
+        #expect(screen.contains("Health  no requests yet"))
+    }
+
     @Test("Messages name the file without its folders, which stand in the persister's panel")
     func briefPaths() {
         var snapshot = Fixture.snapshot()

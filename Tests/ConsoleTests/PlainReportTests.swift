@@ -42,6 +42,13 @@ struct PlainReportTests {
         #expect(lines.filter { $0.contains("no space") }.count == 1)
     }
 
+    @Test("One change is one change")
+    func one() {
+        var snapshot = Fixture.snapshot()
+        snapshot.flushes[2].changeCount = 1
+        #expect(PlainReport.lines(snapshot).last?.contains("interval, 1 change, 3.2 ms") == true)
+    }
+
     @Test("An event in a line")
     func event() {
         let event = EventEntry(id: 1, time: Fixture.time(1, 2, 3), level: .warning, source: "proxy", text: "a\nb")

@@ -79,7 +79,7 @@ struct DescriptionTests {
         (snapshot.undo, snapshot.redo) = ("", "")
         try check(snapshot, "Snapshot")
         try check(EndpointList(revision: 1, endpoints: [endpoint]), "EndpointList")
-        try check(ControlReceipt(message: "", revision: 1, endpoint: endpoint), "Receipt")
+        try check(ControlReceipt(message: "", revision: 1, endpoint: endpoint, undo: ""), "Receipt")
         try check(HealthReport(status: "pass", reasons: []), "Health")
         try check(FilePreview(lines: [.init(kind: .kept, number: 1, text: "")]), "Preview")
         let change = RevisionChange(revision: 1, time: 1, actor: "", text: "")

@@ -181,12 +181,14 @@ def test_delete_and_its_undoing(session):
 
 def test_question(session):
     s = session
-    for row in "Space", "j":
-        s.press(row)
+    # What is off stands last at once, with the cursor on it.
+    s.press("Space")
+    s.shows(r"^▸.*3 ○ alpha \(off\)")
+    s.press("g")
     s.on("beta")
     s.press("Space")
     s.file("name: beta\n    enabled: false")
-    s.press("j")
+    s.press("g")
     s.on("gamma")
     with Dialog(s, "Question") as key:
         for last in ("Esc", "n", "q", "^C"):
@@ -260,6 +262,13 @@ def test_help(session):
     s.shows("Takes the last operator action back")
     s.press("BSpace")
     s.shows("/und ")
+    s.press("Enter")
+    s.shows("nothing to undo")
+    s.press("Escape", "?")
+    s.write("auto-sort")
+    s.press("Enter")
+    s.file("auto_sort_endpoints: true")
+    s.lacks("/auto-sort")
 
 
 def test_flush_and_event_in_full(session):
@@ -283,7 +292,7 @@ def test_flush_and_event_in_full(session):
         s.lacks(re.escape(newest))
         key("→")
         s.shows(re.escape(newest))
-        for down, up in (("↓", "↑"), ("j", "k"), ("PgDn", "PgUp")):
+        for down, up in (("↓", "↑"), ("j", "k"), ("PgDn", "PgUp"), ("space", "PgUp")):
             key(down)
             s.lacks(re.escape(newest))
             key(up)

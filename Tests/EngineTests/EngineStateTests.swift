@@ -8,8 +8,9 @@ import Testing
 /// Virtual time: `now` only moves where a test moves it.
 private let epoch = ContinuousClock.now
 
-private func endpoint(_ name: String, priority: Int? = nil) -> EndpointSettings {
+private func endpoint(_ name: String, priority: Int? = nil, enabled: Bool = true) -> EndpointSettings {
     var settings = EndpointSettings(name: name)
+    settings.enabled = enabled
     settings.url = "http://127.0.0.1:1"
     settings.priority = priority
     return settings
@@ -71,7 +72,7 @@ struct EngineStateTests {
     @Test func aMoveToItsOwnRankPinsOnceAndThenDoesNothing() throws {
         var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2)], autoSort: true)
         let first = try #require(state.record(named: "b")).revision
-        #expect(try state.apply(.move(reference("b"), toRank: 2), now: epoch) == "moved b to rank 2 and pinned it")
+        #expect(try state.apply(.move(reference("b"), toRank: 2), now: epoch) == "pinned b at rank 2")
         let pinned = try #require(state.record(named: "b"))
         #expect(pinned.settings.pinned && pinned.revision > first)
         #expect(
@@ -82,6 +83,48 @@ struct EngineStateTests {
         _ = try state.apply(.undo, now: epoch)
         #expect(state.record(named: "b")?.settings.pinned == false)
         #expect(throws: CommandError.nothingToUndo) { try state.apply(.undo, now: epoch) }
+    }
+
+    @Test func aMovePastThoseThatAreOffEndsAboveThemAndSaysSo() throws {
+        var state = state(
+            [endpoint("a", priority: 1), endpoint("b", priority: 2), endpoint("c", priority: 3, enabled: false)],
+            autoSort: true)
+        let limit = ": endpoints that are off come last"
+        #expect(
+            try state.apply(.move(reference("a"), toRank: 3), now: epoch)
+                == "moved a to rank 2 and pinned it" + limit)
+        let made = state.actions.made
+        #expect(try state.apply(.move(reference("a"), toRank: 3), now: epoch) == "left a at rank 2" + limit)
+        #expect(state.actions.made == made)
+    }
+
+    @Test func anEndpointThatIsOffMovesAmongItsLikeAndIsNotPinned() throws {
+        var state = state(
+            [
+                endpoint("a", priority: 1), endpoint("b", priority: 2, enabled: false),
+                endpoint("c", priority: 3, enabled: false),
+            ], autoSort: true)
+        let limit = ": endpoints that are off come last"
+        #expect(try state.apply(.move(reference("b"), toRank: 1), now: epoch) == "left b at rank 2" + limit)
+        #expect(state.record(named: "b")?.settings.pinned == false)
+        #expect(throws: CommandError.nothingToUndo) { try state.apply(.undo, now: epoch) }
+        #expect(try state.apply(.move(reference("b"), toRank: 3), now: epoch) == "moved b to rank 3")
+        #expect(state.record(named: "b")?.settings.pinned == false)
+        #expect(names(state) == ["a", "c", "b"])
+        _ = try state.apply(.undo, now: epoch)
+        #expect(names(state) == ["a", "b", "c"])
+    }
+
+    @Test func onlyWhatMadeSomethingToUndoCountsAsMade() throws {
+        var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2)])
+        _ = try state.apply(.sortNow, now: epoch)
+        #expect(state.actions.made == 0)
+        _ = try state.apply(.setEnabled(reference("a"), false), now: epoch)
+        #expect(state.actions.made == 1)
+        _ = try state.apply(.undo, now: epoch)
+        #expect(state.actions.made == 1)
+        _ = try state.apply(.redo, now: epoch)
+        #expect(state.actions.made == 2)
     }
 
     @Test func whatIsSoAlreadyIsLeftAndSaidSo() throws {

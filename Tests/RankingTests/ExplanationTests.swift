@@ -52,6 +52,51 @@ import Testing
             ])
     }
 
+    @Test func theFirstRankSaysByHowMuch() {
+        var ranking = EndpointRanking(count: 3)
+        ranking.succeed(0, 100, at: 0)
+        ranking.succeed(1, 150, at: 0)
+        ranking.succeed(2, 150, at: 0)
+        #expect(lines(ranking, 0, at: 1).contains("33 % faster than e1 below."))
+        #expect(lines(ranking, 1, at: 1).contains("Not faster than e0 above: takes 50 % longer."))
+        #expect(lines(ranking, 1, at: 1).contains("As fast as e2 below."))
+        #expect(lines(ranking, 2, at: 1).contains("Not faster than e1 above: equally fast."))
+        ranking.succeed(2, 1_500, at: 2)
+        #expect(lines(ranking, 2, at: 3).contains("Not faster than e1 above: takes 10 times as long."))
+        ranking.succeed(1, 90, at: 200)
+        let needed = "e1 below is 10 % faster, but needs more than 15 %: it passes below 85 ms."
+        #expect(lines(ranking, 0, at: 201).contains(needed))
+    }
+
+    /// Every rank says how it stands to each neighbour, whatever keeps the two apart.
+    @Test func everyRankNamesBothNeighbours() {
+        var ranking = EndpointRanking(count: 6)
+        for id in 0..<5 { ranking.succeed(EndpointID(UInt32(id)), 100 + 50 * id, at: 0) }
+        _ = ranking.setPinned(true, for: 1, now: at(1))
+        _ = ranking.setEnabled(false, for: 5, now: at(1))
+        for id: EndpointID in [4, 3] { for _ in 0..<3 { ranking.fail(id, at: 20) } }
+        #expect(lines(ranking, 0, at: 21).contains("33 % faster than e1 below, which is pinned."))
+        #expect(lines(ranking, 1, at: 21).contains("25 % faster than e2 below; the pin decides."))
+        #expect(lines(ranking, 2, at: 21).contains("e3 below cannot be used."))
+        #expect(lines(ranking, 3, at: 21).contains("e4 below cannot be used either."))
+        #expect(lines(ranking, 4, at: 21).contains("e5 below is off."))
+        _ = ranking.advance(now: at(30))
+        #expect(lines(ranking, 3, at: 30).contains("e2 above can be used; this one has yet to answer."))
+        _ = ranking.setAutoSort(false, now: at(31))
+        #expect(lines(ranking, 2, at: 31).contains("20 % faster than e3 below; auto-sort is off."))
+        for rank in 1...5 {
+            let told = lines(ranking, ranking.order[rank - 1], at: 31)
+            if rank > 1 { #expect(told.contains { $0.contains("above") }, "rank \(rank)") }
+            #expect(told.contains { $0.contains("below") }, "rank \(rank)")
+        }
+    }
+
+    @Test func whatCannotBeUsedIsNotCalledAvailable() {
+        let explanation = EndpointRanking(count: 1).explanation(for: 0, now: at(0))
+        let lines = explanation?.lines(now: at(0), misconfiguration: "NOPE_KEY is not set") { _ in "" } ?? []
+        #expect(lines == ["Cannot be used: NOPE_KEY is not set.", "Rank 1 for 0 ms, as at the start."])
+    }
+
     @Test func whatHoldsAnEndpointIsNamed() {
         var ranking = EndpointRanking(count: 3)
         #expect(ranking.explanation(for: 1, now: at(0))?.above?.kept == .unmeasured)

@@ -79,6 +79,7 @@ import Testing
         #expect(ranking.order == [2, 0, 1])
         _ = ranking.move(0, toRank: 1, now: at(21))
         _ = ranking.setPinned(false, for: 0, now: at(21))
+        ranking.succeed(1, 300, at: 40)
         _ = ranking.setAutoSort(true, now: at(50))
         #expect(ranking.order == [2, 1, 0])
         #expect(ranking.changes.last?.cause == .autoSort)

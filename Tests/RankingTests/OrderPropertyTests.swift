@@ -119,14 +119,14 @@ private struct RandomHistory {
     private func mayPass(_ challenger: Int, _ holder: Int, _ ranking: EndpointRanking, at now: Double) -> Bool {
         let (left, right) = (rankClass(challenger, ranking), rankClass(holder, ranking))
         if left != right { return left < right }
-        return left < 2 && ranking.isAutoSorting && hasMargin(challenger, holder, ranking)
+        return left == 0 && ranking.isAutoSorting && hasMargin(challenger, holder, ranking)
             && hasDwelt(holder, ranking, at: now)
     }
 
     private func rankClass(_ slot: Int, _ ranking: EndpointRanking) -> Int {
         let standing = ranking.endpoints[slot].standing(at: ranking.moment(at(now))).standing
         if standing == .disabled { return 2 }
-        return ranking.isAutoSorting && !standing.isUsable ? 1 : 0
+        return ranking.isAutoSorting && standing != .usable ? 1 : 0
     }
 
     private func hasMargin(_ challenger: Int, _ holder: Int, _ ranking: EndpointRanking) -> Bool {
@@ -171,6 +171,7 @@ private struct RandomHistory {
                 guard let wasAbove = old.firstIndex(of: loser), let wasBelow = old.firstIndex(of: winner),
                     wasAbove < wasBelow, rankClass(winner, ranking) == rankClass(loser, ranking)
                 else { continue }
+                if rankClass(winner, ranking) == 1 { return "\(winner) passed \(loser) while both were down" }
                 if !hasMargin(winner, loser, ranking) || !hasDwelt(loser, before, at: now) {
                     return "\(winner) passed \(loser) without margin or dwell"
                 }
@@ -209,12 +210,36 @@ private struct RandomHistory {
             let enabled = classes.count { $0 != 2 }
             if !crowded, ranking.rank(ofSlot: slot) != min(wanted, enabled) { return "a pinned endpoint moved" }
         }
-        let candidates = ranking.candidates(now: at(now)).map(\.endpoint)
-        if candidates != order.filter({ ranking.availability(of: $0, now: at(now))?.isUsable == true }) {
-            return "candidates are not the usable endpoints in order"
-        }
+        if let broken = brokenCandidates(order) { return broken }
         var again = ranking
         if again.advance(now: at(now)) != .unchanged || again.order != order { return "not idempotent" }
         return nil
+    }
+
+    /// The usable endpoints in order, but those on probation that would pass the leader directly before it.
+    private func brokenCandidates(_ order: [EndpointID]) -> String? {
+        func slot(_ id: EndpointID) -> Int { ranking.slotByID[id] ?? 0 }
+        let moment = ranking.moment(at(now))
+        let usable = order.filter { ranking.endpoints[slot($0)].standing(at: moment).standing.isUsable }
+        let waiting = usable.filter {
+            ranking.endpoints[slot($0)].standing(at: moment).standing == .probation
+                && !ranking.endpoints[slot($0)].holdsPinnedRank
+        }
+        let offered = waiting.filter { ranking.endpoints[slot($0)].isOffered }
+        if order.contains(where: { ranking.endpoints[slot($0)].isOffered && !offered.contains($0) }) {
+            return "asked before the leader without a trial"
+        }
+        guard ranking.isAutoSorting, let leader = ranking.free.first, rankClass(leader.slot, ranking) == 0,
+            time(leader.slot, ranking) != nil
+        else {
+            return ranking.candidates(now: at(now)).map(\.endpoint) == usable ? nil : "candidates are not in order"
+        }
+        for id in waiting where !offered.contains(id) && hasMargin(slot(id), leader.slot, ranking) {
+            if hasDwelt(leader.slot, ranking, at: now) { return "no trial for \(id), which would pass the leader" }
+        }
+        let expected = usable.flatMap { id in
+            slot(id) == leader.slot ? offered + [id] : offered.contains(id) ? [] : [id]
+        }
+        return ranking.candidates(now: at(now)).map(\.endpoint) == expected ? nil : "candidates are not in order"
     }
 }

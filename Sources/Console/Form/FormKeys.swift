@@ -101,7 +101,7 @@ extension EndpointForm {
             SafeText.clean(message.hasPrefix(name) ? String(message.dropFirst(name.count)) : message)
         }
         switch result {
-        case .success(let message): testReport = .done(isGood: true, text: text(message))
+        case .success(let message, _): testReport = .done(isGood: true, text: text(message))
         case .failure(let failure): testReport = .done(isGood: false, text: text(failure.message))
         case .preview: break
         }

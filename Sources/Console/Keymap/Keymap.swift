@@ -31,7 +31,8 @@ public struct Keymap: Sendable {
         Binding(
             .filter, [.character("/")], "filter", "Shows only what contains the text typed.", group: .move, bar: 60),
         Binding(
-            .nextMatch, [.character("n")], "next match", "Goes to the next match of the last filter.", group: .move,
+            .nextMatch, [.character("n")], "next match", "Goes to the next match of the last filter or search.",
+            group: .move,
             barLabel: "match"),
         Binding(
             .previousMatch, [.character("N")], "prev match", "Goes to the previous match.", group: .move,
@@ -56,7 +57,8 @@ public struct Keymap: Sendable {
             .pin, [.character("m")], "pin", "Pins the endpoint at its rank, or releases it.", group: .endpoint, bar: 80,
             changes: true),
         Binding(
-            .toggle, [.character(" ")], "on/off", "Takes the endpoint out of service, or back.", group: .endpoint,
+            .toggle, [.character(" ")], "on/off",
+            "Takes the endpoint out of service, or back; in a log or list, space pages down.", group: .endpoint,
             bar: 20, changes: true),
         Binding(.copy, [.character("y")], "copy URL", "Copies the URL (OSC 52).", group: .endpoint),
         Binding(.test, [.character("T")], "test", "Connects and reports how long each step took.", group: .endpoint),
@@ -106,7 +108,7 @@ public struct Keymap: Sendable {
         Binding(.theme, [.character("t")], "theme", "Changes the colours.", group: .view),
         Binding(
             .mouse, [.character("M")], "mouse",
-            "Selects, scrolls and drags rows with the mouse, or leaves it to the terminal.",
+            "Selects, sorts, scrolls and drags rows with the mouse, or leaves it to the terminal.",
             group: .view),
         Binding(.redraw, [.control("L")], "redraw", "Draws the screen again.", group: .view),
 
@@ -114,7 +116,9 @@ public struct Keymap: Sendable {
             .commandLine, [.character(":")], "command", "Runs an action by name; Tab completes.", group: .program,
             bar: 93),
         Binding(.suspend, [.control("Z")], "suspend", "Suspends an attached console.", group: .program),
-        Binding(.help, [.character("?"), .function(1)], "help", "Shows the keys.", group: .program, bar: 1),
+        Binding(
+            .help, [.character("?"), .function(1)], "help", "Shows the keys; what is searched for there can be run.",
+            group: .program, bar: 1),
         Binding(
             .quit, [.character("q"), .control("C")], "quit", "Leaves, and asks what becomes of the proxy.",
             group: .program, bar: 2),
@@ -191,11 +195,13 @@ public struct Keymap: Sendable {
         Binding(
             .cancel, [.escape, .character("q"), .control("C")], "cancel", "Stays.", in: .quit, group: .dialog, bar: 3),
 
-        Binding(.cursorUp, [.up], "up", "Scrolls up.", in: .help, group: .dialog),
-        Binding(.cursorDown, [.down], "down", "Scrolls down.", in: .help, group: .dialog),
+        Binding(.cursorUp, [.up], "up", "Goes to the action found above; scrolls.", in: .help, group: .dialog),
+        Binding(.cursorDown, [.down], "down", "Goes to the action found below; scrolls.", in: .help, group: .dialog),
         Binding(.pageUp, [.pageUp], "page up", "Scrolls up by a page.", in: .help, group: .dialog),
         Binding(.pageDown, [.pageDown], "page down", "Scrolls down by a page.", in: .help, group: .dialog),
-        Binding(.accept, [.enter], "close", "Closes the help.", in: .help, group: .dialog),
+        Binding(
+            .accept, [.enter], "run", "Runs the action found, or says why not; closes the help if nothing is searched.",
+            in: .help, group: .dialog, bar: 1),
         Binding(
             .cancel, [.escape, .character("?"), .function(1), .control("C")], "close", "Closes the help.", in: .help,
             group: .dialog, bar: 0),
@@ -203,7 +209,9 @@ public struct Keymap: Sendable {
         Binding(.cursorUp, [.up, .character("k")], "up", "Scrolls up.", in: .detail, group: .dialog),
         Binding(.cursorDown, [.down, .character("j")], "down", "Scrolls down.", in: .detail, group: .dialog),
         Binding(.pageUp, [.pageUp], "page up", "Scrolls up by a page.", in: .detail, group: .dialog),
-        Binding(.pageDown, [.pageDown], "page down", "Scrolls down by a page.", in: .detail, group: .dialog),
+        Binding(
+            .pageDown, [.pageDown, .character(" ")], "page down", "Scrolls down by a page.", in: .detail,
+            group: .dialog),
         Binding(.previousEntry, [.left], "older", "Shows the one before.", in: .detail, group: .dialog, bar: 1),
         Binding(.nextEntry, [.right], "newer", "Shows the next one.", in: .detail, group: .dialog, bar: 2),
         Binding(

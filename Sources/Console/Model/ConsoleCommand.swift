@@ -38,8 +38,9 @@ public struct CommandID: Sendable, Hashable {
 /// How a command ended.
 public enum CommandResult: Sendable, Equatable {
     /// Done, and durable where it says saved. The message says what happened, such as
-    /// `Moved openai-team to rank 3, pinned and saved`.
-    case success(message: String)
+    /// `moved openai-team to rank 3 and pinned it; saved in 2.0 ms`. `undo` names what the operator can take back of it;
+    /// nil where the command made nothing to undo.
+    case success(message: String, undo: String? = nil)
     /// What saving a form would do to the file.
     case preview([DifferenceLine])
     /// Nothing was changed, and why.
@@ -111,7 +112,7 @@ public struct EndpointDraft: Sendable, Equatable {
     public var authType = EndpointStatus.AuthType.none
     /// What becomes of the credential.
     public var secret = SecretEdit.unchanged
-    /// The rank to place it at; nil leaves it where it is (last, for a new one).
+    /// The rank to place it at; nil leaves it where it is (a new one stands below those that can be used).
     public var priority: Int?
     /// Free words, in file order.
     public var tags: [String] = []

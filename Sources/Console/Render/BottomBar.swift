@@ -40,7 +40,8 @@ enum BottomBar {
                 let key = binding.keys.first?.name(isASCII: state.setup.glyphs.isASCII)
             else { continue }
             if state.isReadOnly, binding.changes { continue }
-            let isOff = state.context == .main && state.obstacle(to: binding.action) != nil
+            let isPaging = state.isPaging(binding.keys.first, binding)
+            let isOff = state.context == .main && !isPaging && state.obstacle(to: binding.action) != nil
             if let last = entries.last, last.weight == weight {
                 entries[entries.count - 1].keys += "/" + key
                 entries[entries.count - 1].isOff = last.isOff && isOff
@@ -61,12 +62,14 @@ enum BottomBar {
 
     /// What the panel in focus is for comes first there, and what is for the table only where there is room.
     private static func weight(_ binding: Binding, _ state: ConsoleState) -> Int? {
+        if case .help(let view) = state.overlay, binding.action == .accept, view.search.isEmpty { return nil }
         guard binding.context == .main else { return binding.bar }
         switch (binding.action, state.focus) {
         case (.back, _) where state.isAlone: return 3
         case (.filter, .events), (.filter, .journal): return 4
         case (.level, .events): return 5
         case (.flushDetail, .persister): return 6
+        case (.toggle, _) where state.isPaging(binding.keys.first, binding): return 75
         case (.zoom, .events), (.zoom, .flushes), (.zoom, .persister): return state.isAlone ? nil : 7
         case (.edit, .journal), (.edit, .persister): return binding.bar.map { $0 + 100 }
         case (_, .events), (_, .journal), (_, .flushes), (_, .chart), (_, .persister):
@@ -80,6 +83,7 @@ enum BottomBar {
         guard binding.context == .main else { return binding.barLabel }
         switch (binding.action, state.focus) {
         case (.back, _): return "back"
+        case (.toggle, _) where state.isPaging(binding.keys.first, binding): return "page"
         case (.edit, .events), (.edit, .flushes), (.edit, .chart): return "open"
         case (.filter, .events), (.filter, .journal): return "search"
         case (.level, _): return "level"

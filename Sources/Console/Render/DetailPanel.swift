@@ -17,10 +17,13 @@ enum DetailPanel {
         let top = min(state.scroll[.detail] ?? 0, max(0, scrolled.count - room))
         let separator = state.setup.glyphs.separator
         let more = scrolled.count - top > room ? "\(state.key(.panel5)) more \(separator) " : ""
+        let place = "\(top + 1)-\(min(scrolled.count, top + room)) of \(scrolled.count)"
+        let range = layout.isBoxed || scrolled.count <= room ? [] : [Segment(place, .faint, weight: 10)]
+        let gap = range.isEmpty ? "" : " \(separator) "
         let hints = [Segment("\(more)\(state.key(.edit)) edit \(separator) \(state.key(.copy)) copy", .faint)]
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .detail, left: left,
-            right: endpoint.map { [Segment("rank \($0.rank)")] } ?? [], bottom: hints)
+            right: range + (endpoint.map { [Segment("\(gap)rank \($0.rank)", weight: 20)] } ?? []), bottom: hints)
         let shown = scrolled.dropFirst(top).prefix(max(0, room)) + (isHeld ? graph[...] : [])
         for (offset, line) in shown.enumerated() {
             grid.put(line, column: content.column, line: content.line + offset, limit: content.right)
@@ -85,6 +88,7 @@ enum DetailPanel {
     }
 
     private static func health(_ endpoint: EndpointStatus, _ dash: String) -> String {
+        guard endpoint.attempts > 0 else { return "no requests yet" }
         let rate = Quantity.percent(endpoint.successRate, dash: dash)
         let good = Quantity.grouped(endpoint.attempts - min(endpoint.errors, endpoint.attempts))
         return "OK \(rate)%  \(good) of \(Quantity.grouped(endpoint.attempts))  streak \(endpoint.successStreak)"

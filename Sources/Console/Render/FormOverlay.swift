@@ -160,7 +160,7 @@ enum FormOverlay {
         if isNarrow { return field == .priority ? "1–\(form.ranks)" : "" }
         let isKept = form.original?.maskedSecret != nil
         switch field {
-        case .priority: return form.original == nil ? "rank 1–\(form.ranks), empty: last" : "rank 1–\(form.ranks)"
+        case .priority: return "rank 1–\(form.ranks)" + (form.original == nil ? ", empty: below those up" : "")
         case .secret where form.text(.secret).isEmpty: return isKept ? "empty: keeps the present one" : "^R shows it"
         case .secret: return form.secretHeader.map { "sent as \($0)" } ?? ""
         case .tags: return "comma between"

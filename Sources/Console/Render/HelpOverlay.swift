@@ -5,19 +5,22 @@ enum HelpOverlay {
         let frame = frame(state, lineCount: lines.count)
         let glyphs = state.setup.glyphs
         grid.clear(frame, ground: .overlay)
-        let search = view.search.isEmpty ? "type to search" : "/\(view.search)"
+        let separator = " \(glyphs.separator) "
+        let run = "\(Key.enter.name(isASCII: glyphs.isASCII)) run"
+        let search = view.search.isEmpty ? "type to search" : "/\(view.search)\(separator)\(run)"
         let visible = frame.height - 2
         let top = min(view.scroll, max(0, lines.count - visible))
         let more = lines.count > visible ? "\(top + 1)-\(min(lines.count, top + visible)) of \(lines.count)" : ""
         grid.border(
             frame, isBoxed: true, isFocused: true, left: [Segment("Help", .title)],
             right: more.isEmpty ? [] : [Segment(more, .faint)],
-            bottom: [Segment("\(search) \(glyphs.separator) Esc close", .accent)], ground: .overlay)
+            bottom: [Segment("\(search)\(separator)Esc close", .accent)], ground: .overlay)
         for (offset, line) in lines.dropFirst(top).prefix(max(0, visible)).enumerated() {
             grid.put(
                 line, column: frame.column + 2, line: frame.line + 1 + offset, limit: frame.right - 1, ground: .overlay)
         }
         grid.cursor = nil
+        markSelected(state, view, frame, top: top, &grid)
     }
 
     static func mostScroll(_ state: ConsoleState, _ view: HelpView) -> Int {
@@ -25,7 +28,7 @@ enum HelpOverlay {
         return max(0, count - (frame(state, lineCount: count).height - 2))
     }
 
-    private static func frame(_ state: ConsoleState, lineCount: Int) -> Frame {
+    static func frame(_ state: ConsoleState, lineCount: Int) -> Frame {
         let width = min(78, state.columns)
         let height = min(max(3, state.lines - 2), lineCount + 2)
         return Frame(
@@ -34,8 +37,11 @@ enum HelpOverlay {
     }
 
     static func lines(_ state: ConsoleState, _ view: HelpView) -> [[Segment]] {
-        let width = max(24, min(78, state.columns) - 4)
-        guard view.search.isEmpty else { return found(state, view.search, width) }
+        let width = textWidth(state)
+        guard view.search.isEmpty else {
+            let found = results(state, view).flatMap { $0 }
+            return found.isEmpty ? [[Segment("Nothing is called \(view.search).", .faint)]] : found
+        }
         let columnCount = max(1, min(3, width / 24))
         let columnWidth = width / columnCount
         var blocks: [[[Segment]]] = []
@@ -105,29 +111,7 @@ enum HelpOverlay {
         ]
     }
 
-    /// Whole sentences, with why an action cannot be taken now.
-    private static func found(_ state: ConsoleState, _ search: String, _ width: Int) -> [[Segment]] {
-        let needle = search.lowercased()
-        var lines: [[Segment]] = []
-        for binding in state.setup.keymap.bindings where binding.context != .help {
-            let words = "\(binding.label) \(binding.help) \(binding.action.rawValue)".lowercased()
-            guard words.contains(needle) || binding.keys.contains(where: { $0.name == search }) else { continue }
-            let place = binding.context == .main ? "" : " (\(binding.context.rawValue))"
-            let keys = TextField.fit(
-                binding.keyNames(isASCII: state.setup.glyphs.isASCII), 11, glyphs: state.setup.glyphs)
-            for (index, part) in DetailPanel.wrap(binding.help + place, max(8, width - 12)).enumerated() {
-                lines.append([
-                    Segment((index == 0 ? keys : String(repeating: " ", count: 11)) + " ", .key), Segment(part),
-                ])
-            }
-            if binding.context == .main, let reason = state.obstacle(to: binding.action) {
-                for part in DetailPanel.wrap("not now: " + reason, max(8, width - 12)) {
-                    lines.append([Segment(String(repeating: " ", count: 12) + part, .faint)])
-                }
-            }
-        }
-        return lines.isEmpty ? [[Segment("Nothing is called \(search).", .faint)]] : lines
-    }
+    static func textWidth(_ state: ConsoleState) -> Int { max(24, min(78, state.columns) - 4) }
 
     /// Puts blocks into columns in order, so that the highest column is as low as it can be.
     private static func balance(_ blocks: [[[Segment]]], into count: Int) -> [[[Segment]]] {

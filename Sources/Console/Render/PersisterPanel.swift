@@ -16,14 +16,17 @@ enum PersisterPanel {
         guard let frame = layout.frames[.persister] else { return }
         let content = layout.content(of: .persister)
         let status = state.shown.persister
+        let lines = lines(state, content, now: now)
+        let top = min(state.scroll[.persister] ?? 0, max(0, lines.count - content.height))
+        let place = "\(top + 1)-\(min(lines.count, top + content.height)) of \(lines.count)"
+        let isScrolling = state.focus == .persister && lines.count > content.height
         let right =
             layout.isBoxed
-            ? [Segment("\(SafeText.clean(status.strategy)) \(Quantity.age(status.flushInterval))", .faint)] : []
+            ? [Segment("\(SafeText.clean(status.strategy)) \(Quantity.age(status.flushInterval))", .faint)]
+            : isScrolling ? [Segment(place, .faint)] : []
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .persister, left: state.title(.persister),
             right: right, bottom: [Segment("\(state.key(.flush)) flush now", .faint)])
-        let lines = lines(state, content, now: now)
-        let top = min(state.scroll[.persister] ?? 0, max(0, lines.count - content.height))
         for (offset, line) in lines.dropFirst(top).prefix(content.height).enumerated() {
             grid.put(line, column: content.column, line: content.line + offset, limit: content.right)
         }

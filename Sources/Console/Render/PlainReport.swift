@@ -93,6 +93,6 @@ public enum PlainReport {
             }
         return
             "last flush: \(Quantity.clock(flush.time, utcOffset: snapshot.utcOffset)) \(SafeText.clean(flush.trigger)), "
-            + "\(flush.changeCount) changes, \(Quantity.milliseconds(flush.duration)) ms, \(result)"
+            + "\(Quantity.counted(flush.changeCount, "change")), \(Quantity.milliseconds(flush.duration)) ms, \(result)"
     }
 }

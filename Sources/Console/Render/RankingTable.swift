@@ -31,6 +31,19 @@ enum RankingTable {
             }
         }
 
+        /// The column that a cell of the row belongs to; nil in the graph.
+        func column(at offset: Int) -> SortColumn? {
+            let name = rank + 5
+            if offset < name { return offset < 0 ? nil : offset < rank + 2 ? .rank : .state }
+            var start = name + self.name
+            if offset < start { return .name }
+            for column in Self.order where shown.contains(column) {
+                start += Self.widths[column] ?? 0
+                if offset < start { return column }
+            }
+            return nil
+        }
+
         private mutating func add(_ column: SortColumn) {
             let width = Self.widths[column] ?? 0
             guard name - width >= Self.leastName else { return }

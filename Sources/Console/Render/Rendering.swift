@@ -6,7 +6,7 @@ extension ConsoleState {
         let layout = layout
         let time = pictureTime(now)
         guard layout.size != .tiny else {
-            drawTiny(&grid)
+            drawTiny(now, &grid)
             return grid
         }
         Header.draw(self, layout, latest.server.staleSince == nil ? time : now, &grid)
@@ -51,11 +51,15 @@ extension ConsoleState {
     }
 
     /// Too small for anything but a sentence; what is open stays open, and its keys still work.
-    private func drawTiny(_ grid: inout CellGrid) {
+    private func drawTiny(_ now: ContinuousClock.Instant, _ grid: inout CellGrid) {
         let glyphs = setup.glyphs
         var text: String
         switch context {
         case .main:
+            if let toast, toast.expires > now {
+                grid.put(" " + toast.text, column: 0, line: lines / 2)
+                return
+            }
             let up = (stateCounts[.up] ?? 0) + (stateCounts[.slow] ?? 0)
             let dirty = shown.persister.isDirty ? "\(glyphs.dirty)\(shown.persister.unsavedChanges) " : ""
             let rate = Quantity.rate(shown.traffic.requestsPerSecond)

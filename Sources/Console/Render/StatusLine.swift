@@ -24,18 +24,39 @@ enum StatusLine {
             return
         }
         let (sign, text) = (segments[0], segments[1])
-        var lines = DetailPanel.wrap(text.text, max(8, frame.width - sign.columns - 1))
+        let room = max(8, frame.width - sign.columns - 1)
+        let hint = Array(segments.dropFirst(2))
+        let hintColumns = hint.reduce(0) { $0 + $1.columns }
+        var lines = DetailPanel.wrap(text.text, room)
         let most = state.overlay == nil ? mostLines : 1
         if lines.count > most {
             lines = Array(lines.prefix(most))
             lines[most - 1] += String(state.setup.glyphs.ellipsis)
         }
+        // What the keys can do now is not what gives way.
+        let last = lines.count - 1
+        if last >= 0, hintColumns > 0, TextWidth.columns(of: lines[last]) + hintColumns > room {
+            if lines.count < most {
+                lines.append("")
+            } else {
+                lines[last] = TextField.cut(lines[last], max(1, room - hintColumns), glyphs: state.setup.glyphs)
+            }
+        }
         let top = frame.line - lines.count + 1
         for (offset, line) in lines.enumerated() {
             let head = offset == 0 ? sign.text : String(repeating: " ", count: sign.columns)
+            let tail = offset == lines.count - 1 ? hint : []
             grid.fill(" ", column: 0, line: top + offset, count: frame.width)
-            grid.put([Segment(head, sign.role), Segment(line, text.role)], column: 0, line: top + offset)
+            grid.put([Segment(head, sign.role), Segment(line, text.role)] + tail, column: 0, line: top + offset)
         }
+    }
+
+    /// How the command can be taken back; what it is called where there is room.
+    private static func undoHint(_ toast: Toast, _ state: ConsoleState, room: Int) -> [Segment] {
+        guard let label = toast.undo, !state.isReadOnly else { return [] }
+        let short = " \(state.setup.glyphs.separator) \(state.key(.undo)) undo"
+        let whole = "\(short) \(label)"
+        return [Segment(TextWidth.columns(of: whole) <= room ? whole : short, .faint)]
     }
 
     private static func prompt(_ sign: String, _ editor: LineEditor, _ frame: Frame, _ grid: inout CellGrid) {
@@ -53,12 +74,8 @@ enum StatusLine {
             case .bad: return [Segment(" \(glyphs.cross) ", .bad), Segment(state.brief(toast.text), .bad)]
             case .note: return [Segment(" \(glyphs.bullet) ", .accent), Segment(toast.text)]
             case .good:
-                var segments = [Segment(" \(glyphs.check) ", .good), Segment(toast.text)]
-                if let undo = state.latest.undo {
-                    let left = undo.expires.map { " (\(Quantity.age($0 - now)))" } ?? ""
-                    segments.append(Segment(" \(glyphs.separator) \(state.key(.undo)) undo\(left)", .faint))
-                }
-                return segments
+                let segments = [Segment(" \(glyphs.check) ", .good), Segment(toast.text)]
+                return segments + undoHint(toast, state, room: state.columns - segments.reduce(0) { $0 + $1.columns })
             }
         }
         if let pending = state.pending.values.min(by: { $0.since < $1.since }) {

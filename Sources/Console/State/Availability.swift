@@ -5,13 +5,13 @@ extension ConsoleState {
             return changeObstacle
         }
         switch action {
-        case .rankUp, .rankDown: return moveObstacle(up: action == .rankUp)
-        case .pin, .toggle, .delete, .test, .copy: return endpointObstacle
+        case .rankUp, .rankDown: return sightObstacle ?? moveObstacle(up: action == .rankUp)
+        case .pin, .toggle, .delete, .test, .copy: return sightObstacle ?? endpointObstacle
         case .edit:
             switch focus {
             case .flushes, .chart: return flushObstacle
             case .events: return visibleEvents.isEmpty ? "no event under the cursor" : nil
-            case .endpoints, .persister, .detail, .journal: return endpointObstacle
+            case .endpoints, .persister, .detail, .journal: return sightObstacle ?? endpointObstacle
             }
         case .flushDetail: return flushObstacle
         case .undo: return latest.undo == nil ? "nothing to undo" : nil
@@ -19,7 +19,9 @@ extension ConsoleState {
         case .flush, .sortNow, .autoSort, .reload:
             let running = pending.values.contains { $0.command.isExclusive && $0.command.endpoint == nil }
             return running ? "the command before is still under way" : nil
-        case .nextMatch, .previousMatch: return filter.text.isEmpty ? "no filter: press \(key(.filter)) first" : nil
+        case .nextMatch, .previousMatch:
+            if focus.isLog { return eventFilter.text.isEmpty ? "no search: press \(key(.filter)) first" : nil }
+            return filter.text.isEmpty ? "no filter: press \(key(.filter)) first" : nil
         case .suspend:
             if setup.canSuspend { return nil }
             return latest.server.isAttached
@@ -34,12 +36,23 @@ extension ConsoleState {
     /// Why nothing may be changed at all now.
     var changeObstacle: String? {
         if isReadOnly { return "read-only: actions that change the proxy are switched off" }
-        return latest.server.staleSince == nil ? nil : "not connected: this picture is old"
+        return latest.server.staleSince == nil ? nil : Self.notConnected
     }
 
-    private var endpointObstacle: String? {
+    /// Ends with the disconnection.
+    static let notConnected = "not connected: this picture is old"
+
+    /// What is done to an endpoint is done where it can be seen: a key must not hit one that no panel in front shows.
+    var sightObstacle: String? {
+        if layout.size == .tiny { return "no endpoint in sight: 40x10 shows them" }
+        if focus == .endpoints || focus == .detail { return nil }
+        return "no endpoint in this panel: press \(key(.panel1)) first"
+    }
+
+    var endpointObstacle: String? {
         guard let selected else {
-            return shown.endpoints.isEmpty ? "no endpoints: press \(key(.add)) to add one" : "no row selected"
+            if shown.endpoints.isEmpty { return "no endpoints: press \(key(.add)) to add one" }
+            return rows.isEmpty ? "nothing matches the filter: \(key(.back)) shows all" : "it is gone from the proxy"
         }
         return isBusy(selected.id) ? "\(SafeText.clean(selected.name)) is being saved" : nil
     }
@@ -52,8 +65,21 @@ extension ConsoleState {
         guard let selected else { return endpointObstacle }
         if sort != .rank { return "sorted by \(sort.title), not by rank: < and > change that" }
         let target = wantedRank(of: selected)
-        if up == !isDescending { return target <= 1 ? "already the first rank" : nil }
-        return target >= latest.endpoints.count ? "already the last rank" : nil
+        let allowed = allowedRanks(of: selected)
+        let limit = "endpoints that are off come last"
+        if up == !isDescending {
+            if target > allowed.lowerBound { return nil }
+            return allowed.lowerBound == 1 ? "already the first rank" : "no rank above for it: \(limit)"
+        }
+        if target < allowed.upperBound { return nil }
+        return "already the last rank" + (allowed.upperBound == latest.endpoints.count ? "" : ": \(limit)")
+    }
+
+    /// Those that are off stand last, and move among themselves.
+    func allowedRanks(of endpoint: EndpointStatus) -> ClosedRange<Int> {
+        let count = max(1, latest.endpoints.count)
+        let enabled = latest.endpoints.count { $0.isEnabled }
+        return endpoint.isEnabled ? 1...max(1, enabled) : min(enabled + 1, count)...count
     }
 
     /// Its rank once all moves asked for so far are done.

@@ -79,19 +79,13 @@ extension ConsoleState {
         let argument = words.dropFirst().joined(separator: " ")
         switch verb {
         case "go":
-            guard let row = rows.firstIndex(where: { SafeText.clean(shown.endpoints[$0].name) == argument }) else {
-                return refuse("no endpoint called \(argument)", now: now)
-            }
-            select(row: row)
-            keepInView()
-            return []
+            return go(to: argument, now: now)
         case "rank":
             guard let rank = Int(argument), (1...max(1, latest.endpoints.count)).contains(rank) else {
                 return refuse("rank takes a number from 1 to \(max(1, latest.endpoints.count))", now: now)
             }
-            if let changeObstacle { return refuse(changeObstacle, now: now) }
-            guard let selected, !isBusy(selected.id) else { return refuse("no row selected", now: now) }
-            orderHeldUntil = nil
+            if let reason = changeObstacle ?? sightObstacle ?? endpointObstacle { return refuse(reason, now: now) }
+            guard let selected else { return [] }
             return [run(.move(selected.reference, toRank: rank), now: now)]
         case "theme":
             guard let chosen = Theme(name: argument) else {
@@ -114,6 +108,23 @@ extension ConsoleState {
             }
             return performMain(action, now: now)
         }
+    }
+
+    /// `go NAME`: also to one that the filter hides.
+    private mutating func go(to name: String, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        let endpoints = shown.endpoints
+        guard let index = endpoints.firstIndex(where: { SafeText.clean($0.name) == name || $0.name == name }) else {
+            return refuse("no endpoint called \(name)", now: now)
+        }
+        if focus != .detail { focus = .endpoints }
+        if !rows.contains(index) {
+            say(.note, "The filter /\(filter.text) hid \(name): all are shown", now: now)
+            filter = LineEditor()
+            arrange()
+        }
+        if let row = rows.firstIndex(of: index) { select(row: row) }
+        keepInView()
+        return []
     }
 
     /// `sort COLUMN [asc|desc]`.

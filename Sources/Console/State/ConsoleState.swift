@@ -53,6 +53,8 @@ public struct ConsoleState: Sendable {
     private var nextCommand: UInt64 = 1
     /// Until then automatic changes of the order wait.
     var orderHeldUntil: ContinuousClock.Instant?
+    /// Until then a paused picture lets through what the operator has just done.
+    var shownThroughUntil: ContinuousClock.Instant?
     /// Where K and J want the endpoint once the move under way is answered.
     var queuedMove: QueuedMove?
     /// The save that the open form waits for.
@@ -145,6 +147,8 @@ public struct ConsoleState: Sendable {
     mutating func run(_ command: ConsoleCommand, now: ContinuousClock.Instant) -> ConsoleEffect {
         let id = nextIdentifier()
         pending[id] = PendingCommand(command: command, label: command.label, since: now)
+        // What the operator asked for is shown at once; what happens by itself waits for the keys to rest.
+        if command.movesRows { orderHeldUntil = nil }
         toast = nil
         return .perform(id, command)
     }

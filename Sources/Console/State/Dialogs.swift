@@ -91,13 +91,7 @@ extension ConsoleState {
 
     mutating func performViewer(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         switch overlay {
-        case .help(var view):
-            guard let step = step(action) else {
-                overlay = nil
-                return []
-            }
-            view.scroll = max(0, min(view.scroll + step, HelpOverlay.mostScroll(self, view)))
-            overlay = .help(view)
+        case .help(let view): return performHelp(action, view, now: now)
         case .event(let view): return performEventViewer(action, view, now: now)
         case .flush(var view):
             if action == .copy { return copyFlush(view, now: now) }

@@ -94,14 +94,18 @@ extension ConsoleState {
                 return []
             }
         }
-        let took = Quantity.milliseconds(now - command.since)
+        if pausedAt != nil, command.command.isExclusive {
+            shownThroughUntil = now + Self.showThrough
+            showThrough(now: now)
+        }
         let isForm = formCommand == id
         if isForm { formCommand = nil }
         switch result {
-        case .success(let message):
+        case .success(let message, let undo):
             if isForm, case .form = overlay { overlay = nil }
             if isForm { coveredForm = nil }
-            say(.good, "\(message) (\(took) ms)", now: now)
+            say(.good, message, now: now)
+            toast?.undo = undo.map(SafeText.clean)
             if case .add(let draft) = command.command { pendingSelection = draft.name }
             return []
         case .preview: return []

@@ -18,10 +18,15 @@ extension ConsoleState {
         orderHeldUntil = now + Self.orderHold
         // Leaving must always be possible, also where nothing else fits on the screen.
         if let binding = setup.keymap.binding(for: key, in: context) {
-            return perform(binding.action, now: now)
+            return perform(isPaging(key, binding) ? .pageDown : binding.action, now: now)
         }
         type(key, now: now)
         return []
+    }
+
+    /// As in less, where there is no endpoint to switch.
+    func isPaging(_ key: Key?, _ binding: Binding) -> Bool {
+        key == .character(" ") && binding.action == .toggle && binding.context == .main && focus.isRead
     }
 
     private mutating func type(_ key: Key, now: ContinuousClock.Instant) {
@@ -53,6 +58,7 @@ extension ConsoleState {
                 if case .character(let character) = key { view.search.append(SafeText.clean(String(character))) }
                 if key == .backspace { view.search = String(view.search.dropLast()) }
                 view.scroll = 0
+                view.selected = 0
                 overlay = .help(view)
             }
         case .main:
@@ -100,6 +106,8 @@ extension ConsoleState {
         switch action {
         case .cursorUp, .cursorDown, .pageUp, .pageDown, .first, .last: move(action)
         case .filter: isFilterOpen = true
+        case .nextMatch where focus.isLog: move(.cursorDown)
+        case .previousMatch where focus.isLog: move(.cursorUp)
         case .nextMatch: select(row: (selectedRow + 1) % max(1, rows.count))
         case .previousMatch: select(row: (selectedRow + max(1, rows.count) - 1) % max(1, rows.count))
         case .back: goBack()
@@ -114,9 +122,7 @@ extension ConsoleState {
         case .undo: return [run(.undo, now: now)]
         case .redo: return [run(.redo, now: now)]
         case .flush: return [run(.flush, now: now)]
-        case .sortNow:
-            orderHeldUntil = nil
-            return [run(.sortNow, now: now)]
+        case .sortNow: return [run(.sortNow, now: now)]
         case .autoSort: return [run(.setAutoSort(!latest.autoSort), now: now)]
         case .reload: return [run(.reload, now: now)]
         case .flushDetail: open(telling)
@@ -163,7 +169,8 @@ extension ConsoleState {
 
     private mutating func moveRank(up: Bool, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         guard let selected else { return [] }
-        let rank = max(1, min(latest.endpoints.count, wantedRank(of: selected) + (up ? -1 : 1)))
+        let allowed = allowedRanks(of: selected)
+        let rank = max(allowed.lowerBound, min(allowed.upperBound, wantedRank(of: selected) + (up ? -1 : 1)))
         orderHeldUntil = nil
         guard isBusy(selected.id) else { return [run(.move(selected.reference, toRank: rank), now: now)] }
         queuedMove = QueuedMove(id: selected.id, rank: rank)

@@ -36,11 +36,22 @@ extension ConsoleState {
         return rows.indices.contains(row) ? row : nil
     }
 
+    /// The column whose title is there.
+    private func heading(at event: MouseEvent) -> SortColumn? {
+        let content = layout.content(of: .endpoints)
+        guard event.line == content.line else { return nil }
+        return RankingTable.Columns(width: content.width, endpointCount: shown.endpoints.count)
+            .column(at: event.column - content.column)
+    }
+
     private mutating func press(_ event: MouseEvent) -> [ConsoleEffect] {
         dragged = nil
         guard let panel = panel(at: event) else { return [] }
         focus = panel
-        if panel == .endpoints, let row = row(at: event) {
+        if panel == .endpoints, let column = heading(at: event) {
+            if column == sort { isDescending.toggle() } else { order(by: column) }
+            arrange()
+        } else if panel == .endpoints, let row = row(at: event) {
             select(row: row)
             dragged = selectedID
         }
@@ -59,7 +70,6 @@ extension ConsoleState {
             say(.note, reason, now: now)
             return [.bell]
         }
-        orderHeldUntil = nil
         return [run(.move(endpoint.reference, toRank: target.rank), now: now)]
     }
 

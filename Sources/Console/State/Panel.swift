@@ -6,6 +6,9 @@ enum Panel: Int, Sendable, CaseIterable {
     /// Whether the search of the logs goes through it.
     var isLog: Bool { self == .events || self == .journal }
 
+    /// Whether it is there to be read, and has no endpoint to act on.
+    var isRead: Bool { self != .endpoints && self != .detail }
+
     var title: String {
         switch self {
         case .endpoints: "Endpoints"
@@ -139,6 +142,8 @@ enum Overlay: Sendable, Equatable {
 struct HelpView: Sendable, Equatable {
     var search = ""
     var scroll = 0
+    /// Which of the actions found the cursor is on.
+    var selected = 0
 }
 
 struct FlushView: Sendable, Equatable {
@@ -156,7 +161,11 @@ struct DeletePrompt: Sendable, Equatable {
     var editor = LineEditor()
     /// Enter was pressed on another name.
     var isRefused = false
-    var isReady: Bool { editor.text == SafeText.clean(endpoint.name) }
+    /// A name that cannot be shown as it is may be typed as it is shown, or as it is: keys come scalar by scalar.
+    var isReady: Bool {
+        editor.text == SafeText.clean(endpoint.name)
+            || editor.text == endpoint.name.unicodeScalars.map { SafeText.clean(String($0)) }.joined()
+    }
 }
 
 struct ConfirmDialog: Sendable, Equatable {
@@ -187,6 +196,10 @@ struct Toast: Sendable, Equatable {
     var expires: ContinuousClock.Instant
     /// It speaks of something unsaved, and is taken back once everything is on disk.
     var endsWhenSaved = false
+    /// What the command that it tells of left to undo; nil where there is nothing, or somebody has acted since.
+    var undo: String?
+    /// A picture has shown that as the next to undo.
+    var isUndoSeen = false
 }
 
 /// A command that has not been answered yet.

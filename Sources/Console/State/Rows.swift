@@ -2,9 +2,11 @@ extension ConsoleState {
     mutating func take(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         latest = snapshot
         let isSaved = !snapshot.persister.isDirty && snapshot.server.warning == nil
-        if toast?.endsWhenSaved == true, isSaved { toast = nil }
-        if pausedAt == nil { show(snapshot, now: now) }
+        let isConnected = snapshot.server.staleSince == nil
+        updateToast(isSaved: isSaved, isConnected: isConnected, undo: snapshot.undo?.label)
+        if pausedAt == nil { show(snapshot, now: now) } else { showThrough(now: now) }
         if case .form(var form) = overlay {
+            if form.refusal?.message == Self.notConnected, isConnected { form.refusal = nil }
             if form.awaitsRebase { form.rebase(in: snapshot) }
             if form.refusal?.kind == .keptUnsaved, isSaved { form.refusal = nil }
             overlay = .form(form)
@@ -15,6 +17,18 @@ extension ConsoleState {
             return []
         }
         return [run(.move(endpoint.reference, toRank: move.rank), now: now)]
+    }
+
+    /// Takes back what is no longer so.
+    private mutating func updateToast(isSaved: Bool, isConnected: Bool, undo: String?) {
+        guard let toast else { return }
+        if toast.endsWhenSaved && isSaved || toast.text == Self.notConnected && isConnected {
+            self.toast = nil
+        } else if undo == toast.undo {
+            self.toast?.isUndoSeen = true
+        } else if toast.isUndoSeen {
+            self.toast?.undo = nil
+        }
     }
 
     mutating func show(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) {
@@ -133,6 +147,9 @@ extension ConsoleCommand {
         default: nil
         }
     }
+
+    /// Whether rows can come to stand elsewhere by it.
+    var movesRows: Bool { isExclusive && self != .flush }
 
     /// Whether others of its kind, and the keys of its endpoint, wait for it.
     var isExclusive: Bool {

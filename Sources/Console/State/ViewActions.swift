@@ -62,15 +62,6 @@ extension ConsoleState {
         focus = panels[(index + step + panels.count) % panels.count]
     }
 
-    private mutating func togglePause(now: ContinuousClock.Instant) {
-        if pausedAt == nil {
-            pausedAt = now
-        } else {
-            pausedAt = nil
-            show(latest, now: now)
-        }
-    }
-
     /// Moves the cursor or the text of the panel in focus.
     mutating func move(_ action: ConsoleAction) {
         let page = max(1, layout.page(of: focus) - 1)

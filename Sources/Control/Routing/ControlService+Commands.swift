@@ -126,9 +126,10 @@ extension ControlService {
         _ command: EngineCommand, about name: String? = nil, ifRevision: UInt64? = nil, by actor: String
     ) async throws(ControlProblem) -> ControlAnswer {
         do throws(CommandError) {
-            let message = try await engine.perform(command, by: actor, ifRevision: ifRevision).message
+            let done = try await engine.perform(command, by: actor, ifRevision: ifRevision)
             let endpoint = name.flatMap(find)
-            let receipt = ControlReceipt(message: message, revision: engine.configurationRevision, endpoint: endpoint)
+            let receipt = ControlReceipt(
+                message: done.message, revision: engine.configurationRevision, endpoint: endpoint, undo: done.undo)
             return .json(receipt, headers: endpoint.map { [("ETag", "\"\($0.revision)\"")] } ?? [])
         } catch {
             throw problem(error, about: name ?? "", revision: command.target?.revision ?? ifRevision)

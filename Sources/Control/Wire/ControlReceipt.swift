@@ -6,12 +6,15 @@ public struct ControlReceipt: Codable, Sendable, Equatable {
     public var revision: UInt64
     /// The endpoint the command was about, as it is now; absent when there is none (any more).
     public var endpoint: ControlSnapshot.Endpoint?
+    /// What undo would take back of this command; absent where it made nothing to undo.
+    public var undo: String?
 
     /// From its parts.
-    public init(message: String, revision: UInt64, endpoint: ControlSnapshot.Endpoint? = nil) {
+    public init(message: String, revision: UInt64, endpoint: ControlSnapshot.Endpoint? = nil, undo: String? = nil) {
         self.message = message
         self.revision = revision
         self.endpoint = endpoint
+        self.undo = undo
     }
 }
 

@@ -13,7 +13,9 @@ extension ControlSnapshot.Endpoint {
         state = State(rawValue: endpoint.state.rawValue) ?? .untested
         availability = Availability(endpoint.availability, clock: clock)
         misconfiguration = endpoint.misconfiguration
-        explanation = endpoint.explanation.map { .init($0, clock: clock, name: name) }
+        explanation = endpoint.explanation.map {
+            .init($0, misconfiguration: endpoint.misconfiguration, clock: clock, name: name)
+        }
         movement = endpoint.movement
         traffic = .init(endpoint.traffic, inFlight: endpoint.inFlight)
         successStreak = endpoint.successStreak
@@ -53,8 +55,11 @@ extension ControlSnapshot.Endpoint.Availability {
 }
 
 extension ControlSnapshot.Explanation {
-    fileprivate init(_ explanation: RankExplanation, clock: WallClockMapping, name: (EndpointID) -> String) {
-        sentences = explanation.lines(now: clock.takenAt, name: name)
+    fileprivate init(
+        _ explanation: RankExplanation, misconfiguration: String?, clock: WallClockMapping,
+        name: (EndpointID) -> String
+    ) {
+        sentences = explanation.lines(now: clock.takenAt, misconfiguration: misconfiguration, name: name)
         responseTime = explanation.responseTime.map { time in
             var result = ResponseTime()
             result.averageSeconds = time.average.inSeconds

@@ -55,7 +55,7 @@ public struct EndpointEdit: Sendable, Equatable {
     public var authType: AuthType
     /// What becomes of the credential.
     public var secret: Secret
-    /// The rank to place it at; nil leaves it where it is (last, for a new one).
+    /// The rank to place it at; nil leaves it where it is (a new one stands below those that can be used).
     public var rank: Int?
     /// Free words, in file order.
     public var tags: [String]
@@ -174,9 +174,13 @@ public struct CommandReceipt: Sendable, Equatable {
     /// One line for the operator, such as `moved openai-team to rank 3, pinned and saved`.
     public var message: String
 
+    /// What undo would take back of it; nil where it made nothing to undo.
+    public var undo: String?
+
     /// From its parts.
-    public init(message: String) {
+    public init(message: String, undo: String? = nil) {
         self.message = message
+        self.undo = undo
     }
 }
 

@@ -39,9 +39,12 @@ struct ActionHistory: Sendable {
 
     private(set) var undoable: [OperatorAction] = []
     private(set) var redoable: [OperatorAction] = []
+    /// Counts what has become undoable, so that a command's own entry can be told from an older one.
+    private(set) var made: UInt64 = 0
 
     mutating func did(_ action: OperatorAction) {
         push(action, to: &undoable)
+        made += 1
         redoable.removeAll()
     }
 
@@ -59,6 +62,7 @@ struct ActionHistory: Sendable {
 
     mutating func redid(_ action: OperatorAction) {
         push(action, to: &undoable)
+        made += 1
     }
 
     /// An endpoint that comes back gets a new identity; older actions follow it.

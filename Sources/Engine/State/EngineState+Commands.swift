@@ -90,20 +90,34 @@ extension EngineState {
             throw .invalid(
                 field: .priority, reason: "rank \(rank) does not exist; there are ranks 1 to \(ranking.count)")
         }
-        guard rank != before.rank || !before.settings.pinned else {
-            return "left \(before.settings.name) at rank \(rank), where it was pinned already"
+        let settings = before.settings
+        let allowed = ranking.allowedRanks(of: id) ?? 1...ranking.count
+        let target = min(max(rank, allowed.lowerBound), allowed.upperBound)
+        let limit = target == rank ? "" : ": endpoints that are off come last"
+        // One that is off is not pinned: it stands where the disabled ones stand.
+        guard target != before.rank || (settings.enabled && !settings.pinned) else {
+            let pin = settings.enabled && target == rank ? ", where it was pinned already" : limit
+            return "left \(settings.name) at rank \(target)\(pin)"
         }
-        place(id, at: rank, now: now)
-        noteChange(id, "move \(before.settings.name) \(before.rank)→\(rank)", before: before)
-        let landed = ranking.rank(of: id) ?? rank
-        return "moved \(before.settings.name) to rank \(landed) and pinned it"
+        place(id, at: target, now: now)
+        let landed = ranking.rank(of: id) ?? target
+        let label = landed == before.rank ? "pin" : "move"
+        noteChange(id, "\(label) \(settings.name) \(places(from: before.rank, to: landed))", before: before)
+        guard landed != before.rank else {
+            return "pinned \(settings.name) at rank \(landed)\(limit)"
+        }
+        return "moved \(settings.name) to rank \(landed)\(settings.enabled ? " and pinned it" : "")\(limit)"
+    }
+
+    private func places(from before: Int, to after: Int) -> String {
+        before == after ? "at \(after)" : "\(before)→\(after)"
     }
 
     /// An operator's rank is a pin: automatic sorting must not undo it.
     private mutating func place(_ id: EndpointID, at rank: Int, now: ContinuousClock.Instant) {
         _ = ranking.move(id, toRank: rank, now: now)
         withRecord(id) { record in
-            record.settings.pinned = true
+            if record.settings.enabled { record.settings.pinned = true }
             record.revision += 1
         }
     }

@@ -61,7 +61,10 @@ extension EngineState {
     }
 
     private mutating func place(_ id: EndpointID, as before: EndpointMemento, now: ContinuousClock.Instant) {
-        guard let settings = record(id)?.settings, settings.enabled, ranking.rank(of: id) != before.rank else {
+        // What somebody switched on or off since then stands where that puts it.
+        guard let settings = record(id)?.settings, settings.enabled == before.settings.enabled,
+            ranking.rank(of: id) != before.rank
+        else {
             return
         }
         // A move pins; the pin is the settings' business.

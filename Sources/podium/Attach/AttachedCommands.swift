@@ -15,7 +15,7 @@ struct AttachedCommands: Sendable {
             guard let receipt = try await send(command) else {
                 return .failure(CommandFailure(message: "not a command of an attached console"))
             }
-            return .success(message: receipt.message)
+            return .success(message: receipt.message, undo: receipt.undo)
         } catch {
             return .failure(CommandFailure(error))
         }

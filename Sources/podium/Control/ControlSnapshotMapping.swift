@@ -107,10 +107,8 @@ extension EndpointStatus {
         learned = endpoint.openAIPreference == "auto" ? nil : endpoint.openAIPreference
         lastError = endpoint.lastError.map { LastError(time: WallTime(secondsSinceEpoch: $0.time), text: $0.text) }
         retryAt = endpoint.availability.until.map(instant)
-        explanation = endpoint.explanation?.sentences ?? []
-        if let reason = endpoint.misconfiguration {
-            explanation.insert("Cannot be used: \(reason).", at: 0)
-        }
+        explanation =
+            endpoint.explanation?.sentences ?? endpoint.misconfiguration.map { ["Cannot be used: \($0)."] } ?? []
     }
 }
 

@@ -85,7 +85,7 @@ final class LineConsole: Sendable {
 
     private func show(_ result: CommandResult) {
         switch result {
-        case .success(let message): StandardStreams.output("done: \(SafeText.clean(message))")
+        case .success(let message, _): StandardStreams.output("done: \(SafeText.clean(message))")
         case .failure(let failure): StandardStreams.output("error: \(SafeText.clean(failure.message))")
         case .preview: break
         }

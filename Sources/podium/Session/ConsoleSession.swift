@@ -91,7 +91,8 @@ struct ConsoleSession: Sendable {
             guard let translated = EngineCommand(command) else {
                 return .failure(CommandFailure(message: "not a command of this Podium"))
             }
-            return .success(message: try await engine.perform(translated, by: actor).message)
+            let receipt = try await engine.perform(translated, by: actor)
+            return .success(message: receipt.message, undo: receipt.undo)
         } catch {
             return .failure(CommandFailure(error))
         }

@@ -112,10 +112,10 @@ extension EndpointStatus {
             LastError(time: WallTime(secondsSinceEpoch: $0.time), text: $0.text)
         }
         retryAt = endpoint.availability.recovery
-        explanation = endpoint.explanation?.lines(now: now, name: name) ?? []
-        if let reason = endpoint.misconfiguration {
-            explanation.insert("Cannot be used: \(reason).", at: 0)
-        }
+        let reason = endpoint.misconfiguration
+        explanation =
+            endpoint.explanation?.lines(now: now, misconfiguration: reason, name: name)
+            ?? reason.map { ["Cannot be used: \($0)."] } ?? []
     }
 
     private static func kind(of settings: EndpointSettings) -> Kind {
