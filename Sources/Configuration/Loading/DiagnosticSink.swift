@@ -72,7 +72,7 @@ enum SourceExcerpt {
                 return String(line.prefix(prefix.count)) + " ***"
             }
         }
-        return line
+        return SecretSigns.hiding(in: line, behind: "***")
     }
 
     private static func shown(_ bytes: ArraySlice<UInt8>) -> String {
