@@ -5,12 +5,17 @@ enum FormFooter {
     )
         -> [[Segment]]
     {
-        var lines = report(state, form, now, width, limit: max(1, min(3, limit - 1)))
+        var lines = report(state, form, now, width, limit: max(leastReport, min(3, limit - 1)))
         if lines.isEmpty || limit > lines.count + 1 {
             lines += outcome(state, form, width, limit: max(1, limit - lines.count))
         }
         return lines
     }
+
+    /// How long each step of a test took must be seen, also where only fields can make room for it.
+    private static let leastReport = 4
+    /// The same for why it was not saved.
+    private static let leastReason = 3
 
     /// Reserved, so that the form does not jump while it is filled in.
     static let leastLines = 4
@@ -33,7 +38,7 @@ enum FormFooter {
         let glyphs = state.setup.glyphs
         if let refusal = form.refusal {
             let words = refusal.kind == .keptUnsaved ? refusal.message : "Not saved: \(refusal.message)"
-            return wrapped(state.brief(SafeText.clean(words)), width, limit, .bad, glyphs)
+            return wrapped(state.brief(SafeText.clean(words)), width, max(leastReason, limit), .bad, glyphs)
         }
         let problems = form.problems
         let shown = EndpointDraft.Field.allCases.filter { problems[$0] != nil && form.touched.contains($0) }

@@ -6,7 +6,7 @@ enum FormOverlay {
         _ state: ConsoleState, _ form: EndpointForm, _ now: ContinuousClock.Instant, _ grid: inout CellGrid
     ) {
         let glyphs = state.setup.glyphs
-        let width = min(76, state.columns)
+        let width = min(100, max(min(76, state.columns), state.columns - 20))
         let fields = EndpointDraft.Field.allCases
         let room = max(3, state.lines - 2)
         // Where there is room, so much stays free that the form does not jump while it is filled in.
@@ -111,10 +111,12 @@ enum FormOverlay {
         let message = form.message(for: field)
         let messageText = message.map { "\($0.isGood ? glyphs.check : glyphs.cross) \($0.text)" } ?? ""
         // A hint must not take the room to type in.
-        let hint = hint(form, field, isNarrow: inner.width < 60)
+        let hint = isFocused || field == .priority ? hint(form, field, isNarrow: inner.width < 60) : ""
         let side = TextWidth.columns(of: messageText.isEmpty ? hint : messageText)
         let least = field == .priority ? 4 : messageText.isEmpty ? 10 : 6
-        let room = max(least, min(field == .priority ? 4 : 42, inner.right - start - 2 - (side > 0 ? side + 2 : 0)))
+        let typing = max(42, inner.width - 36)
+        let usual = field == .priority ? 4 : isFocused || !messageText.isEmpty ? typing : inner.width
+        let room = max(least, min(usual, inner.right - start - 2 - (side > 0 ? side + 2 : 0)))
         var column = start
         if let editor = form.editors[field] {
             var window = editor.window(width: room)
@@ -151,7 +153,7 @@ enum FormOverlay {
             grid.put(
                 messageText, column: column, line: line, limit: inner.right,
                 style: CellStyle(message.isGood ? .good : .bad, on: .overlay))
-        } else if isFocused || field == .priority {
+        } else {
             grid.put(hint, column: column, line: line, limit: inner.right, style: CellStyle(.faint, on: .overlay))
         }
     }
