@@ -334,13 +334,54 @@ struct FormTests {
         arguments: [
             ("", [], nil), ("a: 1", [("a", "1")], nil), (" a :1 ;  b: 2; ", [("a", "1"), ("b", "2")], nil),
             ("accept: text/html;q=0.9, x;level=1; b: 2", [("accept", "text/html;q=0.9, x;level=1"), ("b", "2")], nil),
-            ("x-key: ••••", [("x-key", nil)], nil), ("a", [], "write name: value; name: value"),
+            ("x-key: ••••", [("x-key", nil)], nil), ("X-KEY: ••••; a: 1", [("X-KEY", nil), ("a", "1")], nil),
+            ("x-key: ****", [("x-key", nil)], nil), ("x-stars: ****", [("x-stars", "****")], nil),
+            ("x-key: ****ZZ", [], "x-key: type the whole value anew, or leave ••••"),
+            ("x-key: ••••ZZ", [], "x-key: type the whole value anew, or leave ••••"),
+            ("a: 1; x-key: •••", [("a", "1")], "x-key: type the whole value anew, or leave ••••"),
+            ("x-key: s•; a: 1", [], "x-key: type the whole value anew, or leave ••••"),
+            ("x-other: ••••", [], "x-other: no value to keep yet: type one"),
+            ("x-dot: a • b", [("x-dot", "a • b")], nil), ("a", [], "write name: value; name: value"),
             ("a b: 1", [], "'a b' is no header name"), ("a:", [], "a has no value"),
         ] as [(String, [(String, String?)], String?)])
     func headers(text: String, headers: [(String, String?)], problem: String?) {
-        let parsed = HeaderText.parse(text)
+        let present = [
+            EndpointStatus.Header(name: "x-key", shown: "••••"), EndpointStatus.Header(name: "x-dot", shown: "a • b"),
+        ]
+        let parsed = HeaderText.parse(text, of: present)
         #expect(parsed.headers == headers.map { EndpointDraft.Header(name: $0.0, value: $0.1) })
         #expect(parsed.problem == problem)
+    }
+
+    @Test("What is typed beside a masked secret is refused at its field, and nothing is saved")
+    func besideTheMask() {
+        var endpoint = Fixture.endpoint(0)
+        endpoint.headers = [.init(name: "x-org", shown: "blue"), .init(name: "Cookie", shown: "••••")]
+        var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
+        form.focus = .field(.headers)
+        form.insert("ZZ")
+        #expect(form.text(.headers) == "x-org: blue; Cookie: ••••ZZ")
+        #expect(form.message(for: .headers)?.text == "Cookie: type the whole value anew, or leave ••••")
+        #expect(form.command == nil)
+        form.handle(.backspace)
+        form.handle(.backspace)
+        #expect(form.problems.isEmpty && form.changes.isEmpty)
+    }
+
+    @Test("Which header changed is said by its name, and its value where that is no secret")
+    func headerWords() {
+        let before = [
+            EndpointStatus.Header(name: "x-org", shown: "blue"), EndpointStatus.Header(name: "Cookie", shown: "••••"),
+            EndpointStatus.Header(name: "x-old", shown: "1"),
+        ]
+        func words(_ after: (String, String?)...) -> [String] {
+            HeaderText.changes(from: before, to: after.map { EndpointDraft.Header(name: $0.0, value: $0.1) })
+        }
+        #expect(words(("x-org", "blue"), ("Cookie", "sess=Y"), ("x-old", "1")) == ["Cookie changed"])
+        #expect(
+            words(("X-Org", "red"), ("Cookie", nil), ("x-new", "2"))
+                == ["x-org is now X-Org", "X-Org blue→red", "x-new added", "x-old removed"])
+        #expect(words(("Cookie", nil), ("x-org", "blue"), ("x-old", "1")) == ["other order"])
     }
 
     @Test("Headers and proxy keep the secrets that the console does not hold")
@@ -358,6 +399,7 @@ struct FormTests {
         set(&form, .proxy, "")
         #expect(form.draft.proxy == .removed)
         for (text, problem) in [
+            ("socks5://user:••••x@10.0.0.1:1080", "type the whole password anew, or leave ••••"),
             ("ftp://h", "begin with http:// or socks5://"), ("http://", "has no host"), ("http://u@:1", "has no host"),
         ] {
             set(&form, .proxy, text)

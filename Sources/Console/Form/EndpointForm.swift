@@ -87,7 +87,7 @@ struct EndpointForm: Sendable, Equatable {
         if isEdited(.urlAnthropic) { draft.urlAnthropic = filled(.urlAnthropic) }
         if isEdited(.urlOpenAI) { draft.urlOpenAI = filled(.urlOpenAI) }
         if isEdited(.tags) { draft.tags = tags }
-        if isEdited(.headers) { draft.headers = HeaderText.parse(text(.headers)).headers }
+        if isEdited(.headers) { draft.headers = parsedHeaders.headers }
         if isEdited(.proxy) { draft.proxy = filled(.proxy).map { .set($0) } ?? .removed }
         draft.openAIPreference = openAIPreference
         draft.authType = authType
@@ -100,6 +100,10 @@ struct EndpointForm: Sendable, Equatable {
             draft.secret = .removed
         }
         return draft
+    }
+
+    var parsedHeaders: (headers: [EndpointDraft.Header], problem: String?) {
+        HeaderText.parse(text(.headers), of: original?.headers ?? [])
     }
 
     /// The command that saves the form; nil when there is nothing to save or something is wrong.
