@@ -384,6 +384,34 @@ struct FormTests {
         #expect(words(("Cookie", nil), ("x-org", "blue"), ("x-old", "1")) == ["other order"])
     }
 
+    @Test("Only a typed secret can be shown, and one that is typed later stays hidden")
+    func revealing() {
+        var state = Fixture.console()
+        state.press(.enter)
+        #expect(state.press(.control("R")) == [.bell])
+        #expect(state.toast?.text == "no secret is typed yet")
+        state.press(.tab, .tab, .tab, .tab, .tab)
+        #expect(state.press(.control("R")) == [.bell])
+        #expect(state.toast?.text == "a stored secret cannot be shown, only a typed one")
+        state.type("sk-typed")
+        #expect(!state.screen().contains("sk-typed"))
+        state.press(.control("R"))
+        #expect(state.screen().contains("sk-typed"))
+        state.press(.control("U"))
+        state.type("sk-other")
+        #expect(!state.screen().contains("sk-other"), "it was another one that was to be shown")
+    }
+
+    @Test("A failure names the endpoint once")
+    func namedOnce() {
+        var state = Fixture.console()
+        for case .perform(let id, _) in state.press(.character("T")) {
+            let failure = CommandFailure(message: "anthropic-main: no connection")
+            _ = state.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
+        }
+        #expect(state.toast?.text == "Testing anthropic-main failed: no connection")
+    }
+
     @Test("Headers and proxy keep the secrets that the console does not hold")
     func keptSecrets() {
         var endpoint = Fixture.endpoint(0)

@@ -7,7 +7,11 @@ struct EndpointForm: Sendable, Equatable {
         case save, test, cancel
     }
 
-    enum Outcome { case stay, cancel, save, test }
+    enum Outcome {
+        case stay, cancel, save, test
+        /// Nothing was done, and why.
+        case refused(String)
+    }
 
     enum TestReport: Sendable, Equatable {
         case running(since: ContinuousClock.Instant)

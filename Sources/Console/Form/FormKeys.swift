@@ -3,7 +3,7 @@ extension EndpointForm {
         switch action {
         case .nextField: step(1)
         case .previousField: step(-1)
-        case .reveal: revealedUntil = revealedUntil == nil ? now + .seconds(10) : nil
+        case .reveal: return reveal(now: now)
         case .cancel: return .cancel
         case .save: return trySave()
         case .test: return tryTest()
@@ -18,6 +18,16 @@ extension EndpointForm {
         default: break
         }
         return .stay
+    }
+
+    /// Only what is typed here can be shown: armed for later, it would show a secret that nobody asked to see.
+    private mutating func reveal(now: ContinuousClock.Instant) -> Outcome {
+        guard text(.secret).isEmpty else {
+            revealedUntil = revealedUntil == nil ? now + .seconds(10) : nil
+            return .stay
+        }
+        let isStored = focus == .field(.secret) ? original?.maskedSecret != nil : text(.headers).contains("•")
+        return .refused(isStored ? "a stored secret cannot be shown, only a typed one" : "no secret is typed yet")
     }
 
     /// A key that the keymap leaves to the field in focus.
@@ -82,6 +92,7 @@ extension EndpointForm {
         touched.insert(field)
         refusal = nil
         testReport = nil
+        if text(.secret).isEmpty { revealedUntil = nil }
         suggestAuth()
     }
 

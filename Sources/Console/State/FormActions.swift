@@ -12,6 +12,9 @@ extension ConsoleState {
             overlay = .form(form)
             return [effect]
         case .save: return save(&form, now: now)
+        case .refused(let reason):
+            say(.note, reason, now: now)
+            return [.bell]
         }
         return []
     }
@@ -113,7 +116,7 @@ extension ConsoleState {
             }
             // What is kept has been done, only not written yet.
             let isKept = failure.kind == .keptUnsaved
-            say(.bad, isKept ? failure.message : "\(command.label) failed: \(failure.message)", now: now)
+            say(.bad, isKept ? failure.message : command.failed(failure.message), now: now)
             toast?.endsWhenSaved = isKept
             return [.bell]
         }

@@ -134,6 +134,14 @@ extension ConsoleCommand {
         }
     }
 
+    /// The name that its label says.
+    var subject: String? {
+        switch self {
+        case .add(let draft), .testDraft(_, let draft): draft.name
+        default: endpoint?.name
+        }
+    }
+
     /// Whether others of its kind, and the keys of its endpoint, wait for it.
     var isExclusive: Bool {
         switch self {
