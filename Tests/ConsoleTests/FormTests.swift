@@ -159,7 +159,7 @@ struct FormTests {
         let effects = state.press(.control("S"))
         guard case .perform(let id, _) = effects.first else { return #expect(Bool(false)) }
         #expect(state.screen().contains("saving…"))
-        #expect(state.press(.control("S")).isEmpty)
+        #expect(state.press(.control("S")) == [.bell])
         let failure = CommandFailure(message: "somebody renamed it meanwhile", field: .name)
         _ = state.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
         guard case .form(let form) = state.overlay else { return #expect(Bool(false)) }
@@ -282,7 +282,7 @@ struct FormTests {
         #expect(form.text(.name) == "anthropic-main-2")
         #expect(form.text(.tags) == "theirs")
         #expect(form.changes == ["Name anthropic-main→anthropic-main-2"])
-        #expect(state.screen().contains("somebody changed it meanwhile"))
+        #expect(state.screen().contains("Somebody changed it: taken over Tags. Not saved yet."))
         guard case .update(let reference, let draft)? = form.command else { return #expect(Bool(false)) }
         #expect(reference.revision == 8)
         #expect(draft.tags == ["theirs"])
@@ -322,10 +322,10 @@ struct FormTests {
             #expect(form.changes.isEmpty)
             #expect(state.screen().contains("NOT SAVED: no space left; kept in memory"))
             next.persister.isDirty = false
-            _ = state.handle(.snapshot(next), now: Fixture.start)
-            #expect(openForm(state)?.refusal == nil)
-            state.press(.escape)
+            _ = state.handle(.snapshot(next), now: Fixture.start + .seconds(5))
             #expect(state.overlay == nil, "nothing is left to be thrown away")
+            #expect(state.toast?.kind == .good)
+            #expect(state.toast?.text == "\(mine.name) is on disk now (after 5 s)")
         }
     }
 

@@ -11,7 +11,7 @@ struct MonkeyTests {
         arguments: [1, 2, 3, 4], [false, true])
     func monkey(seed: UInt64, isReadOnly: Bool) async {
         var monkey = Monkey(seed: seed, isReadOnly: isReadOnly)
-        let most = isReadOnly ? 5_000 : 25_000
+        let most = isReadOnly ? 10_000 : 25_000
         var step = 0
         while monkey.keys < most {
             step += 1
@@ -54,7 +54,7 @@ private struct Monkey {
     private static let phrases = [
         ":rank 2\r", ":sort p95 desc\r", ":go azure-gpt\r", ":level error\r", ":theme light\r", ":reload\r", "dx\r",
         "dgemini-a\r", "dazure-gpt\r", "anew-one\thttps://h\t\t\t\tsecret-typed\u{13}", "e\t\t\t\t\tsecret-typed",
-        "/an\r",
+        "/an\r", "\u{1B}\u{1B}\u{1B}:go azure-gpt\rdazure-gpt\r",
         "\u{1B}\u{1B}\u{1B}",
     ]
 

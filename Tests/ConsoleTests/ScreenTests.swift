@@ -156,6 +156,7 @@ struct ScreenTests {
             _ = $0.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
             var next = Scene.rich
             next.endpoints[0].revision += 1
+            next.endpoints[0].name = "anthropic-prod"
             next.endpoints[0].tags = ["theirs"]
             _ = $0.handle(.snapshot(next), now: Fixture.start)
         },

@@ -32,15 +32,21 @@ extension EndpointForm {
         return problems
     }
 
+    /// What stands beside a field.
+    struct Message: Sendable, Equatable {
+        enum Kind { case good, bad, note }
+        var kind: Kind
+        var text: String
+    }
+
     /// What to show beside a field: nothing before the operator has been there.
-    func message(for field: Field) -> (isGood: Bool, text: String)? {
-        if let refusal, refusal.field == field { return (false, SafeText.clean(refusal.message)) }
-        if let problem = problems[field] { return touched.contains(field) ? (false, problem) : nil }
-        switch field {
-        case .name where isEdited(.name): return (true, "unique")
-        case .secret where text(.secret).isEmpty && original?.maskedSecret != nil: return nil
-        default: return nil
+    func message(for field: Field) -> Message? {
+        if let refusal, refusal.field == field { return Message(kind: .bad, text: SafeText.clean(refusal.message)) }
+        if let problem = problems[field] { return touched.contains(field) ? Message(kind: .bad, text: problem) : nil }
+        if let theirs = theirs[field], isChanged(field) {
+            return Message(kind: .note, text: "theirs: \(theirs.isEmpty ? "—" : SafeText.clean(theirs))")
         }
+        return field == .name && isEdited(.name) ? Message(kind: .good, text: "unique") : nil
     }
 
     /// What saving would change, one line each.

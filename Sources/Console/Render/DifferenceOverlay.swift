@@ -29,7 +29,7 @@ enum DifferenceOverlay {
         case .refused(let text): return DetailPanel.wrap(text, width).map { [Segment($0, .bad)] }
         case nil:
             let text = form.problems.isEmpty ? "Nothing changed yet." : "Fields have to be mended first."
-            return [[Segment(form.comparedDraft == nil ? text : "Comparing\(state.setup.glyphs.ellipsis)", .faint)]]
+            return [[Segment(form.compared == nil ? text : "Comparing\(state.setup.glyphs.ellipsis)", .faint)]]
         }
     }
 

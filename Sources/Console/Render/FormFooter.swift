@@ -36,10 +36,25 @@ enum FormFooter {
 
     private static func outcome(_ state: ConsoleState, _ form: EndpointForm, _ width: Int, limit: Int) -> [[Segment]] {
         let glyphs = state.setup.glyphs
-        if let refusal = form.refusal {
-            let words = refusal.kind == .keptUnsaved ? refusal.message : "Not saved: \(refusal.message)"
-            return wrapped(state.brief(SafeText.clean(words)), width, max(leastReason, limit), .bad, glyphs)
+        // Beside the field there is hardly room for it on a narrow screen.
+        if width < 56, case .field(let field) = form.focus, let note = form.message(for: field), note.kind == .note {
+            return wrapped(
+                "\(FormOverlay.label(field)), \(note.text)", width, max(leastReason, limit), .warning, glyphs)
         }
+        if let refusal = form.refusal {
+            let words = refusal.kind != .refused ? refusal.message : "Not saved: \(refusal.message)"
+            let lines = wrapped(state.brief(SafeText.clean(words)), width, max(leastReason, limit), .bad, glyphs)
+            // Beside what somebody else did stands what saving would do now.
+            guard refusal.kind == .conflict, limit - lines.count >= 2 else { return lines }
+            return lines + consequence(state, form, width, limit: limit - lines.count)
+        }
+        return consequence(state, form, width, limit: limit)
+    }
+
+    private static func consequence(
+        _ state: ConsoleState, _ form: EndpointForm, _ width: Int, limit: Int
+    ) -> [[Segment]] {
+        let glyphs = state.setup.glyphs
         let problems = form.problems
         let shown = EndpointDraft.Field.allCases.filter { problems[$0] != nil && form.touched.contains($0) }
         if form.original == nil, shown.isEmpty, !problems.isEmpty {

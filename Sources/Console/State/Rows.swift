@@ -1,14 +1,9 @@
 extension ConsoleState {
     mutating func take(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         latest = snapshot
-        let isSaved = !snapshot.persister.isDirty && snapshot.server.warning == nil
-        if toast?.endsWhenSaved == true, isSaved { toast = nil }
         if pausedAt == nil { show(snapshot, now: now) }
-        if case .form(var form) = overlay {
-            if form.awaitsRebase { form.rebase(in: snapshot) }
-            if form.refusal?.kind == .keptUnsaved, isSaved { form.refusal = nil }
-            overlay = .form(form)
-        }
+        followSaving(snapshot, now: now)
+        bringBackLeftForm(now: now)
         guard let move = queuedMove, !isBusy(move.id) else { return [] }
         queuedMove = nil
         guard let endpoint = snapshot.endpoints.first(where: { $0.id == move.id }), endpoint.rank != move.rank else {
