@@ -17,6 +17,7 @@ import Testing
         ),
         ("headers: {X-Note: sk-live-12345, a: 1}", "headers: {X-Note: ••••, a: 1}"),
         ("headers: {X-Key: \"${KEY}\", a: 1}", "headers: {X-Key: \"${KEY}\", a: 1}"),
+        ("{auth_value: s, tags: [a, \"b]\"], x: 1}", "{auth_value: ••••, tags: [a, \"b]\"], x: 1}"),
         ("headers: {x-org: red}", "headers: {x-org: red}"),
         ("  X-Pass: hunter2 extra", "  X-Pass: ••••"), ("  X-Note: Bearer abc", "  X-Note: Bearer ••••"),
         ("  anthropic-version: 2023-06-01", "  anthropic-version: 2023-06-01"),
@@ -28,7 +29,8 @@ import Testing
     /// What is not understood shows nothing of a secret, whatever that costs besides.
     @Test(arguments: [
         "headers: {Cookie: HIDDEN", "headers: {Cookie: HIDDEN, a: 'b}", "headers: {Cookie: 'HIDDEN'HIDDEN, a: b}",
-        "headers: {Cookie: [HIDDEN, HIDDEN], a: b}", "headers: {Cookie: {a: HIDDEN}, b: c}", "cookie: {a: HIDDEN}",
+        "headers: {Cookie: [HIDDEN, HIDDEN], a: b}", "{tags: [a, {b: c}], token: HIDDEN}", "{tags: [a, token: HIDDEN",
+        "headers: {Cookie: {a: HIDDEN}, b: c}", "cookie: {a: HIDDEN}",
         "note: \"{\" # cookie: HIDDEN, b}", "headers: {Cookie: HIDDEN}, HIDDEN}", "headers: {\"Cookie\":\"HIDDEN\"}",
         "headers: {Cookie: >- HIDDEN {HIDDEN, x: y}", "headers: {? Cookie : HIDDEN, a: b}",
         "password: HIDDEN {a: b}, HIDDEN", "- auth_value: {HIDDEN, a: HIDDEN}",

@@ -77,6 +77,7 @@ struct FlowMask {
         let isSecret = SecretMask.namesSecret(key)
         switch next {
         case "{" where !isSecret: return mapping()
+        case "[" where !isSecret: return sequence()
         case "{", "[", nil: return false
         default: break
         }
@@ -88,6 +89,23 @@ struct FlowMask {
             shown += isSecret ? mask : SecretSigns.hiding(in: value, behind: mask)
         }
         return true
+    }
+
+    /// Of texts alone, such as tags.
+    private mutating func sequence() -> Bool {
+        take()
+        while let character = next {
+            switch character {
+            case "]":
+                take()
+                return true
+            case ",", " ": take()
+            default:
+                guard let item = scalar(until: [",", "]"]) else { return false }
+                shown += SecretSigns.hiding(in: item, behind: mask)
+            }
+        }
+        return false
     }
 
     /// A quoted or a plain text up to one of the characters; nil where a quote does not end, or more follows it.
