@@ -42,6 +42,39 @@ import Testing
             ])
     }
 
+    @Test func aChangedHeaderIsNamedAndItsSecretIsNot() {
+        func description(_ old: [HeaderField], _ new: [HeaderField]) -> String {
+            let base = PersistedState(endpoints: [endpoint(0, "a") { $0.headers = old }], autoSortEndpoints: true)
+            let desired = PersistedState(endpoints: [endpoint(0, "a") { $0.headers = new }], autoSortEndpoints: true)
+            return base.changes(to: desired).map(\.description).joined(separator: "\n")
+        }
+        let (team, cookie) = (HeaderField(name: "x-team", value: "blue"), HeaderField(name: "Cookie", value: "s=1"))
+        let other = HeaderField(name: "Cookie", value: "s=2")
+        #expect(description([team, cookie], [team, other]) == "a headers: Cookie changed")
+        #expect(
+            description([team, cookie], [.init(name: "X-Team", value: "red"), .init(name: "x-new", value: "1")])
+                == "a headers: x-team is now X-Team, X-Team blue→red, x-new added, Cookie removed")
+        #expect(description([], [cookie]) == "a headers: Cookie added")
+        #expect(description([team, cookie], [cookie, team]) == "a headers: other order")
+        let moved = HeaderField(name: "x-team", value: "sk-live-12345")
+        #expect(description([team], [moved]) == "a headers: x-team changed")
+    }
+
+    @Test func aProxyThatKeepsItsPlaceSaysWhatElseChanged() {
+        let old = OutboundProxy(kind: .socks5, host: "h", port: 1, username: "u", password: "p")
+        var (password, user, place) = (old, old, old)
+        password.password = "q"
+        user.username = "v"
+        place.port = 2
+        for (new, words) in [
+            (password, "a proxy password changed"), (user, "a proxy user changed"),
+            (place, "a proxy socks5://h:1→socks5://h:2"),
+        ] {
+            let change = ConfigurationChange.setField(endpoint: "a", field: .proxy, old: .proxy(old), new: .proxy(new))
+            #expect(change.description == words)
+        }
+    }
+
     @Test func setRefusesAValueOfAnotherField() {
         var settings = EndpointSettings(name: "a")
         let misfits: [(EndpointField, FieldValue)] = [

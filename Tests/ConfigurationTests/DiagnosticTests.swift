@@ -72,6 +72,18 @@ import YAMLDocument
         #expect(load(file).diagnostics == [])
     }
 
+    @Test(arguments: [
+        ("https://h/v1?key=HIDDEN&v=HIDDEN2", "https://h/v1?key=***&v=***"), ("https://h/?HIDDEN", "https://h/?***"),
+        ("'https://h/v1#HIDDEN'", "https://h/v1#***"), ("https://u:HIDDEN@h/?key=HIDDEN", "***@h/?key=***"),
+        ("https://u:HI?DDEN@h/", "***@h/"), ("api.example.com/v1?key=HIDDEN", "api.example.com/v1?key=***"),
+        ("u:HIDDEN@h?key=HIDDEN", "***@h?key=***"),
+    ]) func aRefusedURLShowsNoneOfItsSecrets(_ url: String, _ excerpt: String) {
+        let found = load("endpoints:\n  - name: a\n    url: \(url)\n").diagnostics.map { $0.rendered(file: "f") }
+        #expect(!found.isEmpty)
+        #expect(found.allSatisfy { !$0.contains("HIDDEN") && !$0.contains("DDEN") }, "\(found)")
+        #expect(found.contains { $0.contains(excerpt) }, "\(found)")
+    }
+
     static let endpoints: [(String, Diagnostic.Severity, String, String)] = [
         ("url: https://a", .error, "no name", "name"),
         ("name: x", .error, "no URL", "url_anthropic"),

@@ -51,6 +51,12 @@ import Testing
         #expect(SecretExpansion.masked("") == "")
     }
 
+    @Test func aHintShowsTheEndOfALongSecretAlone() {
+        #expect(SecretExpansion.hinted("sk-ant-api03-abcdefgh3f9c") == "…3f9c")
+        #expect(SecretExpansion.hinted("sk-short-123456789a") == "***")
+        #expect(SecretExpansion.hinted("prefix-${KEY}-and-a-long-suffix") == "***${KEY}***")
+    }
+
     @Test func urlsAreTakenApart() throws {
         let url = try BaseURL("HTTPS://Api.Example.com:8443/v1/")
         #expect(url.scheme == "https" && url.host == "Api.Example.com" && url.port == 8443 && url.path == "/v1/")

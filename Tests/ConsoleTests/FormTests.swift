@@ -159,7 +159,7 @@ struct FormTests {
         let effects = state.press(.control("S"))
         guard case .perform(let id, _) = effects.first else { return #expect(Bool(false)) }
         #expect(state.screen().contains("saving…"))
-        #expect(state.press(.control("S")).isEmpty)
+        #expect(state.press(.control("S")) == [.bell])
         let failure = CommandFailure(message: "somebody renamed it meanwhile", field: .name)
         _ = state.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
         guard case .form(let form) = state.overlay else { return #expect(Bool(false)) }
@@ -282,7 +282,7 @@ struct FormTests {
         #expect(form.text(.name) == "anthropic-main-2")
         #expect(form.text(.tags) == "theirs")
         #expect(form.changes == ["Name anthropic-main→anthropic-main-2"])
-        #expect(state.screen().contains("somebody changed it meanwhile"))
+        #expect(state.screen().contains("Somebody changed it: taken over Tags. Not saved yet."))
         guard case .update(let reference, let draft)? = form.command else { return #expect(Bool(false)) }
         #expect(reference.revision == 8)
         #expect(draft.tags == ["theirs"])
@@ -322,10 +322,10 @@ struct FormTests {
             #expect(form.changes.isEmpty)
             #expect(state.screen().contains("NOT SAVED: no space left; kept in memory"))
             next.persister.isDirty = false
-            _ = state.handle(.snapshot(next), now: Fixture.start)
-            #expect(openForm(state)?.refusal == nil)
-            state.press(.escape)
+            _ = state.handle(.snapshot(next), now: Fixture.start + .seconds(5))
             #expect(state.overlay == nil, "nothing is left to be thrown away")
+            #expect(state.toast?.kind == .good)
+            #expect(state.toast?.text == "\(mine.name) is on disk now (after 5 s)")
         }
     }
 
@@ -334,13 +334,82 @@ struct FormTests {
         arguments: [
             ("", [], nil), ("a: 1", [("a", "1")], nil), (" a :1 ;  b: 2; ", [("a", "1"), ("b", "2")], nil),
             ("accept: text/html;q=0.9, x;level=1; b: 2", [("accept", "text/html;q=0.9, x;level=1"), ("b", "2")], nil),
-            ("x-key: ••••", [("x-key", nil)], nil), ("a", [], "write name: value; name: value"),
+            ("x-key: ••••", [("x-key", nil)], nil), ("X-KEY: ••••; a: 1", [("X-KEY", nil), ("a", "1")], nil),
+            ("x-key: ****", [("x-key", nil)], nil), ("x-stars: ****", [("x-stars", "****")], nil),
+            ("x-key: ****ZZ", [], "x-key: type the whole value anew, or leave ••••"),
+            ("x-key: ••••ZZ", [], "x-key: type the whole value anew, or leave ••••"),
+            ("a: 1; x-key: •••", [("a", "1")], "x-key: type the whole value anew, or leave ••••"),
+            ("x-key: s•; a: 1", [], "x-key: type the whole value anew, or leave ••••"),
+            ("x-other: ••••", [], "x-other: no value to keep yet: type one"),
+            ("x-dot: a • b", [("x-dot", "a • b")], nil), ("a", [], "write name: value; name: value"),
             ("a b: 1", [], "'a b' is no header name"), ("a:", [], "a has no value"),
         ] as [(String, [(String, String?)], String?)])
     func headers(text: String, headers: [(String, String?)], problem: String?) {
-        let parsed = HeaderText.parse(text)
+        let present = [
+            EndpointStatus.Header(name: "x-key", shown: "••••"), EndpointStatus.Header(name: "x-dot", shown: "a • b"),
+        ]
+        let parsed = HeaderText.parse(text, of: present)
         #expect(parsed.headers == headers.map { EndpointDraft.Header(name: $0.0, value: $0.1) })
         #expect(parsed.problem == problem)
+    }
+
+    @Test("What is typed beside a masked secret is refused at its field, and nothing is saved")
+    func besideTheMask() {
+        var endpoint = Fixture.endpoint(0)
+        endpoint.headers = [.init(name: "x-org", shown: "blue"), .init(name: "Cookie", shown: "••••")]
+        var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
+        form.focus = .field(.headers)
+        form.insert("ZZ")
+        #expect(form.text(.headers) == "x-org: blue; Cookie: ••••ZZ")
+        #expect(form.message(for: .headers)?.text == "Cookie: type the whole value anew, or leave ••••")
+        #expect(form.command == nil)
+        form.handle(.backspace)
+        form.handle(.backspace)
+        #expect(form.problems.isEmpty && form.changes.isEmpty)
+    }
+
+    @Test("Which header changed is said by its name, and its value where that is no secret")
+    func headerWords() {
+        let before = [
+            EndpointStatus.Header(name: "x-org", shown: "blue"), EndpointStatus.Header(name: "Cookie", shown: "••••"),
+            EndpointStatus.Header(name: "x-old", shown: "1"),
+        ]
+        func words(_ after: (String, String?)...) -> [String] {
+            HeaderText.changes(from: before, to: after.map { EndpointDraft.Header(name: $0.0, value: $0.1) })
+        }
+        #expect(words(("x-org", "blue"), ("Cookie", "sess=Y"), ("x-old", "1")) == ["Cookie changed"])
+        #expect(
+            words(("X-Org", "red"), ("Cookie", nil), ("x-new", "2"))
+                == ["x-org is now X-Org", "X-Org blue→red", "x-new added", "x-old removed"])
+        #expect(words(("Cookie", nil), ("x-org", "blue"), ("x-old", "1")) == ["other order"])
+    }
+
+    @Test("Only a typed secret can be shown, and one that is typed later stays hidden")
+    func revealing() {
+        var state = Fixture.console()
+        state.press(.enter)
+        #expect(state.press(.control("R")) == [.bell])
+        #expect(state.toast?.text == "no secret is typed yet")
+        state.press(.tab, .tab, .tab, .tab, .tab)
+        #expect(state.press(.control("R")) == [.bell])
+        #expect(state.toast?.text == "a stored secret cannot be shown, only a typed one")
+        state.type("sk-typed")
+        #expect(!state.screen().contains("sk-typed"))
+        state.press(.control("R"))
+        #expect(state.screen().contains("sk-typed"))
+        state.press(.control("U"))
+        state.type("sk-other")
+        #expect(!state.screen().contains("sk-other"), "it was another one that was to be shown")
+    }
+
+    @Test("A failure names the endpoint once")
+    func namedOnce() {
+        var state = Fixture.console()
+        for case .perform(let id, _) in state.press(.character("T")) {
+            let failure = CommandFailure(message: "anthropic-main: no connection")
+            _ = state.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
+        }
+        #expect(state.toast?.text == "Testing anthropic-main failed: no connection")
     }
 
     @Test("Headers and proxy keep the secrets that the console does not hold")
@@ -358,6 +427,7 @@ struct FormTests {
         set(&form, .proxy, "")
         #expect(form.draft.proxy == .removed)
         for (text, problem) in [
+            ("socks5://user:••••x@10.0.0.1:1080", "type the whole password anew, or leave ••••"),
             ("ftp://h", "begin with http:// or socks5://"), ("http://", "has no host"), ("http://u@:1", "has no host"),
         ] {
             set(&form, .proxy, text)

@@ -11,7 +11,7 @@ struct MonkeyTests {
         arguments: [1, 2, 3, 4], [false, true])
     func monkey(seed: UInt64, isReadOnly: Bool) async {
         var monkey = Monkey(seed: seed, isReadOnly: isReadOnly)
-        let most = isReadOnly ? 5_000 : 25_000
+        let most = isReadOnly ? 10_000 : 25_000
         var step = 0
         while monkey.keys < most {
             step += 1
@@ -53,7 +53,7 @@ private struct Monkey {
     /// What no random typing would get to: names to delete, whole commands, forms worth saving.
     private static let phrases = [
         ":rank 2\r", ":sort p95 desc\r", ":go azure-gpt\r", ":level error\r", ":theme light\r",
-        "\u{1B}\u{1B}:reload\r", "dx\r", "1dgemini-a\r", ":go azure-gpt\rdazure-gpt\r", "?auto-sort\r",
+        "\u{1B}\u{1B}:reload\r", "dx\r", "1dgemini-a\r", "\u{1B}\u{1B}\u{1B}:go azure-gpt\rdazure-gpt\r", "?auto-sort\r",
         "anew-one\thttps://h\t\t\t\tsecret-typed\u{13}", "e\t\t\t\t\tsecret-typed",
         "/an\r",
         "\u{1B}\u{1B}\u{1B}",

@@ -278,8 +278,9 @@ struct ReducerTests {
             _ = state.handle(.commandFinished(identifier(effects), .failure(failure)), now: Fixture.start)
             _ = state.handle(.snapshot(Fixture.snapshot()), now: Fixture.start)
             #expect(state.toast != nil)
-            _ = state.handle(.snapshot(clean), now: Fixture.start)
-            #expect((state.toast == nil) == isKept)
+            _ = state.handle(.snapshot(clean), now: Fixture.start + .seconds(5))
+            let expected = isKept ? "Everything is on disk now (after 5 s)" : "Writing failed: no space"
+            #expect(state.toast?.text == expected)
         }
     }
 

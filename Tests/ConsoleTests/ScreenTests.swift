@@ -156,8 +156,24 @@ struct ScreenTests {
             _ = $0.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
             var next = Scene.rich
             next.endpoints[0].revision += 1
+            next.endpoints[0].name = "anthropic-prod"
             next.endpoints[0].tags = ["theirs"]
             _ = $0.handle(.snapshot(next), now: Fixture.start)
+        },
+        Scene(name: "form, a long line changes") {
+            $0.press(.enter)
+            $0.type("2")
+            if let id = $0.previewCommand {
+                _ = $0.handle(.commandFinished(id, .preview(Self.longDifference)), now: Fixture.start)
+            }
+        },
+        Scene(name: "the file's difference, a long line") {
+            $0.press(.enter)
+            $0.type("2")
+            if let id = $0.previewCommand {
+                _ = $0.handle(.commandFinished(id, .preview(Self.longDifference)), now: Fixture.start)
+            }
+            $0.press(.control("D"))
         },
         Scene(name: "the file's difference") {
             $0.press(.enter)
@@ -194,6 +210,17 @@ struct ScreenTests {
         DifferenceLine(kind: .removed, number: 10, text: "    priority: 2"),
         DifferenceLine(kind: .added, number: 10, text: "    priority: 1"),
     ]
+
+    static let longDifference = [
+        DifferenceLine(kind: .kept, number: 5, text: "  - name: anthropic-main"),
+        DifferenceLine(kind: .removed, number: 6, text: long("red")),
+        DifferenceLine(kind: .added, number: 6, text: long("green")),
+    ]
+
+    private static func long(_ team: String) -> String {
+        "    headers: {anthropic-version: 2023-06-01, anthropic-beta: prompt-caching-2024-07-31, Cookie: ••••, "
+            + "x-team: \(team), x-tenant: acme}   # asked for by the platform group"
+    }
 
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "ConsoleScreens")

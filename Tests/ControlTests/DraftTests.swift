@@ -65,6 +65,12 @@ struct DraftTests {
             #expect(endpoint.proxy == "socks5://me:••••@127.0.0.1:1080")
             #expect(endpoint.openAIPreference == "responses")
             #expect(podium.text.contains("hidden"))
+            // Nothing typed beside a stand-in takes the secret's place.
+            for value in ["••••ZZ", "•••"] {
+                var beside = EndpointDocument()
+                beside.headers = [.init(name: "x-secret", value: value)]
+                await #expect(throws: ControlClientError.self) { try await podium.client.change("b", beside) }
+            }
             // What a document does not name of these stays, also in a PUT.
             var whole = EndpointDocument()
             whole.name = "b"

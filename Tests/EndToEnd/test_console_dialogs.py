@@ -375,11 +375,11 @@ def test_a_file_that_changes_under_an_open_form(session):
     # Somebody edits the endpoint by hand.
     text = s.config.read_text()
     s.config.write_text(text.replace("url: http://127.0.0.1:1/a ", "url: http://127.0.0.1:1/theirs "))
-    time.sleep(1.5)
-    s.press("C-s")
-    s.shows("their values are here now")
+    # The comparison tells of it before anything is saved.
+    s.shows("Somebody changed it: taken over URL")
     s.shows(r"Tags +mine")
     s.shows(r"URL +http://127.0.0.1:1/theirs")
+    s.shows(r"\+.*mine")
     assert "mine" not in s.config.read_text()
     # And breaks it: refused with line and column, still nothing lost.
     good = s.config.read_text()
@@ -388,13 +388,56 @@ def test_a_file_that_changes_under_an_open_form(session):
     s.shows("NOT SAVED")
     s.shows(r"Tags +mine")
     assert s.config.read_text() == good + "endpoints: [\n"
-    # Mended, it is written by itself: there is nothing left to save, or to throw away.
+    # Mended, it is written by itself, and that is said: there is nothing left to save, or to throw away.
     s.config.write_text(good)
     eventually(lambda: "mine" in s.config.read_text(), what="what was typed, in the file")
     assert "theirs" in s.config.read_text()
-    s.shows("Nothing changed yet")
-    s.press("Escape")
+    s.shows(r"alpha is on disk now \(after \d+ s\)")
     s.lacks("Edit endpoint")
+
+
+def test_a_save_that_has_to_wait_for_an_editor_is_confirmed_in_the_end(session):
+    s = session
+    s.press("a")
+    s.write("delta")
+    s.press("Tab")
+    s.write("http://127.0.0.1:4")
+    s.press("Tab", "Tab", "Tab", "Right", "Right")
+    s.shows("‹none›")
+    s.shows(r"\+.*delta")
+    with s.config.open("r+"):
+        s.press("C-s")
+        s.shows("saving…|NOT SAVED")
+        s.write("x")
+        s.shows("NOT SAVED")
+        assert "delta" not in s.config.read_text()
+    s.file("name: delta")
+    s.shows(r"delta is on disk now \(after \d+ s\)")
+    s.lacks("Add an endpoint|Edit endpoint")
+
+
+def test_a_secret_that_is_not_shown_cannot_be_damaged(session):
+    s = session
+    text = s.config.read_text()
+    s.config.write_text(text.replace(
+        "    priority: 1\n", "    priority: 1\n    headers: {x-org: blue, Cookie: sess=KEEP, X-Note: sk-live-KEEP1}\n"))
+    s.shows("headers|hand|file")
+    s.press("e")
+    s.shows(r"Headers +x-org: blue; Cookie: ••••; X-Note: ••••")
+    s.press(*["Tab"] * 8)
+    s.write("ZZ")
+    s.shows("X-Note: type the whole value anew, or leave ••••")
+    s.press("C-s")
+    s.press("BSpace", "BSpace")
+    s.shows("Nothing changed yet")
+    s.press("Home", *["Right"] * 7, "C-k")
+    s.write("red; Cookie: ••••; X-Note: ••••")
+    s.shows(r"- .*blue, Cookie: ••••, X-Note: ••••")
+    s.shows(r"\+ .*red, Cookie: ••••, X-Note: ••••")
+    s.press("C-s")
+    s.file("{x-org: red, Cookie: sess=KEEP, X-Note: sk-live-KEEP1}")
+    s.press("F")
+    s.shows("headers: x-org blue→red")
 
 
 def test_no_color_and_the_themes(terminal, tmp_path):

@@ -43,8 +43,22 @@ enum SourceExcerpt {
     static func text(of node: YAMLNode, in document: YAMLDocument) -> String {
         guard node.kind != .mapping, node.kind != .sequence || node.style == .flow else { return "" }
         let text = shown(document.bytes[node.span])
-        // What stands before an @ can be a password.
-        return text.lastIndex(of: "@").map { "***" + text[$0...] } ?? text
+        // What stands before an @ can be a password, what stands in a query a key.
+        let at = text.lastIndex(of: "@")
+        let rest = text[(at ?? text.startIndex)...]
+        let end = rest.firstIndex { $0 == "?" || $0 == "#" } ?? rest.endIndex
+        let isURL = text.contains("://") || rest[end...].contains("=")
+        return (at == nil ? "" : "***") + rest[..<end] + (isURL ? withoutValues(rest[end...]) : String(rest[end...]))
+    }
+
+    /// A query or a fragment by its names alone: `?key=***&v=***`.
+    private static func withoutValues(_ query: Substring) -> String {
+        guard let sign = query.first else { return "" }
+        let parts = query.dropFirst().split(omittingEmptySubsequences: false) { $0 == "&" || $0 == "?" || $0 == "#" }
+        let names = parts.map { part in
+            part.firstIndex(of: "=").map { part[...$0] + "***" } ?? (part.isEmpty ? "" : "***")
+        }
+        return String(sign) + names.joined(separator: "&")
     }
 
     /// A whole line, for syntax errors, which have no node. What follows a key that names a secret is masked.
@@ -58,7 +72,7 @@ enum SourceExcerpt {
                 return String(line.prefix(prefix.count)) + " ***"
             }
         }
-        return line
+        return SecretSigns.hiding(in: line, behind: "***")
     }
 
     private static func shown(_ bytes: ArraySlice<UInt8>) -> String {

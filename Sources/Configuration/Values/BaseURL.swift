@@ -28,7 +28,10 @@ public struct BaseURL: Sendable, Equatable {
 
     private init(checked text: String) throws(ValueProblem) {
         guard let separator = text.firstRange(of: "://") else {
-            throw ValueProblem("the URL has no scheme", fix: "write https://\(text.drop { $0 == "/" })")
+            // What follows can be a key.
+            let place = text.drop { $0 == "/" }.prefix { $0 != "?" && $0 != "#" }
+            throw ValueProblem(
+                "the URL has no scheme", fix: "write https://\(place.contains("@") ? "HOST" : String(place))")
         }
         scheme = text[..<separator.lowerBound].lowercased()
         guard scheme == "http" || scheme == "https" else {

@@ -60,6 +60,13 @@ public enum SecretExpansion {
         }.joined()
     }
 
+    /// The same, but of a long literal its last four characters, by which its owner tells it from others. For the screen of
+    /// whoever runs Podium alone: neither logs nor the control API have that much of it.
+    public static func hinted(_ text: String) -> String {
+        guard isLiteral(text), text.count >= 20 else { return masked(text) }
+        return "…" + text.suffix(4)
+    }
+
     private enum Part {
         case text(String)
         case reference(String)

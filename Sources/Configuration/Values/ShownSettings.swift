@@ -1,11 +1,8 @@
 /// How settings that may hold secrets are shown to people.
 extension HeaderField {
-    private static let secretWords = ["auth", "key", "token", "secret", "cookie", "password", "credential"]
-
-    /// Whether the value is a secret that stands here in the clear, judged by the header's name.
+    /// Whether the value is a secret that stands here in the clear, judged by the header's name and by its looks.
     public var holdsSecret: Bool {
-        let name = name.lowercased()
-        return Self.secretWords.contains(where: name.contains) && SecretExpansion.isLiteral(value)
+        SecretExpansion.isLiteral(value) && (SecretSigns.inName(name) || SecretSigns.inValue(value))
     }
 }
 

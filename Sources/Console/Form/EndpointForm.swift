@@ -7,7 +7,11 @@ struct EndpointForm: Sendable, Equatable {
         case save, test, cancel
     }
 
-    enum Outcome { case stay, cancel, save, test }
+    enum Outcome {
+        case stay, cancel, save, test
+        /// Nothing was done, and why.
+        case refused(String)
+    }
 
     enum TestReport: Sendable, Equatable {
         case running(since: ContinuousClock.Instant)
@@ -20,6 +24,46 @@ struct EndpointForm: Sendable, Equatable {
         case refused(String)
         /// Nobody here can compare: the words of the form have to do.
         case unknown
+    }
+
+    /// Everything that can be typed or chosen.
+    struct Typed: Sendable, Equatable {
+        var name: String
+        var editors: [Field: LineEditor]
+        var authType: EndpointStatus.AuthType
+        var openAIPreference: EndpointStatus.OpenAIPreference
+        var isEnabled: Bool
+        var isPinned: Bool
+    }
+
+    enum Held: Sendable, Equatable {
+        case key(Key)
+        case step(ConsoleAction)
+        case paste(String)
+    }
+
+    /// What a preview depends on: another of these makes another difference.
+    struct Comparison: Sendable, Equatable {
+        var draft: EndpointDraft
+        var revision: UInt64?
+        var file: FileGeneration
+    }
+
+    /// Rises with whatever else stands in the file, or is about to.
+    struct FileGeneration: Sendable, Equatable {
+        var writes: UInt64
+        var marks: UInt64
+        var merged: UInt64
+        var size: UInt64?
+        var problem: String?
+
+        init(_ persister: PersisterStatus) {
+            writes = persister.writes
+            marks = persister.marks
+            merged = persister.externalEditsMerged
+            size = persister.fileSize
+            problem = persister.fileProblem
+        }
     }
 
     /// nil when adding.
@@ -35,16 +79,26 @@ struct EndpointForm: Sendable, Equatable {
     var isEnabled: Bool
     var isPinned: Bool
     var isSaving = false
+    /// What the save under way, or the last one, was given.
+    var saved: Typed?
+    /// Keys and pastes that came while it was: they are typed if the form stays.
+    var held: [Held] = []
+    /// Esc was pressed while saving: the next one leaves.
+    var isAskedToLeave = false
     var refusal: CommandFailure?
     var revealedUntil: ContinuousClock.Instant?
     var testReport: TestReport?
     var preview: Preview?
-    /// The draft that the preview is, or will be, of.
-    var comparedDraft: EndpointDraft?
+    /// What the preview is, or will be, made from.
+    var compared: Comparison?
     /// How far the difference is scrolled while it is open; nil while the form is.
     var differenceScroll: Int?
-    /// Somebody changed the endpoint first: the next picture brings their values.
+    /// Somebody changed the endpoint first, or it is in memory alone: the next picture brings its values.
     var awaitsRebase = false
+    /// What somebody else gave the fields that were changed here as well.
+    var theirs: [Field: String] = [:]
+    /// When what is in memory and not on disk yet was given; nil where everything saved is on disk.
+    var keptSince: ContinuousClock.Instant?
     /// Fields the operator has been in: an empty form does not scold.
     var touched: Set<Field> = []
 
@@ -87,7 +141,7 @@ struct EndpointForm: Sendable, Equatable {
         if isEdited(.urlAnthropic) { draft.urlAnthropic = filled(.urlAnthropic) }
         if isEdited(.urlOpenAI) { draft.urlOpenAI = filled(.urlOpenAI) }
         if isEdited(.tags) { draft.tags = tags }
-        if isEdited(.headers) { draft.headers = HeaderText.parse(text(.headers)).headers }
+        if isEdited(.headers) { draft.headers = parsedHeaders.headers }
         if isEdited(.proxy) { draft.proxy = filled(.proxy).map { .set($0) } ?? .removed }
         draft.openAIPreference = openAIPreference
         draft.authType = authType
@@ -100,6 +154,10 @@ struct EndpointForm: Sendable, Equatable {
             draft.secret = .removed
         }
         return draft
+    }
+
+    var parsedHeaders: (headers: [EndpointDraft.Header], problem: String?) {
+        HeaderText.parse(text(.headers), of: original?.headers ?? [])
     }
 
     /// The command that saves the form; nil when there is nothing to save or something is wrong.
@@ -118,7 +176,7 @@ struct EndpointForm: Sendable, Equatable {
         return text(field) != SafeText.clean(before)
     }
 
-    private static func originalText(_ field: Field, _ original: EndpointStatus) -> String {
+    static func originalText(_ field: Field, _ original: EndpointStatus) -> String {
         switch field {
         case .name: original.name
         case .url: original.url ?? ""
@@ -151,40 +209,6 @@ struct EndpointForm: Sendable, Equatable {
             while part.last == " " { part.removeLast() }
             return String(part)
         }.filter { !$0.isEmpty }
-    }
-
-    /// Takes over what the endpoint is now, where this form was not edited.
-    mutating func rebase(in snapshot: DashboardSnapshot) {
-        // What could not be written is in memory all the same, and is this form's own.
-        if let refusal, refusal.kind == .keptUnsaved {
-            let name = draft.name
-            guard let endpoint = snapshot.endpoints.first(where: { $0.name == name }) else { return }
-            guard endpoint.revision != original?.revision else { return }
-            let focus = focus
-            self = EndpointForm(editing: endpoint, in: snapshot)
-            self.focus = focus
-            self.refusal = refusal
-            return
-        }
-        guard let before = original else { return }
-        guard let endpoint = snapshot.endpoints.first(where: { $0.id == before.id }) else {
-            awaitsRebase = false
-            refusal = CommandFailure(message: "somebody deleted it meanwhile; nothing can be saved here any more")
-            return
-        }
-        guard endpoint.revision != before.revision else { return }
-        var fresh = EndpointForm(editing: endpoint, in: snapshot)
-        for field in Self.textFields where isEdited(field) { fresh.editors[field] = editors[field] }
-        fresh.isAuthChosen = isAuthChosen
-        if authType != before.authType { fresh.authType = authType }
-        if openAIPreference != before.openAIPreference { fresh.openAIPreference = openAIPreference }
-        if isEnabled != before.isEnabled { fresh.isEnabled = isEnabled }
-        if isPinned != before.isPinned { fresh.isPinned = isPinned }
-        fresh.focus = focus
-        fresh.touched = touched
-        fresh.refusal = CommandFailure(
-            message: "somebody changed it meanwhile; their values are here now beside yours: look, and save again")
-        self = fresh
     }
 
     func isTaken(_ name: String) -> Bool { otherNames.contains(name) }

@@ -3,7 +3,7 @@ extension EndpointForm {
         switch action {
         case .nextField: step(1)
         case .previousField: step(-1)
-        case .reveal: revealedUntil = revealedUntil == nil ? now + .seconds(10) : nil
+        case .reveal: return reveal(now: now)
         case .cancel: return .cancel
         case .save: return trySave()
         case .test: return tryTest()
@@ -20,9 +20,18 @@ extension EndpointForm {
         return .stay
     }
 
+    /// Only what is typed here can be shown: armed for later, it would show a secret that nobody asked to see.
+    private mutating func reveal(now: ContinuousClock.Instant) -> Outcome {
+        guard text(.secret).isEmpty else {
+            revealedUntil = revealedUntil == nil ? now + .seconds(10) : nil
+            return .stay
+        }
+        let isStored = focus == .field(.secret) ? original?.maskedSecret != nil : text(.headers).contains("•")
+        return .refused(isStored ? "a stored secret cannot be shown, only a typed one" : "no secret is typed yet")
+    }
+
     /// A key that the keymap leaves to the field in focus.
     mutating func handle(_ key: Key) {
-        guard !isSaving else { return }
         guard case .field(let field) = focus else {
             let buttons: [Focus] = [.save, .test, .cancel]
             let index = buttons.firstIndex(of: focus) ?? 0
@@ -59,7 +68,7 @@ extension EndpointForm {
     }
 
     mutating func insert(_ text: String) {
-        guard !isSaving, case .field(let field) = focus, editors[field] != nil else { return }
+        guard case .field(let field) = focus, editors[field] != nil else { return }
         var text = Substring(text)
         // A copied line brings its line end along.
         while text.last?.isNewline == true { text.removeLast() }
@@ -71,10 +80,30 @@ extension EndpointForm {
         if let revealedUntil, revealedUntil <= now { self.revealedUntil = nil }
     }
 
-    mutating func refuse(_ failure: CommandFailure) {
+    /// A save begins, of what is typed now.
+    mutating func beginSaving() {
+        isSaving = true
+        isAskedToLeave = false
+        saved = Typed(
+            name: draft.name, editors: editors, authType: authType, openAIPreference: openAIPreference,
+            isEnabled: isEnabled, isPinned: isPinned)
+    }
+
+    /// The save has failed; what was typed meanwhile goes to where it was typed.
+    mutating func refuse(_ failure: CommandFailure, since: ContinuousClock.Instant) {
         isSaving = false
+        let held = held
+        self.held = []
+        for input in held {
+            switch input {
+            case .key(let key): handle(key)
+            case .step(let action): step(action == .previousField ? -1 : 1)
+            case .paste(let text): insert(text)
+            }
+        }
         refusal = failure
         awaitsRebase = failure.kind != .refused
+        if failure.kind == .keptUnsaved { keptSince = since }
         if let field = failure.field { focus = .field(field) }
     }
 
@@ -82,13 +111,17 @@ extension EndpointForm {
         touched.insert(field)
         refusal = nil
         testReport = nil
+        if text(.secret).isEmpty { revealedUntil = nil }
         suggestAuth()
     }
 
     mutating func take(preview result: CommandResult) {
-        guard comparedDraft != nil else { return }
+        guard compared != nil else { return }
         switch result {
         case .preview(let lines): preview = .lines(lines)
+        case .failure(let failure) where failure.kind == .conflict:
+            preview = nil
+            awaitsRebase = true
         case .failure(let failure): preview = .refused(SafeText.clean(failure.message))
         case .success: preview = .unknown
         }

@@ -19,8 +19,10 @@ extension EndpointForm {
         }
         if !text(.secret).isEmpty, secretHeader == nil { problems[.secret] = "not sent: Auth is \(authType.rawValue)" }
         if text(.secret).contains(" ") { problems[.secret] = "has a blank in it" }
-        if isEdited(.headers), let problem = HeaderText.parse(text(.headers)).problem { problems[.headers] = problem }
-        if isEdited(.proxy), let problem = Self.problem(proxy: trimmed(.proxy)) { problems[.proxy] = problem }
+        if isEdited(.headers), let problem = parsedHeaders.problem { problems[.headers] = problem }
+        if isEdited(.proxy), let problem = Self.problem(proxy: trimmed(.proxy), of: original?.proxy) {
+            problems[.proxy] = problem
+        }
         let priority = trimmed(.priority)
         if !priority.isEmpty, Int(priority).map({ (1...max(1, ranks)).contains($0) }) != true {
             problems[.priority] = "must be 1–\(ranks)"
@@ -30,15 +32,21 @@ extension EndpointForm {
         return problems
     }
 
+    /// What stands beside a field.
+    struct Message: Sendable, Equatable {
+        enum Kind { case good, bad, note }
+        var kind: Kind
+        var text: String
+    }
+
     /// What to show beside a field: nothing before the operator has been there.
-    func message(for field: Field) -> (isGood: Bool, text: String)? {
-        if let refusal, refusal.field == field { return (false, SafeText.clean(refusal.message)) }
-        if let problem = problems[field] { return touched.contains(field) ? (false, problem) : nil }
-        switch field {
-        case .name where isEdited(.name): return (true, "unique")
-        case .secret where text(.secret).isEmpty && original?.maskedSecret != nil: return nil
-        default: return nil
+    func message(for field: Field) -> Message? {
+        if let refusal, refusal.field == field { return Message(kind: .bad, text: SafeText.clean(refusal.message)) }
+        if let problem = problems[field] { return touched.contains(field) ? Message(kind: .bad, text: problem) : nil }
+        if let theirs = theirs[field], isChanged(field) {
+            return Message(kind: .note, text: "theirs: \(theirs.isEmpty ? "—" : SafeText.clean(theirs))")
         }
+        return field == .name && isEdited(.name) ? Message(kind: .good, text: "unique") : nil
     }
 
     /// What saving would change, one line each.
@@ -65,8 +73,8 @@ extension EndpointForm {
         if let priority = draft.priority { lines.append("Priority \(original.rank)→\(priority), pinned there") }
         add("Tags", original.tags.joined(separator: ", "), draft.tags.joined(separator: ", "))
         if let headers = draft.headers {
-            add("Headers", names(original.headers.map(\.name)), names(headers.map(\.name)))
-            if original.headers.map(\.name) == headers.map(\.name) { lines.append("Header values changed") }
+            let changes = HeaderText.changes(from: original.headers, to: headers)
+            lines.append(SafeText.clean("Headers: " + changes.joined(separator: ", ")))
         }
         add("OpenAI API", original.openAIPreference.rawValue, draft.openAIPreference.rawValue)
         switch draft.proxy {
@@ -86,13 +94,16 @@ extension EndpointForm {
         return Array(changes.prefix(limit - 1)) + ["and \(changes.count - limit + 1) more"]
     }
 
-    private func names(_ names: [String]) -> String { names.joined(separator: ", ") }
-
-    private static func problem(proxy: String) -> String? {
+    private static func problem(proxy: String, of present: String?) -> String? {
         guard !proxy.isEmpty else { return nil }
         let schemes = ["http://", "socks5://", "socks5h://"]
         guard let scheme = schemes.first(where: { proxy.lowercased().hasPrefix($0) }) else {
             return "begin with http:// or socks5://"
+        }
+        if proxy.contains("•") {
+            let isWhole = proxy.contains(":\(EndpointStatus.keptSecret)@") && proxy.count { $0 == "•" } == 4
+            guard isWhole else { return "type the whole password anew, or leave ••••" }
+            guard present?.contains("•") == true else { return "no password to keep yet: type one" }
         }
         let host = proxy.dropFirst(scheme.count).split(separator: "@", omittingEmptySubsequences: false).last ?? ""
         return host.isEmpty || host.first == ":" ? "has no host" : proxy.contains(" ") ? "has a blank in it" : nil

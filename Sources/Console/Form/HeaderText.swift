@@ -4,19 +4,51 @@ enum HeaderText {
         headers.map { "\($0.name): \($0.shown)" }.joined(separator: "; ")
     }
 
+    /// - Parameter present: the headers the text was made from.
     /// - Returns: the headers, and what keeps the first bad one from being one.
-    static func parse(_ text: String) -> (headers: [EndpointDraft.Header], problem: String?) {
+    static func parse(
+        _ text: String, of present: [EndpointStatus.Header] = []
+    ) -> (headers: [EndpointDraft.Header], problem: String?) {
         var headers: [EndpointDraft.Header] = []
         for piece in pieces(text) {
             let part = trimmed(piece)
             guard let colon = part.firstIndex(of: ":") else { return (headers, "write name: value; name: value") }
             let name = String(trimmed(part[..<colon]))
-            let value = String(trimmed(part[part.index(after: colon)...]))
+            var value = String(trimmed(part[part.index(after: colon)...]))
             guard !name.isEmpty, name.utf8.allSatisfy(isToken) else { return (headers, "'\(name)' is no header name") }
             guard !value.isEmpty else { return (headers, "\(name) has no value") }
+            let before = present.first { $0.name.lowercased() == name.lowercased() }.map { SafeText.clean($0.shown) }
+            // As it looks without Unicode.
+            if before == EndpointStatus.keptSecret { value = value.replacing("****", with: EndpointStatus.keptSecret) }
+            if let problem = problem(value: value, before: before) { return (headers, "\(name): \(problem)") }
             headers.append(.init(name: name, value: value == EndpointStatus.keptSecret ? nil : value))
         }
         return (headers, nil)
+    }
+
+    /// What is typed beside the stand-in for a secret would take the secret's place.
+    private static func problem(value: String, before: String?) -> String? {
+        guard value.contains("•"), value != before else { return nil }
+        guard value == EndpointStatus.keptSecret else { return "type the whole value anew, or leave ••••" }
+        return "no value to keep yet: type one"
+    }
+
+    /// What became of which header, in words; the console holds no secrets that could be among them.
+    static func changes(from old: [EndpointStatus.Header], to new: [EndpointDraft.Header]) -> [String] {
+        func isSame(_ one: String, _ other: String) -> Bool { one.lowercased() == other.lowercased() }
+        var changes: [String] = []
+        for header in new {
+            guard let before = old.first(where: { isSame($0.name, header.name) }) else {
+                changes.append("\(header.name) added")
+                continue
+            }
+            if before.name != header.name { changes.append("\(before.name) is now \(header.name)") }
+            guard let value = header.value, value != before.shown else { continue }
+            let isSecret = before.shown == EndpointStatus.keptSecret
+            changes.append(isSecret ? "\(header.name) changed" : "\(header.name) \(before.shown)→\(value)")
+        }
+        changes += old.filter { header in !new.contains { isSame($0.name, header.name) } }.map { "\($0.name) removed" }
+        return changes.isEmpty ? ["other order"] : changes
     }
 
     /// A semicolon parts two headers only where a name and a colon follow: values may hold one as well.

@@ -35,6 +35,7 @@ struct LineEditor: Sendable, Equatable {
         case .control("U"):
             characters.removeSubrange(0..<cursor)
             cursor = 0
+        case .control("K"): characters.removeSubrange(cursor...)
         case .control("W"):
             var start = cursor
             while start > 0, characters[start - 1] == " " { start -= 1 }

@@ -5,12 +5,17 @@ enum FormFooter {
     )
         -> [[Segment]]
     {
-        var lines = report(state, form, now, width, limit: max(1, min(3, limit - 1)))
+        var lines = report(state, form, now, width, limit: max(leastReport, min(3, limit - 1)))
         if lines.isEmpty || limit > lines.count + 1 {
             lines += outcome(state, form, width, limit: max(1, limit - lines.count))
         }
         return lines
     }
+
+    /// How long each step of a test took must be seen, also where only fields can make room for it.
+    private static let leastReport = 4
+    /// The same for why it was not saved.
+    private static let leastReason = 3
 
     /// Reserved, so that the form does not jump while it is filled in.
     static let leastLines = 4
@@ -31,10 +36,25 @@ enum FormFooter {
 
     private static func outcome(_ state: ConsoleState, _ form: EndpointForm, _ width: Int, limit: Int) -> [[Segment]] {
         let glyphs = state.setup.glyphs
-        if let refusal = form.refusal {
-            let words = refusal.kind == .keptUnsaved ? refusal.message : "Not saved: \(refusal.message)"
-            return wrapped(state.brief(SafeText.clean(words)), width, limit, .bad, glyphs)
+        // Beside the field there is hardly room for it on a narrow screen.
+        if width < 56, case .field(let field) = form.focus, let note = form.message(for: field), note.kind == .note {
+            return wrapped(
+                "\(FormOverlay.label(field)), \(note.text)", width, max(leastReason, limit), .warning, glyphs)
         }
+        if let refusal = form.refusal {
+            let words = refusal.kind != .refused ? refusal.message : "Not saved: \(refusal.message)"
+            let lines = wrapped(state.brief(SafeText.clean(words)), width, max(leastReason, limit), .bad, glyphs)
+            // Beside what somebody else did stands what saving would do now.
+            guard refusal.kind == .conflict, limit - lines.count >= 2 else { return lines }
+            return lines + consequence(state, form, width, limit: limit - lines.count)
+        }
+        return consequence(state, form, width, limit: limit)
+    }
+
+    private static func consequence(
+        _ state: ConsoleState, _ form: EndpointForm, _ width: Int, limit: Int
+    ) -> [[Segment]] {
+        let glyphs = state.setup.glyphs
         let problems = form.problems
         let shown = EndpointDraft.Field.allCases.filter { problems[$0] != nil && form.touched.contains($0) }
         if form.original == nil, shown.isEmpty, !problems.isEmpty {

@@ -6,7 +6,7 @@ enum FormOverlay {
         _ state: ConsoleState, _ form: EndpointForm, _ now: ContinuousClock.Instant, _ grid: inout CellGrid
     ) {
         let glyphs = state.setup.glyphs
-        let width = min(76, state.columns)
+        let width = min(100, max(min(76, state.columns), state.columns - 20))
         let fields = EndpointDraft.Field.allCases
         let room = max(3, state.lines - 2)
         // Where there is room, so much stays free that the form does not jump while it is filled in.
@@ -25,7 +25,7 @@ enum FormOverlay {
                 let name = SafeText.clean(original.name)
                 return TextField.cut("\(word) \(glyphs.separator) \(name)", width - 20, glyphs: glyphs)
             } ?? "Add an endpoint"
-        let right = form.isSaving ? "saving\(glyphs.ellipsis)" : countText(form)
+        let right = form.isSaving ? savingText(form, glyphs) : countText(form)
         grid.border(
             frame, isBoxed: true, isFocused: true, left: [Segment(title, .title)], right: [Segment(right, .accent)],
             bottom: [
@@ -51,6 +51,10 @@ enum FormOverlay {
         drawButtons(state, form, inner, &grid)
     }
 
+    private static func savingText(_ form: EndpointForm, _ glyphs: Glyphs) -> String {
+        "saving\(glyphs.ellipsis)" + (form.held.isEmpty ? "" : " \(Quantity.counted(form.held.count, "key")) wait")
+    }
+
     private static func countText(_ form: EndpointForm) -> String {
         guard form.original != nil else { return "new" }
         return Quantity.counted(form.changes.count, "change")
@@ -69,25 +73,32 @@ enum FormOverlay {
             label, column: column, line: line, limit: inner.right,
             style: CellStyle(isFocused ? .strong : .faint, on: .overlay))
         switch field {
-        case .authType: drawChoice(form.authType, isFocused, glyphs, inner, column, line, &grid)
-        case .openAIPreference: drawChoice(form.openAIPreference, isFocused, glyphs, inner, column, line, &grid)
+        case .authType: column = drawChoice(form.authType, isFocused, glyphs, inner, column, line, &grid)
+        case .openAIPreference:
+            column = drawChoice(form.openAIPreference, isFocused, glyphs, inner, column, line, &grid)
         case .enabled, .pinned:
             let isOn = field == .enabled ? form.isEnabled : form.isPinned
             if isFocused {
                 grid.cursor = CellGrid.Cursor(column: min(inner.right - 1, column + 1), line: line, isVisible: true)
             }
-            grid.put(
-                isOn ? "[x]" : "[ ]", column: column, line: line, limit: inner.right,
-                style: CellStyle(.key, on: isFocused ? .focusedButton : .overlay))
+            column =
+                grid.put(
+                    isOn ? "[x]" : "[ ]", column: column, line: line, limit: inner.right,
+                    style: CellStyle(.key, on: isFocused ? .focusedButton : .overlay)) + 1
         default:
             drawText(state, form, field, now, inner, column, line, &grid)
+            return
         }
+        guard let message = form.message(for: field) else { return }
+        grid.put(
+            sign(message.kind, glyphs) + message.text, column: column + 1, line: line, limit: inner.right,
+            style: CellStyle(role(message.kind), on: .overlay))
     }
 
     private static func drawChoice<Choice: RawRepresentable<String> & CaseIterable & Equatable>(
         _ chosen: Choice, _ isFocused: Bool, _ glyphs: Glyphs, _ inner: Frame, _ start: Int, _ line: Int,
         _ grid: inout CellGrid
-    ) {
+    ) -> Int {
         var column = start
         let all = Array(Choice.allCases)
         let needed = all.reduce(0) { $0 + $1.rawValue.count + 3 }
@@ -100,6 +111,7 @@ enum FormOverlay {
             let style = CellStyle(isChosen ? .key : .faint, on: isChosen && isFocused ? .focusedButton : .overlay)
             column = grid.put(text, column: column, line: line, limit: inner.right, style: style) + 1
         }
+        return column
     }
 
     private static func drawText(
@@ -109,12 +121,16 @@ enum FormOverlay {
         let glyphs = state.setup.glyphs
         let isFocused = form.focus == .field(field)
         let message = form.message(for: field)
-        let messageText = message.map { "\($0.isGood ? glyphs.check : glyphs.cross) \($0.text)" } ?? ""
+        // A value of somebody else's can be long, and must not take the room of the operator's own.
+        let most = message?.kind == .note ? (inner.right - start - 2) / 2 : inner.width
+        let messageText = message.map { TextField.cut(sign($0.kind, glyphs) + $0.text, most, glyphs: glyphs) } ?? ""
         // A hint must not take the room to type in.
-        let hint = hint(form, field, isNarrow: inner.width < 60)
+        let hint = isFocused || field == .priority ? hint(form, field, isNarrow: inner.width < 60) : ""
         let side = TextWidth.columns(of: messageText.isEmpty ? hint : messageText)
         let least = field == .priority ? 4 : messageText.isEmpty ? 10 : 6
-        let room = max(least, min(field == .priority ? 4 : 42, inner.right - start - 2 - (side > 0 ? side + 2 : 0)))
+        let typing = max(42, inner.width - 36)
+        let usual = field == .priority ? 4 : isFocused || !messageText.isEmpty ? typing : inner.width
+        let room = max(least, min(usual, inner.right - start - 2 - (side > 0 ? side + 2 : 0)))
         var column = start
         if let editor = form.editors[field] {
             var window = editor.window(width: room)
@@ -150,9 +166,25 @@ enum FormOverlay {
         if let message {
             grid.put(
                 messageText, column: column, line: line, limit: inner.right,
-                style: CellStyle(message.isGood ? .good : .bad, on: .overlay))
-        } else if isFocused || field == .priority {
+                style: CellStyle(role(message.kind), on: .overlay))
+        } else {
             grid.put(hint, column: column, line: line, limit: inner.right, style: CellStyle(.faint, on: .overlay))
+        }
+    }
+
+    private static func sign(_ kind: EndpointForm.Message.Kind, _ glyphs: Glyphs) -> String {
+        switch kind {
+        case .good: "\(glyphs.check) "
+        case .bad: "\(glyphs.cross) "
+        case .note: ""
+        }
+    }
+
+    private static func role(_ kind: EndpointForm.Message.Kind) -> CellStyle.Role {
+        switch kind {
+        case .good: .good
+        case .bad: .bad
+        case .note: .warning
         }
     }
 

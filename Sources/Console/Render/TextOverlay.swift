@@ -1,12 +1,13 @@
 /// Lines in a box over the dashboard, with older and newer ones at the arrow keys.
 enum TextOverlay {
-    private static let widest = 76
+    /// Unless the lines ask for more.
+    private static let usualWidth = 76
 
     static func draw(
         _ state: ConsoleState, title: String, _ lines: [[Segment]], scroll: Int, hint: String? = nil,
-        _ grid: inout CellGrid
+        longest: Int = 0, _ grid: inout CellGrid
     ) {
-        let frame = frame(state, lines.count)
+        let frame = frame(state, lines.count, longest)
         let glyphs = state.setup.glyphs
         let visible = max(0, frame.height - 2)
         let top = min(scroll, max(0, lines.count - visible))
@@ -30,10 +31,14 @@ enum TextOverlay {
     }
 
     /// Columns of text there are.
-    static func width(_ state: ConsoleState) -> Int { max(24, min(widest, state.columns) - 4) }
+    ///
+    /// - Parameter longest: columns of the longest line, where lines should rather not be wrapped.
+    static func width(_ state: ConsoleState, longest: Int = 0) -> Int {
+        max(24, min(max(usualWidth, longest + 4), state.columns) - 4)
+    }
 
-    private static func frame(_ state: ConsoleState, _ lineCount: Int) -> Frame {
-        let width = min(widest, state.columns)
+    private static func frame(_ state: ConsoleState, _ lineCount: Int, _ longest: Int = 0) -> Frame {
+        let width = min(max(usualWidth, longest + 4), state.columns)
         let height = min(max(3, state.lines - 2), lineCount + 2)
         return Frame(
             column: (state.columns - width) / 2, line: max(0, (state.lines - 2 - height) / 2), width: width,

@@ -59,6 +59,10 @@ public struct ConsoleState: Sendable {
     var queuedMove: QueuedMove?
     /// The save that the open form waits for.
     var formCommand: CommandID?
+    /// Forms that were left while they saved.
+    var leftForms: [LeftForm] = []
+    /// When the oldest change was made that could not be written at first; nil once all is on disk.
+    var unsavedSince: ContinuousClock.Instant?
     /// The comparison with the file that is under way.
     var previewCommand: CommandID?
     /// The test of a form that is under way.
@@ -115,6 +119,7 @@ public struct ConsoleState: Sendable {
                 form.tick(now: now)
                 overlay = .form(form)
             }
+            bringBackLeftForm(now: now)
             return []
         }
     }

@@ -12,6 +12,9 @@ extension ConsoleState {
             overlay = .form(form)
             return [effect]
         case .save: return save(&form, now: now)
+        case .refused(let reason):
+            say(.note, reason, now: now)
+            return [.bell]
         }
         return []
     }
@@ -19,30 +22,32 @@ extension ConsoleState {
     private mutating func save(_ form: inout EndpointForm, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         defer { overlay = .form(form) }
         if let changeObstacle {
-            form.refuse(CommandFailure(message: changeObstacle))
+            form.refuse(CommandFailure(message: changeObstacle), since: now)
             return []
         }
         guard let command = form.command else { return [] }
         let effect = run(command, now: now)
         if case .perform(let id, _) = effect { formCommand = id }
-        form.isSaving = true
+        form.beginSaving()
         return [effect]
     }
 
-    /// Asks for the difference that saving would make, once what is typed differs from what was last compared.
+    /// Asks for the difference that saving would make, once the form, its endpoint or the file is not what was compared.
     mutating func refreshPreview() -> [ConsoleEffect] {
         guard case .form(var form) = overlay, !form.isSaving else { return [] }
         guard form.problems.isEmpty, !form.changes.isEmpty, changeObstacle == nil else {
-            if form.preview != nil || form.comparedDraft != nil {
+            if form.preview != nil || form.compared != nil {
                 form.preview = nil
-                form.comparedDraft = nil
+                form.compared = nil
                 overlay = .form(form)
             }
             return []
         }
         let draft = form.draft
-        guard previewCommand == nil, form.comparedDraft != draft else { return [] }
-        form.comparedDraft = draft
+        let wanted = EndpointForm.Comparison(
+            draft: draft, revision: form.original?.revision, file: EndpointForm.FileGeneration(latest.persister))
+        guard previewCommand == nil, !form.awaitsRebase, form.compared != wanted else { return [] }
+        form.compared = wanted
         overlay = .form(form)
         let id = nextIdentifier()
         previewCommand = id
@@ -64,9 +69,8 @@ extension ConsoleState {
     }
 
     private mutating func cancel(_ form: EndpointForm) {
-        guard form.hasInput, !form.isSaving else {
+        guard form.hasInput else {
             overlay = nil
-            formCommand = nil
             return
         }
         coveredForm = form
@@ -81,6 +85,11 @@ extension ConsoleState {
             previewCommand = nil
             if case .form(var form) = overlay {
                 form.take(preview: result)
+                if form.awaitsRebase { form.rebase(in: latest) }
+                // Who it was, where that is known.
+                if case .failure(let failure) = result, failure.kind == .conflict {
+                    say(.note, failure.message, now: now)
+                }
                 overlay = .form(form)
             }
             return []
@@ -102,24 +111,41 @@ extension ConsoleState {
         if isForm { formCommand = nil }
         switch result {
         case .success(let message, let undo):
-            if isForm, case .form = overlay { overlay = nil }
+            var lost = ""
+            if isForm, case .form(let form) = overlay {
+                overlay = nil
+                if !form.held.isEmpty { lost = "; what was typed meanwhile was not taken" }
+            }
             if isForm { coveredForm = nil }
-            say(.good, message, now: now)
+            leftForms.removeAll { $0.command == id }
+            say(.good, "\(message)\(lost)", now: now)
             toast?.undo = undo.map(SafeText.clean)
             if case .add(let draft) = command.command { pendingSelection = draft.name }
             return []
-        case .preview: return []
-        case .failure(let failure):
-            queuedMove = nil
-            if isForm, case .form(var form) = overlay {
-                form.refuse(failure)
-                overlay = .form(form)
-            }
-            // What is kept has been done, only not written yet.
-            let isKept = failure.kind == .keptUnsaved
-            say(.bad, isKept ? failure.message : "\(command.label) failed: \(failure.message)", now: now)
-            toast?.endsWhenSaved = isKept
-            return [.bell]
+        case .preview:
+            return fail(command, id, isForm: isForm, CommandFailure(message: "not answered"), now: now)
+        case .failure(let failure): return fail(command, id, isForm: isForm, failure, now: now)
         }
+    }
+
+    private mutating func fail(
+        _ command: PendingCommand, _ id: CommandID, isForm: Bool, _ failure: CommandFailure,
+        now: ContinuousClock.Instant
+    ) -> [ConsoleEffect] {
+        queuedMove = nil
+        if isForm, case .form(var form) = overlay {
+            form.refuse(failure, since: command.since)
+            overlay = .form(form)
+        }
+        refuseLeftForm(of: id, failure, since: command.since)
+        // What is kept has been done, only not written yet.
+        let isKept = failure.kind == .keptUnsaved
+        say(.bad, isKept ? failure.message : command.failed(failure.message), now: now)
+        toast?.endsWhenSaved = isKept
+        if isKept {
+            unsavedSince = unsavedSince ?? command.since
+            if case .add(let draft) = command.command { pendingSelection = draft.name }
+        }
+        return [.bell]
     }
 }

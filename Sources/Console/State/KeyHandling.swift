@@ -16,6 +16,7 @@ extension ConsoleState {
 
     mutating func handleKey(_ key: Key, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         orderHeldUntil = now + Self.orderHold
+        if case .form(let form) = overlay, form.isSaving { return hold(key, form, now: now) }
         // Leaving must always be possible, also where nothing else fits on the screen.
         if let binding = setup.keymap.binding(for: key, in: context) {
             return perform(isPaging(key, binding) ? .pageDown : binding.action, now: now)
@@ -78,6 +79,10 @@ extension ConsoleState {
         case .command: command?.insert(text)
         case .form:
             if case .form(var form) = overlay {
+                guard !form.isSaving else {
+                    hold(.paste(text), form)
+                    return
+                }
                 form.insert(text)
                 overlay = .form(form)
             }

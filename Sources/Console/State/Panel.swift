@@ -207,4 +207,11 @@ struct PendingCommand: Sendable, Equatable {
     var command: ConsoleCommand
     var label: String
     var since: ContinuousClock.Instant
+
+    /// What did not come of it and why: the label names the endpoint already.
+    func failed(_ reason: String) -> String {
+        let name = command.subject.map { $0 + ": " } ?? ""
+        let rest = !name.isEmpty && reason.hasPrefix(name) ? String(reason.dropFirst(name.count)) : reason
+        return "\(label) failed: \(rest)"
+    }
 }

@@ -5,12 +5,8 @@ extension ConsoleState {
         let isConnected = snapshot.server.staleSince == nil
         updateToast(isSaved: isSaved, isConnected: isConnected, undo: snapshot.undo?.label)
         if pausedAt == nil { show(snapshot, now: now) } else { showThrough(now: now) }
-        if case .form(var form) = overlay {
-            if form.refusal?.message == Self.notConnected, isConnected { form.refusal = nil }
-            if form.awaitsRebase { form.rebase(in: snapshot) }
-            if form.refusal?.kind == .keptUnsaved, isSaved { form.refusal = nil }
-            overlay = .form(form)
-        }
+        followSaving(snapshot, now: now)
+        bringBackLeftForm(now: now)
         guard let move = queuedMove, !isBusy(move.id) else { return [] }
         queuedMove = nil
         guard let endpoint = snapshot.endpoints.first(where: { $0.id == move.id }), endpoint.rank != move.rank else {
@@ -150,6 +146,13 @@ extension ConsoleCommand {
 
     /// Whether rows can come to stand elsewhere by it.
     var movesRows: Bool { isExclusive && self != .flush }
+    /// The name that its label says.
+    var subject: String? {
+        switch self {
+        case .add(let draft), .testDraft(_, let draft): draft.name
+        default: endpoint?.name
+        }
+    }
 
     /// Whether others of its kind, and the keys of its endpoint, wait for it.
     var isExclusive: Bool {

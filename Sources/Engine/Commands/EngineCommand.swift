@@ -95,6 +95,9 @@ public struct EndpointEdit: Sendable, Equatable {
     /// Stands for a secret that its editor does not hold and that stays what it is.
     public static let keptSecret = "••••"
 
+    /// Whether a text that is to be a secret has been typed beside the stand-in of one: it would replace it.
+    private static func isTypedBesideMask(_ value: String) -> Bool { value.contains("•") }
+
     /// From its parts.
     public init(
         name: String, url: String? = nil, urlAnthropic: String? = nil, urlOpenAI: String? = nil,
@@ -126,7 +129,12 @@ public struct EndpointEdit: Sendable, Equatable {
         edited.authType = authType
         switch secret {
         case .unchanged: break
-        case .set(let value): edited.authValue = value
+        case .set(Self.keptSecret): break
+        case .set(let value):
+            guard !Self.isTypedBesideMask(value) else {
+                throw .invalid(field: .authValue, reason: "give the whole credential anew, or leave it out")
+            }
+            edited.authValue = value
         case .removed: edited.authValue = nil
         }
         edited.tags = tags
@@ -145,9 +153,16 @@ public struct EndpointEdit: Sendable, Equatable {
     private static func merged(_ headers: [Header], into present: [HeaderField]) throws(CommandError) -> [HeaderField] {
         var merged: [HeaderField] = []
         for header in headers {
-            let kept = present.first { $0.name.lowercased() == header.name.lowercased() }?.value
-            guard let value = header.value ?? kept else {
+            let kept = present.first { $0.name.lowercased() == header.name.lowercased() }
+            let given = header.value == keptSecret ? nil : header.value
+            guard let value = given ?? kept?.value else {
                 throw .invalid(field: .headers, reason: "the header '\(header.name)' has no value yet")
+            }
+            let isSecret = kept?.holdsSecret == true || HeaderField(name: header.name, value: value).holdsSecret
+            guard !isSecret || given.map(isTypedBesideMask) != true else {
+                throw .invalid(
+                    field: .headers,
+                    reason: "the header '\(header.name)': give the whole value anew, or \(keptSecret) to keep it")
             }
             merged.append(HeaderField(name: header.name, value: value))
         }
@@ -157,7 +172,10 @@ public struct EndpointEdit: Sendable, Equatable {
     private static func parsed(_ text: String, keeping present: OutboundProxy?) throws(CommandError) -> OutboundProxy {
         do throws(ValueProblem) {
             var proxy = try ProxyText.parse(text)
-            guard proxy.password == keptSecret else { return proxy }
+            guard let typed = proxy.password, isTypedBesideMask(typed) else { return proxy }
+            guard typed == keptSecret else {
+                throw ValueProblem("the proxy's password: give it whole and anew, or \(keptSecret) to keep it")
+            }
             guard let password = present?.password else {
                 throw ValueProblem("the proxy has no password yet", fix: "write it in place of \(keptSecret)")
             }

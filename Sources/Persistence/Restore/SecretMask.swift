@@ -1,3 +1,5 @@
+internal import Configuration
+
 /// Hides credentials in a configuration's lines, also in one that does not parse; rather too much than too little.
 ///
 /// Lines are given in their order: a credential may stand on the lines below its key.
@@ -21,15 +23,36 @@ struct SecretMask {
             let isItem = rest.first == UInt8(ascii: "-") && column == keyColumn
             if column > keyColumn || isItem { return Self.printable(bytes[..<column]) + Self.hidden(rest, isItem) }
         }
-        guard let value = Self.valueStart(bytes) else {
+        guard let value = Self.valueStart(bytes) ?? Self.blockValueStart(bytes, rest.startIndex) else {
             keyColumn = nil
-            return Self.printable(Self.withoutUserInfo(bytes)[...])
+            let text = Self.printable(Self.withoutUserInfo(bytes)[...])
+            return FlowMask.masked(text, behind: Self.hidden) ?? SecretSigns.hiding(in: text, behind: Self.hidden)
         }
         keyColumn = column + rest.prefix { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: " ") }.count
         let text = bytes[value...].drop { $0 == UInt8(ascii: " ") }
         guard let first = text.first, first != UInt8(ascii: "#"), first != UInt8(ascii: "\r"), !Self.isReference(text)
         else { return Self.printable(bytes[...]) }
+        // Beside a credential in a mapping of one line the other values stay readable.
+        if let flow = FlowMask.masked(Self.printable(Self.withoutUserInfo(bytes)[...]), behind: Self.hidden) {
+            return flow
+        }
         return "\(Self.printable(bytes[..<value])) \(Self.hidden)"
+    }
+
+    /// Where the value of a line's first key begins, if its name is that of a secret: any header can stand here.
+    private static func blockValueStart(_ bytes: [UInt8], _ start: Int) -> Int? {
+        let body = bytes[start...].drop { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: " ") }
+        let key = body.prefix(while: isKeyByte)
+        guard key.endIndex < bytes.count, bytes[key.endIndex] == UInt8(ascii: ":"),
+            namesSecret(String(decoding: key, as: UTF8.self))
+        else { return nil }
+        return key.endIndex + 1
+    }
+
+    /// Whether a key of the file names a secret; some of Podium's own only sound like it.
+    static func namesSecret(_ key: some StringProtocol) -> Bool {
+        let name = String(key).filter { $0 != "\"" && $0 != "'" && $0 != " " }
+        return !["auth_type", "keys"].contains(name) && SecretSigns.inName(name)
     }
 
     /// Where the value of a key that names a credential begins; nil if there is no such key.

@@ -4,6 +4,11 @@
     internal import NIOCore
 
     extension StreamSocket {
+        /// Reads one after the other of a socket that has much to say. What its bytes need (its other side, the kernel's
+        /// records of both) is at hand meanwhile: with one read a turn, uploads of 1 MiB on 16 connections cost up to twice
+        /// as much.
+        static let readsPerTurn = 4
+
         /// Whether what the kernel has may be read now.
         var mayRead: Bool {
             guard !isInputClosed else { return false }
@@ -35,11 +40,12 @@
 
         func readAgain() {
             isToReadAgain = false
-            guard phase == .active, isReadable, mayRead else { return }
-            readOnce()
+            for _ in 0..<Self.readsPerTurn {
+                guard phase == .active, isReadable, mayRead else { return }
+                readOnce()
+            }
         }
 
-        /// One read a turn: who sends much does not hold up the others.
         func readOnce() {
             var buffer = loop.takeReceiveBuffer()
             let descriptor = descriptor

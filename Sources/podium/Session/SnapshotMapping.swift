@@ -102,7 +102,7 @@ extension EndpointStatus {
         urlAnthropic = settings.urlAnthropic
         urlOpenAI = settings.urlOpenAI
         authType = AuthType(rawValue: settings.authType.rawValue) ?? .none
-        maskedSecret = settings.authValue.map(SecretExpansion.masked)
+        maskedSecret = settings.authValue.map(SecretExpansion.hinted)
         tags = settings.tags
         headers = settings.headers.map { Header(name: $0.name, shown: $0.holdsSecret ? Self.keptSecret : $0.value) }
         openAIPreference = OpenAIPreference(rawValue: settings.openAIPreference.rawValue) ?? .auto
