@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+import Synchronization
 import TestSupport
 import Testing
 
@@ -75,6 +76,59 @@ struct StreamSocketTests {
         try await pair.server.channel.setOption(.autoRead, value: true).get()
         let heard = await pair.server.diary.until { $0.inputClosed }
         #expect(heard.bytes == sent)
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
+    private final class TurnCounter: SocketReader, Sendable {
+        private let loop: SocketLoop
+        private let reads = Mutex<[UInt64: [Int]]>([:])
+        private let expected: Int
+        private let done: EventLoopPromise<Void>
+
+        init(_ loop: SocketLoop, expecting expected: Int) {
+            self.loop = loop
+            self.expected = expected
+            done = loop.makePromise()
+        }
+
+        func socketRead(_ bytes: ByteBuffer) {
+            let total = reads.withLock { reads in
+                reads[loop.turn, default: []].append(bytes.readableBytes)
+                return reads.values.joined().reduce(0, +)
+            }
+            if total == expected { done.succeed() }
+        }
+
+        func socketReadComplete() {}
+
+        /// Sizes of the reads of each turn, in order, when all has come.
+        func turns() async throws -> [[Int]] {
+            try await done.futureResult.get()
+            return reads.withLock { reads in reads.sorted { $0.key < $1.key }.map(\.value) }
+        }
+    }
+
+    /// Who has much to say is read several times a turn, and then the others have theirs.
+    @Test func aTurnReadsABoundedPartOfWhatThereIs() async throws {
+        let pair = try await SocketPair.connected(group)
+        let server = try #require(pair.server.channel as? StreamSocket)
+        let loop = server.loop
+        try await server.setOption(.autoRead, value: false).get()
+        // All of it is in the kernel, and something that comes back says that it has arrived.
+        let sent = 6 * SocketLoop.receiveCapacity + 1
+        try await pair.client.sending(bytes(sent)).get()
+        try await pair.server.send("x")
+        _ = await pair.client.diary.until { !$0.bytes.isEmpty }
+        let counter = TurnCounter(loop, expecting: sent)
+        try await loop.submit {
+            server.setReader(counter)
+            server.setReadsAutomatically(true)
+        }.get()
+        let turns = try await counter.turns()
+        #expect(turns.first?.count == StreamSocket.readsPerTurn)
+        #expect(turns.allSatisfy { $0.count <= StreamSocket.readsPerTurn + 1 })
+        #expect(turns.count > 1)
         await pair.close()
         try await group.shutdownGracefully()
     }
