@@ -129,14 +129,20 @@ extension ClientConnection {
         responsePhase = .none
         var tokenMatches = false
         var presentedToken = false
+        var foreign: ForeignRequest?
         loop.learnRouting()
         request.table = loop.routing.table
         let admitsEveryone = loop.routing.tokens.admitsEveryone
+        let guardsAgainstPages = loop.routing.guardsAgainstPages
         request.requestID = .generated(loop.nextRequestID())
         var namesAnthropic = false
         for index in 0..<loop.requestHead.fields.count {
             let line = loop.requestHead.fields[index]
             switch line.known {
+            case .host where guardsAgainstPages:
+                if !loop.routing.pages.admits(host: bytes.slice(line.value)) { foreign = .host }
+            case .origin where guardsAgainstPages:
+                if !loop.routing.pages.admits(origin: bytes.slice(line.value)) { foreign = .origin }
             case .anthropicVersion: namesAnthropic = true
             case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
             case .authorization, .xAPIKey:
@@ -157,6 +163,7 @@ extension ClientConnection {
             let message = presentedToken ? "the client token is not known here" : "a client token is required"
             return answer(LocalAnswer(status: 401, message: message))
         }
+        if let foreign { return answer(foreign.answer) }
         if let refusal = refusal(bytes) { return answer(refusal) }
         needsDispatch = true
     }

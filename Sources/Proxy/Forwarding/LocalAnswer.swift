@@ -53,6 +53,7 @@ struct LocalAnswer {
     private var anthropicType: String {
         switch status {
         case 401: "authentication_error"
+        case 403: "permission_error"
         case 404: "not_found_error"
         case 413, 414, 431: "request_too_large"
         case 429: "rate_limit_error"
@@ -75,6 +76,7 @@ struct LocalAnswer {
         switch status {
         case 400: "Bad Request"
         case 401: "Unauthorized"
+        case 403: "Forbidden"
         case 404: "Not Found"
         case 408: "Request Timeout"
         case 413: "Content Too Large"
