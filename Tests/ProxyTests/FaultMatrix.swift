@@ -264,6 +264,11 @@ extension Fault {
                 name: "status \($0) with `Retry-After: 7`", place: .script([status($0, "Retry-After: 7\r\n")]),
                 client: .next, lesson: .rateLimited(retryAfter: .seconds(7)))
         }
+        + ["Retry-After: 0", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", "retry-after-ms: 0"].map {
+            Fault(
+                name: "status 503 with `\($0)`", place: .script([status(503, "\($0)\r\n")]), client: .next,
+                lesson: .failure(.status(503)))
+        }
         + [401, 403].map {
             Fault(
                 name: "status \($0)", place: .script([status($0)]), client: .next, lesson: .misconfigured(status: $0))

@@ -78,7 +78,7 @@ struct RequestLifecycle {
         }
     }
 
-    /// What a status teaches the ranking. `retryAfter` is the wait the response named.
+    /// What a status teaches the ranking. `retryAfter` is the wait the response named; one of nothing is none.
     static func outcome(
         status: Int, timeToFirstByte: Duration, retryAfter: Duration?, credentialIsClients: Bool = false
     ) -> AttemptOutcome {
@@ -86,7 +86,11 @@ struct RequestLifecycle {
         case 401 where credentialIsClients, 403 where credentialIsClients: .success(timeToFirstByte: timeToFirstByte)
         case 401, 403: .misconfigured(status: status)
         case 429, 503, 529:
-            if let retryAfter { .rateLimited(retryAfter: retryAfter) } else { .failure(.status(status)) }
+            if let retryAfter, retryAfter > .zero {
+                .rateLimited(retryAfter: retryAfter)
+            } else {
+                .failure(.status(status))
+            }
         case 408, 500...: .failure(.status(status))
         default: .success(timeToFirstByte: timeToFirstByte)
         }
