@@ -19,6 +19,8 @@ struct Fault: Sendable, CustomTestStringConvertible {
     enum Client: Sendable, Equatable {
         /// Another endpoint's answer; with no other a 503 that names the reason.
         case next
+        /// The same; with no other the answer itself, of this status.
+        case nextElse(Int)
         case answer(Int)
         /// A beginning without a proper end.
         case cutShort
@@ -28,6 +30,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
         var text: String {
             switch self {
             case .next: "the next endpoint's answer"
+            case .nextElse: "the next endpoint's answer, else this one"
             case .answer(let status): status == 200 ? "the answer" : "the status"
             case .cutShort: "the answer cut short"
             case .errorEvent: "an error event, then the end"
@@ -271,7 +274,8 @@ extension Fault {
         }
         + [401, 403].map {
             Fault(
-                name: "status \($0)", place: .script([status($0)]), client: .next, lesson: .misconfigured(status: $0))
+                name: "status \($0)", place: .script([status($0)]), client: .nextElse($0),
+                lesson: .misconfigured(status: $0))
         }
         + [
             Fault(

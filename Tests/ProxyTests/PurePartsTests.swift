@@ -243,10 +243,10 @@ import Testing
         #expect(result16 == .tryNextEndpoint)
         let result17 = lifecycle.upstreamFailed(.closed, wasReused: false, sawResponse: false)
         #expect(result17 == .tryNextEndpoint)
-        #expect(lifecycle.responded(status: 529) == .tryNextEndpoint)
-        #expect(lifecycle.responded(status: 400) == .forward)
+        var verdicts = [529, 400].map { lifecycle.responded(status: $0) }
         lifecycle.replayOverflowed()
-        #expect(lifecycle.responded(status: 529) == .forward)
+        verdicts.append(lifecycle.responded(status: 529))
+        #expect(verdicts == [.tryNextEndpoint, .forward, .forward])
         let result18 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: false)
         #expect(result18 == .answerBadGateway)
         lifecycle = RequestLifecycle()
@@ -255,6 +255,36 @@ import Testing
         #expect(!lifecycle.canReplay)
         let result19 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: true)
         #expect(result19 == .breakResponse)
+    }
+
+    /// - Parameter walk: the statuses of the endpoints asked, the last of them the last there is
+    @Test(arguments: [
+        ([403], RequestLifecycle.Verdict.forward, false), ([401, 403], .forward, true),
+        ([429, 403], .tryNextEndpoint, false), ([403, 429], .tryNextEndpoint, false), ([429], .tryNextEndpoint, false),
+    ])
+    func whatAllRefuseIsTheClientsAnswer(walk: [Int], last: RequestLifecycle.Verdict, wasOnlyRefused: Bool) {
+        var lifecycle = RequestLifecycle()
+        var verdicts: [RequestLifecycle.Verdict] = []
+        for (index, status) in walk.enumerated() {
+            lifecycle.attemptStarted()
+            verdicts.append(lifecycle.responded(status: status, isLast: index == walk.count - 1))
+        }
+        #expect(verdicts.last == last)
+        #expect(verdicts.dropLast().allSatisfy { $0 == .tryNextEndpoint })
+        #expect(lifecycle.wasOnlyRefused == wasOnlyRefused)
+    }
+
+    @Test func aKeptConnectionMayDieOfAgeInWords() {
+        var lifecycle = RequestLifecycle()
+        let fresh = lifecycle.responded(status: 408)
+        #expect(fresh == .tryNextEndpoint)
+        lifecycle.attemptStarted()
+        let verdicts = (0..<2).map { _ in lifecycle.responded(status: 408, wasReused: true) }
+        #expect(verdicts == [.retryOnFreshConnection, .tryNextEndpoint])
+        lifecycle.attemptStarted()
+        lifecycle.replayOverflowed()
+        let streamed = lifecycle.responded(status: 408, wasReused: true)
+        #expect(streamed == .forward)
     }
 
     @Test(arguments: [

@@ -42,18 +42,27 @@ extension ClientConnection {
                 + "as their openai_preference says (auto forgets what was learned)"
             return answer(LocalAnswer(status: 404, message: message))
         }
+        // Their own words were let go while there still seemed to be another endpoint.
+        if lifecycle.wasOnlyRefused {
+            return answer(LocalAnswer(status: 502, message: "every endpoint refused this request (\(failureList))"))
+        }
         let message: String
         if !request.failures.isEmpty {
-            var list = request.failures.prefix(Self.namedFailures).map { "\($0.name): \($0.reason)" }
-            let unnamed = request.failures.count - list.count
-            if unnamed > 0 { list.append("and \(unnamed) more") }
-            message = "no endpoint could answer (\(list.joined(separator: "; ")))"
+            message = "no endpoint could answer (\(failureList))"
         } else if !request.foundURL, !table.candidates.isEmpty {
-            message = "no endpoint has a URL for this API"
+            // Those that are out or switched off are not in the table, whatever they serve.
+            message = "no endpoint that has a URL for this API is available"
         } else {
             message = "no endpoint is available"
         }
         answer(LocalAnswer(status: 503, message: message, retryAfter: retryAfter(table)))
+    }
+
+    private var failureList: String {
+        var list = request.failures.prefix(Self.namedFailures).map { "\($0.name): \($0.reason)" }
+        let unnamed = request.failures.count - list.count
+        if unnamed > 0 { list.append("and \(unnamed) more") }
+        return list.joined(separator: "; ")
     }
 
     /// Whole seconds until the first endpoint may be tried again: of those left out, or of those just tried.

@@ -106,8 +106,13 @@ extension ClientConnection {
             attempt?.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: WallClock.unixTime())
         }
         let credentialIsClients = attempt?.upstream.forwardsClientCredential ?? false
-        switch lifecycle.responded(status: status, credentialIsClients: credentialIsClients) {
+        let isLast = (status == 401 || status == 403) && !hasNextCandidate
+        let verdict = lifecycle.responded(
+            status: status, credentialIsClients: credentialIsClients, isLast: isLast,
+            wasReused: upstream?.isReused ?? false)
+        switch verdict {
         case .forward: hold(bytes)
+        case .retryOnFreshConnection: retryOnFreshConnection()
         case .tryNextEndpoint:
             let outcome = currentOutcome(status: status)
             dropUpstream()
