@@ -4,8 +4,8 @@ internal import Ranking
 
 /// What the proxy says itself, and how requests and connections end.
 extension ClientConnection {
-    /// How long a client may take to read a refusal and close.
-    private static let lingering = TimeAmount.seconds(2)
+    /// How long a client may be silent before it has closed, and how long it may go on sending what nobody reads.
+    private static let lingering = (silence: TimeAmount.seconds(5), total: TimeAmount.seconds(30))
     /// Endpoints that a 503 accounts for by name.
     private static let namedFailures = 8
 
@@ -109,7 +109,12 @@ extension ClientConnection {
             if case .length = response.framing {} else { writeOutput() }
         }
         endRequest(.brokenStream)
-        closeWithoutEnd()
+        // Where the connection's end is the body's end (HTTP/1.0) and nothing was said in words, only a reset says that something is
+        // missing; what the kernel has not sent yet is lost with it.
+        guard response.framing == .untilClose, !response.isEventStream else { return closeAfterWrites() }
+        flushNow()
+        resetOnClose()
+        context?.close(promise: nil)
     }
 
     // MARK: Ends
@@ -180,20 +185,17 @@ extension ClientConnection {
 
     private func everythingIsWritten() {
         guard phase == .lingering, let context else { return }
-        hasSaidEverything = true
+        let now = NIODeadline.now()
+        lingersUntil = now + Self.lingering.total
         if inputIsClosed { return context.close(promise: nil) }
-        arm(Self.lingering, from: .now())
+        arm(Self.lingering.silence, from: now)
         context.close(mode: .output, promise: nil)
     }
 
-    /// Closes so that the client cannot take the response for complete.
-    ///
-    /// Where the connection's end is the body's end (HTTP/1.0) only a reset says so; what the kernel has not sent yet
-    /// is lost with it.
-    private func closeWithoutEnd() {
-        flushNow()
-        // An event stream has said in words that it broke off, and the words must arrive.
-        if response.framing == .untilClose, !response.isEventStream { resetOnClose() }
-        context?.close(promise: nil)
+    /// A client that sends on while the connection lingers has not read the answer yet: closed now, it could lose it.
+    func clientGoesOn() {
+        guard let lingersUntil else { return }
+        let now = NIODeadline.now()
+        arm(min(Self.lingering.silence, lingersUntil - now), from: now)
     }
 }

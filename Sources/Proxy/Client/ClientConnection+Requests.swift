@@ -22,6 +22,7 @@ extension ClientConnection {
     var bufferedBody: Int { replay.count + request.inlineBodyLength }
 
     func received(_ buffer: ByteBuffer) {
+        if phase == .lingering { return clientGoesOn() }
         if input.readableBytes > 0 || isProcessing {
             input.writeImmutableBuffer(buffer)
             if !isProcessing { processInput() }
@@ -255,9 +256,15 @@ extension ClientConnection {
             write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             flush()
         }
-        if gotBytes || needsDispatch { arm(loop.shared.waits.progress, from: .now()) }
+        if gotBytes || needsDispatch, isClientsTurn { arm(loop.shared.waits.progress, from: .now()) }
         // Last: the write may fail at once and another attempt begin.
         if attempt?.isFlowing ?? false { upstream?.flush() }
+    }
+
+    /// Whether the client is waited for. Otherwise the endpoint is, whose time is running: until it can be spoken to, or until
+    /// it takes more.
+    private var isClientsTurn: Bool {
+        attempt?.isFlowing == true ? upstream?.isWritable != false : responsePhase == .none
     }
 
     private func bodyCompleted() {
