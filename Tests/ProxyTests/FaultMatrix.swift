@@ -197,6 +197,23 @@ extension Fault {
             name: "event stream without length closed before its first event",
             place: .script([.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n"), .close]),
             client: .next, lesson: .failure(.closed)),
+        Fault(
+            name: "event stream that ends properly without an event",
+            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n0\r\n\r\n")]), client: .next,
+            lesson: .failure(.badResponse)),
+        Fault(
+            name: "event stream with a length and no event",
+            place: .script([
+                .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 8\r\n\r\n: wait\n\n")
+            ]), client: .next, lesson: .failure(.badResponse)),
+        Fault(
+            name: "empty event stream",
+            place: .script([.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n")]),
+            client: .next, lesson: .failure(.badResponse)),
+        Fault(
+            name: "event stream of a byte order mark and comments, closed",
+            place: .script([.send(events + "b\r\n\u{FEFF}: wait\n\n\r\n"), .close]), client: .next,
+            lesson: .failure(.closed)),
     ]
 
     static let inBody: [Fault] = [
@@ -211,6 +228,15 @@ extension Fault {
         broken("body until the end, reset", .cutShort, [.send(untilClose + "hello"), .hold("seen"), .reset]),
         broken("event stream closed", .errorEvent, [.send(events + "9\r\ndata: x\n\n\r\n"), .close]),
         broken("event stream reset", .errorEvent, [.send(events + "9\r\ndata: x\n\n\r\n"), .hold("seen"), .reset]),
+        broken(
+            "event stream closed within an event", .errorEvent, [.send(events + "f\r\ndata: x\n\ndata: \r\n"), .close]),
+        broken(
+            "event stream closed, encoded", .cutShort,
+            [
+                .send(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+                        + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), .close,
+            ]),
         broken("event stream silent", .errorEvent, [.send(events + "9\r\ndata: x\n\n\r\n")], deadline: silent),
         broken(
             "event stream with a malformed chunk", .errorEvent,

@@ -97,24 +97,31 @@ extension ClientConnection {
 
     /// The endpoint died after the client had begun to read: an event stream says so, then it ends without an end.
     func breakResponse(_ message: String) {
-        if response.isEventStream {
-            let event =
-                "\n\n"
-                + LocalAnswer(status: 502, message: message)
-                .event(api: request.api, path: request.path, requestID: request.requestIDText)
-            loop.output.clear()
-            if response.framing == .chunked { loop.output.writeChunkSize(event.utf8.count) }
-            loop.output.writeString(event)
-            if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
-            if case .length = response.framing {} else { writeOutput() }
-        }
+        let isSaid = writeErrorEvent(message)
         endRequest(.brokenStream)
         // Where the connection's end is the body's end (HTTP/1.0) and nothing was said in words, only a reset says that something is
         // missing; what the kernel has not sent yet is lost with it.
-        guard response.framing == .untilClose, !response.isEventStream else { return closeAfterWrites() }
+        guard response.framing == .untilClose, !isSaid else { return closeAfterWrites() }
         flushNow()
         resetOnClose()
         context?.close(promise: nil)
+    }
+
+    /// - Returns: whether there was a place for it: not in what is encoded or counted, nor within an event where the API's error
+    ///   would become a part of it.
+    private func writeErrorEvent(_ message: String) -> Bool {
+        guard response.isEventStream, !response.isEncoded,
+            response.framing == .chunked || response.framing == .untilClose,
+            let event = LocalAnswer(status: 502, message: message).event(
+                api: request.api, path: request.path, requestID: request.requestIDText, at: response.eventPosition.place
+            )
+        else { return false }
+        loop.output.clear()
+        if response.framing == .chunked { loop.output.writeChunkSize(event.utf8.count) }
+        loop.output.writeString(event)
+        if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
+        writeOutput()
+        return true
     }
 
     // MARK: Ends

@@ -37,10 +37,18 @@ struct LocalAnswer {
     }
 
     /// The same as an event for a stream that broke off.
-    func event(api: RequestAPI, path: String, requestID: String) -> String {
+    ///
+    /// Within an event nothing can be said that does not become a part of it. Under the name `error` nobody takes the
+    /// whole for what the beginning would have been; OpenAI's clients go by the data alone, and are better off with a
+    /// connection that breaks.
+    ///
+    /// - Parameter place: where the stream left off
+    func event(api: RequestAPI, path: String, requestID: String, at place: EventStreamPosition.Place) -> String? {
         switch api {
         case .anthropic:
-            return "event: error\ndata: \(body(api: api, requestID: requestID))\n\n"
+            let lineEnd = place == .inLine ? "\n" : ""
+            return lineEnd + "event: error\ndata: \(body(api: api, requestID: requestID))\n\n"
+        case .openAI where place != .betweenEvents, .other where place != .betweenEvents: return nil
         case .openAI where path.hasSuffix("/responses"):
             let message = JSONText.quoted(message)
             return "event: error\ndata: {\"type\":\"error\",\"code\":\"\(openAIType)\",\"message\":\(message),"
