@@ -209,6 +209,8 @@ import Testing
             ("data: a\n\n", 9), ("event: x\r\ndata: a\r\n\r\n", 21), ("data: a\r\r", 9), (": ping\n\n: ping\n\n", nil),
             (": c\n\ndata: x\n\n", 14),
             ("\n\n\n", nil), ("data: a\n", nil), ("id: 1\n\n", 7),
+            // A byte order mark belongs to no line; half of one is the beginning of one.
+            ("\u{FEFF}: c\n\n", nil), ("\u{FEFF}\n", nil), ("\u{FEFF}data: a\n\n", 12), ("\u{FEFE}: c\n\n", 8),
         ] as [(String, Int?)])
     func theFirstEventEndsWithItsEmptyLine(text: String, end: Int?) {
         let bytes = Array(text.utf8)
@@ -216,6 +218,43 @@ import Testing
         let found = bytes.indices.first { index in bytes[index...index].withUnsafeBytes { scanner.scan($0) } }
         // A CR ends the line at once, its LF belongs to it.
         #expect(found.map { $0 + 1 } == (text.contains("\r\n\r\n") ? end.map { $0 - 1 } : end))
+    }
+
+    @Test(arguments: [
+        ("", EventStreamPosition.Place.betweenEvents), ("data: a\n\n", .betweenEvents),
+        ("data: a\r\n\r\n", .betweenEvents),
+        ("data: a\r\r", .betweenEvents), ("data: a\n\r", .betweenEvents), ("data: a\n\r\n", .betweenEvents),
+        ("data: a\r\r\n", .betweenEvents), (": c\n\n", .betweenEvents), ("data: a\n", .betweenLines),
+        ("data: a\r\n", .betweenLines), ("data: a\r", .betweenLines), ("data: a\n\ndata: b\n", .betweenLines),
+        ("data: a", .inLine), ("data: a\n\nd", .inLine), ("d", .inLine), ("\n", .betweenEvents),
+    ])
+    func aBrokenStreamLeftOffSomewhere(text: String, place: EventStreamPosition.Place) {
+        let bytes = Array(text.utf8)
+        var whole = EventStreamPosition()
+        bytes.withUnsafeBytes { whole.pass($0) }
+        var inPieces = EventStreamPosition()
+        for index in bytes.indices { bytes[index...index].withUnsafeBytes { inPieces.pass($0) } }
+        #expect(whole.place == place)
+        #expect(inPieces.place == place)
+    }
+
+    @Test(arguments: [
+        ("1.1 podium", 1), ("1.0 Podium", 1), ("HTTP/1.1 podium", 1), ("1.1 podium, 1.1 podium,1.1\tpodium", 3),
+        ("1.1 podium (of ours)", 1), ("1.1 podium(x)", 1), ("1.1 edge (podium)", 0), ("1.1 podium2, 1.1 xpodium", 0),
+        ("1.1 podium:8081", 0), ("", 0), (",,", 0), ("(", 0),
+    ])
+    func visitsAreCounted(via: String, count: Int) {
+        #expect(Array(via.utf8).withUnsafeBytes { ViaHops.ofOurs($0) } == count)
+    }
+
+    @Test(arguments: [
+        ("POST /v1/messages HTTP/1.1\r\nHost : a\r\n\r\n", RequestAPI.anthropic),
+        ("POST /v1/messages HTTP/1.1\r\nHo", .anthropic), ("POST /v1/responses HTTP/1.1\r\n\r\n", .openAI),
+        ("POST http://a/v1/messages HTTP/1.1\r\n\r\n", .anthropic), ("POST /v1/messages", .other), ("", .other),
+        ("POST /v1/messages HTTP/9\r\n\r\n", .other),
+    ])
+    func theAPIOfABrokenHead(text: String, api: RequestAPI) {
+        #expect(Array(text.utf8).withUnsafeBytes { RequestAPI(ofBrokenHead: $0) } == api)
     }
 
     @Test(arguments: [

@@ -10,12 +10,13 @@ extension ClientConnection {
     private static let namedFailures = 8
 
     /// Answers what could not be understood as a request. The place in the stream is lost with it.
-    func refuse(_ refusal: LocalAnswer) {
+    ///
+    /// - Parameter api: the one that was asked, as far as that was understood
+    func refuse(_ refusal: LocalAnswer, api: RequestAPI) {
         loop.shared.events.clientRejected(
             ClientRejection(
                 clientAddress: clientAddress?.ipAddress ?? "", status: refusal.status, reason: refusal.message))
-        write(
-            refusal.render(api: .other, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
+        write(refusal.render(api: api, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
         closeAfterWrites()
     }
 

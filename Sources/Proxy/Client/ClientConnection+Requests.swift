@@ -91,9 +91,9 @@ extension ClientConnection {
             switch headScanner.scan(bytes, limits: limits) {
             case .needsMore: return nil
             case .end: break
-            case .bareLineFeed: return refuseHead(.bareLineFeed)
-            case .startLineTooLong: return refuseHead(.requestLineTooLong)
-            case .headTooLarge: return refuseHead(.headTooLarge)
+            case .bareLineFeed: return refuseHead(.bareLineFeed, bytes)
+            case .startLineTooLong: return refuseHead(.requestLineTooLong, bytes)
+            case .headTooLarge: return refuseHead(.headTooLarge, bytes)
             }
         }
         loop.requestHeadOwner = 0
@@ -104,7 +104,7 @@ extension ClientConnection {
                 return length
             }
         } catch {
-            return refuseHead(error)
+            return refuseHead(error, bytes)
         }
         if phase == .resting {
             phase = .head
@@ -114,8 +114,8 @@ extension ClientConnection {
         return nil
     }
 
-    private func refuseHead(_ error: RequestHeadError) -> Int? {
-        refuse(LocalAnswer(status: error.status, message: error.reason))
+    private func refuseHead(_ error: RequestHeadError, _ bytes: UnsafeRawBufferPointer) -> Int? {
+        refuse(LocalAnswer(status: error.status, message: error.reason), api: RequestAPI(ofBrokenHead: bytes))
         return nil
     }
 
@@ -131,6 +131,7 @@ extension ClientConnection {
         var tokenMatches = false
         var presentedToken = false
         var foreign: ForeignRequest?
+        var visits = 0
         loop.learnRouting()
         request.table = loop.routing.table
         let admitsEveryone = loop.routing.tokens.admitsEveryone
@@ -144,6 +145,7 @@ extension ClientConnection {
                 if !loop.routing.pages.admits(host: bytes.slice(line.value)) { foreign = .host }
             case .origin where guardsAgainstPages:
                 if !loop.routing.pages.admits(origin: bytes.slice(line.value)) { foreign = .origin }
+            case .via: visits += ViaHops.ofOurs(bytes.slice(line.value))
             case .anthropicVersion: namesAnthropic = true
             case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
             case .authorization, .xAPIKey:
@@ -165,6 +167,9 @@ extension ClientConnection {
             return answer(LocalAnswer(status: 401, message: message))
         }
         if let foreign { return answer(foreign.answer) }
+        if visits > ViaHops.limit {
+            return answer(LocalAnswer(status: 508, message: "this request has come by here \(visits) times before"))
+        }
         if let refusal = refusal(bytes) { return answer(refusal) }
         needsDispatch = true
     }

@@ -186,7 +186,9 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
         case .resting, .lingering, .closed:
             context?.close(promise: nil)
         case .head:
-            refuse(LocalAnswer(status: 408, message: "the request did not arrive in time"))
+            refuse(
+                LocalAnswer(status: 408, message: "the request did not arrive in time"),
+                api: input.withUnsafeReadableBytes { RequestAPI(ofBrokenHead: $0) })
         case .body, .responding:
             requestStalled()
         }
