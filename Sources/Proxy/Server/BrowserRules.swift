@@ -48,7 +48,7 @@ public struct BrowserRules: Sendable {
 
     /// `127.0.0.1:8081`, `localhost:8081`: what nearly all clients send.
     @inline(__always)
-    private static func isUsual(_ field: UnsafeRawBufferPointer) -> Bool {
+    static func isUsual(_ field: UnsafeRawBufferPointer) -> Bool {
         guard field.begins(with: "127.0.0.1") || field.begins(with: "localhost") else { return false }
         return field.count == 9 || field[9] == UInt8(ascii: ":")
     }

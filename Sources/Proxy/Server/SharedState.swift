@@ -24,9 +24,6 @@ final class SharedState: Sendable {
         var tokens: ClientTokens
         var pages: BrowserRules
         let isLoopback: Bool
-
-        /// A token is more than a page of somebody else's can know; beyond loopback the operator has asked for no questions.
-        var guardsAgainstPages: Bool { isLoopback && tokens.admitsEveryone }
     }
 
     init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents) {
