@@ -340,6 +340,7 @@ final class EngineCore: Sendable {
                 directAccessLog(&guarded.state)
             }
             guarded.proxy?.update(clientTokens: guarded.state.expandedClientTokens())
+            guarded.proxy?.update(allowedOrigins: guarded.state.configuration.server.allowedOrigins)
             publishRoutes(&guarded, now: now)
             guarded.changesLoggedUntil = now
             rearm(&guarded)

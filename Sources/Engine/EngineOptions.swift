@@ -27,7 +27,7 @@ public struct EngineOptions: Sendable {
 extension ServerSettings {
     /// Whether only this machine can connect.
     var isLoopback: Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+        ProxyOptions.isLoopback(host)
     }
 }
 
@@ -38,6 +38,7 @@ extension ProxyOptions {
         port = server.port
         // Tokens that cannot be expanded must lock out, not let in.
         clientTokens = tokens.isEmpty && !server.clientTokens.isEmpty ? [""] : tokens
+        allowedOrigins = server.allowedOrigins
         replayLimit = server.replayLimit
     }
 }

@@ -19,6 +19,9 @@ struct Breaker: Sendable {
     private(set) var cause: OutageCause?
     private(set) var failuresInARow = 0
     private(set) var lastFailure: FailureKind?
+    /// When a request was last answered well with the credential that is in use.
+    private var lastAnswer: Moment?
+    private var refusalsInARow = 0
     /// End of the last time out.
     private(set) var timedOutUntil = Moment(nanoseconds: 0)
     private var window = FailureWindow()
@@ -51,7 +54,13 @@ struct Breaker: Sendable {
         _ event: Event, from source: AttemptSource, at now: Moment, settings: EndpointRanking.Settings,
         random: () -> UInt64
     ) {
-        if case .failure(let kind) = event { lastFailure = kind }
+        switch event {
+        case .success, .completion: if source == .traffic { answered(at: now) }
+        case .failure(let kind): lastFailure = kind
+        case .credentialRefused:
+            refusalsInARow += 1
+            guard provesMisconfiguration(at: now, settings) else { return }
+        }
         switch state {
         case .closed: closed(event, source, now, settings, random)
         case .open(let until): open(until, event, now, settings)
@@ -61,8 +70,28 @@ struct Breaker: Sendable {
 
     /// An answer has begun.
     mutating func recordFirstByte(at now: Moment, settings: EndpointRanking.Settings) {
+        answered(at: now)
         guard case .halfOpen(let successes) = state, isProvedByFirstByte else { return }
         trialSucceeded(successes, now, settings)
+    }
+
+    /// Another credential is in use: what was found out about the one before says nothing about it.
+    mutating func credentialChanged() {
+        lastAnswer = nil
+        refusalsInARow = 0
+        if case .open = state, case .credentialRefused = cause { state = .halfOpen(successes: 0) }
+    }
+
+    private mutating func answered(at now: Moment) {
+        lastAnswer = now
+        refusalsInARow = 0
+    }
+
+    /// A credential that was good a moment ago is hardly the reason: one request for what it does not cover (a model, a
+    /// region, a policy) must not take the endpoint from all the others.
+    private func provesMisconfiguration(at now: Moment, _ settings: EndpointRanking.Settings) -> Bool {
+        guard let lastAnswer, now < lastAnswer + settings.misconfiguredCooldown else { return true }
+        return refusalsInARow >= settings.refusalsInARow
     }
 
     private mutating func trialSucceeded(_ successes: Int, _ now: Moment, _ settings: EndpointRanking.Settings) {

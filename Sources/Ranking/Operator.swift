@@ -84,6 +84,13 @@ extension EndpointRanking {
         }
     }
 
+    /// Says that another credential is in use: an endpoint that is out because the one before was refused may prove itself
+    /// at once.
+    public mutating func credentialChanged(for id: EndpointID, now: ContinuousClock.Instant) -> RankingUpdate {
+        guard let slot = slotByID[id] else { return .unchanged }
+        return rearrange(now, .recovered, by: id) { ranking, _ in ranking.endpoints[slot].breaker.credentialChanged() }
+    }
+
     /// Gives a whole new order, as a file edited by hand or an undo does; endpoints left out follow in their
     /// present order. Pinned endpoints are pinned at their new ranks.
     public mutating func reorder(_ ids: [EndpointID], now: ContinuousClock.Instant) -> RankingUpdate {

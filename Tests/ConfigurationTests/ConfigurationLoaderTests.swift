@@ -17,6 +17,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
           config_max_dirty_time: 1h
           on_hangup: exit
           client_tokens: ["${TOKEN}", plain]
+          allowed_origins: ["http://[::1]:3000", https://app.example, chrome-extension://abc, "*"]
           admin_token: ${ADMIN}
           drain_timeout: 500ms
           allow_in_place: yes
@@ -59,6 +60,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
         server.configMaxDirtyTime = .seconds(3600)
         server.onHangup = .exit
         server.clientTokens = ["${TOKEN}", "plain"]
+        server.allowedOrigins = ["http://[::1]:3000", "https://app.example", "chrome-extension://abc", "*"]
         server.adminToken = "${ADMIN}"
         server.drainTimeout = .milliseconds(500)
         server.allowInPlace = true
@@ -97,7 +99,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
             configuration.endpoints.last?.proxy
                 == OutboundProxy(kind: .http, host: "10.0.0.1", port: 3128, username: "u", password: "${KEY}"))
         // In the clear: one client token, and the password in the proxy's URL.
-        #expect(loaded.literalSecrets.map(\.line) == [9, 31])
+        #expect(loaded.literalSecrets.map(\.line) == [9, 32])
     }
 
     @Test(arguments: [

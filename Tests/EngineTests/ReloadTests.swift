@@ -127,6 +127,19 @@ struct ReloadTests {
         await running.stop()
     }
 
+    @Test func anOriginThatIsAllowedByAnEditMayComeAtOnce() async throws {
+        let upstream = try await Self.streaming("here")
+        let text = Self.file([("one", upstream.port)])
+        let running = try await RunningEngine.start(text)
+        let request = RunningEngine.post().replacing(
+            "\r\nContent-Length", with: "\r\nOrigin: https://app.example\r\nContent-Length")
+        #expect(try await running.exchange(request).hasPrefix("HTTP/1.1 403 "))
+        try await running.rewrite { $0.replacing("port: 0", with: "port: 0, allowed_origins: [https://app.example]") }
+        #expect(try await running.exchange(request).hasSuffix("here"))
+        #expect(running.engine.snapshot().events.contains { $0.text.hasPrefix("allowed_origins: 1") })
+        await running.stop()
+    }
+
     /// Others can reach the port, and only the tokens keep them out.
     @Test func anEditThatTakesTheLastTokenAwayIsRefused() async throws {
         let upstream = try await Self.streaming("here")

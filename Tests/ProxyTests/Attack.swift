@@ -17,8 +17,9 @@ struct Attack: Sendable, CustomTestStringConvertible {
     /// The whole body of the answer.
     func body(requestID: String) -> String {
         if isAnthropic {
-            return "{\"type\":\"error\",\"error\":{\"type\":\"\(anthropicType)\",\"message\":\"\(message)\"},"
-                + "\"request_id\":\"\(requestID)\"}"
+            // What was no request has no name.
+            let id = requestID.isEmpty ? "" : ",\"request_id\":\"\(requestID)\""
+            return "{\"type\":\"error\",\"error\":{\"type\":\"\(anthropicType)\",\"message\":\"\(message)\"}\(id)}"
         }
         let type = status >= 500 ? "server_error" : "invalid_request_error"
         return "{\"error\":{\"message\":\"\(message)\",\"type\":\"\(type)\",\"param\":null,\"code\":null}}"
@@ -38,7 +39,7 @@ extension Attack {
         Attack(
             name: name, bytes: "POST /v1/messages HTTP/1.1\r\nHost: a\r\n\(headers)\r\n0\r\n\r\n\(smuggled)",
             status: status,
-            message: message)
+            message: message, isAnthropic: true)
     }
 
     private static func get(_ name: String, _ head: String, _ message: String, status: Int = 400) -> Attack {

@@ -80,6 +80,86 @@ struct EmbeddedConnectionTests {
             try client.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) }?.hasPrefix("HTTP/1.1 503 ") == true)
     }
 
+    /// A client connection with an endpoint's kept connection for it, both in the test's hands.
+    private func pair(
+        _ endpoint: Upstream, _ loop: LoopContext, clientOutlet: Outlet = Outlet()
+    ) throws -> (client: EmbeddedChannel, upstream: EmbeddedChannel, connection: ClientConnection) {
+        let connection = ClientConnection(loop: loop, clientAddress: nil)
+        let url = try #require(endpoint.anyURL)
+        let resting = UpstreamConnection(url: url, loop: loop, client: connection, now: .now())
+        resting.detach()
+        let upstream = try channel([resting])
+        loop.rest(resting, until: .distantFuture)
+        return (try channel([clientOutlet, connection]), upstream, connection)
+    }
+
+    /// The endpoint stands still, not the client: bytes that the client still gets rid of are no excuse.
+    @Test func anEndpointThatTakesNoneOfARequestIsHeldToItsOwnTime() throws {
+        var timeouts = UpstreamTimeouts()
+        timeouts.streamIdle = .seconds(5)
+        let endpoint = try Upstream.local(1, port: 9, timeouts: timeouts)
+        let loop = loop([endpoint])
+        let (client, upstream, connection) = try pair(endpoint, loop)
+        try client.writeInbound(
+            ByteBuffer(string: "POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"))
+        let asked = NIODeadline.now()
+        #expect(loop.deadlines.expire(now: asked + .seconds(60)).isEmpty)
+        upstream.isWritable = false
+        upstream.pipeline.fireChannelWritabilityChanged()
+        try client.writeInbound(ByteBuffer(string: "def"))
+        #expect(!connection.takesMoreInput)
+        #expect(loop.deadlines.expire(now: NIODeadline.now() + .seconds(6)).count == 1)
+        connection.deadlineExpired(now: asked + .seconds(6))
+        #expect(!upstream.isActive)
+        let answer = try client.readOutbound(as: ByteBuffer.self).map { String(buffer: $0) }
+        #expect(answer?.contains("endpoint-1: timed out") == true)
+    }
+
+    /// The words in which a stream says that it broke off stand behind what the client has not taken yet.
+    @Test(arguments: [true, false])
+    func aSlowReaderLearnsThatTheStreamBrokeOff(isEventStream: Bool) throws {
+        let endpoint = try Upstream.local(1, port: 9)
+        let loop = loop([endpoint])
+        let outlet = Outlet()
+        let (client, upstream, _) = try pair(endpoint, loop, clientOutlet: outlet)
+        try client.writeInbound(ByteBuffer(string: Wire.post(closes: false)))
+        outlet.holds = true
+        let type = isEventStream ? "Content-Type: text/event-stream\r\n" : ""
+        try upstream.writeInbound(
+            ByteBuffer(string: "HTTP/1.1 200 OK\r\n\(type)Transfer-Encoding: chunked\r\n\r\nb\r\ndata: one\n\n\r\n"))
+        try upstream.close().wait()
+        #expect(outlet.closes.isEmpty)
+        outlet.letGo()
+        #expect(outlet.closes == [.output])
+        var text = ""
+        while let bytes = try client.readOutbound(as: ByteBuffer.self) { text += String(buffer: bytes) }
+        #expect(text.contains("data: one\n\n"))
+        #expect(text.contains("event: error\n") == isEventStream)
+        #expect(!text.hasSuffix("0\r\n\r\n"))
+    }
+
+    /// Closed while it still sends, it would be reset, and lose the answer that it has not read yet.
+    @Test func aRefusedClientThatSendsOnIsWaitedFor() throws {
+        let loop = loop([])
+        let outlet = Outlet()
+        let connection = ClientConnection(loop: loop, clientAddress: nil)
+        let client = try channel([outlet, connection])
+        try client.writeInbound(ByteBuffer(string: "nonsense\r\n\r\n"))
+        #expect(outlet.closes == [.output])
+        for _ in 0..<3 {
+            try client.writeInbound(ByteBuffer(string: "more of it"))
+            let sent = NIODeadline.now()
+            #expect(loop.deadlines.expire(now: sent + .seconds(4)).isEmpty)
+            #expect(loop.deadlines.expire(now: sent + .seconds(6)).count == 1)
+        }
+        // Not for ever.
+        connection.lingersUntil = .now() + .seconds(1)
+        try client.writeInbound(ByteBuffer(string: "and more"))
+        #expect(loop.deadlines.expire(now: .now() + .seconds(2)).count == 1)
+        connection.deadlineExpired(now: .now())
+        #expect(!client.isActive)
+    }
+
     /// Bytes that drip in do not prolong it.
     @Test func aSlowHeadTimesOut() throws {
         let loop = loop([])

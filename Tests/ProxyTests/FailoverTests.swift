@@ -111,6 +111,53 @@ struct FailoverTests {
         await proxy.stop()
     }
 
+    /// One request that no endpoint's key covers is the client's affair: it gets the words of the last.
+    @Test func whatEveryEndpointRefusesIsAnsweredInTheLastOnesWords() async throws {
+        let first = try await ScriptedUpstream.start { _ in [.send(Wire.status(401, "first"))] }
+        let last = try await ScriptedUpstream.start { _ in
+            [.send(Wire.status(403, "not this model", headers: "X-Reason: model\r\n"))]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, first), .local(2, last)])
+        let answer = try await proxy.exchange(Wire.post())
+        #expect(answer.hasPrefix("HTTP/1.1 403 ") && answer.hasSuffix("not this model"))
+        #expect(answer.contains("\r\nX-Reason: model\r\n") && !answer.contains("Retry-After"))
+        #expect(proxy.events.attempts.map(\.outcome) == [.misconfigured(status: 401), .misconfigured(status: 403)])
+        #expect(proxy.events.requests.first?.endpoint == EndpointID(2))
+        await proxy.stop()
+    }
+
+    /// The last in the order is on a trial of somebody else's, which shows only when its turn comes.
+    @Test func aRefusalThatSeemedNotToBeTheLastIsToldAsOne() async throws {
+        let first = try await ScriptedUpstream.start { _ in [.send(Wire.status(403, "first"))] }
+        let proxy = try await ProxyHarness.start(
+            [.local(1, first), .local(2, port: 1)], admits: { $0 == EndpointID(1) }, gate: .probation)
+        let answer = try await proxy.exchange(Wire.post())
+        #expect(answer.hasPrefix("HTTP/1.1 502 Bad Gateway\r\n"))
+        #expect(answer.contains("every endpoint refused this request (endpoint-1: status 403)"))
+        await proxy.stop()
+    }
+
+    @Test func aKeptConnectionThatDiesOfAgeInWordsIsNoFailure() async throws {
+        let upstream = try await ScriptedUpstream.start { request in
+            request.index == 0
+                ? [.send(Wire.ok("on \(request.connection)"))]
+                : [.send("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 4\r\n\r\nidle"), .close]
+        }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream), .local(2, second)])
+        let client = try await RawClient.connect(port: proxy.port)
+        for connection in 0..<2 {
+            client.clear()
+            try await client.send(Wire.post(closes: false))
+            #expect(await client.response().hasSuffix("on \(connection)"))
+        }
+        #expect(second.requests.isEmpty)
+        #expect(proxy.events.attempts.count == 2)
+        #expect(proxy.events.attempts.allSatisfy { if case .success = $0.outcome { $0.status == 200 } else { false } })
+        try await client.close()
+        await proxy.stop()
+    }
+
     @Test(arguments: [401, 403])
     func aRefusalOfTheClientsOwnCredentialIsTheClientsAnswer(status: Int) async throws {
         let first = try await ScriptedUpstream.start { request in

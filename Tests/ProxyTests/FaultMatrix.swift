@@ -19,6 +19,8 @@ struct Fault: Sendable, CustomTestStringConvertible {
     enum Client: Sendable, Equatable {
         /// Another endpoint's answer; with no other a 503 that names the reason.
         case next
+        /// The same; with no other the answer itself, of this status.
+        case nextElse(Int)
         case answer(Int)
         /// A beginning without a proper end.
         case cutShort
@@ -28,6 +30,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
         var text: String {
             switch self {
             case .next: "the next endpoint's answer"
+            case .nextElse: "the next endpoint's answer, else this one"
             case .answer(let status): status == 200 ? "the answer" : "the status"
             case .cutShort: "the answer cut short"
             case .errorEvent: "an error event, then the end"
@@ -194,6 +197,23 @@ extension Fault {
             name: "event stream without length closed before its first event",
             place: .script([.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n"), .close]),
             client: .next, lesson: .failure(.closed)),
+        Fault(
+            name: "event stream that ends properly without an event",
+            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n0\r\n\r\n")]), client: .next,
+            lesson: .failure(.badResponse)),
+        Fault(
+            name: "event stream with a length and no event",
+            place: .script([
+                .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 8\r\n\r\n: wait\n\n")
+            ]), client: .next, lesson: .failure(.badResponse)),
+        Fault(
+            name: "empty event stream",
+            place: .script([.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n")]),
+            client: .next, lesson: .failure(.badResponse)),
+        Fault(
+            name: "event stream of a byte order mark and comments, closed",
+            place: .script([.send(events + "b\r\n\u{FEFF}: wait\n\n\r\n"), .close]), client: .next,
+            lesson: .failure(.closed)),
     ]
 
     static let inBody: [Fault] = [
@@ -208,6 +228,15 @@ extension Fault {
         broken("body until the end, reset", .cutShort, [.send(untilClose + "hello"), .hold("seen"), .reset]),
         broken("event stream closed", .errorEvent, [.send(events + "9\r\ndata: x\n\n\r\n"), .close]),
         broken("event stream reset", .errorEvent, [.send(events + "9\r\ndata: x\n\n\r\n"), .hold("seen"), .reset]),
+        broken(
+            "event stream closed within an event", .errorEvent, [.send(events + "f\r\ndata: x\n\ndata: \r\n"), .close]),
+        broken(
+            "event stream closed, encoded", .cutShort,
+            [
+                .send(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+                        + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), .close,
+            ]),
         broken("event stream silent", .errorEvent, [.send(events + "9\r\ndata: x\n\n\r\n")], deadline: silent),
         broken(
             "event stream with a malformed chunk", .errorEvent,
@@ -264,9 +293,15 @@ extension Fault {
                 name: "status \($0) with `Retry-After: 7`", place: .script([status($0, "Retry-After: 7\r\n")]),
                 client: .next, lesson: .rateLimited(retryAfter: .seconds(7)))
         }
+        + ["Retry-After: 0", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", "retry-after-ms: 0"].map {
+            Fault(
+                name: "status 503 with `\($0)`", place: .script([status(503, "\($0)\r\n")]), client: .next,
+                lesson: .failure(.status(503)))
+        }
         + [401, 403].map {
             Fault(
-                name: "status \($0)", place: .script([status($0)]), client: .next, lesson: .misconfigured(status: $0))
+                name: "status \($0)", place: .script([status($0)]), client: .nextElse($0),
+                lesson: .misconfigured(status: $0))
         }
         + [
             Fault(

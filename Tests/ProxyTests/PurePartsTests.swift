@@ -146,9 +146,20 @@ import Testing
 
     @Test(
         arguments: [
-            ("7", Duration.seconds(7)), ("0", .zero), ("1.5", .milliseconds(1500)),
-            ("Sun, 06 Nov 1994 08:49:37 GMT", .seconds(37)),
-            ("Sun, 06 Nov 1994 08:48:00 GMT", .zero), ("99999999", .seconds(86400)), ("-1", nil), ("soon", nil),
+            ("7", Duration.seconds(7)), ("0", nil), ("0.0", nil), ("1.5", .milliseconds(1500)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", .seconds(37)), ("Sunday, 06-Nov-94 08:49:37 GMT", .seconds(37)),
+            ("Sun Nov  6 08:49:37 1994", .seconds(37)), ("Sun Nov 06 08:49:37 1994", .seconds(37)),
+            ("Sun, 06 Nov 1994 08:48:00 GMT", nil), ("99999999", .seconds(86400)), ("-1", nil), ("+1", nil),
+            ("soon", nil), ("", nil), ("inf", nil), ("nan", nil), ("1e400", nil), ("1e1", nil), ("0x10", nil),
+            (".5", nil), ("5.", nil), ("1.2.3", nil), ("120, 120", nil), ("٣", nil),
+            ("99999999999999999999999", .seconds(86400)),
+            // 50 years ahead at most, so this one is of 1945; the next of 2044.
+            ("Sunday, 06-Nov-45 08:49:37 GMT", nil), ("Sunday, 06-Nov-44 08:49:37 GMT", .seconds(86400)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", .seconds(86400)), ("Thu, 30 Feb 1995 08:49:37 GMT", nil),
+            ("Thu, 29 Feb 1996 08:49:37 GMT", .seconds(86400)), ("Wed, 29 Feb 1995 08:49:37 GMT", nil),
+            ("Mon, 31 Apr 1995 08:49:37 GMT", nil), ("Sun, 06 Nov 1994 08:49:37", nil),
+            ("Sun, 06 Nov 1994 08:49:37 CET", nil), ("Sun, +6 Nov 1994 08:49:37 GMT", nil),
+            ("Xyz, 06 Nov 1994 08:49:37 GMT", nil), ("Sun, 06 Nov 1994 +8:49:37 GMT", nil), ("a b c d", nil),
         ] as [(String, Duration?)])
     func retryAfter(value: String, wait: Duration?) {
         // 1994-11-06T08:49:00Z; RFC 9110 gives 784111777 for 08:49:37.
@@ -163,22 +174,34 @@ import Testing
             ("1994-11-06T09:49:37.5+01:00", .seconds(37)), ("x", nil),
             // An offset that would overflow: an endpoint must not be able to end the process.
             ("2026-11-23T10:20:30+9223372036854775807:00", nil), ("1994-11-06T08:49:37-24:00", nil),
-            ("inf", .seconds(86400)), ("1e999s", nil), ("nan", nil),
+            ("inf", nil), ("1e999s", nil), ("nan", nil), ("0s", nil), ("0", nil), ("0h0m", nil), ("0x10", nil),
+            ("1e3", nil), ("1994-11-06T08:48:00Z", nil), ("1994-02-30T08:48:00Z", nil), ("½s", nil),
         ] as [(String, Duration?)])
     func resets(value: String, wait: Duration?) {
         #expect(RateLimitHint.reset(value, unixTime: 784_111_740) == wait)
     }
 
-    @Test func onlyAUsedUpLimitCounts() throws {
-        let text =
-            "HTTP/1.1 429 No\r\nx-ratelimit-remaining-requests: 9\r\nx-ratelimit-reset-requests: 1s\r\n"
-            + "x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: 30s\r\n\r\n"
-        let wait = try Array(text.utf8).withUnsafeBytes { bytes in
+    @Test(
+        arguments: [
+            // Only a limit that is used up counts.
+            (
+                "x-ratelimit-remaining-requests: 9\r\nx-ratelimit-reset-requests: 1s\r\n"
+                    + "x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: 30s\r\n", Duration.seconds(30)
+            ),
+            ("retry-after-ms: 1500\r\nRetry-After: 9\r\n", .milliseconds(1500)),
+            // What says nothing leaves the word to what says something.
+            ("retry-after-ms: 0\r\nRetry-After: 9\r\n", .seconds(9)),
+            ("Retry-After: 0\r\nx-ratelimit-reset-requests: 3s\r\n", .seconds(3)),
+            ("retry-after-ms: 0\r\n", nil), ("retry-after-ms: 1e400\r\n", nil), ("Retry-After: 0\r\n", nil),
+            ("x-ratelimit-reset-requests: 0s\r\n", nil), ("", nil),
+        ] as [(String, Duration?)])
+    func theWaitOfARefusal(fields: String, expected: Duration?) throws {
+        let wait = try Array("HTTP/1.1 429 No\r\n\(fields)\r\n".utf8).withUnsafeBytes { bytes in
             var head = ResponseHead()
             _ = try head.parse(bytes, toHEAD: false, limits: .init())
             return RateLimitHint.wait(head, bytes, unixTime: 0)
         }
-        #expect(wait == .seconds(30))
+        #expect(wait == expected)
     }
 
     @Test(
@@ -186,6 +209,8 @@ import Testing
             ("data: a\n\n", 9), ("event: x\r\ndata: a\r\n\r\n", 21), ("data: a\r\r", 9), (": ping\n\n: ping\n\n", nil),
             (": c\n\ndata: x\n\n", 14),
             ("\n\n\n", nil), ("data: a\n", nil), ("id: 1\n\n", 7),
+            // A byte order mark belongs to no line; half of one is the beginning of one.
+            ("\u{FEFF}: c\n\n", nil), ("\u{FEFF}\n", nil), ("\u{FEFF}data: a\n\n", 12), ("\u{FEFE}: c\n\n", 8),
         ] as [(String, Int?)])
     func theFirstEventEndsWithItsEmptyLine(text: String, end: Int?) {
         let bytes = Array(text.utf8)
@@ -193,6 +218,43 @@ import Testing
         let found = bytes.indices.first { index in bytes[index...index].withUnsafeBytes { scanner.scan($0) } }
         // A CR ends the line at once, its LF belongs to it.
         #expect(found.map { $0 + 1 } == (text.contains("\r\n\r\n") ? end.map { $0 - 1 } : end))
+    }
+
+    @Test(arguments: [
+        ("", EventStreamPosition.Place.betweenEvents), ("data: a\n\n", .betweenEvents),
+        ("data: a\r\n\r\n", .betweenEvents),
+        ("data: a\r\r", .betweenEvents), ("data: a\n\r", .betweenEvents), ("data: a\n\r\n", .betweenEvents),
+        ("data: a\r\r\n", .betweenEvents), (": c\n\n", .betweenEvents), ("data: a\n", .betweenLines),
+        ("data: a\r\n", .betweenLines), ("data: a\r", .betweenLines), ("data: a\n\ndata: b\n", .betweenLines),
+        ("data: a", .inLine), ("data: a\n\nd", .inLine), ("d", .inLine), ("\n", .betweenEvents),
+    ])
+    func aBrokenStreamLeftOffSomewhere(text: String, place: EventStreamPosition.Place) {
+        let bytes = Array(text.utf8)
+        var whole = EventStreamPosition()
+        bytes.withUnsafeBytes { whole.pass($0) }
+        var inPieces = EventStreamPosition()
+        for index in bytes.indices { bytes[index...index].withUnsafeBytes { inPieces.pass($0) } }
+        #expect(whole.place == place)
+        #expect(inPieces.place == place)
+    }
+
+    @Test(arguments: [
+        ("1.1 podium", 1), ("1.0 Podium", 1), ("HTTP/1.1 podium", 1), ("1.1 podium, 1.1 podium,1.1\tpodium", 3),
+        ("1.1 podium (of ours)", 1), ("1.1 podium(x)", 1), ("1.1 edge (podium)", 0), ("1.1 podium2, 1.1 xpodium", 0),
+        ("1.1 podium:8081", 0), ("", 0), (",,", 0), ("(", 0),
+    ])
+    func visitsAreCounted(via: String, count: Int) {
+        #expect(Array(via.utf8).withUnsafeBytes { ViaHops.ofOurs($0) } == count)
+    }
+
+    @Test(arguments: [
+        ("POST /v1/messages HTTP/1.1\r\nHost : a\r\n\r\n", RequestAPI.anthropic),
+        ("POST /v1/messages HTTP/1.1\r\nHo", .anthropic), ("POST /v1/responses HTTP/1.1\r\n\r\n", .openAI),
+        ("POST http://a/v1/messages HTTP/1.1\r\n\r\n", .anthropic), ("POST /v1/messages", .other), ("", .other),
+        ("POST /v1/messages HTTP/9\r\n\r\n", .other),
+    ])
+    func theAPIOfABrokenHead(text: String, api: RequestAPI) {
+        #expect(Array(text.utf8).withUnsafeBytes { RequestAPI(ofBrokenHead: $0) } == api)
     }
 
     @Test(arguments: [
@@ -220,10 +282,10 @@ import Testing
         #expect(result16 == .tryNextEndpoint)
         let result17 = lifecycle.upstreamFailed(.closed, wasReused: false, sawResponse: false)
         #expect(result17 == .tryNextEndpoint)
-        #expect(lifecycle.responded(status: 529) == .tryNextEndpoint)
-        #expect(lifecycle.responded(status: 400) == .forward)
+        var verdicts = [529, 400].map { lifecycle.responded(status: $0) }
         lifecycle.replayOverflowed()
-        #expect(lifecycle.responded(status: 529) == .forward)
+        verdicts.append(lifecycle.responded(status: 529))
+        #expect(verdicts == [.tryNextEndpoint, .forward, .forward])
         let result18 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: false)
         #expect(result18 == .answerBadGateway)
         lifecycle = RequestLifecycle()
@@ -232,6 +294,36 @@ import Testing
         #expect(!lifecycle.canReplay)
         let result19 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: true)
         #expect(result19 == .breakResponse)
+    }
+
+    /// - Parameter walk: the statuses of the endpoints asked, the last of them the last there is
+    @Test(arguments: [
+        ([403], RequestLifecycle.Verdict.forward, false), ([401, 403], .forward, true),
+        ([429, 403], .tryNextEndpoint, false), ([403, 429], .tryNextEndpoint, false), ([429], .tryNextEndpoint, false),
+    ])
+    func whatAllRefuseIsTheClientsAnswer(walk: [Int], last: RequestLifecycle.Verdict, wasOnlyRefused: Bool) {
+        var lifecycle = RequestLifecycle()
+        var verdicts: [RequestLifecycle.Verdict] = []
+        for (index, status) in walk.enumerated() {
+            lifecycle.attemptStarted()
+            verdicts.append(lifecycle.responded(status: status, isLast: index == walk.count - 1))
+        }
+        #expect(verdicts.last == last)
+        #expect(verdicts.dropLast().allSatisfy { $0 == .tryNextEndpoint })
+        #expect(lifecycle.wasOnlyRefused == wasOnlyRefused)
+    }
+
+    @Test func aKeptConnectionMayDieOfAgeInWords() {
+        var lifecycle = RequestLifecycle()
+        let fresh = lifecycle.responded(status: 408)
+        #expect(fresh == .tryNextEndpoint)
+        lifecycle.attemptStarted()
+        let verdicts = (0..<2).map { _ in lifecycle.responded(status: 408, wasReused: true) }
+        #expect(verdicts == [.retryOnFreshConnection, .tryNextEndpoint])
+        lifecycle.attemptStarted()
+        lifecycle.replayOverflowed()
+        let streamed = lifecycle.responded(status: 408, wasReused: true)
+        #expect(streamed == .forward)
     }
 
     @Test(arguments: [

@@ -74,7 +74,7 @@ struct RestingConnectionTests {
     }
 
     /// Behind TLS the surplus may be half a record when the next request is due in the same turn of the loop.
-    @Test func whatATLSEndpointSaysTooMuchIsNobodysAnswer() async throws {
+    @Test(.enabled(if: ProxyLoops.areOurs)) func whatATLSEndpointSaysTooMuchIsNobodysAnswer() async throws {
         let filler = String(repeating: "a", count: 20_000)
         let surplus = Wire.ok("stolen" + String(repeating: "b", count: 16_000))
         let upstream = try await SecureUpstream.start { request in

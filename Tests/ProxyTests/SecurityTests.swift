@@ -100,6 +100,46 @@ struct SecurityTests {
         await proxy.stop()
     }
 
+    /// An endpoint's URL may lead back here by ways that no configuration shows.
+    @Test func aRequestThatGoesInACircleIsStopped() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("fine"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        func ask(_ visits: [String]) async throws -> String {
+            try await proxy.exchange(Wire.post(headers: visits.map { "Via: \($0)\r\n" }.joined()))
+        }
+        let eight = ["1.1 podium, 1.1 edge", "1.1 podium, 1.0 podium"] + Array(repeating: "1.1 podium", count: 5)
+        #expect(try await ask(eight).hasSuffix("fine"))
+        let answer = try await ask(eight + ["1.1 podium"])
+        #expect(answer.hasPrefix("HTTP/1.1 508 Loop Detected\r\n"))
+        #expect(answer.contains("{\"type\":\"error\"") && answer.contains("9 times"))
+        #expect(upstream.requests.count == 1)
+        // Its own endpoint.
+        let circle = try await ProxyHarness.start([])
+        circle.server.update(
+            routes: RoutingTable(candidates: [Candidate(upstream: try .local(1, port: circle.port))]))
+        #expect(try await circle.exchange(Wire.post()).hasPrefix("HTTP/1.1 508 "))
+        #expect(circle.events.requests.count == 10)
+        await circle.stop()
+        await proxy.stop()
+    }
+
+    /// Configured headers stand for the proxy's own as they do for the client's.
+    @Test(arguments: [
+        "X-Request-ID", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "x-FORWARDED-host",
+    ])
+    func aConfiguredHeaderReplacesTheProxysOwn(name: String) async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("fine"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream, headers: [(name, "configured")])])
+        _ = try await proxy.exchange(Wire.post(headers: "\(name): theirs\r\n"))
+        let request = try #require(upstream.requests.first)
+        #expect(request.header(name) == "configured")
+        let names = request.head.split(separator: "\r\n").dropFirst().map { $0.prefix { $0 != ":" }.lowercased() }
+        for once in ["x-request-id", "via", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"] {
+            #expect(names.filter { $0 == once }.count == 1, "\(once)")
+        }
+        await proxy.stop()
+    }
+
     @Test(arguments: [
         ("GET http://elsewhere.example/v1/models?x HTTP/1.1\r\nHost: here", "GET /v1/models?x HTTP/1.1"),
         ("GET HTTP://ELSEWHERE HTTP/1.1\r\nHost: here", "GET / HTTP/1.1"),

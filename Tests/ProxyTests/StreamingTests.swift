@@ -1,3 +1,4 @@
+import Foundation
 import Ranking
 import TestSupport
 import Testing
@@ -82,9 +83,9 @@ struct StreamingTests {
     }
 
     @Test(arguments: [
-        ("/v1/messages", "\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\""),
-        ("/v1/chat/completions", "\n\ndata: {\"error\":{\"message\":"),
-        ("/v1/responses", "\n\nevent: error\ndata: {\"type\":\"error\",\"code\":\"server_error\""),
+        ("/v1/messages", "\r\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\""),
+        ("/v1/chat/completions", "\r\ndata: {\"error\":{\"message\":"),
+        ("/v1/responses", "\r\nevent: error\ndata: {\"type\":\"error\",\"code\":\"server_error\""),
     ])
     func aBrokenStreamSaysSoInTheAPIsShape(path: String, event: String) async throws {
         let upstream = try await ScriptedUpstream.start { _ in
@@ -102,6 +103,54 @@ struct StreamingTests {
         #expect(second.requests.isEmpty)
         #expect(proxy.events.attempts.first?.outcome == .failure(.brokenStream))
         #expect(proxy.events.requests.first?.ending == .brokenStream)
+        await proxy.stop()
+    }
+
+    /// Whatever is said within an event becomes a part of it: it must not be dispatched as if it were whole.
+    @Test(
+        arguments: [
+            ("/v1/messages", "event: delta\ndata: {\"half", "\nevent: error\ndata: {\"type\":\"error\""),
+            ("/v1/messages", "event: delta\ndata: {}\n", "event: error\ndata: {\"type\":\"error\""),
+            ("/v1/responses", "event: delta\ndata: {\"half", nil), ("/v1/chat/completions", "data: {\"half", nil),
+            ("/v1/chat/completions", "data: {}\n", nil),
+        ] as [(String, String, String?)])
+    func aStreamThatBreaksWithinAnEvent(path: String, half: String, words: String?) async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [
+                .send(Self.eventStream + "b\r\ndata: one\n\n\r\n"),
+                .send("\(String(half.utf8.count, radix: 16))\r\n\(half)\r\n"), .hold("break"), .close,
+            ]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(path))
+        _ = await client.until(half + "\r\n")
+        client.clear()
+        upstream.release("break")
+        let rest = await client.untilClosed()
+        if let words {
+            let size = try #require(rest.range(of: "\r\n"))
+            #expect(rest[size.upperBound...].hasPrefix(words), "\(rest)")
+            #expect(rest.hasSuffix("\n\n\r\n"))
+        } else {
+            #expect(rest.isEmpty)
+        }
+        #expect(proxy.events.requests.first?.ending == .brokenStream)
+        await proxy.stop()
+    }
+
+    /// Nothing was said in words, so HTTP/1.0, which knows no other end, has to see an error.
+    @Test func aStreamThatBreaksWithoutAWordIsResetInHTTP10() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send(Self.eventStream + "11\r\ndata: one\n\ndata: \r\n"), .hold("break"), .close]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send("GET /v1/models HTTP/1.0\r\n\r\n")
+        _ = await client.until("one")
+        upstream.release("break")
+        _ = await client.untilClosed()
+        #expect(client.wasReset)
         await proxy.stop()
     }
 

@@ -55,6 +55,20 @@ struct TunnelNegotiationTests {
         #expect(walk(&negotiation, Array(answer.utf8)) == .established)
     }
 
+    /// RFC 9110 §9.3.6: what a success says of a body is ignored.
+    @Test(arguments: [
+        ("200 Yes\r\nContent-Length: 0\r\nTransfer-Encoding: chunked", true),
+        ("200 Yes\r\nTransfer-Encoding: gzip", true),
+        ("204 Yes\r\nContent-Length: x", true), ("200 Yes\r\nContent-Length: 1\r\nContent-Length: 2", true),
+        ("500 No\r\nContent-Length: 0\r\nTransfer-Encoding: chunked", false), ("200 Yes\r\nX Y: z", false),
+    ])
+    func aTunnelHasNoBody(answer: String, isEstablished: Bool) {
+        var negotiation: any TunnelNegotiation = ConnectNegotiation(host: "a", port: 443, credentials: nil)
+        _ = negotiation.begin()
+        let step = walk(&negotiation, Array("HTTP/1.1 \(answer)\r\n\r\n".utf8))
+        #expect(step == (isEstablished ? .established : .failed(.malformedAnswer)))
+    }
+
     @Test func anEndlessAnswerIsCutOff() {
         var negotiation = ConnectNegotiation(host: "a", port: 1, credentials: nil)
         _ = negotiation.begin()

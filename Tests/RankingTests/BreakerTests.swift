@@ -132,6 +132,66 @@ import Testing
         #expect(ranking.availability(of: 0, now: at(3))?.isUsable == false)
     }
 
+    private func refuse(_ ranking: inout EndpointRanking, _ status: Int = 403, at seconds: Double) -> Availability? {
+        _ = ranking.record(.misconfigured(status: status), for: 0, now: at(seconds), random: noJitter)
+        return ranking.availability(of: 0, now: at(seconds))
+    }
+
+    /// One request for a model that the key does not cover says nothing about all the others.
+    @Test func aCredentialThatWasGoodAMomentAgoIsRefusedThreeTimesBeforeItCounts() {
+        var ranking = EndpointRanking(count: 2)
+        ranking.succeed(0, 100, at: 0)
+        var states = [1, 2].map { refuse(&ranking, at: $0) }
+        ranking.succeed(0, 100, at: 3)
+        states += [4, 5, 302].map { refuse(&ranking, 401, at: $0) }
+        #expect(states[..<4].allSatisfy { $0 == .available })
+        #expect(states[4] == .misconfigured(until: at(602), status: 401))
+        // Back from it, nothing vouches for the credential any more.
+        #expect(ranking.availability(of: 0, now: at(602)) == .probation)
+        #expect(refuse(&ranking, at: 602) == .misconfigured(until: at(902), status: 403))
+    }
+
+    @Test func aGoodAnswerVouchesForFiveMinutes() {
+        for (time, isOut) in [(299.0, false), (300, true)] {
+            var ranking = EndpointRanking(count: 1)
+            ranking.succeed(0, 100, at: 0)
+            #expect((refuse(&ranking, at: time)?.isUsable == false) == isOut)
+        }
+        // A probe that gets through without the credential vouches for nothing; the first byte of a long answer does.
+        var ranking = EndpointRanking(count: 1)
+        ranking.probe(0, .success(timeToFirstByte: .milliseconds(1)), at: 0)
+        #expect(refuse(&ranking, at: 1)?.isUsable == false)
+        ranking = EndpointRanking(count: 1)
+        _ = ranking.recordFirstByte(after: .milliseconds(1), for: 0, now: at(0))
+        #expect(refuse(&ranking, at: 1) == .available)
+    }
+
+    @Test func onTrialARefusalOfAGoodCredentialSettlesNothing() {
+        var ranking = EndpointRanking(count: 1)
+        ranking.succeed(0, 100, at: 0)
+        for _ in 0..<3 { ranking.fail(0, at: 1) }
+        #expect(ranking.availability(of: 0, now: at(11)) == .probation)
+        #expect(refuse(&ranking, at: 11) == .probation)
+        let admitted = ranking.admitTrial(0, now: at(12))
+        #expect(admitted)
+    }
+
+    @Test func anotherCredentialBeginsAnew() {
+        var ranking = EndpointRanking(count: 1)
+        #expect(refuse(&ranking, at: 0)?.isUsable == false)
+        let update = ranking.credentialChanged(for: 0, now: at(1))
+        #expect(update.candidatesChanged)
+        #expect(ranking.availability(of: 0, now: at(1)) == .probation)
+        ranking.succeed(0, 100, at: 2)
+        _ = ranking.credentialChanged(for: 0, now: at(3))
+        #expect(refuse(&ranking, at: 4)?.isUsable == false)
+        // A time out for another reason is not shortened by it.
+        ranking = EndpointRanking(count: 1)
+        for _ in 0..<3 { ranking.fail(0, at: 0) }
+        _ = ranking.credentialChanged(for: 0, now: at(1))
+        #expect(ranking.availability(of: 0, now: at(1))?.recovery == at(10))
+    }
+
     @Test func aRefusedCredentialIsOutForFiveMinutesAndNeedsARequestToComeBack() {
         var ranking = EndpointRanking(count: 2)
         _ = ranking.record(.misconfigured(status: 401), for: 0, now: at(0), random: noJitter)

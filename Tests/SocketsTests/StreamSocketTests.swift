@@ -146,6 +146,27 @@ struct StreamSocketTests {
         try await group.shutdownGracefully()
     }
 
+    /// Linux keeps what was received before a reset; who has asked for it gets it, and then learns of the reset.
+    @Test func whatCameBeforeAResetIsReadFirstByWhoHasAsked() async throws {
+        let pair = try await SocketPair.connected(group)
+        try await pair.client.channel.setOption(.autoRead, value: false).get()
+        let sent = bytes(100_000)
+        try await pair.server.sending(sent).get()
+        let server = try #require(pair.server.channel as? StreamSocket)
+        try await server.eventLoop.submit { server.resetOnClose() }.get()
+        try await server.close()
+        let client = try #require(pair.client.channel as? StreamSocket)
+        // It has come: there is an error to be had, and nobody has been told.
+        try await eventually { try await client.eventLoop.submit { client.endIsNear }.get() }
+        #expect(!pair.client.diary.pages.isInactive)
+        try await client.setOption(.autoRead, value: true).get()
+        let heard = await pair.client.diary.until { $0.isInactive }
+        #expect(heard.bytes == sent)
+        #expect(heard.errors.count == 1 && heard.errors.first?.contains("reset") == true)
+        await pair.close()
+        try await group.shutdownGracefully()
+    }
+
     @Test func writesOfAClosedSocketFail() async throws {
         let pair = try await SocketPair.connected(group)
         try await pair.client.channel.setOption(.autoRead, value: false).get()

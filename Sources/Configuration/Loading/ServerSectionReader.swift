@@ -3,8 +3,8 @@ internal import YAMLDocument
 extension ServerSettings {
     static let knownKeys = [
         "host", "port", "auto_sort_endpoints", "persist_strategy", "config_flush_interval", "config_max_dirty_time",
-        "on_hangup", "client_tokens", "admin_token", "drain_timeout", "allow_in_place", "replay_limit",
-        "access_log",
+        "on_hangup", "client_tokens", "allowed_origins", "admin_token", "drain_timeout", "allow_in_place",
+        "replay_limit", "access_log",
     ]
 
     init(_ node: YAMLNode?, environment: [String: String], sink: DiagnosticSink) {
@@ -24,6 +24,7 @@ extension ServerSettings {
         accessLog = reader.value("access_log", Self.accessLogTarget) ?? accessLog
         readIntervals(reader)
         readTokens(reader, environment)
+        readOrigins(reader)
     }
 
     private mutating func readIntervals(_ reader: SectionReader) {
@@ -54,6 +55,18 @@ extension ServerSettings {
         guard let text = reader.text("admin_token"), !text.isEmpty else { return }
         adminToken = text
         if let node = reader.node("admin_token") { Self.check(text, "admin_token", at: node, environment, reader.sink) }
+    }
+
+    private mutating func readOrigins(_ reader: SectionReader) {
+        for (text, node) in reader.list("allowed_origins") {
+            if OriginText.isOrigin(text) || text == "*" {
+                allowedOrigins.append(text)
+            } else {
+                reader.sink.error(
+                    at: node, "'\(HeaderRules.printable(text))' is not an origin",
+                    fix: "write it like https://app.example or http://nas.lan:3000: scheme, host and port, no path")
+            }
+        }
     }
 
     /// A token that cannot be expanded would lock everybody out, or let everybody in.

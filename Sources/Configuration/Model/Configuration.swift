@@ -41,6 +41,8 @@ public struct ServerSettings: Sendable, Equatable {
     public var onHangup = HangupAction.keepServing
     /// As written, so possibly `${NAME}`; when not empty, clients must present one.
     public var clientTokens: [String] = []
+    /// `scheme://host[:port]` of web pages that may make requests where no client token is asked for; `*` for all.
+    public var allowedOrigins: [String] = []
     /// As written, so possibly `${NAME}`.
     public var adminToken: String?
     /// How long a stop waits for requests in flight.

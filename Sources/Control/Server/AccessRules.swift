@@ -1,10 +1,5 @@
 internal import NIOHTTP1
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Proxy
 
 /// Who may ask what over TCP. Pure.
 struct AccessRules: Sendable {
@@ -34,7 +29,7 @@ struct AccessRules: Sendable {
     /// (DNS rebinding); a page of another origin has no business here at all.
     private func checkHost(_ headers: HTTPHeaders) throws(ControlProblem) {
         let hosts = headers["Host"]
-        guard hosts.count == 1, let host = hosts.first.flatMap(Self.name), isOurs(host) else {
+        guard hosts.count == 1, isOurs(hosts[0]) else {
             throw ControlProblem(
                 .forbidden, status: 403,
                 detail: "the control API is reached by an address, localhost or this machine's own name")
@@ -45,23 +40,7 @@ struct AccessRules: Sendable {
     }
 
     private func isOurs(_ host: String) -> Bool {
-        let host = host.lowercased()
-        if host == "localhost" || host.hasSuffix(".localhost") || hostNames.contains(where: { $0.lowercased() == host })
-        {
-            return true
-        }
-        var four = in_addr()
-        var six = in6_addr()
-        return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1
-    }
-
-    /// Without port and brackets.
-    private static func name(_ host: String) -> String? {
-        if host.first == "[" {
-            return host.firstIndex(of: "]").map { String(host[host.index(after: host.startIndex)..<$0]) }
-        }
-        let name = host.prefix { $0 != ":" }
-        return name.isEmpty ? nil : String(name)
+        Array(host.utf8).withUnsafeBytes { BrowserRules(hosts: hostNames).admits(host: $0) }
     }
 
     private static func bearer(_ headers: HTTPHeaders) -> String? {

@@ -53,6 +53,10 @@ extension EngineState {
                 count == 0 ? "client_tokens is empty: every client is admitted" : "client_tokens: \(count) admitted now"
             )
         }
+        if old.allowedOrigins != new.server.allowedOrigins {
+            let count = new.server.allowedOrigins.count
+            notes.append("allowed_origins: \(count) besides this machine's own")
+        }
         if old.persistStrategy != new.server.persistStrategy
             || old.configFlushInterval != new.server.configFlushInterval
             || old.configMaxDirtyTime != new.server.configMaxDirtyTime

@@ -109,6 +109,9 @@ struct EngineState: Sendable {
             record.learning = PreferenceLearning()
         }
         assembleUpstream(of: id)
+        if before.authType != settings.authType || before.authValue != settings.authValue {
+            _ = ranking.credentialChanged(for: id, now: now)
+        }
         if before.enabled != settings.enabled {
             _ = ranking.setEnabled(settings.enabled, for: id, now: now)
         }

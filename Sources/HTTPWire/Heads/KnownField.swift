@@ -6,7 +6,7 @@ public enum KnownField: UInt8, Sendable {
     // Framing.
     case transferEncoding, contentLength
     // Routing and forwarding.
-    case host, expect, via, xForwardedFor, xForwardedProto, xForwardedHost, xRequestID
+    case host, origin, expect, via, xForwardedFor, xForwardedProto, xForwardedHost, xRequestID
     // Credentials.
     case authorization, xAPIKey
     // Looked at to judge a response or to tell the APIs apart.
@@ -22,7 +22,9 @@ public enum KnownField: UInt8, Sendable {
         case 4:
             if name.equalsIgnoringCase("date") { return .date }
             return name.equalsIgnoringCase("host") ? .host : .other
-        case 6: return name.equalsIgnoringCase("expect") ? .expect : .other
+        case 6:
+            if name.equalsIgnoringCase("origin") { return .origin }
+            return name.equalsIgnoringCase("expect") ? .expect : .other
         case 7:
             if name.equalsIgnoringCase("upgrade") { return .upgrade }
             return name.equalsIgnoringCase("trailer") ? .trailer : .other

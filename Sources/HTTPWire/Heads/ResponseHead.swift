@@ -36,11 +36,12 @@ public struct ResponseHead: Sendable {
     /// 1xx: another head follows.
     public var isInformational: Bool { status < 200 }
 
-    /// Parses a head that begins at the first byte; `toHEAD` says that it answers a HEAD request.
+    /// Parses a head that begins at the first byte; `toHEAD` says that it answers a HEAD request, `toCONNECT` one for a
+    /// tunnel, where a success has no body whatever its fields say (RFC 9110 §9.3.6).
     ///
     /// - Returns: the head's length, nil while it is incomplete.
     public mutating func parse(
-        _ bytes: UnsafeRawBufferPointer, toHEAD: Bool, limits: HTTPLimits
+        _ bytes: UnsafeRawBufferPointer, toHEAD: Bool, toCONNECT: Bool = false, limits: HTTPLimits
     ) throws(ResponseHeadError) -> Int? {
         guard let lineEnd = try parseStatusLine(bytes, limits: limits) else { return nil }
         var framingFields = FramingFields()
@@ -73,6 +74,7 @@ public struct ResponseHead: Sendable {
             announced = try framingFields.framing(allowsChunked: minorVersion == 1) ?? .untilClose
         } catch {
             switch error {
+            case _ where toCONNECT && (200..<300).contains(status): announced = .none
             case .malformedLength: throw .malformedContentLength
             case .unknownEncoding: throw .unknownTransferCoding
             case .repeatedLength, .lengthAndEncoding, .malformedEncoding: throw .ambiguousLength

@@ -4,18 +4,19 @@ internal import Ranking
 
 /// What the proxy says itself, and how requests and connections end.
 extension ClientConnection {
-    /// How long a client may take to read a refusal and close.
-    private static let lingering = TimeAmount.seconds(2)
+    /// How long a client may be silent before it has closed, and how long it may go on sending what nobody reads.
+    private static let lingering = (silence: TimeAmount.seconds(5), total: TimeAmount.seconds(30))
     /// Endpoints that a 503 accounts for by name.
     private static let namedFailures = 8
 
     /// Answers what could not be understood as a request. The place in the stream is lost with it.
-    func refuse(_ refusal: LocalAnswer) {
+    ///
+    /// - Parameter api: the one that was asked, as far as that was understood
+    func refuse(_ refusal: LocalAnswer, api: RequestAPI) {
         loop.shared.events.clientRejected(
             ClientRejection(
                 clientAddress: clientAddress?.ipAddress ?? "", status: refusal.status, reason: refusal.message))
-        write(
-            refusal.render(api: .other, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
+        write(refusal.render(api: api, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
         closeAfterWrites()
     }
 
@@ -42,18 +43,27 @@ extension ClientConnection {
                 + "as their openai_preference says (auto forgets what was learned)"
             return answer(LocalAnswer(status: 404, message: message))
         }
+        // Their own words were let go while there still seemed to be another endpoint.
+        if lifecycle.wasOnlyRefused {
+            return answer(LocalAnswer(status: 502, message: "every endpoint refused this request (\(failureList))"))
+        }
         let message: String
         if !request.failures.isEmpty {
-            var list = request.failures.prefix(Self.namedFailures).map { "\($0.name): \($0.reason)" }
-            let unnamed = request.failures.count - list.count
-            if unnamed > 0 { list.append("and \(unnamed) more") }
-            message = "no endpoint could answer (\(list.joined(separator: "; ")))"
+            message = "no endpoint could answer (\(failureList))"
         } else if !request.foundURL, !table.candidates.isEmpty {
-            message = "no endpoint has a URL for this API"
+            // Those that are out or switched off are not in the table, whatever they serve.
+            message = "no endpoint that has a URL for this API is available"
         } else {
             message = "no endpoint is available"
         }
         answer(LocalAnswer(status: 503, message: message, retryAfter: retryAfter(table)))
+    }
+
+    private var failureList: String {
+        var list = request.failures.prefix(Self.namedFailures).map { "\($0.name): \($0.reason)" }
+        let unnamed = request.failures.count - list.count
+        if unnamed > 0 { list.append("and \(unnamed) more") }
+        return list.joined(separator: "; ")
     }
 
     /// Whole seconds until the first endpoint may be tried again: of those left out, or of those just tried.
@@ -88,19 +98,31 @@ extension ClientConnection {
 
     /// The endpoint died after the client had begun to read: an event stream says so, then it ends without an end.
     func breakResponse(_ message: String) {
-        if response.isEventStream {
-            let event =
-                "\n\n"
-                + LocalAnswer(status: 502, message: message)
-                .event(api: request.api, path: request.path, requestID: request.requestIDText)
-            loop.output.clear()
-            if response.framing == .chunked { loop.output.writeChunkSize(event.utf8.count) }
-            loop.output.writeString(event)
-            if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
-            if case .length = response.framing {} else { writeOutput() }
-        }
+        let isSaid = writeErrorEvent(message)
         endRequest(.brokenStream)
-        closeWithoutEnd()
+        // Where the connection's end is the body's end (HTTP/1.0) and nothing was said in words, only a reset says that something is
+        // missing; what the kernel has not sent yet is lost with it.
+        guard response.framing == .untilClose, !isSaid else { return closeAfterWrites() }
+        flushNow()
+        resetOnClose()
+        context?.close(promise: nil)
+    }
+
+    /// - Returns: whether there was a place for it: not in what is encoded or counted, nor within an event where the API's error
+    ///   would become a part of it.
+    private func writeErrorEvent(_ message: String) -> Bool {
+        guard response.isEventStream, !response.isEncoded,
+            response.framing == .chunked || response.framing == .untilClose,
+            let event = LocalAnswer(status: 502, message: message).event(
+                api: request.api, path: request.path, requestID: request.requestIDText, at: response.eventPosition.place
+            )
+        else { return false }
+        loop.output.clear()
+        if response.framing == .chunked { loop.output.writeChunkSize(event.utf8.count) }
+        loop.output.writeString(event)
+        if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
+        writeOutput()
+        return true
     }
 
     // MARK: Ends
@@ -171,20 +193,17 @@ extension ClientConnection {
 
     private func everythingIsWritten() {
         guard phase == .lingering, let context else { return }
-        hasSaidEverything = true
+        let now = NIODeadline.now()
+        lingersUntil = now + Self.lingering.total
         if inputIsClosed { return context.close(promise: nil) }
-        arm(Self.lingering, from: .now())
+        arm(Self.lingering.silence, from: now)
         context.close(mode: .output, promise: nil)
     }
 
-    /// Closes so that the client cannot take the response for complete.
-    ///
-    /// Where the connection's end is the body's end (HTTP/1.0) only a reset says so; what the kernel has not sent yet
-    /// is lost with it.
-    private func closeWithoutEnd() {
-        flushNow()
-        // An event stream has said in words that it broke off, and the words must arrive.
-        if response.framing == .untilClose, !response.isEventStream { resetOnClose() }
-        context?.close(promise: nil)
+    /// A client that sends on while the connection lingers has not read the answer yet: closed now, it could lose it.
+    func clientGoesOn() {
+        guard let lingersUntil else { return }
+        let now = NIODeadline.now()
+        arm(min(Self.lingering.silence, lingersUntil - now), from: now)
     }
 }

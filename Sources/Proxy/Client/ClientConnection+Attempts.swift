@@ -26,6 +26,15 @@ extension ClientConnection {
         answerExhausted(table)
     }
 
+    /// Whether the walk has an endpoint left, which then may still turn out to be on a trial of somebody else's.
+    var hasNextCandidate: Bool {
+        guard let table = request.table else { return false }
+        return table.candidates[request.nextCandidate...].contains { candidate in
+            guard candidate.upstream.url(for: request.api) != nil else { return false }
+            return request.openAIAPI == nil || candidate.upstream.lacks != request.openAIAPI
+        }
+    }
+
     private func startAttempt(_ target: Upstream, _ url: UpstreamURL, now: NIODeadline) {
         attempt = CurrentAttempt(upstream: target, url: url, started: now)
         lifecycle.attemptStarted()
@@ -178,11 +187,7 @@ extension ClientConnection {
         let recovery = lifecycle.upstreamFailed(kind, wasReused: wasReused, sawResponse: attempt.firstByte != nil)
         dropUpstream()
         switch recovery {
-        case .retryOnFreshConnection:
-            let now = NIODeadline.now()
-            self.attempt?.isFlowing = false
-            self.attempt?.requestWritten = nil
-            connect(attempt.upstream, attempt.url, now: now)
+        case .retryOnFreshConnection: retryOnFreshConnection()
         case .tryNextEndpoint:
             response.reset()
             if isOurFault {
@@ -200,6 +205,19 @@ extension ClientConnection {
             finishAttempt(.failure(.brokenStream), reason: kind.text)
             breakResponse("endpoint \(attempt.upstream.name): \(kind.text) in mid-stream")
         }
+    }
+
+    /// The kept connection had died of age, or said so.
+    func retryOnFreshConnection() {
+        dropUpstream()
+        guard let (target, url) = attempt.map({ ($0.upstream, $0.url) }) else { return }
+        attempt?.isFlowing = false
+        attempt?.requestWritten = nil
+        attempt?.firstByte = nil
+        attempt?.status = nil
+        attempt?.retryAfter = nil
+        response.reset()
+        connect(target, url, now: .now())
     }
 
     /// Closes the upstream connection: it is in the middle of something.

@@ -22,6 +22,7 @@ extension ClientConnection {
     var bufferedBody: Int { replay.count + request.inlineBodyLength }
 
     func received(_ buffer: ByteBuffer) {
+        if phase == .lingering { return clientGoesOn() }
         if input.readableBytes > 0 || isProcessing {
             input.writeImmutableBuffer(buffer)
             if !isProcessing { processInput() }
@@ -90,9 +91,9 @@ extension ClientConnection {
             switch headScanner.scan(bytes, limits: limits) {
             case .needsMore: return nil
             case .end: break
-            case .bareLineFeed: return refuseHead(.bareLineFeed)
-            case .startLineTooLong: return refuseHead(.requestLineTooLong)
-            case .headTooLarge: return refuseHead(.headTooLarge)
+            case .bareLineFeed: return refuseHead(.bareLineFeed, bytes)
+            case .startLineTooLong: return refuseHead(.requestLineTooLong, bytes)
+            case .headTooLarge: return refuseHead(.headTooLarge, bytes)
             }
         }
         loop.requestHeadOwner = 0
@@ -103,7 +104,7 @@ extension ClientConnection {
                 return length
             }
         } catch {
-            return refuseHead(error)
+            return refuseHead(error, bytes)
         }
         if phase == .resting {
             phase = .head
@@ -113,8 +114,8 @@ extension ClientConnection {
         return nil
     }
 
-    private func refuseHead(_ error: RequestHeadError) -> Int? {
-        refuse(LocalAnswer(status: error.status, message: error.reason))
+    private func refuseHead(_ error: RequestHeadError, _ bytes: UnsafeRawBufferPointer) -> Int? {
+        refuse(LocalAnswer(status: error.status, message: error.reason), api: RequestAPI(ofBrokenHead: bytes))
         return nil
     }
 
@@ -129,14 +130,25 @@ extension ClientConnection {
         responsePhase = .none
         var tokenMatches = false
         var presentedToken = false
+        var foreign: ForeignRequest?
+        var visits = 0
         loop.learnRouting()
         request.table = loop.routing.table
         let admitsEveryone = loop.routing.tokens.admitsEveryone
+        // A token is more than a page of somebody else's can know; beyond loopback the operator has asked for no questions.
+        let guardsAgainstPages = admitsEveryone && loop.routing.isLoopback
         request.requestID = .generated(loop.nextRequestID())
         var namesAnthropic = false
         for index in 0..<loop.requestHead.fields.count {
             let line = loop.requestHead.fields[index]
             switch line.known {
+            case .host where guardsAgainstPages:
+                // Nearly all of them, without counting references to the lists.
+                if BrowserRules.isUsual(bytes.slice(line.value)) { continue }
+                if !loop.routing.pages.admits(host: bytes.slice(line.value)) { foreign = .host }
+            case .origin where guardsAgainstPages:
+                if !loop.routing.pages.admits(origin: bytes.slice(line.value)) { foreign = .origin }
+            case .via: visits += ViaHops.ofOurs(bytes.slice(line.value))
             case .anthropicVersion: namesAnthropic = true
             case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
             case .authorization, .xAPIKey:
@@ -156,6 +168,10 @@ extension ClientConnection {
         if !admitsEveryone, !tokenMatches {
             let message = presentedToken ? "the client token is not known here" : "a client token is required"
             return answer(LocalAnswer(status: 401, message: message))
+        }
+        if let foreign { return answer(foreign.answer) }
+        if visits > ViaHops.limit {
+            return answer(LocalAnswer(status: 508, message: "this request has come by here \(visits) times before"))
         }
         if let refusal = refusal(bytes) { return answer(refusal) }
         needsDispatch = true
@@ -248,9 +264,15 @@ extension ClientConnection {
             write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             flush()
         }
-        if gotBytes || needsDispatch { arm(loop.shared.waits.progress, from: .now()) }
+        if gotBytes || needsDispatch, isClientsTurn { arm(loop.shared.waits.progress, from: .now()) }
         // Last: the write may fail at once and another attempt begin.
         if attempt?.isFlowing ?? false { upstream?.flush() }
+    }
+
+    /// Whether the client is waited for. Otherwise the endpoint is, whose time is running: until it can be spoken to, or until
+    /// it takes more.
+    private var isClientsTurn: Bool {
+        attempt?.isFlowing == true ? upstream?.isWritable != false : responsePhase == .none
     }
 
     private func bodyCompleted() {

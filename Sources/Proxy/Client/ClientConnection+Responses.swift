@@ -106,8 +106,13 @@ extension ClientConnection {
             attempt?.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: WallClock.unixTime())
         }
         let credentialIsClients = attempt?.upstream.forwardsClientCredential ?? false
-        switch lifecycle.responded(status: status, credentialIsClients: credentialIsClients) {
+        let isLast = (status == 401 || status == 403) && !hasNextCandidate
+        let verdict = lifecycle.responded(
+            status: status, credentialIsClients: credentialIsClients, isLast: isLast,
+            wasReused: upstream?.isReused ?? false)
+        switch verdict {
         case .forward: hold(bytes)
+        case .retryOnFreshConnection: retryOnFreshConnection()
         case .tryNextEndpoint:
             let outcome = currentOutcome(status: status)
             dropUpstream()
@@ -128,9 +133,12 @@ extension ClientConnection {
     private func hold(_ bytes: UnsafeRawBufferPointer) {
         response.reader = BodyReader(loop.responseHead.framing)
         response.isEventStream = loop.responseHead.isEventStream
+        response.isEncoded = loop.responseHead.isEncoded
         response.waitsForEvent =
-            loop.responseHead.isEventStream && !loop.responseHead.isEncoded && loop.responseHead.status == 200
+            response.isEventStream && !response.isEncoded && loop.responseHead.status == 200
+            && loop.responseHead.framing != .none
         response.firstEvent = FirstEventScanner()
+        response.eventPosition = EventStreamPosition()
         response.status = loop.responseHead.status
         response.upstreamKeepsAlive = loop.responseHead.keepsAlive
         if request.teaches, loop.responseHead.status == 404 || loop.responseHead.status == 405 {
@@ -203,6 +211,8 @@ extension ClientConnection {
             if isSound || lifecycle.isCommitted { passBody(buffer, total: total, isComplete: isComplete) }
             if isComplete {
                 if offset < buffer.readableBytes { response.upstreamKeepsAlive = false }
+                // A stream of events without one is no answer, however properly it ends.
+                if responsePhase == .held, response.waitsForEvent { return upstreamFailed(.badResponse) }
                 return responseCompleted()
             }
         }
@@ -220,6 +230,7 @@ extension ClientConnection {
     /// Passes the data at `loop.dataRanges` on: behind the held head where it is the first, at once or held itself.
     private func passBody(_ buffer: ByteBuffer, total: Int, isComplete: Bool) {
         response.bytesDown += total
+        if response.isEventStream { noteEventPosition(buffer) }
         if responsePhase == .held {
             swap(&loop.output, &response.held)
         } else {
@@ -237,13 +248,19 @@ extension ClientConnection {
             for index in loop.dataRanges.indices { loop.output.append(bytes.slice(loop.dataRanges[index])) }
         }
         if isChunked, total > 0 { loop.output.writeStaticString("\r\n") }
-        if mayHaveToWait, !isComplete, !firstEventIsComplete(buffer) {
+        if mayHaveToWait, !firstEventIsComplete(buffer) {
             swap(&loop.output, &response.held)
             return
         }
         if isComplete, isChunked { loop.output.writeStaticString("0\r\n\r\n") }
         commitIfHeld(buffer, isComplete: isComplete)
         if isComplete { outputEndsAnswer() } else { writeOutput(mayLeaveAtOnce: true) }
+    }
+
+    private func noteEventPosition(_ buffer: ByteBuffer) {
+        buffer.withUnsafeReadableBytes { bytes in
+            for range in loop.dataRanges.suffix(4) { response.eventPosition.pass(bytes.slice(range)) }
+        }
     }
 
     private func commitIfHeld(_ buffer: ByteBuffer, isComplete: Bool) {

@@ -45,8 +45,8 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
     var headScanner = HeadEndScanner()
     var isProcessing = false
     var inputIsClosed = false
-    /// While lingering: the kernel has taken all of it.
-    var hasSaidEverything = false
+    /// While lingering, once the kernel has taken all of it: when our patience with what still comes ends.
+    var lingersUntil: NIODeadline?
     private(set) var readsInput = true
 
     var request = CurrentRequest()
@@ -132,7 +132,7 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
         switch phase {
         case .responding, .closed: break
         case .resting: closeAfterWrites()
-        case .lingering: if hasSaidEverything { context?.close(promise: nil) }
+        case .lingering: if lingersUntil != nil { context?.close(promise: nil) }
         case .head, .body: abort(.clientClosed)
         }
     }
@@ -186,7 +186,9 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
         case .resting, .lingering, .closed:
             context?.close(promise: nil)
         case .head:
-            refuse(LocalAnswer(status: 408, message: "the request did not arrive in time"))
+            refuse(
+                LocalAnswer(status: 408, message: "the request did not arrive in time"),
+                api: input.withUnsafeReadableBytes { RequestAPI(ofBrokenHead: $0) })
         case .body, .responding:
             requestStalled()
         }

@@ -97,6 +97,9 @@ struct CurrentResponse {
     var isEventStream = false
     var waitsForEvent = false
     var firstEvent = FirstEventScanner()
+    var eventPosition = EventStreamPosition()
+    /// Nothing readable can be put into it.
+    var isEncoded = false
     var status: Int?
     var closesClient = false
     var upstreamKeepsAlive = false

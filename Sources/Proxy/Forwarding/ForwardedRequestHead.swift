@@ -29,8 +29,11 @@ struct ForwardedRequestHead {
         writer.write("\r\n")
         writer.write(upstream.fixedHeaderLines)
         let announced = writeClientFields(&head, bytes, for: upstream, isAnnounced: !clientAddress.isEmpty, to: &writer)
-        writeRequestID(bytes, to: &writer)
-        if !clientAddress.isEmpty { writeForwarding(announced, clientAddress, &head, bytes, to: &writer) }
+        let replaced = upstream.replacedFields
+        if !replaced.contains(.requestID) { writeRequestID(bytes, to: &writer) }
+        if !clientAddress.isEmpty {
+            writeForwarding(announced, clientAddress, replaced, &head, bytes, to: &writer)
+        }
         switch framing {
         case .length(let length):
             writer.write("Content-Length: ")
@@ -142,22 +145,31 @@ struct ForwardedRequestHead {
     }
 
     private func writeForwarding(
-        _ announced: Announced, _ clientAddress: [UInt8], _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer,
-        to writer: inout WireWriter
+        _ announced: Announced, _ clientAddress: [UInt8], _ replaced: ReplacedFields, _ head: inout RequestHead,
+        _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
     ) {
-        writer.write("Via: ")
-        if announced.hasVia { writeList(.via, &head, bytes, to: &writer) }
-        writer.write(head.minorVersion == 1 ? "1.1 podium\r\nX-Forwarded-For: " : "1.0 podium\r\nX-Forwarded-For: ")
-        if announced.hasForwardedFor { writeList(.xForwardedFor, &head, bytes, to: &writer) }
-        writer.write(clientAddress)
-        writer.write("\r\nX-Forwarded-Proto: ")
-        if let proto = announced.forwardedProto { writer.write(bytes.slice(proto)) } else { writer.write("http") }
-        let target = head.targetForm == .absolute ? head.authority : announced.host
-        if let host = announced.forwardedHost ?? target {
-            writer.write("\r\nX-Forwarded-Host: ")
-            writer.write(bytes.slice(host))
+        if !replaced.contains(.via) {
+            writer.write("Via: ")
+            if announced.hasVia { writeList(.via, &head, bytes, to: &writer) }
+            writer.write(head.minorVersion == 1 ? "1.1 podium\r\n" : "1.0 podium\r\n")
         }
-        writer.write("\r\n")
+        if !replaced.contains(.forwardedFor) {
+            writer.write("X-Forwarded-For: ")
+            if announced.hasForwardedFor { writeList(.xForwardedFor, &head, bytes, to: &writer) }
+            writer.write(clientAddress)
+            writer.write("\r\n")
+        }
+        if !replaced.contains(.forwardedProto) {
+            writer.write("X-Forwarded-Proto: ")
+            if let proto = announced.forwardedProto { writer.write(bytes.slice(proto)) } else { writer.write("http") }
+            writer.write("\r\n")
+        }
+        let target = head.targetForm == .absolute ? head.authority : announced.host
+        if !replaced.contains(.forwardedHost), let host = announced.forwardedHost ?? target {
+            writer.write("X-Forwarded-Host: ")
+            writer.write(bytes.slice(host))
+            writer.write("\r\n")
+        }
     }
 
     /// The values of all fields of one name, each followed by a comma.

@@ -37,10 +37,18 @@ struct LocalAnswer {
     }
 
     /// The same as an event for a stream that broke off.
-    func event(api: RequestAPI, path: String, requestID: String) -> String {
+    ///
+    /// Within an event nothing can be said that does not become a part of it. Under the name `error` nobody takes the
+    /// whole for what the beginning would have been; OpenAI's clients go by the data alone, and are better off with a
+    /// connection that breaks.
+    ///
+    /// - Parameter place: where the stream left off
+    func event(api: RequestAPI, path: String, requestID: String, at place: EventStreamPosition.Place) -> String? {
         switch api {
         case .anthropic:
-            return "event: error\ndata: \(body(api: api, requestID: requestID))\n\n"
+            let lineEnd = place == .inLine ? "\n" : ""
+            return lineEnd + "event: error\ndata: \(body(api: api, requestID: requestID))\n\n"
+        case .openAI where place != .betweenEvents, .other where place != .betweenEvents: return nil
         case .openAI where path.hasSuffix("/responses"):
             let message = JSONText.quoted(message)
             return "event: error\ndata: {\"type\":\"error\",\"code\":\"\(openAIType)\",\"message\":\(message),"
@@ -53,6 +61,7 @@ struct LocalAnswer {
     private var anthropicType: String {
         switch status {
         case 401: "authentication_error"
+        case 403: "permission_error"
         case 404: "not_found_error"
         case 413, 414, 431: "request_too_large"
         case 429: "rate_limit_error"
@@ -75,6 +84,7 @@ struct LocalAnswer {
         switch status {
         case 400: "Bad Request"
         case 401: "Unauthorized"
+        case 403: "Forbidden"
         case 404: "Not Found"
         case 408: "Request Timeout"
         case 413: "Content Too Large"
@@ -86,6 +96,7 @@ struct LocalAnswer {
         case 503: "Service Unavailable"
         case 504: "Gateway Timeout"
         case 505: "HTTP Version Not Supported"
+        case 508: "Loop Detected"
         default: "Error"
         }
     }

@@ -1,6 +1,8 @@
 internal import HTTPWire
 
 /// Finds out from a refusal's fields how long to wait before the endpoint is asked again.
+///
+/// A wait of nothing is no hint: an endpoint that is dead and says so would be asked first for ever.
 struct RateLimitHint {
     /// No wait is longer.
     static let limit = Duration.seconds(24 * 3600)
@@ -16,9 +18,7 @@ struct RateLimitHint {
         for line in head.fields.lines {
             switch line.known {
             case .retryAfterMs:
-                if let value = Double(text(bytes, line.value)), value >= 0 {
-                    milliseconds = bounded(seconds: value / 1000)
-                }
+                if let value = number(text(bytes, line.value)) { milliseconds = bounded(seconds: value / 1000) }
             case .retryAfter: named = retryAfter(text(bytes, line.value), unixTime: unixTime)
             case .rateLimitReset:
                 if let wait = reset(text(bytes, line.value), unixTime: unixTime) {
@@ -37,15 +37,14 @@ struct RateLimitHint {
 
     /// Seconds or an HTTP date.
     static func retryAfter(_ value: String, unixTime: Double) -> Duration? {
-        if let seconds = Double(value) { return seconds >= 0 ? bounded(seconds: seconds) : nil }
-        guard let date = HTTPDate.unixTime(value) else { return nil }
+        if let seconds = number(value) { return bounded(seconds: seconds) }
+        guard let date = HTTPDate.unixTime(value, now: unixTime) else { return nil }
         return bounded(seconds: Double(date) - unixTime)
     }
 
     /// `6m0s`, `20ms`, `1h2m3.5s`, plain seconds, or an RFC 3339 time.
     static func reset(_ value: String, unixTime: Double) -> Duration? {
-        if let seconds = Double(value) {
-            guard seconds >= 0 else { return nil }
+        if let seconds = number(value) {
             // Large numbers are points in time.
             return bounded(seconds: seconds > 1_000_000_000 ? seconds - unixTime : seconds)
         }
@@ -54,9 +53,19 @@ struct RateLimitHint {
         return bounded(seconds: Double(date) - unixTime)
     }
 
-    private static func bounded(seconds: Double) -> Duration {
-        guard seconds.isFinite, seconds < Double(limit.components.seconds) else { return limit }
-        return .seconds(max(seconds, 0))
+    /// nil where there is nothing to wait for.
+    private static func bounded(seconds: Double) -> Duration? {
+        guard seconds > 0 else { return nil }
+        return seconds < Double(limit.components.seconds) ? .seconds(seconds) : limit
+    }
+
+    /// Digits with an optional fraction. `Double` also reads `inf`, `1e9` and `0x10`.
+    private static func number(_ text: some StringProtocol) -> Double? {
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count <= 2, parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } }) else {
+            return nil
+        }
+        return Double(text)
     }
 
     private static func compoundSeconds(_ value: String) -> Double? {
@@ -64,9 +73,9 @@ struct RateLimitHint {
         var rest = Substring(value)
         guard !rest.isEmpty else { return nil }
         while !rest.isEmpty {
-            let number = rest.prefix { $0.isNumber || $0 == "." }
-            let unit = rest.dropFirst(number.count).prefix { $0.isLetter }
-            guard let amount = Double(number) else { return nil }
+            let digits = rest.prefix { $0.isNumber || $0 == "." }
+            let unit = rest.dropFirst(digits.count).prefix { $0.isLetter }
+            guard let amount = number(digits) else { return nil }
             switch unit {
             case "ms": total += amount / 1000
             case "s": total += amount
@@ -75,7 +84,7 @@ struct RateLimitHint {
             case "d": total += amount * 86400
             default: return nil
             }
-            rest = rest.dropFirst(number.count + unit.count)
+            rest = rest.dropFirst(digits.count + unit.count)
         }
         return total
     }

@@ -22,12 +22,17 @@ struct RequestLifecycle {
         case forward
         /// This endpoint did not do: go on with the next.
         case tryNextEndpoint
+        /// The word in which a kept connection died of age, not an answer: the same endpoint on a new one.
+        case retryOnFreshConnection
     }
 
     private(set) var requestIsComplete = false
     private var isKept = true
     private(set) var isCommitted = false
     private(set) var retriedOnFreshConnection = false
+    /// At least one endpoint has failed, and every one that did refused the credential.
+    private(set) var wasOnlyRefused = false
+    private var failedOtherwise = false
 
     /// Whether the request may be sent once more, for which all that was read of it is kept.
     var canReplay: Bool { isKept && !isCommitted }
@@ -56,16 +61,37 @@ struct RequestLifecycle {
             retriedOnFreshConnection = true
             return .retryOnFreshConnection
         }
+        failedOtherwise = true
+        wasOnlyRefused = false
         return .tryNextEndpoint
     }
 
     /// A final response head came.
     ///
-    /// - Parameter credentialIsClients: what was presented there is the client's own credential, so its refusal is the
-    ///   client's answer and no other endpoint's business
-    func responded(status: Int, credentialIsClients: Bool = false) -> Verdict {
-        if credentialIsClients, Self.refusesCredential(status) { return .forward }
-        return canReplay && Self.callsForFailover(status) ? .tryNextEndpoint : .forward
+    /// - Parameters:
+    ///   - credentialIsClients: what was presented there is the client's own credential, so its refusal is the client's
+    ///     answer and no other endpoint's business
+    ///   - isLast: no other endpoint is left
+    ///   - wasReused: the connection had served a request before
+    mutating func responded(
+        status: Int, credentialIsClients: Bool = false, isLast: Bool = false, wasReused: Bool = false
+    ) -> Verdict {
+        guard canReplay, Self.callsForFailover(status) else { return .forward }
+        // Servers say 408 when they have waited long enough for a next request, which may be on its way (RFC 9110
+        // §15.5.9).
+        if status == 408, wasReused, !retriedOnFreshConnection {
+            retriedOnFreshConnection = true
+            return .retryOnFreshConnection
+        }
+        guard Self.refusesCredential(status) else {
+            failedOtherwise = true
+            wasOnlyRefused = false
+            return .tryNextEndpoint
+        }
+        // What all of them refuse may well be the request: then their words help the client more than a 503.
+        if credentialIsClients || !failedOtherwise && isLast { return .forward }
+        wasOnlyRefused = !failedOtherwise
+        return .tryNextEndpoint
     }
 
     private static func refusesCredential(_ status: Int) -> Bool { status == 401 || status == 403 }
@@ -78,7 +104,7 @@ struct RequestLifecycle {
         }
     }
 
-    /// What a status teaches the ranking. `retryAfter` is the wait the response named.
+    /// What a status teaches the ranking. `retryAfter` is the wait the response named; one of nothing is none.
     static func outcome(
         status: Int, timeToFirstByte: Duration, retryAfter: Duration?, credentialIsClients: Bool = false
     ) -> AttemptOutcome {
@@ -86,7 +112,11 @@ struct RequestLifecycle {
         case 401 where credentialIsClients, 403 where credentialIsClients: .success(timeToFirstByte: timeToFirstByte)
         case 401, 403: .misconfigured(status: status)
         case 429, 503, 529:
-            if let retryAfter { .rateLimited(retryAfter: retryAfter) } else { .failure(.status(status)) }
+            if let retryAfter, retryAfter > .zero {
+                .rateLimited(retryAfter: retryAfter)
+            } else {
+                .failure(.status(status))
+            }
         case 408, 500...: .failure(.status(status))
         default: .success(timeToFirstByte: timeToFirstByte)
         }

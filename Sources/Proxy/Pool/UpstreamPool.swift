@@ -36,7 +36,9 @@ struct UpstreamPool<Connection: AnyObject> {
             settledCount -= 1
             return (resting.remove(at: settledCount).connection, true)
         }
-        guard !settledOnly, resting.count > settledCount, let newest = resting.last, newest.expires > now else { return nil }
+        guard !settledOnly, resting.count > settledCount, let newest = resting.last, newest.expires > now else {
+            return nil
+        }
         resting.removeLast()
         return (newest.connection, false)
     }

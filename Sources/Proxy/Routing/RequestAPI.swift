@@ -24,6 +24,13 @@ public enum RequestAPI: Sendable, Equatable {
         }
     }
 
+    /// - Parameter bytes: what was refused as a head; the path counts where the request line was in order.
+    init(ofBrokenHead bytes: UnsafeRawBufferPointer) {
+        var head = RequestHead()
+        _ = try? head.parse(bytes, limits: HTTPLimits())
+        self.init(path: bytes.slice(head.pathAndQuery), namesAnthropicVersion: false)
+    }
+
     private static let unversionedOpenAI: [StaticString] = [
         "/chat/completions", "/responses", "/completions", "/embeddings", "/models",
     ]

@@ -34,6 +34,7 @@ public final class Upstream: Sendable {
     /// Lower-cased names of the configured headers; the client's fields of these names are dropped.
     let overriddenNames: [[UInt8]]
     let overridesFields: Bool
+    let replacedFields: ReplacedFields
 
     /// - Throws: `UpstreamError` when a header name or value, or the credential, could break the framing of a request.
     public init(
@@ -60,6 +61,7 @@ public final class Upstream: Sendable {
         fixedHeaderLines = block.lines
         overriddenNames = block.names
         overridesFields = !block.names.isEmpty
+        replacedFields = ReplacedFields(names: block.names)
     }
 
     var poolKeys: [Int] { [anyURL, anthropicURL, openAIURL].compactMap { $0?.poolKey } }

@@ -1,6 +1,6 @@
 public import HTTPWire
 
-/// Settings of the listening side. All but `clientTokens` are fixed for the server's life.
+/// Settings of the listening side. All but `clientTokens` and `allowedOrigins` are fixed for the server's life.
 public struct ProxyOptions: Sendable {
     /// Name or address to listen on.
     public var host = "127.0.0.1"
@@ -8,6 +8,9 @@ public struct ProxyOptions: Sendable {
     public var port = 8081
     /// When not empty, a client has to present one of them as `Authorization: Bearer` or `x-api-key`.
     public var clientTokens: [String] = []
+    /// `scheme://host[:port]` of web pages that may make requests, besides those of this machine; `*` for all. Heeded
+    /// where the server listens on loopback without client tokens.
+    public var allowedOrigins: [String] = []
     /// Most bytes of a request body kept for the next endpoint; a longer body is streamed and cannot fail over.
     public var replayLimit = 1 << 20
     /// Most client connections at once; further ones are answered 503. nil: derived from the descriptor limit.
@@ -32,4 +35,12 @@ public struct ProxyOptions: Sendable {
 
     /// Loopback, port 8081, no tokens.
     public init() {}
+
+    /// Whether only this machine can connect.
+    public var isLoopback: Bool { Self.isLoopback(host) }
+
+    /// Whether a listener on `host` can be reached from this machine alone.
+    public static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
 }

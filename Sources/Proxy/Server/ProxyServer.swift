@@ -67,6 +67,11 @@ public final class ProxyServer: Sendable {
         shared.update(clientTokens: clientTokens)
     }
 
+    /// Replaces the origins of web pages that may make requests where no client token is asked for.
+    public func update(allowedOrigins: [String]) {
+        shared.update(allowedOrigins: allowedOrigins)
+    }
+
     /// Tries all of the endpoint's URLs up to an answer, with a request that costs nothing there.
     public func trial(_ upstream: Upstream) async -> [TrialResult] {
         var results: [TrialResult] = []

@@ -22,6 +22,8 @@ final class SharedState: Sendable {
     struct Routing: Sendable {
         var table: RoutingTable
         var tokens: ClientTokens
+        var pages: BrowserRules
+        let isLoopback: Bool
     }
 
     init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents) {
@@ -30,7 +32,10 @@ final class SharedState: Sendable {
         self.events = events
         names = options.names
         tlsContexts.prepare(for: routes)
-        routing = Mutex(Routing(table: routes, tokens: ClientTokens(options.clientTokens)))
+        routing = Mutex(
+            Routing(
+                table: routes, tokens: ClientTokens(options.clientTokens), pages: Self.pages(options),
+                isLoopback: options.isLoopback))
     }
 
     /// Rises with each change of what `current` returns.
@@ -47,6 +52,17 @@ final class SharedState: Sendable {
     func update(clientTokens: [String]) {
         let tokens = ClientTokens(clientTokens)
         change { $0.tokens = tokens }
+    }
+
+    func update(allowedOrigins: [String]) {
+        var options = options
+        options.allowedOrigins = allowedOrigins
+        let pages = Self.pages(options)
+        change { $0.pages = pages }
+    }
+
+    private static func pages(_ options: ProxyOptions) -> BrowserRules {
+        BrowserRules(hosts: [options.host], origins: options.allowedOrigins, admitsPlainNames: true)
     }
 
     private func change(_ body: (inout Routing) -> Void) {

@@ -30,7 +30,6 @@ struct ConnectNegotiation: TunnelNegotiation {
             var head = ResponseHead()
             let length: Int?
             do throws(ResponseHeadError) {
-                // A successful answer to CONNECT has no body whatever it announces, like one to HEAD.
                 length = try Self.parse(received, &head)
             } catch {
                 return .failed(.malformedAnswer)
@@ -47,7 +46,7 @@ struct ConnectNegotiation: TunnelNegotiation {
         var failure: ResponseHeadError?
         let length = bytes.withUnsafeBytes { raw -> Int? in
             do throws(ResponseHeadError) {
-                return try head.parse(raw, toHEAD: true, limits: HTTPLimits())
+                return try head.parse(raw, toHEAD: true, toCONNECT: true, limits: HTTPLimits())
             } catch {
                 failure = error
                 return nil

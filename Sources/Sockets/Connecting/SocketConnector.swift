@@ -84,6 +84,8 @@
             let socket = StreamSocket(loop: loop, descriptor: descriptor, peer: address)
             // What a server says unasked is known before somebody asks it for something in the same turn.
             socket.comesFirst = true
+            // What was asked for is worth having, also from somebody who has gone.
+            socket.tellsResetInTurn = true
             attempts.append(socket)
             let outcome = loop.makePromise(of: Void.self)
             outcome.futureResult.whenComplete { result in

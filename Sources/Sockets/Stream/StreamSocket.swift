@@ -30,6 +30,9 @@
         var isReadable = false
         /// Its turn to read comes again.
         var isToReadAgain = false
+        /// A reset is told in its turn, behind what came before it, however late that is read. Otherwise it is told at once
+        /// where nobody reads, and what came before it is lost.
+        var tellsResetInTurn = false
         /// Of what the kernel has, the end or an error is a part.
         var endIsNear = false
         var isInputClosed = false
@@ -94,7 +97,7 @@
             if !conditions.isDisjoint(with: [.inputEnded, .hungUp, .failed]) { endIsNear = true }
             if mayRead {
                 readOnce()
-            } else if conditions.contains(.failed) {
+            } else if conditions.contains(.failed), isInputClosed || !tellsResetInTurn {
                 // Nobody reads, so nobody would learn of it.
                 fail(pendingError() ?? ECONNRESET)
             }

@@ -124,7 +124,7 @@ async def read_answer(connection, kind, identity, sent=(2, zlib.crc32(b"{}")), e
             raise Wrong(f"{identity}: the endpoint got a body of {headers['x-body']}, sent were {sent}")
         if expected is not None and not expected.startswith(bytes(body)):
             # An event stream that breaks off says so in the API's own words.
-            words, _, error = bytes(body).partition(b"\n\nevent: error\ndata: ")
+            words, _, error = bytes(body).partition(b"\nevent: error\ndata: ")
             if ending != "cut" or not expected.startswith(words) or json.loads(error)["type"] != "error":
                 raise Wrong(f"{identity}: not its answer: {bytes(body[:200])} … {bytes(body[-300:])}")
         if ending == "whole" and expected is not None and len(body) != len(expected):
