@@ -65,9 +65,8 @@ struct RestingConnectionTests {
         try await client.send(Wire.post(body: body, closes: false))
         answer.succeed()
         #expect(await client.until("early").hasPrefix("HTTP/1.1 400 "))
-        client.clear()
-        try await client.send(Wire.post())
-        #expect(await client.untilClosed().hasSuffix("second"))
+        // Another client's: where the answer overtook the body, the first one's connection has ended with it.
+        #expect(try await proxy.exchange(Wire.post()).hasSuffix("second"))
         #expect(accepted.count.load(ordering: .relaxed) == 2)
         await proxy.stop()
         try await server.close().get()
