@@ -7,4 +7,8 @@
 /// have them zeroed again by the next fault. Does nothing where the C library has no such setting.
 void podium_keep_freed_memory(size_t bytes);
 
+/// Unmaps what has been read of the program's code. What is needed again comes back from the file cache, a large piece with
+/// each fault; what only the start needed stays out. Does nothing where there is no way to find the code.
+void podium_unmap_code(void);
+
 #endif

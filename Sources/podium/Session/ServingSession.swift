@@ -66,6 +66,7 @@ struct ServingSession {
         warnOfReadableSecrets(engine)
         let control = await serveControl(engine)
         let reports = Task { await ServiceReports(engine: engine, notifier: notifier).run() }
+        ProgramCode.letGoOfStart()
         if let consoleSession {
             await show(consoleSession, engine, stopping, signals, log)
         }
