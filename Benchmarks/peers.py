@@ -70,12 +70,13 @@ def cpu_seconds(root):
     return total / 1e9
 
 
-def resident_megabytes(root):
+def resident_megabytes(root, kind="VmRSS"):
+    """Of all processes; with "RssAnon" without the files that are mapped, such as the program itself."""
     total = 0
     for pid in processes(root):
         try:
             with open(f"/proc/{pid}/status", encoding="ascii") as file:
-                total += sum(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+                total += sum(int(line.split()[1]) for line in file if line.startswith(kind))
         except FileNotFoundError:
             pass
     return total / 1024
@@ -94,8 +95,8 @@ class Proxy:
     def cpu(self):
         return cpu_seconds(self.process.pid)
 
-    def resident(self):
-        return resident_megabytes(self.process.pid)
+    def resident(self, kind="VmRSS"):
+        return resident_megabytes(self.process.pid, kind)
 
     def stop(self):
         self.process.kill()

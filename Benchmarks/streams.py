@@ -16,9 +16,12 @@ import tempfile
 
 import peers
 
+# Memory that a stream can have used: code that is used for the first time is mapped meanwhile as well.
+OWN = "RssAnon"
+
 
 def run(program, port, streams, seconds, proxy=None):
-    """CPU seconds of the proxy while the events were counted, its memory at the end of it, and the counts."""
+    """CPU seconds of the proxy while the events were counted, its memory at the end (all, and its own), and the counts."""
     process = subprocess.Popen(
         [*peers.OTHERS, program, "run", str(port), str(streams), str(seconds)], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, text=True)
@@ -29,7 +32,7 @@ def run(program, port, streams, seconds, proxy=None):
         process.stdout.readline()
         spent = proxy.cpu() - before if proxy else 0
         counts = json.loads(process.stdout.readline())
-        return spent, proxy.resident() if proxy else 0, counts
+        return spent, (proxy.resident(), proxy.resident(OWN)) if proxy else (0, 0), counts
     finally:
         process.stdin.close()
         process.kill()
@@ -71,14 +74,14 @@ def measure(folder, program, streams, options):
             # A fresh process each time: memory once used does not come back.
             proxy = peers.Proxy(name, folder, command)
             try:
-                idle = proxy.resident()
-                spent, resident, counts = run(program, proxy.port, streams, options.seconds, proxy)
+                idle = proxy.resident(OWN)
+                spent, (resident, own), counts = run(program, proxy.port, streams, options.seconds, proxy)
             finally:
                 proxy.stop()
             costs[name] = spent / max(counts["events"], 1) * 1e6
             print(f"| {streams} | {name} | {costs[name]:.1f} | {costs[name] / costs['haproxy']:.2f} "
                   f"| {counts['p50'] - direct['p50']} | {counts['p99'] - direct['p99']} | {counts['lost']} "
-                  f"| {counts['ended']} | {resident:.0f} | {(resident - idle) * 1024 / streams:.1f} |", flush=True)
+                  f"| {counts['ended']} | {resident:.0f} | {(own - idle) * 1024 / streams:.1f} |", flush=True)
     finally:
         endpoint.kill()
         endpoint.wait()
