@@ -22,13 +22,24 @@ import termios
 import threading
 import time
 
-LIMITS = {"snapshot": 50, "snapshot, what changed": 50}
+# Of what Python's C library takes to write the same snapshot as JSON, on the same machine at the same time.
+LIMITS = {"snapshot": 2, "snapshot, what changed": 2}
 
 
 def cpu(pid):
     """Milliseconds of processor time, by the scheduler's own account."""
     threads = pathlib.Path(f"/proc/{pid}/task").iterdir()
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e6
+
+
+def written_by_python(document, rounds):
+    """Milliseconds of processor time for writing it once, the median."""
+    spent = []
+    for _ in range(rounds):
+        began = time.process_time()
+        json.dumps(document)
+        spent.append((time.process_time() - began) * 1e3)
+    return statistics.median(spent)
 
 
 def ask(path, target):
@@ -121,6 +132,7 @@ def main():
                 if target.endswith("="):
                     target += str(json.loads(ask(path, "/admin/api/snapshot"))["endpoints_version"])
                 results[title] = measure(server.pid, path, target, options.rounds)
+            python = written_by_python(json.loads(ask(path, "/admin/api/snapshot")), options.rounds)
             console, looked_at = attached(podium, config, server.pid, environment)
             began = os.times()
             subprocess.run(
@@ -132,12 +144,13 @@ def main():
     print(f"{options.endpoints} endpoints\n\n| question | CPU ms | wall ms, median | KB |\n|---|---|---|---|")
     for title, result in results.items():
         print(f"| {title} | {result['CPU ms']:.1f} | {result['wall ms, median']:.0f} | {result['bytes'] / 1e3:,.1f} |")
+    print(f"\nPython writes the same snapshot in {python:.0f} ms of CPU")
     own = (ended.children_user + ended.children_system - began.children_user - began.children_system) * 1e3
-    print(f"\nattached console: {console:.0f} ms of CPU a second, {looked_at:.0f} in the process it looks at")
+    print(f"attached console: {console:.0f} ms of CPU a second, {looked_at:.0f} in the process it looks at")
     print(f"podium status --json: {own:.0f} ms of CPU of its own")
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps({**results, "console": console, "looked at": looked_at}))
-    over = [title for title, limit in LIMITS.items() if results[title]["CPU ms"] > limit]
+    over = [title for title, limit in LIMITS.items() if results[title]["CPU ms"] > limit * python]
     raise SystemExit(f"over the limit: {', '.join(over)}" if over else 0)
 
 
