@@ -53,7 +53,8 @@ private struct Monkey {
     /// What no random typing would get to: names to delete, whole commands, forms worth saving.
     private static let phrases = [
         ":rank 2\r", ":sort p95 desc\r", ":go azure-gpt\r", ":level error\r", ":theme light\r",
-        "\u{1B}\u{1B}:reload\r", "dx\r", "1dgemini-a\r", "\u{1B}\u{1B}\u{1B}:go azure-gpt\rdazure-gpt\r", "?auto-sort\r",
+        "\u{1B}\u{1B}:reload\r", "dx\r", "1dgemini-a\r", "\u{1B}\u{1B}\u{1B}:go azure-gpt\rdazure-gpt\r",
+        "?auto-sort\r",
         "anew-one\thttps://h\t\t\t\tsecret-typed\u{13}", "e\t\t\t\t\tsecret-typed",
         "/an\r",
         "\u{1B}\u{1B}\u{1B}",
