@@ -1,5 +1,6 @@
-// The least that a proxy costs: passes bytes between each client and a connection of its own to the endpoint, and looks at
-// none of them. Two reads and two writes a request, as few as there can be; the rest is the kernel's.
+// The least that a proxy costs which is woken for each message: passes bytes between each client and a connection of its own
+// to the endpoint, and looks at none of them. Two reads and two writes a request, as few as there can be; the rest is the
+// kernel's.
 //
 //   relay PORT ENDPOINT_PORT
 #define _GNU_SOURCE

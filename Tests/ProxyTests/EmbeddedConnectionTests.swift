@@ -223,13 +223,7 @@ struct EmbeddedConnectionTests {
     @Test func aClientThatTakesNoneOfAnAnswerIsCutOff() throws {
         let endpoint = try Upstream.local(1, port: 9)
         let loop = loop([endpoint])
-        let connection = ClientConnection(loop: loop, clientAddress: nil)
-        let url = try #require(endpoint.anyURL)
-        let resting = UpstreamConnection(url: url, loop: loop, client: connection, now: .now())
-        resting.detach()
-        let upstream = try channel([resting])
-        loop.rest(resting, until: .distantFuture)
-        let client = try channel([connection])
+        let (client, upstream, connection) = try pair(endpoint, loop)
         try client.writeInbound(ByteBuffer(string: Wire.post(closes: false)))
         try upstream.writeInbound(ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"))
         client.isWritable = false
@@ -247,13 +241,7 @@ struct EmbeddedConnectionTests {
     @Test func nothingOfARequestIsKeptOnceItsAnswerHasBegun() throws {
         let endpoint = try Upstream.local(1, port: 9)
         let loop = loop([endpoint])
-        let connection = ClientConnection(loop: loop, clientAddress: nil)
-        let url = try #require(endpoint.anyURL)
-        let resting = UpstreamConnection(url: url, loop: loop, client: connection, now: .now())
-        resting.detach()
-        let upstream = try channel([resting])
-        loop.rest(resting, until: .distantFuture)
-        let client = try channel([connection])
+        let (client, upstream, connection) = try pair(endpoint, loop)
         let head = "POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n"
         try client.writeInbound(ByteBuffer(string: head + String(repeating: "x", count: 400_000)))
         #expect(connection.replay.count == 400_000)
