@@ -114,7 +114,7 @@ class Monkey:
                     self.window.wait_for("Persister", 3)
                 except AssertionError:
                     # Lines that nobody reads fill the terminal, and then it hears no ^C either, whatever program runs in it.
-                    subprocess.run(["pkill", "-INT", "-f", f"--config {self.config}"], check=False)
+                    subprocess.run(["pkill", "-INT", "-f", "--", f"--config {self.config}"], check=False)
                     continue
             self.window.type("Escape")
             self.window.type("C-l")
