@@ -397,6 +397,7 @@ struct FormTests {
         #expect(!state.screen().contains("sk-typed"))
         state.press(.control("R"))
         #expect(state.screen().contains("sk-typed"))
+        #expect(state.toast == nil, "why it showed nothing is of no more use")
         state.press(.control("U"))
         state.type("sk-other")
         #expect(!state.screen().contains("sk-other"), "it was another one that was to be shown")

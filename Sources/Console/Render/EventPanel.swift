@@ -48,8 +48,8 @@ enum EventPanel {
             }
         }
         if events.isEmpty {
-            let text =
-                state.shown.events.isEmpty ? " Nothing has happened yet." : " Nothing matches: f and Esc show more."
+            let keys = state.lowestLevel == .debug ? "Esc shows" : "f and Esc show"
+            let text = state.shown.events.isEmpty ? " Nothing has happened yet." : " Nothing matches: \(keys) more."
             grid.put(
                 text, column: content.column, line: content.line, limit: content.height > 0 ? content.right : 0,
                 style: CellStyle(.faint))

@@ -63,7 +63,7 @@ extension ConsoleState {
             let up = (stateCounts[.up] ?? 0) + (stateCounts[.slow] ?? 0)
             let dirty = shown.persister.isDirty ? "\(glyphs.dirty)\(shown.persister.unsavedChanges) " : ""
             let rate = Quantity.rate(shown.traffic.requestsPerSecond)
-            text = " \(up)/\(shown.endpoints.count) up  \(dirty)\(rate) r/s  40x10 shows more, q quits"
+            text = " \(up)/\(shown.endpoints.count) up  \(dirty)\(rate) r/s  q quits; 40x10 shows more"
         case .quit: text = " s stop  k keep serving  Esc cancel"
         default: text = " Esc leaves this; 40x10 shows it"
         }

@@ -2,7 +2,10 @@ extension ConsoleState {
     mutating func performForm(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         guard case .form(var form) = overlay else { return [] }
         switch form.perform(action, now: now) {
-        case .stay: overlay = .form(form)
+        case .stay:
+            // Why it showed nothing is of no more use.
+            if action == .reveal { toast = nil }
+            overlay = .form(form)
         case .cancel: cancel(form)
         case .test:
             guard testCommand == nil else { return [.bell] }

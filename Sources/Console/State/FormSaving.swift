@@ -26,7 +26,7 @@ extension ConsoleState {
             var form = form
             form.isAskedToLeave = true
             overlay = .form(form)
-            say(.note, "still saving: Esc again leaves the form; it comes back if the save fails", now: now)
+            say(.note, "still saving: Esc again leaves the form; it comes back if the save is refused", now: now)
             return [.bell]
         default:
             say(.note, "still saving: the form closes once it is on disk", now: now)
