@@ -25,6 +25,8 @@ public final class Engine: Sendable {
     /// For everything else: the control socket, timers.
     let group: MultiThreadedEventLoopGroup
     let path: String
+    private let authorities: AuthorityFiles
+    private let surroundings: Surroundings
     private let address = Mutex("")
     private let ending = Mutex(Ending())
     private let prober = Mutex<Task<Void, Never>?>(nil)
@@ -47,12 +49,13 @@ public final class Engine: Sendable {
             throw .insecureListen(host: configuration.server.host)
         }
         let now = ContinuousClock.now
-        let state = EngineState(
-            configuration: configuration,
-            surroundings: Surroundings(
-                environment: options.environment, folder: Self.folder(ofConfiguration: path),
-                standardOutputIsFree: options.standardOutputIsFree),
-            now: now)
+        let authorities = options.authorities
+        let surroundings = Surroundings(
+            environment: options.environment, folder: Self.folder(ofConfiguration: path),
+            standardOutputIsFree: options.standardOutputIsFree,
+            authorityProblem: { authorities.contexts.problem(of: UpstreamTLSOptions(authorityFile: $0)) })
+        authorities.prepare(configuration.endpoints, surroundings)
+        let state = EngineState(configuration: configuration, surroundings: surroundings, now: now)
         var recorder: TraceRecorder?
         if let path = options.tracePath {
             recorder = try TraceRecorder(path: path, start: now)
@@ -75,7 +78,11 @@ public final class Engine: Sendable {
                 options: persisterOptions,
                 base: LoadedBase(bytes: bytes, state: PersistedState(configuration: configuration)),
                 snapshot: { core.persistedState() },
-                adopt: { core.adopt($0) },
+                adopt: { edit in
+                    // On the persister's thread, which may wait for a disk, and before the engine's lock is taken.
+                    authorities.prepare(edit.configuration.endpoints, surroundings)
+                    return core.adopt(edit)
+                },
                 onEvent: { core.persisterEvent($0) })
         } catch {
             throw .persistence(error)
@@ -91,13 +98,16 @@ public final class Engine: Sendable {
             proxyLoops = group
         #endif
         proxy = ProxyServer(
-            options: ProxyOptions(configuration.server, tokens: state.expandedClientTokens()),
+            options: ProxyOptions(
+                configuration.server, tokens: state.expandedClientTokens(), tlsContexts: authorities.contexts),
             routes: core.routingTable(), events: core.proxyEvents(persister: persister), group: proxyLoops)
         core.connect(proxy: proxy)
         core.connect(persister: persister)
         self.core = core
         self.persister = persister
         self.path = path
+        self.authorities = authorities
+        self.surroundings = surroundings
         for problem in state.misconfigured {
             core.log(.warning, source: "endpoint", endpoint: problem.name, "misconfigured: \(problem.reason)")
         }
@@ -122,10 +132,8 @@ public final class Engine: Sendable {
         address.withLock { $0 = text }
         connectTimer()
         core.startAccessLog()
-        let (core, proxy, persister) = (core, proxy, persister)
-        prober.withLock { prober in
-            prober = Task { await ProbeLoop(core: core, proxy: proxy, persister: persister).run() }
-        }
+        let loop = ProbeLoop(core: core, proxy: proxy, persister: persister, authorities: authorities)
+        prober.withLock { $0 = Task { await loop.run() } }
         core.log(.info, source: "proxy", "listening on http://\(text)")
         return bound
     }
@@ -140,6 +148,7 @@ public final class Engine: Sendable {
     public func perform(
         _ command: EngineCommand, by actor: String, ifRevision: UInt64? = nil
     ) async throws(CommandError) -> CommandReceipt {
+        prepare(for: command)
         let applied = try core.apply(command, by: actor, ifRevision: ifRevision)
         let change = applied.change
         do {
@@ -154,6 +163,16 @@ public final class Engine: Sendable {
             throw .fileNotUsed(reason: "\(refusal)")
         } catch {
             throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.description)
+        }
+    }
+
+    /// Makes the TLS context that an edit needs, before the lock is taken. Whatever an undo brings back was prepared before.
+    private func prepare(for command: EngineCommand) {
+        switch command {
+        case .add(let edit), .update(_, let edit):
+            guard let settings = try? edit.applied(to: EndpointSettings(name: edit.name)) else { return }
+            authorities.prepare([settings], surroundings)
+        case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo: break
         }
     }
 

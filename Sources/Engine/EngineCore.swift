@@ -320,6 +320,19 @@ final class EngineCore: Sendable {
         }
     }
 
+    /// A file of authorities that could not be used can be used now: so can its endpoints.
+    func authoritiesBecameUsable() {
+        guarded.withLock { guarded in
+            let before = guarded.state.misconfigured
+            guarded.state.assembleAllUpstreams()
+            publishRoutes(&guarded, now: .now)
+            let after = Set(guarded.state.misconfigured.map(\.name))
+            for (name, _) in before where !after.contains(name) {
+                append(.info, source: "endpoint", endpoint: name, "its ca_file can be used now", &guarded.state)
+            }
+        }
+    }
+
     func routingTable() -> RoutingTable {
         guarded.withLock { $0.state.routingTable(now: .now) }
     }

@@ -16,6 +16,8 @@ public struct EngineOptions: Sendable {
     public var tracePath: String?
     /// nil: one per processor that the process may use.
     public var eventLoops: Int?
+    /// What reads the files of authorities.
+    var authorities = AuthorityFiles()
 
     /// From its parts.
     public init(environment: [String: String], logger: Logger) {
@@ -32,8 +34,9 @@ extension ServerSettings {
 }
 
 extension ProxyOptions {
-    init(_ server: ServerSettings, tokens: [String]) {
+    init(_ server: ServerSettings, tokens: [String], tlsContexts: TLSContextCache) {
         self.init()
+        self.tlsContexts = tlsContexts
         host = server.host
         port = server.port
         // Tokens that cannot be expanded must lock out, not let in.

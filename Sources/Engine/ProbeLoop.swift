@@ -11,9 +11,11 @@ struct ProbeLoop {
     let core: EngineCore
     let proxy: ProxyServer
     let persister: Persister
+    let authorities: AuthorityFiles
 
     func run() async {
         while !Task.isCancelled {
+            authorities.lookForChanges { [core] in core.authoritiesBecameUsable() }
             let (due, next) = core.takeDueProbes(limit: Self.atOnce)
             await withTaskGroup(of: Void.self) { group in
                 for upstream in due {

@@ -16,7 +16,9 @@ struct RunningEngine {
 
     var path: String { folder.appending(path: "config.yaml").path }
 
-    static func start(_ text: String, environment: [String: String] = [:]) async throws -> RunningEngine {
+    static func start(
+        _ text: String, environment: [String: String] = [:], change: (inout EngineOptions) -> Void = { _ in }
+    ) async throws -> RunningEngine {
         let folder = FileManager.default.temporaryDirectory.appending(path: "engine-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let path = folder.appending(path: "config.yaml").path
@@ -27,6 +29,7 @@ struct RunningEngine {
         var options = EngineOptions(
             environment: environment, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         options.eventLoops = 1
+        change(&options)
         let engine = try Engine(path: path, bytes: bytes, configuration: configuration, options: options)
         let address = try await engine.start()
         return RunningEngine(engine: engine, port: address.port, folder: folder)

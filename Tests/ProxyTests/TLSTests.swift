@@ -60,14 +60,15 @@ struct TLSTests {
             id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(server.port)"),
             timeouts: .patient,
             tls: .init(authorityFile: file))
-        let proxy = try await ProxyHarness.start([endpoint])
+        let options = ProxyOptions()
+        let proxy = try await ProxyHarness.start([endpoint], options: options)
         #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 "))
         try Certificates.authority.write(toFile: file, atomically: true, encoding: .utf8)
-        proxy.server.update(routes: RoutingTable(candidates: [Candidate(upstream: endpoint)]))
+        #expect(!options.tlsContexts.refresh())
         #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 200 "))
         // A file that is gone takes nothing away from what runs.
         try FileManager.default.removeItem(atPath: file)
-        proxy.server.update(routes: RoutingTable(candidates: [Candidate(upstream: endpoint)]))
+        #expect(!options.tlsContexts.refresh())
         #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 200 "))
         await proxy.stop()
     }

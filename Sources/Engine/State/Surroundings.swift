@@ -1,5 +1,3 @@
-internal import Proxy
-
 /// What settings refer to outside the configuration file.
 struct Surroundings: Sendable {
     /// What `${NAME}` is looked up in.
@@ -8,8 +6,9 @@ struct Surroundings: Sendable {
     var folder = ""
     /// Standard output is not a console's.
     var standardOutputIsFree = true
-    /// Why a file of authorities cannot be used, nil where it can.
-    var authorityProblem: @Sendable (_ path: String) -> String? = { AuthorityFile.problem(at: $0) }
+    /// Why a file of authorities cannot be used, nil where it can. Answers from what was read before: it is asked under
+    /// the engine's lock and must not read.
+    var authorityProblem: @Sendable (_ path: String) -> String? = { _ in nil }
 
     func located(_ path: String) -> String {
         path.hasPrefix("/") ? path : folder + path

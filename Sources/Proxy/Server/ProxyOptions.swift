@@ -27,6 +27,8 @@ public struct ProxyOptions: Sendable {
     public var announcesItself = true
     /// What a client may send.
     public var limits = HTTPLimits()
+    /// The TLS contexts of endpoints. One that is new in a routing table has to be prepared before the table is published.
+    public var tlsContexts = TLSContextCache()
     /// Resolves names of endpoints.
     var names = NameLookup()
     /// Connections to endpoints are not used again when they are older, so that a name's new addresses are noticed

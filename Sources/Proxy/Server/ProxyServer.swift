@@ -1,4 +1,5 @@
 public import NIOCore
+internal import NIOSSL
 internal import Synchronization
 
 /// The listening side of the proxy: accepts clients, sends each request down the routing table, streams the answer back.
@@ -57,7 +58,8 @@ public final class ProxyServer: Sendable {
         return Address(host: options.host, port: listener.port ?? options.port)
     }
 
-    /// Replaces the routing table. Requests that began before keep the table they began with.
+    /// Replaces the routing table. Requests that began before keep the table they began with. Reads no file, so it may be
+    /// called on an event loop; endpoints whose TLS options nobody has prepared (`ProxyOptions.tlsContexts`) fail.
     public func update(routes: RoutingTable) {
         shared.update(routes: routes)
     }
@@ -76,7 +78,7 @@ public final class ProxyServer: Sendable {
     public func trial(_ upstream: Upstream) async -> [TrialResult] {
         var results: [TrialResult] = []
         for url in [upstream.anyURL, upstream.anthropicURL, upstream.openAIURL].compactMap({ $0 }) {
-            let tls = url.usesTLS ? shared.tlsContexts.contextMade(for: upstream.tls) : nil
+            let tls = url.usesTLS ? preparedContext(upstream.tls) : nil
             results.append(
                 await UpstreamTrial.run(url, of: upstream, tls: tls, names: shared.names, group: group))
         }
@@ -97,12 +99,18 @@ public final class ProxyServer: Sendable {
     public func probe(_ upstream: Upstream) async -> ProbeResult {
         var result = ProbeResult()
         for url in [upstream.anyURL, upstream.anthropicURL, upstream.openAIURL].compactMap({ $0 }) {
-            let tls = url.usesTLS ? shared.tlsContexts.contextMade(for: upstream.tls) : nil
+            let tls = url.usesTLS ? preparedContext(upstream.tls) : nil
             result = await UpstreamProbe.run(
                 url, of: upstream, tls: tls, names: shared.names, group: group)
             if result.failure != nil { break }
         }
         return result
+    }
+
+    /// An edit that is tried before it is saved may name a file that was never read.
+    private func preparedContext(_ options: UpstreamTLSOptions) -> NIOSSLContext? {
+        shared.tlsContexts.prepare(options)
+        return shared.tlsContexts.context(for: options)
     }
 
     /// Client connections and requests open now.

@@ -6,7 +6,7 @@ final class SharedState: Sendable {
     let options: ProxyOptions
     let waits: ClientWaits
     let events: ProxyEvents
-    let tlsContexts = TLSContextCache()
+    let tlsContexts: TLSContextCache
     let names: NameLookup
     private let routing: Mutex<Routing>
     private let routingVersion = Atomic<Int>(0)
@@ -31,7 +31,10 @@ final class SharedState: Sendable {
         waits = ClientWaits(options)
         self.events = events
         names = options.names
-        tlsContexts.prepare(for: routes)
+        tlsContexts = options.tlsContexts
+        for candidate in routes.candidates where candidate.upstream.usesTLS {
+            tlsContexts.prepare(candidate.upstream.tls)
+        }
         routing = Mutex(
             Routing(
                 table: routes, tokens: ClientTokens(options.clientTokens), pages: Self.pages(options),
@@ -44,8 +47,6 @@ final class SharedState: Sendable {
     var table: RoutingTable { routing.withLock { $0.table } }
 
     func update(routes: RoutingTable) {
-        // Reading authority files takes milliseconds: here, never on an event loop.
-        tlsContexts.prepare(for: routes)
         change { $0.table = routes }
     }
 

@@ -1,0 +1,48 @@
+internal import Configuration
+internal import Dispatch
+internal import Proxy
+internal import Synchronization
+
+/// Reads the files of authorities (`ca_file`) that endpoints name, and makes their TLS contexts, before the engine's lock is
+/// taken and away from event loops: a file may lie on a disk that hangs.
+///
+/// The engine calls `prepare` with the settings that it is about to adopt. `lookForChanges` is called now and then and
+/// works on a thread of its own. Everything else only looks up what was read.
+final class AuthorityFiles: Sendable {
+    let contexts: TLSContextCache
+    private let queue = DispatchQueue(label: "podium.authority-files")
+    private let isLooking = Atomic<Bool>(false)
+
+    init(contexts: TLSContextCache = TLSContextCache()) {
+        self.contexts = contexts
+    }
+
+    /// Makes the contexts of all of these endpoints that speak TLS. May block on their files.
+    func prepare(_ endpoints: [EndpointSettings], _ surroundings: Surroundings) {
+        for options in Set(endpoints.compactMap { Self.options(of: $0, surroundings) }) {
+            contexts.prepare(options)
+        }
+    }
+
+    /// Reads the files again that were replaced, on a thread of its own. One look at a time: where a disk hangs, no second
+    /// thread joins the first.
+    ///
+    /// - Parameter onUsable: is called on that thread when a file that could not be used can be used now.
+    func lookForChanges(onUsable: @escaping @Sendable () -> Void) {
+        guard contexts.readsFiles, !isLooking.exchange(true, ordering: .acquiring) else { return }
+        queue.async { [self] in
+            if contexts.refresh() { onUsable() }
+            isLooking.store(false, ordering: .releasing)
+        }
+    }
+
+    /// nil for an endpoint that is reached without TLS and names no file.
+    private static func options(of settings: EndpointSettings, _ surroundings: Surroundings) -> UpstreamTLSOptions? {
+        let expanded = (try? settings.expanded(environment: surroundings.environment)) ?? settings
+        let urls = [expanded.url, expanded.urlAnthropic, expanded.urlOpenAI].compactMap { $0 }
+        guard settings.caFile != nil || urls.contains(where: { $0.lowercased().hasPrefix("https:") }) else {
+            return nil
+        }
+        return UpstreamTLSOptions(authorityFile: settings.caFile.map { surroundings.located($0) })
+    }
+}
