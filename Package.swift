@@ -39,7 +39,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 let package = Package(
     name: "podium",
-    platforms: [.macOS(.v15)],
     products: [
         .executable(name: "podium", targets: ["podium"]),
         .library(

@@ -141,15 +141,15 @@ public final class Engine: Sendable {
     /// Carries out an operator's command; requests follow it at once.
     ///
     /// - Parameters:
-    ///   - actor: who asked, for the event log.
+    ///   - author: who asked, for the event log.
     ///   - ifRevision: the configuration's revision that the command is based on; nil accepts any.
     /// - Returns: when the change is on disk.
     /// - Throws: `CommandError`. After `.notSaved` the change holds in memory; after all others nothing has changed.
     public func perform(
-        _ command: EngineCommand, by actor: String, ifRevision: UInt64? = nil
+        _ command: EngineCommand, by author: CommandAuthor, ifRevision: UInt64? = nil
     ) async throws(CommandError) -> CommandReceipt {
         prepare(for: command)
-        let applied = try core.apply(command, by: actor, ifRevision: ifRevision)
+        let applied = try core.apply(command, by: author, ifRevision: ifRevision)
         let change = applied.change
         do {
             let receipt = try await persister.flush(trigger: command == .reload ? .reload : .operator)
@@ -157,7 +157,7 @@ public final class Engine: Sendable {
             return CommandReceipt(message: message, undo: applied.undo)
         } catch .refused(let refusal) where command.isEdit && refusal.isAboutTheEdit {
             // Kept in memory it would be refused for ever, and hold up every later flush.
-            _ = try? core.apply(.undo, by: "podium: file refused the change:")
+            _ = try? core.apply(.undo, by: CommandAuthor(name: "podium: file refused the change:", source: .service))
             throw .invalid(field: .name, reason: "not accepted: \(refusal)")
         } catch .refused(let refusal) where command == .reload && refusal.isAboutTheFile && !hasUnsavedChanges {
             throw .fileNotUsed(reason: "\(refusal)")

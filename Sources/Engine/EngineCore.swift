@@ -261,7 +261,7 @@ final class EngineCore: Sendable {
 
     /// Carries out a command in memory and lets requests follow it at once.
     func apply(
-        _ command: EngineCommand, by actor: String, ifRevision: UInt64? = nil
+        _ command: EngineCommand, by author: CommandAuthor, ifRevision: UInt64? = nil
     ) throws(CommandError) -> AppliedCommand {
         let result: Result<AppliedCommand, CommandError> = guarded.withLock { guarded in
             let now = ContinuousClock.now
@@ -272,13 +272,13 @@ final class EngineCore: Sendable {
                 let before = ConfigurationPicture(guarded.state)
                 let made = guarded.state.actions.made
                 let change = try guarded.state.apply(command, now: now)
-                guarded.state.noteChanges(since: before, by: actor, change, time: Self.wallTime())
+                guarded.state.noteChanges(since: before, by: author.name, change, time: Self.wallTime())
                 publishRoutes(&guarded, now: now)
                 // The command's own line tells more than the rank changes it brought.
                 guarded.changesLoggedUntil = now
                 rearm(&guarded)
-                if !change.isEmpty {
-                    append(.info, source: "console", "\(actor) \(change)", &guarded.state)
+                if let deed = command.deed(change) {
+                    append(.info, source: author.source.rawValue, "\(author.name) \(deed)", &guarded.state)
                 }
                 let actions = guarded.state.actions
                 let undo = actions.made == made ? nil : actions.undoable.last?.label
@@ -426,6 +426,17 @@ final class EngineCore: Sendable {
                 level, source: "proxy",
                 "\(report.method) \(report.path): \(path)\(report.status.map { ", answered \($0)" } ?? "")"
                     + " (req \(report.requestID))", &guarded.state)
+        }
+    }
+}
+
+extension EngineCommand {
+    /// What the event log says was done, behind the author's name.
+    fileprivate func deed(_ change: String) -> String? {
+        switch self {
+        case .flush: "asked for a flush"
+        case .reload: "asked to read the file again"
+        default: change.isEmpty ? nil : change
         }
     }
 }

@@ -89,18 +89,19 @@ extension OutageCause {
 }
 
 extension FailureKind {
-    /// `status 502`, `timeout` …
+    /// What happened, in a few words: `status 502`, `timed out` … The same words in answers to clients, in the event log, in
+    /// the console and in the control API, so that one fault can be found everywhere by one search.
     public var text: String {
         switch self {
-        case .nameResolution: "name not found"
-        case .connect: "no connection"
+        case .nameResolution: "name not resolved"
+        case .connect: "connection refused or unreachable"
         case .proxy(let fault): fault.text
         case .tls: "TLS failed"
-        case .timeout: "timeout"
-        case .closed: "closed without an answer"
-        case .badResponse: "malformed answer"
+        case .timeout: "timed out"
+        case .closed: "connection closed"
+        case .badResponse: "malformed response"
         case .status(let status): "status \(status)"
-        case .brokenStream: "answer broke off"
+        case .brokenStream: "response broke off"
         }
     }
 }

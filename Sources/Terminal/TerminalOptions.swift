@@ -6,7 +6,7 @@ public import Console
 ///
 ///     let app = TerminalApp(options: TerminalOptions())
 ///     let reason = await app.run(
-///         source: { engine.snapshot() },             // called on the console's thread, once per frame
+///         source: { engine.snapshot() },             // called once per frame, on a queue that the console does not wait for
 ///         perform: { command, reply in … })          // called on the console's thread; reply from any thread, once
 ///     app.wake()                                     // from any thread: something changed, take a new snapshot soon
 ///     app.stop()                                     // from any thread: leave the console

@@ -6,6 +6,26 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct EventTests {
+    @Test func anEventSaysByWhichWayItsCommandCame() async throws {
+        try await ControlHarness.run { podium in
+            _ = try await podium.client.setPinned("a", true)
+            let console = ControlClient(socketPath: podium.socket, operatorName: "tester", kind: .console)
+            _ = try await console.setPinned("a", false)
+            let raw = try await RawClient.connect(socket: podium.socket)
+            try await raw.send(
+                "POST /admin/api/endpoints/b/disable HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            #expect(await raw.untilClosed().hasPrefix("HTTP/1.1 200 "))
+            _ = try await console.flush()
+            let events = try await podium.client.snapshot().events
+            func source(of deed: String) -> String? { events.last { $0.text.hasSuffix(deed) }?.source }
+            #expect(source(of: " pinned a") == "cli")
+            #expect(source(of: " unpinned a") == "console")
+            #expect(source(of: " disabled b") == "api")
+            #expect(source(of: " asked for a flush") == "console")
+        }
+    }
+
     @Test func eventsArriveAsTheyHappen() async throws {
         try await ControlHarness.run { podium in
             var iterator = podium.client.events().makeAsyncIterator()

@@ -116,7 +116,7 @@ def test_form(session):
         key("^R")
         s.lacks("sk-typed")
         key("^T")
-        s.shows("✗ no connection")
+        s.shows("✗ connection refused")
         key("^D")
         s.shows("What saving changes")
         s.press("Escape")

@@ -200,7 +200,7 @@ def test_the_form_of_an_attached_console_tests_and_shows_what_it_would_write(ser
     window.wait_for("sent as Bearer")
     window.wait_for("- name: delta")
     window.type("C-t")
-    window.wait_for("no connection")
+    window.wait_for("connection refused or unreachable")
     assert "delta" not in process.config.read_text()
     assert "sk-typed-here" not in window.screen
     window.type("C-s")

@@ -53,7 +53,7 @@ struct AccessLogLineTests {
         await proxy.stop()
         let line = try line(proxy, names: [])
         #expect(line["status"] as? Int == 503)
-        #expect(line["ending"] as? String == "podium")
+        #expect(line["ending"] as? String == "answered_locally")
         #expect(line["endpoint"] is NSNull)
         #expect(line["first_byte_ms"] is NSNull)
         #expect((line["attempts"] as? [Any])?.isEmpty == true)

@@ -128,7 +128,7 @@ struct ControlSnapshotMappingTests {
         #expect(dashboard.endpoints[0].retryAt == epoch + .seconds(40))
         #expect(dashboard.endpoints[0].state == .cooling)
         #expect(dashboard.endpoints[0].explanation == ["Cannot be used: no key."])
-        #expect(dashboard.server.isAttached)
+
     }
 
     @Test func brokenFiguresDoNotTrap() {
@@ -166,5 +166,21 @@ struct TextTableTests {
     @Test func columnsLineUpAndNothingTrails() {
         #expect(
             TextTable.lines([["A", "B"], ["long", ""], ["x", "y\u{1B}[2J"]]) == ["A     B", "long", "x     y[2J"])
+    }
+
+    @Test func timeBetweenTheStepsOfAFlushIsShownAsWaiting() {
+        func steps(total: Double) -> [String] {
+            var flush = ControlSnapshot.Flush()
+            (flush.encodeSeconds, flush.writeSeconds, flush.fsyncSeconds, flush.renameSeconds) = (
+                0.001, 0.001, 0.002, 0.001
+            )
+            flush.totalSeconds = total
+            var snapshot = answer()
+            snapshot.flushes = [flush]
+            return DashboardSnapshot(snapshot, receivedAt: epoch, cpu: nil).flushes.flatMap { $0.steps.map(\.name) }
+        }
+        #expect(steps(total: 0.015).first == "waiting")
+        // Less than 5 ms is the time between the steps.
+        #expect(steps(total: 0.009).first == "encode")
     }
 }

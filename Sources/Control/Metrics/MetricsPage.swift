@@ -33,7 +33,7 @@ extension MetricsText {
                     entry.count,
                     [
                         ("endpoint", name), ("code", entry.status == 0 ? "none" : String(entry.status)),
-                        ("outcome", entry.ending.metricLabel),
+                        ("outcome", entry.ending.rawValue),
                     ])
             }
         }
@@ -145,18 +145,5 @@ extension EngineMetrics.Endpoint {
         }
         return ControlSnapshot.Endpoint.Availability(availability, clock: .init(takenAt: .now, wallTime: 0)).kind
             .rawValue
-    }
-}
-
-extension RequestReport.Ending {
-    fileprivate var metricLabel: String {
-        switch self {
-        case .completed: "completed"
-        case .clientClosed: "client_closed"
-        case .clientTimeout: "client_timeout"
-        case .brokenStream: "broken_stream"
-        case .answeredLocally: "answered_locally"
-        case .stopped: "stopped"
-        }
     }
 }

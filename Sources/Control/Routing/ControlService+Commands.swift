@@ -11,44 +11,42 @@ extension ControlService {
             try request.requireJSON()
         }
         let revision = route.takesRevision ? try request.ifMatch() : nil
-        let actor = Self.actor(request)
+        let author = Self.author(of: request)
         let target = CommandTarget(name: name, revision: revision)
         switch route.operation {
-        case .addEndpoint: return try await add(request, revision: revision, by: actor)
+        case .addEndpoint: return try await add(request, revision: revision, by: author)
         case .replaceEndpoint, .changeEndpoint:
             return try await edit(
-                name, request, isPartial: route.operation == .changeEndpoint, revision: revision, by: actor)
-        case .removeEndpoint: return try await perform(.remove(target), about: name, by: actor)
+                name, request, isPartial: route.operation == .changeEndpoint, revision: revision, by: author)
+        case .removeEndpoint: return try await perform(.remove(target), about: name, by: author)
         case .move:
             let rank = try JSONBody.decode(MoveRequest.self, request.body).rank
-            return try await perform(.move(target, toRank: rank), about: name, by: actor)
-        case .pin: return try await perform(.setPinned(target, true), about: name, by: actor)
-        case .unpin: return try await perform(.setPinned(target, false), about: name, by: actor)
-        case .enable: return try await perform(.setEnabled(target, true), about: name, by: actor)
-        case .disable: return try await perform(.setEnabled(target, false), about: name, by: actor)
+            return try await perform(.move(target, toRank: rank), about: name, by: author)
+        case .pin: return try await perform(.setPinned(target, true), about: name, by: author)
+        case .unpin: return try await perform(.setPinned(target, false), about: name, by: author)
+        case .enable: return try await perform(.setEnabled(target, true), about: name, by: author)
+        case .disable: return try await perform(.setEnabled(target, false), about: name, by: author)
         case .test: return try await test(name)
         case .testDocument: return try await testDocument(request)
         case .preview: return try await preview(name, request, revision: revision)
         case .previewNew: return try await preview(nil, request, revision: nil)
-        case .sort: return try await perform(.sortNow, ifRevision: revision, by: actor)
+        case .sort: return try await perform(.sortNow, ifRevision: revision, by: author)
         case .autoSort:
             let enabled = try JSONBody.decode(AutoSortRequest.self, request.body).enabled
-            return try await perform(.setAutoSort(enabled), ifRevision: revision, by: actor)
-        case .undo: return try await perform(.undo, ifRevision: revision, by: actor)
-        case .redo: return try await perform(.redo, ifRevision: revision, by: actor)
+            return try await perform(.setAutoSort(enabled), ifRevision: revision, by: author)
+        case .undo: return try await perform(.undo, ifRevision: revision, by: author)
+        case .redo: return try await perform(.redo, ifRevision: revision, by: author)
         case .flush:
-            engine.note(.info, source: "control", "\(actor) asked for a flush")
-            return try await perform(.flush, by: actor)
+            return try await perform(.flush, by: author)
         case .reload:
-            engine.note(.info, source: "control", "\(actor) asked to read the file again")
-            return try await perform(.reload, by: actor)
+            return try await perform(.reload, by: author)
         case .snapshot, .events, .stats, .endpoints, .endpoint, .metrics, .healthz, .readyz:
             throw ControlProblem(.notFound, status: 404, detail: "not a command")
         }
     }
 
     private func add(
-        _ request: ControlRequest, revision: UInt64?, by actor: String
+        _ request: ControlRequest, revision: UInt64?, by author: CommandAuthor
     ) async throws(ControlProblem) -> ControlAnswer {
         let document = try JSONBody.decode(EndpointDocument.self, request.body)
         let edit = try document.edit(of: nil, isPartial: false)
@@ -56,14 +54,14 @@ extension ControlService {
             throw ControlProblem(
                 .nameTaken, status: 409, detail: "there is another endpoint '\(edit.name)'", field: "name")
         }
-        var answer = try await perform(.add(edit), about: edit.name, ifRevision: revision, by: actor)
+        var answer = try await perform(.add(edit), about: edit.name, ifRevision: revision, by: author)
         answer.status = 201
         answer.headers.append(("Location", "/admin/api/endpoints/" + PercentEncoding.encode(edit.name)))
         return answer
     }
 
     private func edit(
-        _ name: String, _ request: ControlRequest, isPartial: Bool, revision: UInt64?, by actor: String
+        _ name: String, _ request: ControlRequest, isPartial: Bool, revision: UInt64?, by author: CommandAuthor
     ) async throws(ControlProblem) -> ControlAnswer {
         let document = try JSONBody.decode(EndpointDocument.self, request.body)
         let present = try present(name)
@@ -74,7 +72,7 @@ extension ControlService {
         }
         // A partial document was completed from what was there just now, so that is what it is based on.
         let target = CommandTarget(name: name, revision: revision ?? (isPartial ? present.revision : nil))
-        return try await perform(.update(target, edit), about: edit.name, by: actor)
+        return try await perform(.update(target, edit), about: edit.name, by: author)
     }
 
     private func testDocument(_ request: ControlRequest) async throws(ControlProblem) -> ControlAnswer {
@@ -123,10 +121,10 @@ extension ControlService {
     }
 
     private func perform(
-        _ command: EngineCommand, about name: String? = nil, ifRevision: UInt64? = nil, by actor: String
+        _ command: EngineCommand, about name: String? = nil, ifRevision: UInt64? = nil, by author: CommandAuthor
     ) async throws(ControlProblem) -> ControlAnswer {
         do throws(CommandError) {
-            let done = try await engine.perform(command, by: actor, ifRevision: ifRevision)
+            let done = try await engine.perform(command, by: author, ifRevision: ifRevision)
             let endpoint = name.flatMap(find)
             let receipt = ControlReceipt(
                 message: done.message, revision: engine.configurationRevision, endpoint: endpoint, undo: done.undo)
@@ -172,8 +170,13 @@ extension ControlService {
             revision: revision, changes: changes)
     }
 
-    /// For the event log: the kernel's word for who it is, the client's for where they sit.
-    static func actor(_ request: ControlRequest) -> String {
+    /// For the event log: the name is the kernel's word, the address and the kind of program are the client's.
+    static func author(of request: ControlRequest) -> CommandAuthor {
+        let kind = request.headers.first(name: ControlClient.Kind.header).flatMap { ControlClient.Kind(rawValue: $0) }
+        return CommandAuthor(name: name(of: request), source: kind?.source ?? .api)
+    }
+
+    private static func name(of request: ControlRequest) -> String {
         let claim = OperatorName(request.headers.first(name: OperatorName.header) ?? "")
         switch request.caller {
         case .user(let id, let name):
@@ -182,6 +185,15 @@ extension ControlService {
             return (id == 0 ? claim.name ?? name : name) + address
         case .remote(let address):
             return "\(claim.name.map { "\($0) " } ?? "")(admin token)@\(address)"
+        }
+    }
+}
+
+extension ControlClient.Kind {
+    fileprivate var source: CommandAuthor.Source {
+        switch self {
+        case .console: .console
+        case .commandLine: .cli
         }
     }
 }

@@ -92,7 +92,7 @@ struct ControlService: Sendable {
         let endpoints = try request.count("endpoints_since")
         return .json {
             var (picture, list) = try encoder.list(since: endpoints) {
-                let engine = engine.snapshot(eventLimit: 2_000, eventsAfter: events)
+                let engine = engine.snapshot(eventLimit: ControlSnapshot.mostEvents, eventsAfter: events)
                 let picture = ControlSnapshot(engine, flushesAfter: flushes, process: process(), facts: facts)
                 return (picture, picture.endpoints)
             }

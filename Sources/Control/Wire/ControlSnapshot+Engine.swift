@@ -1,5 +1,5 @@
 internal import Configuration
-internal import Engine
+public import Engine
 internal import Persistence
 internal import Ranking
 
@@ -21,6 +21,23 @@ extension Duration {
 }
 
 extension ControlSnapshot {
+    /// How many of the newest events a snapshot has, for a console in this process and for an attached one alike.
+    static let mostEvents = 2_000
+
+    /// Everything at once, as `GET /admin/api/snapshot` answers it to an attached console, for a console in the same process:
+    /// both are drawn from the same figures, so that they cannot differ.
+    ///
+    /// - Parameter hintsSecrets: shows the last characters of long secrets, by which their owner tells them apart. For the
+    ///   screen of the process that holds them only; nothing that leaves the process has them.
+    public init(of engine: Engine, facts: ServerFacts, hintsSecrets: Bool) {
+        let snapshot = engine.snapshot(eventLimit: Self.mostEvents)
+        self.init(snapshot, flushesAfter: 0, process: .now(), facts: facts)
+        guard hintsSecrets else { return }
+        for (index, endpoint) in snapshot.endpoints.enumerated() {
+            endpoints[index].maskedSecret = endpoint.settings.authValue.map(SecretExpansion.hinted)
+        }
+    }
+
     init(_ engine: EngineSnapshot, flushesAfter: UInt64, process: ProcessFacts, facts: ServerFacts) {
         let clock = WallClockMapping(takenAt: engine.takenAt, wallTime: engine.wallTime)
         let name: (EndpointID) -> String = { engine.names[$0] ?? "?" }

@@ -23,7 +23,8 @@ public struct LoggedEvent: Sendable, Equatable, Identifiable {
     public let time: Double
     /// How much it matters.
     public let level: EventLevel
-    /// `proxy`, `ranking`, `persist`, `console` or `endpoint`.
+    /// `proxy`, `ranking`, `endpoint`, `config`, `persist`, `service` or `control`; of an operator's command the way by
+    /// which it came: `console`, `cli` or `api`.
     public let source: String
     /// Whom it concerns, if one endpoint.
     public let endpoint: String?

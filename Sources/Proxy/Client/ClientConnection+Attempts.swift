@@ -255,23 +255,6 @@ extension ClientConnection {
     }
 }
 
-extension FailureKind {
-    /// For messages: what happened, in a few words.
-    var text: String {
-        switch self {
-        case .nameResolution: "name not resolved"
-        case .connect: "connection refused or unreachable"
-        case .proxy(let fault): fault.text
-        case .tls: "TLS failed"
-        case .timeout: "timed out"
-        case .closed: "connection closed"
-        case .badResponse: "malformed response"
-        case .status(let status): "status \(status)"
-        case .brokenStream: "response broke off"
-        }
-    }
-}
-
 extension ByteBuffer {
     /// The same as `writeBytes`, which goes a long way round for a few bytes.
     mutating func append(_ bytes: UnsafeRawBufferPointer) {

@@ -19,7 +19,7 @@ extension RequestReport {
         let path = path
         line.add("path", path.utf8.count > Self.pathLimit ? String(path.prefix(Self.pathLimit)) + "…" : path)
         line.add("status", number: status)
-        line.add("ending", ending.word)
+        line.add("ending", ending.rawValue)
         line.add("endpoint", endpoint == nil ? nil : names.last)
         line.add("bytes_up", number: bytesUp)
         line.add("bytes_down", number: bytesDown)
@@ -44,20 +44,6 @@ extension AttemptReport {
     var outcomeWord: String {
         if let kind = ErrorKind(outcome, status: status) { return kind.rawValue }
         return outcome == .neutral ? "gone" : "ok"
-    }
-}
-
-extension RequestReport.Ending {
-    /// As documented for the access log.
-    var word: String {
-        switch self {
-        case .completed: "completed"
-        case .clientClosed: "client_closed"
-        case .clientTimeout: "client_timeout"
-        case .brokenStream: "broken"
-        case .answeredLocally: "podium"
-        case .stopped: "stopped"
-        }
     }
 }
 

@@ -5,18 +5,18 @@ internal import NIOCore
 ///
 /// The texts are made when asked for, from bytes that the report holds on to: read what you need, then let it go.
 public struct RequestReport: Sendable {
-    /// How a request ended.
-    public enum Ending: Sendable, Equatable {
+    /// How a request ended. The raw values are the words of the access log and of the metrics alike.
+    public enum Ending: String, Sendable, CaseIterable {
         /// The whole response went to the client.
         case completed
         /// The client went away first.
-        case clientClosed
+        case clientClosed = "client_closed"
         /// The client stood still for too long.
-        case clientTimeout
+        case clientTimeout = "client_timeout"
         /// The response broke off after its beginning had gone to the client.
-        case brokenStream
+        case brokenStream = "broken_stream"
         /// Podium answered itself: no endpoint was left, or the request was refused.
-        case answeredLocally
+        case answeredLocally = "answered_locally"
         /// `stop` ended it.
         case stopped
     }

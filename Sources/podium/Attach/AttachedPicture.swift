@@ -63,6 +63,7 @@ struct AttachedPicture {
             return empty
         }
         var dashboard = DashboardSnapshot(picture, receivedAt: receivedAt, cpu: cpu)
+        dashboard.server.isAttached = true
         if loss != nil || now - receivedAt > patience {
             dashboard.server.staleSince = receivedAt
             dashboard.server.warning = "not connected: \(loss ?? "no answer"); trying again"
@@ -82,7 +83,8 @@ struct AttachedPicture {
         one.pid == other.pid && one.startedAt == other.startedAt
     }
 
-    private static func load(_ before: ControlSnapshot, _ after: ControlSnapshot) -> Double? {
+    /// Processor time between two snapshots of one process, as a fraction of a core.
+    static func load(_ before: ControlSnapshot, _ after: ControlSnapshot) -> Double? {
         guard let earlier = before.server.cpuSeconds, let later = after.server.cpuSeconds else { return nil }
         let elapsed = after.takenAt - before.takenAt
         return elapsed > 0 ? max(0, (later - earlier) / elapsed) : nil

@@ -26,7 +26,7 @@ struct AttachCommand: AsyncParsableCommand {
             throw ExitCode(ExitStatus.software.rawValue)
         }
         let session = AttachSession(
-            client: try target.client(), options: picture, greeting: nil, keymap: target.keymap)
+            client: try target.client(.console), options: picture, greeting: nil, keymap: target.keymap)
         throw ExitCode(await session.run().rawValue)
     }
 }

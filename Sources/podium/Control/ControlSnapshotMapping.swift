@@ -8,10 +8,10 @@ import Control
 #endif
 
 extension DashboardSnapshot {
-    /// Another process's picture in the console's terms. Its wall-clock times become instants of this process's clock,
-    /// counted from its own `takenAt`, so that two clocks that differ do no harm.
+    /// A snapshot in the console's terms: the engine's in this process, or what another process has sent. Its wall-clock times
+    /// become instants of this process's clock, counted from its own `takenAt`, so that two clocks that differ do no harm.
     ///
-    /// - Parameter cpu: fraction of a core, from two pictures.
+    /// - Parameter cpu: fraction of a core, from two snapshots.
     init(_ picture: ControlSnapshot, receivedAt: ContinuousClock.Instant, cpu: Double?) {
         self.init(sampledAt: receivedAt)
         revision = picture.revision
@@ -21,7 +21,6 @@ extension DashboardSnapshot {
         server.address = picture.server.address
         server.uptime = .seconds(max(0, picture.server.uptimeSeconds))
         server.isDemo = picture.server.isDemo
-        server.isAttached = true
         server.cpu = cpu
         server.residentBytes = picture.server.residentBytes
         server.warning = picture.server.warning
@@ -75,7 +74,7 @@ extension EndpointStatus {
             case (nil, nil, .some): .openAI
             default: .any
             }
-        state = State(rawValue: endpoint.state.rawValue) ?? .up
+        state = State(rawValue: endpoint.state.rawValue) ?? .untested
         rank = endpoint.rank
         rankMovement = endpoint.movement
         rankChanges = endpoint.explanation?.rankChanges ?? 0
@@ -162,6 +161,12 @@ extension FlushEntry {
             Step(name: "rename", duration: .seconds(flush.renameSeconds)),
         ]
         duration = .seconds(flush.totalSeconds)
+        let worked = steps.reduce(.zero) { $0 + $1.duration }
+        // Below that it is the time between the steps.
+        if duration - worked >= .milliseconds(5) {
+            waited = duration - worked
+            steps.insert(Step(name: "waiting", duration: duration - worked), at: 0)
+        }
         result =
             switch flush.result {
             case .written: .saved

@@ -28,12 +28,12 @@ struct ControlTarget: ParsableArguments {
     }
 
     /// - Throws: `ExitCode`, after having said that nothing runs and how to start it.
-    func client() throws -> ControlClient {
+    func client(_ kind: ControlClient.Kind = .commandLine) throws -> ControlClient {
         guard let path = socketPath else {
             StandardStreams.error("podium: \(absence)")
             throw ExitCode(ExitStatus.unavailable.rawValue)
         }
-        return ControlClient(socketPath: path, operatorName: Operator.name)
+        return ControlClient(socketPath: path, operatorName: Operator.name, kind: kind)
     }
 
     /// Why there is nobody to talk to, and what to do.

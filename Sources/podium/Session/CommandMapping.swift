@@ -1,6 +1,7 @@
 import Configuration
 import Console
 import Engine
+import Persistence
 
 extension EngineCommand {
     /// nil for what is no command of the engine: a test changes nothing.
@@ -79,5 +80,17 @@ extension CommandFailure {
                 case .caFile: nil
                 }
         }
+    }
+}
+
+extension DifferenceLine {
+    init(_ line: LineDifference.Line) {
+        let kind: Kind =
+            switch line.kind {
+            case .kept: .kept
+            case .removed: .removed
+            case .added: .added
+            }
+        self.init(kind: kind, number: line.number, text: line.text)
     }
 }

@@ -1,6 +1,8 @@
 import Console
+import Control
 import Engine
 import Persistence
+import Synchronization
 import Terminal
 
 #if canImport(Glibc)
@@ -41,14 +43,11 @@ struct ConsoleSession: Sendable {
     }
 
     func run() async -> Ending {
-        let actor = Operator.name
-        let (engine, isDemo, isReadOnly) = (engine, isDemo, isReadOnly)
-        let usage = ProcessUsage()
-        let source: @Sendable () -> DashboardSnapshot = {
-            DashboardSnapshot(engine.snapshot(), usage: usage.sample(), isDemo: isDemo, isReadOnly: isReadOnly)
-        }
+        let author = CommandAuthor(name: Operator.name, source: .console)
+        let engine = engine
+        let source = Self.source(of: engine, isDemo: isDemo, isReadOnly: isReadOnly)
         if let lines {
-            let ending = await lines.run(source: source) { await Self.perform($0, on: engine, by: actor) }
+            let ending = await lines.run(source: source) { await Self.perform($0, on: engine, by: author) }
             switch ending {
             case .stop, .ended(byRequest: true): return .stop
             case .leave: return .keepServing
@@ -60,7 +59,7 @@ struct ConsoleSession: Sendable {
             source: source,
             perform: { command, reply in
                 Task {
-                    reply(await Self.perform(command, on: engine, by: actor))
+                    reply(await Self.perform(command, on: engine, by: author))
                 }
             })
         switch reason {
@@ -75,7 +74,28 @@ struct ConsoleSession: Sendable {
         if let lines { lines.stop() } else { app.stop() }
     }
 
-    private static func perform(_ command: ConsoleCommand, on engine: Engine, by actor: String) async -> CommandResult {
+    /// What the console shows: the same snapshot that an attached console is sent, so that both show the same.
+    private static func source(
+        of engine: Engine, isDemo: Bool, isReadOnly: Bool
+    ) -> @Sendable () -> DashboardSnapshot {
+        let facts = ServerFacts(version: Version.number, isDemo: isDemo)
+        let previous = Mutex<ControlSnapshot?>(nil)
+        return {
+            let snapshot = ControlSnapshot(of: engine, facts: facts, hintsSecrets: true)
+            let before = previous.withLock { previous in
+                defer { previous = snapshot }
+                return previous
+            }
+            let cpu = before.flatMap { AttachedPicture.load($0, snapshot) }
+            var dashboard = DashboardSnapshot(snapshot, receivedAt: .now, cpu: cpu)
+            dashboard.server.isReadOnly = isReadOnly
+            return dashboard
+        }
+    }
+
+    private static func perform(
+        _ command: ConsoleCommand, on engine: Engine, by author: CommandAuthor
+    ) async -> CommandResult {
         do throws(CommandError) {
             if case .test(let reference) = command {
                 return .success(message: try await engine.test(CommandTarget(name: reference.name)).message)
@@ -91,7 +111,7 @@ struct ConsoleSession: Sendable {
             guard let translated = EngineCommand(command) else {
                 return .failure(CommandFailure(message: "not a command of this Podium"))
             }
-            let receipt = try await engine.perform(translated, by: actor)
+            let receipt = try await engine.perform(translated, by: author)
             return .success(message: receipt.message, undo: receipt.undo)
         } catch {
             return .failure(CommandFailure(error))

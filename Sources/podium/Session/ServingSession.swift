@@ -98,7 +98,8 @@ struct ServingSession {
         for _ in 0..<Self.attachAttempts {
             let socket = ControlSocketPath.find(config: file.path, environment: ConfigurationFile.environment)
             if let socket {
-                let client = ControlClient(socketPath: socket.path, operatorName: Operator.name)
+                let client = ControlClient(
+                    socketPath: socket.path, operatorName: Operator.name, kind: .console)
                 if (try? await client.persister()) != nil {
                     let greeting = "attached: \(who) serves \(file.path); q leaves it serving"
                     return await AttachSession(

@@ -88,7 +88,7 @@ final class SignalHandling: Sendable {
         notifier.tell(.reloading(monotonicMicroseconds: ServiceNotifier.monotonicMicroseconds()))
         var status = "reloaded"
         do throws(CommandError) {
-            let receipt = try await engine.perform(.reload, by: "SIGHUP")
+            let receipt = try await engine.perform(.reload, by: CommandAuthor(name: "SIGHUP", source: .service))
             engine.note(.info, source: "service", "SIGHUP: \(receipt.message)")
         } catch {
             status = "reload failed: \(error)"

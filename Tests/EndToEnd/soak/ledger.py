@@ -6,13 +6,12 @@ import re
 
 # What the access log may call the end of a request, by what its client saw.
 ENDINGS = {
-    "whole": {"completed", "podium"},
-    "cut": {"broken"},
-    "left": {"completed", "client_closed", "podium", "broken"},
+    "whole": {"completed", "answered_locally"},
+    "cut": {"broken_stream"},
+    "left": {"completed", "client_closed", "answered_locally", "broken_stream"},
 }
 # The access log's words for an attempt's outcome, as the metrics count them.
 OUTCOMES = {"ok": "success", "gone": "abandoned", "rate_limited": "rate_limited", "overloaded": "rate_limited", "credential": "misconfigured"}
-LABELS = {"broken": "broken_stream", "podium": "answered_locally"}
 # Beyond `replay_limit` a request cannot go elsewhere, so its endpoint's failure is its answer.
 UNKEPT = {200, 408, 429, 500, 502, 503, 504, 529}
 
@@ -50,7 +49,7 @@ def unexplained(seen, lines):
         line = logged[0]
         agreed = line["ending"] in ENDINGS[client.ending] and (client.status in (None, line["status"]))
         if client.ending == "whole":
-            agreed = agreed and (line["ending"] == "podium" or line["bytes_down"] == client.body)
+            agreed = agreed and (line["ending"] == "answered_locally" or line["bytes_down"] == client.body)
         expected = {"without token": {401}, "long upload": UNKEPT}.get(client.kind, {200, 204, 404})
         if client.ending != "left" and client.status not in expected or not agreed:
             findings.append(f"the client saw {client}, the log says {line}")
@@ -64,7 +63,7 @@ def miscounted(page, lines, names):
     requests, attempts = collections.Counter(), collections.Counter()
     for (line,) in lines.values():
         code = "none" if line["status"] is None else str(line["status"])
-        requests[line["endpoint"] or "", code, LABELS.get(line["ending"], line["ending"])] += 1
+        requests[line["endpoint"] or "", code, line["ending"]] += 1
         for attempt in line["attempts"]:
             attempts[attempt["endpoint"], OUTCOMES.get(attempt["outcome"], "failure")] += 1
     counted = metrics(page)

@@ -78,7 +78,9 @@ struct EndpointDisableCommand: AsyncParsableCommand {
 struct EndpointTestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test",
-        abstract: "Connects to an endpoint from where Podium runs, with the TLS handshake; sends no request.")
+        abstract:
+            "Goes all the way to an answer of an endpoint, from where Podium runs: name, connection, TLS, GET /v1/models."
+    )
 
     @Argument(help: "The endpoint's name.", completion: EndpointNames.completion)
     var name: String
