@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 import NIOCore
 import NIOPosix
 import Ranking
@@ -118,6 +119,63 @@ struct AddressTests {
         // All that waited had the same answer.
         #expect(lookups.load(ordering: .relaxed) == 1)
         await proxy.stop()
+    }
+
+    /// However many hang, each has a thread of its own, and one that is asked for a hundred times has one.
+    @Test(arguments: [9, 50, 1_000]) func namesThatHangHoldUpNoOther(count: Int) async throws {
+        let server = try await ScriptedUpstream.start { _ in [.send(Wire.ok("served"))] }
+        let stuck = DispatchSemaphore(value: 0)
+        let names = NameLookup { host, _ in
+            if host.hasPrefix("stuck") { stuck.wait() }
+            return [try SocketAddress(ipAddress: "127.0.0.1", port: server.port)]
+        }
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        let waiting = (0..<count).map { names.addresses(of: "stuck\($0).test", port: 1, on: loop) }
+        let proxy = try await harness(try endpoint("http://quick.test"), names: names)
+        #expect(try await proxy.exchange(Wire.post()).hasSuffix("served"))
+        for number in 0..<20 {
+            #expect(try await names.addresses(of: "quick\(number).test", port: 1, on: loop).get().count == 1)
+        }
+        for _ in 0..<count { stuck.signal() }
+        for answer in waiting { #expect(try await answer.get().count == 1) }
+        await proxy.stop()
+    }
+
+    @Test func theLastAddressesServeWhereALookupHangsOrCannotBeMade() async throws {
+        let answers = Mutex<[Result<[SocketAddress], any Error>]>([])
+        let stuck = DispatchSemaphore(value: 0)
+        let names = NameLookup(
+            { _, _ in
+                guard let answer = answers.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else {
+                    stuck.wait()
+                    return []
+                }
+                return try answer.get()
+            }, patience: .zero)
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        func ask(mayBeKnown: Bool = true) async throws -> [SocketAddress] {
+            try await names.addresses(of: "known.test", port: 1, mayBeKnown: mayBeKnown, on: loop).get()
+        }
+        func prepare(_ answer: Result<[SocketAddress], any Error>) { answers.withLock { $0.append(answer) } }
+        let first = try SocketAddress(ipAddress: "127.0.0.1", port: 1)
+        prepare(.success([first]))
+        #expect(try await ask() == [first])
+        prepare(.failure(NameLookupError(status: EAI_AGAIN)))
+        #expect(try await ask() == [first])
+        // A trial is told what is so now.
+        prepare(.failure(NameLookupError(status: EAI_AGAIN)))
+        await #expect(throws: NameLookupError.self) { try await ask(mayBeKnown: false) }
+        // It hangs: the first to ask waits for the patience, those who come later for nothing.
+        #expect(try await ask() == [first])
+        #expect(try await ask() == [first])
+        let honest = names.addresses(of: "known.test", port: 1, mayBeKnown: false, on: loop)
+        stuck.signal()
+        #expect(try await honest.get().isEmpty)
+        // What has no address now has none.
+        prepare(.failure(NameLookupError(status: EAI_NONAME)))
+        await #expect(throws: NameLookupError.self) { try await ask() }
+        prepare(.failure(NameLookupError(status: EAI_AGAIN)))
+        await #expect(throws: NameLookupError.self) { try await ask() }
     }
 
     @Test func addressesAreNotLookedUp() async throws {

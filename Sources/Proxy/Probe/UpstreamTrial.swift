@@ -40,7 +40,9 @@ enum UpstreamTrial {
         if (try? SocketAddress(ipAddress: host, port: port)) == nil {
             let began = clock.now
             do {
-                let addresses = try await names.addresses(of: host, port: port, on: loop).get()
+                let addresses = try await names.addresses(
+                    of: host, port: port, mayBeKnown: false, on: loop
+                ).get()
                 result.lookup = clock.now - began
                 known = NameLookup { _, _ in addresses }
             } catch {
