@@ -1,7 +1,7 @@
 internal import Configuration
 internal import Persistence
 public import NIOCore
-internal import Proxy
+public import Proxy
 internal import Ranking
 
 /// What the control API asks beyond commands and snapshots.
@@ -29,13 +29,13 @@ extension Engine {
             strategy: core.withState { $0.configuration.server.persistStrategy }, file: FileFacts.look(at: path))
     }
 
-    /// Whether all is well, for load balancers and alarms.
+    /// Whether all is well, for load balancers and alarms. Cheap enough for an event loop: it waits for nothing that is done
+    /// under the engine's lock.
     public func health() -> EngineHealth {
         let now = ContinuousClock.now
         let statistics = persister.statistics(now: now)
-        let usable = core.routingTable().candidates.count
         return EngineHealth(
-            isListening: isListening, isDraining: drainDeadline != nil, usableEndpoints: usable,
+            isListening: isListening, isDraining: drainDeadline != nil, usableEndpoints: proxy.candidateCount,
             isOverdue: statistics.isOverdue, saveError: statistics.lastError.map { "\($0)" })
     }
 
@@ -105,6 +105,11 @@ extension Engine {
                 try? SecretExpansion.expand($0, environment: state.surroundings.environment)
             }
         }
+    }
+
+    /// Lets the closure answer `GET` of `/healthz` and `/readyz` on the proxy's port; nil: nobody does.
+    public func answerHealthChecks(_ responder: HealthResponder?) {
+        proxy.answerHealthChecks(responder)
     }
 
     /// Hands requests for the paths that Podium keeps to itself over: the closure fills the pipeline of a channel, which then

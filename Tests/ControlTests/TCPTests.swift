@@ -24,6 +24,7 @@ struct TCPTests {
     }
 
     private let token = "  admin_token: open-sesame\n"
+    private let wrong = "Authorization: Bearer guess\r\n"
     private let bearer = "Authorization: Bearer open-sesame\r\n"
 
     @Test func withoutATokenInTheFileNothingIsServedThere() async throws {
@@ -64,12 +65,80 @@ struct TCPTests {
                 try await expect(403, podium.port, "/metrics", "Origin: \(origin)\r\n" + bearer)
             }
             for host in ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""] {
-                try await expect(403, podium.port, "/metrics", bearer, host: host)
+                try await expect(403, podium.port, "/metrics", host: host)
+                try await expect(403, podium.port, "/metrics", "Authorization: Bearer guess\r\n", host: host)
             }
-            for host in ["localhost:80", "[::1]:8081", "192.0.2.1", "podium.localhost"] {
+            // Who has the token may come by any name: behind a proxy it is seldom one that is known here.
+            for host in ["localhost:80", "[::1]:8081", "192.0.2.1", "podium.localhost", "podium.example:80", ""] {
                 try await expect(200, podium.port, "/metrics", bearer, host: host)
             }
+            try await expect(200, podium.port, "/metrics", "Origin: https://a.example\r\n" + bearer, host: "a.example")
             try await expect(200, podium.port, "/metrics", "Origin: http://127.0.0.1\r\n" + bearer)
+        }
+    }
+
+    /// As load balancers, supervisors and curious people ask.
+    @Test(arguments: ["/healthz", "/readyz"]) func healthIsToldToAnybody(path: String) async throws {
+        try await ControlHarness.run(server: token + "  client_tokens: [client]\n") { podium in
+            for (request, body) in [
+                ("GET \(path) HTTP/1.0\r\n\r\n", true), ("HEAD \(path) HTTP/1.0\r\n\r\n", false),
+                ("GET \(path) HTTP/1.1\r\n\r\n", true),
+                ("GET \(path) HTTP/1.1\r\nHost: podium.prod.example\r\n\r\n", true),
+                ("GET \(path) HTTP/1.1\r\nHost: \r\n\r\n", true),
+                ("HEAD \(path) HTTP/1.1\r\nHost: podium.prod.example\r\nOrigin: https://evil.example\r\n\r\n", false),
+                ("GET \(path) HTTP/1.1\r\nHost: a\r\nOrigin: null\r\nConnection: keep-alive\r\n\r\n", true),
+                ("GET \(path)?verbose=1&x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", true),
+                ("GET http://evil.example\(path) HTTP/1.1\r\nHost: evil.example\r\n\r\n", true),
+                ("GET \(path) HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer client\r\n\r\n", true),
+                ("GET \(path) HTTP/1.1\r\nHost: a\r\nAuthorization: Basic eDp5\r\n\r\n", true),
+                ("GET \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", true),
+            ] {
+                let raw = try await RawClient.connect(port: podium.port)
+                try await raw.send(request)
+                let answer = await raw.untilClosed()
+                #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"), "\(request)")
+                #expect(answer.contains("Content-Length: 17\r\n"))
+                #expect(answer.hasSuffix("\r\n\r\n" + (body ? "{\"status\":\"pass\"}" : "")), "\(request)")
+            }
+            let raw = try await RawClient.connect(port: podium.port)
+            try await raw.send("DELETE \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            #expect(await raw.untilClosed().hasPrefix("HTTP/1.1 405 "))
+        }
+    }
+
+    @Test func strangersWithHalfARequestTakeNothingAway() async throws {
+        var limits = ControlLimits()
+        limits.connections = 4
+        try await ControlHarness.run(server: token, limits: limits) { podium in
+            var strangers: [RawClient] = []
+            for half in [
+                "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n", "GET /metrics HTTP/1.1\r\nHo",
+                "POST /admin/api/endpoints HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{",
+                "POST /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{",
+                "PUT /admin/api/config/auto-sort HTTP/1.1\r\nHost: 127.0.0.1\r\n\(wrong)Content-Length: 100\r\n\r\n{",
+                "POST /admin/api/endpoints HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ] {
+                for _ in 0..<12 {
+                    let stranger = try await RawClient.connect(port: podium.port)
+                    try await stranger.send(half)
+                    strangers.append(stranger)
+                }
+            }
+            try await expect(200, podium.port, "/healthz")
+            try await expect(200, podium.port, "/readyz", host: "podium.example")
+            try await expect(200, podium.port, "/metrics", bearer, containing: "podium_info")
+            // The owner's own are not closed for others, and each is told when there are too many.
+            var own: [RawClient] = []
+            for _ in 0..<4 {
+                let raw = try await RawClient.connect(port: podium.port)
+                try await raw.send("GET /admin/api/events HTTP/1.1\r\nHost: localhost\r\n\(bearer)\r\n")
+                #expect(await raw.until("\r\n\r\n").hasPrefix("HTTP/1.1 200 "))
+                own.append(raw)
+            }
+            try await expect(503, podium.port, "/metrics", bearer)
+            try await expect(200, podium.port, "/healthz", bearer, containing: "reasons")
+            #expect(!own.contains { $0.isClosed })
+            for client in strangers + own { try await client.close() }
         }
     }
 

@@ -84,6 +84,45 @@ struct ServerTests {
         await proxy.stop()
     }
 
+    /// Sixty-four strangers have every place there is, and half of a request each; as many more wait at the door.
+    @Test func healthIsToldWhenNoClientHasRoom() async throws {
+        var options = ProxyOptions()
+        options.maxConnections = 64
+        let proxy = try await ProxyHarness.start([], options: options)
+        proxy.server.answerHealthChecks { question, bearer in
+            #expect(bearer == nil)
+            return HealthAnswer(status: question == .health ? 200 : 503, body: Array("\(question)".utf8))
+        }
+        var strangers: [RawClient] = []
+        for _ in 0..<128 {
+            let stranger = try await RawClient.connect(port: proxy.port)
+            try await stranger.send("GET /healthz HTTP/1.1\r\nHost: here\r\nX-Slow:")
+            strangers.append(stranger)
+        }
+        try await eventually { proxy.server.load.connections == 64 }
+        for request in [
+            "GET /healthz HTTP/1.0\r\n\r\n", "GET /healthz HTTP/1.1\r\n\r\n",
+            "GET /healthz?a HTTP/1.1\r\nHost: podium.example\r\nOrigin: null\r\n\r\n",
+        ] {
+            #expect(try await proxy.exchange(request).hasSuffix("\r\n\r\nhealth"))
+        }
+        let answer = try await proxy.exchange("HEAD /readyz HTTP/1.0\r\n\r\n")
+        #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.hasSuffix("\r\n\r\n"))
+        #expect(answer.contains("Content-Length: 9\r\n"))
+        // In pieces as well, but for nothing else.
+        let pieces = try await RawClient.connect(port: proxy.port)
+        for piece in ["G", "ET /hea", "lthz HTTP/1.1\r\nHost: h\r", "\n\r\n"] { try await pieces.send(piece) }
+        #expect(await pieces.untilClosed().hasSuffix("health"))
+        for request in [
+            "GET /v1/models HTTP/1.1\r\n", "POST /healthz HTTP/1.1\r\nHost: h\r\n\r\n", "G\r\n\r\n", "x",
+            "GET /healthz HTTP/1.1\r\nX: " + String(repeating: "x", count: 9_000),
+        ] {
+            #expect(try await proxy.exchange(request).hasPrefix("HTTP/1.1 503 "))
+        }
+        for stranger in strangers { try await stranger.close() }
+        await proxy.stop()
+    }
+
     @Test func aTakenPortIsNamed() async throws {
         let proxy = try await ProxyHarness.start([])
         var options = ProxyOptions()

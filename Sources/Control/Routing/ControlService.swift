@@ -1,6 +1,7 @@
 internal import Configuration
 internal import Engine
 internal import NIOHTTP1
+internal import Proxy
 
 /// Answers requests out of the engine. Knows nothing of sockets.
 struct ControlService: Sendable {
@@ -78,8 +79,8 @@ struct ControlService: Sendable {
             let endpoint = try present(name)
             return .json(endpoint, headers: [("ETag", "\"\(endpoint.revision)\"")])
         case .metrics: return metrics()
-        case .healthz: return healthz(isOwner: isOwner)
-        case .readyz: return readyz(isOwner: isOwner)
+        case .healthz: return Self.report(sickness(), isOwner: isOwner)
+        case .readyz: return Self.report(unreadiness(), isOwner: isOwner)
         default: return try await command(route, name: name, request)
         }
     }
@@ -162,19 +163,40 @@ struct ControlService: Sendable {
             body: .bytes(Array(text.utf8), type: "text/plain; version=0.0.4; charset=utf-8"))
     }
 
+    /// For the proxy's port, where whoever asks is told the status, and why only with the admin token. On an event loop.
+    func health(_ question: HealthQuestion, bearer: String?) -> HealthAnswer {
+        let isOwner = bearer.map { AccessRules(token: engine.adminToken, hostNames: []).admits($0) } ?? false
+        let reasons =
+            switch question {
+            case .health: sickness()
+            case .readiness: unreadiness()
+            }
+        guard isOwner else {
+            return HealthAnswer(
+                status: reasons.isEmpty ? 200 : 503, body: reasons.isEmpty ? Self.passes : Self.fails)
+        }
+        guard case .bytes(let body, _) = Self.report(reasons, isOwner: true).body else {
+            return HealthAnswer(status: reasons.isEmpty ? 200 : 503, body: [])
+        }
+        return HealthAnswer(status: reasons.isEmpty ? 200 : 503, body: body)
+    }
+
+    private static let passes = Array("{\"status\":\"pass\"}".utf8)
+    private static let fails = Array("{\"status\":\"fail\"}".utf8)
+
     /// Fails when changes have been unsaved for too long: nobody may have to look at a screen to learn of that.
-    private func healthz(isOwner: Bool) -> ControlAnswer {
+    private func sickness() -> [String] {
         let health = engine.health()
         var reasons: [String] = []
         if health.isOverdue {
             let cause = health.saveError.map { ": \($0)" } ?? ""
             reasons.append("changes are unsaved for longer than server.config_max_dirty_time\(cause)")
         }
-        return Self.report(reasons, isOwner: isOwner)
+        return reasons
     }
 
     /// Ready: a request would find somebody to answer it.
-    private func readyz(isOwner: Bool) -> ControlAnswer {
+    private func unreadiness() -> [String] {
         let health = engine.health()
         var reasons: [String] = []
         if health.isDraining {
@@ -185,7 +207,7 @@ struct ControlService: Sendable {
         if health.usableEndpoints == 0 {
             reasons.append("no endpoint can be used")
         }
-        return Self.report(reasons, isOwner: isOwner)
+        return reasons
     }
 
     private static func report(_ reasons: [String], isOwner: Bool) -> ControlAnswer {

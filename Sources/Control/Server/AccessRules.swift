@@ -15,26 +15,39 @@ struct AccessRules: Sendable {
     }
 
     func judge(_ headers: HTTPHeaders) throws(ControlProblem) -> Verdict {
-        try checkHost(headers)
-        guard let token, !token.isEmpty, let presented = Self.bearer(headers) else {
-            return .anybody
-        }
-        guard Self.equal(presented, token) else {
+        let presented = Self.bearer(headers)
+        let isOwner = presented.map(admits) ?? false
+        // Who has the token may come by any name: a page that was led here by a name of its own does not know it.
+        if !isOwner { try checkHost(headers) }
+        try checkOrigin(headers)
+        guard isOwner || presented == nil || token?.isEmpty ?? true else {
             throw .unauthorized("the admin token is wrong")
         }
-        return .owner
+        return isOwner ? .owner : .anybody
+    }
+
+    /// Whether it is the admin token.
+    func admits(_ presented: String) -> Bool {
+        guard let token, !token.isEmpty else { return false }
+        return Self.equal(presented, token)
     }
 
     /// Names that lead here from outside the operator's control would let a web page read what a browser here may read
-    /// (DNS rebinding); a page of another origin has no business here at all.
+    /// (DNS rebinding).
     private func checkHost(_ headers: HTTPHeaders) throws(ControlProblem) {
         let hosts = headers["Host"]
         guard hosts.count == 1, isOurs(hosts[0]) else {
             throw ControlProblem(
                 .forbidden, status: 403,
-                detail: "the control API is reached by an address, localhost or this machine's own name")
+                detail: "without the admin token the control API is reached by an address, localhost or this machine's "
+                    + "own name")
         }
-        for origin in headers["Origin"] where origin != "http://\(hosts[0])" {
+    }
+
+    /// A page of another origin has no business here at all.
+    private func checkOrigin(_ headers: HTTPHeaders) throws(ControlProblem) {
+        let host = headers.first(name: "Host") ?? ""
+        for origin in headers["Origin"] where origin != "http://\(host)" && origin != "https://\(host)" {
             throw ControlProblem(.forbidden, status: 403, detail: "pages of another origin may not use the control API")
         }
     }

@@ -35,19 +35,24 @@ final class ControlConnection: ChannelInboundHandler {
     private let limits: ControlLimits
     /// Over TCP, the connection serves one request: the next one may be meant for an endpoint.
     private let isSingle: Bool
+    /// Called when a request shows that its sender may ask everything: what it takes is not a stranger's.
+    private let admitted: @Sendable () -> Void
     /// Called with the reason when somebody may not ask what it asks.
     private let refused: @Sendable (String) -> Void
     private let streams: RunningStreams
     private var state = State.waiting
     private var inputIsClosed = false
+    /// The answer does not wait for the request's end.
+    private var ignoresRest = false
     private var deadline: Scheduled<Void>?
     private var running: Task<Void, Never>?
 
     init(
         service: ControlService, caller: Caller, access: @escaping @Sendable () -> AccessRules?, limits: ControlLimits,
-        isSingle: Bool, refused: @escaping @Sendable (String) -> Void,
+        isSingle: Bool, admitted: @escaping @Sendable () -> Void, refused: @escaping @Sendable (String) -> Void,
         streams: RunningStreams
     ) {
+        self.admitted = admitted
         self.streams = streams
         self.refused = refused
         self.service = service
@@ -105,6 +110,14 @@ final class ControlConnection: ChannelInboundHandler {
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         state = .reading(head, [])
+        if let rules = access() {
+            guard (try? rules.judge(head.headers)) == .owner else {
+                // Nothing that a stranger may ask has a body: half a request must not keep a place.
+                ignoresRest = true
+                return answer(head, [], context)
+            }
+            admitted()
+        }
         if let text = head.headers.first(name: "Content-Length"), Int(text) ?? .max > limits.body {
             return refuse(head, .bodyTooLarge(limits.body), context)
         }
@@ -199,7 +212,10 @@ final class ControlConnection: ChannelInboundHandler {
 
     /// Says FIN first and lets the client close: closing on unread bytes would destroy the answer on its way.
     private func closeGracefully(_ context: ChannelHandlerContext) {
-        guard case .ignoring = state else {
+        if case .ignoring = state {
+            ignoresRest = true
+        }
+        guard ignoresRest else {
             return context.close(promise: nil)
         }
         context.close(mode: .output, promise: nil)

@@ -24,9 +24,17 @@ public final class ControlServer: Sendable {
         var connections: [ObjectIdentifier: any Channel] = [:]
         /// Those that came in over TCP: strangers must not be able to shut the operator out.
         var remoteConnections: Set<ObjectIdentifier> = []
+        /// Those of them that have not shown the admin token, the longest here first.
+        var strangers: [ObjectIdentifier] = []
         var isStopped = false
         var refusalsNotedAt: ContinuousClock.Instant?
         var watch: Task<Void, Never>?
+
+        mutating func forget(_ connection: ObjectIdentifier) {
+            connections[connection] = nil
+            remoteConnections.remove(connection)
+            strangers.removeAll { $0 == connection }
+        }
     }
 
     /// How soon a socket that somebody removed is there again.
@@ -57,6 +65,8 @@ public final class ControlServer: Sendable {
         service.engine.handOverAdministration { [weak self] channel in
             try self?.adopt(channel)
         }
+        let service = service
+        service.engine.answerHealthChecks { service.health($0, bearer: $1) }
         let paths = ControlSocketPath.forServing(config: config, environment: environment)
         let outcome = await listen(atFirstOf: paths)
         // Without it now, there may be a place for it later.
@@ -146,6 +156,7 @@ public final class ControlServer: Sendable {
     /// Stops listening, removes the socket, and closes what is open, for good.
     public func stop() async {
         service.engine.handOverAdministration(to: nil)
+        service.engine.answerHealthChecks(nil)
         let watch = state.withLock { $0.watch }
         watch?.cancel()
         await watch?.value
@@ -195,31 +206,42 @@ public final class ControlServer: Sendable {
         if case .remote = caller {
             isRemote = true
         }
-        let hasRoom = state.withLock { state in
+        let (hasRoom, outdone) = state.withLock { state -> (Bool, (any Channel)?) in
             let remote = state.remoteConnections.count
-            guard !state.isStopped, (isRemote ? remote : state.connections.count - remote) < limits.connections else {
-                return false
+            guard !state.isStopped else {
+                return (false, nil)
+            }
+            var outdone: (any Channel)?
+            if (isRemote ? remote : state.connections.count - remote) >= limits.connections {
+                // A stranger has to make room: it has been answered, or has nothing to be answered.
+                guard isRemote, let stranger = state.strangers.first else {
+                    return (false, nil)
+                }
+                outdone = state.connections[stranger]
+                state.forget(stranger)
             }
             state.connections[key] = channel
             if isRemote {
                 state.remoteConnections.insert(key)
+                state.strangers.append(key)
             }
-            return true
+            return (true, outdone)
         }
+        outdone?.close(promise: nil)
         guard hasRoom else {
             return try channel.pipeline.syncOperations.addHandler(FullHouse())
         }
         channel.closeFuture.whenComplete { [weak self] _ in
-            self?.state.withLock { state in
-                state.connections[key] = nil
-                state.remoteConnections.remove(key)
-            }
+            self?.state.withLock { $0.forget(key) }
         }
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withPipeliningAssistance: true, withErrorHandling: true)
         try channel.pipeline.syncOperations.addHandler(
             ControlConnection(
                 service: service, caller: caller, access: access, limits: limits, isSingle: isSingle,
+                admitted: { [weak self] in
+                    self?.state.withLock { state in state.strangers.removeAll { $0 == key } }
+                },
                 refused: { [weak self] reason in self?.noteRefusal("\(caller): \(reason)") },
                 streams: streams))
     }

@@ -1,7 +1,20 @@
+internal import HTTPWire
 internal import NIOCore
 
 /// Requests for Podium itself leave the data path: the channel gets other handlers, which begin with the request's head.
 extension ClientConnection: RemovableChannelHandler {
+    /// Answers a question about Podium's health here and now: it takes no place of those who administer Podium, which
+    /// strangers may have taken.
+    ///
+    /// - Parameter bytes: everything read from the request's first byte on; `loop.requestHead` holds its head
+    /// - Returns: whether it was one. Then the connection ends with the answer.
+    func answerHealthCheck(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let responder = loop.shared.health, let check = HealthCheck(loop.requestHead, bytes) else { return false }
+        write(check.response(responder, date: loop.dateText()))
+        closeAfterWrites()
+        return true
+    }
+
     /// - Parameter bytes: everything read from the request's first byte on.
     /// - Returns: whether somebody took it. Then this connection is over, though the channel lives on.
     func handOver(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -99,11 +99,16 @@ extension ClientConnection {
         loop.requestHeadOwner = 0
         do {
             if let length = try loop.requestHead.parse(bytes, limits: limits) {
-                if ReservedPath.contains(bytes.slice(loop.requestHead.pathAndQuery)), handOver(bytes) { return nil }
+                if ReservedPath.contains(bytes.slice(loop.requestHead.pathAndQuery)) {
+                    if answerHealthCheck(bytes) { return length }
+                    if handOver(bytes) { return nil }
+                }
                 begin(bytes.slice(0..<length))
                 return length
             }
         } catch {
+            // Load balancers that say HTTP/1.1 without a Host are many, and there is nothing here that it could change.
+            if error == .missingHost, answerHealthCheck(bytes) { return nil }
             return refuseHead(error, bytes)
         }
         if phase == .resting {

@@ -30,6 +30,7 @@ final class LoopContext {
     private var routingVersion: Int
 
     private var connections: ContiguousArray<ClientConnection?> = []
+    private var heard: [OverloadHandler] = []
     private var pools: [Int: RestingConnections] = [:]
     /// The pool that was asked last, which is nearly always the one that is asked next.
     private var recentPool: (key: Int, pool: RestingConnections)?
@@ -122,6 +123,24 @@ final class LoopContext {
         #if os(Linux)
             socketLoop?.pacing.requestEnded()
         #endif
+    }
+
+    // MARK: Clients without a place
+
+    /// - Returns: whether the client may say what it wants. The one that has been heard longest makes room for it.
+    func hear(_ client: OverloadHandler) -> Bool {
+        if !shared.admitHeard() {
+            guard let longest = heard.first else { return false }
+            longest.turnAway()
+            guard shared.admitHeard() else { return false }
+        }
+        heard.append(client)
+        return true
+    }
+
+    func hearNoMore(_ client: OverloadHandler) {
+        heard.removeAll { $0 === client }
+        shared.heardEnded()
     }
 
     // MARK: Pools

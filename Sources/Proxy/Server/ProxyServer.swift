@@ -93,6 +93,16 @@ public final class ProxyServer: Sendable {
         shared.administration = responder
     }
 
+    /// Who answers `GET` of `/healthz` and `/readyz`. These count as no request and need no place among the clients.
+    ///
+    /// - Parameter responder: nil: as `handOverAdministration` says
+    public func answerHealthChecks(_ responder: HealthResponder?) {
+        shared.health = responder
+    }
+
+    /// How many endpoints a request would find now.
+    public var candidateCount: Int { shared.table.candidates.count }
+
     /// Connects to each of the endpoint's URLs, with the TLS handshake, and sends nothing.
     ///
     /// - Returns: the first URL that cannot be reached, else the last; times are of that one.
@@ -173,7 +183,7 @@ public final class ProxyServer: Sendable {
             return try await Listener.bind(host: options.host, port: options.port, group: group) { channel in
                 guard let loop = loops[ObjectIdentifier(channel.eventLoop)]?.value else { return }
                 guard shared.admitConnection(limit: limit) else {
-                    try channel.pipeline.syncOperations.addHandler(OverloadHandler(shared: shared))
+                    try channel.pipeline.syncOperations.addHandler(OverloadHandler(loop: loop))
                     return
                 }
                 try channel.syncOptions?.setOption(

@@ -11,12 +11,16 @@ final class SharedState: Sendable {
     private let routing: Mutex<Routing>
     private let routingVersion = Atomic<Int>(0)
     private let responder = Mutex<(@Sendable (any Channel) throws -> Void)?>(nil)
+    private let healthResponder = Mutex<HealthResponder?>(nil)
     private let connectionCount = Atomic<Int>(0)
     private let requestCount = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
     private let lingeringCount = Atomic<Int>(0)
+    private let heardCount = Atomic<Int>(0)
     /// Clients that were turned away and are waited for, at most: descriptors of the reserve.
     private static let lingeringLimit = 32
+    /// Clients for which there is no room and that are listened to all the same, at most.
+    private static let heardLimit = 24
 
     /// What a request takes with it.
     struct Routing: Sendable {
@@ -80,6 +84,12 @@ final class SharedState: Sendable {
         set { responder.withLock { $0 = newValue } }
     }
 
+    /// Who answers `/healthz` and `/readyz`.
+    var health: HealthResponder? {
+        get { healthResponder.withLock { $0 } }
+        set { healthResponder.withLock { $0 = newValue } }
+    }
+
     var isDraining: Bool { draining.load(ordering: .relaxed) }
     func beginDraining() { draining.store(true, ordering: .relaxed) }
 
@@ -100,6 +110,17 @@ final class SharedState: Sendable {
         }
         return true
     }
+
+    /// - Returns: whether one more client for which there is no room may say what it wants.
+    func admitHeard() -> Bool {
+        guard heardCount.wrappingAdd(1, ordering: .relaxed).oldValue < Self.heardLimit else {
+            heardCount.wrappingSubtract(1, ordering: .relaxed)
+            return false
+        }
+        return true
+    }
+
+    func heardEnded() { heardCount.wrappingSubtract(1, ordering: .relaxed) }
 
     func lingeringEnded() { lingeringCount.wrappingSubtract(1, ordering: .relaxed) }
 
