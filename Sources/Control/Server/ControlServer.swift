@@ -42,6 +42,8 @@ public final class ControlServer: Sendable {
 
     private let service: ControlService
     private let limits: ControlLimits
+    /// Looked up once: a lookup may ask a directory server, and connections are accepted on an event loop.
+    private let ownName = PeerUser.name(geteuid())
     private let group: any EventLoopGroup
     private let streams = RunningStreams()
     private let state = Mutex(State())
@@ -182,11 +184,12 @@ public final class ControlServer: Sendable {
     /// Whom the kernel does not name, or names as somebody else, is let go without a word.
     private func accept(_ channel: any Channel) throws {
         guard let user = PeerUser.id(of: channel), user == geteuid() || user == 0 else {
-            let who = PeerUser.id(of: channel).map(PeerUser.name) ?? "somebody unknown"
+            let who = PeerUser.id(of: channel).map { "uid \($0)" } ?? "a user whom the system does not name"
             noteRefusal("\(who) may not use the control socket")
             throw ChannelError.inappropriateOperationForState
         }
-        try serve(channel, caller: .user(id: user, name: PeerUser.name(user)), access: { nil }, isSingle: false)
+        try serve(
+            channel, caller: .user(id: user, name: user == 0 ? "root" : ownName), access: { nil }, isSingle: false)
     }
 
     /// Takes over a client's channel of the proxy.
