@@ -101,7 +101,7 @@ let package = Package(
         tests("YAMLDocument"),
         tests("Configuration", ["YAMLDocument"]),
         tests("Ranking"),
-        tests("Persistence", ["Configuration"]),
+        tests("Persistence", ["Configuration", "YAMLDocument"]),
         tests("HTTPWire", ["WireOracle"]),
         tests("Sockets", [nioCore]),
         tests("Proxy", ["Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),

@@ -124,12 +124,12 @@ int podium_watch_open(void) {
 #endif
 }
 
-int podium_watch_add(int watch, const char *directory) {
+int podium_watch_add(int watch, const char *directory, int contents) {
 #if PODIUM_LINUX
     return result(inotify_add_watch(
         watch, directory,
-        IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF
-            | IN_ONLYDIR));
+        IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD
+            | (contents ? IN_CLOSE_WRITE : 0)));
 #else
     return -ENOSYS;
 #endif

@@ -320,7 +320,7 @@ extension Refusal {
     /// Whether what somebody wrote into the file is the reason.
     fileprivate var isAboutTheFile: Bool {
         switch self {
-        case .invalidFile, .missing, .empty: true
+        case .invalidFile, .missing, .empty, .unfinishedEdit: true
         default: false
         }
     }

@@ -51,8 +51,18 @@ extension EngineCore {
             log(
                 .error, source: "config",
                 "the edited file is not used, the running configuration stays: \(refusal)")
+        case .externalEditAwaited(let refusal):
+            log(.warning, source: "config", "the file was changed and is not taken in yet: \(refusal)")
+        case .externalEditDoubted(let refusal):
+            log(
+                .warning, source: "config",
+                "the file is taken in as it is, because it has not changed for long; \(refusal)")
         case .externalEditRefusalEnded:
             log(.info, source: "config", "the file is right again")
+        case .fileUnreachable(let error):
+            log(
+                .error, source: "config",
+                "the file cannot be looked at, the running configuration stays: \(error)")
         case .overdue(let since):
             log(
                 .error, source: "persist",
@@ -66,7 +76,7 @@ extension EngineCore {
         case .watchUnavailable(let errno):
             log(
                 .warning, source: "config",
-                "the folder cannot be watched (errno \(errno)): hand edits are noticed at the next flush only")
+                "the folder cannot be watched (errno \(errno)): hand edits are noticed within a second and not at once")
         }
     }
 }

@@ -27,6 +27,51 @@ public enum ConfigurationFile {
         return image.bytes
     }
 
+    /// The same for a program that is about to serve it: waits for somebody who is writing it at the moment.
+    ///
+    /// - Parameter onWait: told once, where that takes long.
+    /// - Returns: the bytes, and why they are doubted where the file has stayed open for writing but did not change any more.
+    public static func readToServe(
+        _ path: String, environment: [String: String], onWait: (Refusal) -> Void
+    ) throws(PersistenceError) -> (bytes: [UInt8], doubt: Refusal?) {
+        try readToServe(path, environment: environment, FileSystem(), onWait: onWait)
+    }
+
+    static func readToServe(
+        _ path: String, environment: [String: String], _ fileSystem: FileSystem, onWait: (Refusal) -> Void
+    ) throws(PersistenceError) -> (bytes: [UInt8], doubt: Refusal?) {
+        var settling = Settling()
+        let start = settling.now
+        var isTold = false
+        // What a crash left in the middle has to be undone first.
+        var bytes: [UInt8]?
+        while true {
+            var obstacle = Refusal.unfinishedEdit(path: path, reason: SettledFile.changing)
+            do throws(PersistenceError) {
+                if bytes == nil { bytes = try read(path, environment: environment, fileSystem) }
+                let target = try ConfigurationTarget.resolve(path, fileSystem)
+                let file = SettledFile(fileSystem: fileSystem, environment: environment)
+                switch try file.firstLook(target, settling: &settling) {
+                case .ready(let image, let doubt): return (image.bytes, doubt)
+                case .wait(let reason): obstacle = reason
+                }
+            } catch {
+                guard case .refused(.beingEdited) = error else { throw error }
+                settling.forget()
+            }
+            let waited = settling.now - start
+            guard waited < longestWait else { throw .refused(obstacle) }
+            if waited >= SettledFile.patience, !isTold {
+                isTold = true
+                onWait(obstacle)
+            }
+            _ = try SettledFile(fileSystem: fileSystem, environment: environment).pause(&settling)
+        }
+    }
+
+    /// A file that never stops changing is refused after that.
+    private static let longestWait = Duration.seconds(60)
+
     /// Writes a new file, readable by its owner only, whole or not at all. Never replaces one that exists: that fails with
     /// EEXIST.
     public static func create(_ path: String, _ bytes: [UInt8]) throws(PersistenceError) {

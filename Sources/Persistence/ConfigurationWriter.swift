@@ -31,12 +31,23 @@ struct ConfigurationWriter {
     private var token = WriteToken()
     /// The names on the way to the file when it was last resolved.
     private(set) var places: [DirectoryWatch.Place] = []
+    private var settling = Settling()
+    /// What stood at the end of the path before the last reading.
+    private var sighting: Sighting?
+    /// The last reading has to be done again, even if nothing changes.
+    private(set) var isUnsettled = false
+
+    /// Where the path led and what was found there.
+    private struct Sighting: Equatable {
+        var places: [DirectoryWatch.Place]
+        var file: FileStatus?
+    }
 
     init(
         options: PersisterOptions, base: LoadedBase, fileSystem: FileSystem,
         snapshot: @escaping @Sendable () -> PersistedState, adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit
     ) throws(PersistenceError) {
-        self.path = options.path
+        self.path = StablePath.absolute(options.path, environment: options.environment)
         self.environment = options.environment
         self.openListener = options.openListener
         self.allowInPlace = options.allowInPlace
@@ -44,7 +55,7 @@ struct ConfigurationWriter {
         self.snapshot = snapshot
         self.adopt = adopt
         self.base = Base(bytes: base.bytes, state: base.state)
-        let target = try ConfigurationTarget.resolve(options.path, fileSystem)
+        let target = try ConfigurationTarget.resolve(path, fileSystem)
         places = target.places
         lock = try ProcessLock.take(target, fileSystem)
     }
@@ -92,15 +103,33 @@ struct ConfigurationWriter {
     }
 
     /// Takes in what others may have saved, without writing.
-    mutating func inspect() -> FlushRun {
+    ///
+    /// - Parameter patience: how long it may wait for somebody who is saving the file.
+    mutating func inspect(patience: Duration = SettledFile.patience) -> FlushRun {
         var run = FlushRun()
         do throws(PersistenceError) {
-            let reading = try read(&run, resolve())
-            if let edited = reading.edited { takeIn(edited, reading.image, &run) }
+            let reading = try read(&run, resolve(), patience: patience)
+            takeIn(reading, &run)
         } catch {
+            if case .locked = error { isUnsettled = true }
             run.result = .failed(error)
         }
         return run
+    }
+
+    /// Whether the path leads elsewhere, or what is there has changed, since the last reading; a few calls of `lstat`.
+    ///
+    /// No watch of directories tells everything: nothing is told of a file system that is mounted over one of them, nor of
+    /// changes that another machine makes.
+    func mayHaveChanged() -> Bool {
+        if isUnsettled { return true }
+        return see(try? ConfigurationTarget.resolve(path, fileSystem)) != sighting
+    }
+
+    private func see(_ target: ConfigurationTarget?) -> Sighting? {
+        guard let target else { return nil }
+        return Sighting(
+            places: target.places, file: (try? fileSystem.entryStatus(target.directory, target.name)) ?? nil)
     }
 
     // MARK: Steps
@@ -110,7 +139,7 @@ struct ConfigurationWriter {
             let target = try resolve()
             let reading = try read(&run, target)
             run.fileSize = reading.image.bytes.count
-            if let edited = reading.edited { takeIn(edited, reading.image, &run) }
+            takeIn(reading, &run)
             guard let edit = try encode(&run, target) else {
                 run.result = .unchanged
                 return
@@ -162,8 +191,10 @@ struct ConfigurationWriter {
     }
 
     private mutating func resolve() throws(PersistenceError) -> ConfigurationTarget {
+        sighting = nil
         let target = try ConfigurationTarget.resolve(path, fileSystem)
         places = target.places
+        sighting = see(target)
         // A link that leads elsewhere now: the lock has to stand beside the file that is written.
         if let held = lock, !held.covers(target, fileSystem) { lock = try ProcessLock.take(target, fileSystem) }
         if journalMayExist {
@@ -174,27 +205,38 @@ struct ConfigurationWriter {
         return target
     }
 
-    private func read(
-        _ run: inout FlushRun, _ target: ConfigurationTarget
+    private mutating func read(
+        _ run: inout FlushRun, _ target: ConfigurationTarget, patience: Duration = SettledFile.patience
     ) throws(PersistenceError) -> SettledFile.Reading {
         let start = ContinuousClock.now
         var waited = Duration.zero
         // Waiting for somebody else's save is no work of ours: it counts in the total alone.
         defer { run.durations.write += max(.zero, ContinuousClock.now - start - waited) }
-        return try SettledFile(fileSystem: fileSystem, environment: environment, openListener: openListener)
-            .read(target, known: base.bytes, waited: &waited)
+        let file = SettledFile(
+            fileSystem: fileSystem, environment: environment, openListener: openListener, patience: patience)
+        isUnsettled = false
+        do throws(PersistenceError) {
+            return try file.read(
+                target, known: SettledFile.Known(bytes: base.bytes, document: base.document), settling: &settling,
+                waited: &waited)
+        } catch {
+            if case .refused(.unfinishedEdit) = error { isUnsettled = true }
+            throw error
+        }
     }
 
     /// The edited file is the new base; the owner merges, and its next snapshot holds the result.
-    private mutating func takeIn(_ edited: LoadedConfiguration, _ image: FileImage, _ run: inout FlushRun) {
-        guard let configuration = edited.configuration else { return }
+    private mutating func takeIn(_ reading: SettledFile.Reading, _ run: inout FlushRun) {
+        guard let edited = reading.edited, let configuration = edited.configuration else { return }
+        settling.forget()
+        run.doubt = reading.doubt
         let before = base.state
         let file = PersistedState(configuration: configuration)
         let merged = adopt(
             ExternalEdit(
                 configuration: configuration, ancestor: before, theirs: FileAlignment(known: before).align(file),
                 theirAutoSort: file.autoSortEndpoints))
-        base = Base(bytes: image.bytes, state: merged.agreed, document: edited.document)
+        base = Base(bytes: reading.image.bytes, state: merged.agreed, document: edited.document)
         earlier = nil
         run.edits.append(
             .externalEditAdopted(
@@ -310,7 +352,7 @@ struct ConfigurationWriter {
     }
 
     private func pause() throws(PersistenceError) {
-        do throws(FileError) { try fileSystem.pause(SettledFile.look) } catch { throw error.asPersistenceError }
+        do throws(FileError) { try fileSystem.pause(Settling.look) } catch { throw error.asPersistenceError }
     }
 }
 

@@ -11,6 +11,8 @@ struct FlushRun {
     /// Edits by others that were taken in on the way.
     var edits: [PersisterEvent] = []
     var conflicts = 0
+    /// Why the edit was doubted that was taken in all the same.
+    var doubt: Refusal?
     var backupFailure: Int32?
 }
 

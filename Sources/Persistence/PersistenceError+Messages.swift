@@ -49,6 +49,8 @@ extension Refusal: CustomStringConvertible {
             return "\(path) is empty: restore its content, or bring back the last version with `podium restore`"
         case .beingEdited(let path):
             return "\(path) is open for writing in another program: it is written as soon as that program has closed it"
+        case .unfinishedEdit(let path, let reason):
+            return "\(path) may not be complete yet: \(reason)"
         case .notRegularFile(let path, let kind):
             return "\(path) is \(kind), not a regular file: name the configuration file itself"
         case .symbolicLinkLoop(let path):

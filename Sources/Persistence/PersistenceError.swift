@@ -22,6 +22,8 @@ public enum Refusal: Sendable, Equatable {
     case empty(path: String)
     /// The file keeps changing or another program has it open for writing.
     case beingEdited(path: String)
+    /// The file was changed and may not be complete; `reason` says why, and what it waits for.
+    case unfinishedEdit(path: String, reason: String)
     /// A directory, FIFO, device or socket stands where the file should.
     case notRegularFile(path: String, kind: String)
     /// More than 40 symbolic links, or a loop of them.

@@ -18,6 +18,7 @@ public final class Persister: Sendable {
     private let clock = DispatchQueue(label: "podium.persist.clock")
     private let timer = Mutex<DeadlineTimer?>(nil)
     private let watch = Mutex<DirectoryWatch?>(nil)
+    private let patrol = Mutex<RepeatingTimer?>(nil)
     private let finalFlushAttempts: Int
 
     /// Takes the lock of the configuration, settles what a crash may have left beside it, and watches the file.
@@ -57,6 +58,7 @@ public final class Persister: Sendable {
         }
         disk.async { self.sweepOrphans() }
         startWatching()
+        startPatrol()
     }
 
     /// Notes one automatic change, made before this call. Never waits for the disk.
@@ -133,6 +135,7 @@ public final class Persister: Sendable {
         state.withLock { $0.isClosed = true }
         timer.withLock { $0 = nil }
         watch.withLock { $0 = nil }
+        patrol.withLock { $0 = nil }
         await withCheckedContinuation { continuation in
             disk.async {
                 self.writer.withLock { $0.releaseLock() }
@@ -190,9 +193,10 @@ public final class Persister: Sendable {
 
     private func report(_ run: FlushRun, _ news: PersisterEvent?) {
         if news == .externalEditRefusalEnded { onEvent(.externalEditRefusalEnded) }
+        if let doubt = run.doubt { onEvent(.externalEditDoubted(doubt)) }
         for edit in run.edits { onEvent(edit) }
         if let errno = run.backupFailure { onEvent(.backupFailed(errno: errno)) }
-        if case .externalEditRefused = news, let news { onEvent(news) }
+        if let news, news != .externalEditRefusalEnded { onEvent(news) }
     }
 
     private func sweepOrphans() {
@@ -232,12 +236,28 @@ public final class Persister: Sendable {
         if isNews { disk.async { [weak self] in self?.inspect() } }
     }
 
-    private func inspect() {
+    /// Looks every half second whether the path leads to something else by now: no watch tells everything.
+    private func startPatrol() {
+        let timer = RepeatingTimer(every: Self.patrolInterval, on: disk) { [weak self] in self?.lookAround() }
+        patrol.withLock { $0 = timer }
+    }
+
+    private static let patrolInterval = DispatchTimeInterval.milliseconds(500)
+
+    private func lookAround() {
+        let isAwaited = state.withLock { $0.isClosed || $0.inspectionIsPending }
+        guard !isAwaited, writer.withLock({ $0.mayHaveChanged() }) else { return }
+        // What was waited for in vain is looked at once: the next look is soon.
+        inspect(patience: writer.withLock { $0.isUnsettled } ? .zero : SettledFile.patience)
+    }
+
+    private func inspect(patience: Duration = SettledFile.patience) {
         state.withLock { $0.inspectionIsPending = false }
         watchPlaces()
-        let run = writer.withLock { $0.inspect() }
+        let run = writer.withLock { $0.inspect(patience: patience) }
+        watchPlaces()
         let (news, actions) = state.withLock { state -> (PersisterEvent?, [FlushSchedule.Action]) in
-            let news = state.noteFile(run)
+            let news = state.noteFile(run, isInspection: true)
             guard !state.isClosed else { return (news, []) }
             if case .failed = run.result { return (news, []) }
             return (news, state.schedule.obstacleMayBeGone(now: .now))

@@ -6,8 +6,14 @@ public enum PersisterEvent: Sendable, Equatable {
     case externalEditAdopted(changes: [String], conflicts: [EditConflict])
     /// Somebody edited the file and it does not validate; the running configuration stays.
     case externalEditRefused(Refusal)
-    /// The file that was refused validates again.
+    /// The file was changed and may not be complete; it is looked at again until it is.
+    case externalEditAwaited(Refusal)
+    /// The edit that is adopted next was doubted for this reason, and has not changed for so long that it is believed.
+    case externalEditDoubted(Refusal)
+    /// The file that was refused validates again, or the one that could not be reached can be read.
     case externalEditRefusalEnded
+    /// The path does not lead to a file that can be read, or that this process may use.
+    case fileUnreachable(PersistenceError)
     /// Unsaved changes are older than the maximum dirty time.
     case overdue(since: ContinuousClock.Instant)
     /// They have been saved.
@@ -16,7 +22,7 @@ public enum PersisterEvent: Sendable, Equatable {
     case backupFailed(errno: Int32)
     /// A crash had left a file behind; this is what became of it.
     case orphan(OrphanOutcome)
-    /// Edits by others are noticed at the next flush only, because the directory cannot be watched.
+    /// The directory cannot be watched: edits by others are noticed by looking, twice a second.
     case watchUnavailable(errno: Int32)
 }
 

@@ -10,6 +10,8 @@ struct PersisterState: Sendable {
     var inspectionIsPending = false
     /// The counters that the schedule does not keep.
     private var counters = PersisterStatistics()
+    /// What was last said about a file that cannot be used, and still is so.
+    private var reportedTrouble: PersisterEvent?
 
     init(schedule: FlushSchedule) {
         self.schedule = schedule
@@ -18,7 +20,7 @@ struct PersisterState: Sendable {
     mutating func finished(
         _ write: FlushSchedule.Write, _ run: FlushRun, now: ContinuousClock.Instant, random: Double
     ) -> (actions: [FlushSchedule.Action], waiters: [Waiter], news: PersisterEvent?) {
-        let news = noteFile(run)
+        let news = noteFile(run, isInspection: false)
         count(write, run)
         let outcome: FlushSchedule.Outcome =
             if case .failed = run.result { .failed(unsaved: run.unsaved) } else { .saved }
@@ -27,16 +29,34 @@ struct PersisterState: Sendable {
     }
 
     /// Counts the edits that a run took in, and says what is new about the file being refused.
-    mutating func noteFile(_ run: FlushRun) -> PersisterEvent? {
+    ///
+    /// - Parameter isInspection: nobody else reports what the run failed with.
+    mutating func noteFile(_ run: FlushRun, isInspection: Bool) -> PersisterEvent? {
         counters.externalEditsMerged += UInt64(run.edits.count)
         counters.conflicts += UInt64(run.conflicts)
-        let before = counters.refusedFile
-        if case .failed(.refused(let refusal)) = run.result, refusal.isInvalidFile {
+        switch run.result {
+        case .failed(.refused(let refusal)) where refusal.isInvalidFile:
             counters.refusedFile = refusal
-            return refusal == before ? nil : .externalEditRefused(refusal)
+            return report(.externalEditRefused(refusal))
+        case .failed(.refused(let refusal)) where refusal.isUnfinished:
+            let isKnown = counters.refusedFile?.isUnfinished == true
+            counters.refusedFile = refusal
+            // What it lacks changes while it is written; that it is being written is said once.
+            return isKnown ? nil : .externalEditAwaited(refusal)
+        case .failed(.refused(.beingEdited)): return nil
+        case .failed(let error) where isInspection: return report(.fileUnreachable(error))
+        case .failed, .written, .unchanged:
+            counters.refusedFile = nil
+            guard reportedTrouble != nil else { return nil }
+            reportedTrouble = nil
+            return .externalEditRefusalEnded
         }
-        counters.refusedFile = nil
-        return before == nil ? nil : .externalEditRefusalEnded
+    }
+
+    private mutating func report(_ trouble: PersisterEvent) -> PersisterEvent? {
+        guard trouble != reportedTrouble else { return nil }
+        reportedTrouble = trouble
+        return trouble
     }
 
     private mutating func count(_ write: FlushSchedule.Write, _ run: FlushRun) {
@@ -107,13 +127,18 @@ extension Refusal {
         default: false
         }
     }
+
+    /// Somebody is still writing it, as far as one can see.
+    var isUnfinished: Bool {
+        if case .unfinishedEdit = self { true } else { false }
+    }
 }
 
 extension PersistenceError {
     /// Whether a short wait can help.
     var mayPass: Bool {
         switch self {
-        case .system, .durabilityUnknown, .refused(.beingEdited): true
+        case .system, .durabilityUnknown, .refused(.beingEdited), .refused(.unfinishedEdit): true
         case .refused, .locked, .closed: false
         }
     }

@@ -1,11 +1,13 @@
 """What becomes of the operator's file while a real Podium runs on it: editors, faults of the disk, signals, restore."""
 
+import json
 import os
 import pathlib
 import re
 import shutil
 import signal
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -274,6 +276,106 @@ def test_what_is_no_regular_file_is_refused_at_the_start(tmp_path):
     result = run_podium("run", "--headless", "--config", "/dev/null")
     assert result.returncode == 78
     assert "device" in result.stderr
+
+
+# Files that are being written, and paths that lead elsewhere
+
+THREE = """\
+server: {{ port: {port}, auto_sort_endpoints: false }}
+endpoints:
+  - {{ name: one, url: "{url}" }}
+  - {{ name: two, url: "{url}" }}
+  - {{ name: three, url: "{url}" }}
+"""
+
+
+def names(process):
+    result = run_podium("endpoint", "list", "--json", "--config", process.config)
+    assert result.returncode == 0, result.stderr
+    return [entry["name"] for entry in json.loads(result.stdout)["endpoints"]]
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["in-place", "made-anew"])
+def test_half_of_a_file_that_is_being_written_is_not_taken_in(podium, upstream, anew):
+    server = upstream("all")
+    port = free_port()
+    text = THREE.format(port=port, url=server.url)
+    process = podium(text, port)
+    if anew:
+        process.config.unlink()
+    edited = text.replace("three", "drei")
+    half = edited.index("  - { name: two")
+    with open(process.config, "w") as file:
+        file.write(edited[:half])
+        file.flush()
+        process.process.send_signal(signal.SIGHUP)
+        logged(process, "is not taken in yet")
+        logged(process, "SIGHUP: ")
+        assert names(process) == ["one", "two", "three"]
+        send(process, 2)
+        file.write(edited[half:])
+    logged(process, "the file was edited")
+    eventually(lambda: names(process) == ["one", "two", "drei"])
+    assert process.text.count("the file was edited") == 1
+
+
+def test_the_start_waits_for_a_program_that_writes_the_file(tmp_path, upstream, podium):
+    server = upstream("all")
+    port = free_port()
+    text = THREE.format(port=port, url=server.url)
+    process = podium(text, port)
+    assert process.stop() == 0
+    half = text.index("  - { name: two")
+    with open(process.config, "w") as file:
+        file.write(text[:half])
+        file.flush()
+        process.start(ready=False)
+        logged(process, "may not be complete yet: another program has it open for writing")
+        file.write(text[half:])
+    eventually(process.accepts)
+    assert names(process) == ["one", "two", "three"]
+
+
+def switch_link(link, target):
+    beside = link.with_name("next")
+    beside.symlink_to(target)
+    beside.rename(link)
+
+
+@pytest.mark.parametrize("way", ["folder", "configmap"])
+def test_a_link_that_is_switched_is_followed_and_the_verbs_still_find_podium(podium, upstream, tmp_path, way):
+    server = upstream("all")
+    port = free_port()
+    text = THREE.format(port=port, url=server.url)
+    process = podium(text, port)
+    assert process.stop() == 0
+    for release in "1", "2":
+        (tmp_path / "releases" / release).mkdir(parents=True)
+    process.config.rename(tmp_path / "releases/1/config.yaml")
+    (tmp_path / "releases/2/config.yaml").write_text(text.replace("three", "drei"))
+    if way == "folder":
+        current = tmp_path / "current"
+        current.symlink_to("releases/1")
+        process.config = current / "config.yaml"
+    else:
+        current = tmp_path / "..data"
+        current.symlink_to("releases/1")
+        process.config.symlink_to("..data/config.yaml")
+    process.start()
+    assert names(process) == ["one", "two", "three"]
+    switch_link(current, "releases/2")
+    began = time.monotonic()
+    logged(process, "the file was edited")
+    assert time.monotonic() - began < 4
+    assert names(process) == ["one", "two", "drei"]
+    result = run_podium("endpoint", "disable", "drei", "--config", process.config)
+    assert result.returncode == 0, result.stderr
+    assert "false" in (tmp_path / "releases/2/config.yaml").read_text()
+    assert (tmp_path / "releases/1/config.yaml").read_text() == text
+    # By the path without links as well.
+    direct = tmp_path / "releases/2/config.yaml"
+    eventually(lambda: run_podium("status", "--config", direct).returncode == 0)
+    assert process.stop() == 0
 
 
 # Restore

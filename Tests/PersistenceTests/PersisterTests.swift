@@ -13,17 +13,20 @@ struct PersisterUnderTest {
     let persister: Persister
     let events = EventLog()
 
+    /// - Parameter path: another way to the directory's file.
     init(
-        strategy: PersistStrategy = .throttled, flushInterval: Duration = .seconds(3_600),
-        maxDirtyTime: Duration = .seconds(7_200)
+        _ directory: ConfigurationDirectory? = nil, path: String? = nil, strategy: PersistStrategy = .throttled,
+        flushInterval: Duration = .seconds(3_600), maxDirtyTime: Duration = .seconds(7_200)
     ) throws {
-        directory = try ConfigurationDirectory()
+        let directory = try directory ?? ConfigurationDirectory()
+        self.directory = directory
         let base = try LoadedBase.read(directory)
         let memory = Memory(base.state)
         self.memory = memory
         persister = try Persister(
             options: PersisterOptions(
-                path: directory.file, strategy: strategy, flushInterval: flushInterval, maxDirtyTime: maxDirtyTime),
+                path: path ?? directory.file, strategy: strategy, flushInterval: flushInterval,
+                maxDirtyTime: maxDirtyTime),
             base: base, fileSystem: interference.fileSystem, snapshot: { memory.state }, adopt: { memory.adopt($0) },
             onEvent: { [events] in events.append($0) })
         interference.reset()

@@ -36,8 +36,9 @@ int podium_attribute_remove(int descriptor, const char *name);
 
 /// A non-blocking, close-on-exec descriptor that becomes readable when the watched directories change.
 int podium_watch_open(void);
-/// Watches one directory for files being written, created, removed or renamed; returns the watch's number.
-int podium_watch_add(int watch, const char *directory);
+/// Watches one directory for names that come, go or are renamed, and with `contents` for files in it that were written;
+/// returns the watch's number. Watching it again adds to what is watched.
+int podium_watch_add(int watch, const char *directory, int contents);
 int podium_watch_remove(int watch, int number);
 /// What one read of the descriptor found.
 struct podium_watch_event {

@@ -71,8 +71,9 @@ public final class ControlServer: Sendable {
         service.engine.answerHealthChecks { service.health($0, bearer: $1) }
         let paths = ControlSocketPath.forServing(config: config, environment: environment)
         let outcome = await listen(atFirstOf: paths)
+        publishAlias(of: config)
         // Without it now, there may be a place for it later.
-        watch(paths)
+        watch(paths, config)
         return try outcome.get()
     }
 
@@ -97,12 +98,19 @@ public final class ControlServer: Sendable {
         }
     }
 
-    private func watch(_ paths: [ControlSocketPath]) {
+    /// The configuration's path may lead elsewhere than before.
+    private func publishAlias(of config: String) {
+        let name = ControlSocketPath.resolvedName(config)
+        state.withLock { $0.socket?.publish(alias: name) }
+    }
+
+    private func watch(_ paths: [ControlSocketPath], _ config: String) {
         let task = Task { [weak self] in
             while !Task.isCancelled {
                 try? await Task.sleep(for: Self.watchInterval)
                 guard !Task.isCancelled, let self else { return }
                 await self.restoreSocket(paths)
+                self.publishAlias(of: config)
             }
         }
         state.withLock { $0.watch = task }

@@ -19,6 +19,8 @@ struct ControlSocket {
     /// Where to bind.
     let provisional: String
     private var identity: (device: dev_t, inode: ino_t)?
+    /// The second name, beside the first; nil where it has none.
+    private var alias: String?
 
     init(_ path: ControlSocketPath) {
         self.path = path
@@ -61,19 +63,35 @@ struct ControlSocket {
     /// Whether clients still find it: the directory of a login session goes away with the session, and cleaners of
     /// temporary files do not ask.
     var isInPlace: Bool {
-        guard let identity, let status = Self.status(path.path) else { return false }
-        return status.st_dev == identity.device && status.st_ino == identity.inode
+        isOurs(path.path)
+    }
+
+    /// Gives the socket a second name in its directory, in place of the one that it had. Best effort: the first one is what
+    /// everybody looks for before.
+    mutating func publish(alias name: String) {
+        let wanted = name == path.name ? nil : path.directory + "/" + name
+        if let alias, alias != wanted { remove(alias) }
+        alias = wanted
+        guard let wanted, !isOurs(wanted) else { return }
+        if Self.isDead(wanted) { unlink(wanted) }
+        // Fails where another Podium listens under that name, as it should.
+        _ = link(path.path, wanted)
     }
 
     /// Removes the socket, unless somebody else's stands there by now.
     func remove() {
         unlink(provisional)
-        guard let identity, let status = Self.status(path.path), status.st_dev == identity.device,
-            status.st_ino == identity.inode
-        else {
-            return
-        }
-        unlink(path.path)
+        if let alias { remove(alias) }
+        remove(path.path)
+    }
+
+    private func remove(_ name: String) {
+        if isOurs(name) { unlink(name) }
+    }
+
+    private func isOurs(_ name: String) -> Bool {
+        guard let identity, let status = Self.status(name) else { return false }
+        return status.st_dev == identity.device && status.st_ino == identity.inode
     }
 
     private func sweep() {

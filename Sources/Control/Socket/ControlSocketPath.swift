@@ -1,3 +1,5 @@
+internal import Persistence
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Darwin)
@@ -6,8 +8,10 @@
 
 /// Where the control socket of a configuration lies.
 ///
-/// `DIRECTORY/HASH.sock`: the hash (64-bit FNV-1a, 16 hexadecimal digits) is that of the configuration's canonical path, so
-/// that everybody who names the same file finds the same socket, through whatever link. The directory is the first of
+/// `DIRECTORY/HASH.sock`: the hash (64-bit FNV-1a, 16 hexadecimal digits) is that of the configuration's absolute path as it
+/// was given, with no link followed: a link on the way may be switched while the server runs, and the name has to stay. So
+/// that who names the same file in another way finds the same socket, it has a second name beside the first: the hash of
+/// the path without links, which follows the links. The directory is the first of
 ///
 /// 1. `$RUNTIME_DIRECTORY`, where systemd made one for the service;
 /// 2. `/run/podium`, for root;
@@ -50,6 +54,9 @@ public struct ControlSocketPath: Sendable, Equatable {
         var all = candidates(config: config, environment: environment, user: geteuid(), owners: owners)
         // The service's, for its own user.
         if let name = all.first?.name { all.append(ControlSocketPath(directory: "/run/podium", name: name)) }
+        // A server that was given another path to the file, or that is older and knows this name alone.
+        let resolved = resolvedName(config)
+        all += all.map { ControlSocketPath(directory: $0.directory, name: resolved) }
         return all.first { candidate in
             guard let directory = status(of: candidate.directory), let socket = status(of: candidate.path) else {
                 return false
@@ -63,7 +70,7 @@ public struct ControlSocketPath: Sendable, Equatable {
     static func candidates(
         config: String, environment: [String: String], user: uid_t, owners: [uid_t]
     ) -> [ControlSocketPath] {
-        let name = digest(of: canonical(config)) + ".sock"
+        let name = digest(of: StablePath.absolute(config, environment: environment)) + ".sock"
         var directories: [String] = []
         if let service = environment["RUNTIME_DIRECTORY"]?.split(separator: ":").first, service.first == "/" {
             directories.append(String(service))
@@ -79,6 +86,11 @@ public struct ControlSocketPath: Sendable, Equatable {
         }
         return directories.map { ControlSocketPath(directory: $0, name: name) }
             .filter { $0.path.utf8.count <= longest }
+    }
+
+    /// The second name of the socket, by the path that the links lead to at present.
+    static func resolvedName(_ config: String) -> String {
+        digest(of: canonical(config)) + ".sock"
     }
 
     /// Absolute and without links. Where the file itself is not there (yet), its directory is resolved.

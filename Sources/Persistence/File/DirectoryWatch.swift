@@ -11,6 +11,11 @@ final class DirectoryWatch: Sendable {
     struct Place: Sendable, Hashable {
         var directory: String
         var name: String
+        /// Which directory that is: another one under the same name has to be watched anew.
+        var device: UInt64
+        var inode: UInt64
+        /// The name is the configuration's, or that of a link to it, and not that of a directory on the way.
+        var holdsFile: Bool
     }
 
     private struct State {
@@ -48,16 +53,17 @@ final class DirectoryWatch: Sendable {
             guard state.places != wanted else { return nil }
             for number in state.names.keys { _ = podium_watch_remove(descriptor.descriptor, number) }
             state = State(places: wanted)
+            var failure: FileError?
             for place in places {
-                let number = podium_watch_add(descriptor.descriptor, place.directory)
-                guard number >= 0 else {
-                    // Forgotten, so that the next flush tries again.
-                    state.places = []
-                    return FileError(call: .open, path: place.directory, errno: -number)
+                let number = podium_watch_add(descriptor.descriptor, place.directory, place.holdsFile ? 1 : 0)
+                if number >= 0 {
+                    state.names[number, default: []].insert(place.name)
+                } else if place.holdsFile {
+                    failure = FileError(call: .open, path: place.directory, errno: -number)
                 }
-                state.names[number, default: []].insert(place.name)
+                // A directory on the way that may not be read is looked at from time to time, as they all are.
             }
-            return nil
+            return failure
         }
         if let failure { throw failure }
     }

@@ -67,6 +67,13 @@ struct FileStatus: Sendable, Equatable {
         isSameFile(as: other) && size == other.size && modified == other.modified
     }
 
+    /// How long ago the file was changed, by the clock of the file system; zero where that lies ahead.
+    var age: Duration {
+        let now = WallClock.now
+        let last = max(modified, changed)
+        return max(.zero, now - .seconds(last.seconds) - .nanoseconds(last.nanoseconds))
+    }
+
     /// The same inode.
     func isSameFile(as other: FileStatus) -> Bool {
         device == other.device && inode == other.inode

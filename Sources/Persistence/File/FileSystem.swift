@@ -47,6 +47,18 @@ struct FileSystem: Sendable {
         }
     }
 
+    /// Of the name itself, where it is a link; nil if there is none.
+    func status(at path: String) throws(FileError) -> FileStatus? {
+        var raw = stat()
+        do throws(FileError) {
+            _ = try run(.status, path) { system(lstat(path, &raw)) }
+            return FileStatus(raw)
+        } catch {
+            guard error.errno == ENOENT else { throw error }
+            return nil
+        }
+    }
+
     func entryStatus(_ directory: OpenFile, _ name: String) throws(FileError) -> FileStatus? {
         var raw = stat()
         do throws(FileError) {

@@ -14,12 +14,13 @@ import CSystemShim
 /// write swaps away, and a removed lock file could be locked twice.
 final class ProcessLock: Sendable {
     let file: OpenFile
-    let directory: FileStatus
-    let name: String
+    /// Of the file that carries it.
+    private let status: FileStatus
+    private let name: String
 
-    private init(file: OpenFile, directory: FileStatus, name: String) {
+    private init(file: OpenFile, status: FileStatus, name: String) {
         self.file = file
-        self.directory = directory
+        self.status = status
         self.name = name
     }
 
@@ -45,8 +46,8 @@ final class ProcessLock: Sendable {
                 try? fileSystem.write(file, target.lockName, Array("\(getpid())\n".utf8))
             }
             return ProcessLock(
-                file: file, directory: try fileSystem.status(target.directory, target.directoryPath),
-                name: target.lockName)
+                file: file, status: try fileSystem.status(file, target.lockName),
+                name: isOwnFile ? target.lockName : target.name)
         } catch let error as PersistenceError {
             throw error
         } catch let error as FileError {
@@ -68,12 +69,12 @@ final class ProcessLock: Sendable {
         }
     }
 
-    /// Whether this lock stands beside that file.
+    /// Whether this lock keeps others from that file: it may stand beside another one, and what carries it may be gone.
     func covers(_ target: ConfigurationTarget, _ fileSystem: FileSystem) -> Bool {
-        guard name == target.lockName,
-            let status = try? fileSystem.status(target.directory, target.directoryPath)
+        guard name == target.lockName || name == target.name,
+            let present = (try? fileSystem.entryStatus(target.directory, name)) ?? nil
         else { return false }
-        return status.isSameFile(as: directory)
+        return present.isSameFile(as: status)
     }
 
     private static func holder(_ file: OpenFile, _ name: String, _ fileSystem: FileSystem) -> Int32? {

@@ -31,3 +31,19 @@ final class DeadlineTimer: Sendable {
         source.cancel()
     }
 }
+
+/// Calls again and again until it is let go; calls that the queue was too busy for are not made up for.
+final class RepeatingTimer: Sendable {
+    private let source: any DispatchSourceTimer
+
+    init(every interval: DispatchTimeInterval, on queue: DispatchQueue, _ fired: @escaping @Sendable () -> Void) {
+        source = DispatchSource.makeTimerSource(queue: queue)
+        source.schedule(deadline: .now() + interval, repeating: interval, leeway: .milliseconds(100))
+        source.setEventHandler(handler: fired)
+        source.activate()
+    }
+
+    deinit {
+        source.cancel()
+    }
+}

@@ -56,10 +56,13 @@ struct RunCommand: AsyncParsableCommand {
         let config = file ?? config ?? DefaultConfiguration.pathToServe
         let file: ConfigurationFile
         do {
-            file = try ConfigurationFile(path: config)
+            file = try ConfigurationFile(path: config, toServe: true)
         } catch {
             StandardStreams.error("podium: \(error)")
             throw ExitCode(ExitStatus.badConfiguration.rawValue)
+        }
+        if let doubt = file.doubt {
+            StandardStreams.error("podium: the file is taken as it is, because it does not change any more; \(doubt)")
         }
         for diagnostic in file.diagnostics where diagnostic.severity != .note {
             StandardStreams.error(diagnostic.rendered(file: config))

@@ -15,15 +15,19 @@ struct ConfigurationFile {
     let path: String
     let bytes: [UInt8]
     let loaded: LoadedConfiguration
+    /// Why the file may not be complete, though it was read.
+    var doubt: String?
 
     struct ReadError: Error, CustomStringConvertible {
         let description: String
     }
 
     /// Reads and loads. An overwriting in place that a crash interrupted is undone first.
-    init(path: String) throws(ReadError) {
+    ///
+    /// - Parameter toServe: waits for somebody who is writing the file at the moment, and says so.
+    init(path: String, toServe: Bool = false) throws(ReadError) {
         self.path = path
-        bytes = try Self.read(path)
+        (bytes, doubt) = try Self.read(path, toServe: toServe)
         let folder = Engine.folder(ofConfiguration: path)
         loaded = ConfigurationLoader.load(bytes: bytes, environment: Self.environment) { file in
             AuthorityFile.problem(at: file.hasPrefix("/") ? file : folder + file)
@@ -54,9 +58,13 @@ struct ConfigurationFile {
             + "(`podium restore \(path)` shows what that changes)"
     }
 
-    private static func read(_ path: String) throws(ReadError) -> [UInt8] {
+    private static func read(_ path: String, toServe: Bool) throws(ReadError) -> ([UInt8], doubt: String?) {
         do throws(PersistenceError) {
-            return try Persistence.ConfigurationFile.read(path, environment: environment)
+            guard toServe else { return (try Persistence.ConfigurationFile.read(path, environment: environment), nil) }
+            let (bytes, doubt) = try Persistence.ConfigurationFile.readToServe(path, environment: environment) {
+                StandardStreams.error("podium: \($0)")
+            }
+            return (bytes, doubt?.description)
         } catch .refused(.missing) {
             let advice =
                 wayOut(path)
