@@ -31,9 +31,10 @@ func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
     .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+/// - Parameter data: folders of files that tests read where they lie.
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], data: [String] = []) -> Target {
     .testTarget(
-        name: name + "Tests", dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies,
+        name: name + "Tests", dependencies: [.init(stringLiteral: name), "TestSupport"] + dependencies, exclude: data,
         swiftSettings: swiftSettings)
 }
 
@@ -43,7 +44,7 @@ let package = Package(
         .executable(name: "podium", targets: ["podium"]),
         .library(
             name: "PodiumPureParts",
-            targets: ["Ranking", "HTTPWire", "Persistence", "Configuration", "YAMLDocument", "Console"]),
+            targets: ["Ranking", "HTTPWire", "LLMWire", "Persistence", "Configuration", "YAMLDocument", "Console"]),
         // For the fuzzer, a package of its own.
         .library(name: "WireOracle", targets: ["WireOracle"]),
     ],
@@ -67,6 +68,7 @@ let package = Package(
         library("Configuration", ["YAMLDocument"]),
         library("Ranking"),
         library("HTTPWire"),
+        library("LLMWire"),
         library("Persistence", ["Configuration", "YAMLDocument", "CSystemShim"]),
         library("Sockets", ["CSystemShim", nioCore, deque, heap]),
         library("Proxy", ["HTTPWire", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL, nioTLS]),
@@ -103,6 +105,7 @@ let package = Package(
         tests("Ranking"),
         tests("Persistence", ["Configuration", "YAMLDocument"]),
         tests("HTTPWire", ["WireOracle"]),
+        tests("LLMWire", data: ["Vectors"]),
         tests("Sockets", [nioCore]),
         tests("Proxy", ["Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),
         tests("Engine", ["Proxy", "Ranking", "Configuration", "Persistence"]),

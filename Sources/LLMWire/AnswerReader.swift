@@ -1,0 +1,300 @@
+/// Reads an answer of an LLM's API as its bytes pass: what each event of a stream means, the first content, the error that it
+/// names, the tokens that it says were used, the model that answered, and whether it came to its end.
+///
+/// Pure and incremental: no I/O, no clock, no allocation for an event, and the same result however the bytes are cut. It
+/// never fails: what it does not know passes. It keeps about a kilobyte, whatever comes.
+///
+///     var reader = AnswerReader(api: .messages, status: 200, contentType: "text/event-stream")
+///     reader.read(bytes) { event, end in … }      // for each piece of the body
+///     reader.finish(isClean: true) { event, end in … }
+///     reader.usage, reader.ending, reader.model, reader.error
+///
+/// Both the gate that holds an answer until it has content and the accounting of tokens use it, so that they cannot disagree.
+public struct AnswerReader {
+    /// What an event of a stream means, or a whole answer that is no stream.
+    public enum EventClass: Sendable, Equatable {
+        /// Nothing that a user sees yet: the announcement of a message, a ping, an empty delta.
+        case neutral
+        /// The first or further output.
+        case content
+        /// Of no known type. Who decides whether to pass an answer on has to take it for content, so that a new event never
+        /// breaks traffic; for measurements it is none.
+        case unknown
+        /// The endpoint says that it failed.
+        case error
+        /// The API's last event.
+        case end
+    }
+
+    /// How an answer ended.
+    public enum Ending: Sendable, Equatable {
+        case complete
+        /// It broke off, or was left, before its API's last event. Its figures are kept: they were billed.
+        case partial
+        case error
+    }
+
+    /// How far the body could be looked into.
+    public enum Legibility: Sendable, Equatable {
+        case legible
+        /// Neither JSON nor an event stream by its media type.
+        case foreign
+    }
+
+    /// What an error says of itself.
+    public struct NamedError: Sendable, Equatable {
+        /// Such as `overloaded_error`; empty where none is named.
+        public var type: String
+        /// Such as `insufficient_quota`, or a number as text; empty where none is named.
+        public var code: String
+        /// The message, its beginning.
+        public var message: String
+    }
+
+    private enum Shape: UInt8 { case unknown, json, events }
+
+    private let api: LLMAPI
+    private let status: Int
+    private var shape = Shape.unknown
+    private var markBytes: UInt8 = 0
+    private var framing = EventStreamFraming()
+    private var scanner = JSONScanner()
+    private var event = EventFacts()
+    private var object = UsageObject()
+    /// How many names lead to the usage object that is open; 0: none is.
+    private var usageLevel = 0
+    private var total = 0
+    private var hasEnd = false
+    private var hasError = false
+    private var modelText = ShortText<128>()
+    private var errorType = ShortText<48>()
+    private var errorCode = ShortText<48>()
+    private var errorMessage = ShortText<128>()
+
+    /// How far the body can be looked into.
+    public let legibility: Legibility
+    /// The tokens used, as far as the answer said by now.
+    public private(set) var usage = Usage()
+    /// How many bytes of a stream had come when its first content was known.
+    public private(set) var firstContent: Int?
+
+    /// - Parameters:
+    ///   - api: which API was asked.
+    ///   - status: of the answer.
+    ///   - contentType: its media type with parameters; nil or empty where there is none.
+    public init(api: LLMAPI, status: Int, contentType: String?) {
+        self.api = api
+        self.status = status
+        legibility = Self.legibility(of: contentType ?? "")
+    }
+
+    /// The model that answered; nil where none was named.
+    public var model: String? {
+        let text = modelText.cleaned
+        return text.isEmpty ? nil : text
+    }
+
+    /// What the error said; nil while there was none.
+    public var error: NamedError? {
+        guard hasError || (shape == .json && status >= 400) else { return nil }
+        return NamedError(type: errorType.cleaned, code: errorCode.cleaned, message: errorMessage.cleaned)
+    }
+
+    private static func legibility(of contentType: String) -> Legibility {
+        let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
+        switch type {
+        case "", "application/json", "text/event-stream", "text/plain", "application/octet-stream": return .legible
+        default: return type.hasSuffix("+json") ? .legible : .foreign
+        }
+    }
+
+    // MARK: Bytes
+
+    /// Reads the next bytes of the body, without a content coding.
+    ///
+    /// - Parameter onEvent: is called for each event of a stream that is complete, with its meaning and the number of bytes of
+    ///   `bytes` up to its end. A JSON answer is one event.
+    public mutating func read(
+        _ bytes: UnsafeRawBufferPointer, onEvent: (EventClass, _ end: Int) -> Void = { _, _ in }
+    ) {
+        guard legibility == .legible else { return }
+        var place = 0
+        if shape == .unknown { place = recognise(bytes) }
+        switch shape {
+        case .unknown: break
+        case .json: readJSON(bytes, from: place, onEvent)
+        case .events: readEvents(bytes, from: place, onEvent)
+        }
+        total += bytes.count
+    }
+
+    /// Says that nothing more comes.
+    ///
+    /// - Parameter isClean: whether the body ended as its framing said.
+    /// - Returns: how the answer ended; nil where it was not looked into.
+    public mutating func finish(
+        isClean: Bool, onEvent: (EventClass, _ end: Int) -> Void = { _, _ in }
+    ) -> Ending? {
+        guard legibility == .legible else { return nil }
+        if shape == .json, let token = scanner.finish() { take(token) }
+        // An event without its empty line counts, as a file without its last line end has its last line.
+        if shape == .events, event.hasData || event.hasName { conclude(at: 0, onEvent) }
+        if hasError { return .error }
+        if shape == .json {
+            if status >= 400 { return .error }
+            return scanner.isDone ? .complete : .partial
+        }
+        if hasEnd { return .complete }
+        return event.hasFinished && isClean && shape == .events ? .complete : .partial
+    }
+
+    /// JSON begins with a bracket; everything else is read as an event stream. White space in front keeps a connection alive.
+    private mutating func recognise(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let mark: StaticString = "\u{FEFF}"
+        for (place, byte) in bytes.enumerated() {
+            if markBytes < 3, byte == mark.utf8Start[Int(markBytes)] {
+                markBytes += 1
+                continue
+            }
+            switch byte {
+            case 0x20, 0x09, 0x0A, 0x0D: continue
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                shape = .json
+                return place
+            default:
+                shape = .events
+                return place
+            }
+        }
+        return bytes.count
+    }
+
+    private mutating func readJSON(
+        _ bytes: UnsafeRawBufferPointer, from begin: Int, _ onEvent: (EventClass, Int) -> Void
+    ) {
+        guard !scanner.isDone else { return }
+        var place = begin
+        while let token = scanner.next(bytes, &place) { take(token) }
+        guard scanner.isDone else { return }
+        if event.hasErrorObject || event.type == .error || event.hasFailedStatus { hasError = true }
+        onEvent(hasError || status >= 400 ? .error : .content, place)
+    }
+
+    private mutating func readEvents(
+        _ bytes: UnsafeRawBufferPointer, from begin: Int, _ onEvent: (EventClass, Int) -> Void
+    ) {
+        var place = begin
+        while let part = framing.next(bytes, &place) {
+            switch part {
+            case .nameBegins:
+                event.name.removeAll()
+                event.hasName = true
+            case .name(let range): for byte in bytes[range] { event.name.append(byte) }
+            case .data(let range): readData(UnsafeRawBufferPointer(rebasing: bytes[range]))
+            case .dataBreak: withUnsafeBytes(of: UInt8(0x0A)) { readData($0) }
+            case .end(let end): if event.hasData || event.hasName { conclude(at: end, onEvent) }
+            }
+        }
+    }
+
+    private mutating func readData(_ bytes: UnsafeRawBufferPointer) {
+        event.hasData = true
+        event.watchForDone(bytes)
+        var place = 0
+        while let token = scanner.next(bytes, &place) { take(token) }
+    }
+
+    /// An event has ended: what it said becomes part of the whole.
+    private mutating func conclude(at end: Int, _ onEvent: (EventClass, Int) -> Void) {
+        let meaning = event.meaning(api, isBroken: scanner.isBroken || !(scanner.isDone || scanner.isUntouched))
+        switch meaning {
+        case .content: if firstContent == nil { firstContent = total + end }
+        case .error: if !hasEnd { hasError = true }
+        case .end: if !hasError { hasEnd = true }
+        case .neutral, .unknown, nil: break
+        }
+        if meaning != nil, event.isEndOfMessage, !hasError { hasEnd = true }
+        if let meaning { onEvent(meaning, end) }
+        let hasFinished = event.hasFinished
+        event = EventFacts()
+        event.hasFinished = hasFinished
+        usageLevel = 0
+        scanner.reset()
+    }
+
+    // MARK: JSON
+
+    private mutating func take(_ token: JSONScanner.Token) {
+        let path = scanner.path
+        switch token {
+        case .begin:
+            if usageLevel == 0, isUsage(path, path.count - 1) {
+                usageLevel = path.count - 1
+                object = UsageObject()
+            }
+            if path.count == 2, path[0] == .error { event.hasErrorObject = true }
+        case .end:
+            if usageLevel > 0 {
+                if path.count == usageLevel {
+                    takeOver()
+                } else {
+                    object.close(at: path, below: usageLevel)
+                }
+            }
+        case .number(let number):
+            if usageLevel > 0 { object.take(number, at: path, below: usageLevel) }
+            takeErrorNumber(number, path)
+        case .string:
+            if usageLevel > 0 { object.take(scanner.text, at: path, below: usageLevel) }
+            takeString(path)
+        case .oddNumber, .true, .false:
+            if path.count == 1, path[0] == .error { event.hasErrorObject = true }
+        case .null: break
+        }
+    }
+
+    private func isUsage(_ path: JSONPath, _ count: Int) -> Bool {
+        guard count >= 1, path[count - 1] == .usage else { return false }
+        switch (api, count) {
+        case (_, 1): return true
+        case (.messages, 2): return path[0] == .message
+        case (.chatCompletions, 2): return path[0] == .xGroq
+        case (.chatCompletions, 3): return path[0] == .choices && path[1] == .element
+        case (.responses, 2): return path[0] == .response
+        default: return false
+        }
+    }
+
+    private mutating func takeOver() {
+        usageLevel = 0
+        switch api {
+        case .messages: object.takeOverMessages(into: &usage)
+        case .chatCompletions, .responses: object.takeOverOpenAI(into: &usage)
+        }
+    }
+
+    private mutating func takeErrorNumber(_ number: Int64, _ path: JSONPath) {
+        let isOfError = (path.count == 2 && path[0] == .error) || (path.count == 3 && path[1] == .error)
+        guard isOfError, path.last == .code, errorCode.isEmpty else { return }
+        for byte in String(number).utf8 { errorCode.append(byte) }
+    }
+
+    private mutating func takeString(_ path: JSONPath) {
+        event.take(scanner.text, at: path, api)
+        guard !scanner.text.isEmpty else { return }
+        switch (path.count, path[0], path.last) {
+        case (1, .model, _): modelText = scanner.text
+        case (2, .message, .model) where api == .messages: modelText = scanner.text
+        case (2, .response, .model) where api == .responses: modelText = scanner.text
+        case (1, .error, _), (1, .message, _), (2, .error, .message):
+            if errorMessage.isEmpty { errorMessage = scanner.text }
+        case (2, .error, .type): if errorType.isEmpty { errorType.take(scanner.text) }
+        case (2, .error, .code), (1, .code, _): if errorCode.isEmpty { errorCode.take(scanner.text) }
+        case (3, .response, .message) where path[1] == .error: if errorMessage.isEmpty { errorMessage = scanner.text }
+        case (3, .response, .code) where path[1] == .error: if errorCode.isEmpty { errorCode.take(scanner.text) }
+        case (3, .response, .type) where path[1] == .error: if errorType.isEmpty { errorType.take(scanner.text) }
+        default: break
+        }
+    }
+
+}

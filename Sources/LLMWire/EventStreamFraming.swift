@@ -1,0 +1,123 @@
+/// Cuts an event stream into its events (the format of `text/event-stream`, WHATWG HTML 9.2), byte by byte, without keeping
+/// anything of them. Lines end with LF, CR or CRLF, wherever the pieces are cut.
+struct EventStreamFraming {
+    /// What a stretch of bytes is.
+    enum Part: Equatable {
+        /// Bytes of the value of `data`. Where an event has several such lines, their values are joined by a line feed, which
+        /// comes as a part of its own (`dataBreak`).
+        case data(Range<Int>)
+        case dataBreak
+        /// Bytes of the value of `event`, and the beginning of a new one.
+        case name(Range<Int>)
+        case nameBegins
+        /// The empty line that ends an event; the index is that behind its first byte.
+        case end(Int)
+    }
+
+    private enum State: UInt8 {
+        case mark, lineStart, field, blank, value, ignored
+    }
+
+    private enum Field: UInt8 { case data, event, other }
+
+    private var state = State.mark
+    private var field = Field.other
+    private var fieldName = ShortText<8>()
+    private var markBytes: UInt8 = 0
+    private var skipsLineFeed = false
+    private var hasData = false
+
+    /// Goes on to the next part.
+    ///
+    /// - Parameter place: where to go on, from 0; moved behind what was read.
+    mutating func next(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Part? {
+        while place < bytes.count {
+            let byte = bytes[place]
+            if skipsLineFeed {
+                skipsLineFeed = false
+                if byte == 0x0A {
+                    place += 1
+                    continue
+                }
+            }
+            switch state {
+            case .mark:
+                if readMark(byte) { place += 1 }
+            case .lineStart where Self.isLineEnd(byte):
+                endLine(byte)
+                place += 1
+                hasData = false
+                return .end(place)
+            case .lineStart:
+                fieldName.removeAll()
+                state = byte == UInt8(ascii: ":") ? .ignored : .field
+            case .field:
+                place += 1
+                if let part = readField(byte) { return part }
+            case .blank:
+                state = .value
+                if byte == 0x20 { place += 1 }
+            case .value:
+                let begin = place
+                while place < bytes.count, !Self.isLineEnd(bytes[place]) { place += 1 }
+                let range = begin..<place
+                if place < bytes.count {
+                    endLine(bytes[place])
+                    place += 1
+                }
+                guard !range.isEmpty else { continue }
+                switch field {
+                case .data: return .data(range)
+                case .event: return .name(range)
+                case .other: continue
+                }
+            case .ignored:
+                if Self.isLineEnd(byte) { endLine(byte) }
+                place += 1
+            }
+        }
+        return nil
+    }
+
+    private static func isLineEnd(_ byte: UInt8) -> Bool { byte == 0x0A || byte == 0x0D }
+
+    private mutating func endLine(_ byte: UInt8) {
+        state = .lineStart
+        skipsLineFeed = byte == 0x0D
+    }
+
+    /// A byte order mark at the very beginning is no part of the first line.
+    ///
+    /// - Returns: whether the byte is one of its.
+    private mutating func readMark(_ byte: UInt8) -> Bool {
+        let mark: StaticString = "\u{FEFF}"
+        guard byte == mark.utf8Start[Int(markBytes)] else {
+            state = .lineStart
+            return false
+        }
+        markBytes += 1
+        if markBytes == 3 { state = .lineStart }
+        return true
+    }
+
+    private mutating func readField(_ byte: UInt8) -> Part? {
+        guard byte == UInt8(ascii: ":") || Self.isLineEnd(byte) else {
+            fieldName.append(byte)
+            return nil
+        }
+        field = fieldName.equals("data") ? .data : fieldName.equals("event") ? .event : .other
+        if Self.isLineEnd(byte) {
+            // A line without a colon is a field with an empty value.
+            endLine(byte)
+        } else {
+            state = .blank
+        }
+        switch field {
+        case .data:
+            defer { hasData = true }
+            return hasData ? .dataBreak : nil
+        case .event: return .nameBegins
+        case .other: return nil
+        }
+    }
+}

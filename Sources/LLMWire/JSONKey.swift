@@ -1,0 +1,131 @@
+/// The names in requests and answers that mean something to the readers. All others are `.other`.
+enum JSONKey: UInt8, CaseIterable {
+    case other
+    /// An element of a list, which has no name.
+    case element
+    case usage
+    case message
+    case response
+    case model
+    case type
+    case delta
+    case contentBlock
+    case choices
+    case finishReason
+    case stopReason
+    case error
+    case status
+    case text
+    case arguments
+    case refusal
+    case input
+    case code
+    case content
+    case reasoningContent
+    case reasoning
+    case thinking
+    case name
+    case data
+    case transcript
+    case xGroq
+    case inputTokens
+    case outputTokens
+    case cacheReadInputTokens
+    case cacheCreationInputTokens
+    case cacheCreation
+    case ephemeral5mInputTokens
+    case ephemeral1hInputTokens
+    case iterations
+    case outputTokensDetails
+    case thinkingTokens
+    case promptTokens
+    case completionTokens
+    case totalTokens
+    case promptTokensDetails
+    case inputTokensDetails
+    case completionTokensDetails
+    case cachedTokens
+    case promptCacheHitTokens
+    case cacheWriteTokens
+    case cacheCreationTokens
+    case reasoningTokens
+    case stream
+    case streamOptions
+    case includeUsage
+    case promptCacheKey
+    case metadata
+    case userID
+
+    /// The key of this name.
+    init<let capacity: Int>(_ name: ShortText<capacity>) {
+        self = .other
+        guard name.length < Self.byLength.count else { return }
+        for (text, key) in Self.byLength[name.length] where name.equals(text) {
+            self = key
+            return
+        }
+    }
+
+    private static let names: [(StaticString, JSONKey)] = [
+        ("usage", .usage),
+        ("message", .message),
+        ("response", .response),
+        ("model", .model),
+        ("type", .type),
+        ("delta", .delta),
+        ("content_block", .contentBlock),
+        ("choices", .choices),
+        ("finish_reason", .finishReason),
+        ("stop_reason", .stopReason),
+        ("error", .error),
+        ("status", .status),
+        ("text", .text),
+        ("arguments", .arguments),
+        ("refusal", .refusal),
+        ("input", .input),
+        ("code", .code),
+        ("content", .content),
+        ("reasoning_content", .reasoningContent),
+        ("reasoning", .reasoning),
+        ("thinking", .thinking),
+        ("name", .name),
+        ("data", .data),
+        ("transcript", .transcript),
+        ("x_groq", .xGroq),
+        ("input_tokens", .inputTokens),
+        ("output_tokens", .outputTokens),
+        ("cache_read_input_tokens", .cacheReadInputTokens),
+        ("cache_creation_input_tokens", .cacheCreationInputTokens),
+        ("cache_creation", .cacheCreation),
+        ("ephemeral_5m_input_tokens", .ephemeral5mInputTokens),
+        ("ephemeral_1h_input_tokens", .ephemeral1hInputTokens),
+        ("iterations", .iterations),
+        ("output_tokens_details", .outputTokensDetails),
+        ("thinking_tokens", .thinkingTokens),
+        ("prompt_tokens", .promptTokens),
+        ("completion_tokens", .completionTokens),
+        ("total_tokens", .totalTokens),
+        ("prompt_tokens_details", .promptTokensDetails),
+        ("input_tokens_details", .inputTokensDetails),
+        ("completion_tokens_details", .completionTokensDetails),
+        ("cached_tokens", .cachedTokens),
+        ("prompt_cache_hit_tokens", .promptCacheHitTokens),
+        ("cache_write_tokens", .cacheWriteTokens),
+        ("cache_creation_tokens", .cacheCreationTokens),
+        ("reasoning_tokens", .reasoningTokens),
+        ("stream", .stream),
+        ("stream_options", .streamOptions),
+        ("include_usage", .includeUsage),
+        ("prompt_cache_key", .promptCacheKey),
+        ("metadata", .metadata),
+        ("user_id", .userID),
+    ]
+
+    /// The names by their length: few have the same, so that nearly every comparison is the right one.
+    private static let byLength: [[(StaticString, JSONKey)]] = {
+        let longest = names.map(\.0.utf8CodeUnitCount).max() ?? 0
+        var lists = [[(StaticString, JSONKey)]](repeating: [], count: longest + 1)
+        for name in names { lists[name.0.utf8CodeUnitCount].append(name) }
+        return lists
+    }()
+}

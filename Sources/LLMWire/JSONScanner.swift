@@ -1,0 +1,304 @@
+/// Reads JSON byte by byte, in pieces of any size, and says what it meets. It keeps the names of the first eight levels it is
+/// in, nothing else: a document of any size and depth costs the same memory.
+///
+/// It is lenient, since it only watches bytes that pass: what is not JSON stops it (`isBroken`) until `reset`.
+///
+///     var scanner = JSONScanner()
+///     var place = 0
+///     while let token = scanner.next(bytes, &place) { … scanner.path … }
+struct JSONScanner {
+    /// What was met, in the first eight levels; what lies deeper is only passed over. The path tells where: its last name is the
+    /// value's own. Of an opening bracket it is the last but one, since the path is in it already.
+    enum Token: Equatable {
+        case begin
+        case end(isObject: Bool)
+        /// A string value; its text is in `text`, as far as that is kept.
+        case string
+        /// A whole number of 0 to 10¹², written with digits and at most a fraction of zeros.
+        case number(Int64)
+        /// Any other number.
+        case oddNumber
+        case `true`
+        case `false`
+        case null
+    }
+
+    private enum State: UInt8 {
+        case value, firstKey, key, colon, separator
+        case string, escape, unicode
+        case number, literal
+        case done, broken
+    }
+
+    static let levels = 8
+    private static let largestNumber: Int64 = 1_000_000_000_000
+
+    /// The names on the way to the present value, outermost first; the elements of a list are `.element`.
+    private(set) var path = JSONPath()
+    /// The string that was met last.
+    private(set) var text = ShortText<128>()
+
+    private var state = State.value
+    private var isKey = false
+    /// A bit for each of the first eight levels: whether it is an object.
+    private var objects: UInt8 = 0
+    private var depth = 0
+    private var escapeValue: UInt32 = 0
+    private var escapeDigits: UInt8 = 0
+    private var number: Int64 = 0
+    private var numberState = NumberState.whole
+    private var literal = Token.null
+    private var literalRest: StaticString = ""
+    private var literalPlace = 0
+
+    private enum NumberState: UInt8 { case whole, fraction, odd }
+
+    /// Whether a document was read to the bracket, or the end of the scalar, that closes it.
+    var isDone: Bool { state == .done }
+    /// Whether something came that no JSON has there.
+    var isBroken: Bool { state == .broken }
+    /// Whether nothing but white space has come.
+    var isUntouched: Bool { state == .value && depth == 0 }
+
+    /// Begins a new document.
+    mutating func reset() {
+        state = .value
+        depth = 0
+        path.count = 0
+    }
+
+    /// Goes on to the next token.
+    ///
+    /// - Parameter place: where to go on, from 0; moved behind what was read.
+    /// - Returns: nil at the end of the bytes, of the document, or of what is JSON.
+    mutating func next(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Token? {
+        while place < bytes.count {
+            let byte = bytes[place]
+            switch state {
+            case .string:
+                if let token = readString(bytes, &place) { return token }
+                continue
+            case .number:
+                guard !Self.isOfNumber(byte) else {
+                    readNumber(byte)
+                    place += 1
+                    continue
+                }
+                let token: Token = numberState == .odd ? .oddNumber : .number(number)
+                afterValue()
+                if depth <= Self.levels { return token }
+                continue
+            case .escape: readEscape(byte)
+            case .unicode: readUnicode(byte)
+            case .literal:
+                guard byte == literalRest.utf8Start[literalPlace] else {
+                    state = .broken
+                    return nil
+                }
+                literalPlace += 1
+                if literalPlace == literalRest.utf8CodeUnitCount {
+                    place += 1
+                    afterValue()
+                    if depth <= Self.levels { return literal }
+                    continue
+                }
+            case .done, .broken: return nil
+            default:
+                if byte != 0x20, byte != 0x0A, byte != 0x0D, byte != 0x09, let token = readStructure(byte) {
+                    place += 1
+                    return token
+                }
+            }
+            place += 1
+        }
+        return nil
+    }
+
+    /// A number at the very end of a document has no byte behind it that ends it.
+    mutating func finish() -> Token? {
+        guard state == .number, depth == 0 else { return nil }
+        afterValue()
+        return numberState == .odd ? .oddNumber : .number(number)
+    }
+
+    // MARK: Structure
+
+    private var isInObject: Bool { depth > 0 && depth <= Self.levels && objects & (1 << UInt8(depth - 1)) != 0 }
+
+    private mutating func readStructure(_ byte: UInt8) -> Token? {
+        switch (state, byte) {
+        case (.value, UInt8(ascii: "{")): return open(isObject: true)
+        case (.value, UInt8(ascii: "[")): return open(isObject: false)
+        case (.value, UInt8(ascii: "]")) where depth > 0 && !isInObject: return close(isObject: false)
+        // Below the levels that are kept, a list and an object look the same.
+        case (.value, UInt8(ascii: "}")) where depth > Self.levels: return close(isObject: false)
+        case (.firstKey, UInt8(ascii: "}")), (.separator, UInt8(ascii: "}")): return close(isObject: true)
+        case (.separator, UInt8(ascii: "]")): return close(isObject: false)
+        case (.value, UInt8(ascii: "\"")): beginString(isKey: false)
+        case (.firstKey, UInt8(ascii: "\"")), (.key, UInt8(ascii: "\"")): beginString(isKey: true)
+        case (.colon, UInt8(ascii: ":")): state = .value
+        case (.separator, UInt8(ascii: ",")): state = isInObject ? .key : .value
+        case (.separator, UInt8(ascii: ":")) where depth > Self.levels: state = .value
+        case (.value, UInt8(ascii: "t")): beginLiteral(.true, "rue")
+        case (.value, UInt8(ascii: "f")): beginLiteral(.false, "alse")
+        case (.value, UInt8(ascii: "n")): beginLiteral(.null, "ull")
+        case (.value, _) where Self.isOfNumber(byte):
+            number = 0
+            numberState = .whole
+            state = .number
+            readNumber(byte)
+        default: state = .broken
+        }
+        return nil
+    }
+
+    private mutating func open(isObject: Bool) -> Token? {
+        depth += 1
+        if depth <= Self.levels {
+            let bit: UInt8 = 1 << UInt8(depth - 1)
+            objects = isObject ? objects | bit : objects & ~bit
+        }
+        state = isInObject ? .firstKey : .value
+        // The bracket's own name is on the path already; what is in it comes behind.
+        guard depth <= Self.levels else { return nil }
+        path.push(.element)
+        return .begin
+    }
+
+    private mutating func close(isObject: Bool) -> Token? {
+        guard depth > 0, depth > Self.levels || isInObject == isObject else {
+            state = .broken
+            return nil
+        }
+        let isKept = depth <= Self.levels
+        if isKept { path.pop() }
+        depth -= 1
+        afterValue()
+        return isKept ? .end(isObject: isObject) : nil
+    }
+
+    private mutating func afterValue() {
+        state = depth == 0 ? .done : .separator
+    }
+
+    // MARK: Strings
+
+    private mutating func beginString(isKey: Bool) {
+        self.isKey = isKey
+        text.removeAll()
+        state = .string
+    }
+
+    private mutating func readString(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Token? {
+        while place < bytes.count {
+            let byte = bytes[place]
+            place += 1
+            if byte == UInt8(ascii: "\"") {
+                guard isKey else {
+                    afterValue()
+                    return depth <= Self.levels ? .string : nil
+                }
+                path.rename(JSONKey(text))
+                state = .colon
+                return nil
+            }
+            if byte == UInt8(ascii: "\\") {
+                state = .escape
+                return nil
+            }
+            text.append(byte)
+        }
+        return nil
+    }
+
+    private mutating func readEscape(_ byte: UInt8) {
+        state = .string
+        switch byte {
+        case UInt8(ascii: "n"): text.append(0x0A)
+        case UInt8(ascii: "t"): text.append(0x09)
+        case UInt8(ascii: "r"): text.append(0x0D)
+        case UInt8(ascii: "b"): text.append(0x08)
+        case UInt8(ascii: "f"): text.append(0x0C)
+        case UInt8(ascii: "u"):
+            state = .unicode
+            escapeValue = 0
+            escapeDigits = 0
+        default: text.append(byte)
+        }
+    }
+
+    private mutating func readUnicode(_ byte: UInt8) {
+        let digit: UInt8
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+        default:
+            state = .broken
+            return
+        }
+        escapeValue = escapeValue << 4 | UInt32(digit)
+        escapeDigits += 1
+        if escapeDigits == 4 {
+            text.append(utf16: UInt16(truncatingIfNeeded: escapeValue))
+            state = .string
+        }
+    }
+
+    // MARK: Scalars
+
+    private static func isOfNumber(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."),
+            UInt8(ascii: "e"), UInt8(ascii: "E"):
+            true
+        default: false
+        }
+    }
+
+    private mutating func readNumber(_ byte: UInt8) {
+        switch (numberState, byte) {
+        case (.whole, UInt8(ascii: "0")...UInt8(ascii: "9")):
+            number = number * 10 + Int64(byte - UInt8(ascii: "0"))
+            if number > Self.largestNumber { numberState = .odd }
+        case (.whole, UInt8(ascii: ".")): numberState = .fraction
+        case (.fraction, UInt8(ascii: "0")): break
+        default: numberState = .odd
+        }
+    }
+
+    private mutating func beginLiteral(_ token: Token, _ rest: StaticString) {
+        literal = token
+        literalRest = rest
+        literalPlace = 0
+        state = .literal
+    }
+}
+
+/// The names on the way to a JSON value, as far as they mean something here.
+struct JSONPath {
+    private var keys = InlineArray<8, JSONKey>(repeating: .other)
+    fileprivate(set) var count = 0
+
+    /// The name at a level, outermost 0; `.other` beyond the levels there are.
+    subscript(level: Int) -> JSONKey { level >= 0 && level < count ? keys[level] : .other }
+
+    /// The innermost name.
+    var last: JSONKey { self[count - 1] }
+
+    fileprivate mutating func push(_ key: JSONKey) {
+        guard count < JSONScanner.levels else { return }
+        keys[count] = key
+        count += 1
+    }
+
+    fileprivate mutating func pop() {
+        if count > 0 { count -= 1 }
+    }
+
+    /// Gives the present level its name: that of the value which comes next.
+    fileprivate mutating func rename(_ key: JSONKey) {
+        guard count > 0 else { return }
+        keys[count - 1] = key
+    }
+}

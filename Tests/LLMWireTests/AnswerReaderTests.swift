@@ -1,0 +1,198 @@
+import TestSupport
+import Testing
+
+@testable import LLMWire
+
+/// Everything that a reader says of an answer.
+private struct Reading: Equatable {
+    var ending: AnswerReader.Ending?
+    var usage: Usage
+    var model: String?
+    var firstContent: Int?
+    /// Each event's meaning and the offset in the whole body at which it was known.
+    var events: [String] = []
+
+    init(_ pieces: [ArraySlice<UInt8>], _ vector: VectorFile.Vector, isClean: Bool? = nil) {
+        var reader = AnswerReader(api: vector.llmAPI, status: vector.status ?? 200, contentType: vector.contentType)
+        var offset = 0
+        var events: [String] = []
+        for piece in pieces {
+            piece.withUnsafeBytes { bytes in
+                reader.read(bytes) { meaning, end in events.append("\(meaning) \(offset + end)") }
+            }
+            offset += piece.count
+        }
+        ending = reader.finish(isClean: isClean ?? (vector.end == "clean")) { meaning, _ in
+            events.append("\(meaning) at the end")
+        }
+        usage = reader.usage
+        model = reader.model
+        firstContent = reader.firstContent
+        self.events = events
+    }
+}
+
+@Suite("Reading answers")
+struct AnswerReaderTests {
+    @Test("The vectors, at every cutting")
+    func vectors() throws {
+        let vectors = try VectorFile.all("answer").filter(\.isPlain)
+        #expect(vectors.count > 70)
+        for vector in vectors {
+            let bytes = vector.bytes
+            for (index, cutting) in vector.cuttings.enumerated() {
+                let reading = Reading(bytes.pieces(cutting), vector)
+                let name = "\(vector.id), cutting \(index)"
+                #expect(reading.ending.map { "\($0)" } == vector.expect.ending, "\(name)")
+                #expect(reading.usage == vector.expect.usage?.usage, "\(name)")
+                #expect(reading.model == vector.expect.modelAnswered, "\(name)")
+                if let first = vector.expect.firstTokenOffset { #expect(reading.firstContent == first, "\(name)") }
+                if vector.expect.firstTokenOffset == nil { #expect(reading.firstContent == nil, "\(name)") }
+            }
+        }
+    }
+
+    @Test("Any cutting reads the same")
+    func cuttings() throws {
+        var random = SeededRandom(seed: 20_261_129)
+        for vector in try VectorFile.all("answer").filter(\.isPlain) where vector.bytes.count < 20_000 {
+            let bytes = vector.bytes
+            let whole = Reading([bytes[...]], vector)
+            for _ in 0..<20 {
+                let cuts = (0..<Int.random(in: 1...8, using: &random)).map { _ in
+                    Int.random(in: 1...max(1, bytes.count), using: &random)
+                }
+                #expect(Reading(bytes.pieces(cuts), vector) == whole, "\(vector.id) cut at \(cuts)")
+            }
+        }
+    }
+
+    @Test("Bytes that somebody has changed never stop the reader, and read the same at any cutting")
+    func mutations() throws {
+        var random = SeededRandom(seed: 7)
+        for vector in try VectorFile.all("answer").filter(\.isPlain) where vector.bytes.count < 8_000 {
+            for _ in 0..<20 {
+                var bytes = vector.bytes
+                guard !bytes.isEmpty else { continue }
+                for _ in 0..<Int.random(in: 1...6, using: &random) {
+                    let place = Int.random(in: 0..<bytes.count, using: &random)
+                    bytes[place] = Bool.random(using: &random) ? UInt8.random(in: .min ... .max, using: &random) : 0x0A
+                }
+                let whole = Reading([bytes[...]], vector)
+                #expect(Reading(bytes.pieces(Array(1..<bytes.count)), vector) == whole, "\(vector.id)")
+            }
+        }
+    }
+
+    @Test("It keeps little, whatever comes")
+    func size() {
+        #expect(MemoryLayout<AnswerReader>.size <= 1_152)
+    }
+
+    private func classes(_ api: LLMAPI, _ text: String) -> [AnswerReader.EventClass] {
+        var reader = AnswerReader(api: api, status: 200, contentType: "text/event-stream")
+        var classes: [AnswerReader.EventClass] = []
+        var bytes = Array(text.utf8)
+        bytes.withUnsafeMutableBytes { buffer in
+            reader.read(UnsafeRawBufferPointer(buffer)) { meaning, _ in classes.append(meaning) }
+        }
+        return classes
+    }
+
+    @Test("Events of Messages")
+    func messagesEvents() {
+        let event = { (json: String) in "data: \(json)\n\n" }
+        #expect(
+            classes(.messages, event(#"{"type":"message_start","message":{"usage":{"input_tokens":1}}}"#)) == [.neutral]
+        )
+        #expect(classes(.messages, event(#"{"type":"ping"}"#)) == [.neutral])
+        let block = { (block: String) in event(#"{"type":"content_block_start","index":0,"content_block":\#(block)}"#) }
+        #expect(classes(.messages, block(#"{"type":"text","text":""}"#)) == [.neutral])
+        #expect(classes(.messages, block(#"{"type":"thinking","thinking":"","signature":""}"#)) == [.neutral])
+        #expect(classes(.messages, block(#"{"type":"tool_use","id":"x","name":"y","input":{}}"#)) == [.content])
+        let delta = { (delta: String) in event(#"{"type":"content_block_delta","delta":\#(delta)}"#) }
+        #expect(classes(.messages, delta(#"{"type":"text_delta","text":""}"#)) == [.neutral])
+        #expect(classes(.messages, delta(#"{"type":"text_delta","text":"a"}"#)) == [.content])
+        #expect(classes(.messages, delta(#"{"type":"signature_delta","signature":"abc"}"#)) == [.content])
+        #expect(classes(.messages, event(#"{"type":"message_stop"}"#)) == [.end])
+        #expect(classes(.messages, "event: error\ndata: {\"error\":{\"type\":\"overloaded_error\"}}\n\n") == [.error])
+        #expect(classes(.messages, event(#"{"error":{"type":"overloaded_error","message":"x"}}"#)) == [.error])
+        #expect(classes(.messages, event(#"{"type":"brand_new"}"#)) == [.unknown])
+        #expect(classes(.messages, ": a comment\n\nretry: 5\n\nid: 7\n\nevent: ping\n\n").isEmpty)
+    }
+
+    @Test("Events of Responses")
+    func responsesEvents() {
+        let event = { (json: String) in "data: \(json)\n\n" }
+        for type in ["response.created", "response.in_progress", "response.queued", "response.output_item.added"] {
+            #expect(classes(.responses, event(#"{"type":"\#(type)","response":{"error":null}}"#)) == [.neutral])
+        }
+        #expect(classes(.responses, event(#"{"type":"response.output_text.delta","delta":"a"}"#)) == [.content])
+        #expect(classes(.responses, event(#"{"type":"response.output_text.delta","delta":""}"#)) == [.neutral])
+        #expect(classes(.responses, event(#"{"type":"response.completed","response":{}}"#)) == [.end])
+        #expect(classes(.responses, event(#"{"type":"response.incomplete","response":{}}"#)) == [.end])
+        #expect(
+            classes(.responses, event(#"{"type":"response.failed","response":{"error":{"code":"x"}}}"#)) == [.error])
+        #expect(classes(.responses, event(#"{"type":"error","code":"rate_limit_exceeded","message":"m"}"#)) == [.error])
+    }
+
+    @Test("Events of Chat Completions")
+    func chatEvents() {
+        let chunk = { (delta: String) in
+            "data: {\"choices\":[{\"index\":0,\"delta\":\(delta),\"finish_reason\":null}]}\n\n"
+        }
+        #expect(classes(.chatCompletions, chunk(#"{"role":"assistant","content":""}"#)) == [.neutral])
+        #expect(classes(.chatCompletions, chunk(#"{"reasoning_content":"a"}"#)) == [.content])
+        #expect(
+            classes(.chatCompletions, chunk(#"{"tool_calls":[{"function":{"name":"f","arguments":""}}]}"#)) == [
+                .content
+            ])
+        #expect(classes(.chatCompletions, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n") == [.neutral])
+        #expect(classes(.chatCompletions, "data: {\"error\":{\"message\":\"x\"}}\n\n") == [.error])
+        #expect(classes(.chatCompletions, "data: {\"error\":null,\"choices\":[]}\n\n") == [.neutral])
+        #expect(classes(.chatCompletions, "data:[DONE]\r\r") == [.end])
+        #expect(classes(.chatCompletions, "data: no JSON\n\n").isEmpty)
+    }
+
+    @Test("An error says what it is")
+    func errors() {
+        func error(_ api: LLMAPI, _ body: String, status: Int = 200) -> AnswerReader.NamedError? {
+            var reader = AnswerReader(api: api, status: status, contentType: nil)
+            Array(body.utf8).withUnsafeBytes { reader.read($0) }
+            _ = reader.finish(isClean: true)
+            return reader.error
+        }
+        #expect(
+            error(
+                .messages, #"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, status: 529)
+                == .init(type: "overloaded_error", code: "", message: "Overloaded"))
+        #expect(
+            error(
+                .chatCompletions,
+                #"{"error":{"message":"You exceeded\nyour quota","type":"insufficient_quota","code":"insufficient_quota"}}"#
+            )
+                == .init(type: "insufficient_quota", code: "insufficient_quota", message: "You exceededyour quota"))
+        #expect(
+            error(
+                .responses,
+                "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"status\":\"failed\","
+                    + "\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"slow down\"}}}\n\n")
+                == .init(type: "", code: "rate_limit_exceeded", message: "slow down"))
+        #expect(error(.chatCompletions, #"{"error":{"code":429,"message":"m"}}"#)?.code == "429")
+        #expect(error(.messages, #"{"type":"message","error":null}"#) == nil)
+    }
+
+    @Test("A kind of media that is neither JSON nor a stream is not looked into")
+    func foreign() {
+        for type in ["text/html; charset=utf-8", "image/png", "application/grpc"] {
+            var reader = AnswerReader(api: .messages, status: 200, contentType: type)
+            Array("{\"usage\":{\"input_tokens\":5}}".utf8).withUnsafeBytes { reader.read($0) }
+            #expect(reader.legibility == .foreign)
+            #expect(reader.finish(isClean: true) == nil)
+            #expect(reader.usage == Usage())
+        }
+        for type in ["application/problem+json", "TEXT/EVENT-STREAM ; charset=utf-8", ""] {
+            #expect(AnswerReader(api: .messages, status: 200, contentType: type).legibility == .legible)
+        }
+    }
+}
