@@ -7,7 +7,9 @@ passing it on.
 Every proxy runs one worker pinned to core 0; the client (wrk) and the endpoint (nginx) share core 1. Runs are
 interleaved and medians are printed, because machines are noisy; only the ratios mean anything.
 
-usage: proxy.py PODIUM [--seconds 1] [--rounds 5] [--connections 1,16,64,256] [--only plain,tls,large]
+With --before, another build of Podium (the commit before) takes part, and each table says what a request costs of that.
+
+usage: proxy.py PODIUM [--before PODIUM] [--seconds 1] [--rounds 5] [--connections 1,16,64,256] [--only plain,tls,large]
 """
 
 import argparse
@@ -35,7 +37,8 @@ def measure(folder, proxies, endpoint, connections, options, request_bytes=1_700
                 raise SystemExit(f"{proxy.name}: {load.errors} errors at {connections} connections")
             costs[proxy.name] = ((proxy.cpu() - before) / max(load.requests, 1) * 1e6, load.p50, load.p99)
         for name, (cost, p50, p99) in costs.items():
-            rows[name].append((cost, cost / costs["haproxy"][0], cost / costs.get("caddy", (cost,))[0], p50, p99))
+            rows[name].append((cost, cost / costs["haproxy"][0], cost / costs.get("caddy", (cost,))[0], p50, p99,
+                               cost / costs.get("before", (cost,))[0]))
     medians = {name: [statistics.median(column) for column in zip(*row)] for name, row in rows.items()}
     return medians, [statistics.median(column) for column in zip(*direct)]
 
@@ -45,7 +48,8 @@ def plain(folder, options):
     proxies = []
     try:
         for name, command in (
-                ("podium", peers.podium(options.podium, endpoint.port)), ("haproxy", peers.haproxy(endpoint.port)),
+                ("podium", peers.podium(options.podium, endpoint.port)), *before(options, endpoint.port),
+                ("haproxy", peers.haproxy(endpoint.port)),
                 ("nginx", peers.nginx(endpoint.port)), ("caddy", peers.caddy(endpoint.port)),
                 ("relay", peers.relay(peers.compile_c(folder, "relay"), endpoint.port))):
             proxies.append(peers.Proxy(name, folder, command))
@@ -54,14 +58,14 @@ def plain(folder, options):
         for proxy in proxies:
             peers.Load(folder, proxy.port, 16, 1)
         print(f"| connections | {' | '.join(f'{proxy.name} µs' for proxy in proxies)} | of haproxy's | of caddy's "
-              "| relay's of caddy's | p50 more than direct: podium, haproxy µs | p99: podium, haproxy µs |")
-        print("|" + "---|" * 11)
+              f"| relay's of caddy's | p50 more than direct: podium, haproxy µs | p99: podium, haproxy µs |{title(options)}")
+        print("|" + "---|" * (len(proxies) + 6 + (options.before is not None)))
         for connections in map(int, options.connections.split(",")):
             row, direct = measure(folder, proxies, endpoint, connections, options)
             print(f"| {connections} | {' | '.join(f'{row[proxy.name][0]:.1f}' for proxy in proxies)} "
                   f"| {row['podium'][1]:.2f} | {row['podium'][2]:.2f} | {row['relay'][2]:.2f} "
                   f"| {row['podium'][3] - direct[0]:.0f}, {row['haproxy'][3] - direct[0]:.0f} "
-                  f"| {row['podium'][4]:.0f}, {row['haproxy'][4]:.0f} |", flush=True)
+                  f"| {row['podium'][4]:.0f}, {row['haproxy'][4]:.0f} |{ratio(options, row)}", flush=True)
         print("\nidle, resident MB: " + ", ".join(f"{name} {value:.0f}" for name, value in idle.items()))
     finally:
         stop(proxies, endpoint)
@@ -80,26 +84,41 @@ def large(folder, options):
     compare(folder, options, endpoint, None, "1 MiB requests", [(16, 1 << 20)])
 
 
-def compare(folder, options, endpoint, authority, title, loads):
+def compare(folder, options, endpoint, authority, what, loads):
     proxies = []
-    folder = folder / title.replace(" ", "-")
+    folder = folder / what.replace(" ", "-")
     folder.mkdir()
     folder.chmod(0o755)
     try:
         for name, command in (
                 ("podium", peers.podium(options.podium, endpoint.port, authority)),
+                *before(options, endpoint.port, authority),
                 ("haproxy", peers.haproxy(endpoint.port, authority)), ("nginx", peers.nginx(endpoint.port, authority))):
             proxies.append(peers.Proxy(name, folder, command))
         for proxy in proxies:
             peers.Load(folder, proxy.port, 16, 1, loads[0][1])
-        print(f"\n| {title}: connections | {' | '.join(f'{proxy.name} µs' for proxy in proxies)} | of haproxy's |")
-        print("|" + "---|" * 5)
+        print(f"\n| {what}: connections | {' | '.join(f'{proxy.name} µs' for proxy in proxies)} | of haproxy's |"
+              f"{title(options)}")
+        print("|" + "---|" * (len(proxies) + 2 + (options.before is not None)))
         for connections, request_bytes in loads:
             row, _ = measure(folder, proxies, None, connections, options, request_bytes)
             print(f"| {connections} | {' | '.join(f'{row[proxy.name][0]:.1f}' for proxy in proxies)} "
-                  f"| {row['podium'][1]:.2f} |", flush=True)
+                  f"| {row['podium'][1]:.2f} |{ratio(options, row)}", flush=True)
     finally:
         stop(proxies, endpoint)
+
+
+def before(options, *arguments):
+    """The other build, where one takes part."""
+    return [("before", peers.podium(options.before, *arguments))] if options.before else []
+
+
+def title(options):
+    return " of before |" if options.before else ""
+
+
+def ratio(options, row):
+    return f" {row['podium'][5]:.3f} |" if options.before else ""
 
 
 def stop(proxies, endpoint):
@@ -111,6 +130,7 @@ def stop(proxies, endpoint):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("podium", type=lambda path: pathlib.Path(path).resolve())
+    parser.add_argument("--before", type=lambda path: pathlib.Path(path).resolve())
     parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", default="1,16,64,256")
