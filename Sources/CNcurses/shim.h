@@ -29,35 +29,20 @@ static inline int podium_has_direct_color(void) {
     return tigetflag("RGB") == 1 || tigetnum("RGB") > 0 || (bits != (char *)-1 && bits != NULL);
 }
 static inline int podium_color_pairs(void) { return COLOR_PAIRS; }
-// The left button and the wheel. Reports come as one event each, without ncurses waiting for double clicks.
+// The left button and the wheel, in the form that the terminal's description names.
 static inline void podium_mouse(int on) {
-    mouseinterval(0);
     mousemask(on ? BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
 }
-
-// 1 pressed, 2 released, 3 wheel up, 4 wheel down, 0 anything else, -1 when there is none; the newest first.
-static inline int podium_mouse_event(int *column, int *line) {
-    MEVENT event;
-    if (getmouse(&event) != OK) return -1;
-    *column = event.x;
-    *line = event.y;
-    if (event.bstate & BUTTON1_PRESSED) return 1;
-    if (event.bstate & BUTTON1_RELEASED) return 2;
-    if (event.bstate & BUTTON4_PRESSED) return 3;
-    if (event.bstate & BUTTON5_PRESSED) return 4;
-    return 0;
-}
-
-static inline int podium_key_f(int number) { return KEY_F(number); }
 
 // The pair goes through the pointer, which alone takes more than 32,767 of them.
 static inline int podium_set_style(unsigned int attributes, int pair) {
     return wattr_set(stdscr, attributes, (short)(pair > 32767 ? 32767 : pair), &pair);
 }
 
-static inline int podium_has_capability(const char *name) {
+// NULL where the terminal has none.
+static inline const char *podium_capability(const char *name) {
     char *value = tigetstr((char *)name);
-    return value != (char *)-1 && value != NULL;
+    return value == (char *)-1 ? NULL : value;
 }
 
 // newterm with a description of our own, "TERMINFO=b64:...", which ncurses takes from the environment alone. Instead of
@@ -87,6 +72,18 @@ static inline SCREEN *podium_newterm_described(const char *name, const char *des
 static inline int podium_locale_is_utf8(void) {
     const char *codeset = nl_langinfo(CODESET);
     return codeset != NULL && (strcmp(codeset, "UTF-8") == 0 || strcmp(codeset, "utf8") == 0);
+}
+
+// One character of the locale: 1 if these bytes are one, 0 if more have to come, -1 if none begins so.
+static inline int podium_decode(const unsigned char *bytes, size_t count, unsigned int *scalar) {
+    mbstate_t state;
+    memset(&state, 0, sizeof state);
+    wchar_t character = 0;
+    size_t length = mbrtowc(&character, (const char *)bytes, count, &state);
+    if (length == (size_t)-1) return -1;
+    if (length == (size_t)-2) return 0;
+    *scalar = (unsigned int)character;
+    return 1;
 }
 
 // Declared only under _XOPEN_SOURCE, which the C library's own module does not set.

@@ -8,7 +8,7 @@ struct ConsoleLoop {
     private let options: TerminalOptions
     private let wakeUp: WakeUpPipe
     private var painter: Painter
-    private var keys = CursesKeys()
+    private var parser: InputParser
     private var emptyReads = 0
     private var pacing: FramePacing
 
@@ -17,6 +17,7 @@ struct ConsoleLoop {
         self.options = options
         self.wakeUp = wakeUp
         pacing = FramePacing(asks: screen.isModern)
+        parser = InputParser(sequences: screen.keySequences, decoder: screen.characterDecoder)
         painter = Painter(depth: screen.colorDepth, isUTF8: screen.isUTF8)
     }
 
@@ -50,7 +51,8 @@ struct ConsoleLoop {
         var isAwaited = false
         while true {
             draw(state, isUrgent: isUrgent, now: clock.now)
-            let event = wait(until: isAwaited ? clock.now + Self.longestWait : due, clock: clock)
+            let dueNext = isAwaited ? clock.now + Self.longestWait : due
+            let event = wait(until: min(dueNext, parser.deadline ?? dueNext), clock: clock)
             if event.isGone { return .hangup }
             var inputs: [ConsoleInput] = []
             for signal in event.signals {
@@ -136,7 +138,9 @@ struct ConsoleLoop {
             screen.repaintEverything()
             painter.invalidate()
         case .bell: beep()
-        case .mouse(let isOn): screen.reportMouse(isOn)
+        case .mouse(let isOn):
+            screen.reportMouse(isOn)
+            parser.reportsMouse = isOn
         case .copy(let text): screen.write("\u{1B}]52;c;\(Base64.encode(Array(text.utf8)))\u{07}")
         case .suspend:
             screen.yield(isAnswerDue: pacing.isWaiting)
@@ -191,31 +195,39 @@ struct ConsoleLoop {
         return event
     }
 
-    /// All keys there are. A descriptor that stays readable without giving anything has reached its end.
+    private static let mostReads = 16
+
+    /// All keys there are, within a bound. A descriptor that stays readable without giving anything has reached its end.
     private mutating func readKeys(_ hasInput: Bool, now: ContinuousClock.Instant) -> [ConsoleInput] {
         guard hasInput else {
             emptyReads = 0
-            return []
+            return inputs(of: parser.expire(now: now))
         }
         var inputs: [ConsoleInput] = []
-        var count = 0
-        var event = screen.read()
-        while let present = event {
-            count += 1
-            // Before the next is read: ncurses keeps them in its own order.
-            let mouse = present == .code(KEY_MOUSE) ? screen.readMouse() : []
-            event = count < 4_096 ? screen.read() : nil
-            if present == .code(CursesKeys.frameDrawn) {
+        var reads = 0
+        repeat {
+            let bytes = screen.read()
+            inputs += self.inputs(of: parser.feed(bytes, now: now))
+            reads += 1
+            emptyReads = bytes.isEmpty && waiting == 0 ? emptyReads + 1 : 0
+        } while waiting > 0 && reads < Self.mostReads
+        return inputs
+    }
+
+    /// How many bytes can be read.
+    private var waiting: Int32 {
+        var count: Int32 = 0
+        return ioctl(options.input, UInt(FIONREAD), &count) == 0 ? count : 0
+    }
+
+    private mutating func inputs(of events: [InputParser.Event]) -> [ConsoleInput] {
+        events.compactMap { event in
+            switch event {
+            case .input(let input): return input
+            case .frameDrawn:
                 pacing.answered()
-            } else if present == .code(KEY_MOUSE) {
-                inputs += mouse.map { .mouse($0) }
-            } else if let input = keys.decode(present, next: event, now: now) {
-                inputs.append(input)
+                return nil
             }
         }
-        var waiting: Int32 = 0
-        let isEmpty = ioctl(options.input, UInt(FIONREAD), &waiting) != 0 || waiting == 0
-        emptyReads = count == 0 && isEmpty ? emptyReads + 1 : 0
-        return inputs
     }
 }

@@ -11,7 +11,7 @@ final class CursesScreen {
 
     private let screen: OpaquePointer
     private let files: (output: UnsafeMutablePointer<FILE>, input: UnsafeMutablePointer<FILE>)
-    private let pad: UnsafeMutablePointer<WINDOW>
+    private let input: Int32
     let output: Int32
     let isUTF8: Bool
     /// nil where it has none.
@@ -24,12 +24,11 @@ final class CursesScreen {
 
     private init(
         screen: OpaquePointer, files: (UnsafeMutablePointer<FILE>, UnsafeMutablePointer<FILE>),
-        pad: UnsafeMutablePointer<WINDOW>, output: Int32, isUTF8: Bool, notice: String?, isModern: Bool,
-        colorDepth: ColorDepth?
+        input: Int32, output: Int32, isUTF8: Bool, notice: String?, isModern: Bool, colorDepth: ColorDepth?
     ) {
         self.screen = screen
         self.files = files
-        self.pad = pad
+        self.input = input
         self.output = output
         self.isUTF8 = isUTF8
         self.notice = notice
@@ -75,7 +74,7 @@ final class CursesScreen {
                 Failure(reason: "no terminal description for TERM=\(wanted.isEmpty ? "(not set)" : wanted)"))
         }
         _ = set_term(chosen)
-        guard podium_has_capability("cup") != 0, let pad = newpad(1, 1) else {
+        guard podium_capability("cup") != nil else {
             endwin()
             delscreen(chosen)
             podium_tty_release()
@@ -85,7 +84,8 @@ final class CursesScreen {
         }
         let depth = colors.depth(of: podium_colors(), isDirect: podium_has_direct_color() != 0)
         let screen = CursesScreen(
-            screen: chosen, files: (output, input), pad: pad, output: options.output, isUTF8: isUTF8, notice: notice,
+            screen: chosen, files: (output, input), input: options.input, output: options.output, isUTF8: isUTF8,
+            notice: notice,
             isModern: !(name.hasPrefix("vt") || name.hasPrefix("linux")),
             colorDepth: has_colors() ? depth : nil)
         screen.configure()
@@ -118,16 +118,14 @@ final class CursesScreen {
         raw()
         noecho()
         nonl()
-        set_escdelay(25)
-        keypad(pad, true)
-        nodelay(pad, true)
+        // The terminal sends its keys as its description says; `InputParser` knows them, ncurses reads none.
+        keypad(podium_stdscr(), true)
         leaveok(podium_stdscr(), false)
-        for (sequence, code) in CursesKeys.defined { define_key(sequence, code) }
         if colorDepth != nil {
             start_color()
             use_default_colors()
         }
-        // ncurses takes mouse reports for keys until the mouse was on once; a program before may have left it on.
+        // A program before may have left it on.
         podium_mouse(1)
         podium_mouse(0)
         if isModern { write("\u{1B}[?1002l\u{1B}[?1003l\u{1B}[?1004l") }
@@ -150,7 +148,6 @@ final class CursesScreen {
             if isAnswerDue { swallowAnswer() }
         }
         endwin()
-        delwin(pad)
         delscreen(screen)
         podium_tty_release()
         fclose(files.output)
@@ -206,37 +203,45 @@ final class CursesScreen {
         }
     }
 
-    /// The next key code or character; nil when there is none.
-    func read() -> CursesKeys.Event? {
-        var value = wint_t()
-        switch wget_wch(pad, &value) {
-        case OK: return .character(UInt32(value))
-        case Int32(KEY_CODE_YES): return .code(Int32(bitPattern: UInt32(value)))
-        default: return nil
+    /// What waits to be read, up to a bound; empty where nothing does, and at the end.
+    func read() -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 4_096)
+        let count = buffer.withUnsafeMutableBytes { Glibc.read(input, $0.baseAddress, $0.count) }
+        return count > 0 ? Array(buffer.prefix(count)) : []
+    }
+
+    /// The keys of the terminal's description.
+    var keySequences: KeySequences {
+        var keys: [(String, Key)] = [
+            ("kcuu1", .up), ("kcud1", .down), ("kcub1", .left), ("kcuf1", .right), ("khome", .home), ("kend", .end),
+            ("kpp", .pageUp), ("knp", .pageDown), ("kbs", .backspace), ("kdch1", .delete), ("kich1", .insert),
+            ("kcbt", .backTab), ("kent", .enter),
+        ]
+        for number in 1...12 { keys.append(("kf\(number)", .function(number))) }
+        var described: [[UInt8]: Key] = [:]
+        for (name, key) in keys {
+            guard let text = podium_capability(name) else { continue }
+            let bytes = Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+            // A few terminals have one key for two purposes: the first of the list has it.
+            if !bytes.isEmpty, described[bytes] == nil { described[bytes] = key }
+        }
+        return KeySequences(described: described)
+    }
+
+    var characterDecoder: CharacterDecoder {
+        guard !isUTF8 else { return .utf8 }
+        return CharacterDecoder { bytes in
+            var scalar: UInt32 = 0
+            switch podium_decode(bytes, bytes.count, &scalar) {
+            case 1: return Unicode.Scalar(scalar).map { .character($0) } ?? .invalid
+            case 0: return .incomplete
+            default: return .invalid
+            }
         }
     }
 
     func reportMouse(_ isOn: Bool) {
         podium_mouse(isOn ? 1 : 0)
-    }
-
-    /// The mouse events that a key code announced: one code may stand for several that came together.
-    func readMouse() -> [MouseEvent] {
-        var events: [MouseEvent] = []
-        while true {
-            var column: Int32 = 0
-            var line: Int32 = 0
-            let kind: MouseEvent.Kind
-            switch podium_mouse_event(&column, &line) {
-            case ..<0: return events.reversed()
-            case 1: kind = .press
-            case 2: kind = .release
-            case 3: kind = .wheelUp
-            case 4: kind = .wheelDown
-            default: continue
-            }
-            events.append(MouseEvent(kind, column: Int(column), line: Int(line)))
-        }
     }
 
     /// Gives the terminal to the shell; `resume` takes it back.

@@ -273,3 +273,69 @@ def test_a_link_of_two_kilobytes_a_second(terminal, host, config):
     window.wait_for("Leave Podium?", 30)
     window.type("s")
     window.wait_gone("Leave Podium?", 60)
+
+
+REPLIES = ["\x1bP>|ghostty 1.2.3\x1b\\", "\x1bP1+r544e=41 d q\x1b\\", "\x1b]11;rgb:0000/dddd/0000\x1b\\", "\x1b]4;1;rgb:d d/A/0\x07",
+           "\x1b_Gi=31;OK d\x1b\\", "\x1b^d q A\x1b\\", "\x1bXd q A\x1b\\", "\x1b[?62;22;52c", "\x1b[>1;4000;30c", "\x1b[12;40R",
+           "\x1b[?2026;2$y", "\x1b[?1u", "\x1b[I", "\x1b[O", "\x1b[8;24;80t", "\x1b[<0;10;4M", "\x1b[M wq", "\x1b[1;2 q"]
+
+
+def send(window, text):
+    window.tmux("send-keys", "-t", "t", "-l", "--", text.removesuffix(";"))
+
+
+def send_replies(window):
+    """Whole; cut in each place in turn; and one that never ends, until a key is one again."""
+    send(window, "".join(REPLIES))
+    for index, reply in enumerate(REPLIES):
+        cut = 1 + index % (len(reply) - 1)
+        # An ESC alone for long is the Esc key.
+        pause = 0.03 if cut == 1 else 0.3
+        send(window, reply[:cut])
+        time.sleep(pause)
+        send(window, reply[cut:])
+    send(window, "\x1bP>|d q A")
+    time.sleep(1)
+    send(window, " d q")
+    time.sleep(5.5)
+
+
+def test_what_a_terminal_says_for_itself_is_no_key(terminal, config):
+    """In the main screen, the command line, a form and a dialog: nothing happens, nothing is written, and keys work afterwards."""
+    window = terminal(80, 24)
+    run(window, config)
+    window.wait_for("gamma", 60)
+    before = config.read_bytes()
+
+    send_replies(window)
+    assert re.search("^▸.*alpha", window.screen, re.MULTILINE) and "Leave" not in window.screen, window.screen
+    window.type("j")
+    eventually(lambda: re.search("^▸.*beta", window.screen, re.MULTILINE), 30, window.screen)
+
+    window.type(":")
+    send(window, "them")
+    send_replies(window)
+    window.type("e")
+    eventually(lambda: re.search(r"^ ?:theme *$", window.screen, re.MULTILINE), 30, window.screen)
+    window.type("Escape")
+
+    window.type("Enter")
+    window.wait_for("Edit endpoint · beta")
+    send_replies(window)
+    send(window, "-1")
+    eventually(lambda: re.search(r"Name +beta-1_", window.screen), 30, window.screen)
+    window.type("Escape")
+    window.wait_for("Throw the changes away?")
+    send_replies(window)
+    window.wait_for("Throw the changes away?")
+    window.type("y")
+    window.wait_gone("Edit endpoint")
+
+    window.type("d")
+    window.wait_for("Delete beta")
+    send_replies(window)
+    window.wait_for("Delete beta")
+    window.type("Escape")
+    window.wait_gone("Delete beta")
+    assert config.read_bytes() == before
+    quit_console(window)

@@ -113,6 +113,33 @@ struct TerminalAppTests {
         #expect(await terminal.wait(for: "\u{1B}[?1049l"))
     }
 
+    @Test("What a terminal says for itself gives no command, whole or in pieces; Esc alone is a key after a moment")
+    func replies() async throws {
+        let terminal = try PseudoTerminal(columns: 80, lines: 24)
+        let app = TerminalApp(options: options(terminal))
+        let commands = Mutex<[ConsoleCommand]>([])
+        let shown = snapshot()
+        async let reason = app.run(source: { shown }) { command, reply in
+            commands.withLock { $0.append(command) }
+            reply(.success(message: "Pinned only-one"))
+        }
+        #expect(await terminal.wait(for: "only-one"))
+        let reply = "\u{1B}P>|ghostty m A 1.2.3\u{1B}\\"
+        terminal.send(reply)
+        // Byte by byte: what the console reads together is the scheduler's choice.
+        for scalar in (reply + "\u{1B}]11;rgb:0000/0000/0000\u{7}\u{1B}[?62;22c").unicodeScalars {
+            terminal.send(String(Character(scalar)))
+        }
+        // A bracket behind Esc is none.
+        terminal.send("?\u{1B}")
+        #expect(await terminal.wait(for: "type to search"))
+        terminal.send("m")
+        #expect(await terminal.wait(for: "Pinned only-one"))
+        #expect(commands.withLock { $0 } == [.setPinned(shown.endpoints[0].reference, true)])
+        app.stop()
+        _ = await reason
+    }
+
     @Test("Nothing is sent while nothing changes")
     func quiet() async throws {
         let terminal = try PseudoTerminal(columns: 80, lines: 24)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 
 #if canImport(Glibc)
     import Glibc
@@ -23,7 +24,9 @@ enum SecretInput {
             var before = before
             tcsetattr(STDIN_FILENO, TCSANOW, &before)
         }
-        let secret = line.map { String($0.drop { $0 == " " }) } ?? ""
+        // A terminal may have put in what it says for itself.
+        let typed = isTerminal ? line.map(InputParser.typed(in:)) : line
+        let secret = typed.map { String($0.drop { $0 == " " }) } ?? ""
         guard !secret.isEmpty else { throw ValidationError("there is no credential on standard input") }
         return secret
     }

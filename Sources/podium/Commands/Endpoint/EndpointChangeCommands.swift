@@ -1,4 +1,5 @@
 import ArgumentParser
+import Console
 import Control
 
 struct EndpointMoveCommand: AsyncParsableCommand {
@@ -108,7 +109,8 @@ struct EndpointRemoveCommand: AsyncParsableCommand {
     func run() async throws {
         if !yes, StandardStreams.isInteractive {
             StandardStreams.output("Remove endpoint '\(endpoint.name)'? [y/N]")
-            guard ["y", "yes"].contains(readLine()?.lowercased()) else {
+            let answer = readLine().map(InputParser.typed(in:))
+            guard ["y", "yes"].contains(answer?.lowercased()) else {
                 StandardStreams.output("nothing was changed")
                 throw ExitCode(ExitStatus.checkFailed.rawValue)
             }
