@@ -55,8 +55,9 @@ extension Engine {
     public func endpoint(named name: String) -> SingleEndpoint? {
         let now = ContinuousClock.now
         let second = core.second(now)
+        let unwritten = EndpointSnapshot.byEndpoint(persister.statistics(now: now).unwritten)
         return core.withState { state in
-            state.endpointSnapshot(named: name, now: now, second: second).map {
+            state.endpointSnapshot(named: name, now: now, second: second, unwritten: unwritten).map {
                 SingleEndpoint(endpoint: $0, names: state.names, takenAt: now, wallTime: EngineCore.wallTime())
             }
         }

@@ -47,12 +47,17 @@ extension Engine {
             throw .notSaved(change: "nothing changed", reason: refused.description)
         }
         var copy = core.withState { $0 }
+        let before = copy.persistedState()
         _ = try copy.apply(target.map { .update($0, edit) } ?? .add(edit), now: .now)
+        let after = copy.persistedState()
+        let preview: FlushPreview
         do throws(PersistenceError) {
-            return try await persister.preview(copy.persistedState())
+            preview = try await persister.preview(after)
         } catch {
             throw .invalid(field: .name, reason: "not accepted: \(error)")
         }
+        try Self.require(preview.unwritten, from: before, to: after, path: path)
+        return preview.difference
     }
 
     private func find(_ target: CommandTarget) throws(CommandError) -> EndpointRecord {

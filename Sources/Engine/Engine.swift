@@ -144,25 +144,69 @@ public final class Engine: Sendable {
     ///   - author: who asked, for the event log.
     ///   - ifRevision: the configuration's revision that the command is based on; nil accepts any.
     /// - Returns: when the change is on disk.
-    /// - Throws: `CommandError`. After `.notSaved` the change holds in memory; after all others nothing has changed.
+    /// - Throws: `CommandError`. After `.notSaved` and `.notWritable` the change holds in memory; after all others nothing has
+    ///   changed.
     public func perform(
         _ command: EngineCommand, by author: CommandAuthor, ifRevision: UInt64? = nil
     ) async throws(CommandError) -> CommandReceipt {
         prepare(for: command)
+        if command.isEdit { try requireWritable(command, ifRevision) }
+        let known = persister.statistics(now: .now).unwritten
         let applied = try core.apply(command, by: author, ifRevision: ifRevision)
         let change = applied.change
+        let receipt: FlushReceipt
         do {
-            let receipt = try await persister.flush(trigger: command == .reload ? .reload : .operator)
-            let message = Self.message(command, change: change, receipt: receipt)
-            return CommandReceipt(message: message, undo: applied.undo)
-        } catch .refused(let refusal) where command.isEdit && refusal.isAboutTheEdit {
-            // Kept in memory it would be refused for ever, and hold up every later flush.
-            _ = try? core.apply(.undo, by: CommandAuthor(name: "podium: file refused the change:", source: .service))
-            throw .invalid(field: .name, reason: "not accepted: \(refusal)")
+            receipt = try await persister.flush(trigger: command == .reload ? .reload : .operator)
         } catch .refused(let refusal) where command == .reload && refusal.isAboutTheFile && !hasUnsavedChanges {
             throw .fileNotUsed(reason: "\(refusal)")
         } catch {
             throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.description)
+        }
+        let message = Self.message(command, change: change, receipt: receipt)
+        let fresh = receipt.unwritten.filter { !known.contains($0) }
+        guard !fresh.isEmpty else { return CommandReceipt(message: message, undo: applied.undo) }
+        // What the command was about is in force and not in the file. A neighbour's rank that follows from it is by the way.
+        let own = fresh.filter { command.concerns($0) }
+        guard own.isEmpty else {
+            throw .notWritable(change: change, reason: own.map(\.description).joined(separator: "; "))
+        }
+        let rest = fresh.map { "\($0)" }.joined(separator: "; ")
+        return CommandReceipt(message: "\(message); not in the file: \(rest)", undo: applied.undo)
+    }
+
+    /// Refuses an edit of settings that the file has no place for, before anything is changed. Rank and switches are another
+    /// matter: they are in force whatever the file says.
+    private func requireWritable(_ command: EngineCommand, _ ifRevision: UInt64?) throws(CommandError) {
+        let made: Result<(before: PersistedState, after: PersistedState), CommandError> = core.withState { state in
+            var copy = state
+            do throws(CommandError) {
+                if let ifRevision, ifRevision != state.revisions.revision { throw .staleRevision }
+                let before = copy.persistedState()
+                _ = try copy.apply(command, now: .now)
+                return .success((before, copy.persistedState()))
+            } catch {
+                return .failure(error)
+            }
+        }
+        let (before, after) = try made.get()
+        try Self.require(persister.unwritable(after), from: before, to: after, path: path)
+    }
+
+    /// - Throws: what of a command's own changes is among those that cannot be written.
+    static func require(
+        _ unwritten: [UnwrittenChange], from before: PersistedState, to after: PersistedState, path: String
+    ) throws(CommandError) {
+        for change in unwritten where !change.fields.contains(where: \.isRankOrSwitch) {
+            guard let id = change.endpoint else { continue }
+            let old = before.endpoints.first { $0.id == id }?.settings
+            let new = after.endpoints.first { $0.id == id }?.settings
+            let isOwn =
+                change.fields.isEmpty
+                ? (old == nil) != (new == nil)
+                : change.fields.contains { old?.value(of: $0) != new?.value(of: $0) }
+            guard isOwn else { continue }
+            let refusal = Refusal.cannotEdit(path: path, reason: change.reason)
+            throw .invalid(field: change.fields.first ?? .name, reason: "not accepted: \(refusal)")
         }
     }
 
@@ -189,11 +233,12 @@ public final class Engine: Sendable {
         let facts = FileFacts.look(at: path)
         let (address, drainDeadline) = (address.withLock { $0 }, drainDeadline)
         let (started, path, load) = (core.startedAt, path, proxy.load)
+        let unwritten = EndpointSnapshot.byEndpoint(statistics.unwritten)
         return core.withState { state in
             EngineSnapshot(
                 takenAt: now, wallTime: EngineCore.wallTime(), startedAt: started, address: address,
                 drainDeadline: drainDeadline,
-                endpoints: state.endpointSnapshots(now: now, second: second),
+                endpoints: state.endpointSnapshots(now: now, second: second, unwritten: unwritten),
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision,
                 traffic: state.traffic.summary(second: second),
                 requestsInFlight: load.requests, server: state.configuration.server, persister: statistics,
@@ -314,6 +359,18 @@ extension EngineCommand {
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo: false
         }
     }
+
+    /// Whether the change is what this command was to make.
+    fileprivate func concerns(_ change: UnwrittenChange) -> Bool {
+        switch self {
+        case .move(let target, _), .setEnabled(let target, _), .setPinned(let target, _), .update(let target, _),
+            .remove(let target):
+            change.name == target.name
+        case .add(let edit): change.name == edit.name
+        case .setAutoSort: change.name == nil
+        case .sortNow, .flush, .reload, .undo, .redo: false
+        }
+    }
 }
 
 extension Refusal {
@@ -321,14 +378,6 @@ extension Refusal {
     fileprivate var isAboutTheFile: Bool {
         switch self {
         case .invalidFile, .missing, .empty, .unfinishedEdit: true
-        default: false
-        }
-    }
-
-    /// Whether another edit would have been accepted; false where nothing can be written at all.
-    fileprivate var isAboutTheEdit: Bool {
-        switch self {
-        case .cannotEdit, .invalidState: true
         default: false
         }
     }

@@ -63,6 +63,15 @@ extension EngineCore {
             log(
                 .error, source: "config",
                 "the file cannot be looked at, the running configuration stays: \(error)")
+        case .unwritten(let began, let ended):
+            for change in began {
+                log(
+                    .warning, source: "persist", endpoint: change.name,
+                    "in force, but not in the file: \(change); everything else is saved")
+            }
+            for change in ended {
+                log(.info, source: "persist", endpoint: change.name, "no longer missing in the file: \(change.text)")
+            }
         case .overdue(let since):
             log(
                 .error, source: "persist",

@@ -11,6 +11,15 @@ struct ConfigurationWriter {
         var state: PersistedState
         /// The scan of `bytes`; made when first needed and kept until the bytes differ.
         var document: YAMLDocument?
+
+        /// What of the state could not be written into this file.
+        func unwritable(_ wanted: PersistedState) -> [UnwrittenChange] {
+            let changes = state.changes(to: wanted)
+            guard !changes.isEmpty, let document = document ?? (try? YAMLDocument(bytes: bytes)) else { return [] }
+            return ConfigurationEditor.applyWhatCan(changes, to: document).refused.map {
+                UnwrittenChange($0, file: state, wanted: wanted)
+            }
+        }
     }
 
     let path: String
@@ -94,12 +103,12 @@ struct ConfigurationWriter {
     }
 
     /// What saving the state would do to the file as it was last seen.
-    mutating func preview(_ state: PersistedState) throws(PersistenceError) -> LineDifference {
+    mutating func preview(_ state: PersistedState) throws(PersistenceError) -> FlushPreview {
         let changes = base.state.changes(to: state)
-        guard !changes.isEmpty else { return LineDifference(from: [], to: []) }
-        let document = try edited(changes, resolve())
-        if !changes.allSatisfy(\.isCheckedByItself) { try validate(document, state) }
-        return LineDifference(from: base.bytes, to: document.bytes)
+        guard !changes.isEmpty else { return FlushPreview(difference: LineDifference(from: [], to: []), unwritten: []) }
+        let edit = try edited(changes, towards: state, resolve())
+        return FlushPreview(
+            difference: LineDifference(from: base.bytes, to: edit.document.bytes), unwritten: edit.unwritten)
     }
 
     /// Takes in what others may have saved, without writing.
@@ -246,8 +255,11 @@ struct ConfigurationWriter {
 
     private struct Edit {
         var document: YAMLDocument
+        /// What the document says.
         var state: PersistedState
         var changes: [String]
+        /// What it should say besides and cannot be made to.
+        var unwritten: [UnwrittenChange]
         /// The earlier file from which an entry came back.
         var earlier: EarlierFile?
         var removes: Bool
@@ -261,23 +273,20 @@ struct ConfigurationWriter {
         defer { run.durations.encode += ContinuousClock.now - start }
         let state = snapshot()
         let changes = base.state.changes(to: state)
+        run.unwritten = []
         guard !changes.isEmpty || durabilityIsUnknown else { return nil }
-        let document: YAMLDocument
-        var restoredFrom: EarlierFile?
-        if let (restored, file) = restored(state) {
-            document = restored
-            restoredFrom = file
-        } else {
-            document = try edited(changes, target)
-            if !changes.allSatisfy(\.isCheckedByItself) { try validate(document, state) }
+        var edit = try edited(changes, towards: state, target)
+        run.unwritten = edit.unwritten
+        guard !edit.changes.isEmpty || durabilityIsUnknown else { return nil }
+        if let (document, file) = restored(edit.state) {
+            edit.document = document
+            edit.earlier = file
         }
-        if document.bytes == base.bytes, !durabilityIsUnknown {
-            base.state = state
+        if edit.document.bytes == base.bytes, !durabilityIsUnknown {
+            base.state = edit.state
             return nil
         }
-        return Edit(
-            document: document, state: state, changes: changes.map(\.description), earlier: restoredFrom,
-            removes: changes.contains { if case .removeEndpoint = $0 { true } else { false } })
+        return edit
     }
 
     /// The earlier file made to hold the state, where that brings an entry back as it was and reads back as wanted.
@@ -293,17 +302,19 @@ struct ConfigurationWriter {
         }
     }
 
+    /// The file with every change that can be written into it, verified.
     private mutating func edited(
-        _ changes: [ConfigurationChange], _ target: ConfigurationTarget
-    ) throws(PersistenceError) -> YAMLDocument {
+        _ changes: [ConfigurationChange], towards state: PersistedState, _ target: ConfigurationTarget
+    ) throws(PersistenceError) -> Edit {
         let scanned = try scan(target)
         base.document = scanned
-        do throws(ConfigurationEditError) {
-            return try ConfigurationEditor.apply(changes, to: scanned)
-        } catch {
-            throw .refused(
-                .cannotEdit(path: target.path, reason: "line \(error.line), column \(error.column): \(error.reason)"))
-        }
+        let edit = ConfigurationEditor.applyWhatCan(changes, to: scanned)
+        let reached = edit.refused.isEmpty ? state : base.state.after(edit.written, towards: state)
+        if !edit.written.allSatisfy(\.isCheckedByItself) { try validate(edit.document, reached) }
+        return Edit(
+            document: edit.document, state: reached, changes: edit.written.map(\.description),
+            unwritten: edit.refused.map { UnwrittenChange($0, file: base.state, wanted: state) },
+            removes: edit.written.contains { if case .removeEndpoint = $0 { true } else { false } })
     }
 
     private func scan(_ target: ConfigurationTarget) throws(PersistenceError) -> YAMLDocument {

@@ -15,6 +15,9 @@ public struct FlushReceipt: Sendable, Equatable {
     /// The flush as the history shows it; shared by all callers that waited for it.
     public var record: FlushRecord
 
+    /// Changes that hold in memory alone, because the file has no place that could be edited for them.
+    public var unwritten: [UnwrittenChange] { record.unwritten }
+
     /// A receipt for a finished flush.
     public init(outcome: Outcome, generation: UInt64, record: FlushRecord) {
         self.outcome = outcome

@@ -47,6 +47,8 @@ public struct FlushRecord: Sendable, Equatable {
     public var durations: FlushDurations
     /// How it ended.
     public var result: FlushResult
+    /// Changes that could not be written; all others were.
+    public var unwritten: [UnwrittenChange] = []
 
     /// A record of a flush.
     public init(

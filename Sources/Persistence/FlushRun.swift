@@ -14,6 +14,8 @@ struct FlushRun {
     /// Why the edit was doubted that was taken in all the same.
     var doubt: Refusal?
     var backupFailure: Int32?
+    /// What could not be written into the file; nil where the run did not come to that.
+    var unwritten: [UnwrittenChange]?
 }
 
 extension FlushDurations {

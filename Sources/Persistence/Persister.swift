@@ -12,6 +12,8 @@ public final class Persister: Sendable {
     private let records = Mutex(FlushHistory())
     /// Taken on `disk` alone, so never contended, however long the disk takes.
     private let writer: Mutex<ConfigurationWriter>
+    /// The file as it was last seen, for those who must not wait for a disk that hangs.
+    private let lastSeen: Mutex<ConfigurationWriter.Base>
     private let onEvent: @Sendable (PersisterEvent) -> Void
     /// All file operations. The clock has a queue of its own: a disk that hangs must not keep the alarm from ringing.
     private let disk = DispatchQueue(label: "podium.persist.disk")
@@ -48,9 +50,10 @@ public final class Persister: Sendable {
         let settings = FlushSchedule.Settings(
             strategy: options.strategy, flushInterval: options.flushInterval, maxDirtyTime: options.maxDirtyTime)
         state = Mutex(PersisterState(schedule: FlushSchedule(settings: settings)))
-        writer = Mutex(
-            try ConfigurationWriter(
-                options: options, base: base, fileSystem: fileSystem, snapshot: snapshot, adopt: adopt))
+        let writer = try ConfigurationWriter(
+            options: options, base: base, fileSystem: fileSystem, snapshot: snapshot, adopt: adopt)
+        lastSeen = Mutex(writer.base)
+        self.writer = Mutex(writer)
         finalFlushAttempts = max(options.finalFlushAttempts, 1)
         self.onEvent = onEvent
         timer.withLock { timer in
@@ -85,13 +88,13 @@ public final class Persister: Sendable {
         return try result.get()
     }
 
-    /// What saving `state` would do to the file, line by line; nothing is written, and nothing waits for it but the caller.
+    /// What saving `state` would do to the file; nothing is written, and nothing waits for it but the caller.
     ///
     /// - Throws: what saving it would throw before the disk is touched.
-    public func preview(_ state: PersistedState) async throws(PersistenceError) -> LineDifference {
-        let result: Result<LineDifference, PersistenceError> = await withCheckedContinuation { continuation in
+    public func preview(_ state: PersistedState) async throws(PersistenceError) -> FlushPreview {
+        let result: Result<FlushPreview, PersistenceError> = await withCheckedContinuation { continuation in
             disk.async {
-                let result: Result<LineDifference, PersistenceError> = self.writer.withLock { writer in
+                let result: Result<FlushPreview, PersistenceError> = self.writer.withLock { writer in
                     do throws(PersistenceError) {
                         return .success(try writer.preview(state))
                     } catch {
@@ -102,6 +105,16 @@ public final class Persister: Sendable {
             }
         }
         return try result.get()
+    }
+
+    /// What of `state` the file, as it was last seen, has no place for. Waits for nothing.
+    public func unwritable(_ state: PersistedState) -> [UnwrittenChange] {
+        lastSeen.withLock { $0 }.unwritable(state)
+    }
+
+    private func noteLastSeen() {
+        let base = writer.withLock { $0.base }
+        lastSeen.withLock { $0 = base }
     }
 
     /// Takes new settings of the schedule after a reload.
@@ -179,11 +192,14 @@ public final class Persister: Sendable {
     private func run(_ write: FlushSchedule.Write) {
         let startedAt = WallClock.now
         let run = writer.withLock { $0.flush() }
+        noteLastSeen()
         let record = FlushRecord(write, startedAt: startedAt, run)
         records.withLock { $0.append(record) }
         let random = Double.random(in: 0..<1)
         let (actions, waiters, news) = state.withLock { $0.finished(write, run, now: .now, random: random) }
+        let unwritten = state.withLock { $0.noteUnwritten(run) }
         report(run, news)
+        if let unwritten { onEvent(unwritten) }
         onEvent(.flushed(record))
         let result = FlushReceipt.result(record)
         for waiter in waiters { waiter.resume(returning: result) }
@@ -255,12 +271,16 @@ public final class Persister: Sendable {
         state.withLock { $0.inspectionIsPending = false }
         watchPlaces()
         let run = writer.withLock { $0.inspect(patience: patience) }
+        noteLastSeen()
         watchPlaces()
         let (news, actions) = state.withLock { state -> (PersisterEvent?, [FlushSchedule.Action]) in
             let news = state.noteFile(run, isInspection: true)
             guard !state.isClosed else { return (news, []) }
             if case .failed = run.result { return (news, []) }
-            return (news, state.schedule.obstacleMayBeGone(now: .now))
+            let actions = state.schedule.obstacleMayBeGone(now: .now)
+            // What had no place in the file may have one now.
+            guard !run.edits.isEmpty, state.holdsUnwritten else { return (news, actions) }
+            return (news, actions + state.schedule.mark(now: .now))
         }
         report(run, news)
         perform(actions)

@@ -14,6 +14,8 @@ public enum PersisterEvent: Sendable, Equatable {
     case externalEditRefusalEnded
     /// The path does not lead to a file that can be read, or that this process may use.
     case fileUnreachable(PersistenceError)
+    /// What holds in memory alone, because the file has no place that could be edited for it, and what no longer does.
+    case unwritten(began: [UnwrittenChange], ended: [UnwrittenChange])
     /// Unsaved changes are older than the maximum dirty time.
     case overdue(since: ContinuousClock.Instant)
     /// They have been saved.

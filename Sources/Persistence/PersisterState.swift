@@ -28,6 +28,23 @@ struct PersisterState: Sendable {
         return (actions, waiters.removeValue(forKey: write.number) ?? [], news)
     }
 
+    /// Notes what a run could not write.
+    ///
+    /// - Returns: the event about what is new of it, nil where nothing is.
+    mutating func noteUnwritten(_ run: FlushRun) -> PersisterEvent? {
+        guard let unwritten = run.unwritten, unwritten != counters.unwritten else { return nil }
+        let before = counters.unwritten
+        counters.unwritten = unwritten
+        func isSame(_ left: UnwrittenChange, _ right: UnwrittenChange) -> Bool {
+            (left.endpoint, left.fields, left.reason) == (right.endpoint, right.fields, right.reason)
+        }
+        let began = unwritten.filter { change in !before.contains { isSame($0, change) } }
+        let ended = before.filter { change in
+            !unwritten.contains { ($0.endpoint, $0.fields) == (change.endpoint, change.fields) }
+        }
+        return began.isEmpty && ended.isEmpty ? nil : .unwritten(began: began, ended: ended)
+    }
+
     /// Counts the edits that a run took in, and says what is new about the file being refused.
     ///
     /// - Parameter isInspection: nobody else reports what the run failed with.
@@ -58,6 +75,8 @@ struct PersisterState: Sendable {
         reportedTrouble = trouble
         return trouble
     }
+
+    var holdsUnwritten: Bool { !counters.unwritten.isEmpty }
 
     private mutating func count(_ write: FlushSchedule.Write, _ run: FlushRun) {
         counters.bytesWritten += UInt64(run.bytesWritten)
@@ -105,6 +124,7 @@ extension FlushRecord {
             number: write.number, startedAt: startedAt, started: write.started, trigger: write.trigger,
             generation: write.generation, changes: run.changes, bytesChanged: run.bytesChanged, fileSize: run.fileSize,
             durations: run.durations, result: run.result)
+        unwritten = run.unwritten ?? []
     }
 }
 

@@ -51,6 +51,9 @@ public struct PersisterStatistics: Sendable, Equatable {
     public var refusedFile: Refusal?
     /// Unsaved changes are older than the maximum dirty time.
     public var isOverdue = false
+    /// Changes that hold in memory alone, because the file has no place that could be edited for them. They are not unsaved:
+    /// no waiting helps, and nothing else waits for them.
+    public var unwritten: [UnwrittenChange] = []
 
     /// All zero and clean.
     public init() {}

@@ -29,6 +29,9 @@ public struct YAMLDocument: Sendable {
         tree.records.isEmpty ? nil : YAMLNode(tree: tree, index: 0)
     }
 
+    /// Whether any part of the file is used in a second place.
+    public var hasAliases: Bool { tree.hasAliases }
+
     /// The document with the edits made, every other byte as it was.
     ///
     /// The result has been parsed again and compared: everything but the intended values is equal. What cannot be edited

@@ -84,9 +84,74 @@ public struct YAMLNode: Sendable {
 }
 
 extension YAMLNode {
+    /// Whether this is the plain key `<<`, which merges other mappings in.
+    public var isMergeKey: Bool {
+        kind == .scalar && style == .plain && tag == nil && record.textLength == 2 && text == "<<"
+    }
+
+    /// A number that no other node of the document has.
+    public var position: Int { index }
+
+    /// Whether an anchor or an alias is in the node, or is the node.
+    public var holdsAnchorOrAlias: Bool {
+        (index..<Int(record.next)).contains {
+            tree.records[$0].kind == .alias || tree.properties(of: $0)?.anchor != nil
+        }
+    }
+
+    /// The pairs that a reader finds in a mapping: its own, and behind them those that are merged into it and that it does
+    /// not have itself. What is merged first wins.
+    public var mergedPairs: [(key: YAMLNode, value: YAMLNode)] {
+        guard kind == .mapping else { return [] }
+        var found: [(key: YAMLNode, value: YAMLNode)] = []
+        var seen: Set<String> = []
+        var visited: Set<Int> = []
+        func collect(_ mapping: YAMLNode) {
+            // A mapping that is met again, in a circle or by two ways, has nothing new.
+            guard visited.insert(mapping.index).inserted else { return }
+            let pairs = mapping.pairs
+            for pair in pairs where !pair.key.isMergeKey && seen.insert(pair.key.text).inserted { found.append(pair) }
+            for pair in pairs where pair.key.isMergeKey {
+                for source in pair.value.mergeSources { collect(source) }
+            }
+        }
+        collect(self)
+        return found
+    }
+
+    /// The mappings that a merge key's value names.
+    private var mergeSources: [YAMLNode] {
+        guard let target = resolved else { return [] }
+        switch target.kind {
+        case .mapping: return [target]
+        case .sequence: return target.entries.compactMap(\.resolved).filter { $0.kind == .mapping }
+        default: return []
+        }
+    }
+
+    /// What a reader finds under the key: the mapping's own value, else the merged one.
+    public func merged(_ key: String) -> YAMLNode? {
+        self[key] ?? inherited(key)
+    }
+
+    /// What a reader would find under the key if the mapping had none of its own.
+    public func inherited(_ key: String) -> YAMLNode? {
+        guard kind == .mapping else { return nil }
+        for pair in pairs where pair.key.isMergeKey {
+            for source in pair.value.mergeSources where source.index != index {
+                if let found = source.mergedPairs.first(where: { $0.key.text == key }) { return found.value }
+            }
+        }
+        return nil
+    }
+
     /// Whether a reader of the file gets the value already, however it is written: then it is left alone.
     func reads(as value: YAMLValue) -> Bool {
-        guard tag == nil, anchor == nil else { return false }
+        guard let node = resolved else { return false }
+        return YAMLTree.tagIsTrue(node.tag, of: value) && node.means(value)
+    }
+
+    private func means(_ value: YAMLValue) -> Bool {
         switch value {
         case .null: return scalar == .null
         // Other readers take a bare `y` or `n` for a string.

@@ -58,6 +58,7 @@ struct DescriptionTests {
         endpoint.availability.until = 1
         endpoint.availability.cause = ""
         endpoint.misconfiguration = ""
+        endpoint.notInFile = ""
         endpoint.lastError = .init(time: 1, text: "")
         (endpoint.url, endpoint.urlAnthropic, endpoint.urlOpenAI) = ("", "", "")
         (endpoint.maskedSecret, endpoint.priority, endpoint.proxy) = ("", 1, "")

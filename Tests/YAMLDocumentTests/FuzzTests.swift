@@ -52,7 +52,7 @@ import Testing
     private func checkSurroundings(_ before: YAMLDocument, _ edit: YAMLEdit, _ after: YAMLDocument) {
         switch edit {
         case .set(let path, _):
-            guard let node = before.node(at: path), node.kind == .scalar else { return }
+            guard let node = before.node(at: path), node.kind == .scalar, node.tag == nil else { return }
             #expect(
                 after.bytes.starts(with: before.bytes[..<node.span.lowerBound]) || node.span.isEmpty
                     || after.bytes.count > before.bytes.count + 4, "\(edit)")

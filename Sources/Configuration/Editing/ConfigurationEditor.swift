@@ -84,6 +84,9 @@ public enum ConfigurationEditor {
             return .insertKey("server", section, into: [], placement: .first)
         }
         if server.kind != .mapping, server.scalar == .null { return .set(["server"], section) }
+        if server.kind != .mapping, server.kind != .alias {
+            throw ConfigurationEditError(line: server.line, column: server.column, reason: "server is not a mapping")
+        }
         if server.kind == .mapping, server[key] == nil {
             return .insertKey(key, .boolean(flag), into: ["server"], placement: .after("port"))
         }

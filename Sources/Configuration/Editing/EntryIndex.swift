@@ -11,7 +11,7 @@ struct EntryIndex {
         let list = document.root.flatMap { $0.kind == .mapping ? $0["endpoints"] : nil }?.resolved
         entries = list?.entries ?? []
         for (number, entry) in entries.enumerated() {
-            guard let name = entry.resolved?["name"]?.resolved, name.kind == .scalar else { continue }
+            guard let name = entry.resolved?.merged("name")?.resolved, name.kind == .scalar else { continue }
             if numbers.updateValue(number, forKey: name.text) != nil { ambiguous.insert(name.text) }
         }
     }

@@ -8,38 +8,47 @@ struct FieldEdits {
     func edits(setting field: EndpointField, to value: FieldValue) -> [YAMLEdit] {
         let key = field.rawValue
         let fieldPath = path.appending(.key(key))
+        let inherited = entry.inherited(key)
         guard let node = entry[key] else {
             let isNothing = value == .absent || value == EndpointSettings(name: "").value(of: field)
-            guard !isNothing, let yaml = value.yaml else {
-                // A merged mapping can hold another value; the verification sees that.
+            // What is merged in would show through: a key of the entry's own hides it, an empty one where need be.
+            guard !isNothing || inherited != nil, let yaml = value.yaml ?? inherited.map({ _ in .null }) else {
                 return []
             }
             return [.insertKey(key, yaml, into: path, placement: .after(EndpointField.name.rawValue))]
         }
         switch value {
-        case .headers([]): return [.remove(fieldPath)]
+        case .headers([]) where inherited == nil: return [.remove(fieldPath)]
         case .headers(let headers) where node.kind == .mapping: return headerEdits(node, fieldPath, headers)
         case .proxy(let proxy) where node.kind == .mapping: return proxyEdits(node, fieldPath, proxy)
+        case .absent where inherited != nil: return [.set(fieldPath, .null)]
         default: return value.yaml.map { [.set(fieldPath, $0)] } ?? [.remove(fieldPath)]
         }
     }
 
     /// One edit a header where the headers that stay keep their order; else all of them at once.
     private func headerEdits(_ node: YAMLNode, _ fieldPath: YAMLPath, _ headers: [HeaderField]) -> [YAMLEdit] {
-        let present = node.pairs.map(\.key.text)
+        let found = EndpointReader.headerPairs(node)
+        let present = found.map(\.key.text)
         let wanted = headers.map(\.name)
         let kept = present.filter(wanted.contains)
         let gone = present.filter { !wanted.contains($0) }
         let added = wanted.filter { !present.contains($0) }
         let isMixed = !gone.isEmpty && !added.isEmpty
-        guard !kept.isEmpty, wanted == kept + added, node.style == .block || !isMixed else {
-            return [.set(fieldPath, .mapping(headers.map { YAMLPair(key: $0.name, value: .string($0.value)) }))]
+        // What is merged in cannot be taken out alone, and a key of its own stands elsewhere than the merged one.
+        let isOwn = Dictionary(node.pairs.map { ($0.key.text, true) }, uniquingKeysWith: { first, _ in first })
+        let changesMerged = found.contains { key, value in
+            guard isOwn[key.text] == nil else { return false }
+            return headers.first { $0.name == key.text }?.value != value.resolved?.text
         }
+        let hidesMerged = gone.contains { node.inherited($0) != nil }
+        guard !kept.isEmpty, wanted == kept + added, node.style == .block || !isMixed, !changesMerged, !hidesMerged
+        else { return [.set(fieldPath, .mapping(headers.map { YAMLPair(key: $0.name, value: .string($0.value)) }))] }
         var edits: [YAMLEdit] = gone.map { .remove(fieldPath.appending(.key($0))) }
         for header in headers {
             if added.contains(header.name) {
                 edits.append(.insertKey(header.name, .string(header.value), into: fieldPath, placement: .last))
-            } else if node[header.name]?.resolved?.text != header.value {
+            } else if let own = node[header.name], own.resolved?.text != header.value {
                 edits.append(.set(fieldPath.appending(.key(header.name)), .string(header.value)))
             }
         }
@@ -55,14 +64,23 @@ struct FieldEdits {
         var edits: [YAMLEdit] = []
         for (key, value) in wanted {
             let keyPath = fieldPath.appending(.key(key))
-            switch (node[key], value) {
+            let (own, inherited) = (node[key], node.inherited(key))
+            switch (own ?? inherited, value) {
             case (nil, let value?): edits.append(.insertKey(key, .string(value), into: fieldPath, placement: .last))
-            case (.some, nil): edits.append(.remove(keyPath))
+            case (.some, nil):
+                if inherited == nil {
+                    edits.append(.remove(keyPath))
+                } else {
+                    edits.append(
+                        own == nil ? .insertKey(key, .null, into: fieldPath, placement: .last) : .set(keyPath, .null))
+                }
             case (let present?, let value?):
                 // `http` and `HTTP`, `host` and `host:1080` mean the same; only a change of meaning is written.
-                if !Self.means(present.resolved?.text ?? "", value, as: key, proxy.kind) {
-                    edits.append(.set(keyPath, .string(value)))
-                }
+                if Self.means(present.resolved?.text ?? "", value, as: key, proxy.kind) { break }
+                edits.append(
+                    own == nil
+                        ? .insertKey(key, .string(value), into: fieldPath, placement: .last)
+                        : .set(keyPath, .string(value)))
             case (nil, nil): break
             }
         }

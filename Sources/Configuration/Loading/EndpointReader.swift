@@ -42,7 +42,9 @@ struct EndpointReader {
     private init(_ entry: YAMLNode, number: Int, sink: DiagnosticSink) {
         self.entry = entry
         self.sink = sink
-        let name = entry["name"].flatMap { $0.kind == .scalar ? "endpoint '\(HeaderRules.printable($0.text))'" : nil }
+        let name = entry.merged("name")?.resolved.flatMap {
+            $0.kind == .scalar ? "endpoint '\(HeaderRules.printable($0.text))'" : nil
+        }
         reader = SectionReader(
             entry, title: name ?? "endpoint \(number)", known: Self.knownKeys, retired: Self.retired, sink: sink)
     }
@@ -96,13 +98,25 @@ struct EndpointReader {
             sink.error(at: node, "headers has to be a mapping of names to values")
             return []
         }
-        return node.pairs.compactMap { key, value in
+        return Self.headerPairs(node).compactMap { key, value in
             guard key.kind == .scalar, let resolved = value.resolved, resolved.kind == .scalar else {
                 sink.report(.error, at: value, ValueProblem("a header has to have a single value"), isSecret: true)
                 return nil
             }
             return HeaderField(name: key.text, value: resolved.scalar == .null ? "" : resolved.text)
         }
+    }
+
+    /// The headers in the order in which they stand, those that `<<` merges in at its place. A header's name means the same in
+    /// capitals: one of the mapping's own hides a merged one in any spelling.
+    static func headerPairs(_ node: YAMLNode) -> [(key: YAMLNode, value: YAMLNode)] {
+        let pairs = node.pairs
+        guard let merge = pairs.firstIndex(where: { $0.key.isMergeKey }) else { return pairs }
+        let own = Set(pairs.filter { !$0.key.isMergeKey }.map { $0.key.text.lowercased() })
+        var seen = own
+        let ownCount = node.mergedPairs.count { pair in pairs.contains { $0.key.position == pair.key.position } }
+        let merged = node.mergedPairs.dropFirst(ownCount).filter { seen.insert($0.key.text.lowercased()).inserted }
+        return pairs[..<merge] + merged + pairs[merge...].filter { !$0.key.isMergeKey }
     }
 
     private func report(_ settings: EndpointSettings, _ environment: [String: String]?) {
@@ -121,7 +135,10 @@ struct EndpointReader {
     private func place(of finding: EndpointProblem) -> YAMLNode? {
         let node = reader.node(finding.field.rawValue)
         guard let item = finding.item, let node else { return node ?? reader.place("name") ?? entry }
-        if node.kind == .mapping { return item < node.pairs.count ? node.pairs[item].key : node }
+        if node.kind == .mapping {
+            let pairs = Self.headerPairs(node)
+            return item < pairs.count ? pairs[item].key : node
+        }
         return item < node.entries.count ? node.entries[item] : node
     }
 

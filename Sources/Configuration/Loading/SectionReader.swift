@@ -7,6 +7,7 @@ struct SectionReader {
     let sink: DiagnosticSink
     private var values: [String: YAMLNode] = [:]
     private(set) var keys: [String: YAMLNode] = [:]
+    private var visited: Set<Int> = []
 
     /// - Parameter known: every key of the section that means something; all others are reported as notes.
     init(_ node: YAMLNode?, title: String, known: [String], retired: [String: String] = [:], sink: DiagnosticSink) {
@@ -24,6 +25,8 @@ struct SectionReader {
     }
 
     private mutating func collect(_ mapping: YAMLNode, depth: Int) {
+        // Met a second time it has nothing new, and lists of merges in lists of merges would multiply.
+        guard visited.insert(mapping.position).inserted else { return }
         var merged: [YAMLNode] = []
         var seen: [String: Int] = [:]
         for (key, value) in mapping.pairs {
@@ -31,7 +34,7 @@ struct SectionReader {
                 sink.error(at: key, "a key of \(title) is not plain text")
                 continue
             }
-            if key.style == .plain, key.text == "<<" {
+            if key.isMergeKey {
                 merged.append(value)
                 continue
             }

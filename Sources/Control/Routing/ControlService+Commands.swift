@@ -151,7 +151,7 @@ extension ControlService {
             return .invalid(field == .priority ? "rank" : field.rawValue, reason)
         case .nothingToUndo, .nothingToRedo:
             return ControlProblem(.nothingToDo, status: 409, detail: error.description)
-        case .notSaved:
+        case .notSaved, .notWritable:
             return ControlProblem(.notSaved, status: 503, detail: error.description)
         case .fileNotUsed:
             return ControlProblem(.fileNotUsed, status: 409, detail: error.description)

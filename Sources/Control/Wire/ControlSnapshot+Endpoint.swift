@@ -15,6 +15,8 @@ extension ControlSnapshot {
         public var availability = Availability()
         /// Why it cannot be used as configured.
         public var misconfiguration: String?
+        /// What of it is in force and not in the file, because the file has no place that could be edited for it, and why.
+        public var notInFile: String?
         /// Why it has its rank; absent beyond the first few hundred endpoints.
         public var explanation: Explanation?
         /// Ranks gained (positive) or lost in the last minute.
@@ -56,6 +58,7 @@ extension ControlSnapshot {
 
         enum CodingKeys: String, CodingKey {
             case id, name, revision, rank, state, availability, misconfiguration, explanation, movement, traffic
+            case notInFile = "not_in_file"
             case successStreak = "success_streak"
             case lastError = "last_error"
             case url

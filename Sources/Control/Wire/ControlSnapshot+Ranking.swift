@@ -13,6 +13,7 @@ extension ControlSnapshot.Endpoint {
         state = State(rawValue: endpoint.state.rawValue) ?? .untested
         availability = Availability(endpoint.availability, clock: clock)
         misconfiguration = endpoint.misconfiguration
+        notInFile = endpoint.notInFile
         explanation = endpoint.explanation.map {
             .init($0, misconfiguration: endpoint.misconfiguration, clock: clock, name: name)
         }

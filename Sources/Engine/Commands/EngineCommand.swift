@@ -215,6 +215,8 @@ public enum CommandError: Error, Sendable, Equatable, CustomStringConvertible {
     case nothingToRedo
     /// The change holds in memory and is kept unsaved; the reason says why it is not on disk.
     case notSaved(change: String, reason: String)
+    /// The change is in force, and the file has no place that could be edited for it; the reason says where and why.
+    case notWritable(change: String, reason: String)
     /// The file as it is now cannot be used, so that there is nothing to take in.
     case fileNotUsed(reason: String)
     /// A test of an endpoint ended badly; nothing was changed.
@@ -230,6 +232,8 @@ public enum CommandError: Error, Sendable, Equatable, CustomStringConvertible {
         case .nothingToUndo: "nothing to undo"
         case .nothingToRedo: "nothing to redo"
         case .notSaved(let change, let reason): "\(change), but NOT SAVED: \(reason); kept in memory, will be retried"
+        case .notWritable(let change, let reason):
+            "\(change), in force but NOT IN THE FILE: \(reason); edit the file by hand, or write this place in a simpler form"
         case .fileNotUsed(let reason): "the file is not used, the running configuration stays: \(reason)"
         case .unreachable(let name, let reason): "\(name): \(reason)"
         }

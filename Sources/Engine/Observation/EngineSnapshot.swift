@@ -84,6 +84,8 @@ public struct EndpointSnapshot: Sendable {
     public var availability: Availability
     /// Why it cannot be used as configured; nil when it can.
     public var misconfiguration: String?
+    /// What of it holds in memory alone, because the file has no place that could be edited for it, and why.
+    public var notInFile: String?
     /// Why it has its rank; nil beyond the first few hundred endpoints.
     public var explanation: RankExplanation?
     /// Ranks gained (positive) or lost when it last moved, within a minute; 0 after that.
@@ -100,4 +102,16 @@ public struct EndpointSnapshot: Sendable {
     public var errors: [ErrorKind: UInt64]
     /// Seconds since 1970, and what happened.
     public var lastError: (time: Double, text: String)?
+}
+
+extension EndpointSnapshot {
+    /// What could not be written, in words, by endpoint.
+    static func byEndpoint(_ unwritten: [UnwrittenChange]) -> [EndpointID: String] {
+        var texts: [EndpointID: String] = [:]
+        for change in unwritten {
+            guard let id = change.endpoint.map({ EndpointID($0) }) else { continue }
+            texts[id] = [texts[id], change.description].compactMap(\.self).joined(separator: "; ")
+        }
+        return texts
+    }
 }

@@ -7,27 +7,32 @@ extension EngineState {
     private static let explainedInSnapshot = 500
 
     /// All endpoints in rank order as of `now`; `second` counts the traffic windows' seconds.
-    mutating func endpointSnapshots(now: ContinuousClock.Instant, second: Int64) -> [EndpointSnapshot] {
+    ///
+    /// - Parameter unwritten: what of each endpoint could not be written into the file.
+    mutating func endpointSnapshots(
+        now: ContinuousClock.Instant, second: Int64, unwritten: [EndpointID: String] = [:]
+    ) -> [EndpointSnapshot] {
         settlePriorities()
         let explanations = ranking.explanations(now: now, limit: Self.explainedInSnapshot)
         return ranking.order.enumerated().compactMap { index, id in
             // In place: a copy of each record would be the larger part of the work.
             records[Int(id.rawValue)]?.snapshot(
-                rank: index + 1, movement: lastMovement(of: id, now: now),
+                rank: index + 1, notInFile: unwritten[id], movement: lastMovement(of: id, now: now),
                 availability: ranking.availability(of: id, now: now),
                 explanation: index < explanations.count ? explanations[index] : nil, second: second)
         }
     }
 
     /// One endpoint, as it is in `endpointSnapshots`.
-    mutating func endpointSnapshot(named name: String, now: ContinuousClock.Instant, second: Int64) -> EndpointSnapshot?
-    {
+    mutating func endpointSnapshot(
+        named name: String, now: ContinuousClock.Instant, second: Int64, unwritten: [EndpointID: String] = [:]
+    ) -> EndpointSnapshot? {
         settlePriorities()
         guard let record = record(named: name), let rank = ranking.rank(of: record.id) else {
             return nil
         }
         return record.snapshot(
-            rank: rank, movement: lastMovement(of: record.id, now: now),
+            rank: rank, notInFile: unwritten[record.id], movement: lastMovement(of: record.id, now: now),
             availability: ranking.availability(of: record.id, now: now),
             explanation: ranking.explanation(for: record.id, now: now), second: second)
     }
@@ -58,12 +63,13 @@ extension EngineState {
 extension EndpointRecord {
     /// - Parameter rank: 1 is tried first.
     fileprivate func snapshot(
-        rank: Int, movement: Int, availability: Availability?, explanation: RankExplanation?, second: Int64
+        rank: Int, notInFile: String?, movement: Int, availability: Availability?, explanation: RankExplanation?,
+        second: Int64
     ) -> EndpointSnapshot {
         let traffic = traffic.summary(second: second)
         return EndpointSnapshot(
             id: id, revision: revision, rank: rank, settings: settings, availability: availability ?? .disabled,
-            misconfiguration: misconfiguration, explanation: explanation,
+            misconfiguration: misconfiguration, notInFile: notInFile, explanation: explanation,
             movement: movement, traffic: traffic,
             inFlight: load.requests, successStreak: successStreak,
             hasAnswered: hasAnsweredProbe || traffic.attempts > traffic.failures,

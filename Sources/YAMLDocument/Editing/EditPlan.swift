@@ -20,11 +20,14 @@ struct EditPlan {
     /// The whole content of a file that has none.
     private(set) var newRoot: YAMLValue?
     private(set) var splices: [Splice] = []
+    /// What was asked for, to be held against what the result means.
+    private let edits: [YAMLEdit]
     private var claims = EditClaims()
     private var resolver: PathResolver
 
     init(_ edits: [YAMLEdit], tree: YAMLTree) throws(YAMLEditError) {
         self.tree = tree
+        self.edits = edits
         resolver = PathResolver(tree)
         var layout = Layout(tree)
         var changedContainers: [Int] = []
@@ -48,7 +51,6 @@ struct EditPlan {
         case .remove(let path):
             let target = try resolver.resolve(path)
             guard let parent = target.parent else { throw tree.refusal(at: 0, "the whole document cannot be removed") }
-            try resolver.refuseSharedSubtree(target.record)
             removed.insert(target.key ?? target.record)
             claims.take(target.record..<Int(tree.records[target.record].next))
             return parent
@@ -56,7 +58,7 @@ struct EditPlan {
             return try insert(key, value, into: path, placement)
         case .insertEntry(let value, let path, let index):
             let target = try resolver.resolve(path)
-            try resolver.refuseShared(target.record)
+            try resolver.refuseAlias(target.record)
             guard tree.records[target.record].kind == .sequence else {
                 throw tree.refusal(at: target.record, "\(path) is not a list")
             }
@@ -79,7 +81,7 @@ struct EditPlan {
         }
         let target = try resolver.resolve(path)
         let mapping = target.record
-        try resolver.refuseShared(mapping)
+        try resolver.refuseAlias(mapping)
         guard tree.records[mapping].kind == .mapping else {
             throw tree.refusal(at: mapping, "\(path) is not a mapping")
         }
@@ -95,11 +97,6 @@ struct EditPlan {
         _ target: PathResolver.Target, _ value: YAMLValue, _ layout: inout Layout
     ) throws(YAMLEditError) -> Int? {
         let record = target.record
-        try resolver.refuseShared(record)
-        guard tree.records[record].properties < 0 else {
-            throw tree.refusal(at: record, "the value has an anchor or a tag")
-        }
-        try resolver.refuseSharedSubtree(record)
         claims.take(record..<Int(tree.records[record].next))
         guard !YAMLNode(tree: tree, index: record).reads(as: value) else { return nil }
         if case .sequence(let items) = value, let changed = merge(items, into: record) { return changed }
@@ -113,7 +110,8 @@ struct EditPlan {
         guard tree.records[record].kind == .sequence, !items.isEmpty, items.allSatisfy(\.isScalar) else { return nil }
         let present = resolver.childRecords(record)
         guard !present.isEmpty, present.count * items.count <= 40_000,
-            present.allSatisfy({ tree.records[$0].kind == .scalar })
+            YAMLTree.tagIsTrue(tree.properties(of: record)?.tag, of: .sequence(items)),
+            present.allSatisfy({ YAMLNode(tree: tree, index: $0).resolved?.kind == .scalar })
         else { return nil }
         let steps = ListMerge.steps(from: present.count, to: items.count) {
             isText(items[$1], of: present[$0])
@@ -132,7 +130,9 @@ struct EditPlan {
 
     /// An item that reads the same stays as it is written, also where it would be quoted today.
     private func isText(_ value: YAMLValue, of record: Int) -> Bool {
-        guard case .string(let text) = value else { return YAMLNode(tree: tree, index: record).reads(as: value) }
+        guard case .string(let text) = value, tree.records[record].properties < 0 else {
+            return YAMLNode(tree: tree, index: record).reads(as: value)
+        }
         return tree.text(of: record).elementsEqual(text.utf8)
     }
 
@@ -181,11 +181,33 @@ extension EditPlan {
         guard let ordered = Splice.ordered(splices) else {
             throw conflict(at: splices[0].container)
         }
-        let edited = try Reparse(plan: self, splices: ordered).tree()
+        let edited: YAMLTree
+        do throws(YAMLEditError) {
+            edited = try Reparse(plan: self, splices: ordered).tree()
+        } catch {
+            throw sharedAnchor ?? error
+        }
         if let record = Verification.firstDifference(self, edited) {
             throw tree.refusal(at: record, "the change would alter more than it should; edit the file by hand")
         }
+        if tree.hasAliases { try verifyMeaning(of: edited) }
         return edited
+    }
+
+    /// What is written once can be read in several places: the change must show in the one that was named, and there it must
+    /// be what was asked for.
+    private func verifyMeaning(of edited: YAMLTree) throws(YAMLEditError) {
+        guard let before = Meaning.of(tree), let after = Meaning.of(edited) else {
+            throw tree.refusal(at: 0, "the file is too large once its aliases are followed; edit it by hand")
+        }
+        guard Meaning.Intent(edits).applied(to: before) != after else { return }
+        throw sharedAnchor
+            ?? tree.refusal(
+                at: splices[0].container, "the change would show in more than one place; edit the file by hand")
+    }
+
+    private var sharedAnchor: YAMLEditError? {
+        resolver.sharedAnchor(of: (Array(replaced.keys) + Array(removed) + Array(insertions.keys)).sorted())
     }
 }
 

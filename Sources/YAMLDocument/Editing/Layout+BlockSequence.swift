@@ -38,10 +38,11 @@ extension Layout {
 
     /// Columns from the dash to the entry's keys, where they stand on its line.
     private func keyOffset(of entry: Int, dash: Int) -> Int {
-        guard record(entry).kind == .mapping, record(entry).style == .block,
-            lineStart(start(entry)) == lineStart(dash)
+        // An anchor or a tag of the entry stands on the dash's line without its keys.
+        guard record(entry).kind == .mapping, record(entry).style == .block, record(entry).childCount > 0,
+            lineStart(start(entry + 1)) == lineStart(dash)
         else { return 2 }
-        return start(entry) - dash
+        return start(entry + 1) - dash
     }
 
     /// Whether entries are set apart by blank lines.

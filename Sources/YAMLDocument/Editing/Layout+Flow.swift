@@ -2,8 +2,8 @@ extension Layout {
     /// The offsets of a flow collection's brackets.
     func brackets(_ collection: Int) throws(YAMLEditError) -> (open: Int, close: Int) {
         let isMapping = record(collection).kind == .mapping
-        let (start, end) = (start(collection), end(collection))
-        guard record(collection).properties < 0, start < end,
+        let (start, end) = (content(collection), end(collection))
+        guard start < end,
             bytes[start] == UInt8(ascii: isMapping ? "{" : "["), bytes[end - 1] == UInt8(ascii: isMapping ? "}" : "]")
         else { throw tree.refusal(at: collection, "the brackets of this value cannot be made out") }
         return (start, end - 1)

@@ -3,6 +3,7 @@ extension Layout {
     mutating func replace(_ target: PathResolver.Target, with value: YAMLValue) throws(YAMLEditError) {
         let old = record(target.record)
         let container = target.parent ?? target.record
+        dropTag(of: target.record, unlessTrueOf: value, in: container)
         if old.style == .block, old.kind != .scalar {
             try replaceBlockCollection(target, with: value)
         } else if old.style.isBlockScalar {
@@ -22,8 +23,11 @@ extension Layout {
         let old = record(target.record)
         var text = ValueWriter.inline(
             value, in: target.context, replacing: old.kind == .scalar && old.style != .plain ? old.style : nil)
-        let (start, end) = (Int(old.start), Int(old.end))
-        if start == end {
+        let properties = properties(target.record)
+        let (start, end) = (properties?.content ?? Int(old.start), Int(old.end))
+        if let properties {
+            if start == properties.end { text = " " + text }
+        } else if start == end {
             // Nothing is written there yet: the span lies behind the colon or the dash, in braces also behind spaces.
             let before = LineBreaks.endWithoutBlanks(bytes, in: 0..<start)
             guard before > 0, bytes[before - 1] == UInt8(ascii: ":") || bytes[before - 1] == UInt8(ascii: "-") else {
@@ -36,7 +40,7 @@ extension Layout {
 
     /// Puts a one-line value in the place of a literal or folded one; a comment behind the `|` stays.
     private mutating func replaceBlockScalar(_ scalar: Int, with value: YAMLValue, in container: Int) {
-        let (start, end) = (start(scalar), end(scalar))
+        let (start, end) = (content(scalar), end(scalar))
         let header = bytes[start..<end].prefix { !LineBreaks.isSpace($0) && $0 != 0x0A && $0 != 0x0D && $0 < 0x80 }
         splice(start..<header.endIndex, ValueWriter.inline(value, in: .block), in: container)
         let endOfHeader = LineBreaks.endOfLine(bytes, from: start)
@@ -51,7 +55,8 @@ extension Layout {
         _ record: Int, key: Int, with value: YAMLValue, in container: Int
     ) throws(YAMLEditError) {
         guard let colon = colon(afterKey: key) else { throw tree.refusal(at: key, "the key is written as ? key") }
-        if start(record) < end(record) { splice(colon + 1..<end(record), "", in: container) }
+        let behind = properties(record)?.end ?? colon + 1
+        if behind < end(record) { splice(behind..<end(record), "", in: container) }
         let offset = lineBehind(end(record))
         let indent = Int(self.record(key).column) - 1 + writer.indentStep
         splice(offset..<offset, lines(writer.children(of: value, indent: indent), at: offset), in: container)
@@ -66,9 +71,10 @@ extension Layout {
         }
         let first = lineStart(firstItemOffset(target.record))
         let last = LineBreaks.endOfLine(bytes, from: end(target.record))
-        guard colon < first else { throw tree.refusal(at: target.record, "the value begins on its key's line") }
+        let behind = properties(target.record)?.end ?? colon + 1
+        guard behind <= first else { throw tree.refusal(at: target.record, "the value begins on its key's line") }
         if ValueWriter.fitsInline(value, indent: Int(record(key).column) - 1) {
-            splice(colon + 1..<colon + 1, " " + ValueWriter.inline(value, in: .block), in: container)
+            splice(behind..<behind, " " + ValueWriter.inline(value, in: .block), in: container)
             splice(first..<lineBehind(last), "", in: container)
         } else {
             let indent = Int(record(key).column) - 1 + writer.indentStep
@@ -86,13 +92,16 @@ extension Layout {
     mutating func writeEmpty(_ container: Int, _ value: YAMLValue) throws(YAMLEditError) {
         guard record(container).style == .block else {
             let (open, close) = try brackets(container)
+            dropTag(of: container, unlessTrueOf: value, in: container)
             splice(open + 1..<close, "", in: container)
             return
         }
-        guard let (key, colon) = keyAndColon(ofValue: container), record(container).properties < 0 else {
+        guard let (key, colon) = keyAndColon(ofValue: container) else {
             throw tree.refusal(at: container, "the last one cannot be removed from here")
         }
-        splice(colon + 1..<colon + 1, " " + ValueWriter.inline(value, in: .block), in: key)
+        dropTag(of: container, unlessTrueOf: value, in: key)
+        let behind = properties(container)?.end ?? colon + 1
+        splice(behind..<behind, " " + ValueWriter.inline(value, in: .block), in: key)
         if record(container).kind == .sequence {
             let entries = tree.children(of: container)
             for index in entries.indices {
@@ -103,7 +112,7 @@ extension Layout {
             }
         } else {
             let first = lineStart(start(container + 1))
-            guard colon < first else { throw tree.refusal(at: container, "the value begins on its key's line") }
+            guard behind <= first else { throw tree.refusal(at: container, "the value begins on its key's line") }
             splice(first..<lineBehind(LineBreaks.endOfLine(bytes, from: end(container))), "", in: key)
         }
     }

@@ -101,6 +101,72 @@ struct Layout {
         return position
     }
 
+    // MARK: Anchors and tags
+
+    /// What stands before a node's own text.
+    struct Properties {
+        var tag: Range<Int>?
+        /// Behind the anchor or the tag, whichever comes last.
+        var end: Int
+        /// Where the node's own text begins.
+        var content: Int
+    }
+
+    /// Nil where the node has neither anchor nor tag.
+    func properties(_ index: Int) -> Properties? {
+        guard let written = tree.properties(of: index), written.anchor != nil || written.tag != nil else { return nil }
+        let limit = end(index)
+        var found = Properties(tag: nil, end: start(index), content: start(index))
+        while found.content < limit,
+            bytes[found.content] == UInt8(ascii: "&") || bytes[found.content] == UInt8(ascii: "!")
+        {
+            var position = found.content
+            while position < limit, !LineBreaks.isSpace(bytes[position]), LineBreaks.length(bytes, at: position) == 0 {
+                position += 1
+            }
+            if bytes[found.content] == UInt8(ascii: "!") { found.tag = found.content..<position }
+            found.end = position
+            found.content = skippingBlanksAndComments(from: position, limit: limit)
+        }
+        return found
+    }
+
+    /// Where a node's own text begins.
+    func content(_ index: Int) -> Int { properties(index)?.content ?? start(index) }
+
+    private func skippingBlanksAndComments(from offset: Int, limit: Int) -> Int {
+        var position = offset
+        while position < limit {
+            let breakLength = LineBreaks.length(bytes, at: position)
+            if breakLength > 0 {
+                position += breakLength
+            } else if LineBreaks.isSpace(bytes[position]) {
+                position += 1
+            } else if bytes[position] == UInt8(ascii: "#"), position > offset {
+                position = LineBreaks.endOfLine(bytes, from: position, limit: limit)
+            } else {
+                break
+            }
+        }
+        return position
+    }
+
+    /// Takes away the tag of a node that gets a value of which it would not be true. An anchor stays: what refers to it is
+    /// another matter.
+    mutating func dropTag(of index: Int, unlessTrueOf value: YAMLValue, in container: Int) {
+        guard let tag = properties(index)?.tag, !YAMLTree.tagIsTrue(tree.properties(of: index)?.tag, of: value) else {
+            return
+        }
+        let behind = LineBreaks.skippingSpaces(bytes, from: tag.upperBound)
+        let isFollowed = behind > tag.upperBound && behind < end(index) && LineBreaks.length(bytes, at: behind) == 0
+        if isFollowed {
+            splice(tag.lowerBound..<behind, "", in: container)
+        } else {
+            let line = lineStart(tag.lowerBound)
+            splice(LineBreaks.endWithoutBlanks(bytes, in: line..<tag.lowerBound)..<tag.upperBound, "", in: container)
+        }
+    }
+
     // MARK: Pairs
 
     /// The offset of the colon behind a key; nil where the key is written in the long form `? key`.

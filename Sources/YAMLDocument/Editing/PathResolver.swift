@@ -35,7 +35,7 @@ struct PathResolver {
         }
         var target = Target(record: 0)
         for step in path.steps {
-            try refuseShared(target.record)
+            try refuseAlias(target.record)
             if tree.records[target.record].style == .flow { target.context = .flow }
             target = try descend(from: target, step, path)
         }
@@ -84,22 +84,34 @@ struct PathResolver {
         return found
     }
 
-    /// Refuses an alias, and an anchored node that is also used elsewhere: what is changed here would change there.
-    func refuseShared(_ record: Int) throws(YAMLEditError) {
-        if tree.records[record].kind == .alias {
-            throw tree.refusal(at: record, "an alias stands here; its target would be changed as well")
-        }
-        if let anchor = tree.properties(of: record)?.anchor, let line = aliasLines[anchor] {
-            throw tree.refusal(at: record, "the anchor &\(anchor) is used by an alias in line \(line)")
-        }
+    /// Refuses to change what an alias stands for: it would change in its own place as well. The alias itself can be replaced
+    /// and removed.
+    func refuseAlias(_ record: Int) throws(YAMLEditError) {
+        guard tree.records[record].kind == .alias else { return }
+        throw tree.refusal(at: record, "an alias stands here; its target would be changed as well")
     }
 
-    /// Refuses to remove or replace what others refer to.
-    func refuseSharedSubtree(_ record: Int) throws(YAMLEditError) {
-        guard !aliasLines.isEmpty else { return }
-        for index in record..<Int(tree.records[record].next) where tree.records[index].kind != .alias {
-            try refuseShared(index)
+    /// The anchor because of which a change of these records, or of anything in them, shows in a second place: in them or
+    /// around them. Nil if it cannot be told.
+    func sharedAnchor(of records: [Int]) -> YAMLEditError? {
+        for record in records {
+            for index in record..<Int(tree.records[record].next) {
+                if let refusal = sharedAnchor(at: index) { return refusal }
+            }
         }
+        for index in tree.records.indices
+        where records.contains(where: { index < $0 && $0 < Int(tree.records[index].next) }) {
+            if let refusal = sharedAnchor(at: index) { return refusal }
+        }
+        return nil
+    }
+
+    private func sharedAnchor(at index: Int) -> YAMLEditError? {
+        guard tree.records[index].kind != .alias, let anchor = tree.properties(of: index)?.anchor,
+            let line = aliasLines[anchor]
+        else { return nil }
+        return tree.refusal(
+            at: index, "the anchor &\(anchor) is used by an alias in line \(line), where the change would show")
     }
 }
 

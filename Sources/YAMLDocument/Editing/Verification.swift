@@ -23,7 +23,12 @@ struct Verification {
     }
 
     private func difference(_ left: Int, _ right: Int) -> Int? {
-        if let value = plan.replaced[left] { return Self.matches(value, new, right) ? nil : left }
+        if let value = plan.replaced[left] {
+            let present = old.properties(of: left)
+            let tag = YAMLTree.tagIsTrue(present?.tag, of: value) ? present?.tag : nil
+            let kept = NodeProperties(anchor: present?.anchor, tag: tag)
+            return Self.matches(value, new, right, keeping: kept) ? nil : left
+        }
         let end = Int(old.records[left].next)
         guard isTouched(left..<end) else { return differenceOfUntouched(left, right) }
         guard Self.areAlike(old, left, new, right) else { return left }
@@ -98,24 +103,24 @@ struct Verification {
         }
     }
 
-    /// Whether the node reads as the value: same type, same text.
-    static func matches(_ value: YAMLValue, _ tree: YAMLTree, _ index: Int) -> Bool {
+    /// Whether the node reads as the value: same type, same text, and with no other anchor or tag than those kept.
+    static func matches(
+        _ value: YAMLValue, _ tree: YAMLTree, _ index: Int, keeping kept: NodeProperties = NodeProperties()
+    ) -> Bool {
         let record = tree.records[index]
         let node = YAMLNode(tree: tree, index: index)
+        guard record.kind != .alias, (tree.properties(of: index) ?? NodeProperties()) == kept else { return false }
         switch value {
-        case .null: return record.kind == .scalar && record.properties < 0 && node.scalar == .null
+        case .null: return record.kind == .scalar && node.scalar == .null
         case .boolean(let flag):
             // Readers disagree about a bare `y` or `n`.
-            return record.kind == .scalar && record.properties < 0 && record.textLength > 1
-                && node.scalar == .boolean(flag)
+            return record.kind == .scalar && record.textLength > 1 && node.scalar == .boolean(flag)
         case .integer(let number):
             // And about `010` and `1_000`.
-            return record.kind == .scalar && record.properties < 0 && record.style == .plain
+            return record.kind == .scalar && (record.style == .plain || kept.tag != nil)
                 && tree.text(of: index).elementsEqual(String(number).utf8)
         case .string(let text):
-            guard record.kind == .scalar, record.properties < 0, tree.text(of: index).elementsEqual(text.utf8) else {
-                return false
-            }
+            guard record.kind == .scalar, tree.text(of: index).elementsEqual(text.utf8) else { return false }
             return record.style != .plain || !PlainScalar.isAmbiguous(text)
         case .sequence(let items):
             let children = record.kind == .sequence ? tree.children(of: index) : []

@@ -98,16 +98,24 @@ struct TreeBuilder {
             }
             open.append(index)
         }
-        addProperties(event, to: &record, at: index)
+        try addProperties(event, to: &record, at: index)
         records.append(record)
         if kind == .scalar || kind == .alias { extendParent(to: record.end) }
     }
 
-    private mutating func addProperties(_ event: ParsedEvent, to record: inout NodeRecord, at index: Int) {
+    private mutating func addProperties(
+        _ event: ParsedEvent, to record: inout NodeRecord, at index: Int
+    ) throws(YAMLError) {
         guard event.anchor != nil || event.tag != nil else { return }
         record.properties = Int32(propertyTable.count)
         if record.kind == .alias {
-            propertyTable.append(NodeProperties(aliasTarget: event.anchor.flatMap { anchors[$0] }))
+            // libyaml leaves aliases to its caller; every reader that composes a document refuses this one.
+            guard let name = event.anchor, let target = anchors[name] else {
+                throw YAMLError(
+                    line: event.start.line, column: event.start.column,
+                    reason: "the alias *\(event.anchor ?? "") refers to no anchor &\(event.anchor ?? "") before it")
+            }
+            propertyTable.append(NodeProperties(aliasTarget: target))
         } else {
             propertyTable.append(NodeProperties(anchor: event.anchor, tag: event.tag))
             if let anchor = event.anchor { anchors[anchor] = index }

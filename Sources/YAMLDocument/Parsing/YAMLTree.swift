@@ -46,6 +46,9 @@ final class YAMLTree: Sendable {
         self.hasDocumentMarkers = hasDocumentMarkers
     }
 
+    /// Whether any part of the file is used in a second place.
+    var hasAliases: Bool { propertyTable.contains { $0.aliasTarget != nil } }
+
     func text(of index: Int) -> ArraySlice<UInt8> {
         let record = records[index]
         return arena[Int(record.textStart)..<Int(record.textStart + record.textLength)]
@@ -54,6 +57,19 @@ final class YAMLTree: Sendable {
     func properties(of index: Int) -> NodeProperties? {
         let row = records[index].properties
         return row < 0 ? nil : propertyTable[Int(row)]
+    }
+
+    /// Whether a written tag says of a value what it is without one.
+    static func tagIsTrue(_ tag: String?, of value: YAMLValue) -> Bool {
+        guard let tag else { return true }
+        return switch value {
+        case .null: tag == "tag:yaml.org,2002:null"
+        case .boolean: tag == "tag:yaml.org,2002:bool"
+        case .integer: tag == "tag:yaml.org,2002:int"
+        case .string: tag == "tag:yaml.org,2002:str" || tag == "!"
+        case .sequence: tag == "tag:yaml.org,2002:seq" || tag == "!"
+        case .mapping: tag == "tag:yaml.org,2002:map" || tag == "!"
+        }
     }
 
     /// The records of the direct children, keys and values alternating in a mapping.

@@ -108,6 +108,7 @@ extension EndpointStatus {
         retryAt = endpoint.availability.until.map(instant)
         explanation =
             endpoint.explanation?.sentences ?? endpoint.misconfiguration.map { ["Cannot be used: \($0)."] } ?? []
+        if let text = endpoint.notInFile { explanation.append("In force, but not in the file: \(text).") }
     }
 }
 

@@ -57,7 +57,7 @@ extension CommandFailure {
     init(_ error: CommandError) {
         self.init(message: error.description, field: nil)
         switch error {
-        case .notSaved: kind = .keptUnsaved
+        case .notSaved, .notWritable: kind = .keptUnsaved
         case .revisionConflict: kind = .conflict
         default: break
         }

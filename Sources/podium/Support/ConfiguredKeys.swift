@@ -2,11 +2,16 @@ import Configuration
 import Console
 
 extension ConfigurationFile {
-    /// All findings: the loader's, and those about the keys of the console, in the file's order.
+    /// All findings: the loader's, what could not be saved, and those about the keys of the console, in the file's order.
     var diagnostics: [Diagnostic] {
-        (loaded.diagnostics + configuredKeys.diagnostics).enumerated().sorted {
+        (loaded.diagnostics + unwritable + configuredKeys.diagnostics).enumerated().sorted {
             ($0.element.line, $0.element.column, $0.offset) < ($1.element.line, $1.element.column, $1.offset)
         }.map(\.element)
+    }
+
+    private var unwritable: [Diagnostic] {
+        guard let document = loaded.document, let configuration = loaded.configuration else { return [] }
+        return Writability.warnings(about: document, configuration)
     }
 
     /// The console's keys as the file has them; what cannot be used is left out.

@@ -30,6 +30,7 @@ struct EndpointShowCommand: AsyncParsableCommand {
         var facts = [("name", endpoint.name), ("rank", "\(endpoint.rank)\(endpoint.pinned ? ", pinned" : "")")]
         facts.append(
             ("state", endpoint.misconfiguration.map { "\(endpoint.state.rawValue): \($0)" } ?? endpoint.state.rawValue))
+        if let text = endpoint.notInFile { facts.append(("not in file", text)) }
         for (label, url) in [
             ("url", endpoint.url), ("url_anthropic", endpoint.urlAnthropic), ("url_openai", endpoint.urlOpenAI),
             ("proxy", endpoint.proxy),
