@@ -510,3 +510,56 @@ def test_a_killed_podium_leaves_a_whole_file_and_the_next_one_starts(ranked):
         process.start()
         send(process, 2)
     assert process.stop() == 0
+
+
+# An entry that cannot be edited
+
+SHARED = """\
+server: {{ port: {port}, config_flush_interval: 1s }}
+endpoints:
+  - &base
+    name: base
+    url: http://127.0.0.1:9
+    priority: 1
+  - <<: *base
+    name: heir
+    priority: 2
+  - name: free
+    url: http://127.0.0.1:9
+    priority: 3
+"""
+
+
+def test_an_entry_that_cannot_be_edited_holds_up_nothing_else(podium):
+    port = free_port()
+    process = podium(SHARED.format(port=port), port)
+    config = str(process.config)
+
+    def verb(*words):
+        return run_podium("endpoint", *words, "--config", config)
+
+    logged(process, "changes of enabled and pinned of 'base' cannot be saved")
+    assert verb("pin", "free").returncode == 0
+    off = verb("disable", "base")
+    assert off.returncode == 74 and "NOT IN THE FILE" in off.stderr and "line 7" in off.stderr
+    # Everything else goes on: adds, edits, switches of others are saved, and what was saved before stays.
+    assert verb("add", "new", "--url", "http://127.0.0.1:9").returncode == 0
+    assert verb("set", "free", "--url", "http://127.0.0.1:11").returncode == 0
+    # An edit of settings that the file has no place for is refused before anything changes.
+    refused = verb("set", "base", "--url", "http://127.0.0.1:10")
+    assert refused.returncode not in (0, 74) and "&base" in refused.stderr
+    text = process.config.read_text()
+    assert "name: free\n    pinned: true" in text and "name: new" in text and "http://127.0.0.1:11" in text
+    assert "enabled: false" not in text and "http://127.0.0.1:10" not in text
+    shown = verb("show", "base")
+    assert "not in file" in shown.stdout and "enabled true→false" in shown.stdout
+    assert "not_in_file" in verb("show", "base", "--json").stdout
+    assert urllib.request.urlopen(process.url + "/healthz", timeout=10).status == 200
+    logged(process, "in force, but not in the file: base enabled")
+    # With a key of its own the heir no longer inherits: what was held back is written along with it.
+    assert verb("disable", "heir").returncode == 0
+    assert process.config.read_text().count("enabled: false") == 2
+    assert "not in file" not in verb("show", "base").stdout
+    verb("enable", "base")
+    assert verb("pin", "base").returncode == 74
+    assert process.stop() == 0
