@@ -84,7 +84,7 @@ import Testing
         ("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", .malformedHost),
         ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", .malformedHost),
         ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", .unsupportedVersion),
-        ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", .unsupportedVersion),
+        ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", .unsupportedVersion),
         ("GET / HTTP/1.1 \r\nHost: a\r\n\r\n", .malformedRequestLine),
         ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
         ("GET / HTTP/1.10\r\nHost: a\r\n\r\n", .malformedRequestLine), ("GET /\r\n\r\n", .malformedRequestLine),
@@ -101,6 +101,55 @@ import Testing
         ("PUT / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n", .unknownExpectation),
         ("PUT / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\nExpect: 100-continue\r\n\r\n", .unknownExpectation),
     ]
+
+    @Test(arguments: [("HTTP/1.0", 0), ("HTTP/1.1", 1), ("HTTP/1.2", 1), ("HTTP/1.9", 1)])
+    func minorVersions(version: String, minor: Int) throws {
+        #expect(try ParsedRequest("GET / \(version)\r\nHost: a\r\n\r\n").head.minorVersion == minor)
+    }
+
+    @Test(arguments: [
+        ("Expect:", false), ("Expect: ,", false), ("Expect: 100-continue", true), ("Expect: , 100-Continue,", true),
+    ])
+    func expectations(field: String, expectsContinue: Bool) throws {
+        let parsed = try ParsedRequest("PUT / HTTP/1.1\r\nHost: a\r\n\(field)\r\n\r\n")
+        #expect(parsed.head.expectsContinue == expectsContinue)
+    }
+
+    @Test(arguments: [
+        ("HTTP/1.1", "Upgrade: websocket\r\nConnection: Upgrade", true),
+        ("HTTP/1.1", "Upgrade: h2c, WebSocket\r\nConnection: keep-alive, upgrade", true),
+        ("HTTP/1.1", "Upgrade: websocket", false), ("HTTP/1.0", "Upgrade: websocket\r\nConnection: Upgrade", false),
+        ("HTTP/1.1", "Upgrade: h2c\r\nConnection: Upgrade", false),
+    ])
+    func upgrades(version: String, fields: String, isAsked: Bool) throws {
+        #expect(try ParsedRequest("GET / \(version)\r\nHost: a\r\n\(fields)\r\n\r\n").head.asksForWebSocket == isAsked)
+    }
+
+    /// Whatever the letter case, and whatever stands between the words.
+    @Test(arguments: [
+        ("Authorization", KnownField.authorization), ("X-API-Key", .xAPIKey), ("x_api_key", .credential),
+        ("api-key", .credential),
+        ("API_KEY", .credential), ("x.api.key", .credential), ("apikey", .credential), ("X-Goog-Api-Key", .credential),
+        ("x_goog_api_key", .credential), ("Ocp-Apim-Subscription-Key", .credential), ("X-Auth-Token", .credential),
+        ("anthropic-auth-token", .credential), ("X-Amz-Security-Token", .credential), ("key", .credential),
+        ("token", .credential),
+        ("Helicone-Auth", .credential), ("cf-aig-authorization", .credential), ("CF-Access-Client-Secret", .credential),
+        ("Proxy-Authorization", .proxyAuthorization), ("Proxy_Authorization", .proxyAuthorization), ("cookie", .cookie),
+        ("Cookie2", .cookie), ("Set-Cookie", .setCookie), ("Idempotency-Key", .other), ("openai-organization", .other),
+        ("openai-project", .other), ("anthropic-version", .anthropicVersion), ("anthropic-beta", .other),
+        ("monkey", .other),
+        ("x-stainless-package-version", .other), ("chatgpt-account-id", .other), ("accept-encoding", .other),
+        ("Sec-WebSocket-Protocol", .webSocket), ("Forwarded", .forwarding), ("X-Forwarded-User", .forwarding),
+        ("x_forwarded_for", .forwarding), ("X-Real-IP", .forwarding), ("CF-Connecting-IP", .forwarding),
+        ("True-Client-IP", .forwarding),
+        ("From", .forwarding), ("X-Forwarded-Access-Token", .credential), ("X-HTTP-Method-Override", .methodOverride),
+        ("Access-Control-Allow-Origin", .accessControl), ("x-ratelimit-reset-tokens", .rateLimitReset),
+        ("X-Hops", .xHops),
+    ])
+    func kindsOfFields(name: String, known: KnownField) throws {
+        let parsed = try ParsedRequest("GET / HTTP/1.1\r\nHost: a\r\n\(name): x\r\n\r\n")
+        #expect(parsed.head.fields.lines.last?.known == known)
+    }
 
     @Test(arguments: refused)
     func ambiguityIsRefused(text: String, error: RequestHeadError) {

@@ -88,9 +88,39 @@ import Testing
         }
     }
 
+    /// RFC 9112 §7.1.1: blanks may stand before and behind the `;` and the `=`, not at the line's end.
+    @Test(
+        arguments: [
+            ("3 ;a\r\n", nil), ("3\t ; \ta = b ;c\r\n", nil), ("3;a = \"q ;\" ; b\r\n", nil),
+            ("3;a \r\n", .malformedChunkExtension),
+            ("3;a=b \r\n", .malformedChunkExtension), ("3 ; \r\n", .malformedChunkExtension),
+            ("3;a b\r\n", .malformedChunkExtension),
+            ("3;a= \r\n", .malformedChunkExtension), ("3;a=\"b\" c\r\n", .malformedChunkExtension),
+            ("3 =b\r\n", .malformedChunkExtension),
+            ("3 a\r\n", .malformedChunkExtension), ("3;a = = b\r\n", .malformedChunkExtension),
+        ] as [(String, BodyError?)])
+    func blanksInExtensions(line: String, error: BodyError?) {
+        let bytes = Array((line + "abc\r\n0\r\n\r\n").utf8)
+        var found: BodyError?
+        var data = 0
+        bytes.withUnsafeBytes { bytes in
+            var decoder = ChunkedDecoder()
+            var offset = 0
+            do throws(BodyError) {
+                while case .data(let range) = try decoder.next(bytes, at: &offset, limits: .init()) {
+                    data += range.count
+                }
+            } catch {
+                found = error
+            }
+        }
+        #expect(found == error)
+        #expect(data == (error == nil ? 3 : 0))
+    }
+
     @Test(arguments: [
         ("g\r\n", BodyError.malformedChunkSize), ("\r\n", .malformedChunkSize), ("-1\r\n", .malformedChunkSize),
-        ("0x5\r\n", .malformedChunkSize), (" 5\r\n", .malformedChunkSize), ("5 \r\n", .malformedChunkSize),
+        ("0x5\r\n", .malformedChunkSize), (" 5\r\n", .malformedChunkSize), ("5 \r\n", .malformedChunkExtension),
         ("5\n", .malformedChunkSize),
         ("5\rX", .malformedChunkSize), ("1000000000000000\r\n", .chunkTooLarge),
         ("FFFFFFFFFFFFFFFF\r\n", .chunkTooLarge),

@@ -3,7 +3,7 @@ enum ChunkText {
     static func firstChoice(_ body: ArraySlice<UInt8>) -> StricterChoice? {
         var rest = body
         while let line = takeLine(&rest) {
-            let size = line.prefix { $0 != UInt8(ascii: ";") }
+            let size = line.prefix(while: isDigit)
             if size.count > 15 { return .chunkDigits }
             guard let length = Int(String(bytesOf: size), radix: 16) else { return nil }
             if !isExtension(line.dropFirst(size.count)) { return .chunkExtension }
@@ -12,7 +12,7 @@ enum ChunkText {
             rest = rest.dropFirst(length + 2)
         }
         // The line that is not finished.
-        let size = rest.prefix { $0 != UInt8(ascii: ";") }
+        let size = rest.prefix(while: isDigit)
         if size.count > 15 { return .chunkDigits }
         return size.count < rest.count && !isExtension(rest.dropFirst(size.count)) ? .chunkExtension : nil
     }
@@ -28,19 +28,32 @@ enum ChunkText {
         return rest[..<end.lowerBound]
     }
 
-    /// `*( ";" token [ "=" ( token / quoted-string ) ] )`, without blanks and within ASCII.
+    /// `*( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] )`, within ASCII.
     private static func isExtension(_ text: ArraySlice<UInt8>) -> Bool {
         var rest = text
-        while let first = rest.first {
-            guard first == UInt8(ascii: ";") else { return false }
-            rest = rest.dropFirst()
+        while !rest.isEmpty {
+            dropBlanks(&rest)
+            guard rest.popFirst() == UInt8(ascii: ";") else { return false }
+            dropBlanks(&rest)
             guard takeToken(&rest) else { return false }
-            guard rest.first == UInt8(ascii: "=") else { continue }
-            rest = rest.dropFirst()
-            guard takeToken(&rest) || takeQuoted(&rest) else { return false }
+            var value = rest
+            dropBlanks(&value)
+            guard value.popFirst() == UInt8(ascii: "=") else { continue }
+            dropBlanks(&value)
+            guard takeToken(&value) || takeQuoted(&value) else { return false }
+            rest = value
         }
         return true
     }
+
+    /// Whether a chunk's line has blanks where an extension may have them.
+    static func hasBlanks(_ body: ArraySlice<UInt8>) -> Bool {
+        lines(body).contains { $0.contains(";") && ($0.contains(" ") || $0.contains("\t")) }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { Character(UnicodeScalar(byte)).isHexDigit && byte < 0x80 }
+
+    private static func dropBlanks(_ rest: inout ArraySlice<UInt8>) { rest = rest.drop { $0 == 0x20 || $0 == 0x09 } }
 
     private static func takeToken(_ rest: inout ArraySlice<UInt8>) -> Bool {
         let token = rest.prefix(while: isToken)

@@ -50,6 +50,9 @@ struct HeadText {
         }
     }
 
+    /// `HTTP/1.` and a digit.
+    var isOfVersion1: Bool { version.wholeMatch(of: /HTTP\/1\.[0-9]/) != nil }
+
     func values(_ name: String) -> [String] { fields.filter { $0.name == name }.map(\.value) }
 }
 

@@ -36,7 +36,7 @@ public enum StricterChoice: String, CaseIterable, Sendable {
         switch error {
         case .malformedRequestLine: return requestLine(head)
         case .bareLineFeed: return head.leading > 0 ? .leadingLines : nil
-        case .unsupportedVersion: return ["HTTP/1.0", "HTTP/1.1"].contains(head.version) ? nil : .version
+        case .unsupportedVersion: return head.isOfVersion1 ? nil : .version
         case .missingHost: return head.values("host").isEmpty && head.version == "HTTP/1.1" ? .host : nil
         case .malformedHost:
             let hosts = head.values("host")
@@ -53,8 +53,8 @@ public enum StricterChoice: String, CaseIterable, Sendable {
         switch error {
         case .malformedStatusLine:
             if head.leading > 0 { return .leadingLines }
-            if !["HTTP/1.0", "HTTP/1.1"].contains(head.version) { return .version }
-            guard Int(head.status).map({ (100...599).contains($0) }) == true else { return .status }
+            if !head.isOfVersion1 { return .version }
+            guard Int(head.status).map({ (100...999).contains($0) }) == true else { return .status }
             return head.reason.contains { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7F } ? .reason : nil
         case .ambiguousLength, .unknownTransferCoding: return coding(head)
         case .malformedContentLength: return lengthDigits(head)
@@ -65,7 +65,7 @@ public enum StricterChoice: String, CaseIterable, Sendable {
     private static func requestLine(_ head: HeadText) -> StricterChoice? {
         if head.leading > 0 { return .leadingLines }
         if head.words.contains("") { return .spaces }
-        if !["HTTP/1.0", "HTTP/1.1"].contains(head.version) { return .version }
+        if !head.isOfVersion1 { return .version }
         return target(head)
     }
 
@@ -116,8 +116,19 @@ public enum LaxerChoice: String, CaseIterable, Sendable {
     /// The same behind `chunked`, where llhttp knows spaces only and goes on as if the body were not in chunks.
     case codingTab = "coding tab"
 
+    /// A minor version beyond 1 is read as 1 (RFC 9110 §2.5); llhttp has a list.
+    case minorVersion = "minor version"
+    /// Blanks around the parts of a chunk extension (RFC 9112 §7.1.1); llhttp knows none before its `;`.
+    case chunkBlanks = "chunk blanks"
+
     static func choice(_ bytes: [UInt8], isRequest: Bool, _ theirs: Reading.Ending) -> LaxerChoice? {
         let head = HeadText(bytes, isRequest: isRequest)
+        if case .refused = theirs, head.isOfVersion1, !["HTTP/1.0", "HTTP/1.1"].contains(head.version) {
+            return .minorVersion
+        }
+        if case .refused(.other(let reason)) = theirs, reason.contains("chunk"), ChunkText.hasBlanks(head.body) {
+            return .chunkBlanks
+        }
         if hasCodingTab(head) { return .codingTab }
         if case .refused(.other(let reason)) = theirs, isAboutFraming(reason), hasLengthTab(head) { return .lengthTab }
         if isRequest {

@@ -18,7 +18,8 @@ public struct ChunkedDecoder: Sendable, Equatable {
     }
 
     private enum State: Sendable, Equatable {
-        case size, extensionName, extensionValue, quoted, quotedEscape, afterQuoted, sizeLineFeed
+        case size, beforeExtension, extensionName, afterName, extensionValue, quoted, quotedEscape, afterValue,
+            sizeLineFeed
         case data, dataReturn, dataLineFeed
         case trailerStart, trailerText, trailerLineFeed, endLineFeed, ended
     }
@@ -31,6 +32,7 @@ public struct ChunkedDecoder: Sendable, Equatable {
     private var trailerLength = 0
     private var sawColon = false
     private var tokenLength = 0
+    private var followsBlank = false
 
     /// Stands before the first byte.
     public init() {}
@@ -61,7 +63,7 @@ public struct ChunkedDecoder: Sendable, Equatable {
     private mutating func consume(_ byte: UInt8, limits: HTTPLimits) throws(BodyError) {
         switch state {
         case .size: try consumeSize(byte, limits: limits)
-        case .extensionName, .extensionValue, .quoted, .quotedEscape, .afterQuoted:
+        case .beforeExtension, .extensionName, .afterName, .extensionValue, .quoted, .quotedEscape, .afterValue:
             try consumeExtension(byte, limits: limits)
         case .sizeLineFeed:
             guard byte == 0x0A else { throw .malformedChunkSize }
@@ -93,6 +95,9 @@ public struct ChunkedDecoder: Sendable, Equatable {
                 state = .extensionName
                 tokenLength = 0
                 lineLength = digits
+            case 0x20, 0x09:
+                state = .beforeExtension
+                lineLength = digits
             default: throw .malformedChunkSize
             }
         }
@@ -107,38 +112,67 @@ public struct ChunkedDecoder: Sendable, Equatable {
         switch state {
         case .quoted:
             switch byte {
-            case UInt8(ascii: "\""): state = .afterQuoted
+            case UInt8(ascii: "\""): state = .afterValue
             case UInt8(ascii: "\\"): state = .quotedEscape
             default: try requireText(byte)
             }
         case .quotedEscape:
             try requireText(byte)
             state = .quoted
-        case .afterQuoted: try endExtension(byte)
-        default:
-            if Self.isToken(byte) {
-                tokenLength += 1
-            } else if byte == UInt8(ascii: "="), state == .extensionName, tokenLength > 0 {
-                state = .extensionValue
-                tokenLength = 0
-            } else if byte == UInt8(ascii: "\""), state == .extensionValue, tokenLength == 0 {
+        case .beforeExtension where !Self.isBlank(byte):
+            guard byte == UInt8(ascii: ";") else { throw .malformedChunkExtension }
+            beginExtension()
+        case .afterName where byte == UInt8(ascii: "="): beginValue()
+        case .afterName where !Self.isBlank(byte), .afterValue where !Self.isBlank(byte):
+            // The line ends at the last word: blanks behind it belong to no rule.
+            switch byte {
+            case 0x0D where !followsBlank: state = .sizeLineFeed
+            case UInt8(ascii: ";"): beginExtension()
+            default: throw .malformedChunkExtension
+            }
+        case .beforeExtension, .afterName, .afterValue: followsBlank = true
+        default: try consumeWord(byte)
+        }
+    }
+
+    /// Within a name or a value, or before it.
+    private mutating func consumeWord(_ byte: UInt8) throws(BodyError) {
+        if Self.isToken(byte) {
+            tokenLength += 1
+        } else if tokenLength == 0 {
+            // Blanks may stand before the word (RFC 9112 §7.1.1), and a value may be quoted.
+            if byte == UInt8(ascii: "\""), state == .extensionValue {
                 state = .quoted
-            } else {
-                guard tokenLength > 0 else { throw .malformedChunkExtension }
-                try endExtension(byte)
+            } else if !Self.isBlank(byte) {
+                throw .malformedChunkExtension
+            }
+        } else if byte == UInt8(ascii: "="), state == .extensionName {
+            beginValue()
+        } else {
+            switch byte {
+            case 0x0D: state = .sizeLineFeed
+            case UInt8(ascii: ";"): beginExtension()
+            case 0x20, 0x09:
+                state = state == .extensionName ? .afterName : .afterValue
+                followsBlank = true
+            default: throw .malformedChunkExtension
             }
         }
     }
 
-    private mutating func endExtension(_ byte: UInt8) throws(BodyError) {
-        switch byte {
-        case 0x0D: state = .sizeLineFeed
-        case UInt8(ascii: ";"):
-            state = .extensionName
-            tokenLength = 0
-        default: throw .malformedChunkExtension
-        }
+    private mutating func beginExtension() {
+        state = .extensionName
+        tokenLength = 0
+        followsBlank = false
     }
+
+    private mutating func beginValue() {
+        state = .extensionValue
+        tokenLength = 0
+        followsBlank = false
+    }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
     private func requireText(_ byte: UInt8) throws(BodyError) {
         guard (byte >= 0x20 && byte < 0x7F) || byte == 0x09 else { throw .malformedChunkExtension }

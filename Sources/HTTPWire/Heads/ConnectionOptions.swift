@@ -4,6 +4,8 @@ public struct ConnectionOptions: Sendable, Equatable {
     public var close = false
     /// `keep-alive` was listed.
     public var keepAlive = false
+    /// `upgrade` was listed: the Upgrade field is meant for this hop.
+    public var upgrade = false
     /// Names further fields that belong to this connection only.
     public var namesFields = false
 
@@ -18,6 +20,9 @@ public struct ConnectionOptions: Sendable, Equatable {
                 options.close = true
             } else if element.equalsIgnoringCase("keep-alive") {
                 options.keepAlive = true
+            } else if element.equalsIgnoringCase("upgrade") {
+                // The Upgrade field goes no further in any case.
+                options.upgrade = true
             } else {
                 options.namesFields = true
             }

@@ -27,15 +27,16 @@ public struct FieldSection: Sendable {
     /// Parses up to and with the empty line; returns the offset behind it.
     @inline(__always)
     mutating func parse(
-        _ bytes: UnsafeRawBufferPointer, from start: Int, limits: HTTPLimits, visit: (FieldLine) -> Void
+        _ bytes: UnsafeRawBufferPointer, from start: Int, limits: HTTPLimits, atMost maximum: Int,
+        visit: (FieldLine) -> Void
     ) throws(Failure) -> Int {
-        if storage.count < limits.fieldCount {
-            storage = ContiguousArray(repeating: .unused, count: limits.fieldCount)
+        if storage.count < maximum {
+            storage = ContiguousArray(repeating: .unused, count: maximum)
         }
         count = 0
         var found = 0
         let end = try storage.withUnsafeMutableBufferPointer { lines throws(Failure) in
-            try Self.parse(bytes, from: start, limits: limits, into: lines, &found, visit: visit)
+            try Self.parse(bytes, from: start, limits: limits, atMost: maximum, into: lines, &found, visit: visit)
         }
         count = found
         return end
@@ -43,7 +44,7 @@ public struct FieldSection: Sendable {
 
     @inline(__always)
     private static func parse(
-        _ bytes: UnsafeRawBufferPointer, from start: Int, limits: HTTPLimits,
+        _ bytes: UnsafeRawBufferPointer, from start: Int, limits: HTTPLimits, atMost maximum: Int,
         into lines: UnsafeMutableBufferPointer<FieldLine>, _ found: inout Int, visit: (FieldLine) -> Void
     ) throws(Failure) -> Int {
         var index = start
@@ -74,7 +75,7 @@ public struct FieldSection: Sendable {
             }
             var valueEnd = textEnd
             while valueEnd > valueStart, bytes[valueEnd - 1] == 0x20 || bytes[valueEnd - 1] == 0x09 { valueEnd -= 1 }
-            guard found < limits.fieldCount else { throw .tooMany }
+            guard found < maximum else { throw .tooMany }
             let line = FieldLine(
                 nameStart: UInt32(truncatingIfNeeded: index), nameLength: UInt16(truncatingIfNeeded: nameEnd - index),
                 known: .recognise(bytes.slice(index..<nameEnd)), valueStart: UInt32(truncatingIfNeeded: valueStart),

@@ -2,13 +2,23 @@
 public enum KnownField: UInt8, Sendable {
     case other
     // Connection management: never forwarded.
-    case connection, keepAlive, proxyConnection, proxyAuthenticate, proxyAuthorization, te, trailer, upgrade
+    case connection, keepAlive, proxyConnection, proxyAuthenticate, proxyAuthorization, te, trailer, upgrade, webSocket
     // Framing.
     case transferEncoding, contentLength
     // Routing and forwarding.
-    case host, origin, expect, via, xForwardedFor, xForwardedProto, xForwardedHost, xRequestID
+    case host, origin, referer, expect, via, xForwardedFor, xForwardedProto, xForwardedHost, xHops, xRequestID
+    /// Any other field that says who or what stands behind this request: `Forwarded`, `X-Real-IP`, `X-Forwarded-User`.
+    case forwarding
     // Credentials.
-    case authorization, xAPIKey
+    case authorization, xAPIKey, cookie, setCookie
+    /// Any other field that holds one: `api-key`, `x-goog-api-key`, `X_API_KEY`, `X-Auth-Token`.
+    case credential
+    /// Another method than that of the request line: `X-HTTP-Method-Override` and the like.
+    case methodOverride
+    /// `Access-Control-…`, of either direction.
+    case accessControl
+    // Rewritten on the way back.
+    case location, contentLocation
     // Looked at to judge a response or to tell the APIs apart.
     case contentType, contentEncoding, date, retryAfter, retryAfterMs, rateLimitReset, rateLimitRemaining,
         anthropicVersion
@@ -18,43 +28,52 @@ public enum KnownField: UInt8, Sendable {
     static func recognise(_ name: UnsafeRawBufferPointer) -> KnownField {
         switch name.count {
         case 2: return name.equalsIgnoringCase("te") ? .te : .other
-        case 3: return name.equalsIgnoringCase("via") ? .via : .other
+        case 3: if name.equalsIgnoringCase("via") { return .via }
         case 4:
             if name.equalsIgnoringCase("date") { return .date }
-            return name.equalsIgnoringCase("host") ? .host : .other
+            if name.equalsIgnoringCase("host") { return .host }
         case 6:
             if name.equalsIgnoringCase("origin") { return .origin }
-            return name.equalsIgnoringCase("expect") ? .expect : .other
+            if name.equalsIgnoringCase("cookie") { return .cookie }
+            if name.equalsIgnoringCase("x-hops") { return .xHops }
+            if name.equalsIgnoringCase("expect") { return .expect }
         case 7:
             if name.equalsIgnoringCase("upgrade") { return .upgrade }
-            return name.equalsIgnoringCase("trailer") ? .trailer : .other
-        case 9: return name.equalsIgnoringCase("x-api-key") ? .xAPIKey : .other
+            if name.equalsIgnoringCase("referer") { return .referer }
+            if name.equalsIgnoringCase("cookie2") { return .cookie }
+            if name.equalsIgnoringCase("trailer") { return .trailer }
+        case 8: if name.equalsIgnoringCase("location") { return .location }
+        case 9: if name.equalsIgnoringCase("x-api-key") { return .xAPIKey }
         case 10:
             if name.equalsIgnoringCase("connection") { return .connection }
-            return name.equalsIgnoringCase("keep-alive") ? .keepAlive : .other
-        case 11: return name.equalsIgnoringCase("retry-after") ? .retryAfter : .other
+            if name.equalsIgnoringCase("keep-alive") { return .keepAlive }
+            if name.equalsIgnoringCase("set-cookie") { return .setCookie }
+        case 11:
+            if name.equalsIgnoringCase("retry-after") { return .retryAfter }
+            if name.equalsIgnoringCase("set-cookie2") { return .setCookie }
         case 12:
             if name.equalsIgnoringCase("content-type") { return .contentType }
-            return name.equalsIgnoringCase("x-request-id") ? .xRequestID : .other
-        case 13: return name.equalsIgnoringCase("authorization") ? .authorization : .other
+            if name.equalsIgnoringCase("x-request-id") { return .xRequestID }
+        case 13: if name.equalsIgnoringCase("authorization") { return .authorization }
         case 14:
             if name.equalsIgnoringCase("content-length") { return .contentLength }
-            return name.equalsIgnoringCase("retry-after-ms") ? .retryAfterMs : .other
-        case 15: return name.equalsIgnoringCase("x-forwarded-for") ? .xForwardedFor : .other
+            if name.equalsIgnoringCase("retry-after-ms") { return .retryAfterMs }
+        case 15: if name.equalsIgnoringCase("x-forwarded-for") { return .xForwardedFor }
         case 16:
             if name.equalsIgnoringCase("content-encoding") { return .contentEncoding }
             if name.equalsIgnoringCase("x-forwarded-host") { return .xForwardedHost }
-            return name.equalsIgnoringCase("proxy-connection") ? .proxyConnection : .other
+            if name.equalsIgnoringCase("content-location") { return .contentLocation }
+            if name.equalsIgnoringCase("proxy-connection") { return .proxyConnection }
         case 17:
             if name.equalsIgnoringCase("transfer-encoding") { return .transferEncoding }
             if name.equalsIgnoringCase("anthropic-version") { return .anthropicVersion }
-            return name.equalsIgnoringCase("x-forwarded-proto") ? .xForwardedProto : .other
-        case 18: return name.equalsIgnoringCase("proxy-authenticate") ? .proxyAuthenticate : .other
-        case 19:
-            if name.equalsIgnoringCase("proxy-authorization") { return .proxyAuthorization }
-            fallthrough
-        default: return recogniseRateLimit(name)
+            if name.equalsIgnoringCase("x-forwarded-proto") { return .xForwardedProto }
+        case 18: if name.equalsIgnoringCase("proxy-authenticate") { return .proxyAuthenticate }
+        case 19: if name.equalsIgnoringCase("proxy-authorization") { return .proxyAuthorization }
+        default: break
         }
+        guard FieldNameKind.mayBeSpecial(name) else { return name.count > 18 ? recogniseRateLimit(name) : .other }
+        return FieldNameKind.of(name) ?? recogniseRateLimit(name)
     }
 
     /// `anthropic-ratelimit-KIND-reset`, `x-ratelimit-reset-KIND` and their `remaining` twins.

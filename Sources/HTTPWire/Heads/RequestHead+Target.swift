@@ -34,15 +34,16 @@ extension RequestHead {
         )
     }
 
-    /// `HTTP/1.0` or `HTTP/1.1`.
+    /// `HTTP/1.0`, or `HTTP/1.1` and what is said to be compatible with it: a higher minor version is processed as the
+    /// highest that is known here (RFC 9110 §2.5).
     static func version(_ text: UnsafeRawBufferPointer) throws(RequestHeadError) -> UInt8 {
         guard text.begins(with: "HTTP/"), text[6] == UInt8(ascii: ".") else {
             throw .malformedRequestLine
         }
         let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
         guard digits.contains(text[5]), digits.contains(text[7]) else { throw .malformedRequestLine }
-        guard text[5] == UInt8(ascii: "1"), text[7] <= UInt8(ascii: "1") else { throw .unsupportedVersion }
-        return text[7] - UInt8(ascii: "0")
+        guard text[5] == UInt8(ascii: "1") else { throw .unsupportedVersion }
+        return min(text[7] - UInt8(ascii: "0"), 1)
     }
 
     /// Refuses what can no longer become a version and a line's end: with a line that is too short there may be nothing

@@ -22,7 +22,7 @@ public struct RequestHead: Sendable {
     public private(set) var targetForm = TargetForm.origin
     /// Of an absolute target, which then counts instead of the Host field.
     public private(set) var authority: Range<Int> = 0..<0
-    /// The 1 of HTTP/1.1.
+    /// The 1 of HTTP/1.1; of later versions 1 as well, since they may be answered as that one.
     public private(set) var minorVersion: UInt8 = 1
     /// How the body ends.
     public private(set) var framing = BodyFraming.none
@@ -65,7 +65,7 @@ public struct RequestHead: Sendable {
         var webSocket = false
         let length: Int
         do {
-            length = try fields.parse(bytes, from: lineEnd, limits: limits) { line in
+            length = try fields.parse(bytes, from: lineEnd, limits: limits, atMost: limits.fieldCount) { line in
                 switch line.known {
                 case .contentLength: framingFields.addContentLength(bytes.slice(line.value))
                 case .transferEncoding: framingFields.addTransferEncoding(bytes.slice(line.value))
@@ -74,8 +74,16 @@ public struct RequestHead: Sendable {
                     hostCount += 1
                     hostIsValid = hostIsValid && Self.isHost(bytes.slice(line.value))
                 case .expect:
-                    expectation = expectation != false && bytes.slice(line.value).equalsIgnoringCase("100-continue")
-                case .upgrade: webSocket = webSocket || bytes.slice(line.value).equalsIgnoringCase("websocket")
+                    // An empty list expects nothing (RFC 9110 §10.1.1, §5.6.1).
+                    bytes.slice(line.value).forEachListElement { element in
+                        expectation = expectation != false && element.equalsIgnoringCase("100-continue")
+                        return true
+                    }
+                case .upgrade:
+                    bytes.slice(line.value).forEachListElement { element in
+                        if element.equalsIgnoringCase("websocket") { webSocket = true }
+                        return !webSocket
+                    }
                 default: break
                 }
             }
@@ -95,7 +103,8 @@ public struct RequestHead: Sendable {
         }
         guard expectation != false else { throw .unknownExpectation }
         expectsContinue = expectation == true && minorVersion == 1
-        asksForWebSocket = webSocket
+        // Elsewhere the field is to be ignored (RFC 9110 §7.8).
+        asksForWebSocket = webSocket && minorVersion == 1 && options.upgrade
         connection = options
         end = length
         return length

@@ -4,7 +4,7 @@ public struct ResponseHead: Sendable {
     public private(set) var status = 0
     /// Offsets of the reason phrase, possibly empty.
     public private(set) var reason: Range<Int> = 0..<0
-    /// The 1 of HTTP/1.1.
+    /// The 1 of HTTP/1.1, and of versions beyond it.
     public private(set) var minorVersion: UInt8 = 1
     /// As announced; `none` for statuses without a body and for answers to HEAD.
     public private(set) var framing = BodyFraming.none
@@ -16,6 +16,8 @@ public struct ResponseHead: Sendable {
     public private(set) var isEventStream = false
     /// There is a content coding, so the body cannot be looked into.
     public private(set) var isEncoded = false
+    /// The content type is message/http: the request, sent back with all it held.
+    public private(set) var isRequestEcho = false
     /// There is an X-Request-ID field.
     public private(set) var hasRequestID = false
     /// There is a Date field.
@@ -48,16 +50,21 @@ public struct ResponseHead: Sendable {
         var options = ConnectionOptions()
         var eventStream = false
         var encoded = false
+        var echo = false
         var requestID = false
         var date = false
         let headLength: Int
         do {
-            headLength = try fields.parse(bytes, from: lineEnd, limits: limits) { line in
+            headLength = try fields.parse(
+                bytes, from: lineEnd, limits: limits, atMost: limits.responseFieldCount
+            ) { line in
                 switch line.known {
                 case .contentLength: framingFields.addContentLength(bytes.slice(line.value))
                 case .transferEncoding: framingFields.addTransferEncoding(bytes.slice(line.value))
                 case .connection: options.add(bytes.slice(line.value))
-                case .contentType: eventStream = Self.namesEventStream(bytes.slice(line.value))
+                case .contentType:
+                    eventStream = Self.namesEventStream(bytes.slice(line.value))
+                    echo = echo || bytes.slice(line.value).hasPrefixIgnoringCase("message/http")
                 case .contentEncoding: encoded = !bytes.slice(line.value).equalsIgnoringCase("identity")
                 case .xRequestID: requestID = true
                 case .date: date = true
@@ -85,6 +92,7 @@ public struct ResponseHead: Sendable {
         connection = options
         isEventStream = eventStream
         isEncoded = encoded
+        isRequestEcho = echo
         hasRequestID = requestID
         hasDate = date
         end = headLength
@@ -101,11 +109,10 @@ public struct ResponseHead: Sendable {
             guard !bytes.contains(0x0A) else { throw .malformedStatusLine }
             return nil
         }
-        guard bytes.begins(with: "HTTP/1."), bytes[7] == 0x30 || bytes[7] == 0x31, bytes[8] == 0x20,
-            let code = bytes.slice(9..<12).decimalNumber,
-            (100...599).contains(code)
+        guard bytes.begins(with: "HTTP/1."), bytes[7] >= 0x30, bytes[7] <= 0x39, bytes[8] == 0x20,
+            let code = bytes.slice(9..<12).decimalNumber, code >= 100
         else { throw .malformedStatusLine }
-        minorVersion = bytes[7] - 0x30
+        minorVersion = min(bytes[7] - 0x30, 1)
         status = code
         let reasonStart = bytes[12] == 0x20 ? 13 : 12
         let reasonEnd = CharacterClass.endOfText(bytes, from: reasonStart)

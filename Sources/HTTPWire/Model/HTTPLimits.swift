@@ -4,8 +4,10 @@ public struct HTTPLimits: Sendable, Equatable {
     public var startLine = 16 * 1024
     /// One field line without its CRLF. Beyond: 431.
     public var fieldLine = 32 * 1024
-    /// Field lines in one head. Beyond: 431.
+    /// Field lines in one request's head. Beyond: 431.
     public var fieldCount = 128
+    /// Field lines in one response's head: gateways that account for every limit of a key by a line of its own send many.
+    public var responseFieldCount = 1000
     /// The whole head with its closing empty line. Beyond: 431.
     public var head = 64 * 1024
     /// A chunk-size line with its extensions, without its CRLF.
