@@ -135,7 +135,6 @@ extension Attack {
         get("HTTP/0.9", "GET /", "malformed request line"),
         get("TLS", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", "malformed request line"),
         get("two empty lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: a", "malformed request line"),
-        get("HTTP/1.2", "GET / HTTP/1.2\r\nHost: a", "only HTTP/1.0 and HTTP/1.1 are served here", status: 505),
         get("HTTP/2", "PRI * HTTP/2.0", "only HTTP/1.0 and HTTP/1.1 are served here", status: 505),
     ]
 
@@ -183,12 +182,39 @@ extension Attack {
         chunk("trailers beyond 16 KiB", "0\r\n" + String(repeating: "X: \(long(1000))\r\n", count: 17) + "\r\n"),
     ]
 
-    static let refusedFeatures: [Attack] = [
-        get("CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a:443", "CONNECT is not served here", status: 501),
-        get("OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: a", "OPTIONS * is not served here", status: 501),
-        get(
-            "WebSocket", "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket",
-            "WebSocket is not served here; use HTTP streaming", status: 501),
-        get("expectation", "PUT / HTTP/1.1\r\nHost: a\r\nExpect: magic", "unknown expectation", status: 417),
-    ]
+    private static let dotSegment = "the path holds a dot segment (. or ..), plain or encoded"
+
+    /// Ways out of an endpoint's base path, as one server or another reads them.
+    static let escapes: [Attack] = [
+        "/v1/../admin", "/..", "/.", "/v1/./models", "/v1/%2e%2e/x", "/v1/.%2E/x", "/v1/%2e./x", "/v1/..;a=b/x",
+        "/v1/..%2fx",
+        "/v1/..%5Cx", "/v1\\..\\x", "/v1/%252e%252e/x", "/v1/%25252e%2525252e/x", "/v1/..%252fx", "/v1/%c0%ae%c0%ae/x",
+        "/v1/..%c0%afx", "/v1/%u002e%u002e/x", "/v1/..%00/x", "/v1/..%20/x", "/v1/..?x", "http://a/v1/../x",
+        "//v1//..//x", "/v1/v1/../x", "/v1/messages/%2e%2e/%2e%2e/account",
+    ].map {
+        let isAnthropic = $0.hasPrefix("/v1/messages")
+        return Attack(
+            name: "escape by \($0)", bytes: "GET \($0) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", status: 400,
+            message: dotSegment, isAnthropic: isAnthropic)
+    }
+
+    static let echoes: [Attack] =
+        ["TRACE", "trace", "Track", "TRACK", "tRaCe"].map {
+            get($0, "\($0) / HTTP/1.1\r\nHost: a\r\nConnection: close", "this method is not served here", status: 405)
+        }
+        + ["X-HTTP-Method-Override", "x-method-override", "X-HTTP-Method", "X_HTTP_METHOD_OVERRIDE"].map {
+            get(
+                "TRACE by \($0)", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\($0): Trace",
+                "this method is not served here", status: 405)
+        }
+
+    static let refusedFeatures: [Attack] =
+        escapes + echoes + [
+            get("CONNECT", "CONNECT a:443 HTTP/1.1\r\nHost: a:443", "CONNECT is not served here", status: 501),
+            get("OPTIONS *", "OPTIONS * HTTP/1.1\r\nHost: a", "OPTIONS * is not served here", status: 501),
+            get(
+                "WebSocket", "GET / HTTP/1.1\r\nHost: a\r\nConnection: close, upgrade\r\nUpgrade: websocket",
+                "WebSocket is not served here; use HTTP streaming", status: 501),
+            get("expectation", "PUT / HTTP/1.1\r\nHost: a\r\nExpect: magic", "unknown expectation", status: 417),
+        ]
 }

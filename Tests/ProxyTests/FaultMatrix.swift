@@ -142,8 +142,11 @@ extension Fault {
             "head beyond 64 KiB",
             "HTTP/1.1 200 OK\r\n" + String(repeating: "X: \(String(repeating: "x", count: 1000))\r\n", count: 66)),
         bad("field beyond 32 KiB", "HTTP/1.1 200 OK\r\nX: \(String(repeating: "x", count: 33_000))"),
-        bad("more than 128 fields", "HTTP/1.1 200 OK\r\n" + String(repeating: "X: x\r\n", count: 129) + "\r\n"),
-        bad("status beyond 599", "HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n"),
+        bad("more than 1,000 fields", "HTTP/1.1 200 OK\r\n" + String(repeating: "X: x\r\n", count: 1001) + "\r\n"),
+        bad("status below 100", "HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n"),
+        bad(
+            "the request sent back (`message/http`)",
+            "HTTP/1.1 200 OK\r\nContent-Type: message/http\r\nContent-Length: 2\r\n\r\nok"),
         bad("101, which nobody asked for", "HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n"),
         bad("more than 16 interim answers", String(repeating: "HTTP/1.1 103 Early Hints\r\n\r\n", count: 17)),
         Fault(
@@ -281,7 +284,7 @@ extension Fault {
         [201, 202, 204, 206, 301, 302, 304, 307, 400, 402, 404, 405, 409, 413, 422, 499].map {
             Fault(name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: success)
         }
-        + [501, 505, 520, 599].map {
+        + [501, 505, 520, 599, 600, 999].map {
             Fault(
                 name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: .failure(.status($0)))
         }

@@ -91,18 +91,23 @@ extension UpstreamTimeouts {
 extension Upstream {
     static func local(
         _ id: UInt32, _ upstream: ScriptedUpstream, credential: UpstreamCredential = .none,
-        headers: [(name: String, value: String)] = [], timeouts: UpstreamTimeouts = .patient
+        headers: [(name: String, value: String)] = [], timeouts: UpstreamTimeouts = .patient,
+        passesCookies: Bool = false, namesClients: Bool = false, path: String = ""
     ) throws -> Upstream {
-        try local(id, port: upstream.port, credential: credential, headers: headers, timeouts: timeouts)
+        try local(
+            id, port: upstream.port, credential: credential, headers: headers, timeouts: timeouts,
+            passesCookies: passesCookies, namesClients: namesClients, path: path)
     }
 
     static func local(
         _ id: UInt32, port: Int, credential: UpstreamCredential = .none, headers: [(name: String, value: String)] = [],
-        timeouts: UpstreamTimeouts = .patient
+        timeouts: UpstreamTimeouts = .patient, passesCookies: Bool = false, namesClients: Bool = false,
+        path: String = ""
     ) throws -> Upstream {
         try Upstream(
-            id: EndpointID(id), name: "endpoint-\(id)", anyURL: UpstreamURL("http://127.0.0.1:\(port)"),
-            credential: credential, headers: headers, timeouts: timeouts)
+            id: EndpointID(id), name: "endpoint-\(id)", anyURL: UpstreamURL("http://127.0.0.1:\(port)\(path)"),
+            credential: credential, headers: headers, timeouts: timeouts, passesCookies: passesCookies,
+            namesClients: namesClients)
     }
 }
 

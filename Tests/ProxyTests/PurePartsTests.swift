@@ -133,15 +133,103 @@ import Testing
 
     @Test(arguments: [
         ("", "/v1/messages", 0), ("/v1", "/v1/messages", 3), ("/api/v1", "/v1/messages", 3),
-        ("/v1/messages", "/v1/messages", 12),
-        ("/a/v1/messages", "/v1/messages/count_tokens", 12), ("/v", "/v1/messages", 0), ("/av1", "/v1/messages", 0),
+        ("/v1/messages", "/v1/messages", 3),
+        ("/a/v1/messages", "/v1/messages/count_tokens", 3), ("/v", "/v1/messages", 0), ("/av1", "/v1/messages", 0),
         ("/v1/v1", "/v1/messages", 3), ("/api", "/v1/messages", 0), ("/v1/messages/x", "/v1/messages", 0),
+        ("/a/b", "/b/c", 2), ("/v2", "/v2/rerank", 3),
     ])
     func pathsShareNoSegmentTwice(base: String, path: String, overlap: Int) {
-        let found = Array(base.utf8).withUnsafeBytes { base in
-            Array(path.utf8).withUnsafeBytes { PathJoining.overlap(base: base, path: $0) }
+        #expect(Array(path.utf8).withUnsafeBytes { BasePath(Substring(base)).overlap(with: $0) } == overlap)
+    }
+
+    /// Base URLs as people write them, and what each is asked for.
+    @Test(arguments: [
+        ("https://api.openai.com", "/v1/responses", "https://api.openai.com/v1/responses"),
+        ("https://api.openai.com/v1/", "/v1/responses", "https://api.openai.com/v1/responses"),
+        ("https://a.example/api/paas/v4", "/v1/chat/completions", "https://a.example/api/paas/v4/chat/completions"),
+        ("https://a.example/api/paas/v4/", "/v1/models", "https://a.example/api/paas/v4/models"),
+        (
+            "https://g.example/v1beta/openai/", "/v1/chat/completions",
+            "https://g.example/v1beta/openai/chat/completions"
+        ),
+        ("https://d.example/v1/openai", "/v1/models", "https://d.example/v1/openai/models"),
+        ("https://a.example/openai", "/v1/models", "https://a.example/openai/v1/models"),
+        ("https://a.example/v1/responses", "/v1/responses", "https://a.example/v1/responses"),
+        ("https://a.example/v1/responses/", "/v1/responses/resp_1", "https://a.example/v1/responses/resp_1"),
+        ("https://a.example/v1/responses", "/v1/chat/completions", "https://a.example/v1/chat/completions"),
+        ("https://a.example/v1/chat/completions", "/v1/models", "https://a.example/v1/models"),
+        ("https://a.example/v1/messages", "/v1/messages/count_tokens", "https://a.example/v1/messages/count_tokens"),
+        (
+            "https://a.example/inference/chat/completions", "/v1/chat/completions",
+            "https://a.example/inference/chat/completions"
+        ),
+        ("https://a.example/v1/models", "/v1/embeddings", "https://a.example/v1/embeddings"),
+        ("https://a.example/models", "/v1/models", "https://a.example/models/v1/models"),
+        (
+            "https://g.example/v1/ACCOUNT/gateway/anthropic", "/v1/messages",
+            "https://g.example/v1/ACCOUNT/gateway/anthropic/v1/messages"
+        ),
+        ("http://[::1]:8080/anthropic", "/v1/messages", "http://[::1]:8080/anthropic/v1/messages"),
+        ("https://a.example/v1", "/elsewhere", "https://a.example/v1/elsewhere"),
+        ("https://a.example/voice", "/v1/models", "https://a.example/voice/v1/models"),
+    ])
+    func whatABaseURLIsAskedFor(base: String, path: String, asked: String) throws {
+        #expect(try UpstreamURL(base).asked(for: path) == asked)
+    }
+
+    @Test(arguments: [
+        ("a", false), ("..", true), ("/a/..b/c..", false), ("/a/...", false), ("/a/.b", false), ("/a/%2f", false),
+        ("/%", false), ("/%2", false), ("/%25", false), ("/..%", false), ("/%2e", true), ("/%u002e%u002e", true),
+        ("/;..", false),
+        ("/a;/../b", true), ("/.%2525252e", true), ("/%c1%9c..%c1%9cx", true), ("", false), ("/v1/gpt-4.1", false),
+    ])
+    func dotSegments(path: String, isThere: Bool) {
+        #expect(Array(path.utf8).withUnsafeBytes { RequestPath.holdsDotSegment($0) } == isThere)
+    }
+
+    @Test(
+        arguments: [
+            ("/v1/messages", nil), ("//v1/messages", "/v1/messages"), ("/v1/v1/messages", "/v1/messages"),
+            ("/v1/v1", "/v1"),
+            ("//v1//v1/v1/messages//", "/v1/messages/"), ("/v1/v1beta", nil), ("/", nil), ("", nil), ("//", "/"),
+        ] as [(String, String?)])
+    func pathsAreFolded(path: String, folded: String?) {
+        let found = Array(path.utf8).withUnsafeBytes { RequestPath.folded($0) }
+        #expect(found.map { String(decoding: $0, as: UTF8.self) } == folded)
+    }
+
+    @Test(
+        arguments: [
+            ("key=1", nil, ""), ("a=1&key=2&b=3", nil, "?a=1&b=3"), ("API_KEY=1&x", nil, "?x"), ("%6bey=1", nil, ""),
+            ("api-key=1;b", nil, "?b"), ("access_token=1", nil, ""), ("key", nil, ""), ("keys=1", nil, "?keys=1"),
+            ("page_token=1&after=2", nil, "?page_token=1&after=2"), ("apiKey=1&limit=2", nil, "?limit=2"),
+            ("a=1&&b=2", nil, "?a=1&b=2"),
+            ("x=tok-1&key=2", "tok-1", "?key=2"), ("x=tok%2D1", "tok-1", ""),
+        ] as [(String, String?, String)])
+    func queriesLoseCredentials(query: String, token: String?, written: String) {
+        var output = [UInt8](repeating: 0, count: 64)
+        let count = Array(query.utf8).withUnsafeBytes { query in
+            output.withUnsafeMutableBytes { output in
+                var writer = WireWriter(output)
+                QueryFilter.write(query, tokens: token.map { ClientTokens([$0]) }, first: "?", to: &writer)
+                return writer.count
+            }
         }
-        #expect(found == overlap)
+        #expect(String(decoding: output[..<count], as: UTF8.self) == written)
+    }
+
+    @Test func secretsAreFound() throws {
+        #expect(SecretPattern("short") == nil)
+        let pattern = try #require(SecretPattern("sk-abcabc"))
+        for (text, place) in [
+            ("sk-abcabc", 0), ("xsk-abcabc", 1), ("sk-abcabd", nil), ("", nil), ("sk-abcsk-abcabcabc", 6),
+            ("sk-abcab", nil),
+        ] as [(String, Int?)] {
+            #expect(Array(text.utf8).withUnsafeBytes { pattern.first(in: $0) } == place, "\(text)")
+        }
+        let long = String(repeating: "ab", count: 300) + "c"
+        let found = Array(("x" + long).utf8).withUnsafeBytes { text in SecretPattern(long)?.first(in: text) }
+        #expect(found == 1)
     }
 
     @Test(

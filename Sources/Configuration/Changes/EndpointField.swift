@@ -14,6 +14,9 @@ public enum EndpointField: String, Sendable, Equatable, Hashable, CaseIterable {
     case openAIPreference = "openai_preference"
     case proxy
     case caFile = "ca_file"
+    case cookies
+    case forwarded
+    case endpointType = "endpoint_type"
 }
 
 /// A field's value, whatever the field.
@@ -46,6 +49,10 @@ extension EndpointSettings {
         case .openAIPreference: .text(openAIPreference.rawValue)
         case .proxy: proxy.map(FieldValue.proxy) ?? .absent
         case .caFile: caFile.map(FieldValue.text) ?? .absent
+        // The defaults need no line.
+        case .cookies: cookies == .off ? .absent : .text(cookies.rawValue)
+        case .forwarded: forwarded ? .boolean(true) : .absent
+        case .endpointType: endpointType.map { .text($0.rawValue) } ?? .absent
         }
     }
 
@@ -84,6 +91,16 @@ extension EndpointSettings {
         case (.proxy, .absent): proxy = nil
         case (.caFile, .text(let text)): caFile = text
         case (.caFile, .absent): caFile = nil
+        case (.cookies, .text(let text)):
+            guard let policy = CookiePolicy(rawValue: text) else { return false }
+            cookies = policy
+        case (.cookies, .absent): cookies = .off
+        case (.forwarded, .boolean(let flag)): forwarded = flag
+        case (.forwarded, .absent): forwarded = false
+        case (.endpointType, .text(let text)):
+            guard let type = EndpointType(rawValue: text) else { return false }
+            endpointType = type
+        case (.endpointType, .absent): endpointType = nil
         default: return false
         }
         return true

@@ -14,7 +14,7 @@ struct EndpointReader {
         "model_rewrite": "", "oauth_config": "", "parameter_overrides": "", "max_tokens_field_name": "",
         "rate_limit_reset": "", "rate_limit_status": "", "enhanced_protection": "", "sse_config": "",
         "count_tokens_enabled": "", "supports_responses": "", "native_format": "", "target_format": "",
-        "client_type": "", "endpoint_type": "", "path_prefix": "",
+        "client_type": "", "path_prefix": "",
     ]
 
     /// Nil if the entry is not a mapping; that is reported.
@@ -64,6 +64,9 @@ struct EndpointReader {
         settings.openAIPreference = reader.choice("openai_preference", of: OpenAIPreference.self) ?? .auto
         settings.proxy = ProxyReader(reader: reader).read()
         settings.caFile = nonEmpty("ca_file")
+        settings.cookies = reader.choice("cookies", of: CookiePolicy.self) ?? .off
+        settings.forwarded = reader.boolean("forwarded") ?? false
+        settings.endpointType = endpointType(hasURL: settings.url != nil)
         report(settings, environment)
         return settings
     }
@@ -90,6 +93,22 @@ struct EndpointReader {
             return .none
         }
         return reader.choice("auth_type", of: AuthType.self) ?? .none
+    }
+
+    /// Files of the older system may say in one key what a URL is for; Podium has three for it.
+    private func endpointType(hasURL: Bool) -> EndpointType? {
+        guard let text = nonEmpty("endpoint_type") else { return nil }
+        let type = EndpointType(rawValue: text.lowercased())
+        guard hasURL, let type else {
+            let reason = hasURL ? ": url serves every API" : ""
+            sink.report(
+                .note, at: reader.keys["endpoint_type"] ?? reader.place("endpoint_type"),
+                ValueProblem(
+                    "the older system's key 'endpoint_type' is kept and not used\(reason)",
+                    fix: hasURL ? "use url_anthropic or url_openai" : ""))
+            return type
+        }
+        return type
     }
 
     private func headers() -> [HeaderField] {

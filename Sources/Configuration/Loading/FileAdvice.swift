@@ -13,6 +13,7 @@ struct FileAdvice {
     func report() {
         reportOpenListener()
         reportPriorities()
+        reportCookies()
         for (settings, entry) in endpoints {
             reportLoops(settings, entry)
             reportReferences(settings, entry)
@@ -64,6 +65,18 @@ struct FileAdvice {
                     fix: "give each its own")
             }
             first[priority] = first[priority] ?? node
+        }
+    }
+
+    /// A client keeps one jar for Podium: what the first sets, the others would get.
+    private func reportCookies() {
+        let passing = endpoints.filter { $0.settings.cookies == .pass }
+        guard passing.count > 1, let first = passing.first else { return }
+        for (_, entry) in passing.dropFirst() {
+            warn(
+                at: entry["cookies"] ?? entry,
+                "cookies: pass is also that of '\(HeaderRules.printable(first.settings.name))': each gets the cookies of the other",
+                fix: "let one endpoint alone pass cookies")
         }
     }
 

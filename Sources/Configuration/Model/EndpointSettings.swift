@@ -28,6 +28,12 @@ public struct EndpointSettings: Sendable, Equatable {
     public var proxy: OutboundProxy?
     /// PEM file of the authorities that its certificate may come from, instead of the system's.
     public var caFile: String?
+    /// Whether cookies pass between clients and the endpoint.
+    public var cookies: CookiePolicy
+    /// Whether the endpoint is told who asks: `Via`, `X-Forwarded-For` and their kin.
+    public var forwarded: Bool
+    /// Of files of the older system: which API `url` is for; nil for any.
+    public var endpointType: EndpointType?
 
     /// An endpoint with every optional key absent.
     public init(name: String) {
@@ -38,7 +44,32 @@ public struct EndpointSettings: Sendable, Equatable {
         self.tags = []
         self.headers = []
         self.openAIPreference = .auto
+        self.cookies = .off
+        self.forwarded = false
     }
+}
+
+extension EndpointSettings {
+    /// The base URL for any path; none where `endpoint_type` says which API `url` is for.
+    public var anyBase: String? { endpointType == nil ? url : nil }
+    /// The base URL for the Anthropic API alone.
+    public var anthropicBase: String? { urlAnthropic ?? (endpointType == .anthropic ? url : nil) }
+    /// The base URL for the OpenAI APIs alone.
+    public var openAIBase: String? { urlOpenAI ?? (endpointType == .openAI ? url : nil) }
+}
+
+/// Whether cookies pass between clients and an endpoint.
+public enum CookiePolicy: String, Sendable, Equatable, CaseIterable {
+    /// In neither direction: what one endpoint sets is nothing that others should get.
+    case off
+    /// In both.
+    case pass
+}
+
+/// Which API the older system's `url` is for.
+public enum EndpointType: String, Sendable, Equatable, CaseIterable {
+    case anthropic
+    case openAI = "openai"
 }
 
 /// How the endpoint's own credential is presented to it.

@@ -31,6 +31,8 @@ extension EndpointDocument {
             pinned: pinned ?? (rank != nil || base?.pinned ?? false))
         edit.headers = headers?.map { .init(name: $0.name, value: $0.value) }
         edit.openAIPreference = try preference()
+        edit.cookies = try cookiePolicy()
+        edit.forwarded = forwarded
         switch proxy {
         case .absent: edit.proxy = .unchanged
         case .set(let text): edit.proxy = .set(text)
@@ -48,6 +50,17 @@ extension EndpointDocument {
             throw .invalid("openai_preference", "'openai_preference' has to be one of \(known)")
         }
         return preference
+    }
+
+    private func cookiePolicy() throws(ControlProblem) -> CookiePolicy? {
+        guard let cookies else {
+            return nil
+        }
+        guard let policy = CookiePolicy(rawValue: cookies) else {
+            let known = CookiePolicy.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .invalid("cookies", "'cookies' has to be one of \(known)")
+        }
+        return policy
     }
 
     private static func text(_ change: FieldChange, _ present: String?) -> String? {

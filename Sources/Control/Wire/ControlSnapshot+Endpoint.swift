@@ -52,6 +52,10 @@ extension ControlSnapshot {
         public var openAIPreference = "auto"
         /// The proxy it is reached through, such as `socks5://user:••••@host:1080`.
         public var proxy: String?
+        /// `off` or `pass`.
+        public var cookies = "off"
+        /// Whether it is told who asks.
+        public var forwarded = false
 
         /// An endpoint without a name.
         public init() {}
@@ -68,7 +72,7 @@ extension ControlSnapshot {
             case maskedSecret = "masked_secret"
             case enabled, pinned, priority, tags, headers
             case openAIPreference = "openai_preference"
-            case proxy
+            case proxy, cookies, forwarded
         }
     }
 }

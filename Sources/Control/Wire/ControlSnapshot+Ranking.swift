@@ -32,6 +32,8 @@ extension ControlSnapshot.Endpoint {
         tags = settings.tags
         headers = settings.headers.map { EndpointHeader(name: $0.name, value: $0.holdsSecret ? nil : $0.value) }
         openAIPreference = settings.openAIPreference.rawValue
+        cookies = settings.cookies.rawValue
+        forwarded = settings.forwarded
         proxy = settings.proxy.map { $0.shown(mask: EndpointEdit.keptSecret) }
     }
 }

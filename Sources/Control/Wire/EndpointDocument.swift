@@ -24,7 +24,7 @@ public struct EndpointHeader: Codable, Sendable, Equatable {
 /// The fields of an endpoint that `POST`, `PUT` and `PATCH` take.
 ///
 /// `PATCH` changes what it names. `PUT` and `POST` give the whole endpoint: what they do not name has its default,
-/// except `auth_value`, `headers`, `proxy`, `openai_preference` and `rank`, which stay: nobody outside holds the secrets in
+/// except `auth_value`, `headers`, `proxy`, `openai_preference`, `cookies`, `forwarded` and `rank`, which stay: nobody outside holds the secrets in
 /// them, and nobody should lose them for not knowing of them.
 public struct EndpointDocument: Codable, Sendable, Equatable {
     /// Unique; required in `POST` and `PUT`.
@@ -54,6 +54,10 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
     public var openAIPreference: String?
     /// The proxy to reach it through; a password of `••••` stays what it is.
     public var proxy = FieldChange.absent
+    /// `off` or `pass`.
+    public var cookies: String?
+    /// True tells the endpoint who asks.
+    public var forwarded: Bool?
 
     /// A document that names nothing.
     public init() {}
@@ -65,7 +69,7 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
         case urlOpenAI = "url_openai"
         case authType = "auth_type"
         case authValue = "auth_value"
-        case rank, tags, enabled, pinned, headers, proxy
+        case rank, tags, enabled, pinned, headers, proxy, cookies, forwarded
         case openAIPreference = "openai_preference"
     }
 
@@ -98,6 +102,8 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
         headers = try required([EndpointHeader].self, .headers)
         openAIPreference = try required(String.self, .openAIPreference)
         proxy = try change(.proxy)
+        cookies = try required(String.self, .cookies)
+        forwarded = try required(Bool.self, .forwarded)
     }
 
     /// Writes the fields that are named.
@@ -121,6 +127,8 @@ public struct EndpointDocument: Codable, Sendable, Equatable {
         try container.encodeIfPresent(pinned, forKey: .pinned)
         try container.encodeIfPresent(headers, forKey: .headers)
         try container.encodeIfPresent(openAIPreference, forKey: .openAIPreference)
+        try container.encodeIfPresent(cookies, forKey: .cookies)
+        try container.encodeIfPresent(forwarded, forKey: .forwarded)
     }
 
     /// A key that no document has.

@@ -69,6 +69,10 @@ public struct EndpointEdit: Sendable, Equatable {
     public var openAIPreference: OpenAIPreference?
     /// The way there.
     public var proxy = ProxyEdit.unchanged
+    /// Whether cookies pass; nil leaves it as it is.
+    public var cookies: CookiePolicy?
+    /// Whether the endpoint is told who asks; nil leaves it as it is.
+    public var forwarded: Bool?
 
     /// A request header.
     public struct Header: Sendable, Equatable {
@@ -142,6 +146,8 @@ public struct EndpointEdit: Sendable, Equatable {
         edited.pinned = pinned
         if let headers { edited.headers = try Self.merged(headers, into: settings.headers) }
         if let openAIPreference { edited.openAIPreference = openAIPreference }
+        if let cookies { edited.cookies = cookies }
+        if let forwarded { edited.forwarded = forwarded }
         switch proxy {
         case .unchanged: break
         case .removed: edited.proxy = nil

@@ -163,7 +163,19 @@ struct EngineState: Sendable {
             }
             return Candidate(upstream: upstream, gate: candidate.gate == .probation ? .probation : .open)
         }
-        return RoutingTable(candidates: candidates, earliestRecovery: ranking.earliestRecovery(now: now))
+        return RoutingTable(
+            candidates: candidates, earliestRecovery: ranking.earliestRecovery(now: now), served: servedAPIs)
+    }
+
+    /// What the endpoints have URLs for, whatever their state.
+    private var servedAPIs: ServedAPIs {
+        fileOrder.reduce(into: []) { served, id in
+            guard let settings = record(id)?.settings else { return }
+            served.formUnion(
+                ServedAPIs(
+                    any: settings.anyBase != nil, anthropic: settings.anthropicBase != nil,
+                    openAI: settings.openAIBase != nil))
+        }
     }
 
     /// What the file should say. Priorities are rewritten only where the order they give is no longer the ranking's.

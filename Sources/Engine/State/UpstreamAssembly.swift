@@ -25,11 +25,12 @@ struct UpstreamAssembly {
             let kept = isSameWay ? previous : nil
             return .ready(
                 try Upstream(
-                    id: id, name: ready.name, anyURL: try url(ready.url, kept?.anyURL),
-                    anthropicURL: try url(ready.urlAnthropic, kept?.anthropicURL),
-                    openAIURL: try url(ready.urlOpenAI, kept?.openAIURL), credential: credential(of: ready),
+                    id: id, name: ready.name, anyURL: try url(ready.anyBase, kept?.anyURL),
+                    anthropicURL: try url(ready.anthropicBase, kept?.anthropicURL),
+                    openAIURL: try url(ready.openAIBase, kept?.openAIURL), credential: credential(of: ready),
                     headers: ready.headers.map { ($0.name, $0.value) }, lacks: ready.openAIPreference.lackedAPI,
-                    timeouts: upstreamTimeouts, tls: tls, proxy: proxy, load: load))
+                    timeouts: upstreamTimeouts, tls: tls, proxy: proxy,
+                    passesCookies: ready.cookies == .pass, namesClients: ready.forwarded, load: load))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {

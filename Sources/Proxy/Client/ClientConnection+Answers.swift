@@ -25,6 +25,10 @@ extension ClientConnection {
         let closes = phase == .body || !request.keepsAlive || clientHasFinished || loop.shared.isDraining
         response.status = answer.status
         needsDispatch = false
+        var answer = answer
+        if let origin = request.origin {
+            answer.fields += request.bytes.withUnsafeReadableBytes { CrossOrigin.fields(for: $0.slice(origin)) }
+        }
         write(
             answer.render(
                 api: request.api, requestID: request.requestIDText, closes: closes,
@@ -42,6 +46,9 @@ extension ClientConnection {
                 "no endpoint serves \(api.path); they speak \(api.other.path), "
                 + "as their openai_preference says (auto forgets what was learned)"
             return answer(LocalAnswer(status: 404, message: message))
+        }
+        if !request.foundURL, !table.served.isEmpty, !table.served.contains(ServedAPIs(request.api)) {
+            return answer(LocalAnswer(status: 404, message: "no endpoint has a URL for this path"))
         }
         // Their own words were let go while there still seemed to be another endpoint.
         if lifecycle.wasOnlyRefused {

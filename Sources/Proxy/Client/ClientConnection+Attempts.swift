@@ -39,12 +39,23 @@ extension ClientConnection {
         attempt = CurrentAttempt(upstream: target, url: url, started: now)
         lifecycle.attemptStarted()
         target.load.attemptStarted()
-        if let resting = loop.takeResting(url, now: now) {
+        if !mayOutgrowReplay, let resting = loop.takeResting(url, now: now) {
             upstream = resting
             resting.attach(self)
             sendRequest(resting, to: target, url, now: now)
         } else {
             connect(target, url, now: now)
+        }
+    }
+
+    /// Whether the body is longer than what is kept of it, or may become so: then nothing could be sent again should a kept
+    /// connection turn out to have died.
+    private var mayOutgrowReplay: Bool {
+        let limit = loop.shared.options.replayLimit
+        switch request.framing {
+        case .length(let length): return length > limit
+        case .chunked: return !lifecycle.requestIsComplete || bufferedBody > limit
+        case .none, .untilClose: return false
         }
     }
 
@@ -100,7 +111,10 @@ extension ClientConnection {
 
     /// Fills `loop.output` with the head this endpoint gets.
     private func writeRequestHead(for target: Upstream, _ url: UpstreamURL, framing: BodyFraming) {
-        let forwarded = ForwardedRequestHead(framing: framing, requestID: request.requestID)
+        let asksForToken = target.forwardsClientCredential && !loop.routing.tokens.admitsEveryone
+        let forwarded = ForwardedRequestHead(
+            framing: framing, requestID: request.requestID, hops: request.hops,
+            tokens: asksForToken ? loop.routing.tokens : nil)
         let bound =
             ForwardedRequestHead.maximumLength(
                 headLength: request.headLength, target, url, clientAddress: clientAddressText)

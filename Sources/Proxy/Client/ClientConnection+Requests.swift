@@ -103,7 +103,11 @@ extension ClientConnection {
                     if answerHealthCheck(bytes) { return length }
                     if handOver(bytes) { return nil }
                 }
-                begin(bytes.slice(0..<length))
+                if let folded = foldedHead(bytes.slice(0..<length)) {
+                    folded.withUnsafeBytes { begin(folded: $0) }
+                } else {
+                    begin(bytes.slice(0..<length))
+                }
                 return length
             }
         } catch {
@@ -117,6 +121,29 @@ extension ClientConnection {
             arm(loop.shared.waits.header, from: .now())
         }
         return nil
+    }
+
+    /// The same head with its path in order; nil where it is already.
+    private func foldedHead(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        let target = loop.requestHead.pathAndQuery
+        guard loop.requestHead.targetForm == .origin || loop.requestHead.targetForm == .absolute else { return nil }
+        let path = bytes.slice(target.lowerBound..<Self.pathEnd(target, bytes))
+        guard let folded = RequestPath.folded(path) else { return nil }
+        return bytes.prefix(target.lowerBound) + folded + bytes.dropFirst(target.lowerBound + path.count)
+    }
+
+    private func begin(folded bytes: UnsafeRawBufferPointer) {
+        guard (try? loop.requestHead.parse(bytes, limits: loop.shared.options.limits)) == bytes.count else {
+            _ = refuseHead(.malformedRequestLine, bytes)
+            return
+        }
+        begin(bytes)
+    }
+
+    private static func pathEnd(_ target: Range<Int>, _ bytes: UnsafeRawBufferPointer) -> Int {
+        var end = target.lowerBound
+        while end < target.upperBound, bytes[end] != UInt8(ascii: "?") { end += 1 }
+        return end
     }
 
     private func refuseHead(_ error: RequestHeadError, _ bytes: UnsafeRawBufferPointer) -> Int? {
@@ -137,6 +164,7 @@ extension ClientConnection {
         var presentedToken = false
         var foreign: ForeignRequest?
         var visits = 0
+        var asksForEcho = false
         loop.learnRouting()
         request.table = loop.routing.table
         let admitsEveryone = loop.routing.tokens.admitsEveryone
@@ -151,42 +179,53 @@ extension ClientConnection {
                 // Nearly all of them, without counting references to the lists.
                 if BrowserRules.isUsual(bytes.slice(line.value)) { continue }
                 if !loop.routing.pages.admits(host: bytes.slice(line.value)) { foreign = .host }
-            case .origin where guardsAgainstPages:
-                if !loop.routing.pages.admits(origin: bytes.slice(line.value)) { foreign = .origin }
+            case .origin:
+                let origin = bytes.slice(line.value)
+                if guardsAgainstPages, !loop.routing.pages.admits(origin: origin) { foreign = .origin }
+                if loop.routing.pages.sharesAnswers(withOrigin: origin, onLoopback: loop.routing.isLoopback) {
+                    request.origin = line.value
+                }
             case .via: visits += ViaHops.ofOurs(bytes.slice(line.value))
+            case .xHops: request.hops = max(request.hops, bytes.slice(line.value).decimalNumber ?? 0)
+            case .methodOverride: asksForEcho = asksForEcho || Self.asksForEcho(bytes.slice(line.value))
             case .anthropicVersion: namesAnthropic = true
             case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
-            case .authorization, .xAPIKey:
+            case .authorization, .xAPIKey, .credential:
                 guard !admitsEveryone else { continue }
                 presentedToken = true
-                let value = bytes.slice(line.value)
-                let isBearer = line.known == .authorization && value.hasPrefixIgnoringCase("bearer ")
-                if loop.routing.tokens.contain(isBearer ? value.slice(7..<value.count).trimmed : value) {
+                if loop.routing.tokens.contain(ClientTokens.presented(in: bytes.slice(line.value))) {
                     tokenMatches = true
                 }
             default: break
             }
         }
+        if foreign != nil { request.origin = nil }
         rememberHead(bytes, namesAnthropic: namesAnthropic)
+        if loop.requestHead.asksForWebSocket, isResponsesAPI(bytes.slice(request.pathRange)) {
+            return sendToHTTP()
+        }
         phase = .body
         loop.requestStarted()
+        if request.origin != nil, foreign == nil, CrossOrigin.isPreflight(loop.requestHead, bytes) {
+            return answer(CrossOrigin.preflightAnswer(loop.requestHead, bytes))
+        }
         if !admitsEveryone, !tokenMatches {
             let message = presentedToken ? "the client token is not known here" : "a client token is required"
             return answer(LocalAnswer(status: 401, message: message))
         }
         if let foreign { return answer(foreign.answer) }
+        visits = max(visits, request.hops)
         if visits > ViaHops.limit {
             return answer(LocalAnswer(status: 508, message: "this request has come by here \(visits) times before"))
         }
+        if asksForEcho || Self.asksForEcho(bytes.slice(loop.requestHead.method)) { return answer(Self.echoRefusal) }
         if let refusal = refusal(bytes) { return answer(refusal) }
         needsDispatch = true
     }
 
     private func rememberHead(_ bytes: UnsafeRawBufferPointer, namesAnthropic: Bool) {
         let target = loop.requestHead.pathAndQuery
-        var pathEnd = target.lowerBound
-        while pathEnd < target.upperBound, bytes[pathEnd] != UInt8(ascii: "?") { pathEnd += 1 }
-        request.pathRange = target.lowerBound..<pathEnd
+        request.pathRange = target.lowerBound..<Self.pathEnd(target, bytes)
         request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
         let asked = request.api == .openAI ? OpenAIAPI.asked(by: bytes.slice(request.pathRange)) : nil
         request.openAIAPI = asked?.api
@@ -208,10 +247,35 @@ extension ClientConnection {
         case .asterisk: return LocalAnswer(status: 501, message: "OPTIONS * is not served here")
         case .origin, .absolute: break
         }
+        if RequestPath.holdsDotSegment(bytes.slice(request.pathRange)) {
+            return LocalAnswer(status: 400, message: "the path holds a dot segment (. or ..), plain or encoded")
+        }
         if loop.requestHead.asksForWebSocket {
             return LocalAnswer(status: 501, message: "WebSocket is not served here; use HTTP streaming")
         }
         return nil
+    }
+
+    /// `TRACE` and `TRACK` are answered with the request as it came, and it came with the endpoint's key.
+    private static func asksForEcho(_ method: UnsafeRawBufferPointer) -> Bool {
+        method.equalsIgnoringCase("trace") || method.equalsIgnoringCase("track")
+    }
+
+    private static let echoRefusal = LocalAnswer(
+        status: 405, message: "this method is not served here",
+        fields: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
+
+    private func isResponsesAPI(_ path: UnsafeRawBufferPointer) -> Bool {
+        path.equals("/v1/responses") || path.equals("/responses") || path.equals("/backend-api/codex/responses")
+    }
+
+    /// Codex asks for a WebSocket first, and takes 426 alone for the word to go on with HTTP at once. It is no request that anybody
+    /// would count.
+    private func sendToHTTP() {
+        request.isRunning = false
+        let answer = LocalAnswer(status: 426, message: "WebSocket is not served here; use HTTP streaming")
+        write(answer.render(api: .openAI, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
+        closeAfterWrites()
     }
 
     private static func isUsableID(_ value: UnsafeRawBufferPointer) -> Bool {

@@ -79,6 +79,10 @@ extension ClientConnection {
                     upstreamFailed(.badResponse)
                     return nil
                 }
+            } else if loop.responseHead.isRequestEcho {
+                // The request as the endpoint got it, with its key.
+                upstreamFailed(.badResponse)
+                return nil
             } else {
                 judge(bytes)
             }
@@ -169,10 +173,12 @@ extension ClientConnection {
 
     /// Fills `loop.output` with the client's head.
     private func writeResponseHead(_ bytes: UnsafeRawBufferPointer, framing: BodyFraming, closes: Bool) {
+        guard let attempt else { return }
         let forwarded = ForwardedResponseHead(
             framing: framing, requestID: loop.responseHead.hasRequestID ? nil : request.requestID,
             date: loop.responseHead.hasDate ? [] : loop.dateText(), closes: closes,
-            clientMinorVersion: request.minorVersion)
+            clientMinorVersion: request.minorVersion, upstream: attempt.upstream, url: attempt.url,
+            path: request.pathRange, origin: request.origin)
         let bound = ForwardedResponseHead.maximumLength(
             headLength: bytes.count, requestHeadLength: request.headLength)
         loop.output.clear()

@@ -35,7 +35,7 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
     }
 
     let clientAddress: SocketAddress?
-    /// For `X-Forwarded-For`; empty where the proxy does not announce itself.
+    /// For `X-Forwarded-For`.
     let clientAddressText: [UInt8]
     private var slot: DeadlineTable.Slot = -1
 
@@ -65,8 +65,7 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
 
     init(loop: LoopContext, clientAddress: SocketAddress?) {
         self.clientAddress = clientAddress
-        clientAddressText =
-            loop.shared.options.announcesItself ? Array((clientAddress?.ipAddress ?? "unknown").utf8) : []
+        clientAddressText = Array((clientAddress?.ipAddress ?? "unknown").utf8)
         super.init(loop: loop)
     }
 

@@ -21,6 +21,10 @@ struct CurrentRequest {
     var methodLength = 0
     var pathRange = 0..<0
     var requestID = RequestID.generated(0)
+    /// The page that may read the answer, as offsets into the head; nil for programs and for pages of other origins.
+    var origin: Range<Int>?
+    /// How many proxies of this kind it has come by before.
+    var hops = 0
     var bytesUp = 0
     var table: RoutingTable?
     var nextCandidate = 0
@@ -52,6 +56,8 @@ struct CurrentRequest {
         nextCandidate = 0
         foundURL = false
         passedOver = false
+        origin = nil
+        hops = 0
         firstAttempt = nil
         isConcludedByAttempt = false
         if !furtherAttempts.isEmpty { furtherAttempts = [] }

@@ -5,33 +5,39 @@ internal import HTTPWire
 struct ForwardedRequestHead {
     let framing: BodyFraming
     let requestID: RequestID
+    /// How many proxies of this kind the request has come by before.
+    let hops: Int
+    /// The tokens that admit clients here, where the endpoint would get the client's credentials: nil for all others.
+    let tokens: ClientTokens?
 
     /// Upper bound of what `write` needs.
     static func maximumLength(
         headLength: Int, _ upstream: Upstream, _ url: UpstreamURL, clientAddress: [UInt8]
     ) -> Int {
-        headLength * 2 + url.basePathBytes.count + url.baseQueryBytes.count + url.authorityBytes.count
+        headLength * 2 + url.base.bytes.count + url.baseQueryBytes.count + url.authorityBytes.count
             + upstream.fixedHeaderLines.count + clientAddress.count + 512
     }
 
     /// - Parameters:
     ///   - head: is left as it is; lent exclusively, so that its references need not be counted
-    ///   - clientAddress: empty where the proxy does not announce itself
     func write(
         _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, for upstream: Upstream, _ url: UpstreamURL,
         clientAddress: [UInt8], to writer: inout WireWriter
     ) {
         writer.write(bytes.slice(head.method))
         writer.write(" ")
-        writeTarget(&head, bytes, url, to: &writer)
+        writeTarget(&head, bytes, upstream, url, to: &writer)
         writer.write(" HTTP/1.1\r\nHost: ")
         writer.write(url.authorityBytes)
         writer.write("\r\n")
         writer.write(upstream.fixedHeaderLines)
-        let announced = writeClientFields(&head, bytes, for: upstream, isAnnounced: !clientAddress.isEmpty, to: &writer)
+        let announced = writeClientFields(&head, bytes, for: upstream, to: &writer)
         let replaced = upstream.replacedFields
         if !replaced.contains(.requestID) { writeRequestID(bytes, to: &writer) }
-        if !clientAddress.isEmpty {
+        writer.write("X-Hops: ")
+        writer.write(decimal: hops + 1)
+        writer.write("\r\n")
+        if upstream.namesClients {
             writeForwarding(announced, clientAddress, replaced, &head, bytes, to: &writer)
         }
         switch framing {
@@ -46,30 +52,32 @@ struct ForwardedRequestHead {
     }
 
     private func writeTarget(
-        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, _ url: UpstreamURL, to writer: inout WireWriter
+        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, _ upstream: Upstream, _ url: UpstreamURL,
+        to writer: inout WireWriter
     ) {
         let target = bytes.slice(head.pathAndQuery)
         let queryStart = target.firstIndex(of: UInt8(ascii: "?")) ?? target.count
         let path = target.slice(0..<queryStart)
-        writer.write(url.basePathBytes)
-        if path.isEmpty {
-            if url.basePathBytes.isEmpty { writer.write("/") }
-        } else if url.basePathBytes.isEmpty {
-            writer.write(path)
-        } else {
-            let overlap = url.basePathBytes.withUnsafeBytes { PathJoining.overlap(base: $0, path: path) }
-            writer.write(path.slice(overlap..<path.count))
-        }
-        if url.baseQueryBytes.isEmpty {
-            writer.write(target.slice(queryStart..<target.count))
-        } else {
+        writer.write(url.base.bytes)
+        let rest = path.slice(url.base.overlap(with: path)..<path.count)
+        writer.write(rest)
+        if rest.isEmpty, url.base.bytes.isEmpty { writer.write("/") }
+        if !url.baseQueryBytes.isEmpty {
             writer.write("?")
             writer.write(url.baseQueryBytes)
-            if queryStart + 1 < target.count {
-                writer.write("&")
-                writer.write(target.slice(queryStart + 1..<target.count))
-            }
         }
+        guard queryStart + 1 < target.count else {
+            // A question mark alone.
+            if url.baseQueryBytes.isEmpty { writer.write(target.slice(queryStart..<target.count)) }
+            return
+        }
+        let query = target.slice(queryStart + 1..<target.count)
+        let first: StaticString = url.baseQueryBytes.isEmpty ? "?" : "&"
+        if !upstream.forwardsClientCredential || tokens != nil, QueryFilter.applies(to: query, tokens: tokens) {
+            return QueryFilter.write(query, tokens: tokens, first: first, to: &writer)
+        }
+        writer.write(first)
+        writer.write(query)
     }
 
     /// What the client's fields say about where the request came from.
@@ -94,7 +102,7 @@ struct ForwardedRequestHead {
 
     /// Copies runs of neighbouring fields in one piece.
     private func writeClientFields(
-        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, for upstream: Upstream, isAnnounced: Bool,
+        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, for upstream: Upstream,
         to writer: inout WireWriter
     ) -> Announced {
         let fieldsEnd = head.end - 2
@@ -104,7 +112,7 @@ struct ForwardedRequestHead {
             let line = head.fields[index]
             let lineStart = Int(line.nameStart)
             announced.note(line)
-            if passes(line, &head, bytes, to: upstream, isAnnounced: isAnnounced) {
+            if passes(line, &head, bytes, to: upstream) {
                 if runStart < 0 { runStart = lineStart }
             } else if runStart >= 0 {
                 writer.write(bytes.slice(runStart..<lineStart))
@@ -116,23 +124,32 @@ struct ForwardedRequestHead {
     }
 
     private func passes(
-        _ line: FieldLine, _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to upstream: Upstream,
-        isAnnounced: Bool
+        _ line: FieldLine, _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to upstream: Upstream
     ) -> Bool {
         switch line.known {
         case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,
-            .upgrade, .transferEncoding, .contentLength, .host, .expect, .xRequestID:
+            .upgrade, .webSocket, .transferEncoding, .contentLength, .host, .expect, .xRequestID, .xHops,
+            // Written anew, or left out.
+            .via, .xForwardedFor, .xForwardedProto, .xForwardedHost,
+            // Browsers ask this proxy, not the endpoint.
+            .accessControl:
             return false
-        case .authorization, .xAPIKey:
-            if !upstream.forwardsClientCredential { return false }
-        case .via, .xForwardedFor, .xForwardedProto, .xForwardedHost:
-            if isAnnounced { return false }
+        case .authorization, .xAPIKey, .credential:
+            if !upstream.forwardsClientCredential || isClientToken(bytes.slice(line.value)) { return false }
+        case .cookie: if !upstream.passesCookies { return false }
+        case .forwarding, .origin, .referer: if !upstream.namesClients { return false }
         default: break
         }
         guard upstream.overridesFields || head.connection.namesFields else { return true }
         let name = bytes.slice(line.name)
         for overridden in upstream.overriddenNames where name.equalsIgnoringCase(overridden) { return false }
         return !(head.connection.namesFields && ConnectionNames.contain(name, head.fields, bytes))
+    }
+
+    /// What admits a client here is nobody else's business, also where the client's credentials pass.
+    private func isClientToken(_ value: UnsafeRawBufferPointer) -> Bool {
+        guard let tokens else { return false }
+        return tokens.contain(ClientTokens.presented(in: value))
     }
 
     private func writeRequestID(_ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter) {

@@ -9,10 +9,16 @@ struct ForwardedResponseHead {
     let date: [UInt8]
     let closes: Bool
     let clientMinorVersion: UInt8
+    let upstream: Upstream
+    let url: UpstreamURL
+    /// Of the request, in its head.
+    let path: Range<Int>
+    /// The page that may read the answer, in the request's head; nil for programs, and for pages of other origins.
+    let origin: Range<Int>?
 
     /// Upper bound of what `write` needs.
     static func maximumLength(headLength: Int, requestHeadLength: Int) -> Int {
-        headLength + requestHeadLength + 256
+        headLength + requestHeadLength + 768
     }
 
     /// - Parameter request: the request head's bytes, which a received request id lies in.
@@ -23,9 +29,10 @@ struct ForwardedResponseHead {
         writer.write("HTTP/1.1 ")
         writer.write(decimal: head.status)
         writer.write(" ")
-        writer.write(bytes.slice(head.reason))
+        let holdsSecret = upstream.secrets.contains { $0.first(in: bytes) != nil }
+        if !holdsSecret { writer.write(bytes.slice(head.reason)) }
         writer.write("\r\n")
-        writeFields(&head, bytes, to: &writer)
+        writeFields(&head, bytes, request: request, holdsSecret: holdsSecret, to: &writer)
         guard !head.isInformational else {
             writer.write("\r\n")
             return
@@ -54,6 +61,11 @@ struct ForwardedResponseHead {
             writer.write("\r\n")
         case nil: break
         }
+        if let origin { CrossOrigin.writeFields(for: request.slice(origin), to: &writer) }
+        // RFC 9110 §7.8: the field below is meant for this hop.
+        if head.status == 426, head.fields.lines.contains(where: { $0.known == .upgrade }) {
+            writer.write("Connection: upgrade\r\n")
+        }
         if closes {
             writer.write("Connection: close\r\n")
         } else if clientMinorVersion == 0 {
@@ -63,27 +75,59 @@ struct ForwardedResponseHead {
     }
 
     private func writeFields(
-        _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter
+        _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, request: UnsafeRawBufferPointer, holdsSecret: Bool,
+        to writer: inout WireWriter
     ) {
         var runStart = -1
         for index in 0..<head.fields.count {
             let line = head.fields[index]
             let lineStart = Int(line.nameStart)
-            if passes(line, &head, bytes) {
+            let passes =
+                passes(line, &head, bytes)
+                && !(holdsSecret && upstream.secrets.contains { $0.first(in: bytes.slice(line.value)) != nil })
+            let isMapped = passes && (line.known == .location || line.known == .contentLocation)
+            if passes, !isMapped {
                 if runStart < 0 { runStart = lineStart }
             } else if runStart >= 0 {
                 writer.write(bytes.slice(runStart..<lineStart))
                 runStart = -1
             }
+            if isMapped {
+                writer.write(bytes.slice(line.name))
+                writer.write(": ")
+                writeLocation(bytes.slice(line.value), request: request, to: &writer)
+                writer.write("\r\n")
+            }
         }
         if runStart >= 0 { writer.write(bytes.slice(runStart..<head.end - 2)) }
     }
 
+    /// An address on the endpoint becomes one here, as a path, which a client resolves against the address that it asked: this
+    /// proxy's. Addresses elsewhere, and outside the base path, stay as they are.
+    private func writeLocation(
+        _ value: UnsafeRawBufferPointer, request: UnsafeRawBufferPointer, to writer: inout WireWriter
+    ) {
+        guard let start = url.pathStart(in: value) else { return writer.write(value) }
+        let target = value.slice(start..<value.count)
+        let end = target.firstIndex { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? target.count
+        guard let (prefix, rest) = url.base.path(of: target.slice(0..<end), after: request.slice(path)) else {
+            return writer.write(value)
+        }
+        writer.write(prefix)
+        writer.write(target.slice(rest))
+        if prefix.utf8CodeUnitCount == 0, rest.isEmpty { writer.write("/") }
+        writer.write(target.slice(end..<target.count))
+    }
+
     private func passes(_ line: FieldLine, _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
         switch line.known {
+        case .upgrade where head.status == 426: return true
         case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,
-            .upgrade, .transferEncoding, .contentLength:
+            .upgrade, .transferEncoding, .contentLength,
+            // Which page may read an answer is decided here.
+            .accessControl:
             return false
+        case .setCookie where !upstream.passesCookies: return false
         case .other where !head.connection.namesFields: return true
         default:
             return !(head.connection.namesFields && ConnectionNames.contain(bytes.slice(line.name), head.fields, bytes))

@@ -4,6 +4,8 @@ struct LocalAnswer {
     let message: String
     /// Whole seconds for `Retry-After`.
     var retryAfter: Int?
+    /// Further lines of the head, each with its CRLF.
+    var fields = ""
 
     /// The complete response.
     func render(
@@ -11,9 +13,12 @@ struct LocalAnswer {
         unixTime: Double = WallClock.unixTime()
     ) -> String {
         let body = body(api: api, requestID: requestID)
-        var text = "HTTP/1.1 \(status) \(Self.phrase(status))\r\nContent-Type: application/json\r\n"
+        var text = "HTTP/1.1 \(status) \(Self.phrase(status))\r\n"
+        let hasContent = status != 204
+        if hasContent { text += "Content-Type: application/json\r\n" }
         text += "Date: \(HTTPDate.text(unixTime: Int(unixTime)))\r\n"
-        text += "Content-Length: \(body.utf8.count)\r\n"
+        if hasContent { text += "Content-Length: \(body.utf8.count)\r\n" }
+        text += fields
         if let retryAfter { text += "Retry-After: \(retryAfter)\r\n" }
         if status == 401 { text += "WWW-Authenticate: Bearer\r\n" }
         if !requestID.isEmpty { text += "X-Request-ID: \(requestID)\r\n" }
@@ -22,7 +27,7 @@ struct LocalAnswer {
         } else if minorVersion == 0 {
             text += "Connection: keep-alive\r\n"
         }
-        return text + "\r\n" + (omitsBody ? "" : body)
+        return text + "\r\n" + (omitsBody || !hasContent ? "" : body)
     }
 
     func body(api: RequestAPI, requestID: String) -> String {
@@ -82,14 +87,17 @@ struct LocalAnswer {
 
     private static func phrase(_ status: Int) -> String {
         switch status {
+        case 204: "No Content"
         case 400: "Bad Request"
         case 401: "Unauthorized"
         case 403: "Forbidden"
         case 404: "Not Found"
+        case 405: "Method Not Allowed"
         case 408: "Request Timeout"
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 417: "Expectation Failed"
+        case 426: "Upgrade Required"
         case 431: "Request Header Fields Too Large"
         case 501: "Not Implemented"
         case 502: "Bad Gateway"

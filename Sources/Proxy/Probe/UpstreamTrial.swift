@@ -96,11 +96,8 @@ enum UpstreamTrial {
     }
 
     private static func request(to url: UpstreamURL, of upstream: Upstream) -> [UInt8] {
-        let overlap = url.basePathBytes.withUnsafeBytes { base in
-            Array(path.utf8).withUnsafeBytes { PathJoining.overlap(base: base, path: $0) }
-        }
-        let query = url.baseQuery.isEmpty ? "" : "?" + url.baseQuery
-        var head = "GET \(url.basePath)\(path.dropFirst(overlap))\(query) HTTP/1.1\r\nHost: \(url.authority)\r\n"
+        let target = url.asked(for: path).dropFirst((url.usesTLS ? "https://" : "http://").count + url.authority.count)
+        var head = "GET \(target) HTTP/1.1\r\nHost: \(url.authority)\r\n"
         head += "User-Agent: podium\r\nAccept: application/json\r\nConnection: close\r\n"
         if url === upstream.anthropicURL, !upstream.overriddenNames.contains(Array("anthropic-version".utf8)) {
             head += "anthropic-version: 2023-06-01\r\n"

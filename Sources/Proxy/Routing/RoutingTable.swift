@@ -7,11 +7,58 @@ public final class RoutingTable: Sendable {
     public let candidates: [Candidate]
     /// When the first of the endpoints left out may be tried again: `Retry-After` of a 503. nil: nothing is known.
     public let earliestRecovery: ContinuousClock.Instant?
+    /// The APIs that any endpoint has a URL for, those that are left out included: what is asked beyond them is no outage.
+    public let served: ServedAPIs
 
     /// A snapshot with these candidates.
-    public init(candidates: [Candidate], earliestRecovery: ContinuousClock.Instant? = nil) {
+    ///
+    /// - Parameter served: nil: what the candidates serve
+    public init(
+        candidates: [Candidate], earliestRecovery: ContinuousClock.Instant? = nil, served: ServedAPIs? = nil
+    ) {
         self.candidates = candidates
         self.earliestRecovery = earliestRecovery
+        self.served =
+            served
+            ?? candidates.reduce(into: []) { served, candidate in
+                served.formUnion(
+                    ServedAPIs(
+                        any: candidate.upstream.anyURL != nil, anthropic: candidate.upstream.anthropicURL != nil,
+                        openAI: candidate.upstream.openAIURL != nil))
+            }
+    }
+}
+
+/// The APIs that there is a URL for.
+public struct ServedAPIs: OptionSet, Sendable {
+    /// One bit an API.
+    public let rawValue: UInt8
+
+    /// Anthropic's.
+    public static let anthropic = ServedAPIs(rawValue: 1)
+    /// OpenAI's.
+    public static let openAI = ServedAPIs(rawValue: 2)
+    /// Every other path.
+    public static let other = ServedAPIs(rawValue: 4)
+
+    /// From its bits.
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// What the three URLs of an endpoint serve.
+    public init(any: Bool, anthropic: Bool, openAI: Bool) {
+        self = any ? [.anthropic, .openAI, .other] : []
+        if anthropic { insert(.anthropic) }
+        if openAI { insert(.openAI) }
+    }
+
+    init(_ api: RequestAPI) {
+        switch api {
+        case .anthropic: self = .anthropic
+        case .openAI: self = .openAI
+        case .other: self = .other
+        }
     }
 }
 

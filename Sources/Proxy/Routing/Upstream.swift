@@ -29,6 +29,12 @@ public final class Upstream: Sendable {
     let waits: UpstreamWaits
     /// Where the client's own credential headers go.
     let forwardsClientCredential: Bool
+    /// Where cookies go, in both directions.
+    let passesCookies: Bool
+    /// Where it may be known who asks: `Via`, `X-Forwarded-*` and their kin.
+    let namesClients: Bool
+    /// What must not come back from it.
+    let secrets: [SecretPattern]
     /// Credential and configured header lines, each closed by CRLF.
     let fixedHeaderLines: [UInt8]
     /// Lower-cased names of the configured headers; the client's fields of these names are dropped.
@@ -41,7 +47,8 @@ public final class Upstream: Sendable {
         id: EndpointID, name: String, anyURL: UpstreamURL? = nil, anthropicURL: UpstreamURL? = nil,
         openAIURL: UpstreamURL? = nil, credential: UpstreamCredential = .none,
         headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
-        tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, load: EndpointLoad = .init()
+        tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, passesCookies: Bool = false,
+        namesClients: Bool = false, load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -55,6 +62,9 @@ public final class Upstream: Sendable {
         self.proxy = proxy
         self.load = load
         forwardsClientCredential = credential == .passthrough
+        self.passesCookies = passesCookies
+        self.namesClients = namesClients
+        secrets = SecretPattern.all(credential: credential, headers: headers)
         var block = FixedHeaderBlock()
         try block.append(headers: headers)
         try block.append(credential: credential)
@@ -83,7 +93,7 @@ public enum UpstreamCredential: Sendable, Equatable {
     case apiKey(String)
     /// `Authorization: Bearer VALUE`
     case bearer(String)
-    /// The client's `Authorization` and `x-api-key` go through unchanged.
+    /// The client's `Authorization`, `x-api-key` and other credentials go through unchanged.
     case passthrough
     /// No credential; the client's is removed.
     case none

@@ -1,3 +1,4 @@
+internal import HTTPWire
 internal import Synchronization
 
 /// One base URL of an endpoint, parsed once and shared by every request that goes there.
@@ -43,8 +44,39 @@ public final class UpstreamURL: Sendable {
     /// Key of the connection pool, unique in the process.
     let poolKey: Int
     let authorityBytes: [UInt8]
-    let basePathBytes: [UInt8]
+    let base: BasePath
     let baseQueryBytes: [UInt8]
+
+    /// Where the path begins in an address of this server, absolute or a path alone; nil for addresses elsewhere.
+    func pathStart(in address: UnsafeRawBufferPointer) -> Int? {
+        guard let first = address.first else { return nil }
+        var start = 0
+        if address.hasPrefixIgnoringCase("https:") {
+            start = 6
+        } else if address.hasPrefixIgnoringCase("http:") {
+            start = 5
+        }
+        guard address.slice(start..<address.count).begins(with: "//") else {
+            return start == 0 && first == UInt8(ascii: "/") ? 0 : nil
+        }
+        start += 2
+        let rest = address.slice(start..<address.count)
+        let length = rest.firstIndex { $0 == 0x2F || $0 == 0x3F || $0 == 0x23 } ?? rest.count
+        // A server behind another one that ends TLS does not know its own scheme: the name and the port are enough.
+        let isHere =
+            rest.slice(0..<length).equalsIgnoringCase(authorityBytes)
+            || rest.slice(0..<length).equalsIgnoringCase(Array("\(authority):\(port)".utf8))
+        return isHere ? start + length : nil
+    }
+
+    /// What an endpoint with this base URL is asked for where a client asks for `path`.
+    public func asked(for path: String) -> String {
+        let overlap = Array(path.utf8).withUnsafeBytes { base.overlap(with: $0) }
+        let query = baseQuery.isEmpty ? "" : "?" + baseQuery
+        let scheme = usesTLS ? "https" : "http"
+        return
+            "\(scheme)://\(authority)\(String(decoding: base.bytes, as: UTF8.self))\(path.dropFirst(overlap))\(query)"
+    }
 
     private static let nextPoolKey = Atomic<Int>(1)
 
@@ -106,7 +138,7 @@ public final class UpstreamURL: Sendable {
         basePath = String(path)
         baseQuery = String(pathAndQuery[queryStart...].dropFirst())
         authorityBytes = Array(authority.utf8)
-        basePathBytes = Array(basePath.utf8)
+        base = BasePath(path)
         baseQueryBytes = Array(baseQuery.utf8)
         poolKey = Self.nextPoolKey.wrappingAdd(1, ordering: .relaxed).oldValue
     }

@@ -46,6 +46,14 @@ public struct BrowserRules: Sendable {
         return HostPort.isLocalName(host) || HostPort.isLoopback(host)
     }
 
+    /// Whether a page of this origin may read what it is answered: it has to be allowed by name, or a page of this machine.
+    ///
+    /// - Parameter onLoopback: only then the pages at `localhost` are this machine's
+    func sharesAnswers(withOrigin field: UnsafeRawBufferPointer, onLoopback: Bool) -> Bool {
+        onLoopback
+            ? admits(origin: field) : admitsEverything || origins.contains { field.equalsIgnoringCase($0) }
+    }
+
     /// `127.0.0.1:8081`, `localhost:8081`: what nearly all clients send.
     @inline(__always)
     static func isUsual(_ field: UnsafeRawBufferPointer) -> Bool {

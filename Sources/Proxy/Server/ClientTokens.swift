@@ -1,3 +1,5 @@
+internal import HTTPWire
+
 /// The tokens that admit a client, compared in a time that does not depend on how much of one was guessed.
 struct ClientTokens: Sendable {
     private let tokens: [[UInt8]]
@@ -6,6 +8,11 @@ struct ClientTokens: Sendable {
     init(_ tokens: [String]) {
         self.tokens = tokens.map { Array($0.utf8) }
         admitsEveryone = tokens.isEmpty
+    }
+
+    /// The token in a field's value: `Bearer TOKEN`, or the whole of it.
+    static func presented(in value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        value.hasPrefixIgnoringCase("bearer ") ? value.slice(7..<value.count).trimmed : value
     }
 
     func contain(_ candidate: UnsafeRawBufferPointer) -> Bool {

@@ -23,8 +23,6 @@ public struct ProxyOptions: Sendable {
     public var clientIdleTimeout = Duration.seconds(300)
     /// Granularity of every timeout.
     public var deadlineSweepInterval = Duration.milliseconds(100)
-    /// Adds `Via` and `X-Forwarded-*` to requests.
-    public var announcesItself = true
     /// What a client may send.
     public var limits = HTTPLimits()
     /// The TLS contexts of endpoints. One that is new in a routing table has to be prepared before the table is published.

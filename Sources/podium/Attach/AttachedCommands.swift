@@ -115,7 +115,7 @@ extension CommandFailure {
         case .headers: .headers
         case .openAIPreference: .openAIPreference
         case .proxy: .proxy
-        case nil: nil
+        case .cookies, .forwarded, nil: nil
         }
     }
 }

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Configuration
+import Console
+import Proxy
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,6 +13,19 @@ struct CheckCommand: AsyncParsableCommand {
         help: "The configuration file. Default: config.yaml, else /etc/podium/config.yaml.",
         completion: .file(extensions: ["yaml", "yml"]))
     var file: String?
+
+    /// What the endpoint will be asked, so that a base URL of another form than expected is seen before it is used. References
+    /// stay as written: they may be secrets.
+    private static func requests(to endpoint: EndpointSettings) -> [String] {
+        let asked: [(title: String, base: String?, paths: [String])] = [
+            ("Anthropic", endpoint.anthropicBase ?? endpoint.anyBase, ["/v1/messages"]),
+            ("OpenAI", endpoint.openAIBase ?? endpoint.anyBase, ["/v1/chat/completions", "/v1/responses"]),
+        ]
+        return asked.compactMap { title, base, paths in
+            guard let base, let url = try? UpstreamURL(base) else { return nil }
+            return "\(title) requests go to " + paths.map { url.asked(for: $0) }.joined(separator: " and ")
+        }
+    }
 
     func run() async throws {
         let path = file ?? DefaultConfiguration.path
@@ -26,6 +41,11 @@ struct CheckCommand: AsyncParsableCommand {
         }
         guard let configuration = file.loaded.configuration else {
             throw ExitCode(ExitStatus.checkFailed.rawValue)
+        }
+        for endpoint in configuration.endpoints {
+            for line in Self.requests(to: endpoint) {
+                StandardStreams.output("\(path): endpoint '\(SafeText.clean(endpoint.name))': \(SafeText.clean(line))")
+            }
         }
         let count = configuration.endpoints.count
         StandardStreams.output("\(path): ok, \(count) endpoint\(count == 1 ? "" : "s")")

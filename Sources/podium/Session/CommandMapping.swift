@@ -77,7 +77,7 @@ extension CommandFailure {
                 case .headers: .headers
                 case .openAIPreference: .openAIPreference
                 case .proxy: .proxy
-                case .caFile: nil
+                case .caFile, .cookies, .forwarded, .endpointType: nil
                 }
         }
     }

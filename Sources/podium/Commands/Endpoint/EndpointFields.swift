@@ -50,6 +50,12 @@ struct EndpointFields: ParsableArguments {
         help: "Which of OpenAI's APIs it speaks: responses, chat_completions, or auto to learn it anew.")
     var openAIPreference: PreferredAPI?
 
+    @Option(help: "Whether cookies pass between clients and the endpoint: off or pass.")
+    var cookies: CookieUse?
+
+    @Flag(inversion: .prefixedNo, help: "Whether the endpoint is told who asks: Via, X-Forwarded-For and their kin.")
+    var forwarded: Bool?
+
     func validate() throws {
         guard !secretFromStdin || authValue == nil else {
             throw ValidationError("--auth-value and --secret-from-stdin exclude each other")
@@ -88,6 +94,8 @@ struct EndpointFields: ParsableArguments {
         if !tags.isEmpty { document.tags = tags.filter { !$0.isEmpty } }
         document.proxy = Self.change(proxy)
         document.openAIPreference = openAIPreference?.rawValue
+        document.cookies = cookies?.rawValue
+        document.forwarded = forwarded
         return document
     }
 
@@ -107,6 +115,18 @@ struct CredentialUse: ExpressibleByArgument, RawRepresentable {
     }
 
     static var allValueStrings: [String] { AuthType.allCases.map(\.rawValue) }
+}
+
+/// The values of `cookies`, as an argument.
+struct CookieUse: ExpressibleByArgument, RawRepresentable {
+    var rawValue: String
+
+    init?(rawValue: String) {
+        guard CookiePolicy(rawValue: rawValue) != nil else { return nil }
+        self.rawValue = rawValue
+    }
+
+    static var allValueStrings: [String] { CookiePolicy.allCases.map(\.rawValue) }
 }
 
 /// The values of `openai_preference`, as an argument.

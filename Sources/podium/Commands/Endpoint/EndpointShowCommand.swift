@@ -41,6 +41,8 @@ struct EndpointShowCommand: AsyncParsableCommand {
         if !endpoint.tags.isEmpty { facts.append(("tags", endpoint.tags.joined(separator: ", "))) }
         for header in endpoint.headers { facts.append(("header", "\(header.name): \(header.value ?? "***")")) }
         if endpoint.openAIPreference != "auto" { facts.append(("openai", endpoint.openAIPreference)) }
+        if endpoint.cookies != "off" { facts.append(("cookies", endpoint.cookies)) }
+        if endpoint.forwarded { facts.append(("forwarded", "on")) }
         let traffic = endpoint.traffic
         var words = ["\(traffic.total) attempts", "\(traffic.failures) failed", "\(traffic.inFlight) in flight"]
         if let p50 = traffic.p50Seconds { words.append("p50 \(Int((p50 * 1_000).rounded()))ms") }

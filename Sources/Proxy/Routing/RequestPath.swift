@@ -1,0 +1,113 @@
+internal import HTTPWire
+
+/// What has to be known of a request's path before it is joined to a base URL: an endpoint lends its key to what lies below
+/// its base path, and to nothing else.
+enum RequestPath {
+    /// Whether the path holds a dot segment in any of the spellings that a server may take for one.
+    ///
+    /// Decoded are `%2e`, `%2f` and `%5c`, encoded once or several times over, overlong UTF-8 and `%u002e`; a backslash counts as
+    /// a slash, and parameters (`..;x`), a NUL and blanks end the segment's name. Such a path is refused, not resolved: what it
+    /// means depends on who reads it.
+    static func holdsDotSegment(_ path: UnsafeRawBufferPointer) -> Bool {
+        guard path.contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "%") }) else { return false }
+        var reader = DecodedPath(path)
+        var dots = 0
+        var isNothingElse = true
+        var isNameOver = false
+        func isDotSegment() -> Bool { isNothingElse && (dots == 1 || dots == 2) }
+        while let byte = reader.next() {
+            switch byte {
+            case UInt8(ascii: "/"), UInt8(ascii: "\\"):
+                if isDotSegment() { return true }
+                dots = 0
+                isNothingElse = true
+                isNameOver = false
+            case UInt8(ascii: "."): if !isNameOver { dots += 1 }
+            case UInt8(ascii: ";"), 0x00, 0x09, 0x0A, 0x0D, 0x20: isNameOver = true
+            default: if !isNameOver { isNothingElse = false }
+            }
+        }
+        return isDotSegment()
+    }
+
+    /// The path with runs of slashes folded into one and a doubled `/v1` taken once, nil where it is in order already.
+    ///
+    /// Both come from base URLs that end in what the client adds itself: `http://podium/` and `http://podium/v1`.
+    static func folded(_ path: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard needsFolding(path) else { return nil }
+        var result: [UInt8] = []
+        result.reserveCapacity(path.count)
+        for byte in path where byte != UInt8(ascii: "/") || result.last != byte { result.append(byte) }
+        while result.withUnsafeBytes({ beginsWithVersionTwice($0) }) { result.removeFirst(3) }
+        return result
+    }
+
+    private static func needsFolding(_ path: UnsafeRawBufferPointer) -> Bool {
+        var previous: UInt8 = 0
+        for byte in path {
+            if byte == UInt8(ascii: "/"), previous == byte { return true }
+            previous = byte
+        }
+        return beginsWithVersionTwice(path)
+    }
+
+    private static func beginsWithVersionTwice(_ path: UnsafeRawBufferPointer) -> Bool {
+        path.begins(with: "/v1/v1") && (path.count == 6 || path[6] == UInt8(ascii: "/"))
+    }
+}
+
+/// A path byte by byte, percent-decoded as far as any server may decode it.
+private struct DecodedPath {
+    private let path: UnsafeRawBufferPointer
+    private var index = 0
+
+    init(_ path: UnsafeRawBufferPointer) {
+        self.path = path
+    }
+
+    mutating func next() -> UInt8? {
+        guard index < path.count else { return nil }
+        guard let (byte, end) = escaped(at: index) else {
+            defer { index += 1 }
+            return path[index]
+        }
+        index = end
+        // C0 and C1 begin no character of UTF-8, only a longer spelling of an ASCII one.
+        guard byte == 0xC0 || byte == 0xC1, let (second, secondEnd) = escaped(at: end) else { return byte }
+        index = secondEnd
+        return (byte & 0x1F) << 6 | (second & 0x3F)
+    }
+
+    /// `%2e`, `%252e`, `%25252e` …, `%u002e`
+    private func escaped(at start: Int) -> (byte: UInt8, end: Int)? {
+        guard path[start] == UInt8(ascii: "%") else { return nil }
+        var digits = start + 1
+        while digits + 1 < path.count, path[digits] == UInt8(ascii: "2"), path[digits + 1] == UInt8(ascii: "5") {
+            digits += 2
+        }
+        if digits + 4 < path.count, path[digits] | 0x20 == UInt8(ascii: "u"), let high = number(at: digits + 1),
+            high == 0, let low = number(at: digits + 3)
+        {
+            return (low, digits + 5)
+        }
+        // `%25` alone is a percent sign.
+        guard let byte = number(at: digits) else { return digits > start + 1 ? (UInt8(ascii: "%"), digits) : nil }
+        return (byte, digits + 2)
+    }
+
+    private func number(at start: Int) -> UInt8? {
+        guard start + 1 < path.count, let high = Self.digit(path[start]), let low = Self.digit(path[start + 1]) else {
+            return nil
+        }
+        return high << 4 | low
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
+            (byte | 0x20) - UInt8(ascii: "a") + 10
+        default: nil
+        }
+    }
+}
