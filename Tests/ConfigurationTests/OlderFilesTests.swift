@@ -5,7 +5,7 @@ import Testing
 
 /// Files as the older single-process proxy wrote and read them: see docs/upgrading.md.
 struct OlderFilesTests {
-    static let names = ["written-by-the-program", "kept-by-hand", "minimal", "oauth"]
+    static let names = ["written-by-the-program", "kept-by-hand", "minimal", "oauth", "one-url"]
 
     private func text(_ name: String) throws -> String {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../OlderFiles")
@@ -49,6 +49,19 @@ struct OlderFilesTests {
         #expect(configuration.endpoints[1].openAIPreference == .chatCompletions)
         // What the file does not say is as documented: throttled, thirty seconds, five minutes.
         #expect(configuration.server.persistStrategy == .throttled)
+    }
+
+    /// `endpoint_type` says which API the one `url` is for; what it cannot say is a note.
+    @Test func theTypeDecidesWhereAURLGoes() throws {
+        let loaded = load(try text("one-url"))
+        let endpoints = try #require(loaded.configuration).endpoints
+        let relay = "https://relay.example"
+        #expect(endpoints.map(\.anthropicBase) == ["\(relay)/api", nil, nil])
+        #expect(endpoints.map(\.openAIBase) == [nil, "\(relay)/api/paas/v4", nil])
+        #expect(endpoints.map(\.anyBase) == [nil, nil, "\(relay)/v1/chat/completions"])
+        let notes = loaded.diagnostics.filter { $0.message.contains("endpoint_type") }
+        #expect(notes.map(\.severity) == [.note])
+        #expect(notes.first?.line == 18)
     }
 
     @Test(arguments: names)

@@ -34,6 +34,28 @@ def test_check_accepts_a_good_file(tmp_path):
     assert result.returncode == 0, result.stderr
 
 
+def test_check_shows_what_each_endpoint_will_be_asked(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("""\
+endpoints:
+  - {name: both, url: "https://a.example/v1/responses"}
+  - {name: claude, url_anthropic: "https://b.example/${SECRET_PATH}"}
+  - {name: glm, url: "https://c.example/api/paas/v4/", endpoint_type: openai}
+""")
+    result = run_podium("check", config, env={**os.environ, "SECRET_PATH": "sk-in-the-path"})
+    assert result.returncode == 0, result.stdout
+    lines = [line for line in result.stdout.splitlines() if "requests go to" in line]
+    assert [line.split("endpoint ")[1] for line in lines] == [
+        "'both': Anthropic requests go to https://a.example/v1/messages",
+        "'both': OpenAI requests go to https://a.example/v1/chat/completions and https://a.example/v1/responses",
+        "'claude': Anthropic requests go to https://b.example/${SECRET_PATH}/v1/messages",
+        "'glm': OpenAI requests go to https://c.example/api/paas/v4/chat/completions and "
+        "https://c.example/api/paas/v4/responses",
+    ]
+    assert "sk-in-the-path" not in result.stdout + result.stderr
+    assert result.stdout.splitlines()[-1] == f"{config}: ok, 3 endpoints"
+
+
 def test_check_prints_every_problem_with_line_and_column(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(BROKEN)

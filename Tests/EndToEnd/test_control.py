@@ -91,6 +91,13 @@ def test_every_change_is_on_disk_when_the_verb_returns(serving):
     text = done("set", "epsilon", "--header", "x-key:", "--header", "x-order:", "--proxy", "", "--openai-preference",
                 "auto")
     assert not re.search("headers|PROXY|TEAM_KEY|socks5|responses", text), text
+    text = done("set", "epsilon", "--cookies", "pass", "--forwarded")
+    assert "cookies: pass" in text and "forwarded: true" in text
+    assert endpoint(process, "epsilon")["cookies"] == "pass" and endpoint(process, "epsilon")["forwarded"] is True
+    shown = ask(process, "endpoint", "show", "epsilon").stdout
+    assert re.search(r"^cookies +pass$", shown, re.M) and re.search(r"^forwarded +on$", shown, re.M), shown
+    text = done("set", "epsilon", "--cookies", "off", "--no-forwarded")
+    assert "cookies" not in text and "forwarded" not in text
     assert "epsilon" not in done("remove", "epsilon")
     assert "alpha   # the first" in process.config.read_text()
     assert ask(process, "flush").returncode == ask(process, "sort").returncode == 0

@@ -95,6 +95,20 @@ struct CredentialTests {
         await proxy.stop()
     }
 
+    /// The key in the words of a refusal; the length stays, and what is not a refusal is the endpoint's own affair.
+    @Test(arguments: [
+        (401, "bad key ***********!", "Content-Length: 20\r\n"),
+        (200, "bad key sk-endpoint!", "Content-Length: 20\r\n"),
+    ])
+    func aRefusalDoesNotRepeatTheKey(status: Int, body: String, framing: String) async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send("HTTP/1.1 \(status) X\r\n\(framing)\r\nbad key sk-endpoint!")]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream, credential: .apiKey("sk-endpoint"))])
+        #expect(try await proxy.exchange(Wire.post()).hasSuffix("\r\n\r\n" + body))
+        await proxy.stop()
+    }
+
     /// Nothing of it comes to an endpoint, and the client is told what it may ask for.
     @Test(arguments: ["TRACE", "trace", "TRACK", "Track"])
     func noEchoIsAskedFor(method: String) async throws {

@@ -168,6 +168,29 @@ struct ServerTests {
         #expect(proxy.server.load == ProxyLoad(connections: 0, requests: 0))
     }
 
+    /// Clients that were answered and do not close, refused ones, and half a request hold a stop up for less than a second.
+    @Test func stoppingWaitsForNobodyWhoIsServed() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("done"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        var clients: [RawClient] = []
+        for request in [Wire.post(), "GARBAGE\r\n\r\n", Wire.post(closes: false)] {
+            let client = try await RawClient.connect(port: proxy.port)
+            try await client.send(request)
+            _ = await client.until(request.hasPrefix("G") ? "malformed request line" : "done")
+            clients.append(client)
+        }
+        let half = try await RawClient.connect(port: proxy.port)
+        try await half.send("POST /v1/messages HTTP/1.1\r\nHo")
+        clients.append(half)
+        try await eventually { proxy.server.load.connections == 4 }
+        let began = ContinuousClock.now
+        await proxy.server.stop(drain: .seconds(60))
+        // As it was, 5 s and 30 s; a busy machine needs room.
+        #expect(ContinuousClock.now - began < .seconds(4))
+        #expect(proxy.server.load == ProxyLoad(connections: 0, requests: 0))
+        for client in clients { try? await client.close() }
+    }
+
     @Test func stoppingCutsOffWhatDoesNotFinish() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.hold("never")] }
         let proxy = try await ProxyHarness.start([.local(1, upstream)])

@@ -201,9 +201,10 @@ extension ClientConnection {
     private func everythingIsWritten() {
         guard phase == .lingering, let context else { return }
         let now = NIODeadline.now()
-        lingersUntil = now + Self.lingering.total
+        let isStopping = loop.shared.isDraining
+        lingersUntil = now + (isStopping ? Self.patienceWhileStopping : Self.lingering.total)
         if inputIsClosed { return context.close(promise: nil) }
-        arm(Self.lingering.silence, from: now)
+        arm(isStopping ? Self.patienceWhileStopping : Self.lingering.silence, from: now)
         context.close(mode: .output, promise: nil)
     }
 

@@ -235,6 +235,7 @@ extension ClientConnection {
 
     /// Passes the data at `loop.dataRanges` on: behind the held head where it is the first, at once or held itself.
     private func passBody(_ buffer: ByteBuffer, total: Int, isComplete: Bool) {
+        let buffer = withoutSecrets(buffer)
         response.bytesDown += total
         if response.isEventStream { noteEventPosition(buffer) }
         if responsePhase == .held {
@@ -261,6 +262,25 @@ extension ClientConnection {
         if isComplete, isChunked { loop.output.writeStaticString("0\r\n\r\n") }
         commitIfHeld(buffer, isComplete: isComplete)
         if isComplete { outputEndsAnswer() } else { writeOutput(mayLeaveAtOnce: true) }
+    }
+
+    /// A refusal may repeat the key that it refuses; bodies of other answers are the endpoint's own affair.
+    private func withoutSecrets(_ buffer: ByteBuffer) -> ByteBuffer {
+        guard let secrets = attempt?.upstream.secrets, !secrets.isEmpty, response.status ?? 0 >= 400 else {
+            return buffer
+        }
+        var masked = buffer
+        for range in loop.dataRanges {
+            for secret in secrets {
+                var start = 0
+                while let found = buffer.withUnsafeReadableBytes({ secret.first(in: $0.slice(range), from: start) }) {
+                    masked.setRepeatingByte(
+                        UInt8(ascii: "*"), count: secret.count, at: buffer.readerIndex + range.lowerBound + found)
+                    start = found + secret.count
+                }
+            }
+        }
+        return masked
     }
 
     private func noteEventPosition(_ buffer: ByteBuffer) {

@@ -210,10 +210,25 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
 
     // MARK: Ending
 
-    /// Closes a connection on which nothing is going on.
-    func closeIfResting() {
-        if phase == .resting { context?.close(promise: nil) }
+    /// While Podium stops: closes a connection on which nothing is going on, and soon one on which nobody may expect an answer
+    /// any more.
+    func closeUnlessServed() {
+        let now = NIODeadline.now()
+        switch phase {
+        case .resting:
+            // The end of an answer may still wait for its client.
+            if hasUnsentBytes(afterWriting: 0) { closeAfterWrites() } else { context?.close(promise: nil) }
+        case .head: arm(Self.patienceWhileStopping, from: now)
+        case .lingering where lingersUntil != nil:
+            lingersUntil = now + Self.patienceWhileStopping
+            arm(Self.patienceWhileStopping, from: now)
+        case .body, .responding, .lingering, .closed: break
+        }
     }
+
+    /// How long half a request, and a client that has its answer and does not close, hold up a stop. A head comes in one piece,
+    /// and an answer that the kernel has taken is on its way.
+    static let patienceWhileStopping = TimeAmount.milliseconds(300)
 
     /// Ends what is going on without another word to the client.
     func abort(_ ending: RequestReport.Ending) {

@@ -254,7 +254,7 @@ final class LoopContext {
         }
         let open = connections.compactMap { $0 }
         if open.isEmpty { promise.succeed() }
-        for connection in open { connection.closeIfResting() }
+        for connection in open { connection.closeUnlessServed() }
         return promise.futureResult
     }
 

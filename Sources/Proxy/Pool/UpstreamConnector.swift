@@ -89,6 +89,15 @@ enum UpstreamConnector {
         let name = upstream.tls.serverName ?? url.host
         // An address cannot be sent as SNI; without a name the certificate is checked against the peer's address.
         let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
-        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : name)
+        return try ._makeSSLClientHandler(
+            context: context, serverHostname: isAddress ? nil : name,
+            additionalPeerCertificateVerificationCallback: requireNames)
+    }
+
+    /// A certificate that names its hosts in its common name alone is refused (RFC 9525 §2), which the library would accept.
+    private static func requireNames(_ certificate: NIOSSLCertificate, _ channel: any Channel) -> EventLoopFuture<Void>
+    {
+        guard certificate._subjectAlternativeNames().isEmpty else { return channel.eventLoop.makeSucceededVoidFuture() }
+        return channel.eventLoop.makeFailedFuture(NIOSSLError.unableToValidateCertificate)
     }
 }
