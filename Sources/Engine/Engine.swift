@@ -64,6 +64,7 @@ public final class Engine: Sendable {
             state: state, startedAt: now, logger: options.logger, accessLog: AccessLog(configPath: path),
             recorder: recorder)
         var persisterOptions = PersisterOptions(path: path)
+        persisterOptions.persist = configuration.server.persist
         persisterOptions.strategy = configuration.server.persistStrategy
         persisterOptions.flushInterval = configuration.server.configFlushInterval
         persisterOptions.maxDirtyTime = configuration.server.configMaxDirtyTime
@@ -348,6 +349,8 @@ public final class Engine: Sendable {
         case (.written, true):
             "saved \(Self.counted(receipt.record.changes.count)) in \(receipt.record.durations.total.plainWords)"
         case (.unchanged, true): "nothing to save: the file is up to date"
+        case (.inMemory(let reason), false): "\(change); in memory only, not saved: \(reason)"
+        case (.inMemory(let reason), true): "nothing is saved, changes live in memory only: \(reason)"
         }
     }
 }

@@ -78,6 +78,12 @@ extension EngineCore {
                 "OVERDUE: unsaved for \((ContinuousClock.now - since).plainWords), longer than config_max_dirty_time")
         case .overdueEnded:
             log(.info, source: "persist", "no longer overdue: everything is saved")
+        case .memoryOnly(let reason):
+            log(
+                .warning, source: "persist",
+                "ranks and changes live in memory only and are gone after a restart: \(reason)\(reason.advice)")
+        case .memoryOnlyEnded:
+            log(.info, source: "persist", "changes are saved into the file again")
         case .backupFailed(let errno):
             log(.warning, source: "persist", "saved, but the old version could not be kept as backup (errno \(errno))")
         case .orphan(let outcome):
@@ -94,6 +100,8 @@ extension FlushRecord {
     var level: EventLevel {
         switch result {
         case .written, .unchanged: .info
+        // That nothing is written was said when it began.
+        case .inMemory: .debug
         case .failed: .error
         }
     }
@@ -106,8 +114,20 @@ extension FlushRecord {
                 + "\(fileSize) bytes, \(durations.total.plainWords)"
         case .unchanged:
             "nothing to write (\(trigger.rawValue))"
+        case .inMemory(let reason):
+            "not written (\(trigger.rawValue)): \(reason)"
         case .failed(let error):
             "write failed (\(trigger.rawValue)): \(error); everything is kept and tried again"
+        }
+    }
+}
+
+extension MemoryOnly {
+    /// Where it was found out and not said.
+    fileprivate var advice: String {
+        switch self {
+        case .asConfigured: ""
+        case .readOnly: "; server.persist: off says that this is meant so, on makes it an error"
         }
     }
 }

@@ -67,7 +67,7 @@ final class EngineCore: Sendable {
     func updateSchedule() {
         let (persister, server) = guarded.withLock { ($0.persister, $0.state.configuration.server) }
         persister?.update(
-            strategy: server.persistStrategy, flushInterval: server.configFlushInterval,
+            persist: server.persist, strategy: server.persistStrategy, flushInterval: server.configFlushInterval,
             maxDirtyTime: server.configMaxDirtyTime, allowInPlace: server.allowInPlace)
     }
 

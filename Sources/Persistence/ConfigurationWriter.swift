@@ -29,6 +29,15 @@ struct ConfigurationWriter {
     let snapshot: @Sendable () -> PersistedState
     let adopt: @Sendable (ExternalEdit) -> MergedEdit
     var allowInPlace: Bool
+    var persist: PersistMode {
+        didSet { isStorageKnown = isStorageKnown && persist == oldValue }
+    }
+    /// Whether ``memoryOnly`` is what the setting and the place make of it.
+    private var isStorageKnown = true
+    /// Set while nothing is written, and why.
+    private(set) var memoryOnly: MemoryOnly?
+    /// File systems that could be written to before: if one no longer can, that is a fault and no intention.
+    private var writableDevices: Set<UInt64> = []
     private(set) var base: Base
     /// The oldest one that still holds an entry which own writes took out since.
     private var earlier: EarlierFile?
@@ -60,6 +69,7 @@ struct ConfigurationWriter {
         self.environment = options.environment
         self.openListener = options.openListener
         self.allowInPlace = options.allowInPlace
+        self.persist = options.persist
         self.fileSystem = fileSystem
         self.snapshot = snapshot
         self.adopt = adopt
@@ -67,10 +77,12 @@ struct ConfigurationWriter {
         let target = try ConfigurationTarget.resolve(path, fileSystem)
         places = target.places
         lock = try ProcessLock.take(target, fileSystem)
+        memoryOnly = reasonNotToWrite(target)
     }
 
     /// Settles what a crash has left. Best effort: a directory that cannot be listed must not keep the program from running.
     func sweepOrphans() -> [OrphanOutcome] {
+        guard memoryOnly == nil else { return [] }
         let environment = environment
         do throws(PersistenceError) {
             let target = try ConfigurationTarget.resolve(path, fileSystem)
@@ -99,6 +111,7 @@ struct ConfigurationWriter {
             run.unsaved = durabilityIsUnknown || !base.state.changes(to: snapshot()).isEmpty
         }
         run.durations.total = ContinuousClock.now - start
+        run.memoryOnly = memoryOnly
         return run
     }
 
@@ -123,6 +136,8 @@ struct ConfigurationWriter {
             if case .locked = error { isUnsettled = true }
             run.result = .failed(error)
         }
+        run.memoryOnly = memoryOnly
+        run.unsaved = memoryOnly == nil && !base.state.changes(to: snapshot()).isEmpty
         return run
     }
 
@@ -132,13 +147,26 @@ struct ConfigurationWriter {
     /// changes that another machine makes.
     func mayHaveChanged() -> Bool {
         if isUnsettled { return true }
-        return see(try? ConfigurationTarget.resolve(path, fileSystem)) != sighting
+        guard let target = try? ConfigurationTarget.resolve(path, fileSystem) else { return sighting != nil }
+        if see(target) != sighting { return true }
+        if case .readOnly = memoryOnly { return WriteAccess(target, fileSystem).directory == 0 }
+        return false
     }
 
-    private func see(_ target: ConfigurationTarget?) -> Sighting? {
-        guard let target else { return nil }
-        return Sighting(
-            places: target.places, file: (try? fileSystem.entryStatus(target.directory, target.name)) ?? nil)
+    private func see(_ target: ConfigurationTarget) -> Sighting {
+        Sighting(places: target.places, file: (try? fileSystem.entryStatus(target.directory, target.name)) ?? nil)
+    }
+
+    /// Why nothing is written, if nothing is.
+    private mutating func reasonNotToWrite(_ target: ConfigurationTarget) -> MemoryOnly? {
+        if persist == .off { return .asConfigured }
+        let access = WriteAccess(target, fileSystem)
+        guard let device = target.places.last?.device else { return nil }
+        if access.directory == 0 { writableDevices.insert(device) }
+        guard persist == .auto, access.isReadOnlyOnPurpose(wasWritable: writableDevices.contains(device)) else {
+            return nil
+        }
+        return .readOnly(path: path, errno: access.directory)
     }
 
     // MARK: Steps
@@ -149,6 +177,10 @@ struct ConfigurationWriter {
             let reading = try read(&run, target)
             run.fileSize = reading.image.bytes.count
             takeIn(reading, &run)
+            if let memoryOnly {
+                run.result = base.state.changes(to: snapshot()).isEmpty ? .unchanged : .inMemory(memoryOnly)
+                return
+            }
             guard let edit = try encode(&run, target) else {
                 run.result = .unchanged
                 return
@@ -205,7 +237,10 @@ struct ConfigurationWriter {
         places = target.places
         sighting = see(target)
         // A link that leads elsewhere now: the lock has to stand beside the file that is written.
-        if let held = lock, !held.covers(target, fileSystem) { lock = try ProcessLock.take(target, fileSystem) }
+        let isElsewhere = lock.map { !$0.covers(target, fileSystem) } ?? false
+        if isElsewhere { lock = try ProcessLock.take(target, fileSystem) }
+        if isElsewhere || memoryOnly != nil || !isStorageKnown { memoryOnly = reasonNotToWrite(target) }
+        isStorageKnown = true
         if journalMayExist {
             var inPlace = InPlaceWrite(fileSystem: fileSystem, target: target, environment: environment)
             _ = try inPlace.recover(isOwnFailure: true)

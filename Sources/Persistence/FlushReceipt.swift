@@ -6,6 +6,8 @@ public struct FlushReceipt: Sendable, Equatable {
         case written
         /// The file already said so; nothing was written.
         case unchanged
+        /// It does not: nothing is written, on purpose.
+        case inMemory(MemoryOnly)
     }
 
     /// Written or found unchanged.

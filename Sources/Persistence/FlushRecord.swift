@@ -21,6 +21,8 @@ public enum FlushResult: Sendable, Equatable {
     case written
     /// The file already says what the program holds.
     case unchanged
+    /// Nothing is written, on purpose: what the program holds is gone when it ends.
+    case inMemory(MemoryOnly)
     /// Nothing is lost: everything stays dirty and is tried again.
     case failed(PersistenceError)
 }

@@ -16,6 +16,8 @@ struct FlushRun {
     var backupFailure: Int32?
     /// What could not be written into the file; nil where the run did not come to that.
     var unwritten: [UnwrittenChange]?
+    /// Why nothing was written, whatever there was to write.
+    var memoryOnly: MemoryOnly?
 }
 
 extension FlushDurations {

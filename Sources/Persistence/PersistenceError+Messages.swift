@@ -65,7 +65,8 @@ extension Refusal: CustomStringConvertible {
                 + "run Podium as the file's owner, or change the owner with chown"
         case .needsInPlace(let path, let errno):
             return "\(path) cannot be replaced (\(errnoText(errno))): mount its directory instead of the file, "
-                + "make the directory writable, or set server.allow_in_place: true"
+                + "make the directory writable, or set server.allow_in_place: true "
+                + "(server.persist: off, where it is meant to stay as it is)"
         case .cannotEdit(let path, let reason):
             return "\(path): \(reason): write this place in a simpler form, or make the change by hand"
         case .invalidState(let problems):

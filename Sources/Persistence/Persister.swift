@@ -49,9 +49,9 @@ public final class Persister: Sendable {
         podium_ignore_file_size_signal()
         let settings = FlushSchedule.Settings(
             strategy: options.strategy, flushInterval: options.flushInterval, maxDirtyTime: options.maxDirtyTime)
-        state = Mutex(PersisterState(schedule: FlushSchedule(settings: settings)))
         let writer = try ConfigurationWriter(
             options: options, base: base, fileSystem: fileSystem, snapshot: snapshot, adopt: adopt)
+        state = Mutex(PersisterState(schedule: FlushSchedule(settings: settings), memoryOnly: writer.memoryOnly))
         lastSeen = Mutex(writer.base)
         self.writer = Mutex(writer)
         finalFlushAttempts = max(options.finalFlushAttempts, 1)
@@ -119,9 +119,16 @@ public final class Persister: Sendable {
 
     /// Takes new settings of the schedule after a reload.
     public func update(
-        strategy: PersistStrategy, flushInterval: Duration, maxDirtyTime: Duration, allowInPlace: Bool
+        persist: PersistMode, strategy: PersistStrategy, flushInterval: Duration, maxDirtyTime: Duration,
+        allowInPlace: Bool
     ) {
-        disk.async { self.writer.withLock { $0.allowInPlace = allowInPlace } }
+        disk.async {
+            let isOther = self.writer.withLock { writer in
+                defer { (writer.allowInPlace, writer.persist) = (allowInPlace, persist) }
+                return writer.persist != persist
+            }
+            if isOther { self.inspect() }
+        }
         let settings = FlushSchedule.Settings(
             strategy: strategy, flushInterval: flushInterval, maxDirtyTime: maxDirtyTime)
         perform(state.withLock { $0.schedule.update(settings, now: .now) })
@@ -196,10 +203,12 @@ public final class Persister: Sendable {
         let record = FlushRecord(write, startedAt: startedAt, run)
         records.withLock { $0.append(record) }
         let random = Double.random(in: 0..<1)
+        let storage = state.withLock { $0.noteStorage(run) }
         let (actions, waiters, news) = state.withLock { $0.finished(write, run, now: .now, random: random) }
         let unwritten = state.withLock { $0.noteUnwritten(run) }
         report(run, news)
         if let unwritten { onEvent(unwritten) }
+        if let storage { onEvent(storage) }
         onEvent(.flushed(record))
         let result = FlushReceipt.result(record)
         for waiter in waiters { waiter.resume(returning: result) }
@@ -273,16 +282,23 @@ public final class Persister: Sendable {
         let run = writer.withLock { $0.inspect(patience: patience) }
         noteLastSeen()
         watchPlaces()
-        let (news, actions) = state.withLock { state -> (PersisterEvent?, [FlushSchedule.Action]) in
+        let (news, storage, actions) = state.withLock {
+            state -> (PersisterEvent?, PersisterEvent?, [FlushSchedule.Action]) in
             let news = state.noteFile(run, isInspection: true)
-            guard !state.isClosed else { return (news, []) }
-            if case .failed = run.result { return (news, []) }
+            let storage = state.noteStorage(run)
+            guard !state.isClosed else { return (news, storage, []) }
+            if case .failed = run.result { return (news, storage, []) }
             let actions = state.schedule.obstacleMayBeGone(now: .now)
             // What had no place in the file may have one now.
-            guard !run.edits.isEmpty, state.holdsUnwritten else { return (news, actions) }
-            return (news, actions + state.schedule.mark(now: .now))
+            guard !run.edits.isEmpty, state.holdsUnwritten else { return (news, storage, actions) }
+            return (news, storage, actions + state.schedule.mark(now: .now))
         }
         report(run, news)
+        if let storage { onEvent(storage) }
         perform(actions)
+        // An operator's changes may be among what lived in memory: they are due at once. A failure is tried again by itself.
+        if storage == .memoryOnlyEnded, run.unsaved {
+            perform(state.withLock { $0.isClosed ? [] : $0.schedule.request(.reload, now: .now).actions })
+        }
     }
 }

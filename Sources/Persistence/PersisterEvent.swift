@@ -20,6 +20,10 @@ public enum PersisterEvent: Sendable, Equatable {
     case overdue(since: ContinuousClock.Instant)
     /// They have been saved.
     case overdueEnded
+    /// Nothing is written from now on, on purpose.
+    case memoryOnly(MemoryOnly)
+    /// Changes are written again.
+    case memoryOnlyEnded
     /// The old version could not be kept as the backup; the write itself succeeded.
     case backupFailed(errno: Int32)
     /// A crash had left a file behind; this is what became of it.

@@ -4,6 +4,8 @@ public import Configuration
 public struct PersisterOptions: Sendable {
     /// The configuration file as the operator named it; symbolic links are followed anew at each flush.
     public var path: String
+    /// Whether changes are written at all.
+    public var persist = PersistMode.auto
     /// When automatic changes are written.
     public var strategy: PersistStrategy
     /// `throttled`: the longest an automatic change waits; `batched`: the quiet time before a write.

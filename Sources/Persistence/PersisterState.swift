@@ -12,9 +12,11 @@ struct PersisterState: Sendable {
     private var counters = PersisterStatistics()
     /// What was last said about a file that cannot be used, and still is so.
     private var reportedTrouble: PersisterEvent?
+    private var reportedMemoryOnly: MemoryOnly?
 
-    init(schedule: FlushSchedule) {
+    init(schedule: FlushSchedule, memoryOnly: MemoryOnly?) {
         self.schedule = schedule
+        counters.memoryOnly = memoryOnly
     }
 
     mutating func finished(
@@ -62,12 +64,20 @@ struct PersisterState: Sendable {
             return isKnown ? nil : .externalEditAwaited(refusal)
         case .failed(.refused(.beingEdited)): return nil
         case .failed(let error) where isInspection: return report(.fileUnreachable(error))
-        case .failed, .written, .unchanged:
+        case .failed, .written, .unchanged, .inMemory:
             counters.refusedFile = nil
             guard reportedTrouble != nil else { return nil }
             reportedTrouble = nil
             return .externalEditRefusalEnded
         }
+    }
+
+    /// What is new about nothing being written.
+    mutating func noteStorage(_ run: FlushRun) -> PersisterEvent? {
+        counters.memoryOnly = run.memoryOnly
+        guard run.memoryOnly != reportedMemoryOnly else { return nil }
+        reportedMemoryOnly = run.memoryOnly
+        return run.memoryOnly.map { .memoryOnly($0) } ?? .memoryOnlyEnded
     }
 
     private mutating func report(_ trouble: PersisterEvent) -> PersisterEvent? {
@@ -85,7 +95,7 @@ struct PersisterState: Sendable {
         case .written:
             counters.writes[write.trigger, default: 0] += 1
             counters.lastError = nil
-        case .unchanged:
+        case .unchanged, .inMemory:
             counters.unchanged += 1
             counters.lastError = nil
         case .failed(let error):
@@ -102,6 +112,14 @@ struct PersisterState: Sendable {
 
     func statistics(now: ContinuousClock.Instant) -> PersisterStatistics {
         var result = counters
+        guard counters.memoryOnly == nil else {
+            // The schedule goes on, so that the file is looked at; nothing waits to be written.
+            result.marks = schedule.marks
+            result.coalesced = schedule.coalesced
+            result.generation = schedule.generation
+            result.savedGeneration = schedule.generation
+            return result
+        }
         result.marks = schedule.marks
         result.coalesced = schedule.coalesced
         result.generation = schedule.generation
@@ -134,6 +152,8 @@ extension FlushReceipt {
         switch record.result {
         case .written: .success(FlushReceipt(outcome: .written, generation: record.generation, record: record))
         case .unchanged: .success(FlushReceipt(outcome: .unchanged, generation: record.generation, record: record))
+        case .inMemory(let reason):
+            .success(FlushReceipt(outcome: .inMemory(reason), generation: record.generation, record: record))
         case .failed(let error): .failure(error)
         }
     }

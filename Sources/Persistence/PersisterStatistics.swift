@@ -49,6 +49,8 @@ public struct PersisterStatistics: Sendable, Equatable {
     public var lastError: PersistenceError?
     /// The file on disk cannot be taken in as it is; the running configuration stays.
     public var refusedFile: Refusal?
+    /// Why nothing is written; nil where changes are.
+    public var memoryOnly: MemoryOnly?
     /// Unsaved changes are older than the maximum dirty time.
     public var isOverdue = false
     /// Changes that hold in memory alone, because the file has no place that could be edited for them. They are not unsaved:

@@ -170,7 +170,7 @@ struct DescriptionTests {
         var persister = ControlSnapshot.Persister()
         (persister.dirtySince, persister.oldestUnsavedSeconds, persister.nextDeadline) = (1, 1, 1)
         (persister.nextTrigger, persister.maxDirtyDeadline, persister.writingSince) = ("retry", 1, 1)
-        (persister.lastError, persister.refusedFile) = ("", "")
+        (persister.lastError, persister.refusedFile, persister.memoryOnly) = ("", "", "")
         persister.file = .init(size: 1, mode: 1, backupTime: 1)
         return persister
     }

@@ -378,6 +378,88 @@ def test_a_link_that_is_switched_is_followed_and_the_verbs_still_find_podium(pod
     assert process.stop() == 0
 
 
+# Configurations that nothing is written into
+
+def health(process):
+    return urllib.request.urlopen(process.url + "/healthz", timeout=10).status
+
+
+def changed_in_memory_only(process, reason):
+    """An operator's change is made, said not to be saved, and is no failure of anything."""
+    text = process.config.read_text()
+    result = run_podium("endpoint", "disable", "three", "--config", process.config)
+    assert result.returncode == 0, result.stderr
+    assert "in memory only, not saved: " in result.stdout and reason in result.stdout
+    result = run_podium("flush", "--config", process.config)
+    assert result.returncode == 0 and "nothing is saved" in result.stdout
+    status = run_podium("status", "--config", process.config)
+    assert "NOT SAVED" in status.stdout and reason in status.stdout
+    assert health(process) == 200
+    assert process.stop() == 0, process.text
+    assert process.text.count("live in memory only and are gone after a restart") == 1
+    assert "OVERDUE" not in process.text and "write failed" not in process.text
+    assert process.config.read_text() == text
+
+
+def test_persist_off_writes_nothing_and_fails_nothing(podium, upstream):
+    server = upstream("all")
+    port = free_port()
+    text = THREE.format(port=port, url=server.url).replace(
+        "{ port", "{ persist: off, config_flush_interval: 10ms, config_max_dirty_time: 10ms, port", 1)
+    process = podium(text, port)
+    changed_in_memory_only(process, "server.persist is off")
+    assert not process.config.with_name("config.yaml.backup").exists()
+
+
+def test_persist_is_taken_in_live(podium, upstream):
+    server = upstream("all")
+    port = free_port()
+    text = THREE.format(port=port, url=server.url)
+    off = text.replace("{ port", "{ persist: off, port", 1)
+    process = podium(off, port)
+    assert run_podium("endpoint", "disable", "three", "--config", process.config).returncode == 0
+    assert process.config.read_text() == off
+    process.config.write_text(text)
+    logged(process, "changes are saved into the file again")
+    eventually(lambda: "false" in process.config.read_text().splitlines()[-1])
+    assert process.stop() == 0
+
+
+@needs_root
+def test_a_mounted_configmap_is_served_without_a_word_too_many(upstream, tmp_path):
+    server = upstream("all")
+    port = free_port()
+    text = THREE.format(port=port, url=server.url)
+    source = tmp_path / "source"
+    for name in "..one", "..two":
+        (source / name).mkdir(parents=True)
+    (source / "..one/config.yaml").write_text(text)
+    (source / "..two/config.yaml").write_text(text.replace("two", "zwei"))
+    (source / "..data").symlink_to("..one")
+    (source / "config.yaml").symlink_to("..data/config.yaml")
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    if subprocess.run(["mount", "--bind", source, mount], check=False).returncode != 0:
+        pytest.skip("may not mount")
+    process = None
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", mount], check=True)
+        process = Podium.__new__(Podium)
+        process.config, process.port, process.log = mount / "config.yaml", port, tmp_path / "podium.log"
+        process.environment = dict(os.environ)
+        process.start()
+        assert names(process) == ["one", "two", "three"]
+        # As the kubelet does it, from the outside.
+        switch_link(source / "..data", "..two")
+        logged(process, "the file was edited")
+        assert names(process) == ["one", "zwei", "three"]
+        changed_in_memory_only(process, "Read-only file system")
+    finally:
+        if process:
+            process.kill()
+        subprocess.run(["umount", "-l", mount], check=True)
+
+
 # Restore
 
 @pytest.fixture

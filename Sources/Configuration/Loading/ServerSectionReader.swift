@@ -4,7 +4,7 @@ extension ServerSettings {
     static let knownKeys = [
         "host", "port", "auto_sort_endpoints", "persist_strategy", "config_flush_interval", "config_max_dirty_time",
         "on_hangup", "client_tokens", "allowed_origins", "admin_token", "drain_timeout", "allow_in_place",
-        "replay_limit", "access_log",
+        "replay_limit", "access_log", "persist",
     ]
 
     init(_ node: YAMLNode?, environment: [String: String], sink: DiagnosticSink) {
@@ -16,6 +16,7 @@ extension ServerSettings {
         // 0 asks the system for a free port.
         port = reader.integer("port", in: 0...65535) ?? port
         autoSortEndpoints = reader.boolean("auto_sort_endpoints") ?? autoSortEndpoints
+        persist = reader.value("persist", Self.persistMode) ?? persist
         persistStrategy = reader.choice("persist_strategy", of: PersistStrategy.self) ?? persistStrategy
         onHangup = reader.choice("on_hangup", of: HangupAction.self) ?? onHangup
         drainTimeout = reader.duration("drain_timeout") ?? drainTimeout
@@ -106,6 +107,18 @@ extension ServerSettings {
                 "access_log is not the name of a file", fix: "name a file, or write stdout or off")
         }
         return .file(text)
+    }
+
+    /// A switch with a third position: the two others may be written as any switch.
+    private static func persistMode(_ text: String) throws(ValueProblem) -> PersistMode {
+        switch text.lowercased() {
+        case "auto": return .auto
+        case "on", "yes", "true": return .on
+        case "off", "no", "false": return .off
+        default:
+            throw ValueProblem(
+                "'\(HeaderRules.printable(text))' is not a value of persist", fix: "write auto, on or off")
+        }
     }
 
     private static func byteCount(_ text: String) throws(ValueProblem) -> Int {

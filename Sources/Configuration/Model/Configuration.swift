@@ -31,6 +31,8 @@ public struct ServerSettings: Sendable, Equatable {
     public var port = 8081
     /// Whether the ranking follows availability and response time by itself.
     public var autoSortEndpoints = true
+    /// Whether changes are written into the file at all.
+    public var persist = PersistMode.auto
     /// When automatic changes are written.
     public var persistStrategy = PersistStrategy.throttled
     /// The least time between two automatic writes.
@@ -64,6 +66,14 @@ public enum AccessLogTarget: Sendable, Equatable {
     case standardOutput
     /// As written; a relative path begins at the configuration's folder.
     case file(String)
+}
+
+/// Whether changes are written into the file.
+public enum PersistMode: String, Sendable, Equatable, CaseIterable {
+    /// Unless the file lies where nothing can be written, and never could.
+    case auto
+    case on
+    case off
 }
 
 /// When automatic changes are written.

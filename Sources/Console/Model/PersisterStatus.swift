@@ -42,6 +42,8 @@ public struct PersisterStatus: Sendable, Equatable {
     public var fileMode: UInt32?
     /// Why the file on disk is not the one in use, such as an edit that does not validate; nil when they agree.
     public var fileProblem: String?
+    /// Why nothing is written into the file; nil where changes are.
+    public var memoryOnly: String?
     /// Writes by what caused them, most first.
     public var writesByTrigger: [Count] = []
     /// Failures by their code, most first.
@@ -129,6 +131,8 @@ public struct FlushEntry: Sendable, Equatable, Identifiable {
     public enum Result: Sendable, Equatable {
         case saved
         case unchanged
+        /// Nothing is written, on purpose.
+        case inMemory
         /// Written and renamed, but the directory sync failed.
         case durabilityUnknown
         /// The code is short and symbolic, such as `ENOSPC`.

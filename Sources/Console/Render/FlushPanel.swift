@@ -89,6 +89,7 @@ enum FlushPanel {
         case .saved where flush.worked >= slow: ("SLOW", .warning)
         case .saved: flush.waited > .zero ? ("wait", .faint) : ("ok", .good)
         case .unchanged: ("same", .faint)
+        case .inMemory: ("memory", .faint)
         case .durabilityUnknown: ("sync?", .bad)
         case .failed(let code, _): (SafeText.clean(code), .bad)
         }

@@ -3,6 +3,7 @@ enum PersisterPanel {
     static func summary(_ status: PersisterStatus, glyphs: Glyphs) -> (
         glyph: Character, word: String, role: CellStyle.Role
     ) {
+        if status.memoryOnly != nil { return (glyphs.dash, "not saved", .warning) }
         if status.isOverdue { return (glyphs.cross, "OVERDUE", .bad) }
         if status.isWriting { return (glyphs.writing, "writing", .accent) }
         if status.isDirty, status.retryAt != nil { return (glyphs.cross, "FAILED", .bad) }
@@ -110,6 +111,9 @@ enum PersisterPanel {
                 ? "none"
                 : counts.map { "\(SafeText.clean($0.name)) \(Quantity.grouped($0.count))" }.joined(separator: ", ")
         }
+        if let reason = status.memoryOnly {
+            add("not saved", "ranks and changes live in memory only: \(SafeText.clean(reason))", .warning)
+        }
         if let problem = status.fileProblem { add("file not used", SafeText.clean(problem), .bad) }
         add("writes by cause", list(status.writesByTrigger))
         add("failures", list(status.failuresByCode), status.failuresByCode.isEmpty ? .text : .bad)
@@ -128,7 +132,9 @@ enum PersisterPanel {
     ) -> [Segment] {
         let summary = summary(status, glyphs: glyphs)
         var segments = [Segment(" \(summary.glyph) \(summary.word)", summary.role)]
-        if status.isDirty {
+        if let reason = status.memoryOnly {
+            segments.append(Segment("  " + SafeText.clean(reason), weight: 5))
+        } else if status.isDirty {
             segments.append(Segment("  " + Quantity.counted(status.unsavedChanges, "change")))
             if let age = status.oldestUnsaved { segments.append(Segment(", oldest \(Quantity.age(age))", weight: 10)) }
             if let cause = status.dirtyBecause {

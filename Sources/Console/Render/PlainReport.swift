@@ -59,7 +59,9 @@ public enum PlainReport {
     private static func persister(_ snapshot: DashboardSnapshot) -> [String] {
         let status = snapshot.persister
         var text = "persister: "
-        if status.isDirty {
+        if let reason = status.memoryOnly {
+            text += "NOT SAVED, changes live in memory only: \(SafeText.clean(reason))"
+        } else if status.isDirty {
             text += "\(status.unsavedChanges) unsaved"
             if let age = status.oldestUnsaved { text += ", oldest \(Quantity.age(age))" }
             if let due = status.retryAt ?? status.nextFlush {
@@ -88,6 +90,7 @@ public enum PlainReport {
             switch flush.result {
             case .saved: "saved"
             case .unchanged: "nothing to write"
+            case .inMemory: "kept in memory only"
             case .durabilityUnknown: "written, durability unknown"
             case .failed(let code, let text): "failed: \(SafeText.clean(code)), \(SafeText.clean(text))"
             }

@@ -9,6 +9,8 @@ extension MetricsText {
         sample(statistics.dirtySince != nil)
         begin("podium_persist_overdue", .gauge, "Whether changes are unsaved for longer than the maximum dirty time.")
         sample(statistics.isOverdue)
+        begin("podium_persist_memory_only", .gauge, "Whether nothing is written into the file, on purpose.")
+        sample(statistics.memoryOnly != nil)
         begin(
             "podium_persist_oldest_unsaved_age_seconds", .gauge,
             "Age of the oldest unsaved change; 0 when all is saved.")

@@ -58,6 +58,8 @@ extension ControlSnapshot {
         public var lastError: String?
         /// Why the file on disk is not taken in as it is; the running configuration stays.
         public var refusedFile: String?
+        /// Why nothing is written into the file; absent where changes are.
+        public var memoryOnly: String?
         /// The configuration file as it is on disk; absent when it cannot be looked at.
         public var file: File?
 
@@ -84,6 +86,7 @@ extension ControlSnapshot {
             case consecutiveFailures = "consecutive_failures"
             case lastError = "last_error"
             case refusedFile = "refused_file"
+            case memoryOnly = "memory_only"
         }
     }
 
@@ -92,6 +95,8 @@ extension ControlSnapshot {
         /// How a flush ended.
         public enum Result: String, Codable, Sendable, CaseIterable {
             case written, unchanged
+            /// Nothing is written, on purpose.
+            case inMemory = "in_memory"
             /// In place, but its directory did not sync.
             case durabilityUnknown = "durability_unknown"
             case failed

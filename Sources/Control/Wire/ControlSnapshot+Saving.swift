@@ -33,6 +33,7 @@ extension ControlSnapshot.Persister {
         consecutiveFailures = statistics.consecutiveFailures
         lastError = statistics.lastError.map { "\($0)" }
         refusedFile = statistics.refusedFile.map { "\($0)" }
+        memoryOnly = statistics.memoryOnly.map { "\($0)" }
         self.file = file.map { File(size: $0.size, mode: $0.mode, backupTime: $0.backupTime) }
     }
 }
@@ -67,6 +68,7 @@ extension ControlSnapshot.Flush {
         switch record.result {
         case .written: result = .written
         case .unchanged: result = .unchanged
+        case .inMemory: result = .inMemory
         case .failed(let failure):
             if case .durabilityUnknown = failure {
                 result = .durabilityUnknown

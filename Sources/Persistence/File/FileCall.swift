@@ -26,6 +26,7 @@ enum FileCall: String, Sendable, Hashable, CaseIterable {
     case takeLease = "lease"
     case checkLease = "check lease"
     case releaseLease = "release lease"
+    case access
     case pause
 }
 

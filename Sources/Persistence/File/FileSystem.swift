@@ -202,6 +202,16 @@ struct FileSystem: Sendable {
         _ = try run(.sync, name) { Int(podium_sync(file.descriptor)) }
     }
 
+    /// The errno with which writing to a name would fail for this process; 0 where it would not.
+    func writeObstacle(_ directory: OpenFile, _ name: String) -> Int32 {
+        do throws(FileError) {
+            _ = try run(.access, name) { system(faccessat(directory.descriptor, name, W_OK, AT_EACCESS)) }
+            return 0
+        } catch {
+            return error.errno
+        }
+    }
+
     func setOwner(_ file: OpenFile, _ name: String, owner: UInt32, group: UInt32) throws(FileError) {
         _ = try run(.setOwner, name) { system(fchown(file.descriptor, owner, group)) }
     }

@@ -136,6 +136,7 @@ extension PersisterStatus {
         fileSize = status.file?.size
         fileMode = status.file?.mode
         fileProblem = status.refusedFile
+        memoryOnly = status.memoryOnly
         writesByTrigger = Count.mostFirst(status.writesByTrigger.map { ($0, $1) })
         failuresByCode = Count.mostFirst(status.failuresByError.map { ($0, $1) } + [("REFUSED", status.refusals)])
         lastBackup = status.file?.backupTime.map { WallTime(secondsSinceEpoch: $0) }
@@ -172,6 +173,7 @@ extension FlushEntry {
             switch flush.result {
             case .written: .saved
             case .unchanged: .unchanged
+            case .inMemory: .inMemory
             case .durabilityUnknown: .durabilityUnknown
             case .failed: .failed(code: flush.errorCode ?? "", text: flush.error ?? "")
             }

@@ -1,5 +1,6 @@
 #if os(Linux)
     import CSystemShim
+    import Configuration
     import Foundation
     import Testing
 
@@ -124,16 +125,50 @@
             #expect(world.directory.leftovers == [])
         }
 
-        @Test(.enabled(if: isRoot)) func aReadOnlyMountIsRefusedAndTheProcessStillStarts() throws {
+        @Test(.enabled(if: isRoot)) func aDiskThatBecomesReadOnlyIsLoudAlsoAfterARestart() throws {
+            let directory = try ConfigurationDirectory()
+            try #require(try Self.run("mount", "--bind", directory.path, directory.path))
+            defer { _ = try? Self.run("umount", "-l", directory.path) }
+            for _ in 0..<2 {
+                var world = try WriterUnderTest(directory)
+                // A disk that fails does not ask who has a file open; `mount` does.
+                world.writer.releaseLock()
+                try #require(try Self.run("mount", "-o", "remount,ro,bind", directory.path))
+                world.moveGammaUp()
+                #expect(
+                    world.writer.flush().result
+                        == .failed(.refused(.needsInPlace(path: world.directory.file, errno: EROFS))))
+            }
+        }
+
+        @Test(.enabled(if: isRoot)) func aMountThatWasNeverWritableIsTakenAsItIsUntilItIs() throws {
             let directory = try ConfigurationDirectory()
             try #require(try Self.run("mount", "--bind", directory.path, directory.path))
             defer { _ = try? Self.run("umount", "-l", directory.path) }
             try #require(try Self.run("mount", "-o", "remount,ro,bind", directory.path))
             var world = try WriterUnderTest(directory)
             world.moveGammaUp()
-            #expect(
-                world.writer.flush().result
-                    == .failed(.refused(.needsInPlace(path: world.directory.file, errno: EROFS))))
+            #expect(world.writer.flush().result == .inMemory(.readOnly(path: directory.file, errno: EROFS)))
+            #expect(!world.writer.mayHaveChanged())
+            try #require(try Self.run("mount", "-o", "remount,rw,bind", directory.path))
+            #expect(world.writer.mayHaveChanged())
+            let run = world.writer.inspect()
+            #expect(run.memoryOnly == nil && run.unsaved)
+            #expect(world.writer.flush().result == .written)
+        }
+
+        @Test(.enabled(if: isRoot)) func aFileSystemThatIsMountedOverThePlaceIsNoticed() throws {
+            let directory = try ConfigurationDirectory()
+            var world = try WriterUnderTest(directory)
+            _ = world.writer.inspect()
+            #expect(!world.writer.mayHaveChanged())
+            let other = try ConfigurationDirectory(
+                ConfigurationDirectory.text.replacing("priority: 2", with: "priority: 7"))
+            try #require(try Self.run("mount", "--bind", other.path, directory.path))
+            defer { _ = try? Self.run("umount", "-l", directory.path) }
+            #expect(world.writer.mayHaveChanged())
+            #expect(world.writer.inspect().edits.count == 1)
+            #expect(world.memory.state.endpoints[1].settings.priority == 7)
         }
 
         /// The limit holds for the whole process, so it is set in one of its own.
