@@ -81,9 +81,29 @@ extension Engine {
         core.withState { $0.revisions.changes(of: endpoint, after: revision) }
     }
 
-    /// The kept events after an id, oldest first, at most `limit` of them, and the id of the newest of all.
-    public func events(after id: UInt64, limit: Int) -> (events: [LoggedEvent], newest: UInt64) {
-        core.withState { ($0.events.after(id, limit: limit), $0.events.total) }
+    /// The event log as a reader finds it who follows it.
+    public struct EventsAfter: Sendable {
+        /// Oldest first.
+        public var events: [LoggedEvent]
+        /// The id of the newest event of all.
+        public var newest: UInt64
+        /// How many the reader did not get to see: they were dropped before it asked.
+        public var missed: UInt64
+        /// How many were dropped since start.
+        public var dropped: UInt64
+    }
+
+    /// The kept events that happened, or happened again, after an id.
+    ///
+    /// - Parameters:
+    ///   - limit: At most that many of the newest.
+    ///   - dropped: How many were dropped when the reader asked last.
+    public func events(after id: UInt64, limit: Int, dropped: UInt64 = 0) -> EventsAfter {
+        core.withState { state in
+            EventsAfter(
+                events: state.events.after(id, limit: limit), newest: state.events.total,
+                missed: state.events.missed(after: id, since: dropped), dropped: state.events.evicted)
+        }
     }
 
     /// Says that there are new events; several at once may be said once.

@@ -226,7 +226,7 @@ public final class Engine: Sendable {
     /// - Parameters:
     ///   - eventLimit: at most that many of the newest events.
     ///   - eventsAfter: only events with a higher id.
-    public func snapshot(eventLimit: Int = 500, eventsAfter: UInt64 = 0) -> EngineSnapshot {
+    public func snapshot(eventLimit: Int = EventRetention.total, eventsAfter: UInt64 = 0) -> EngineSnapshot {
         let now = ContinuousClock.now
         let second = core.second(now)
         let statistics = persister.statistics(now: now)
@@ -251,8 +251,14 @@ public final class Engine: Sendable {
     }
 
     /// Writes a line into the event log.
-    public func note(_ level: EventLevel, source: String, _ text: String) {
-        core.log(level, source: source, text)
+    ///
+    /// - Parameters:
+    ///   - kind: What brought it about.
+    ///   - fold: What lines that are the same have in common, where their texts differ in the client or the like.
+    public func note(
+        _ level: EventLevel, source: String, _ text: String, kind: EventKind = .change, fold: String? = nil
+    ) {
+        core.log(level, source: source, text, kind: kind, fold: fold)
     }
 
     /// Stops accepting and lets running requests end within `limit` (nil: as configured). All else goes on: the engine can
@@ -287,6 +293,7 @@ public final class Engine: Sendable {
         core.disconnectTimer()
         core.finishTrace()
         let result = await persister.shutdown()
+        core.writeRepeats(isLast: true)
         await shutDownLoops()
         return result
     }
@@ -327,14 +334,18 @@ public final class Engine: Sendable {
     private func connectTimer() {
         let loop = group.next()
         let (core, persister) = (core, persister)
-        core.connectTimer { deadline in
-            let delay = max(.zero, deadline - ContinuousClock.now)
-            loop.scheduleTask(in: .nanoseconds(Int64(min(delay.wholeMicroseconds, 86_400_000_000)) * 1_000)) {
-                if core.deadlineReached() {
-                    persister.mark(now: .now)
+        core.connectTimer(
+            { deadline in
+                let delay = max(.zero, deadline - ContinuousClock.now)
+                loop.scheduleTask(in: .nanoseconds(Int64(min(delay.wholeMicroseconds, 86_400_000_000)) * 1_000)) {
+                    if core.deadlineReached() {
+                        persister.mark(now: .now)
+                    }
                 }
-            }
-        }
+            },
+            armRepeats: {
+                loop.scheduleTask(in: .seconds(Int64(EventLog.gap))) { core.writeRepeats() }
+            })
     }
 
     private static func counted(_ changes: Int) -> String { changes == 1 ? "1 change" : "\(changes) changes" }

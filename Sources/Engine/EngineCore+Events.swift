@@ -23,7 +23,8 @@ extension EngineCore {
             clientRejected: { rejection in
                 self.log(
                     .warning, source: "proxy",
-                    "refused \(rejection.clientAddress): \(rejection.status) \(rejection.reason)")
+                    "refused \(rejection.clientAddress): \(rejection.status) \(rejection.reason)",
+                    kind: .traffic, fold: "refused \(rejection.status) \(rejection.reason)")
             })
     }
 
@@ -39,7 +40,7 @@ extension EngineCore {
     func persisterEvent(_ event: PersisterEvent) {
         switch event {
         case .flushed(let record):
-            log(record.level, source: "persist", record.plainWords)
+            log(record.level, source: "persist", record.plainWords, kind: .traffic)
         case .externalEditAdopted(let changes, let conflicts):
             updateSchedule()
             let text = changes.isEmpty ? "no endpoint changed" : changes.joined(separator: ", ")

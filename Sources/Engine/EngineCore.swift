@@ -22,6 +22,8 @@ final class EngineCore: Sendable {
         weak var proxy: ProxyServer?
         weak var persister: Persister?
         var arm: (@Sendable (ContinuousClock.Instant) -> Void)?
+        /// Has `writeRepeats` called after `EventLog.gap`.
+        var armRepeats: (@Sendable () -> Void)?
     }
 
     let startedAt: ContinuousClock.Instant
@@ -72,15 +74,22 @@ final class EngineCore: Sendable {
     }
 
     /// `arm` is called, under the lock, with the instant at which `deadlineReached` should be called.
-    func connectTimer(_ arm: @escaping @Sendable (ContinuousClock.Instant) -> Void) {
+    /// `armRepeats` is called, under the lock, where `writeRepeats` should be called after `EventLog.gap`.
+    func connectTimer(
+        _ arm: @escaping @Sendable (ContinuousClock.Instant) -> Void, armRepeats: @escaping @Sendable () -> Void
+    ) {
         guarded.withLock { guarded in
             guarded.arm = arm
+            guarded.armRepeats = armRepeats
             rearm(&guarded)
         }
     }
 
     func disconnectTimer() {
-        guarded.withLock { $0.arm = nil }
+        guarded.withLock { guarded in
+            guarded.arm = nil
+            guarded.armRepeats = nil
+        }
     }
 
     // MARK: The data path's reports
@@ -139,7 +148,7 @@ final class EngineCore: Sendable {
         append(
             .info, source: "endpoint", endpoint: name,
             "learned openai_preference \(learned.rawValue): it does not know \(missing); such requests pass it over",
-            &guarded.state)
+            &guarded)
         return true
     }
 
@@ -211,7 +220,7 @@ final class EngineCore: Sendable {
                 guarded.state.withRecord(id) { $0.lastError = .init(time: Self.wallTime(), text: text) }
                 // Where it took the endpoint out, the line about that says the same.
                 if !update.availabilityChanges.contains(where: { $0.endpoint == id }) {
-                    append(.debug, source: "endpoint", endpoint: name, text, &guarded.state)
+                    append(.debug, source: "endpoint", endpoint: name, text, kind: .traffic, &guarded)
                 }
             }
             return rankingUpdated(update, &guarded, now: now)
@@ -224,7 +233,7 @@ final class EngineCore: Sendable {
         if update.candidatesChanged {
             publishRoutes(&guarded, now: now)
             for change in update.availabilityChanges {
-                log(change, &guarded.state, now: now)
+                log(change, &guarded, now: now)
             }
             if update.orderChanged {
                 logRankChanges(&guarded, now: now)
@@ -278,7 +287,7 @@ final class EngineCore: Sendable {
                 guarded.changesLoggedUntil = now
                 rearm(&guarded)
                 if let deed = command.deed(change) {
-                    append(.info, source: author.source.rawValue, "\(author.name) \(deed)", &guarded.state)
+                    append(.info, source: author.source.rawValue, "\(author.name) \(deed)", &guarded)
                 }
                 let actions = guarded.state.actions
                 let undo = actions.made == made ? nil : actions.undoable.last?.label
@@ -295,28 +304,29 @@ final class EngineCore: Sendable {
         accessLog.connect { [weak self] level, text in self?.log(level, source: "proxy", text) }
         guarded.withLock { guarded in
             if guarded.state.configuration.server.accessLog != .off {
-                directAccessLog(&guarded.state)
+                directAccessLog(&guarded)
             }
         }
     }
 
-    private func directAccessLog(_ state: inout EngineState) {
-        switch state.configuration.server.accessLog {
+    private func directAccessLog(_ guarded: inout Guarded) {
+        let surroundings = guarded.state.surroundings
+        switch guarded.state.configuration.server.accessLog {
         case .off:
             accessLog.direct(to: .off)
-            append(.info, source: "proxy", "access log: off", &state)
+            append(.info, source: "proxy", "access log: off", &guarded)
         case .file(let path):
-            let located = state.surroundings.located(path)
+            let located = surroundings.located(path)
             accessLog.direct(to: .file(path: located))
-            append(.info, source: "proxy", "access log: \(located)", &state)
-        case .standardOutput where state.surroundings.standardOutputIsFree:
+            append(.info, source: "proxy", "access log: \(located)", &guarded)
+        case .standardOutput where surroundings.standardOutputIsFree:
             accessLog.direct(to: .standardOutput)
         case .standardOutput:
             accessLog.direct(to: .off)
             append(
                 .warning, source: "proxy",
                 "access log: stdout is not written while a console has the terminal; name a file, or run --headless",
-                &state)
+                &guarded)
         }
     }
 
@@ -328,7 +338,7 @@ final class EngineCore: Sendable {
             publishRoutes(&guarded, now: .now)
             let after = Set(guarded.state.misconfigured.map(\.name))
             for (name, _) in before where !after.contains(name) {
-                append(.info, source: "endpoint", endpoint: name, "its ca_file can be used now", &guarded.state)
+                append(.info, source: "endpoint", endpoint: name, "its ca_file can be used now", &guarded)
             }
         }
     }
@@ -350,7 +360,7 @@ final class EngineCore: Sendable {
             let (merged, notes) = guarded.state.adopt(edit, now: now)
             guarded.state.noteChanges(since: before, by: "the file", "a new order", time: Self.wallTime())
             if guarded.state.configuration.server.accessLog != accessLog {
-                directAccessLog(&guarded.state)
+                directAccessLog(&guarded)
             }
             guarded.proxy?.update(clientTokens: guarded.state.expandedClientTokens())
             guarded.proxy?.update(allowedOrigins: guarded.state.configuration.server.allowedOrigins)
@@ -358,7 +368,7 @@ final class EngineCore: Sendable {
             guarded.changesLoggedUntil = now
             rearm(&guarded)
             for note in notes {
-                append(.info, source: "config", note, &guarded.state)
+                append(.info, source: "config", note, &guarded)
             }
             return merged
         }
@@ -375,27 +385,53 @@ final class EngineCore: Sendable {
         listeners.listen()
     }
 
-    func log(_ level: EventLevel, source: String, endpoint: String? = nil, _ text: String) {
-        guarded.withLock { append(level, source: source, endpoint: endpoint, text, &$0.state) }
+    /// - Parameter fold: What events that are the same have in common, where their texts differ.
+    func log(
+        _ level: EventLevel, source: String, endpoint: String? = nil, _ text: String, kind: EventKind = .change,
+        fold: String? = nil
+    ) {
+        guarded.withLock {
+            append(level, source: source, endpoint: endpoint, text, kind: kind, fold: fold, &$0)
+        }
     }
 
     private func append(
-        _ level: EventLevel, source: String, endpoint: String? = nil, _ text: String, _ state: inout EngineState
+        _ level: EventLevel, source: String, endpoint: String? = nil, _ text: String, kind: EventKind = .change,
+        fold: String? = nil, _ guarded: inout Guarded
     ) {
-        let event = state.events.append(level, source: source, endpoint: endpoint, text, time: Self.wallTime())
+        let appended = guarded.state.events.append(
+            level, source: source, endpoint: endpoint, text, kind: kind, fold: fold, time: Self.wallTime())
         listeners.signal()
-        // Its attributes apart, so that a log in JSON has them apart.
-        var metadata: Logger.Metadata = ["source": "\(source)"]
-        if let endpoint { metadata["endpoint"] = "\(endpoint)" }
-        logger.log(level: Logger.Level(level), "\(event.text)", metadata: metadata)
+        if appended.holdsFirst { guarded.armRepeats?() }
+        write(appended.lines)
     }
 
-    private func log(_ change: AvailabilityChange, _ state: inout EngineState, now: ContinuousClock.Instant) {
+    private func write(_ lines: [EventLog.Line]) {
+        for line in lines {
+            // Its attributes apart, so that a log in JSON has them apart.
+            var metadata: Logger.Metadata = ["source": "\(line.source)"]
+            if let endpoint = line.endpoint { metadata["endpoint"] = "\(endpoint)" }
+            logger.log(level: Logger.Level(line.level), "\(line.text)", metadata: metadata)
+        }
+    }
+
+    /// Tells the log that is written out what repeated itself since; the last time all of it, due or not.
+    func writeRepeats(isLast: Bool = false) {
+        guarded.withLock { guarded in
+            let due = guarded.state.events.takeRepeats(isLast: isLast, time: Self.wallTime())
+            write(due.lines)
+            if due.hasMore { guarded.armRepeats?() }
+        }
+    }
+
+    private func log(_ change: AvailabilityChange, _ guarded: inout Guarded, now: ContinuousClock.Instant) {
         guard let line = change.logLine(now: now) else {
             return
         }
-        let name = state.record(change.endpoint)?.settings.name ?? "?"
-        append(line.level, source: "endpoint", endpoint: name, line.text, &state)
+        let name = guarded.state.record(change.endpoint)?.settings.name ?? "?"
+        append(
+            line.level, source: "endpoint", endpoint: name, line.text, kind: line.fold == nil ? .change : .traffic,
+            fold: line.fold, &guarded)
     }
 
     private func logRankChanges(_ guarded: inout Guarded, now: ContinuousClock.Instant) {
@@ -408,7 +444,7 @@ final class EngineCore: Sendable {
             }
             let name = guarded.state.record(change.endpoint)?.settings.name ?? "?"
             let text = change.text { guarded.state.record($0)?.settings.name ?? "?" }
-            append(.info, source: "ranking", endpoint: name, text, &guarded.state)
+            append(.info, source: "ranking", endpoint: name, text, kind: .traffic, &guarded)
         }
     }
 
@@ -425,7 +461,8 @@ final class EngineCore: Sendable {
             append(
                 level, source: "proxy",
                 "\(report.method) \(report.path): \(path)\(report.status.map { ", answered \($0)" } ?? "")"
-                    + " (req \(report.requestID))", &guarded.state)
+                    + " (req \(report.requestID))",
+                kind: .traffic, fold: "\(path) \(report.status ?? 0)", &guarded)
         }
     }
 }

@@ -75,6 +75,23 @@ struct PanelTests {
         #expect(state.screen().contains(text))
     }
 
+    @Test("What repeats stands once, with how often it happened; open, since when")
+    func repeats() {
+        var snapshot = Fixture.snapshot()
+        var event = EventEntry(
+            id: 7, time: Fixture.time(12, 0, 9), level: .warning, source: "proxy",
+            text: "refused 10.0.0.9: 400 no request")
+        (event.latest, event.count, event.firstTime) = (2_106, 2_100, Fixture.time(12, 0, 3))
+        snapshot.events.append(event)
+        var state = Fixture.console(140, 40, snapshot)
+        #expect(panel(.events, state).contains("proxy      ×2,100 refused 10.0.0.9: 400 no request"))
+        state.press(.character("4"), .enter)
+        #expect(state.screen().contains("×2,100 since 12:00:03"))
+        #expect(
+            PlainReport.line(event, utcOffset: 0)
+                == "12:00:09 warning proxy: refused 10.0.0.9: 400 no request (2,100 times since 12:00:03)")
+    }
+
     @Test("The persister when it is overdue, and when all is saved")
     func overdue() {
         var snapshot = Fixture.snapshot()

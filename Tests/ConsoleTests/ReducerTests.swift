@@ -365,6 +365,17 @@ struct ReducerTests {
         _ = state.handle(.snapshot(snapshot), now: Fixture.start + .seconds(5))
         #expect(state.render(now: Fixture.start).text(line: state.layout.content(of: .events).line) == line)
         #expect(state.selectedEvent == first)
+        // Older ones that repeat go to the top, past it.
+        for index in 0..<3 {
+            var repeated = snapshot.events.remove(at: 0)
+            (repeated.latest, repeated.count) = (UInt64(42 + index), 2)
+            snapshot.events.append(repeated)
+        }
+        _ = state.handle(.snapshot(snapshot), now: Fixture.start + .seconds(6))
+        #expect(state.render(now: Fixture.start).text(line: state.layout.content(of: .events).line) == line)
+        #expect(state.selectedEvent == first)
+        snapshot.events.removeLast(3)
+        _ = state.handle(.snapshot(snapshot), now: Fixture.start + .seconds(7))
         state.press(.character("g"))
         #expect(
             state.render(now: Fixture.start).text(line: state.layout.content(of: .events).line).contains("event 41"))

@@ -76,6 +76,7 @@ struct DescriptionTests {
         (flush.errorCode, flush.error) = ("", "")
         snapshot.flushes = [flush]
         snapshot.events = [.init(id: 1, time: 1, level: "info", source: "", endpoint: "", text: "")]
+        (snapshot.events[0].count, snapshot.events[0].firstID, snapshot.events[0].firstTime) = (2, 1, 1)
         snapshot.journal = [Self.fullChange]
         (snapshot.undo, snapshot.redo) = ("", "")
         try check(snapshot, "Snapshot")

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import resource
 import socket
 import struct
@@ -12,7 +13,7 @@ import time
 import urllib.request
 
 import pytest
-from conftest import PODIUM, Podium, eventually, free_port
+from conftest import PODIUM, Podium, eventually, free_port, run_podium
 
 SECONDS = float(os.environ.get("PODIUM_CUTS_SECONDS", "6"))
 SECRETS = {
@@ -297,3 +298,43 @@ def test_connections_may_come_in_pieces_and_end_anywhere(upstream, podium):
     assert raw(port, post()).startswith(b"HTTP/1.1 200")
     # What is left are connections to the endpoint that rest.
     eventually(lambda: len(os.listdir(f"/proc/{process.process.pid}/fd")) <= before + 2 * 8 + 4, what="descriptors closed")
+
+
+def test_thousands_of_bad_requests_push_nothing_out_of_the_event_log(upstream, podium):
+    """What led to an outage is still there afterwards, in Podium and in what it writes out, and the flood is one event with a count."""
+    port = free_port()
+    good = upstream("good")
+    process = podium(f"""\
+server:
+  port: {port}
+endpoints:
+  - name: dead
+    url: http://127.0.0.1:1
+    priority: 1
+  - name: good
+    url: {good.url}
+    priority: 2
+""", port)
+    for number in range(40):
+        with urllib.request.urlopen(urllib.request.Request(
+                f"http://127.0.0.1:{port}/v1/messages", data=b'{"model": "m", "messages": []}',
+                headers={"Content-Type": "application/json"}), timeout=20) as answer:
+            answer.read()
+    for number in range(2_100):
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            connection.sendall(b"BAD\x00REQUEST\r\n\r\n")
+            connection.recv(4_096)
+    snapshot = json.loads(run_podium("status", "--json", "--config", process.config).stdout)
+    events = snapshot["events"]
+    down = [event for event in events if event.get("endpoint") == "dead" and event["level"] == "error"]
+    assert down and down[0]["text"].startswith("down for"), events
+    refused = [event for event in events if event["text"].startswith("refused ")]
+    assert [event.get("count") for event in refused] == [2_100], refused
+    assert refused[0]["first_time"] <= refused[0]["time"]
+    assert len(events) < 60, events
+    assert process.stop() == 0
+    lines = [line for line in process.text.splitlines() if " proxy refused " in line]
+    assert len(lines) <= 12, lines
+    counted = sum(int((re.search(r"\((\d+) more in", line) or [0, 1])[1]) for line in lines)
+    assert counted == 2_100, lines
+    assert any(" endpoint dead down for " in line for line in process.text.splitlines()), process.text

@@ -111,16 +111,4 @@ struct TrafficCounterTests {
         #expect(histogram.sumMicroseconds == FirstByteHistogram.bounds.reduce(0, +) + last + 1)
     }
 
-    @Test func theEventsAfterAnId() {
-        var log = EventLog()
-        for number in 1...(EventLog.capacity + 5) {
-            _ = log.append(.info, source: "t", "\(number)", time: 0)
-        }
-        let newest = UInt64(EventLog.capacity + 5)
-        #expect(log.after(newest, limit: 10).isEmpty)
-        #expect(log.after(newest + 100, limit: 10).isEmpty)
-        #expect(log.after(newest - 2, limit: 10).map(\.id) == [newest - 1, newest])
-        #expect(log.after(0, limit: .max).first?.id == 6)
-        #expect(log.after(newest - 5, limit: 2).map(\.id) == [newest - 1, newest])
-    }
 }

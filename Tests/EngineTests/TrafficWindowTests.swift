@@ -85,22 +85,6 @@ struct TrafficWindowTests {
     }
 }
 
-struct EventLogTests {
-    @Test func keepsTheNewestInOrderAcrossTheWrap() {
-        var log = EventLog()
-        let count = EventLog.capacity + 7
-        for number in 1...count {
-            _ = log.append(.info, source: "test", "event \(number)", time: Double(number))
-        }
-        #expect(log.total == UInt64(count))
-        let latest = log.latest(10)
-        #expect(latest.map(\.text) == (count - 9...count).map { "event \($0)" })
-        #expect(log.latest(.max).count == EventLog.capacity)
-        #expect(log.latest(.max).first?.text == "event 8")
-        #expect(log.latest(0).isEmpty)
-    }
-}
-
 struct PlainWordsTests {
     @Test(arguments: [
         (Duration.microseconds(3_240), "3.2 ms"), (.milliseconds(812), "812 ms"), (.milliseconds(2_900), "2.9 s"),

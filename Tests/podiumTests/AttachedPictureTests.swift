@@ -41,6 +41,24 @@ struct AttachedPictureTests {
         #expect(ids(picture) == Array(1...7))
     }
 
+    @Test func whatRepeatsStandsAtItsLastTimeAndFloodsPushOutTheirOwnKindOnly() {
+        var picture = AttachedPicture()
+        var first = answer(events: 1...3)
+        first.events[0].level = "error"
+        _ = take(first, isWhole: true, into: &picture)
+        var part = answer(at: 1_001, events: 4...5)
+        (part.events[1].firstID, part.events[1].firstTime, part.events[1].count) = (2, 0, 2)
+        #expect(take(part, isWhole: false, into: &picture))
+        #expect(picture.dashboard(now: epoch, patience: .seconds(3)).events.map(\.id) == [1, 3, 4, 2])
+        #expect(picture.dashboard(now: epoch, patience: .seconds(3)).events.last?.count == 2)
+        #expect(picture.known.event == 5)
+        var flood = answer(at: 1_002, events: 6...3_000)
+        for index in flood.events.indices { flood.events[index].kind = "traffic" }
+        #expect(take(flood, isWhole: false, into: &picture))
+        // The four of before, and as much of the flood as Podium keeps.
+        #expect(ids(picture) == [1, 3, 4, 2] + Array(2_701...3_000))
+    }
+
     @Test func endpointsThatStandStillStayAndChangedOnesTakeTheirPlaces() {
         func endpoint(_ id: UInt32, rank: Int, tag: String = "") -> ControlSnapshot.Endpoint {
             var endpoint = ControlSnapshot.Endpoint()
@@ -182,5 +200,25 @@ struct TextTableTests {
         #expect(steps(total: 0.015).first == "waiting")
         // Less than 5 ms is the time between the steps.
         #expect(steps(total: 0.009).first == "encode")
+    }
+}
+
+struct ToldEventsTests {
+    private func entry(_ id: UInt64, latest: UInt64? = nil, count: UInt64 = 1) -> EventEntry {
+        var entry = EventEntry(id: id, time: WallTime(secondsSinceEpoch: 0), level: .warning, source: "proxy", text: "")
+        (entry.latest, entry.count) = (latest ?? id, count)
+        return entry
+    }
+
+    @Test func eachIsToldOnceAndWhatRepeatsEveryTenSeconds() {
+        func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: seconds) }
+        var told = ToldEvents([entry(1)])
+        #expect(told.due(in: [entry(1)], now: at(0)).isEmpty)
+        #expect(told.due(in: [entry(1), entry(2)], now: at(1)).map(\.id) == [2])
+        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(2)).isEmpty)
+        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(11)).map(\.count) == [8])
+        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(30)).isEmpty)
+        // Another process, whose events begin anew.
+        #expect(told.due(in: [entry(1)], now: at(31)).map(\.id) == [1])
     }
 }

@@ -156,9 +156,11 @@ public struct FlushEntry: Sendable, Equatable, Identifiable {
 
 /// One line of the event log.
 public struct EventEntry: Sendable, Equatable, Identifiable {
-    /// Rises with each event.
+    /// Rises with each event, and stays the same when it repeats.
     public var id: UInt64
-    /// When it happened.
+    /// Rises with each event and each time one repeats.
+    public var latest: UInt64
+    /// When it happened, or happened last.
     public var time: WallTime
     /// How much it matters.
     public var level: Level
@@ -166,10 +168,16 @@ public struct EventEntry: Sendable, Equatable, Identifiable {
     public var source: String
     /// One line in plain words.
     public var text: String
+    /// How often it happened.
+    public var count: UInt64 = 1
+    /// When it happened first.
+    public var firstTime: WallTime
 
-    /// An event.
+    /// An event that happened once.
     public init(id: UInt64, time: WallTime, level: Level, source: String, text: String) {
         self.id = id
+        latest = id
+        firstTime = time
         self.time = time
         self.level = level
         self.source = source

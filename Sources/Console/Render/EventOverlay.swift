@@ -15,11 +15,14 @@ enum EventOverlay {
         }
         let time = Quantity.preciseClock(event.time, utcOffset: state.shown.utcOffset)
         let text = DetailPanel.wrap(SafeText.clean(event.text), TextOverlay.width(state))
+        let count = EventPanel.count(event, isASCII: state.setup.glyphs.isASCII)
+        let since = Quantity.preciseClock(event.firstTime, utcOffset: state.shown.utcOffset)
+        let repeats = count.isEmpty ? [] : [[Segment(count, .warning), Segment(" since \(since)", .faint)]]
         return [
             [
                 Segment(time, .strong), Segment("  \(event.level.word)  ", EventPanel.role(event.level)),
                 Segment(SafeText.clean(event.source), .faint),
-            ], [],
-        ] + text.map { [Segment($0, event.level == .error ? .bad : .text)] }
+            ]
+        ] + repeats + [[]] + text.map { [Segment($0, event.level == .error ? .bad : .text)] }
     }
 }

@@ -63,14 +63,20 @@ enum EventPanel {
             ? Quantity.preciseClock(event.time, utcOffset: offset) : Quantity.clock(event.time, utcOffset: offset)
         let gap = isWide ? "  " : " "
         let source = TextField.fit(SafeText.clean(event.source), 9, glyphs: state.setup.glyphs) + gap
+        let count = count(event, isASCII: state.setup.glyphs.isASCII)
         return [
             Segment(" " + time + gap, .faint), Segment(letter(event.level) + gap, role(event.level)),
             // Where there is no room for both, what happened says more than who speaks.
-            Segment(isNarrow ? "" : source, .faint),
+            Segment(isNarrow ? "" : source, .faint), Segment(count.isEmpty ? "" : count + " ", .warning),
             Segment(
                 state.brief(SafeText.clean(event.text)),
                 event.level == .error ? .bad : event.level == .debug ? .faint : .text),
         ]
+    }
+
+    /// Such as `×2,100`; empty where it happened once.
+    static func count(_ event: EventEntry, isASCII: Bool) -> String {
+        event.count > 1 ? (isASCII ? "x" : "×") + Quantity.grouped(event.count) : ""
     }
 
     private static func name(_ level: EventEntry.Level) -> String {

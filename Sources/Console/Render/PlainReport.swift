@@ -13,7 +13,9 @@ public enum PlainReport {
     /// One event as a line, with the date left to the reader's log.
     public static func line(_ event: EventEntry, utcOffset: Int) -> String {
         let time = Quantity.clock(event.time, utcOffset: utcOffset)
-        return "\(time) \(event.level.word) \(SafeText.clean(event.source)): \(SafeText.clean(event.text))"
+        let since = Quantity.clock(event.firstTime, utcOffset: utcOffset)
+        let repeats = event.count > 1 ? " (\(Quantity.grouped(event.count)) times since \(since))" : ""
+        return "\(time) \(event.level.word) \(SafeText.clean(event.source)): \(SafeText.clean(event.text))\(repeats)"
     }
 
     private static func head(_ snapshot: DashboardSnapshot) -> String {

@@ -127,7 +127,7 @@ extension ConsoleState {
             guard let event = events.last(where: { $0.id == view.id }) else { return [] }
             return copy(PlainReport.line(event, utcOffset: shown.utcOffset), now: now)
         case .previousEntry, .nextEntry:
-            if let index = events.lastIndex(where: { $0.id <= view.id }) {
+            if let index = place(of: view.id, in: events) {
                 let other = index + (action == .nextEntry ? 1 : -1)
                 guard events.indices.contains(other) else { return [] }
                 selectEvent(place: events.count - 1 - other, of: events)

@@ -29,12 +29,11 @@ extension ConsoleState {
 
     mutating func show(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) {
         let heldOrder = orderHeldUntil.map { $0 > now } == true ? rows.map { shown.endpoints[$0].id } : nil
-        let (lastEvent, lastChange) = (shown.events.last?.id, shown.journal.last?.id)
+        let lastChange = shown.journal.last?.id
+        // A log that is scrolled stands still while new lines arrive: the one under the cursor keeps its place on the screen.
+        let line = selectedEventID == nil ? nil : eventPlace(in: visibleEvents) - (scroll[.events] ?? 0)
         shown = snapshot
-        // A log that is scrolled stands still while new lines arrive.
-        if selectedEventID != nil, let lastEvent {
-            scroll[.events] = (scroll[.events] ?? 0) + visibleEvents.reversed().prefix { $0.id > lastEvent }.count
-        }
+        if let line { scroll[.events] = max(0, eventPlace(in: visibleEvents) - line) }
         if let offset = scroll[.journal], offset > 0, let lastChange {
             scroll[.journal] = offset + visibleJournal.reversed().prefix { $0.id > lastChange }.count
         }

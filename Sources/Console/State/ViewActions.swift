@@ -129,10 +129,14 @@ extension ConsoleState {
 
     /// How far from the newest of the events shown the one under the cursor is.
     func eventPlace(in events: [EventEntry]) -> Int {
-        guard let selectedEventID, let index = events.lastIndex(where: { $0.id <= selectedEventID }) else {
-            return selectedEventID == nil ? 0 : max(0, events.count - 1)
-        }
+        guard let selectedEventID else { return 0 }
+        guard let index = place(of: selectedEventID, in: events) else { return max(0, events.count - 1) }
         return events.count - 1 - index
+    }
+
+    /// Where an event is, or the one before it, if it is not among these any more.
+    func place(of id: UInt64, in events: [EventEntry]) -> Int? {
+        events.lastIndex { $0.id == id } ?? events.lastIndex { $0.id <= id }
     }
 
     var selectedEvent: EventEntry? {

@@ -27,7 +27,6 @@ public final class ControlServer: Sendable {
         /// Those of them that have not shown the admin token, the longest here first.
         var strangers: [ObjectIdentifier] = []
         var isStopped = false
-        var refusalsNotedAt: ContinuousClock.Instant?
         var watch: Task<Void, Never>?
 
         mutating func forget(_ connection: ObjectIdentifier) {
@@ -193,7 +192,7 @@ public final class ControlServer: Sendable {
     private func accept(_ channel: any Channel) throws {
         guard let user = PeerUser.id(of: channel), user == geteuid() || user == 0 else {
             let who = PeerUser.id(of: channel).map { "uid \($0)" } ?? "a user whom the system does not name"
-            noteRefusal("\(who) may not use the control socket")
+            noteRefusal("may not use the control socket", of: who)
             throw ChannelError.inappropriateOperationForState
         }
         try serve(
@@ -253,23 +252,13 @@ public final class ControlServer: Sendable {
                 admitted: { [weak self] in
                     self?.state.withLock { state in state.strangers.removeAll { $0 == key } }
                 },
-                refused: { [weak self] reason in self?.noteRefusal("\(caller): \(reason)") },
+                refused: { [weak self] reason in self?.noteRefusal(reason, of: "\(caller):") },
                 streams: streams))
     }
 
-    /// At most one line a second: a stranger must not be able to push everything else out of the event log.
-    private func noteRefusal(_ reason: String) {
-        let now = ContinuousClock.now
-        let isDue = state.withLock { state in
-            if let last = state.refusalsNotedAt, now - last < .seconds(1) {
-                return false
-            }
-            state.refusalsNotedAt = now
-            return true
-        }
-        if isDue {
-            service.engine.note(.warning, source: "control", "refused: \(reason)")
-        }
+    private func noteRefusal(_ reason: String, of caller: String) {
+        service.engine.note(
+            .warning, source: "control", "refused: \(caller) \(reason)", kind: .traffic, fold: "refused: \(reason)")
     }
 
     /// The configured host and the machine's own name.

@@ -4,6 +4,8 @@ internal import Engine
 /// is too slow for that, how much it missed.
 struct EventStream: Sendable {
     private static let atOnce = 100
+    /// Between two pieces: what repeats a thousand times a second is told of a few times.
+    private static let gap = Duration.milliseconds(100)
 
     let engine: Engine
     let heartbeat: Duration
@@ -11,9 +13,10 @@ struct EventStream: Sendable {
     /// Sends until sending fails or the task is cancelled.
     func run(after id: UInt64?, send: @escaping @Sendable (String) async throws -> Void) async {
         let signals = engine.eventSignals()
-        let newest = engine.events(after: .max, limit: 0).newest
+        let start = engine.events(after: .max, limit: 0)
         // An id from before a restart counts other events.
-        var last = id.map { $0 > newest ? 0 : $0 } ?? newest
+        var place = Place(last: id.map { $0 > start.newest ? 0 : $0 } ?? start.newest)
+        if id == nil { place.dropped = start.dropped }
         do {
             try await send("retry: 2000\n: podium\n\n")
             try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -28,12 +31,14 @@ struct EventStream: Sendable {
                         tick.yield(false)
                     }
                 }
-                last = try await catchUp(from: last, send: send)
+                try await catchUp(&place, send: send)
                 for await hasNews in ticks {
-                    let before = last
-                    last = try await catchUp(from: last, send: send)
-                    if !hasNews, last == before {
+                    let before = place.last
+                    try await catchUp(&place, send: send)
+                    if !hasNews, place.last == before {
                         try await send(": still here\n\n")
+                    } else if place.last != before {
+                        try await Task.sleep(for: Self.gap)
                     }
                 }
                 tasks.cancelAll()
@@ -43,26 +48,24 @@ struct EventStream: Sendable {
         }
     }
 
-    private func catchUp(from id: UInt64, send: (String) async throws -> Void) async throws -> UInt64 {
-        var last = id
+    /// How far a reader got.
+    private struct Place {
+        var last: UInt64
+        /// How many events had been dropped by then.
+        var dropped: UInt64 = 0
+    }
+
+    private func catchUp(_ place: inout Place, send: (String) async throws -> Void) async throws {
         while true {
-            let newest = engine.events(after: .max, limit: 0).newest
-            guard newest > last else {
-                return last
-            }
-            let kept = engine.events(after: last, limit: Int(clamping: newest - last)).events
-            guard let first = kept.first else {
-                return last
-            }
-            var text = ""
-            if first.id > last + 1 {
-                text += "event: missed\ndata: \(first.id - last - 1)\n\n"
-            }
-            for event in kept.prefix(Self.atOnce) {
+            let kept = engine.events(after: place.last, limit: .max, dropped: place.dropped)
+            place.dropped = kept.dropped
+            var text = kept.missed > 0 ? "event: missed\ndata: \(kept.missed)\n\n" : ""
+            for event in kept.events.prefix(Self.atOnce) {
                 let json = String(decoding: try JSONBody.encode(ControlSnapshot.Event(event)), as: UTF8.self)
                 text += "id: \(event.id)\nevent: event\ndata: \(json)\n\n"
-                last = event.id
+                place.last = event.id
             }
+            guard !text.isEmpty else { return }
             try await send(text)
         }
     }

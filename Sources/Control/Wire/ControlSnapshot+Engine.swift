@@ -22,7 +22,7 @@ extension Duration {
 
 extension ControlSnapshot {
     /// How many of the newest events a snapshot has, for a console in this process and for an attached one alike.
-    static let mostEvents = 2_000
+    static let mostEvents = EventRetention.total
 
     /// Everything at once, as `GET /admin/api/snapshot` answers it to an attached console, for a console in the same process:
     /// both are drawn from the same figures, so that they cannot differ.
@@ -107,8 +107,12 @@ extension ControlSnapshot.Traffic {
 extension ControlSnapshot.Event {
     init(_ event: LoggedEvent) {
         self.init(
-            id: event.id, time: event.time, level: event.level.rawValue, source: event.source,
-            endpoint: event.endpoint, text: event.text)
+            id: event.id, time: event.time, level: event.level.rawValue, kind: event.kind.rawValue,
+            source: event.source, endpoint: event.endpoint, text: event.text)
+        guard event.count > 1 else { return }
+        count = event.count
+        firstID = event.firstID
+        firstTime = event.firstTime
     }
 }
 

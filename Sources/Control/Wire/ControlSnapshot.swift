@@ -146,27 +146,48 @@ extension ControlSnapshot {
 
     /// One line of the event log.
     public struct Event: Codable, Sendable, Equatable, Identifiable {
-        /// Counts up from 1 without gaps, so that a reader sees what it missed.
+        /// Rises with everything that is logged; of what repeats, that of the last time.
         public var id: UInt64
-        /// When it happened.
+        /// When it happened; of what repeats, the last time.
         public var time: Double
         /// `debug`, `info`, `warning` or `error`.
         public var level: String
+        /// `change` (of an endpoint's state, the configuration or the program) or `traffic`.
+        public var kind: String
         /// The part that speaks: `proxy`, `endpoint`, `persist`, `config`, `console`.
         public var source: String
         /// Whom it concerns, if one endpoint.
         public var endpoint: String?
-        /// One line in plain words.
+        /// One line in plain words; of what repeats, the last one.
         public var text: String
+        /// How often it happened; absent where it happened once.
+        public var count: UInt64?
+        /// The id of the first time, by which a reader knows which one repeated; absent where it happened once.
+        public var firstID: UInt64?
+        /// When it happened first; absent where it happened once.
+        public var firstTime: Double?
 
         /// From its parts.
-        public init(id: UInt64, time: Double, level: String, source: String, endpoint: String?, text: String) {
+        public init(
+            id: UInt64, time: Double, level: String, kind: String = "change", source: String, endpoint: String?,
+            text: String
+        ) {
             self.id = id
             self.time = time
             self.level = level
+            self.kind = kind
             self.source = source
             self.endpoint = endpoint
             self.text = text
+        }
+
+        /// Stays the same when it repeats.
+        public var identity: UInt64 { firstID ?? id }
+
+        enum CodingKeys: String, CodingKey {
+            case id, time, level, kind, source, endpoint, text, count
+            case firstID = "first_id"
+            case firstTime = "first_time"
         }
     }
 }

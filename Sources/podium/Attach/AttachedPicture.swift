@@ -1,9 +1,9 @@
 import Console
 import Control
+import Engine
 
 /// The newest picture of another process, put together from whole and partial answers. Pure.
 struct AttachedPicture {
-    private static let mostEvents = 2_000
     private static let mostFlushes = 512
 
     private var picture: ControlSnapshot?
@@ -33,7 +33,7 @@ struct AttachedPicture {
             guard answer.takenAt >= before.takenAt else { return true }
             if !isWhole {
                 let (event, flush) = (before.events.last?.id ?? 0, before.flushes.last?.number ?? 0)
-                next.events = (before.events + answer.events.filter { $0.id > event }).suffix(Self.mostEvents)
+                next.events = Self.merge(answer.events.filter { $0.id > event }, into: before.events)
                 next.flushes = (before.flushes + answer.flushes.filter { $0.number > flush }).suffix(Self.mostFlushes)
                 if answer.endpointsSince != nil {
                     next.endpoints = Self.merge(answer.endpoints, into: before.endpoints)
@@ -77,6 +77,23 @@ struct AttachedPicture {
     ) -> [ControlSnapshot.Endpoint] {
         let ids = Set(changed.map(\.id))
         return (known.filter { !ids.contains($0.id) } + changed).sorted { $0.rank < $1.rank }
+    }
+
+    /// What repeated stands at its last time only, and of each part as much is kept as Podium itself keeps.
+    private static func merge(
+        _ fresh: [ControlSnapshot.Event], into known: [ControlSnapshot.Event]
+    ) -> [ControlSnapshot.Event] {
+        let repeated = Set(fresh.map(\.identity))
+        var room = EventRetention.allCases.map(\.capacity)
+        var kept: [ControlSnapshot.Event] = []
+        for event in (known.filter { !repeated.contains($0.identity) } + fresh).reversed() {
+            let part = EventRetention(
+                level: EventLevel(rawValue: event.level) ?? .info, kind: EventKind(rawValue: event.kind) ?? .change)
+            guard room[part.rawValue] > 0 else { continue }
+            room[part.rawValue] -= 1
+            kept.append(event)
+        }
+        return kept.reversed()
     }
 
     private static func isSame(_ one: ControlSnapshot.Server, _ other: ControlSnapshot.Server) -> Bool {

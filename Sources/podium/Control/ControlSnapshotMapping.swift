@@ -190,8 +190,11 @@ extension EventEntry {
             default: .info
             }
         self.init(
-            id: event.id, time: WallTime(secondsSinceEpoch: event.time), level: level, source: event.source,
+            id: event.identity, time: WallTime(secondsSinceEpoch: event.time), level: level, source: event.source,
             text: event.endpoint.map { "\($0)  \(event.text)" } ?? event.text)
+        latest = event.id
+        count = event.count ?? 1
+        firstTime = WallTime(secondsSinceEpoch: event.firstTime ?? event.time)
     }
 }
 

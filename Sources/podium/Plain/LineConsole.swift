@@ -47,12 +47,12 @@ final class LineConsole: Sendable {
             }
         }
         defer { ticking.cancel() }
-        var told = source().events.last?.id ?? 0
+        var told = ToldEvents(source().events)
         report(source())
         StandardStreams.output("Type help for the commands.")
         for await next in inputs {
             let snapshot = source()
-            told = printEvents(of: snapshot, after: told)
+            for event in told.due(in: snapshot.events, now: snapshot.wallClock) { printEvent(event, snapshot) }
             switch next {
             case .tick: continue
             case .endOfInput: return .ended(byRequest: false)
@@ -60,7 +60,9 @@ final class LineConsole: Sendable {
             case .line(let line):
                 switch LineCommand.parse(line, in: snapshot) {
                 case .status: report(snapshot)
-                case .events: _ = printEvents(of: snapshot, after: nil)
+                case .events:
+                    let events = snapshot.events.filter { $0.level >= .info }
+                    for event in events.suffix(Self.shownEvents) { printEvent(event, snapshot) }
                 case .help: StandardStreams.output(LineCommand.overview)
                 case .refused(let reason): StandardStreams.output("error: \(SafeText.clean(reason))")
                 case .leave: return .leave
@@ -91,18 +93,39 @@ final class LineConsole: Sendable {
         }
     }
 
-    /// - Parameter id: the last one that was printed; nil prints the latest again.
-    /// - Returns: the last one now.
-    private func printEvents(of snapshot: DashboardSnapshot, after id: UInt64?) -> UInt64 {
-        let events = snapshot.events.filter { $0.level >= .info }
+    private func printEvent(_ event: EventEntry, _ snapshot: DashboardSnapshot) {
+        StandardStreams.output(PlainReport.line(event, utcOffset: snapshot.utcOffset))
+    }
+}
+
+/// Which events have been printed, and how often they had happened by then. Pure.
+struct ToldEvents {
+    /// What repeats is told again after so many seconds.
+    private static let gap = 10.0
+
+    private var last: UInt64
+    private var told: [UInt64: (count: UInt64, at: Double)] = [:]
+
+    /// - Parameter events: What needs no telling.
+    init(_ events: [EventEntry]) {
+        last = events.last?.latest ?? 0
+        for event in events { told[event.id] = (event.count, -.infinity) }
+    }
+
+    /// What is to be printed now, oldest first.
+    mutating func due(in events: [EventEntry], now: WallTime) -> [EventEntry] {
         // Another process's events begin anew when it does.
-        let isRestarted = id.map { $0 > (snapshot.events.last?.id ?? 0) } ?? false
-        let fresh =
-            id.map { id in isRestarted ? events[...] : events.filter { $0.id > id }[...] }
-            ?? events.suffix(Self.shownEvents)
-        for event in fresh {
-            StandardStreams.output(PlainReport.line(event, utcOffset: snapshot.utcOffset))
+        if last > events.last?.latest ?? 0 { self = ToldEvents([]) }
+        let now = now.secondsSinceEpoch
+        let due = events.filter { event in
+            guard event.level >= .info else { return false }
+            guard let before = told[event.id] else { return event.latest > last }
+            return event.count > before.count && (now - before.at >= Self.gap || now < before.at)
         }
-        return snapshot.events.last?.id ?? (isRestarted ? 0 : id ?? 0)
+        for event in due { told[event.id] = (event.count, now) }
+        last = max(last, events.last?.latest ?? 0)
+        let kept = Set(events.map(\.id))
+        told = told.filter { kept.contains($0.key) }
+        return due
     }
 }
