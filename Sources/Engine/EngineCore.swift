@@ -175,7 +175,7 @@ final class EngineCore: Sendable {
         if logsAccess {
             accessLog.append(report, names: names)
         }
-        if report.attemptCount > 1 || report.ending == .brokenStream || report.ending == .answeredLocally {
+        if report.attemptCount > 1 || report.ending == .brokenStream || report.isRefusal {
             logTrouble(report)
         }
         return consequence

@@ -91,6 +91,39 @@ struct ServingTests {
         try FileManager.default.removeItem(at: running.folder)
     }
 
+    /// What an endpoint is given follows the file, and a browser's question is no refusal.
+    @Test func whatAnEndpointIsToldFollowsTheFile() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(RunningEngine.ok("x"))] }
+        let running = try await RunningEngine.start(
+            """
+            server: { port: 0 }
+            endpoints:
+              - name: only
+                url: http://127.0.0.1:\(upstream.port)/v1/chat/completions
+                endpoint_type: openai
+                cookies: off
+            """)
+        func ask(_ path: String) async throws -> String {
+            try await running.exchange(
+                "GET \(path) HTTP/1.1\r\nHost: localhost\r\nCookie: a=b\r\nConnection: close\r\n\r\n")
+        }
+        _ = try await ask("/v1/models")
+        #expect(upstream.requests.last?.head.hasPrefix("GET /v1/models HTTP/1.1\r\n") == true)
+        #expect(upstream.requests.last?.header("Cookie") == nil && upstream.requests.last?.header("Via") == nil)
+        #expect(try await ask("/v1/messages").hasPrefix("HTTP/1.1 404 "))
+        try await running.rewrite { $0.replacing("cookies: off", with: "cookies: pass\n    forwarded: on") }
+        _ = try await ask("/v1/models")
+        #expect(upstream.requests.last?.header("Cookie") == "a=b")
+        #expect(upstream.requests.last?.header("Via") == "1.1 podium")
+        let preflight = try await running.exchange(
+            "OPTIONS /v1/models HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n"
+                + "Access-Control-Request-Method: GET\r\nConnection: close\r\n\r\n")
+        #expect(preflight.hasPrefix("HTTP/1.1 204 "))
+        #expect(!running.engine.snapshot().events.contains { $0.text.contains("OPTIONS") })
+        _ = await running.engine.stop(drain: .zero)
+        try FileManager.default.removeItem(at: running.folder)
+    }
+
     @Test func stoppingAgainReturnsTheSame() async throws {
         let running = try await RunningEngine.start("server: { port: 0 }\nendpoints: []\n")
         async let first = running.engine.stop(drain: .zero)
