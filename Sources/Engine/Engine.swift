@@ -104,6 +104,9 @@ public final class Engine: Sendable {
             routes: core.routingTable(), events: core.proxyEvents(persister: persister), group: proxyLoops)
         core.connect(proxy: proxy)
         core.connect(persister: persister)
+        // What is off stands last, whatever its priority: the file is to say so too.
+        let loaded = PersistedState(configuration: configuration)
+        if core.persistedState() != loaded { persister.mark(now: now) }
         self.core = core
         self.persister = persister
         self.path = path
@@ -246,7 +249,7 @@ public final class Engine: Sendable {
                 flushes: flushes, events: state.events.after(eventsAfter, limit: eventLimit),
                 journal: state.ranking.changes,
                 names: state.names, configPath: path, configFile: facts,
-                undoLabel: state.actions.undoable.last?.label, redoLabel: state.actions.redoable.last?.label)
+                undoLabel: state.undoLabel, redoLabel: state.redoLabel)
         }
     }
 

@@ -290,8 +290,8 @@ final class EngineCore: Sendable {
                     append(.info, source: author.source.rawValue, "\(author.name) \(deed)", &guarded)
                 }
                 let actions = guarded.state.actions
-                let undo = actions.made == made ? nil : actions.undoable.last?.label
-                return .success(AppliedCommand(change: change, undo: undo))
+                guard actions.made != made else { return .success(AppliedCommand(change: change)) }
+                return .success(AppliedCommand(change: change, undo: actions.undoable.last?.label))
             } catch {
                 return .failure(error)
             }
@@ -442,8 +442,8 @@ final class EngineCore: Sendable {
             if case .displaced = change.cause {
                 continue
             }
-            let name = guarded.state.record(change.endpoint)?.settings.name ?? "?"
-            let text = change.text { guarded.state.record($0)?.settings.name ?? "?" }
+            let name = guarded.state.records.name(of: change.endpoint) ?? "?"
+            let text = change.text { guarded.state.records.name(of: $0) ?? "?" }
             append(.info, source: "ranking", endpoint: name, text, kind: .traffic, &guarded)
         }
     }
@@ -452,7 +452,7 @@ final class EngineCore: Sendable {
         let attempts = report.attempts
         guarded.withLock { guarded in
             let names = attempts.map { attempt in
-                let name = guarded.state.record(attempt.endpoint)?.settings.name ?? "?"
+                let name = guarded.state.records.name(of: attempt.endpoint) ?? "?"
                 return "\(name) \(attempt.outcome.plainWords(status: attempt.status))"
             }
             let refused = report.status == 503 ? "no endpoint" : "refused"

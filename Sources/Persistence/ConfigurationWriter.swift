@@ -16,7 +16,7 @@ struct ConfigurationWriter {
         func unwritable(_ wanted: PersistedState) -> [UnwrittenChange] {
             let changes = state.changes(to: wanted)
             guard !changes.isEmpty, let document = document ?? (try? YAMLDocument(bytes: bytes)) else { return [] }
-            return ConfigurationEditor.applyWhatCan(changes, to: document).refused.map {
+            return ConfigurationEditor.applyWhatCan(changes, to: document, order: wanted.names).refused.map {
                 UnwrittenChange($0, file: state, wanted: wanted)
             }
         }
@@ -39,11 +39,16 @@ struct ConfigurationWriter {
     /// File systems that could be written to before: if one no longer can, that is a fault and no intention.
     private var writableDevices: Set<UInt64> = []
     private(set) var base: Base
-    /// The oldest one that still holds an entry which own writes took out since.
-    private var earlier: EarlierFile?
+    /// The version that a write was to put in place whose end is not known: it failed on the way.
+    private var attempted: Edit?
+    /// From which all that is written is made.
+    private var authored: AuthoredFile
     private var lock: ProcessLock?
-    /// The last write is in place, but its directory did not sync: equal bytes prove nothing until one did.
+    /// The last write is in place, but its directory did not sync: equal bytes prove nothing until one did. Until then the
+    /// backup stays what it is, the last version that is known to be durable.
     private var durabilityIsUnknown = false
+    /// What is on disk is what was written here last.
+    private var isOwnVersion = false
     /// An overwriting in place was interrupted: the file may be torn until it was recovered.
     private var journalMayExist = false
     private var token = WriteToken()
@@ -74,6 +79,7 @@ struct ConfigurationWriter {
         self.snapshot = snapshot
         self.adopt = adopt
         self.base = Base(bytes: base.bytes, state: base.state)
+        authored = AuthoredFile(bytes: base.bytes, state: base.state)
         let target = try ConfigurationTarget.resolve(path, fileSystem)
         places = target.places
         lock = try ProcessLock.take(target, fileSystem)
@@ -119,7 +125,7 @@ struct ConfigurationWriter {
     mutating func preview(_ state: PersistedState) throws(PersistenceError) -> FlushPreview {
         let changes = base.state.changes(to: state)
         guard !changes.isEmpty else { return FlushPreview(difference: LineDifference(from: [], to: []), unwritten: []) }
-        let edit = try edited(changes, towards: state, resolve())
+        let edit = try made(changes, towards: state, resolve())
         return FlushPreview(
             difference: LineDifference(from: base.bytes, to: edit.document.bytes), unwritten: edit.unwritten)
     }
@@ -137,6 +143,7 @@ struct ConfigurationWriter {
             run.result = .failed(error)
         }
         run.memoryOnly = memoryOnly
+        // What an edit means can differ from what it says: what is off stands last, whatever its priority.
         run.unsaved = memoryOnly == nil && !base.state.changes(to: snapshot()).isEmpty
         return run
     }
@@ -186,10 +193,12 @@ struct ConfigurationWriter {
                 return
             }
             var replacement = FileReplacement(fileSystem: fileSystem, target: target, token: token.next())
+            replacement.keepsBackup = durabilityIsUnknown && isOwnVersion
             defer {
                 run.durations.add(replacement.durations)
                 run.bytesWritten += replacement.bytesWritten
             }
+            attempted = edit
             do throws(PersistenceError) {
                 guard case .replaced(let failure) = try put(edit, reading.image, target, &replacement, &run)
                 else { continue }
@@ -261,16 +270,28 @@ struct ConfigurationWriter {
         isUnsettled = false
         do throws(PersistenceError) {
             return try file.read(
-                target, known: SettledFile.Known(bytes: base.bytes, document: base.document), settling: &settling,
-                waited: &waited)
+                target,
+                known: SettledFile.Known(
+                    bytes: base.bytes, document: base.document, attempted: attempted?.document.bytes),
+                settling: &settling, waited: &waited)
         } catch {
             if case .refused(.unfinishedEdit) = error { isUnsettled = true }
             throw error
         }
     }
 
+    /// What a write of ours that failed has left is no edit of somebody else's.
+    private mutating func recognize(_ image: FileImage) {
+        guard let attempted, image.bytes != base.bytes, image.bytes == attempted.document.bytes else { return }
+        base = Base(bytes: image.bytes, state: attempted.state, document: attempted.document)
+        self.attempted = nil
+        isOwnVersion = true
+        durabilityIsUnknown = true
+    }
+
     /// The edited file is the new base; the owner merges, and its next snapshot holds the result.
     private mutating func takeIn(_ reading: SettledFile.Reading, _ run: inout FlushRun) {
+        recognize(reading.image)
         guard let edited = reading.edited, let configuration = edited.configuration else { return }
         settling.forget()
         run.doubt = reading.doubt
@@ -280,8 +301,15 @@ struct ConfigurationWriter {
             ExternalEdit(
                 configuration: configuration, ancestor: before, theirs: FileAlignment(known: before).align(file),
                 theirAutoSort: file.autoSortEndpoints))
+        let written = base.bytes
         base = Base(bytes: reading.image.bytes, state: merged.agreed, document: edited.document)
-        earlier = nil
+        authored = authored.edited(
+            from: written,
+            to: AuthoredFile(bytes: reading.image.bytes, state: merged.agreed, document: edited.document),
+            environment: environment)
+        // What is on disk now is theirs, and so theirs to be kept.
+        isOwnVersion = false
+        attempted = nil
         run.edits.append(
             .externalEditAdopted(
                 changes: before.changes(to: merged.agreed).map(\.description), conflicts: merged.conflicts))
@@ -295,9 +323,6 @@ struct ConfigurationWriter {
         var changes: [String]
         /// What it should say besides and cannot be made to.
         var unwritten: [UnwrittenChange]
-        /// The earlier file from which an entry came back.
-        var earlier: EarlierFile?
-        var removes: Bool
     }
 
     /// The file as it should be, verified; nil if it says so already.
@@ -310,13 +335,9 @@ struct ConfigurationWriter {
         let changes = base.state.changes(to: state)
         run.unwritten = []
         guard !changes.isEmpty || durabilityIsUnknown else { return nil }
-        var edit = try edited(changes, towards: state, target)
+        let edit = try made(changes, towards: state, target)
         run.unwritten = edit.unwritten
         guard !edit.changes.isEmpty || durabilityIsUnknown else { return nil }
-        if let (document, file) = restored(edit.state) {
-            edit.document = document
-            edit.earlier = file
-        }
         if edit.document.bytes == base.bytes, !durabilityIsUnknown {
             base.state = edit.state
             return nil
@@ -324,38 +345,58 @@ struct ConfigurationWriter {
         return edit
     }
 
-    /// The earlier file made to hold the state, where that brings an entry back as it was and reads back as wanted.
-    private func restored(_ state: PersistedState) -> (YAMLDocument, EarlierFile)? {
-        guard var earlier, let changes = earlier.changes(to: state, from: base.state),
-            let document = try? ConfigurationEditor.apply(changes, to: YAMLDocument(bytes: earlier.bytes))
-        else { return nil }
-        do throws(PersistenceError) {
-            try validate(document, state)
-            return (document, earlier)
-        } catch {
-            return nil
+    /// The author's file with every change that can be written into it; where more can be written into the version on disk,
+    /// that one.
+    private mutating func made(
+        _ changes: [ConfigurationChange], towards state: PersistedState, _ target: ConfigurationTarget
+    ) throws(PersistenceError) -> Edit {
+        if changes.isEmpty || authored.bytes == base.bytes || authored.areForeignRanks(changes, of: base.state) {
+            return try edited(changes, towards: state, target)
         }
+        var made: Edit?
+        do throws(PersistenceError) {
+            let scanned = try scan(authored.bytes, authored.document, target)
+            authored.document = scanned
+            var edit = try verified(authored.state.changes(to: state), scanned, authored.state, towards: state)
+            edit.changes = base.state.changes(to: edit.state).map(\.description)
+            made = edit
+        } catch {
+            made = nil
+        }
+        if let made, made.unwritten.isEmpty { return made }
+        let other = try edited(changes, towards: state, target)
+        guard let made, made.unwritten.count <= other.unwritten.count else { return other }
+        return made
     }
 
-    /// The file with every change that can be written into it, verified.
+    /// The version on disk with every change that can be written into it.
     private mutating func edited(
         _ changes: [ConfigurationChange], towards state: PersistedState, _ target: ConfigurationTarget
     ) throws(PersistenceError) -> Edit {
-        let scanned = try scan(target)
+        let scanned = try scan(base.bytes, base.document, target)
         base.document = scanned
-        let edit = ConfigurationEditor.applyWhatCan(changes, to: scanned)
-        let reached = edit.refused.isEmpty ? state : base.state.after(edit.written, towards: state)
+        if authored.document == nil, authored.bytes == base.bytes { authored.document = scanned }
+        return try verified(changes, scanned, base.state, towards: state)
+    }
+
+    private func verified(
+        _ changes: [ConfigurationChange], _ document: YAMLDocument, _ file: PersistedState,
+        towards state: PersistedState
+    ) throws(PersistenceError) -> Edit {
+        let edit = ConfigurationEditor.applyWhatCan(changes, to: document, order: state.names)
+        let reached = edit.refused.isEmpty ? state : file.after(edit.written, towards: state)
         if !edit.written.allSatisfy(\.isCheckedByItself) { try validate(edit.document, reached) }
         return Edit(
             document: edit.document, state: reached, changes: edit.written.map(\.description),
-            unwritten: edit.refused.map { UnwrittenChange($0, file: base.state, wanted: state) },
-            removes: edit.written.contains { if case .removeEndpoint = $0 { true } else { false } })
+            unwritten: edit.refused.map { UnwrittenChange($0, file: file, wanted: state) })
     }
 
-    private func scan(_ target: ConfigurationTarget) throws(PersistenceError) -> YAMLDocument {
-        if let document = base.document { return document }
+    private func scan(
+        _ bytes: [UInt8], _ known: YAMLDocument?, _ target: ConfigurationTarget
+    ) throws(PersistenceError) -> YAMLDocument {
+        if let known { return known }
         do throws(YAMLError) {
-            return try YAMLDocument(bytes: base.bytes)
+            return try YAMLDocument(bytes: bytes)
         } catch {
             throw .refused(
                 .invalidFile(
@@ -392,8 +433,8 @@ struct ConfigurationWriter {
         run.bytesChanged = ByteDifference.count(base.bytes, edit.document.bytes)
         run.fileSize = edit.document.bytes.count
         run.result = .written
-        if let file = edit.earlier { earlier = file }
-        if edit.removes, earlier == nil { earlier = EarlierFile(bytes: base.bytes, state: base.state) }
+        isOwnVersion = true
+        attempted = nil
         base = Base(bytes: edit.document.bytes, state: edit.state, document: edit.document)
     }
 

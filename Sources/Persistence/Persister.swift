@@ -282,17 +282,7 @@ public final class Persister: Sendable {
         let run = writer.withLock { $0.inspect(patience: patience) }
         noteLastSeen()
         watchPlaces()
-        let (news, storage, actions) = state.withLock {
-            state -> (PersisterEvent?, PersisterEvent?, [FlushSchedule.Action]) in
-            let news = state.noteFile(run, isInspection: true)
-            let storage = state.noteStorage(run)
-            guard !state.isClosed else { return (news, storage, []) }
-            if case .failed = run.result { return (news, storage, []) }
-            let actions = state.schedule.obstacleMayBeGone(now: .now)
-            // What had no place in the file may have one now.
-            guard !run.edits.isEmpty, state.holdsUnwritten else { return (news, storage, actions) }
-            return (news, storage, actions + state.schedule.mark(now: .now))
-        }
+        let (news, storage, actions) = state.withLock { $0.inspected(run, now: .now) }
         report(run, news)
         if let storage { onEvent(storage) }
         perform(actions)

@@ -47,6 +47,22 @@ struct PersisterState: Sendable {
         return began.isEmpty && ended.isEmpty ? nil : .unwritten(began: began, ended: ended)
     }
 
+    /// An inspection ended. What an edit brings about besides what it says has to be saved as any automatic change is, so that
+    /// at rest file and memory are the same; unless something is waiting to be saved anyway.
+    mutating func inspected(
+        _ run: FlushRun, now: ContinuousClock.Instant
+    ) -> (news: PersisterEvent?, storage: PersisterEvent?, actions: [FlushSchedule.Action]) {
+        let news = noteFile(run, isInspection: true)
+        let storage = noteStorage(run)
+        guard !isClosed else { return (news, storage, []) }
+        if case .failed = run.result { return (news, storage, []) }
+        // What had no place in the file may have one now.
+        let isOwed = !run.edits.isEmpty && (run.unsaved || holdsUnwritten)
+        let isAwaited = schedule.dirtySince != nil || schedule.inFlight != nil
+        let marked = isOwed && !isAwaited ? schedule.mark(now: now) : []
+        return (news, storage, marked + schedule.obstacleMayBeGone(now: now))
+    }
+
     /// Counts the edits that a run took in, and says what is new about the file being refused.
     ///
     /// - Parameter isInspection: nobody else reports what the run failed with.

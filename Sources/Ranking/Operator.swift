@@ -1,3 +1,13 @@
+extension EndpointRanking {
+    /// The order as the operator sees it at one moment, to be put back by ``restore(_:now:)``.
+    public struct Arrangement: Sendable, Equatable {
+        /// Everyone, first to last.
+        public let order: [EndpointID]
+        /// The ranks that pinned endpoints want, also those that are off.
+        let pins: [EndpointID: Int]
+    }
+}
+
 /// What the operator does to the order. Unknown endpoints are left alone, ranks out of range go to the nearest end.
 extension EndpointRanking {
     /// Takes in an endpoint at its priority, or below the last enabled one; ignored if the id is known.
@@ -102,6 +112,29 @@ extension EndpointRanking {
             for slot in order where ranking.endpoints[slot].isEnabled {
                 rank += 1
                 if ranking.endpoints[slot].pinnedRank != nil { ranking.endpoints[slot].pinnedRank = rank }
+            }
+            ranking.place(order)
+        }
+    }
+
+    /// Who stands where, and which ranks the operator has pinned.
+    public var arrangement: Arrangement {
+        var pins: [EndpointID: Int] = [:]
+        for slot in orderedSlots {
+            if let rank = endpoints[slot].pinnedRank { pins[endpoints[slot].id] = rank }
+        }
+        return Arrangement(order: order, pins: pins)
+    }
+
+    /// Puts everyone where they stood, and the pins where they were, as an undo does. Endpoints that are not part of the
+    /// arrangement follow; whether an endpoint is pinned at all stays as it is.
+    public mutating func restore(_ arrangement: Arrangement, now: ContinuousClock.Instant) -> RankingUpdate {
+        rearrange(now, .reordered, by: nil) { ranking, _ in
+            var seen: Set<Int> = []
+            let order = (arrangement.order.compactMap { ranking.slotByID[$0] } + ranking.orderedSlots)
+                .filter { seen.insert($0).inserted }
+            for slot in order where ranking.endpoints[slot].pinnedRank != nil {
+                if let rank = arrangement.pins[ranking.endpoints[slot].id] { ranking.endpoints[slot].pinnedRank = rank }
             }
             ranking.place(order)
         }

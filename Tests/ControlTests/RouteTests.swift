@@ -110,6 +110,23 @@ struct RouteTests {
         }
     }
 
+    /// Who has asked for no comparison gets no conflict: the document is completed from what is there by then.
+    @Test func aPartialDocumentWithoutARevisionNeverConflicts() async throws {
+        try await ControlHarness.run { podium in
+            let path = "/admin/api/endpoints/a"
+            let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+                for number in 0..<40 {
+                    let body =
+                        number.isMultiple(of: 2) ? "{\"tags\":[\"t\(number)\"]}" : "{\"pinned\":\(number % 4 == 1)}"
+                    group.addTask { try await ask(podium, "PATCH", path, json, body: body).status }
+                }
+                return try await group.reduce(into: [Int]()) { $0.append($1) }
+            }
+            #expect(statuses == [Int](repeating: 200, count: 40))
+            try await expect(412, podium, "PATCH", path, json + "If-Match: \"1\"\r\n", body: "{\"pinned\":true}")
+        }
+    }
+
     @Test func aBodyThatIsTooLargeIsNotReadToItsEnd() async throws {
         var limits = ControlLimits()
         limits.body = 100

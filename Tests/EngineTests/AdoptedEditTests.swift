@@ -28,13 +28,18 @@ private let epoch = ContinuousClock.now
     }
 
     /// The file, edited from what it was at the start.
-    private func edit(_ body: (inout [EndpointSettings]) -> Void) -> ExternalEdit {
+    ///
+    /// - Parameter gone: what had left the file before.
+    private func edit(without gone: String = "", _ body: (inout [EndpointSettings]) -> Void) -> ExternalEdit {
         var edited = file
         body(&edited)
         var configuration = Configuration(endpoints: edited)
         configuration.server.autoSortEndpoints = false
         let ancestor = PersistedState(
-            endpoints: file.enumerated().map { .init(id: UInt32($0), settings: $1) }, autoSortEndpoints: false)
+            endpoints: file.enumerated().map { .init(id: UInt32($0), settings: $1) }.filter {
+                $0.settings.name != gone
+            },
+            autoSortEndpoints: false)
         let theirs = PersistedState(configuration: configuration)
         return ExternalEdit(
             configuration: configuration, ancestor: ancestor, theirs: FileAlignment(known: ancestor).align(theirs),
@@ -119,11 +124,53 @@ private let epoch = ContinuousClock.now
         #expect(settings.url == "http://theirs.test")
     }
 
-    @Test func undoOfAnActionOnAnEndpointThatIsGoneIsRefusedAndDropped() throws {
+    @Test func undoOfAnActionOnAnEndpointThatIsGoneIsRefusedAndKept() throws {
         var state = start()
         _ = try state.apply(.setPinned(target("b"), true), now: epoch)
         state.remove(EndpointID(1), now: epoch)
+        for _ in 0..<2 {
+            #expect(throws: CommandError.noSuchEndpoint("b")) { try state.apply(.undo, now: epoch) }
+        }
+        // Back under its name it is the one that it was, and the action finds it.
+        _ = state.adopt(edit(without: "b") { $0[1].url = "http://back.test" }, now: epoch)
+        #expect(state.record(EndpointID(1))?.settings.name == "b")
+        #expect(try state.apply(.undo, now: epoch) == "undid: pinned b")
+    }
+
+    /// What was done before to others is not out of reach.
+    @Test func anActionWhoseEndpointIsGoneIsPassedOver() throws {
+        var state = start()
+        _ = try state.apply(.setPinned(target("a"), true), now: epoch)
+        _ = try state.apply(.setPinned(target("b"), true), now: epoch)
+        state.remove(EndpointID(1), now: epoch)
+        #expect(state.undoLabel == "pinned a")
+        #expect(try state.apply(.undo, now: epoch) == "undid: pinned a")
+        #expect(state.record(named: "a")?.settings.pinned == false)
         #expect(throws: CommandError.noSuchEndpoint("b")) { try state.apply(.undo, now: epoch) }
-        #expect(throws: CommandError.nothingToUndo) { try state.apply(.undo, now: epoch) }
+        #expect(state.actions.undoable.map(\.label) == ["pinned b"])
+    }
+
+    /// The obstacle gone, the same undo does what it would have done.
+    @Test func aRefusedUndoIsStillThereWhenItsObstacleHasGone() throws {
+        var state = start()
+        _ = try state.apply(.remove(target("b")), now: epoch)
+        let other = state.insert(Self.endpoint("b", priority: 9), now: epoch)
+        for _ in 0..<3 {
+            #expect(throws: CommandError.self) { try state.apply(.undo, now: epoch) }
+        }
+        #expect(names(state) == ["a", "c", "b"])
+        state.remove(other, now: epoch)
+        #expect(try state.apply(.undo, now: epoch) == "undid: delete b")
+        #expect(names(state) == ["a", "b", "c"])
+        #expect(state.record(EndpointID(1))?.settings.name == "b")
+        // The same with redo.
+        let another = EndpointEdit(name: "b2", url: "http://b.test")
+        _ = try state.apply(.update(target("b"), another), now: epoch)
+        _ = try state.apply(.undo, now: epoch)
+        let taken = state.insert(Self.endpoint("b2", priority: 9), now: epoch)
+        #expect(throws: CommandError.self) { try state.apply(.redo, now: epoch) }
+        state.remove(taken, now: epoch)
+        _ = try state.apply(.redo, now: epoch)
+        #expect(state.record(EndpointID(1))?.settings.name == "b2")
     }
 }

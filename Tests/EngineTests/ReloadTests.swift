@@ -179,4 +179,27 @@ struct ReloadTests {
         #expect(snapshot.events.contains { $0.text == "one is misconfigured: ca_file gone.pem does not exist" })
         await running.stop()
     }
+
+    /// What is off stands last: at the start, and after a hand edit, the file's ranks become those of memory by themselves.
+    @Test func ranksInMemoryAndInTheFileBecomeTheSameByThemselves() async throws {
+        func entry(_ name: String, _ priority: Int, _ rest: String = "") -> String {
+            "  - name: \(name)\n    url: http://127.0.0.1:1\n    priority: \(priority)\n\(rest)"
+        }
+        let off = "    enabled: false\n"
+        let head = "server: { port: 0, auto_sort_endpoints: false, persist_strategy: immediate }\nendpoints:\n"
+        let running = try await RunningEngine.start(head + entry("a", 1) + entry("b", 2, off) + entry("c", 3))
+        let settled = head + entry("a", 1) + entry("b", 3, off) + entry("c", 2)
+        try await eventually { (try? running.text()) == settled }
+        #expect(running.engine.snapshot().endpoints.map(\.settings.name) == ["a", "c", "b"])
+
+        let edited = settled + entry("d", 4)
+        try Data(edited.utf8).write(to: URL(filePath: running.path), options: .atomic)
+        let expected = head + entry("a", 1) + entry("b", 4, off) + entry("c", 2) + entry("d", 3)
+        try await eventually { (try? running.text()) == expected }
+        let snapshot = running.engine.snapshot()
+        #expect(snapshot.endpoints.map(\.settings.name) == ["a", "c", "d", "b"])
+        #expect(snapshot.endpoints.map(\.settings.priority) == [1, 2, 3, 4])
+        try await eventually { !running.engine.hasUnsavedChanges }
+        await running.stop()
+    }
 }

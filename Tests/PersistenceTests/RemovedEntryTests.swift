@@ -13,7 +13,6 @@ struct RemovedEntryTests {
         return settings
     }
 
-    /// With another identity, as at run time.
     private func add(_ settings: EndpointSettings, _ id: UInt32, _ world: inout WriterUnderTest) {
         world.memory.change { $0.endpoints.append(.init(id: id, settings: settings)) }
         #expect(world.writer.flush().result == .written)
@@ -25,12 +24,11 @@ struct RemovedEntryTests {
         var world = try WriterUnderTest(text)
         let alpha = try #require(remove("alpha", &world))
         let beta = try #require(remove("beta", &world))
-        add(beta, 70, &world)
-        add(alpha, 71, &world)
+        add(beta, 1, &world)
+        add(alpha, 0, &world)
         #expect(world.directory.text() == text)
-        // And again, under the identities they have now.
         _ = remove("alpha", &world)
-        add(alpha, 72, &world)
+        add(alpha, 0, &world)
         #expect(world.directory.text() == text)
     }
 
@@ -42,7 +40,7 @@ struct RemovedEntryTests {
         #expect(world.writer.flush().result == .written)
         var last = alpha
         last.priority = 3
-        add(last, 70, &world)
+        add(last, 0, &world)
         let expected = ConfigurationDirectory.text
             .replacing("priority: 1   #", with: "priority: 9   #")
             .replacing("priority: 2", with: "priority: 1")
@@ -61,14 +59,95 @@ struct RemovedEntryTests {
         #expect(text.contains("127.0.0.1:9"))
     }
 
-    @Test func anEditByOthersIsNotTakenBack() throws {
+    /// What stands between is neither in the way nor taken back, however often it was saved.
+    @Test func comesBackIntoAFileThatOthersHaveEditedSince() throws {
         var world = try WriterUnderTest()
         let alpha = try #require(remove("alpha", &world))
-        let edited = try #require(world.directory.text()).replacing("# Kept by hand.", with: "# Edited by hand.")
+        for text in ["# Edited by hand.", "# Edited again."] {
+            let line = try #require(world.directory.text()?.split(separator: "\n").first)
+            try world.directory.replace(try #require(world.directory.text()).replacing(line, with: text))
+            world.memory.setPriority("gamma", text.count)
+            #expect(world.writer.flush().result == .written)
+        }
+        add(alpha, 0, &world)
+        world.memory.setPriority("gamma", 3)
+        #expect(world.writer.flush().result == .written)
+        #expect(
+            world.directory.text()
+                == ConfigurationDirectory.text.replacing("# Kept by hand.", with: "# Edited again."))
+    }
+
+    struct Neighbourhood: CustomTestStringConvertible, Sendable {
+        var testDescription: String
+        var edit: @Sendable (String) -> String
+    }
+
+    static let neighbourhoods = [
+        Neighbourhood(testDescription: "the entry behind is edited") {
+            $0.replacing("name: gamma", with: "name: gamma # mine")
+        },
+        Neighbourhood(testDescription: "the line before is edited") {
+            $0.replacing("    enabled: true\n  - name: gamma", with: "    tags: [x]\n  - name: gamma")
+        },
+        Neighbourhood(testDescription: "an entry is put in its place") {
+            $0.replacing("  - name: gamma", with: "  - name: delta\n    url: http://127.0.0.1:4\n  - name: gamma")
+        },
+        Neighbourhood(testDescription: "everything around it is rewritten") {
+            $0.replacing("    enabled: true\n  - name: gamma", with: "    tags: [x]\n  - name: gamma # mine")
+        },
+    ]
+
+    /// The middle one of three, which has neighbours on both sides.
+    @Test(arguments: neighbourhoods)
+    func comesBackBesideWhatOthersHaveEdited(_ neighbourhood: Neighbourhood) throws {
+        let entry =
+            "  - name: beta # the middle one\n    url: 'http://127.0.0.1:2'\n    model_rewrite: x\n    priority: 2\n"
+        let text = ConfigurationDirectory.text.replacing(
+            "  - name: beta\n    url: http://127.0.0.1:2\n    priority: 2\n", with: entry)
+        var world = try WriterUnderTest(text)
+        let beta = try #require(remove("beta", &world))
+        let edited = neighbourhood.edit(try #require(world.directory.text()))
+        #expect(edited != world.directory.text())
         try world.directory.replace(edited)
-        add(alpha, 70, &world)
-        let text = try #require(world.directory.text())
-        #expect(text.hasPrefix("# Edited by hand.\n"))
-        #expect(text.contains("name: alpha"))
+        #expect(world.writer.flush().result == .unchanged)
+        add(beta, 1, &world)
+        let result = try #require(world.directory.text())
+        #expect(result.contains(entry))
+        // And out again, nothing of the edit is lost.
+        _ = remove("beta", &world)
+        #expect(world.directory.text() == edited)
+    }
+
+    /// Its lines were edited by hand after the program had changed them: then they are the author's.
+    @Test func anEditOfTheVeryLinesIsTheAuthorsFromThenOn() throws {
+        var world = try WriterUnderTest()
+        world.moveGammaUp()
+        #expect(world.writer.flush().result == .written)
+        let edited = WriterUnderTest.moved.replacing("priority: 1", with: "priority: 1 # first by hand")
+        try world.directory.replace(edited)
+        #expect(world.writer.flush().result == .unchanged)
+        let alpha = try #require(remove("alpha", &world))
+        world.memory.setPriority("gamma", 3)
+        #expect(world.writer.flush().result == .written)
+        world.memory.setPriority("gamma", 1)
+        add(alpha, 0, &world)
+        #expect(world.directory.text() == edited)
+    }
+
+    /// Where its own lines are lost, it still stands where memory has it.
+    @Test func oneWithoutLinesOfItsOwnComesInWhereItBelongs() throws {
+        var world = try WriterUnderTest()
+        var delta = EndpointSettings(name: "delta")
+        delta.url = "http://127.0.0.1:4"
+        delta.priority = 2
+        for (index, place) in [(0, 1), (1, 0), (2, 5)] {
+            world.memory.change {
+                $0.endpoints.insert(.init(id: UInt32(70 + index), settings: delta), at: min(place, $0.endpoints.count))
+            }
+            #expect(world.writer.flush().result == .written)
+            let loaded = try LoadedBase.read(world.directory)
+            #expect(loaded.state.names == world.memory.state.names)
+            delta.name += "x"
+        }
     }
 }

@@ -22,7 +22,7 @@ import Testing
         let edit = ExternalEdit(
             configuration: Configuration(endpoints: file.map(\.settings)), ancestor: ancestor,
             theirs: FileAlignment(known: ancestor).align(theirs), theirAutoSort: autoSort)
-        return edit.merge(into: ours) { 99 }
+        return edit.merge(into: ours) { _ in 99 }
     }
 
     private static func changed(_ body: (inout PersistedState) -> Void) -> PersistedState {
@@ -75,9 +75,9 @@ import Testing
 
         let merged = Self.merge(
             ours: ours, file: [Self.endpoint(0, "a", priority: 5), Self.endpoint(0, "b", priority: 2)])
-        // Under a new identity: its old one is spent.
-        #expect(merged.state.endpoints.map(\.id) == [99, 2])
-        #expect(merged.agreed.endpoints.map(\.id) == [99, 2])
+        // As what it was, so that undo and requests in flight still find it.
+        #expect(merged.state.endpoints.map(\.id) == [1, 2])
+        #expect(merged.agreed.endpoints.map(\.id) == [1, 2])
         let conflict = try #require(merged.conflicts.first)
         #expect(conflict.subject == .removedHere)
         var state = merged.state

@@ -30,29 +30,43 @@ public enum ConfigurationEditor {
     ///
     /// The names in `changes` are those of `document`. A value that would not validate, and a place that cannot be edited
     /// safely, is refused with line, column and reason.
+    ///
+    /// - Parameter order: the names of all endpoints as they are to stand in the file: an added one goes behind the nearest of
+    ///   those before it that is there. One that is not named goes to the end, as does one for which there is no room.
     public static func apply(
-        _ changes: [ConfigurationChange], to document: YAMLDocument
+        _ changes: [ConfigurationChange], to document: YAMLDocument, order: [String] = []
     ) throws(ConfigurationEditError) -> YAMLDocument {
         guard !changes.isEmpty else { return document }
+        guard !order.isEmpty, changes.contains(where: \.isAddition) else { return try make(changes, document, []) }
+        do throws(ConfigurationEditError) {
+            return try make(changes, document, order)
+        } catch {
+            return try make(changes, document, [])
+        }
+    }
+
+    private static func make(
+        _ changes: [ConfigurationChange], _ document: YAMLDocument, _ order: [String]
+    ) throws(ConfigurationEditError) -> YAMLDocument {
         let removes = changes.contains { if case .removeEndpoint = $0 { true } else { false } }
         var edited = document
         if removes {
             // Paths refer to the file as it is before the edits, so what is added goes into the file that the removals left.
-            edited = try edit(document, changes.filter { !$0.isAddition })
-            edited = try edit(edited, changes.filter(\.isAddition))
+            edited = try edit(document, changes.filter { !$0.isAddition }, order)
+            edited = try edit(edited, changes.filter(\.isAddition), order)
         } else {
-            edited = try edit(document, changes)
+            edited = try edit(document, changes, order)
         }
         try ResultCheck(changes: changes, original: EntryIndex(document), document: edited).run()
         return edited
     }
 
     private static func edit(
-        _ document: YAMLDocument, _ changes: [ConfigurationChange]
+        _ document: YAMLDocument, _ changes: [ConfigurationChange], _ order: [String]
     ) throws(ConfigurationEditError) -> YAMLDocument {
         let index = EntryIndex(document)
         var edits: [YAMLEdit] = []
-        var additions: [YAMLValue] = []
+        var additions: [(name: String, value: YAMLValue)] = []
         for change in changes {
             switch change {
             case .setAutoSort(let flag):
@@ -64,10 +78,10 @@ public enum ConfigurationEditor {
             case .removeEndpoint(let name):
                 edits.append(.remove(["endpoints", .index(try index.number(of: name))]))
             case .addEndpoint(let settings):
-                additions.append(settings.yaml)
+                additions.append((settings.name, settings.yaml))
             }
         }
-        edits += additionEdits(additions, document)
+        edits += additionEdits(additions, document, places(in: order, changes, index))
         do throws(YAMLEditError) {
             return try document.applying(edits)
         } catch {
@@ -93,14 +107,32 @@ public enum ConfigurationEditor {
         return .set(["server", .key(key)], .boolean(flag))
     }
 
-    private static func additionEdits(_ additions: [YAMLValue], _ document: YAMLDocument) -> [YAMLEdit] {
+    private static func additionEdits(
+        _ additions: [(name: String, value: YAMLValue)], _ document: YAMLDocument, _ places: [String: Int]
+    ) -> [YAMLEdit] {
         guard !additions.isEmpty else { return [] }
         guard let root = document.root, root.kind == .mapping, let list = root["endpoints"] else {
-            return [.insertKey("endpoints", .sequence(additions), into: [], placement: .last)]
+            return [.insertKey("endpoints", .sequence(additions.map(\.value)), into: [], placement: .last)]
         }
         let count = list.entries.count
-        if count == 0, list.kind != .alias { return [.set(["endpoints"], .sequence(additions))] }
-        return additions.map { .insertEntry($0, into: ["endpoints"], at: count) }
+        if count == 0, list.kind != .alias { return [.set(["endpoints"], .sequence(additions.map(\.value)))] }
+        return additions.map { .insertEntry($0.value, into: ["endpoints"], at: places[$0.name] ?? count) }
+    }
+
+    /// Before which of the document's entries each endpoint of the order would come in.
+    private static func places(
+        in order: [String], _ changes: [ConfigurationChange], _ index: EntryIndex
+    ) -> [String: Int] {
+        guard changes.contains(where: \.isAddition) else { return [:] }
+        var formerNames: [String: String] = [:]
+        for case .setField(let name, .name, _, .text(let new)) in changes { formerNames[new] = name }
+        var places: [String: Int] = [:]
+        var next = 0
+        for name in order {
+            places[name] = next
+            if let number = index.place(of: formerNames[name] ?? name) { next = number + 1 }
+        }
+        return places
     }
 }
 

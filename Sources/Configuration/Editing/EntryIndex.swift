@@ -18,6 +18,9 @@ struct EntryIndex {
 
     func entry(of name: String) -> YAMLNode? { numbers[name].map { entries[$0] } }
 
+    /// Where the last entry of this name stands.
+    func place(of name: String) -> Int? { numbers[name] }
+
     func number(of name: String) throws(ConfigurationEditError) -> Int {
         guard let number = numbers[name] else {
             throw ConfigurationEditError(line: 1, column: 1, reason: "the file has no endpoint named '\(name)'")

@@ -23,8 +23,12 @@ extension ConfigurationEditor {
     ///
     /// Rank and switches of an endpoint each stand for themselves. Its other settings are one: a new URL without its new
     /// credential would send the old credential to a stranger.
-    public static func applyWhatCan(_ changes: [ConfigurationChange], to document: YAMLDocument) -> PartialEdit {
-        var search = WritableSearch(document, changes)
+    ///
+    /// - Parameter order: see ``apply(_:to:order:)``.
+    public static func applyWhatCan(
+        _ changes: [ConfigurationChange], to document: YAMLDocument, order: [String] = []
+    ) -> PartialEdit {
+        var search = WritableSearch(document, changes, order)
         search.run()
         return search.result
     }
@@ -34,14 +38,16 @@ extension ConfigurationEditor {
 private struct WritableSearch {
     private let original: YAMLDocument
     private let groups: [[ConfigurationChange]]
+    private let order: [String]
     private var accepted: Set<Int> = []
     private var refused: [Int: ConfigurationEditError] = [:]
     private var edited: YAMLDocument
     /// In bytes read again: a long file in which hardly anything can be written must not hold up everything else for minutes.
     private var budget = 128 << 20
 
-    init(_ document: YAMLDocument, _ changes: [ConfigurationChange]) {
+    init(_ document: YAMLDocument, _ changes: [ConfigurationChange], _ order: [String]) {
         original = document
+        self.order = order
         edited = document
         var places: [ChangePart: Int] = [:]
         var groups: [[ConfigurationChange]] = []
@@ -74,7 +80,8 @@ private struct WritableSearch {
         budget -= original.bytes.count + 4_096
         do throws(ConfigurationEditError) {
             let together = accepted.union(candidates)
-            edited = try ConfigurationEditor.apply(together.sorted().flatMap { groups[$0] }, to: original)
+            edited = try ConfigurationEditor.apply(
+                together.sorted().flatMap { groups[$0] }, to: original, order: order)
             accepted = together
         } catch {
             guard candidates.count > 1, budget > 0 else {

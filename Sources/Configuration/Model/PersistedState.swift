@@ -17,10 +17,13 @@ public struct PersistedState: Sendable, Equatable {
         }
     }
 
-    /// In file order; endpoints added at run time stand last.
+    /// In file order.
     public var endpoints: [Endpoint]
     /// `server.auto_sort_endpoints`
     public var autoSortEndpoints: Bool
+
+    /// Of the endpoints, in file order.
+    public var names: [String] { endpoints.map(\.settings.name) }
 
     /// Creates a state from its parts.
     public init(endpoints: [Endpoint], autoSortEndpoints: Bool) {

@@ -64,15 +64,24 @@ extension ControlService {
         _ name: String, _ request: ControlRequest, isPartial: Bool, revision: UInt64?, by author: CommandAuthor
     ) async throws(ControlProblem) -> ControlAnswer {
         let document = try JSONBody.decode(EndpointDocument.self, request.body)
-        let present = try present(name)
-        let edit = try document.edit(of: present, isPartial: isPartial)
-        if edit.name != name, find(edit.name) != nil {
-            throw ControlProblem(
-                .nameTaken, status: 409, detail: "there is another endpoint '\(edit.name)'", field: "name")
+        while true {
+            let present = try present(name)
+            let edit = try document.edit(of: present, isPartial: isPartial)
+            if edit.name != name, find(edit.name) != nil {
+                throw ControlProblem(
+                    .nameTaken, status: 409, detail: "there is another endpoint '\(edit.name)'", field: "name")
+            }
+            // A partial document was completed from what was there just now, so that is what it is based on. Where somebody
+            // else was quicker it is completed anew: its author has asked for no comparison, and so gets no conflict.
+            let isCompleted = revision == nil && isPartial
+            let target = CommandTarget(name: name, revision: isCompleted ? present.revision : revision)
+            do throws(CommandError) {
+                return try await carryOut(.update(target, edit), about: edit.name, by: author)
+            } catch {
+                if case .revisionConflict = error, isCompleted { continue }
+                throw problem(error, about: edit.name, revision: revision)
+            }
         }
-        // A partial document was completed from what was there just now, so that is what it is based on.
-        let target = CommandTarget(name: name, revision: revision ?? (isPartial ? present.revision : nil))
-        return try await perform(.update(target, edit), about: edit.name, by: author)
     }
 
     private func testDocument(_ request: ControlRequest) async throws(ControlProblem) -> ControlAnswer {
@@ -124,14 +133,20 @@ extension ControlService {
         _ command: EngineCommand, about name: String? = nil, ifRevision: UInt64? = nil, by author: CommandAuthor
     ) async throws(ControlProblem) -> ControlAnswer {
         do throws(CommandError) {
-            let done = try await engine.perform(command, by: author, ifRevision: ifRevision)
-            let endpoint = name.flatMap(find)
-            let receipt = ControlReceipt(
-                message: done.message, revision: engine.configurationRevision, endpoint: endpoint, undo: done.undo)
-            return .json(receipt, headers: endpoint.map { [("ETag", "\"\($0.revision)\"")] } ?? [])
+            return try await carryOut(command, about: name, ifRevision: ifRevision, by: author)
         } catch {
             throw problem(error, about: name ?? "", revision: command.target?.revision ?? ifRevision)
         }
+    }
+
+    private func carryOut(
+        _ command: EngineCommand, about name: String?, ifRevision: UInt64? = nil, by author: CommandAuthor
+    ) async throws(CommandError) -> ControlAnswer {
+        let done = try await engine.perform(command, by: author, ifRevision: ifRevision)
+        let endpoint = name.flatMap(find)
+        let receipt = ControlReceipt(
+            message: done.message, revision: engine.configurationRevision, endpoint: endpoint, undo: done.undo)
+        return .json(receipt, headers: endpoint.map { [("ETag", "\"\($0.revision)\"")] } ?? [])
     }
 
     private func problem(_ error: CommandError, about name: String, revision: UInt64?) -> ControlProblem {

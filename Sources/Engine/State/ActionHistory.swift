@@ -8,6 +8,14 @@ struct EndpointMemento: Sendable, Equatable {
     var fileIndex: Int
 }
 
+/// The whole order at one moment: what stands where in the ranking and in the file, and by which numbers.
+struct OrderMemento: Sendable, Equatable {
+    var arrangement: EndpointRanking.Arrangement
+    var fileOrder: [EndpointID]
+    /// By place in `fileOrder`.
+    var priorities: [Int?]
+}
+
 /// What an operator did, with what is needed to take it back.
 struct OperatorAction: Sendable, Equatable {
     enum Effect: Sendable, Equatable {
@@ -20,20 +28,35 @@ struct OperatorAction: Sendable, Equatable {
     /// Such as `move openai-team 4→3`.
     var label: String
     var effect: Effect
+    /// The order before and after it. While nothing else has moved since, an undo puts the order back exactly. nil for
+    /// what a hand edit overruled.
+    var orders: Orders?
+    /// Names the action for as long as it is kept, also while it goes from one stack to the other.
+    var number: UInt64 = 0
+
+    struct Orders: Sendable, Equatable {
+        var before: OrderMemento
+        var after: OrderMemento
+    }
+
+    init(label: String, effect: Effect) {
+        self.label = label
+        self.effect = effect
+    }
 
     var inverse: OperatorAction {
+        var inverse = self
+        inverse.orders = orders.map { Orders(before: $0.after, after: $0.before) }
         switch effect {
-        case .endpoint(let id, let before, let after):
-            OperatorAction(label: label, effect: .endpoint(id, before: after, after: before))
-        case .autoSort(let before):
-            OperatorAction(label: label, effect: .autoSort(before: !before))
-        case .order(let before, let after):
-            OperatorAction(label: label, effect: .order(before: after, after: before))
+        case .endpoint(let id, let before, let after): inverse.effect = .endpoint(id, before: after, after: before)
+        case .autoSort(let before): inverse.effect = .autoSort(before: !before)
+        case .order(let before, let after): inverse.effect = .order(before: after, after: before)
         }
+        return inverse
     }
 }
 
-/// Undo and redo: two stacks of bounded depth.
+/// Undo and redo: two stacks of bounded depth. What cannot be taken back now stays where it is.
 struct ActionHistory: Sendable {
     static let depth = 100
 
@@ -43,43 +66,31 @@ struct ActionHistory: Sendable {
     private(set) var made: UInt64 = 0
 
     mutating func did(_ action: OperatorAction) {
-        push(action, to: &undoable)
         made += 1
+        var action = action
+        action.number = made
+        push(action, to: &undoable)
         redoable.removeAll()
     }
 
-    mutating func popUndo() -> OperatorAction? {
-        undoable.popLast()
+    /// The order before and after what was done last.
+    mutating func completeLast(_ orders: OperatorAction.Orders) {
+        guard !undoable.isEmpty else { return }
+        undoable[undoable.count - 1].orders = orders
     }
 
-    mutating func popRedo() -> OperatorAction? {
-        redoable.popLast()
+    /// An action was taken back: from now on it can be done again.
+    mutating func undid(_ number: UInt64) {
+        guard let index = undoable.lastIndex(where: { $0.number == number }) else { return }
+        push(undoable.remove(at: index), to: &redoable)
     }
 
-    mutating func undid(_ action: OperatorAction) {
-        push(action, to: &redoable)
-    }
-
-    mutating func redid(_ action: OperatorAction) {
-        push(action, to: &undoable)
+    /// An action was done again.
+    mutating func redid(_ number: UInt64) {
+        guard let index = redoable.lastIndex(where: { $0.number == number }) else { return }
+        push(redoable.remove(at: index), to: &undoable)
         made += 1
-    }
-
-    /// An endpoint that comes back gets a new identity; older actions follow it.
-    mutating func replace(_ old: EndpointID, by new: EndpointID) {
-        func renamed(_ action: OperatorAction) -> OperatorAction {
-            switch action.effect {
-            case .endpoint(old, let before, let after):
-                return OperatorAction(label: action.label, effect: .endpoint(new, before: before, after: after))
-            case .order(let before, let after):
-                let renamed = [before, after].map { $0.map { $0 == old ? new : $0 } }
-                return OperatorAction(label: action.label, effect: .order(before: renamed[0], after: renamed[1]))
-            case .endpoint, .autoSort:
-                return action
-            }
-        }
-        undoable = undoable.map(renamed)
-        redoable = redoable.map(renamed)
+        undoable[undoable.count - 1].number = made
     }
 
     private func push(_ action: OperatorAction, to stack: inout [OperatorAction]) {

@@ -14,7 +14,7 @@ struct EndpointRecord: Sendable {
     var traffic = TrafficWindow()
     var counters = EndpointCounters()
     /// Shared by all upstreams that are made of it.
-    let load = EndpointLoad()
+    let load: EndpointLoad
     var successStreak = 0
     var hasAnsweredProbe = false
     var lastError: LastError?
@@ -28,9 +28,10 @@ struct EndpointRecord: Sendable {
         var text: String
     }
 
-    init(id: EndpointID, settings: EndpointSettings) {
+    init(id: EndpointID, settings: EndpointSettings, load: EndpointLoad = EndpointLoad()) {
         self.id = id
         self.settings = settings
+        self.load = load
     }
 
     mutating func modify(_ body: (inout EndpointRecord) -> Void) {

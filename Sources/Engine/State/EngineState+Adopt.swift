@@ -8,8 +8,11 @@ extension EngineState {
     ///
     /// - Returns: the merge, and remarks for the operator: what is in force now, and what needs a restart.
     mutating func adopt(_ edit: ExternalEdit, now: ContinuousClock.Instant) -> (merged: MergedEdit, notes: [String]) {
-        var next = nextID
-        let merged = edit.merge(into: persistedState()) {
+        var next = records.nextID
+        var given: Set<EndpointID> = []
+        let merged = edit.merge(into: persistedState()) { name in
+            // One that was removed and is back under its name is the one that it was: older actions still find it.
+            if let former = records.formerID(named: name), given.insert(former).inserted { return former.rawValue }
             defer { next += 1 }
             return next
         }
@@ -81,9 +84,8 @@ extension EngineState {
         for id in fileOrder where !kept.contains(id.rawValue) {
             remove(id, now: now)
         }
-        // New ones get their identities in ascending order, as they were handed out.
-        for endpoint in state.endpoints.filter({ record(EndpointID($0.id)) == nil }).sorted(by: { $0.id < $1.id }) {
-            _ = insert(endpoint.settings, now: now)
+        for endpoint in state.endpoints where record(EndpointID(endpoint.id)) == nil {
+            _ = insert(endpoint.settings, as: EndpointID(endpoint.id), now: now)
         }
         for endpoint in state.endpoints {
             replaceSettings(of: EndpointID(endpoint.id), with: endpoint.settings, now: now)

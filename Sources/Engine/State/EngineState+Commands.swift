@@ -9,6 +9,31 @@ extension EngineState {
     /// - Throws: `CommandError`; then nothing was changed.
     mutating func apply(_ command: EngineCommand, now: ContinuousClock.Instant) throws(CommandError) -> String {
         switch command {
+        case .undo:
+            let action = try nextUndo(now: now)
+            try restore(action, now: now)
+            actions.undid(action.number)
+            return "undid: \(action.label)"
+        case .redo:
+            let action = try nextRedo(now: now)
+            try restore(action.inverse, now: now)
+            actions.redid(action.number)
+            return "did again: \(action.label)"
+        default:
+            let before = orderMemento()
+            let made = actions.made
+            let change = try carryOut(command, now: now)
+            if actions.made != made {
+                actions.completeLast(OperatorAction.Orders(before: before, after: orderMemento(sharing: before)))
+            }
+            return change
+        }
+    }
+
+    private mutating func carryOut(
+        _ command: EngineCommand, now: ContinuousClock.Instant
+    ) throws(CommandError) -> String {
+        switch command {
         case .move(let reference, let rank):
             return try move(find(reference).id, to: rank, now: now)
         case .setEnabled(let reference, let enabled):
@@ -38,19 +63,7 @@ extension EngineState {
             return try add(edit, now: now)
         case .remove(let reference):
             return remove(try find(reference), now: now)
-        case .undo:
-            guard let action = actions.popUndo() else {
-                throw .nothingToUndo
-            }
-            actions.undid(try restore(action, now: now))
-            return "undid: \(action.label)"
-        case .redo:
-            guard let action = actions.popRedo() else {
-                throw .nothingToRedo
-            }
-            actions.redid(try restore(action.inverse, now: now).inverse)
-            return "did again: \(action.label)"
-        case .flush, .reload:
+        case .undo, .redo, .flush, .reload:
             return ""
         }
     }
@@ -73,7 +86,22 @@ extension EngineState {
         return EndpointMemento(settings: record.settings, rank: rank, fileIndex: fileIndex)
     }
 
+    /// The numbers are settled at every action, so that each is undone to the numbers it found.
+    mutating func orderMemento(sharing other: OrderMemento? = nil) -> OrderMemento {
+        settlePriorities()
+        var memento = OrderMemento(
+            arrangement: ranking.arrangement, fileOrder: fileOrder,
+            priorities: fileOrder.map { record($0)?.settings.priority })
+        guard let other else { return memento }
+        // Equal parts are held once: a hundred actions in a file of thousands would hold much.
+        if memento.arrangement == other.arrangement { memento.arrangement = other.arrangement }
+        if memento.fileOrder == other.fileOrder { memento.fileOrder = other.fileOrder }
+        if memento.priorities == other.priorities { memento.priorities = other.priorities }
+        return memento
+    }
+
     private mutating func noteChange(_ id: EndpointID, _ label: String, before: EndpointMemento?) {
+        settlePriorities()
         let after = memento(id)
         if before != after {
             actions.did(OperatorAction(label: label, effect: .endpoint(id, before: before, after: after)))

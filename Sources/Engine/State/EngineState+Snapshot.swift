@@ -16,7 +16,8 @@ extension EngineState {
         let explanations = ranking.explanations(now: now, limit: Self.explainedInSnapshot)
         return ranking.order.enumerated().compactMap { index, id in
             // In place: a copy of each record would be the larger part of the work.
-            records[Int(id.rawValue)]?.snapshot(
+            guard let slot = records.slot(of: id) else { return nil }
+            return records.slots[slot]?.snapshot(
                 rank: index + 1, notInFile: unwritten[id], movement: lastMovement(of: id, now: now),
                 availability: ranking.availability(of: id, now: now),
                 explanation: index < explanations.count ? explanations[index] : nil, second: second)

@@ -71,7 +71,7 @@ extension EngineState {
 
     /// Of the endpoints that were tried, in order.
     func names(of report: RequestReport) -> [String] {
-        report.attempts.map { record($0.endpoint)?.settings.name ?? formerNames[$0.endpoint] ?? "?" }
+        report.attempts.map { records.name(of: $0.endpoint) ?? "?" }
     }
 
     mutating func requestFinished(_ report: RequestReport, second: Int64) {

@@ -4,28 +4,67 @@ internal import Ranking
 
 /// Taking back what an operator did, or what a hand edit of the file overruled.
 extension EngineState {
-    /// Makes what the action touched, and nothing else, what it was before: what others changed since then stays.
+    /// The newest action that can be taken back now. One whose endpoint is gone is passed over and kept: the endpoint may come
+    /// back, and what was done before it is not out of reach.
     ///
-    /// - Returns: the same action, following the identity of an endpoint that came back.
-    /// - Throws: `CommandError` where that is no longer possible; then nothing was changed.
-    mutating func restore(
-        _ action: OperatorAction, now: ContinuousClock.Instant
-    ) throws(CommandError) -> OperatorAction {
+    /// - Throws: `CommandError.nothingToUndo`, or why not one of them can be taken back.
+    mutating func nextUndo(now: ContinuousClock.Instant) throws(CommandError) -> OperatorAction {
+        guard let newest = actions.undoable.last else {
+            throw .nothingToUndo
+        }
+        guard let action = actions.undoable.last(where: { missing(for: $0) == nil }) else {
+            throw .noSuchEndpoint(missing(for: newest) ?? "")
+        }
+        return action
+    }
+
+    /// The same for what can be done again.
+    mutating func nextRedo(now: ContinuousClock.Instant) throws(CommandError) -> OperatorAction {
+        guard let newest = actions.redoable.last else {
+            throw .nothingToRedo
+        }
+        guard let action = actions.redoable.last(where: { missing(for: $0.inverse) == nil }) else {
+            throw .noSuchEndpoint(missing(for: newest.inverse) ?? "")
+        }
+        return action
+    }
+
+    /// What undo and redo would do, for whoever offers them.
+    var undoLabel: String? {
+        (actions.undoable.last { missing(for: $0) == nil } ?? actions.undoable.last)?.label
+    }
+
+    /// See ``undoLabel``.
+    var redoLabel: String? {
+        (actions.redoable.last { missing(for: $0.inverse) == nil } ?? actions.redoable.last)?.label
+    }
+
+    /// The endpoint that has to be there for the action to be taken back, and is not.
+    private func missing(for action: OperatorAction) -> String? {
+        guard case .endpoint(let id, let before, let after?) = action.effect, record(id) == nil else {
+            return nil
+        }
+        return (before ?? after).settings.name
+    }
+
+    /// Makes what the action touched, and nothing else, what it was before: what others changed since then stays. Where nothing
+    /// else has moved since, the whole order and its numbers are again exactly as they were.
+    ///
+    /// - Throws: `CommandError` where that is not possible now; then nothing was changed.
+    mutating func restore(_ action: OperatorAction, now: ContinuousClock.Instant) throws(CommandError) {
+        let present = orderMemento()
         switch action.effect {
         case .autoSort(let before):
             setAutoSort(before, now: now)
-            return action
         case .order(let before, _):
             _ = ranking.reorder(before, now: now)
-            return action
         case .endpoint(let id, nil, let after):
             guard record(id) != nil else {
                 throw .noSuchEndpoint(after?.settings.name ?? "")
             }
             remove(id, now: now)
-            return action
-        case .endpoint(_, let before?, nil):
-            return try bringBack(before, action, now: now)
+        case .endpoint(let id, let before?, nil):
+            try bringBack(id, before, action, now: now)
         case .endpoint(let id, let before?, let after?):
             guard let present = record(id)?.settings else {
                 throw .noSuchEndpoint(after.settings.name)
@@ -37,21 +76,43 @@ extension EngineState {
             if before.rank != after.rank {
                 place(id, as: before, now: now)
             }
-            return action
+        }
+        if let orders = action.orders, orders.after == present {
+            restore(orders.before, now: now)
         }
     }
 
+    private mutating func restore(_ order: OrderMemento, now: ContinuousClock.Instant) {
+        if Set(order.fileOrder) == Set(fileOrder) {
+            setFileOrder(order.fileOrder)
+        }
+        for (id, priority) in zip(order.fileOrder, order.priorities) {
+            withRecord(id) { $0.settings.priority = priority }
+        }
+        _ = ranking.restore(order.arrangement, now: now)
+    }
+
     private mutating func bringBack(
-        _ before: EndpointMemento, _ action: OperatorAction, now: ContinuousClock.Instant
-    ) throws(CommandError) -> OperatorAction {
-        guard case .endpoint(let id, _, let after) = action.effect else {
-            return action
+        _ id: EndpointID, _ before: EndpointMemento, _ action: OperatorAction, now: ContinuousClock.Instant
+    ) throws(CommandError) {
+        guard record(id) == nil else {
+            throw .invalid(field: .name, reason: "there is another endpoint '\(before.settings.name)' by now")
         }
         try checkNameIsFree(before.settings.name, except: nil)
-        let target = insert(before.settings, fileIndex: before.fileIndex, now: now)
-        actions.replace(id, by: target)
-        place(target, as: before, now: now)
-        return OperatorAction(label: action.label, effect: .endpoint(target, before: before, after: after))
+        let place = filePlace(of: id, action.orders?.before.fileOrder ?? []) ?? before.fileIndex
+        _ = insert(before.settings, as: id, fileIndex: place, now: now)
+        self.place(id, as: before, now: now)
+    }
+
+    /// Behind the nearest of those that stood before it in the file and are still there.
+    private func filePlace(of id: EndpointID, _ order: [EndpointID]) -> Int? {
+        guard let index = order.firstIndex(of: id) else {
+            return nil
+        }
+        for neighbour in order[..<index].reversed() {
+            if let place = fileOrder.firstIndex(of: neighbour) { return place + 1 }
+        }
+        return 0
     }
 
     private func checkNameIsFree(_ name: String, except id: EndpointID?) throws(CommandError) {
@@ -119,7 +180,9 @@ extension EndpointSettings {
     /// These settings, with the fields in which `after` differs from `before` as they are in `before`.
     fileprivate func replacing(_ after: EndpointSettings, by before: EndpointSettings) -> EndpointSettings {
         var result = self
-        for field in EndpointField.allCases where before.value(of: field) != after.value(of: field) {
+        // The priority follows from the rank.
+        for field in EndpointField.allCases
+        where field != .priority && before.value(of: field) != after.value(of: field) {
             result.set(field, to: before.value(of: field))
         }
         return result

@@ -8,12 +8,9 @@ public import Ranking
 /// One value behind the engine's mutex; nothing here waits, reads a clock or does I/O.
 struct EngineState: Sendable {
     var configuration: Configuration
-    /// Indexed by the identity's raw value; nil where the endpoint was removed. Identities are never reused.
-    private(set) var records: [EndpointRecord?] = []
+    private(set) var records = EndpointTable()
     /// As the entries stand in the file; added ones last.
     private(set) var fileOrder: [EndpointID] = []
-    /// What removed endpoints were called: events and the journal of ranks still speak of them.
-    private(set) var formerNames: [EndpointID: String] = [:]
     var ranking: EndpointRanking
     var traffic = TrafficWindow()
     /// Requests to which no endpoint's answer went.
@@ -34,7 +31,7 @@ struct EngineState: Sendable {
         var entries: [EndpointRanking.Endpoint] = []
         for (index, settings) in configuration.endpoints.enumerated() {
             let id = EndpointID(UInt32(index))
-            records.append(EndpointRecord(id: id, settings: settings))
+            records.insert(id, settings)
             fileOrder.append(id)
             assembleUpstream(of: id)
             entries.append(rankingEntry(id))
@@ -47,41 +44,29 @@ struct EngineState: Sendable {
     // MARK: Endpoints
 
     func record(_ id: EndpointID) -> EndpointRecord? {
-        let index = Int(id.rawValue)
-        return index < records.count ? records[index] : nil
+        records[id]
     }
 
     func record(named name: String) -> EndpointRecord? {
-        for case let record? in records where record.settings.name == name {
-            return record
-        }
-        return nil
+        records.record(named: name)
     }
 
     /// Changes the record if the endpoint is still there.
     mutating func withRecord(_ id: EndpointID, _ body: (inout EndpointRecord) -> Void) {
-        let index = Int(id.rawValue)
-        guard index < records.count, records[index] != nil else {
-            return
-        }
-        // Optional chaining through an inout function changes it in place: its windows are not copied per request.
-        records[index]?.modify(body)
+        records.modify(id, body)
     }
 
-    var names: EndpointNames {
-        EndpointNames(present: records.indices.map { records[$0]?.settings.name }, former: formerNames)
-    }
+    var names: EndpointNames { records.names }
 
-    var nextID: UInt32 {
-        UInt32(records.count)
-    }
-
-    /// Takes in a new endpoint, at a place of the file (nil: last) and at the rank its priority gives.
+    /// Takes in an endpoint, at a place of the file (nil: last) and at the rank its priority gives.
+    ///
+    /// - Parameter identity: that of an endpoint that comes back; nil gives a new one its own.
     mutating func insert(
-        _ settings: EndpointSettings, fileIndex: Int? = nil, now: ContinuousClock.Instant
+        _ settings: EndpointSettings, as identity: EndpointID? = nil, fileIndex: Int? = nil,
+        now: ContinuousClock.Instant
     ) -> EndpointID {
-        let id = EndpointID(nextID)
-        records.append(EndpointRecord(id: id, settings: settings))
+        let id = identity ?? EndpointID(records.nextID)
+        records.insert(id, settings)
         fileOrder.insert(id, at: min(fileIndex ?? fileOrder.count, fileOrder.count))
         assembleUpstream(of: id)
         _ = ranking.add(rankingEntry(id), now: now)
@@ -89,11 +74,10 @@ struct EngineState: Sendable {
     }
 
     mutating func remove(_ id: EndpointID, now: ContinuousClock.Instant) {
-        guard let record = record(id) else {
+        guard record(id) != nil else {
             return
         }
-        formerNames[id] = record.settings.name
-        records[Int(id.rawValue)] = nil
+        records.remove(id)
         fileOrder.removeAll { $0 == id }
         _ = ranking.remove(id, now: now)
     }
@@ -209,11 +193,14 @@ struct EngineState: Sendable {
 
     /// Whether `orderByPriority` would be this order, without sorting: each picture and each save ask.
     private func isOrderByPriority(_ order: [EndpointID]) -> Bool {
-        var places = [Int](repeating: 0, count: records.count)
-        for (place, id) in fileOrder.enumerated() { places[Int(id.rawValue)] = place }
+        var places = [Int](repeating: 0, count: records.slots.count)
+        for (place, id) in fileOrder.enumerated() {
+            if let slot = records.slot(of: id) { places[slot] = place }
+        }
         var previous = (Int.min, Int.min)
         for id in order {
-            let next = (record(id)?.settings.priority ?? .max, places[Int(id.rawValue)])
+            guard let slot = records.slot(of: id) else { continue }
+            let next = (records.slots[slot]?.settings.priority ?? .max, places[slot])
             guard previous < next else { return false }
             previous = next
         }

@@ -18,8 +18,8 @@ public struct ExternalEdit: Sendable {
     ///
     /// - Parameters:
     ///   - current: the program's state at this moment.
-    ///   - allocateID: gives a fresh identity to an endpoint that is new in the file.
-    public func merge(into current: PersistedState, allocateID: () -> UInt32) -> MergedEdit {
+    ///   - allocateID: gives an identity to an endpoint of this name that is new in the file.
+    public func merge(into current: PersistedState, allocateID: (String) -> UInt32) -> MergedEdit {
         var merge = ThreeWayMerge(ancestor: ancestor, ours: current)
         return merge.run(theirs: theirs, theirAutoSort: theirAutoSort, allocateID: allocateID)
     }

@@ -15,26 +15,33 @@ struct ThreeWayMerge {
         self.ours = ours
     }
 
-    mutating func run(theirs: [FileEndpoint], theirAutoSort: Bool, allocateID: () -> UInt32) -> MergedEdit {
+    mutating func run(theirs: [FileEndpoint], theirAutoSort: Bool, allocateID: (String) -> UInt32) -> MergedEdit {
         let ourIndex = Dictionary(
             ours.endpoints.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
         var merged: [PersistedState.Endpoint] = []
         var agreed: [PersistedState.Endpoint] = []
         var fileIDs: Set<UInt32> = []
         fileNames = Set(theirs.map(\.settings.name))
+        let known = Set(theirs.compactMap(\.id))
+        func newID(_ name: String) -> UInt32 {
+            while true {
+                let id = allocateID(name)
+                if !known.contains(id) { return id }
+            }
+        }
 
         for entry in theirs {
             guard let id = entry.id else {
-                let added = PersistedState.Endpoint(id: allocateID(), settings: entry.settings)
+                let added = PersistedState.Endpoint(id: newID(entry.settings.name), settings: entry.settings)
                 merged.append(added)
                 agreed.append(added)
                 fileIDs.insert(added.id)
                 continue
             }
             fileIDs.insert(id)
-            // Identities are never used again: what was removed here and comes back is a new endpoint.
+            // Removed here and changed in the file: it is back, as what it was.
             let isBack = ourIndex[id] == nil && entry.settings != ancestor[id]
-            let file = PersistedState.Endpoint(id: isBack ? allocateID() : id, settings: entry.settings)
+            let file = PersistedState.Endpoint(id: id, settings: entry.settings)
             agreed.append(file)
             if let index = ourIndex[id] {
                 merged.append(mergeFields(ours: ours.endpoints[index], theirs: file))

@@ -19,6 +19,8 @@ struct FileReplacement {
     let target: ConfigurationTarget
     /// Distinguishes this write's temporary from all others.
     let token: String
+    /// The backup there is stays: what is replaced was never known to be durable.
+    var keepsBackup = false
     var durations = FlushDurations()
     private(set) var bytesWritten = 0
 
@@ -155,15 +157,21 @@ struct FileReplacement {
         }
         let start = ContinuousClock.now
         var backupFailure: Int32?
+        let hadBackup = keepsBackup && (try? fileSystem.entryStatus(target.directory, target.backupName)) != nil
         do throws(FileError) {
-            try fileSystem.rename(target.directory, temporaryName, to: target.backupName)
+            if !hadBackup { try fileSystem.rename(target.directory, temporaryName, to: target.backupName) }
         } catch {
             backupFailure = error.errno
         }
         durations.rename += ContinuousClock.now - start
-        try syncDirectory()
+        do throws(PersistenceError) {
+            try syncDirectory()
+        } catch {
+            if hadBackup { discard(temporaryName) }
+            throw error
+        }
         // Only now is the new version safe enough to let the old one go.
-        if backupFailure != nil { discard(temporaryName) }
+        if hadBackup || backupFailure != nil { discard(temporaryName) }
         return .replaced(backupFailure: backupFailure)
     }
 
@@ -216,18 +224,8 @@ struct FileReplacement {
     /// could be lost, but for the instant that no file system without an exchange can close.
     private mutating func replaceWithoutExchange(_ original: FileImage) throws(PersistenceError) -> Outcome {
         var backupFailure: Int32?
-        do throws(PersistenceError) {
-            _ = try prepare(backupTemporaryName, original.bytes, like: original)
-            do throws(FileError) {
-                try fileSystem.rename(target.directory, backupTemporaryName, to: target.backupName)
-            } catch {
-                backupFailure = error.errno
-                discard(backupTemporaryName)
-            }
-        } catch {
-            discard(temporaryName)
-            throw error
-        }
+        let hadBackup = keepsBackup && (try? fileSystem.entryStatus(target.directory, target.backupName)) != nil
+        if !hadBackup { backupFailure = try keepCopy(original) }
         guard try stillThere(original) else {
             discard(temporaryName)
             return .fileChanged
@@ -243,6 +241,24 @@ struct FileReplacement {
         durations.rename += ContinuousClock.now - start
         try syncDirectory()
         return .replaced(backupFailure: backupFailure)
+    }
+
+    /// - Returns: why the copy did not become the backup.
+    private mutating func keepCopy(_ original: FileImage) throws(PersistenceError) -> Int32? {
+        var backupFailure: Int32?
+        do throws(PersistenceError) {
+            _ = try prepare(backupTemporaryName, original.bytes, like: original)
+            do throws(FileError) {
+                try fileSystem.rename(target.directory, backupTemporaryName, to: target.backupName)
+            } catch {
+                backupFailure = error.errno
+                discard(backupTemporaryName)
+            }
+        } catch {
+            discard(temporaryName)
+            throw error
+        }
+        return backupFailure
     }
 
     /// Best effort: what stays is swept at the next start.

@@ -83,6 +83,8 @@ struct SettledFile {
         var bytes: [UInt8]
         /// Their parse, where one is there.
         var document: YAMLDocument?
+        /// What a write of the program's own that failed may have left.
+        var attempted: [UInt8]?
     }
 
     struct Reading {
@@ -165,7 +167,7 @@ struct SettledFile {
             settling.forget()
             return .wait(.missing(path: target.path))
         }
-        if image.bytes == known.bytes {
+        if image.bytes == known.bytes || image.bytes == known.attempted {
             settling.forget()
             return .ready(Reading(image: image))
         }

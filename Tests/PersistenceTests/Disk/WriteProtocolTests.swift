@@ -81,7 +81,7 @@ import Testing
         #expect(throws: PersistenceError.locked(path: world.directory.file, holder: getpid())) {
             try ConfigurationWriter(
                 options: PersisterOptions(path: world.directory.file), base: base, fileSystem: FileSystem(),
-                snapshot: { base.state }, adopt: { $0.merge(into: base.state) { 0 } })
+                snapshot: { base.state }, adopt: { $0.merge(into: base.state) { _ in 0 } })
         }
         withExtendedLifetime(world) {}
     }
@@ -248,5 +248,69 @@ import Testing
         world.interference.reset()
         #expect(world.writer.flush().result == .written)
         #expect(world.writer.flush().result == .unchanged)
+    }
+
+    /// What is in place is not known to be durable: the version before it is the last that is.
+    @Test(arguments: [true, false])
+    func theRetryAfterItLeavesTheOlderBackupAlone(_ canExchange: Bool) throws {
+        var world = try WriterUnderTest()
+        world.moveGammaUp()
+        if !canExchange { world.interference.always(.exchange, .fail(ENOSYS)) }
+        world.interference.always(.syncDirectory, .fail(EIO))
+        for round in 1...3 {
+            #expect(world.writer.flush().result == .failed(.durabilityUnknown(errno: EIO)))
+            #expect(world.directory.text("config.yaml.backup") == ConfigurationDirectory.text, "round \(round)")
+        }
+        // Also where something has changed meanwhile.
+        world.memory.setPriority("gamma", 7)
+        world.interference.reset()
+        if !canExchange { world.interference.always(.exchange, .fail(ENOSYS)) }
+        #expect(world.writer.flush().result == .written)
+        #expect(world.directory.text("config.yaml.backup") == ConfigurationDirectory.text)
+        #expect(world.directory.leftovers == [])
+        // From then on it is as ever.
+        let durable = try #require(world.directory.text())
+        world.memory.setPriority("gamma", 8)
+        #expect(world.writer.flush().result == .written)
+        #expect(world.directory.text("config.yaml.backup") == durable)
+    }
+
+    /// Somebody else's version is theirs to be kept, whatever came before it.
+    @Test func aSaveByOthersAfterItBecomesTheBackup() throws {
+        var world = try WriterUnderTest()
+        world.moveGammaUp()
+        world.interference.always(.syncDirectory, .fail(EIO))
+        #expect(world.writer.flush().result == .failed(.durabilityUnknown(errno: EIO)))
+        world.interference.reset()
+        let edited = WriterUnderTest.moved.replacing("# Kept by hand.", with: "# Edited by hand.")
+        try world.directory.replace(edited)
+        world.memory.setPriority("gamma", 7)
+        #expect(world.writer.flush().result == .written)
+        #expect(world.directory.text("config.yaml.backup") == edited)
+    }
+
+    /// The swap was made and could not be looked at, nor taken back: what is on disk then is no edit of somebody else's.
+    @Test func whatAFailedWriteHasLeftIsItsOwn() throws {
+        var world = try WriterUnderTest()
+        let interference = world.interference
+        world.moveGammaUp()
+        interference.always(.checkLease, .fail(EIO))
+        interference.before(.checkLease) { interference.always(.exchange, .fail(EIO)) }
+        let first = world.writer.flush()
+        guard case .failed(.system) = first.result else {
+            Issue.record("\(first.result)")
+            return
+        }
+        #expect(world.directory.text() == WriterUnderTest.moved)
+        interference.reset()
+        let second = world.writer.flush()
+        #expect(second.edits.isEmpty && second.conflicts == 0)
+        #expect(world.directory.text() == WriterUnderTest.moved)
+        // And undone it is what it was before.
+        world.memory.setPriority("alpha", 1)
+        world.memory.setPriority("beta", 2)
+        world.memory.setPriority("gamma", 3)
+        #expect(world.writer.flush().result == .written)
+        #expect(world.directory.text() == ConfigurationDirectory.text)
     }
 }

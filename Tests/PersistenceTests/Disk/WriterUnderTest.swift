@@ -31,7 +31,7 @@ final class Memory: Sendable {
     func adopt(_ edit: ExternalEdit) -> MergedEdit {
         contents.withLock { state in
             var fresh = (state.endpoints.map(\.id).max() ?? 0) + 1_000
-            let merged = edit.merge(into: state) {
+            let merged = edit.merge(into: state) { _ in
                 fresh += 1
                 return fresh
             }
