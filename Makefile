@@ -1,4 +1,4 @@
-# make run | test | test-faults (root) | test-sanitizers | soak | lint | fuzz | bench | screenshots | install PREFIX=/usr/local | uninstall | dist | clean
+# make run | test | test-clients | test-faults (root) | test-sanitizers | soak | lint | fuzz | bench | screenshots | install PREFIX=/usr/local | uninstall | dist | clean
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -18,7 +18,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 LIB = $(DESTDIR)$(PREFIX)/lib
 DIST = .build/dist/podium-$(VERSION)-linux-$(shell uname -m)
 
-.PHONY: run build release test test-unit test-faults test-sanitizers test-thread test-address test-end-to-end soak lint format fuzz bench screenshots install uninstall dist clean setup setup-test
+.PHONY: run build release test test-unit test-faults test-sanitizers test-thread test-address test-end-to-end test-clients soak lint format fuzz bench screenshots install uninstall dist clean setup setup-test
 
 run: release
 	@if [ -e "$(CONFIG)" ]; then exec "$(PODIUM)" run --config "$(CONFIG)"; \
@@ -71,6 +71,17 @@ $(VENV)/ready: Tests/EndToEnd/requirements.txt
 # On the release build: it is what people run, and an optimiser can break what a debug build forgives.
 test-end-to-end: setup-test $(VENV)/ready release
 	PODIUM="$(PODIUM)" $(VENV)/bin/python -m pytest -q Tests/EndToEnd
+
+# The real command lines of Claude Code and Codex against simulated endpoints; their packages are 600 MB, so not in CI.
+CLIENTS := .build/clients-venv
+
+$(CLIENTS)/ready: Tests/Clients/requirements.txt
+	python3 -m venv $(CLIENTS)
+	$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+test-clients: setup-test $(CLIENTS)/ready release
+	PODIUM="$(PODIUM)" $(CLIENTS)/bin/python -m pytest -q Tests/Clients
 
 # Mixed load with faults for a while, and a look at what it leaves behind: make soak SOAK_SECONDS=60.
 soak: setup-test $(VENV)/ready release
