@@ -124,6 +124,25 @@ struct ServingTests {
         try FileManager.default.removeItem(at: running.folder)
     }
 
+    /// What is kept out of the file by a reference is not told by the endpoint either.
+    @Test func whatIsReferredToDoesNotComeBack() async throws {
+        let upstream = try await ScriptedUpstream.start { request in
+            let path = request.head.split(separator: " ")[1]
+            return [.send("HTTP/1.1 307 Elsewhere\r\nLocation: https://e.example\(path)\r\nContent-Length: 0\r\n\r\n")]
+        }
+        let running = try await RunningEngine.start(
+            """
+            server: { port: 0 }
+            endpoints:
+              - { name: only, url: "http://127.0.0.1:\(upstream.port)/${PATH_KEY}" }
+            """, environment: ["PATH_KEY": "key-of-the-path"])
+        let answer = try await running.exchange(RunningEngine.post("/v1/messages"))
+        #expect(upstream.requests.last?.head.hasPrefix("POST /key-of-the-path/v1/messages ") == true)
+        #expect(answer.hasPrefix("HTTP/1.1 307 ") && !answer.contains("key-of-the-path"))
+        _ = await running.engine.stop(drain: .zero)
+        try FileManager.default.removeItem(at: running.folder)
+    }
+
     @Test func stoppingAgainReturnsTheSame() async throws {
         let running = try await RunningEngine.start("server: { port: 0 }\nendpoints: []\n")
         async let first = running.engine.stop(drain: .zero)

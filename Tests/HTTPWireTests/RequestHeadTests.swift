@@ -145,6 +145,14 @@ import Testing
         ("From", .forwarding), ("X-Forwarded-Access-Token", .credential), ("X-HTTP-Method-Override", .methodOverride),
         ("Access-Control-Allow-Origin", .accessControl), ("x-ratelimit-reset-tokens", .rateLimitReset),
         ("X-Hops", .xHops),
+        ("Tailscale-User-Login", .forwarding), ("X-Original-Forwarded-For", .forwarding),
+        ("Remote-Groups", .forwarding),
+        ("x-amzn-oidc-identity", .forwarding), ("x-amzn-oidc-accesstoken", .credential),
+        ("X-Envoy-External-Address", .forwarding),
+        ("X-Auth-Request-User", .forwarding), ("X-MS-Client-Principal-Name", .forwarding),
+        ("x-remote-addr", .forwarding),
+        ("pageToken", .other), ("Next-Page-Token", .other), ("apitoken", .credential), ("X-Request-Id", .xRequestID),
+        ("x-amz-date", .other), ("x-ms-client-request-id", .other), ("x-reasoning", .other),
     ])
     func kindsOfFields(name: String, known: KnownField) throws {
         let parsed = try ParsedRequest("GET / HTTP/1.1\r\nHost: a\r\n\(name): x\r\n\r\n")

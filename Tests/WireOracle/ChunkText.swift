@@ -48,7 +48,13 @@ enum ChunkText {
 
     /// Whether a chunk's line has blanks where an extension may have them.
     static func hasBlanks(_ body: ArraySlice<UInt8>) -> Bool {
-        lines(body).contains { $0.contains(";") && ($0.contains(" ") || $0.contains("\t")) }
+        lines(body).contains { line in
+            // The `;` may be still to come.
+            let size = line.prefix { $0.isHexDigit }
+            let rest = line.dropFirst(size.count)
+            return !size.isEmpty && (rest.first == " " || rest.first == "\t" || rest.first == ";")
+                && (rest.contains(" ") || rest.contains("\t"))
+        }
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { Character(UnicodeScalar(byte)).isHexDigit && byte < 0x80 }

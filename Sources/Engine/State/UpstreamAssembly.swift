@@ -30,7 +30,8 @@ struct UpstreamAssembly {
                     openAIURL: try url(ready.openAIBase, kept?.openAIURL), credential: credential(of: ready),
                     headers: ready.headers.map { ($0.name, $0.value) }, lacks: ready.openAIPreference.lackedAPI,
                     timeouts: upstreamTimeouts, tls: tls, proxy: proxy,
-                    passesCookies: ready.cookies == .pass, namesClients: ready.forwarded, load: load))
+                    passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
+                    secrets: secrets(of: settings), load: load))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {
@@ -53,6 +54,15 @@ struct UpstreamAssembly {
             return previous
         }
         return parsed
+    }
+
+    /// What is referred to as `${NAME}` in URLs and headers: whoever keeps it out of the file does not want it told.
+    private func secrets(of settings: EndpointSettings) -> [String] {
+        let texts =
+            [settings.url, settings.urlAnthropic, settings.urlOpenAI].compactMap(\.self) + settings.headers.map(\.value)
+        return texts.flatMap { SecretExpansion.references(in: $0) }.compactMap { name in
+            try? SecretExpansion.expand("${\(name)}", environment: surroundings.environment)
+        }
     }
 
     private func authorityFile(_ path: String?) throws(ValueProblem) -> String? {

@@ -29,8 +29,8 @@ public enum FieldNameKind {
         case 0x6E65_6B6F, 0x6E6F_6974, 0x7465_7263, 0x6472_6F77, 0x6874_7561, 0x6C61_6974, 0x736C_6169:
             // oken, tion, cret, word, auth, tial, ials
             return true
-        case 0x7265_7375, 0x6C69_616D, 0x7264_6461, 0x3676_7069, 0x6D6F_7266, 0x6564_6972, 0x646F_6874:
-            // user, mail, addr, ipv6, from, ride, thod
+        case 0x7265_7375, 0x6C69_616D, 0x3676_7069, 0x6D6F_7266, 0x6564_6972, 0x646F_6874:
+            // user, mail, ipv6, from, ride, thod
             return true
         default: break
         }
@@ -41,6 +41,9 @@ public enum FieldNameKind {
         }
         switch UInt32(littleEndian: name.loadUnaligned(fromByteOffset: 0, as: UInt32.self)) | 0x2020_2020 {
         case 0x6F66_2D78, 0x6F66_7F78, 0x7772_6F66, 0x2D63_6573: return true  // x-fo, x_fo, forw, sec-
+        case 0x6F6D_6572, 0x6572_2D78, 0x6C69_6174, 0x7561_2D78, 0x6D61_2D78, 0x6E65_2D78, 0x726F_2D78, 0x736D_2D78:
+            // remo, x-re, tail, x-au, x-am, x-en, x-or, x-ms
+            return true
         case 0x6563_6361: return name.count > 16  // acce: `Accept` and its like are shorter
         default: return false
         }
@@ -67,7 +70,7 @@ public enum FieldNameKind {
         {
             return true
         }
-        for word in ["apikey", "accesskey", "secretkey", "authkey", "secret", "password", "accesstoken", "authtoken"]
+        for word in ["apikey", "accesskey", "secretkey", "authkey", "secret", "password"]
             as [StaticString] where name.hasSuffixIgnoringCase(word)
         {
             return true
@@ -82,26 +85,34 @@ public enum FieldNameKind {
             }
             return true
         }
-        guard name.ends(in: "token") else { return false }
-        for other in [
-            "page-token", "next-token", "continuation-token", "pagination-token", "sync-token", "cancel-token",
-            "resume-token", "stop-token",
-        ] as [StaticString] where name.ends(in: other) {
-            return false
+        return name.hasSuffixIgnoringCase("token") && !isPlace(name.slice(0..<name.count - 5))
+    }
+
+    /// `page-token`, `nextPageToken`: where a list goes on, and other tokens that admit nobody.
+    private static func isPlace(_ words: UnsafeRawBufferPointer) -> Bool {
+        let last = words.last == UInt8(ascii: "-") ? words.slice(0..<words.count - 1) : words
+        for word in ["page", "next", "continuation", "pagination", "sync", "cancel", "resume", "stop"] as [StaticString]
+        where last.hasSuffixIgnoringCase(word) {
+            return true
         }
-        return true
+        return false
     }
 
     /// - Parameter name: folded
     private static func isForwarding(_ name: UnsafeRawBufferPointer) -> Bool {
-        if name.begins(with: "x-forwarded") || name.begins(with: "forwarded") { return true }
-        if name.equals("from") { return true }
-        for word in ["ip", "ipv6", "remote-addr", "remote-user", "email", "clientip", "webauth-user", "request-user"]
-            as [StaticString] where name.ends(in: word)
-        {
+        // What front ends add: reverse proxies, sign-on gateways, clouds.
+        for prefix in [
+            "x-forwarded", "forwarded", "x-original-", "x-envoy-", "x-authentik-", "x-auth-request-",
+            "x-authenticated-",
+            "x-amzn-oidc-", "x-ms-client-principal", "x-remote-", "remote-", "tailscale-user-",
+        ] as [StaticString] where name.begins(with: prefix) {
             return true
         }
-        return name.ends(in: "authenticated-user")
+        if name.equals("from") { return true }
+        for word in ["ip", "ipv6", "email", "clientip", "webauth-user"] as [StaticString] where name.ends(in: word) {
+            return true
+        }
+        return false
     }
 
     /// - Parameter name: folded

@@ -42,13 +42,14 @@ public final class Upstream: Sendable {
     let overridesFields: Bool
     let replacedFields: ReplacedFields
 
+    /// - Parameter secrets: what must not come back, besides the credential and headers that are one by their name
     /// - Throws: `UpstreamError` when a header name or value, or the credential, could break the framing of a request.
     public init(
         id: EndpointID, name: String, anyURL: UpstreamURL? = nil, anthropicURL: UpstreamURL? = nil,
         openAIURL: UpstreamURL? = nil, credential: UpstreamCredential = .none,
         headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
         tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, passesCookies: Bool = false,
-        namesClients: Bool = false, load: EndpointLoad = .init()
+        namesClients: Bool = false, secrets: [String] = [], load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -64,7 +65,8 @@ public final class Upstream: Sendable {
         forwardsClientCredential = credential == .passthrough
         self.passesCookies = passesCookies
         self.namesClients = namesClients
-        secrets = SecretPattern.all(credential: credential, headers: headers)
+        self.secrets =
+            SecretPattern.all(credential: credential, headers: headers) + secrets.compactMap { SecretPattern($0) }
         var block = FixedHeaderBlock()
         try block.append(headers: headers)
         try block.append(credential: credential)
