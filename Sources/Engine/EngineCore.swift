@@ -120,14 +120,14 @@ final class EngineCore: Sendable {
     ) -> Consequence {
         let wallTime: Double =
             switch report.outcome {
-            case .success, .neutral: 0
+            case .success, .declined, .neutral: 0
             case .failure, .rateLimited, .misconfigured: Self.wallTime()
             }
         let update = guarded.state.attemptFinished(report, second: second, wallTime: wallTime) {
             UInt64.random(in: .min ... .max)
         }
         if let recorder, let name = guarded.state.record(report.endpoint)?.settings.name {
-            recorder.answer(report.outcome, of: name, at: now)
+            recorder.answer(report.isEvidence ? report.outcome : .neutral, of: name, at: now)
         }
         var consequence = Consequence(orderChanged: rankingUpdated(update, &guarded, now: now))
         if let lesson = report.lesson {
@@ -364,6 +364,7 @@ final class EngineCore: Sendable {
             }
             guarded.proxy?.update(clientTokens: guarded.state.expandedClientTokens())
             guarded.proxy?.update(allowedOrigins: guarded.state.configuration.server.allowedOrigins)
+            guarded.proxy?.update(halfClose: HalfClosePolicy(guarded.state.configuration.server.halfClose))
             publishRoutes(&guarded, now: now)
             guarded.changesLoggedUntil = now
             rearm(&guarded)

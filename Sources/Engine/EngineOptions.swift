@@ -33,6 +33,17 @@ extension ServerSettings {
     }
 }
 
+extension HalfClosePolicy {
+    init(_ action: HalfCloseAction) {
+        self =
+            switch action {
+            case .probe: .probe
+            case .serve: .serve
+            case .cancel: .cancel
+            }
+    }
+}
+
 extension ProxyOptions {
     init(_ server: ServerSettings, tokens: [String], tlsContexts: TLSContextCache) {
         self.init()
@@ -43,5 +54,6 @@ extension ProxyOptions {
         clientTokens = tokens.isEmpty && !server.clientTokens.isEmpty ? [""] : tokens
         allowedOrigins = server.allowedOrigins
         replayLimit = server.replayLimit
+        halfClose = HalfClosePolicy(server.halfClose)
     }
 }

@@ -188,13 +188,3 @@ struct Breaker: Sendable {
         state = .open(until: timedOutUntil)
     }
 }
-
-extension FailureKind {
-    /// The endpoint could not be reached at all, as against: it was reached and answered badly.
-    var isUnreachable: Bool {
-        switch self {
-        case .nameResolution, .connect, .proxy, .tls: true
-        case .timeout, .closed, .badResponse, .status, .brokenStream: false
-        }
-    }
-}

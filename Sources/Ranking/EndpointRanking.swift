@@ -31,6 +31,7 @@ public struct EndpointRanking: Sendable {
     /// Slow average of the response times of all traffic, in seconds: presumed for endpoints without any.
     var fleetUsual: Double?
     var fleetUpdate = Moment(nanoseconds: 0)
+    var suspicion = RequestSuspicion()
     /// Record of the event being worked off; empty between events, kept for its memory.
     var touched: [Touch] = []
 

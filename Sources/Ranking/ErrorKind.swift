@@ -19,7 +19,7 @@ public enum ErrorKind: String, Sendable, Hashable, CaseIterable {
     case rateLimited = "rate_limited"
     /// 503 or 529 with a time to wait.
     case overloaded
-    /// 401 or 403.
+    /// 401, 402 or 403.
     case credential
     /// 408.
     case requestTimeout = "request_timeout"
@@ -27,7 +27,7 @@ public enum ErrorKind: String, Sendable, Hashable, CaseIterable {
     /// nil for an outcome that is no error.
     public init?(_ outcome: AttemptOutcome, status: Int?) {
         switch outcome {
-        case .success, .neutral: return nil
+        case .success, .declined, .neutral: return nil
         case .misconfigured: self = .credential
         case .rateLimited: self = status == 429 ? .rateLimited : .overloaded
         case .failure(let kind):

@@ -27,6 +27,7 @@ extension EndpointRanking {
                 ? margin(upper: slot, lower: slots[index + 1], neighbour: slots[index + 1], moment) : nil,
             failuresInARow: endpoint.breaker.failuresInARow, recentAttempts: recent.attempts,
             recentFailures: recent.failures, lastFailure: endpoint.breaker.lastFailure,
+            declinedInARow: endpoint.declinedInARow, isDoubted: endpoint.isDoubted,
             rankSince: instant(endpoint.rankSince), rankChanges: endpoint.rankChanges,
             lastChange: endpoint.lastChange)
     }

@@ -12,6 +12,11 @@ extension RankExplanation {
             above.flatMap { marginLine($0, "\(name($0.neighbour)) above", isBelow: true, now) },
             below.flatMap { marginLine($0, "\(name($0.neighbour)) below", isBelow: false, now) },
         ].compactMap(\.self)
+        if declinedInARow > 0 {
+            let requests = declinedInARow == 1 ? "The last request was" : "The last \(declinedInARow) requests were"
+            let consequence = isDoubted ? "; others are preferred until one is answered" : ""
+            lines.append("\(requests) declined (3xx or 4xx), which is no sample\(consequence).")
+        }
         if recentFailures > 0 {
             let last = lastFailure.map { ", last: \($0.text)" } ?? ""
             lines.append("\(recentFailures) of \(recentAttempts) attempts failed in the last minute\(last).")
@@ -29,6 +34,8 @@ extension RankExplanation {
         case .probation: "Back on trial: one request at a time until one succeeds."
         case .open(let until, let cause): "Timed out for another \((until - now).short): \(cause.text)."
         case .rateLimited(let until): "Rate limited for another \((until - now).short)."
+        case .misconfigured(let until?, 402):
+            "Nothing left on the account (402); tried again in \((until - now).short)."
         case .misconfigured(let until?, let status):
             "Credential refused (\(status.map(String.init) ?? "?")); tried again in \((until - now).short)."
         case .misconfigured(nil, _): "Cannot be used as configured."
@@ -58,6 +65,8 @@ extension RankChangeCause {
         switch self {
         case .faster(let other, let fraction): "\(Int(fraction * 100 + 0.5)) % faster than \(name(other))"
         case .slower(let other): "slower than \(name(other))"
+        case .preferred(let other): "\(name(other)) declines what it is asked"
+        case .declining: "declines what it is asked"
         case .unavailable: "could not be used"
         case .recovered: "can be used again"
         case .displaced(let other): "\(name(other)) moved"
@@ -83,6 +92,7 @@ extension OutageCause {
         case .failuresInARow(let count, let last): "\(count) failures in a row, last: \(last.text)"
         case .failureShare(let failed, let all, let last): "\(failed) of \(all) attempts failed, last: \(last.text)"
         case .trialFailed(let kind): "the trial failed: \(kind.text)"
+        case .credentialRefused(402): "nothing left on the account (402)"
         case .credentialRefused(let status): "credential refused (\(status))"
         }
     }

@@ -98,7 +98,10 @@ extension EndpointRanking {
     /// at once.
     public mutating func credentialChanged(for id: EndpointID, now: ContinuousClock.Instant) -> RankingUpdate {
         guard let slot = slotByID[id] else { return .unchanged }
-        return rearrange(now, .recovered, by: id) { ranking, _ in ranking.endpoints[slot].breaker.credentialChanged() }
+        return rearrange(now, .recovered, by: id) { ranking, _ in
+            ranking.endpoints[slot].breaker.credentialChanged()
+            ranking.endpoints[slot].isTrusted()
+        }
     }
 
     /// Gives a whole new order, as a file edited by hand or an undo does; endpoints left out follow in their
@@ -153,6 +156,8 @@ extension EndpointRanking {
                     return leftOff == rightOff ? left.offset < right.offset : rightOff
                 }
                 if standings[leftKey.slot] != standings[rightKey.slot] { return standings[leftKey.slot] }
+                let (leftDoubted, rightDoubted) = (leftKey.evidence == .doubted, rightKey.evidence == .doubted)
+                if leftDoubted != rightDoubted { return rightDoubted }
                 return (leftKey.microseconds, left.offset) < (rightKey.microseconds, right.offset)
             }.map(\.element)
             ranking.reindex()

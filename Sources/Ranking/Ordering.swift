@@ -68,7 +68,14 @@ extension EndpointRanking {
         let response = endpoints[slot].response
         // What has failed and never succeeded challenges nobody by a time that is only presumed, nor holds up anybody.
         let isCredible = response.samples > 0 || standing == .usable
-        key.setTime(seconds: response.value.map { isCredible ? $0 : .infinity }, evidence: response.evidence)
+        if endpoints[slot].isDoubted {
+            key.setTime(seconds: .infinity, evidence: .doubted)
+        } else if response.samples == 0, endpoints[slot].declinedInARow > 0 {
+            // Nor does what has only declined requests so far, which it may do for ever; but it loses nothing by them.
+            key.setTime(seconds: nil, evidence: .presumed)
+        } else {
+            key.setTime(seconds: response.value.map { isCredible ? $0 : .infinity }, evidence: response.evidence)
+        }
         return key
     }
 
@@ -118,9 +125,12 @@ extension EndpointRanking {
         let isMakingRoom = highest.slot == primary && index - target == 1
         let byTime = mover.rankClass == highest.rankClass
         let fraction = 1 - Double(mover.microseconds) / Double(max(1, highest.microseconds))
+        let isByDoubt = byTime && highest.evidence == .doubted
         let cause: RankChangeCause =
             if isMakingRoom, let primary {
                 .displaced(by: endpoints[primary].id)
+            } else if isByDoubt {
+                .preferred(to: endpoints[highest.slot].id)
             } else if byTime {
                 .faster(than: endpoints[highest.slot].id, by: fraction)
             } else {
@@ -132,7 +142,7 @@ extension EndpointRanking {
             note(
                 free[passed].slot,
                 isPrimary
-                    ? (byTime ? .slower(than: endpoints[mover.slot].id) : .unavailable)
+                    ? (isByDoubt ? .declining : byTime ? .slower(than: endpoints[mover.slot].id) : .unavailable)
                     : .displaced(by: endpoints[mover.slot].id),
                 hasWon: false)
         }

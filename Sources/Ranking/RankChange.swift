@@ -18,6 +18,10 @@ public enum RankChangeCause: Sendable, Equatable {
     case faster(than: EndpointID, by: Double)
     /// Its own response time grew, and at least the named endpoint passed it.
     case slower(than: EndpointID)
+    /// The named endpoint declines what it is asked, and this one may not.
+    case preferred(to: EndpointID)
+    /// It declines what it is asked, and at least one endpoint passed it.
+    case declining
     /// It went away, and endpoints that can be used passed it.
     case unavailable
     /// It came back and passed endpoints that cannot be used.

@@ -69,6 +69,10 @@ public struct RankExplanation: Sendable, Equatable {
     public var recentFailures: Int
     /// The last failure, if any.
     public var lastFailure: FailureKind?
+    /// Requests declined since the last one that was answered well.
+    public var declinedInARow = 0
+    /// So many that everybody else is preferred to it.
+    public var isDoubted = false
     /// Since when it has this rank.
     public var rankSince: ContinuousClock.Instant
     /// How often its rank changed since start.

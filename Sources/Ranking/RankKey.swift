@@ -17,6 +17,8 @@ struct RankKey: Sendable, Equatable {
         case idle = 1
         /// Taken from the other endpoints.
         case presumed = 2
+        /// None: it declines what it is asked. Everybody else may pass it.
+        case doubted = 3
     }
 
     private var bits: UInt64
@@ -51,6 +53,7 @@ struct RankKey: Sendable, Equatable {
     /// Together with the class this is a strict partial order: every margin is a factor ≤ 1 of the holder's time.
     /// That makes the order reached by passing neighbours the same, whichever passes first.
     func isFaster(than holder: RankKey, by settings: EndpointRanking.Settings) -> Bool {
+        if evidence == .doubted || holder.evidence == .doubted { return evidence != .doubted }
         guard isMeasured, holder.isMeasured else { return false }
         return Double(microseconds) < Double(holder.microseconds) * (1 - margin(settings))
     }
@@ -59,7 +62,7 @@ struct RankKey: Sendable, Equatable {
         switch evidence {
         case .fresh: settings.hysteresis
         case .idle: settings.idleHysteresis
-        case .presumed: max(settings.presumedHysteresis, settings.hysteresis)
+        case .presumed, .doubted: max(settings.presumedHysteresis, settings.hysteresis)
         }
     }
 }

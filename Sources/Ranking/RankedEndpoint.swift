@@ -9,6 +9,13 @@ struct RankedEndpoint: Sendable {
     var response = ResponseTimeAverage()
     var rateLimitedUntil = Moment(nanoseconds: 0)
     var trialSince: Moment?
+    /// Requests declined since it last answered one well.
+    var declinedInARow = 0
+    var lastDeclined = Moment(nanoseconds: 0)
+    /// It declines so much that it may be the one to blame: until it answers well, everybody else is taken to be faster.
+    var isDoubted = false
+    /// The last request held against it that had failed at every endpoint.
+    var lastFailedEverywhere: (request: UInt64, at: Moment)?
     /// On probation, and asked before the leader: by its time it would pass it.
     var isOffered = false
     var lastTraffic: Moment?
@@ -35,6 +42,29 @@ struct RankedEndpoint: Sendable {
         case usable, probation, open, rateLimited, misconfigured, disabled
 
         var isUsable: Bool { self == .usable || self == .probation }
+    }
+
+    /// It has answered a request well, or may be taken to be able to.
+    mutating func isTrusted() {
+        guard declinedInARow > 0 else { return }
+        declinedInARow = 0
+        isDoubted = false
+    }
+
+    /// A request was declined, which the client may have deserved.
+    ///
+    /// One refusal says nothing. An endpoint that has never answered anything well and declines all it is asked, or that did and
+    /// has declined many in a row for a while, is not what clients should be sent to as long as there is another.
+    mutating func declined(at now: Moment, _ settings: EndpointRanking.Settings) {
+        declinedInARow += 1
+        lastDeclined = now
+        if response.samples == 0 {
+            isDoubted = isDoubted || declinedInARow >= settings.declinedUntested
+        } else if declinedInARow >= settings.declinedInARow,
+            response.lastSample + settings.declinedLongest <= now
+        {
+            isDoubted = true
+        }
     }
 
     func standing(at now: Moment) -> (standing: Standing, until: Moment?) {

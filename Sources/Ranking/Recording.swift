@@ -4,10 +4,12 @@ extension EndpointRanking {
     ///
     /// Outcomes for an endpoint that has been removed are ignored. `random` is called only when a cooldown begins.
     ///
-    /// - Parameter isAnswered: `recordFirstByte` was called for this attempt; its time is known.
+    /// - Parameters:
+    ///   - isAnswered: `recordFirstByte` was called for this attempt; its time is known.
+    ///   - failedEverywhere: names the request where every endpoint that it was sent to failed in the same way; nil for others.
     public mutating func record(
         _ outcome: AttemptOutcome, for id: EndpointID, source: AttemptSource = .traffic, isAnswered: Bool = false,
-        now: ContinuousClock.Instant, random: () -> UInt64
+        failedEverywhere: UInt64? = nil, now: ContinuousClock.Instant, random: () -> UInt64
     ) -> RankingUpdate {
         let moment = moment(now)
         var update = RankingUpdate()
@@ -18,29 +20,36 @@ extension EndpointRanking {
         }
         if source == .traffic {
             endpoints[slot].trialSince = nil
-            if outcome != .neutral { endpoints[slot].lastTraffic = moment }
         }
         var isFirstEver = false
         switch outcome {
+        case _ where failedEverywhere.map({ isExcused($0, slot, moment) }) == true: break
         case .success(let time):
             if source == .probe {
                 recall(slot, moment)
-            } else if !isAnswered {
-                isFirstEver = measure(time, slot, moment)
+            } else {
+                endpoints[slot].lastTraffic = moment
+                answeredWell(slot, moment)
+                if let time, !isAnswered { isFirstEver = measure(time, slot, moment) }
             }
             // On probation the first byte has been counted, unless only a whole answer counts there.
             let isCounted = isAnswered && endpoints[slot].breaker.isProvedByFirstByte
             endpoints[slot].breaker.record(
                 isCounted ? .completion : .success, from: source, at: moment, settings: settings, random: random)
         case .failure(let kind):
+            if source == .traffic { endpoints[slot].lastTraffic = moment }
             endpoints[slot].breaker.record(
                 .failure(kind), from: source, at: moment, settings: settings, random: random)
         case .misconfigured(let status):
+            endpoints[slot].lastTraffic = moment
             endpoints[slot].breaker.record(
                 .credentialRefused(status: status), from: source, at: moment, settings: settings, random: random)
         case .rateLimited(let wait):
+            endpoints[slot].lastTraffic = moment
             let until = moment + min(max(wait, .zero), settings.rateLimitMaximum)
             endpoints[slot].rateLimitedUntil = max(endpoints[slot].rateLimitedUntil, until)
+        case .declined:
+            if source == .traffic { endpoints[slot].declined(at: moment, settings) }
         case .neutral:
             break
         }
@@ -61,6 +70,7 @@ extension EndpointRanking {
         if wake <= moment { catchUp(to: moment, &update) }
         if let slot = slotByID[id] {
             endpoints[slot].lastTraffic = moment
+            answeredWell(slot, moment)
             if endpoints[slot].breaker.isProvedByFirstByte { endpoints[slot].trialSince = nil }
             let isFirstEver = measure(time, slot, moment)
             endpoints[slot].breaker.recordFirstByte(at: moment, settings: settings)
@@ -94,6 +104,23 @@ extension EndpointRanking {
         }
     }
 
+    private mutating func answeredWell(_ slot: Int, _ now: Moment) {
+        endpoints[slot].isTrusted()
+        suspicion.answered(at: now)
+    }
+
+    /// Whether what a request has met everywhere is not held against this endpoint.
+    private mutating func isExcused(_ request: UInt64, _ slot: Int, _ now: Moment) -> Bool {
+        if suspicion.suspects(request, at: now) { return true }
+        if let last = endpoints[slot].lastFailedEverywhere, last.request == request,
+            now < last.at + RequestSuspicion.repetition
+        {
+            return true
+        }
+        endpoints[slot].lastFailedEverywhere = (request, now)
+        return false
+    }
+
     /// - Returns: whether it was the first figure of all, so that every endpoint has a time from now on.
     private mutating func measure(_ time: Duration, _ slot: Int, _ now: Moment) -> Bool {
         defer { fleetUpdate = now }
@@ -121,6 +148,10 @@ extension EndpointRanking {
     }
 
     private mutating func recall(_ slot: Int, _ now: Moment) {
+        // What it declined is long ago: it may be asked again, and one more refusal brings the doubt back.
+        if endpoints[slot].isDoubted, endpoints[slot].lastDeclined + settings.misconfiguredCooldown <= now {
+            endpoints[slot].isDoubted = false
+        }
         if endpoints[slot].response.samples == 0 {
             if let usual = fleetUsual { endpoints[slot].response.presume(usual, at: now) }
         } else if now >= (endpoints[slot].lastTraffic ?? Moment(nanoseconds: 0)) + settings.checkInterval {

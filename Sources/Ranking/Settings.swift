@@ -24,10 +24,16 @@ extension EndpointRanking {
         public var cooldownMaximum = Duration.seconds(300)
         /// Part of a cooldown that is random, taken off it, so that endpoints do not come back in step.
         public var cooldownJitter = 0.2
-        /// Time out after a refused credential (401 or 403); also how long a good answer vouches for the credential.
+        /// Time out after a refused credential (401, 403) or an empty account (402); also how long a good answer vouches for the credential.
         public var misconfiguredCooldown = Duration.seconds(300)
         /// Refusals in a row that count against a credential which a good answer vouches for.
         public var refusalsInARow = 3
+        /// Requests declined in a row after which an endpoint that has answered none well stands behind all others.
+        public var declinedUntested = 3
+        /// The same for one that has, where its last good answer is `declinedLongest` ago as well.
+        public var declinedInARow = 10
+        /// See `declinedInARow`.
+        public var declinedLongest = Duration.seconds(60)
         /// Longest cooldown that a rate limit may ask for.
         public var rateLimitMaximum = Duration.seconds(86_400)
         /// Successes in a row that close a half-open breaker.

@@ -173,7 +173,27 @@ struct FailoverTests {
         // One client's mistake must not take the endpoint from all the others.
         #expect(try await proxy.exchange(Wire.post(headers: "Authorization: Bearer good\r\n")).hasSuffix("in"))
         #expect(second.requests.isEmpty)
-        #expect(proxy.events.attempts.allSatisfy { if case .success = $0.outcome { true } else { false } })
+        let bad1 = try #require(proxy.events.attempts.first)
+        #expect(bad1.outcome == .declined(status: status) && !bad1.isEvidence)
+        await proxy.stop()
+    }
+
+    /// What a client's own account lacks is served by an endpoint with another account; nobody is timed out for it.
+    @Test(arguments: [402, 429], [true, false])
+    func anEmptyAccountOfTheClientsIsNobodysFault(status: Int, hasAnother: Bool) async throws {
+        let first = try await ScriptedUpstream.start { _ in
+            [.send(Wire.status(status, "yours", headers: "Retry-After: 60\r\n"))]
+        }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("ours"))] }
+        let own = try Upstream.local(1, first, credential: .passthrough)
+        let proxy = try await ProxyHarness.start(
+            hasAnother ? [own, .local(2, second, credential: .apiKey("ours"))] : [own])
+        let answer = try await proxy.exchange(Wire.post(headers: "Authorization: Bearer mine\r\n"))
+        #expect(answer.hasSuffix(hasAnother ? "ours" : "yours"))
+        #expect(hasAnother || answer.hasPrefix("HTTP/1.1 \(status) ") && answer.contains("\r\nRetry-After: 60\r\n"))
+        let attempt = try #require(proxy.events.attempts.first)
+        #expect(attempt.outcome == .declined(status: status))
+        #expect(!attempt.isEvidence)
         await proxy.stop()
     }
 

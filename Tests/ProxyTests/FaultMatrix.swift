@@ -21,6 +21,8 @@ struct Fault: Sendable, CustomTestStringConvertible {
         case next
         /// The same; with no other the answer itself, of this status.
         case nextElse(Int)
+        /// The same; with no other what came so far, and an error event.
+        case nextElseErrorEvent
         case answer(Int)
         /// A beginning without a proper end.
         case cutShort
@@ -31,6 +33,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
             switch self {
             case .next: "the next endpoint's answer"
             case .nextElse: "the next endpoint's answer, else this one"
+            case .nextElseErrorEvent: "the next endpoint's answer, else an error event, then the end"
             case .answer(let status): status == 200 ? "the answer" : "the status"
             case .cutShort: "the answer cut short"
             case .errorEvent: "an error event, then the end"
@@ -53,7 +56,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
     var reason: String {
         switch lesson {
         case .failure(let kind): Self.words(kind)
-        case .rateLimited, .misconfigured, .success, .neutral: "status "
+        case .rateLimited, .misconfigured, .success, .declined, .neutral: "status "
         }
     }
 
@@ -77,6 +80,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
         case .failure(let kind): "failure: \(Self.words(kind))"
         case .rateLimited(let wait): "a wait of \(wait.components.seconds) s"
         case .misconfigured: "misconfigured"
+        case .declined: "declined: neither success nor failure"
         case .neutral: "nothing"
         }
     }
@@ -185,21 +189,22 @@ extension Fault {
             deadline: silent),
         Fault(
             name: "event stream closed before its first event",
-            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n"), .close]), client: .next,
+            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n"), .close]), client: .nextElseErrorEvent,
             lesson: .failure(.closed)),
         Fault(
             name: "event stream reset before its first event",
-            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n"), .reset]), client: .next,
+            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n"), .hold("seen"), .reset]),
+            client: .nextElseErrorEvent,
             lesson: .failure(.closed)),
         Fault(
             name: "event stream silent before its first event",
-            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n")]), client: .next,
+            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n")]), client: .nextElseErrorEvent,
             lesson: .failure(.timeout),
             deadline: silent),
         Fault(
             name: "event stream without length closed before its first event",
             place: .script([.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n"), .close]),
-            client: .next, lesson: .failure(.closed)),
+            client: .nextElseErrorEvent, lesson: .failure(.closed)),
         Fault(
             name: "event stream that ends properly without an event",
             place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n0\r\n\r\n")]), client: .next,
@@ -215,7 +220,7 @@ extension Fault {
             client: .next, lesson: .failure(.badResponse)),
         Fault(
             name: "event stream of a byte order mark and comments, closed",
-            place: .script([.send(events + "b\r\n\u{FEFF}: wait\n\n\r\n"), .close]), client: .next,
+            place: .script([.send(events + "b\r\n\u{FEFF}: wait\n\n\r\n"), .close]), client: .nextElseErrorEvent,
             lesson: .failure(.closed)),
     ]
 
@@ -281,8 +286,12 @@ extension Fault {
     ]
 
     static let statuses: [Fault] =
-        [201, 202, 204, 206, 301, 302, 304, 307, 400, 402, 404, 405, 409, 413, 422, 499].map {
+        [201, 202, 204, 206].map {
             Fault(name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: success)
+        }
+        + [301, 302, 304, 307, 400, 404, 405, 409, 413, 422, 499].map {
+            Fault(
+                name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: .declined(status: $0))
         }
         + [501, 505, 520, 599, 600, 999].map {
             Fault(
@@ -301,7 +310,7 @@ extension Fault {
                 name: "status 503 with `\($0)`", place: .script([status(503, "\($0)\r\n")]), client: .next,
                 lesson: .failure(.status(503)))
         }
-        + [401, 403].map {
+        + [401, 402, 403].map {
             Fault(
                 name: "status \($0)", place: .script([status($0)]), client: .nextElse($0),
                 lesson: .misconfigured(status: $0))

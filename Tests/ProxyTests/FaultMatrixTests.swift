@@ -47,7 +47,8 @@ struct FaultMatrixTests {
         try await client.send(Self.post(fault))
 
         switch fault.client {
-        case .next, .nextElse:
+        case .next, .nextElse, .nextElseErrorEvent:
+            server?.release("seen")
             let answer = await client.until("second:question")
             #expect(answer.contains("HTTP/1.1 200 Whatever\r\n"))
             #expect(answer.hasSuffix("\r\n\r\nsecond:question"))
@@ -78,7 +79,7 @@ struct FaultMatrixTests {
             #expect(answer.contains("endpoint-1: \(fault.reason)"))
             let wait = fault.lesson == .rateLimited(retryAfter: .seconds(7)) ? 7 : 1
             #expect(answer.contains("\r\nRetry-After: \(wait)\r\n"))
-        case .nextElse, .answer, .cutShort, .errorEvent:
+        case .nextElse, .nextElseErrorEvent, .answer, .cutShort, .errorEvent:
             try await expectOwnAnswer(fault, client, server)
         }
         try await expectLesson(fault, proxy)
@@ -112,7 +113,7 @@ struct FaultMatrixTests {
             #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
             #expect(answer.contains("hello") && !answer.contains("error"))
             #expect(!answer.hasSuffix("0\r\n\r\n"))
-        case .errorEvent:
+        case .errorEvent, .nextElseErrorEvent:
             _ = await client.until("data: x")
             server?.release("seen")
             let answer = await client.untilClosed()

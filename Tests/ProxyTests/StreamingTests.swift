@@ -180,6 +180,37 @@ struct StreamingTests {
         await proxy.stop()
     }
 
+    /// A comment keeps impatient clients alive. It is no answer, but where nobody else can be asked there is nothing to wait for.
+    @Test(arguments: [true, false])
+    func commentsPassWhereNobodyElseCanBeAsked(hasAnother: Bool) async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [
+                .send(Self.eventStream + "8\r\n: wait\n\n\r\n" + "a\r\nretry: 3\n\n\r\n"), .hold("event"),
+                .send("9\r\ndata: x\n\n\r\n0\r\n\r\n"),
+            ]
+        }
+        let other = try await ScriptedUpstream.start { _ in [.send(Wire.ok("other"))] }
+        let first = try Upstream.local(1, upstream)
+        let proxy = try await ProxyHarness.start(hasAnother ? [first, .local(2, other)] : [first])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post())
+        if hasAnother {
+            try await eventually { upstream.requests.count == 1 }
+            #expect(client.text.isEmpty)
+        } else {
+            #expect(await client.until("retry: 3\n\n").contains(": wait\n\n"))
+        }
+        #expect(proxy.events.answered.isEmpty)
+        upstream.release("event")
+        #expect(await client.untilClosed().hasSuffix("0\r\n\r\n"))
+        let attempt = try #require(proxy.events.attempts.first)
+        guard case .success = attempt.outcome else {
+            Issue.record("not a success: \(attempt.outcome)")
+            return
+        }
+        await proxy.stop()
+    }
+
     @Test func aSlowReaderHoldsTheEndpointBack() async throws {
         let size = 64 * 1024 * 1024
         let block = [UInt8](repeating: 0x61, count: 1 << 20)

@@ -29,6 +29,8 @@ private struct RandomHistory {
         generator = SeededRandom(seed: seed)
         var settings = EndpointRanking.Settings()
         settings.minDwell = .seconds(Int.random(in: 0...4, using: &generator) * 3)
+        settings.declinedLongest = .seconds(Int.random(in: 0...10, using: &generator))
+        settings.declinedInARow = 4
         settings.hysteresis = [0, 0.15, 0.5].randomElement(using: &generator) ?? 0
         nextID = UInt32.random(in: 2...7, using: &generator)
         var endpoints: [EndpointRanking.Endpoint] = []
@@ -76,6 +78,7 @@ private struct RandomHistory {
             case 0: .rateLimited(retryAfter: .seconds(Int.random(in: 0...20, using: &generator)))
             case 1, 2, 3: .failure(Bool.random(using: &generator) ? .connect : .status(500))
             case 4: Bool.random(using: &generator) ? .misconfigured(status: 403) : .neutral
+            case 5, 6: .declined(status: 404)
             default: .success(timeToFirstByte: .milliseconds(Int.random(in: 1...400, using: &generator)))
             }
         let source: AttemptSource = Int.random(in: 0..<5, using: &generator) == 0 ? .probe : .traffic
@@ -130,6 +133,10 @@ private struct RandomHistory {
     }
 
     private func hasMargin(_ challenger: Int, _ holder: Int, _ ranking: EndpointRanking) -> Bool {
+        let (isDoubted, holderIsDoubted) = (
+            ranking.endpoints[challenger].isDoubted, ranking.endpoints[holder].isDoubted
+        )
+        if isDoubted || holderIsDoubted { return !isDoubted }
         let fast = ranking.endpoints[challenger].response
         guard let fastTime = time(challenger, ranking), let slowTime = time(holder, ranking) else { return false }
         let settings = ranking.settings
@@ -143,6 +150,7 @@ private struct RandomHistory {
     /// What never succeeded and is not simply untried counts as slower than anything.
     private func time(_ slot: Int, _ ranking: EndpointRanking) -> Double? {
         let endpoint = ranking.endpoints[slot]
+        if endpoint.response.samples == 0, endpoint.declinedInARow > 0 { return nil }
         let isUntried = endpoint.standing(at: ranking.moment(at(now))).standing == .usable
         return endpoint.response.value.map { endpoint.response.samples > 0 || isUntried ? $0 : 1_000 }
     }

@@ -4,7 +4,7 @@ extension ServerSettings {
     static let knownKeys = [
         "host", "port", "auto_sort_endpoints", "persist_strategy", "config_flush_interval", "config_max_dirty_time",
         "on_hangup", "client_tokens", "allowed_origins", "admin_token", "drain_timeout", "allow_in_place",
-        "replay_limit", "access_log", "persist",
+        "replay_limit", "access_log", "persist", "half_close",
     ]
 
     init(_ node: YAMLNode?, environment: [String: String], sink: DiagnosticSink) {
@@ -22,6 +22,7 @@ extension ServerSettings {
         drainTimeout = reader.duration("drain_timeout") ?? drainTimeout
         allowInPlace = reader.boolean("allow_in_place") ?? allowInPlace
         replayLimit = reader.value("replay_limit", Self.byteCount) ?? replayLimit
+        halfClose = reader.choice("half_close", of: HalfCloseAction.self) ?? halfClose
         accessLog = reader.value("access_log", Self.accessLogTarget) ?? accessLog
         readIntervals(reader)
         readTokens(reader, environment)

@@ -53,6 +53,8 @@ public struct ServerSettings: Sendable, Equatable {
     public var allowInPlace = false
     /// Most bytes of a request body kept for replay on the next endpoint.
     public var replayLimit = 1 << 20
+    /// What a client's FIN means while its answer is still to come.
+    public var halfClose = HalfCloseAction.probe
     /// Where one line per request goes.
     public var accessLog = AccessLogTarget.off
 
@@ -87,6 +89,16 @@ public enum PersistStrategy: String, Sendable, Equatable, CaseIterable {
 public enum HangupAction: String, Sendable, Equatable, CaseIterable {
     case keepServing = "keep_serving"
     case exit
+}
+
+/// What a client means that says FIN before it has its answer.
+public enum HalfCloseAction: String, Sendable, Equatable, CaseIterable {
+    /// It is asked; HTTP/1.0 clients cannot be, and have gone.
+    case probe
+    /// It listens, and gets its answer.
+    case serve
+    /// It has gone.
+    case cancel
 }
 
 /// `ranking:`

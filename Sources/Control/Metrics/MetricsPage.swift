@@ -44,7 +44,7 @@ extension MetricsText {
             for (outcome, count) in [
                 ("success", counters.successes), ("failure", counters.failures),
                 ("rate_limited", counters.rateLimited), ("misconfigured", counters.misconfigured),
-                ("abandoned", counters.abandoned),
+                ("declined", counters.declined), ("abandoned", counters.abandoned),
             ] {
                 sample(count, [("endpoint", name), ("outcome", outcome)])
             }

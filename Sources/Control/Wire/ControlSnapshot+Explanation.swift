@@ -53,7 +53,7 @@ extension ControlSnapshot {
         public var from = 0
         /// Rank after; 0 for an endpoint that was just removed.
         public var to = 0
-        /// `faster`, `slower`, `unavailable`, `recovered`, `displaced`, `moved`, `pinned`, `unpinned`, `enabled`, `disabled`,
+        /// `faster`, `slower`, `unavailable`, `recovered`, `preferred`, `declining`, `displaced`, `moved`, `pinned`, `unpinned`, `enabled`, `disabled`,
         /// `added`, `removed`, `reordered`, `sorted`, `auto_sort` or `settings`.
         public var cause = ""
         /// The other endpoint of a `faster`, `slower` or `displaced`.

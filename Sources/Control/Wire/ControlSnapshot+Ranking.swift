@@ -120,6 +120,10 @@ extension ControlSnapshot.RankChange {
         case .slower(let passer):
             cause = "slower"
             other = name(passer)
+        case .preferred(let passed):
+            cause = "preferred"
+            other = name(passed)
+        case .declining: cause = "declining"
         case .displaced(let mover):
             cause = "displaced"
             other = name(mover)

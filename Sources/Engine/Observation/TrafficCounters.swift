@@ -59,6 +59,8 @@ public struct EndpointCounters: Sendable {
     public internal(set) var rateLimited: UInt64 = 0
     /// Attempts whose credential was refused.
     public internal(set) var misconfigured: UInt64 = 0
+    /// Attempts that the endpoint declined, for which the request may be to blame.
+    public internal(set) var declined: UInt64 = 0
     /// Attempts that the client gave up.
     public internal(set) var abandoned: UInt64 = 0
     /// Of its attempts that succeeded.
@@ -66,14 +68,15 @@ public struct EndpointCounters: Sendable {
 
     mutating func record(_ report: AttemptReport) {
         switch report.outcome {
-        case .success:
+        case .success(let time):
             successes += 1
-            if let time = report.timeToFirstByte {
+            if let time, report.isEvidence {
                 firstByte.record(time)
             }
         case .failure: failures += 1
         case .rateLimited: rateLimited += 1
         case .misconfigured: misconfigured += 1
+        case .declined: declined += 1
         case .neutral: abandoned += 1
         }
     }

@@ -24,14 +24,13 @@ extension EngineState {
         withRecord(report.endpoint) { record in
             record.counters.record(report)
             switch report.outcome {
-            case .neutral:
+            case .neutral, .declined:
                 break
-            case .success where report.wasAnswered:
+            case .success where report.wasAnswered || !report.isEvidence:
                 break
-            case .success:
+            case .success(let time):
                 record.successStreak += 1
-                record.traffic.recordAttempt(
-                    succeeded: true, timeToFirstByte: report.timeToFirstByte, second: second)
+                record.traffic.recordAttempt(succeeded: true, timeToFirstByte: time, second: second)
             case .failure, .rateLimited, .misconfigured:
                 record.successStreak = 0
                 if report.wasAnswered {
@@ -46,7 +45,8 @@ extension EngineState {
             }
         }
         return ranking.record(
-            report.outcome, for: report.endpoint, isAnswered: report.wasAnswered, now: report.at, random: random)
+            report.isEvidence ? report.outcome : .neutral, for: report.endpoint, isAnswered: report.wasAnswered,
+            failedEverywhere: report.failedEverywhere, now: report.at, random: random)
     }
 
     /// What the answer taught about the endpoint's OpenAI APIs. What the operator has set stays.
@@ -100,9 +100,11 @@ extension AttemptOutcome {
     func plainWords(status: Int?) -> String {
         switch self {
         case .success: "ok"
+        case .declined(let status): "declined (\(status))"
         case .neutral: "the client went away"
         case .rateLimited(let wait):
             "rate limited\(status.map { " (\($0))" } ?? ""), wait \(wait.plainWords)"
+        case .misconfigured(402): "nothing left on the account (402)"
         case .misconfigured(let status): "credential refused (\(status))"
         case .failure(let kind): kind.text
         }

@@ -38,6 +38,7 @@ extension ClientConnection {
 
     /// No endpoint is left.
     func answerExhausted(_ table: RoutingTable) {
+        tellUntold(failedEverywhere: true)
         if request.failures.isEmpty, request.passedOver, !request.foundURL, table.earliestRecovery == nil,
             let api = request.openAIAPI
         {
@@ -118,18 +119,12 @@ extension ClientConnection {
     /// - Returns: whether there was a place for it: not in what is encoded or counted, nor within an event where the API's error
     ///   would become a part of it.
     private func writeErrorEvent(_ message: String) -> Bool {
-        guard response.isEventStream, !response.isEncoded,
-            response.framing == .chunked || response.framing == .untilClose,
+        guard
             let event = LocalAnswer(status: 502, message: message).event(
                 api: request.api, path: request.path, requestID: request.requestIDText, at: response.eventPosition.place
             )
         else { return false }
-        loop.output.clear()
-        if response.framing == .chunked { loop.output.writeChunkSize(event.utf8.count) }
-        loop.output.writeString(event)
-        if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
-        writeOutput()
-        return true
+        return writeIntoStream(event)
     }
 
     // MARK: Ends
@@ -143,11 +138,68 @@ extension ClientConnection {
         flush()
         guard phase == .resting else { return }
         if !isWritable {
-            arm(loop.shared.waits.progress, from: end.deadline)
+            watchClient(from: end.deadline)
         } else if input.readableBytes == 0, !isProcessing {
             arm(loop.shared.waits.idle, from: end.deadline)
         }
         goOnWithInput()
+    }
+
+    /// The answer is complete and the client is behind: the request has not ended before the kernel has taken all of it.
+    func deliver(closes: Bool) {
+        guard let context else { return }
+        responsePhase = .delivering
+        watchClient(from: .now())
+        sendEnd()
+        flushNow()
+        let serial = request.serial
+        let written = context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        written.futureResult.whenSuccess { bound.value.delivered(serial, closes: closes) }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+    }
+
+    private func delivered(_ serial: UInt64, closes: Bool) {
+        guard responsePhase == .delivering, request.isRunning, request.serial == serial else { return }
+        finishRequest(.completed, closes: closes)
+    }
+
+    // MARK: Clients that have said FIN
+
+    /// Finds out whether somebody waits for the answer, which a FIN does not say: the client may have gone, or may only have
+    /// nothing more to ask.
+    ///
+    /// - Returns: whether the request goes on
+    @discardableResult
+    func clientMayListen() -> Bool {
+        switch loop.routing.halfClose {
+        case .serve: return true
+        case .probe where responsePhase == .streaming || request.minorVersion == 1: break
+        case .probe, .cancel:
+            abort(.clientClosed)
+            return false
+        }
+        // Bytes that every client passes over. The system of one that has gone answers them with a reset.
+        if responsePhase == .streaming {
+            if response.eventPosition.place == .betweenEvents { _ = writeIntoStream(":\n\n") }
+        } else {
+            write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
+        }
+        flush()
+        return phase != .closed
+    }
+
+    /// - Returns: whether readable bytes can be put into the answer
+    private func writeIntoStream(_ text: String) -> Bool {
+        guard response.isEventStream, !response.isEncoded,
+            response.framing == .chunked || response.framing == .untilClose
+        else { return false }
+        loop.output.clear()
+        if response.framing == .chunked { loop.output.writeChunkSize(text.utf8.count) }
+        loop.output.writeString(text)
+        if response.framing == .chunked { loop.output.writeStaticString("\r\n") }
+        writeOutput()
+        return true
     }
 
     /// Takes up what was read, or may be read, behind an answer.
@@ -166,10 +218,12 @@ extension ClientConnection {
             dropUpstream()
             finishAttempt(.neutral, concludes: true, at: end)
         }
+        tellUntold(failedEverywhere: false)
         let report = RequestReport(
             status: response.status, api: request.api,
             endpoint: lifecycle.isCommitted ? (request.furtherAttempts.last ?? request.firstAttempt)?.endpoint : nil,
-            bytesUp: request.bytesUp, bytesDown: response.bytesDown,
+            bytesUp: request.bytesUp,
+            bytesDown: max(0, response.bytesDown - (ending == .completed ? 0 : queuedByteCount)),
             timeToFirstByte: response.firstSent.map { Duration($0 - request.started) },
             duration: Duration(end.deadline - request.started), ending: ending, ended: end.report,
             isConcludedByAttempt: request.isConcludedByAttempt,
@@ -189,7 +243,7 @@ extension ClientConnection {
         guard phase != .closed, let context else { return }
         phase = .lingering
         input = ByteBuffer()
-        arm(loop.shared.waits.progress, from: .now())
+        watchClient(from: .now())
         flushNow()
         let written = context.eventLoop.makePromise(of: Void.self)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)

@@ -19,7 +19,15 @@ extension ClientConnection {
                 continue
             }
             request.foundURL = true
-            if gate == .probation, !loop.shared.events.admitProbation(target.id) { continue }
+            if gate == .probation {
+                if mayWaitForBody {
+                    // A slow client would keep the only place for as long as it takes.
+                    request.nextCandidate -= 1
+                    return waitForBody()
+                }
+                if !lifecycle.requestIsComplete, hasNextCandidate { continue }
+                if lifecycle.requestIsComplete, !loop.shared.events.admitProbation(target.id) { continue }
+            }
             startAttempt(target, url, now: now ?? .now())
             return
         }
@@ -35,7 +43,19 @@ extension ClientConnection {
         }
     }
 
+    /// Whether the rest of the request may be read before anybody is asked.
+    private var mayWaitForBody: Bool {
+        !lifecycle.requestIsComplete && phase == .body && bufferedBody < loop.shared.options.replayLimit
+    }
+
+    private func waitForBody() {
+        needsDispatch = true
+        arm(loop.shared.waits.progress, from: .now())
+        resumeInput()
+    }
+
     private func startAttempt(_ target: Upstream, _ url: UpstreamURL, now: NIODeadline) {
+        guard !inputIsClosed || clientMayListen() else { return }
         attempt = CurrentAttempt(upstream: target, url: url, started: now)
         lifecycle.attemptStarted()
         target.load.attemptStarted()
@@ -94,7 +114,7 @@ extension ClientConnection {
         writeRequestHead(for: target, url, framing: framing)
         writeBufferedBody(connection, inChunks: framing == .chunked)
         attempt?.isFlowing = true
-        attempt?.requestWritten = now
+        if lifecycle.requestIsComplete { attempt?.requestWritten = now }
         if bufferedBody > loop.shared.options.replayLimit {
             lifecycle.replayOverflowed()
             replay.removeAll()
@@ -183,7 +203,7 @@ extension ClientConnection {
     func upstreamClosed(_ connection: UpstreamConnection, _ kind: FailureKind, endsByReset: Bool) {
         guard connection === upstream else { return }
         let isProperEnd =
-            responsePhase == .streaming || responsePhase == .held && !response.waitsForEvent
+            (responsePhase == .streaming || responsePhase == .held) && !response.waitsForEvent
         if isProperEnd, response.reader.endsWithConnection, kind == .closed, !endsByReset {
             upstream = nil
             lastResponseRead = .now()
@@ -198,6 +218,9 @@ extension ClientConnection {
         guard let attempt else { return }
         let wasReused = upstream?.isReused ?? false
         let isOurFault = upstream?.failsForLackOfDescriptors ?? false
+        // An endpoint that has waited long enough for the client's next bytes hangs up.
+        let isClients =
+            kind == .closed && (isUploadAwaited || attempt.wasHeldUp || responsePhase == .streaming && !isWritable)
         let recovery = lifecycle.upstreamFailed(kind, wasReused: wasReused, sawResponse: attempt.firstByte != nil)
         dropUpstream()
         switch recovery {
@@ -207,16 +230,19 @@ extension ClientConnection {
             if isOurFault {
                 finishAttempt(.neutral, reason: "no file descriptor left here")
             } else {
-                finishAttempt(.failure(kind), reason: kind.text)
+                finishAttempt(isClients ? .neutral : .failure(kind), reason: kind.text)
             }
             responsePhase = .none
             tryNextEndpoint()
         case .answerBadGateway:
-            finishAttempt(.failure(kind), reason: kind.text)
+            finishAttempt(isClients ? .neutral : .failure(kind), reason: kind.text)
+            tellUntold(failedEverywhere: !hasNextCandidate)
             let status = kind == .timeout ? 504 : 502
             answer(LocalAnswer(status: status, message: "endpoint \(attempt.upstream.name): \(kind.text)"))
         case .breakResponse:
-            finishAttempt(.failure(.brokenStream), reason: kind.text)
+            // Where no event had come, it is no answer that broke off.
+            let failure = response.waitsForEvent ? kind : .brokenStream
+            finishAttempt(isClients ? .neutral : .failure(failure), reason: kind.text)
             breakResponse("endpoint \(attempt.upstream.name): \(kind.text) in mid-stream")
         }
     }
@@ -241,9 +267,16 @@ extension ClientConnection {
         connection?.close()
     }
 
+    /// The endpoint has taken all that the client has sent so far, and the client is not done.
+    var isUploadAwaited: Bool {
+        phase == .body && attempt?.isFlowing == true && upstream?.isWritable == true
+    }
+
     private func lesson(of attempt: CurrentAttempt, _ outcome: AttemptOutcome) -> OpenAILesson? {
-        guard request.teaches, let api = request.openAIAPI, let status = attempt.status, case .success = outcome else {
-            return nil
+        guard request.teaches, let api = request.openAIAPI, let status = attempt.status else { return nil }
+        switch outcome {
+        case .success, .declined: break
+        case .failure, .rateLimited, .misconfigured, .neutral: return nil
         }
         return OpenAILesson(api, status: status, saysUnknownPath: attempt.saysUnknownPath)
     }
@@ -255,17 +288,61 @@ extension ClientConnection {
         guard let attempt = attempt.take() else { return }
         attempt.upstream.load.attemptEnded()
         if let reason { request.failures.append((attempt.upstream.name, reason)) }
-        let report = AttemptReport(
+        let isEvidence = RequestLifecycle.isEvidence(
+            outcome, of: request.kind, credentialIsClients: attempt.upstream.forwardsClientCredential)
+        var report = AttemptReport(
             endpoint: attempt.upstream.id, outcome: outcome, status: attempt.status,
             timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
-            ended: end.report, wasAnswered: attempt.wasAnswered, lesson: lesson(of: attempt, outcome))
+            ended: end.report, wasAnswered: attempt.wasAnswered, lesson: lesson(of: attempt, outcome),
+            isEvidence: isEvidence)
+        let isAlike = mayBeRequests(report)
+        if concludes {
+            tellUntold(failedEverywhere: isAlike && !hasNextCandidate)
+            if isAlike, !hasNextCandidate { report.failedEverywhere = request.fingerprint }
+        } else if isAlike {
+            request.untold.append(report)
+        } else {
+            settleUntold(report)
+            loop.shared.events.attemptFinished(report)
+        }
         if request.firstAttempt == nil {
             request.firstAttempt = report
         } else {
             request.furtherAttempts.append(report)
         }
         request.isConcludedByAttempt = concludes
-        if !concludes { loop.shared.events.attemptFinished(report) }
+    }
+
+    /// Whether the request may have brought it about, and has met nothing else so far.
+    private func mayBeRequests(_ report: AttemptReport) -> Bool {
+        guard report.isEvidence, RequestLifecycle.mayBeRequests(report.outcome) else { return false }
+        // After the commit point nobody else is asked.
+        if case .failure = report.outcome, lifecycle.isCommitted { return false }
+        guard let first = request.untold.first else { return true }
+        return ErrorKind(first.outcome, status: first.status) == ErrorKind(report.outcome, status: report.status)
+    }
+
+    /// What an attempt says about the failures before it.
+    private func settleUntold(_ report: AttemptReport) {
+        switch report.outcome {
+        // It says nothing about the request.
+        case .neutral, .rateLimited: break
+        case .failure(let kind) where kind.isUnreachable: break
+        case .success, .declined, .misconfigured, .failure: tellUntold(failedEverywhere: false)
+        }
+    }
+
+    /// Tells the ranking of the failures that were kept back.
+    ///
+    /// - Parameter failedEverywhere: no endpoint that the request was sent to did otherwise
+    func tellUntold(failedEverywhere: Bool) {
+        guard !request.untold.isEmpty else { return }
+        let fingerprint = failedEverywhere ? request.fingerprint : nil
+        for var report in request.untold {
+            report.failedEverywhere = fingerprint
+            loop.shared.events.attemptFinished(report)
+        }
+        request.untold = []
     }
 }
 

@@ -229,7 +229,9 @@ extension ClientConnection {
         request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
         let asked = request.api == .openAI ? OpenAIAPI.asked(by: bytes.slice(request.pathRange)) : nil
         request.openAIAPI = asked?.api
-        request.teaches = asked?.isRoot == true && bytes.slice(loop.requestHead.method).elementsEqual("POST".utf8)
+        request.kind = RequestKind(
+            method: bytes.slice(loop.requestHead.method), path: bytes.slice(request.pathRange))
+        request.teaches = asked?.isRoot == true && request.kind == .inference
         request.methodLength = loop.requestHead.method.upperBound
         request.minorVersion = loop.requestHead.minorVersion
         request.isHEAD = loop.requestHead.isHEAD
@@ -349,6 +351,8 @@ extension ClientConnection {
         lifecycle.requestCompleted()
         guard let target = attempt?.upstream, attempt?.isFlowing == true else { return }
         if attempt?.sendsChunks == true { sendLastChunk() }
+        // The time that the client took is not the endpoint's.
+        if attempt?.firstByte == nil { attempt?.requestWritten = .now() }
         if responsePhase == .awaitingHead { arm(target.waits.responseHeader, from: .now()) }
         // Last: the write may fail at once and another attempt begin.
         upstream?.flush()

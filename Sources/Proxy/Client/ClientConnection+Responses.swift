@@ -30,7 +30,7 @@ extension ClientConnection {
                 keepPartialHead(taken, from: consumed)
             }
         case .held, .streaming: readResponseBody(buffer, from: 0)
-        case .none, .connecting, .handshaking: upstreamFailed(.badResponse)
+        case .none, .connecting, .handshaking, .delivering: upstreamFailed(.badResponse)
         }
     }
 
@@ -110,10 +110,13 @@ extension ClientConnection {
             attempt?.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: WallClock.unixTime())
         }
         let credentialIsClients = attempt?.upstream.forwardsClientCredential ?? false
-        let isLast = (status == 401 || status == 403) && !hasNextCandidate
+        let isLast = RequestLifecycle.mayBeTheAnswer(status) && !hasNextCandidate
+        // The endpoint has waited long enough for the rest of the request.
+        let isClients = (status == 408 || status == 504) && isUploadAwaited
+        if isClients { attempt?.isClientsFault = true }
         let verdict = lifecycle.responded(
             status: status, credentialIsClients: credentialIsClients, isLast: isLast,
-            wasReused: upstream?.isReused ?? false)
+            wasReused: upstream?.isReused ?? false, isClients: isClients)
         switch verdict {
         case .forward: hold(bytes)
         case .retryOnFreshConnection: retryOnFreshConnection()
@@ -128,9 +131,10 @@ extension ClientConnection {
     }
 
     private func currentOutcome(status: Int) -> AttemptOutcome {
-        RequestLifecycle.outcome(
-            status: status, timeToFirstByte: attempt?.timeToFirstByte ?? .zero, retryAfter: attempt?.retryAfter,
-            credentialIsClients: attempt?.upstream.forwardsClientCredential ?? false)
+        guard attempt?.isClientsFault != true else { return .neutral }
+        return RequestLifecycle.outcome(
+            status: status, timeToFirstByte: request.kind == .inference ? attempt?.timeToFirstByte : nil,
+            retryAfter: attempt?.retryAfter, credentialIsClients: attempt?.upstream.forwardsClientCredential ?? false)
     }
 
     /// Prepares the client's head; it goes out with the first body byte.
@@ -218,7 +222,7 @@ extension ClientConnection {
             if isComplete {
                 if offset < buffer.readableBytes { response.upstreamKeepsAlive = false }
                 // A stream of events without one is no answer, however properly it ends.
-                if responsePhase == .held, response.waitsForEvent { return upstreamFailed(.badResponse) }
+                if response.waitsForEvent { return upstreamFailed(.badResponse) }
                 return responseCompleted()
             }
         }
@@ -245,23 +249,31 @@ extension ClientConnection {
         }
         let isChunked = response.framing == .chunked
         if isChunked, total > 0 { loop.output.writeChunkSize(total) }
-        let mayHaveToWait = responsePhase == .held && response.waitsForEvent
-        if total >= Self.gatherThreshold, loop.dataRanges.count <= Self.maximumPieces, !mayHaveToWait {
-            commitIfHeld(buffer, isComplete: isComplete)
-            let tail: StaticString = isChunked ? isComplete ? "\r\n0\r\n\r\n" : "\r\n" : ""
+        let awaitedEvent = response.waitsForEvent
+        if awaitedEvent, firstEventIsComplete(buffer) { response.waitsForEvent = false }
+        let ends = isComplete && !response.waitsForEvent
+        let isHeldBack = responsePhase == .held && response.waitsForEvent && (isComplete || isWorthHolding(total))
+        if total >= Self.gatherThreshold, loop.dataRanges.count <= Self.maximumPieces, !isHeldBack {
+            commitIfHeld(buffer, isComplete: isComplete, awaitedEvent: awaitedEvent)
+            let tail: StaticString = isChunked ? ends ? "\r\n0\r\n\r\n" : "\r\n" : ""
             return write(loop.output, loop.dataRanges, of: buffer, tail)
         }
         buffer.withUnsafeReadableBytes { bytes in
             for index in loop.dataRanges.indices { loop.output.append(bytes.slice(loop.dataRanges[index])) }
         }
         if isChunked, total > 0 { loop.output.writeStaticString("\r\n") }
-        if mayHaveToWait, !firstEventIsComplete(buffer) {
+        if isHeldBack {
             swap(&loop.output, &response.held)
             return
         }
-        if isComplete, isChunked { loop.output.writeStaticString("0\r\n\r\n") }
-        commitIfHeld(buffer, isComplete: isComplete)
-        if isComplete { outputEndsAnswer() } else { writeOutput(mayLeaveAtOnce: true) }
+        if ends, isChunked { loop.output.writeStaticString("0\r\n\r\n") }
+        commitIfHeld(buffer, isComplete: isComplete, awaitedEvent: awaitedEvent)
+        if ends { outputEndsAnswer() } else { writeOutput(mayLeaveAtOnce: true) }
+    }
+
+    /// Whether what came before the first event is kept from the client: as long as another endpoint may be asked instead.
+    private func isWorthHolding(_ total: Int) -> Bool {
+        loop.output.readableBytes + total <= Self.holdLimit && lifecycle.canReplay && hasNextCandidate
     }
 
     /// A refusal may repeat the key that it refuses; bodies of other answers are the endpoint's own affair.
@@ -289,18 +301,24 @@ extension ClientConnection {
         }
     }
 
-    private func commitIfHeld(_ buffer: ByteBuffer, isComplete: Bool) {
-        guard responsePhase == .held else { return }
-        if response.isJudged { judgePath(buffer) }
-        commit()
-        if !isComplete { reportFirstByte() }
+    /// - Parameter awaitedEvent: no event of the stream had come before this piece
+    private func commitIfHeld(_ buffer: ByteBuffer, isComplete: Bool, awaitedEvent: Bool) {
+        let wasHeld = responsePhase == .held
+        if wasHeld {
+            if response.isJudged { judgePath(buffer) }
+            commit()
+        }
+        // Comments before the first event are no answer yet.
+        if !isComplete, !response.waitsForEvent, wasHeld || awaitedEvent { reportFirstByte() }
     }
 
     /// The end of this answer may be minutes away; what its beginning says about the endpoint is known now.
     private func reportFirstByte() {
-        guard let target = attempt?.upstream, case .success(let time) = currentOutcome(status: response.status ?? 0)
+        guard let target = attempt?.upstream, request.kind != .lookup,
+            case .success(let time?) = currentOutcome(status: response.status ?? 0)
         else { return }
         attempt?.wasAnswered = true
+        tellUntold(failedEverywhere: false)
         loop.shared.events.attemptAnswered(target.id, time, .now)
     }
 
@@ -322,8 +340,7 @@ extension ClientConnection {
 
     private func firstEventIsComplete(_ buffer: ByteBuffer) -> Bool {
         buffer.withUnsafeReadableBytes { bytes in
-            for range in loop.dataRanges where response.firstEvent.scan(bytes.slice(range)) { return true }
-            return loop.output.readableBytes > Self.holdLimit
+            loop.dataRanges.contains { response.firstEvent.scan(bytes.slice($0)) }
         }
     }
 
@@ -337,8 +354,13 @@ extension ClientConnection {
         // Not the clock anew: what was read last ended the response.
         let end = Moment(deadline: lastResponseRead, instant: .now)
         releaseUpstream(now: end.deadline)
+        let closes = response.closesClient || phase == .body
+        guard queuedByteCount == 0 else {
+            finishAttempt(outcome, at: end)
+            return deliver(closes: closes)
+        }
         finishAttempt(outcome, concludes: true, at: end)
-        finishRequest(.completed, closes: response.closesClient || phase == .body, at: end)
+        finishRequest(.completed, closes: closes, at: end)
     }
 
     /// The end of the connection was the body's end.

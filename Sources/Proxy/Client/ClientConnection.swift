@@ -32,6 +32,8 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
         /// The head is here; nothing of it has gone to the client.
         case held
         case streaming
+        /// The answer is complete; the kernel has not taken all of it.
+        case delivering
     }
 
     let clientAddress: SocketAddress?
@@ -62,6 +64,9 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
     var lastResponseRead = NIODeadline.uptimeNanoseconds(0)
     var response = CurrentResponse()
     var isWritable = true
+    /// While the client is behind: what it had not acknowledged when it was looked at last, and when it last took something.
+    private var backlog: (bytes: Int, since: NIODeadline)?
+    private var blockedSince: NIODeadline?
 
     init(loop: LoopContext, clientAddress: SocketAddress?) {
         self.clientAddress = clientAddress
@@ -102,12 +107,15 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         if isWritable {
+            noteHoldUp()
             if responsePhase == .streaming { armStreamIdle(from: .now()) }
             upstream?.resumeReading()
             if phase == .resting { arm(loop.shared.waits.idle, from: .now()) }
             if phase == .resting || phase == .head { goOnWithInput() }
         } else if responsePhase == .streaming || phase == .resting {
-            arm(loop.shared.waits.progress, from: .now())
+            let now = NIODeadline.now()
+            blockedSince = now
+            watchClient(from: now)
         }
         context.fireChannelWritabilityChanged()
     }
@@ -129,7 +137,10 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
         // Requests that wait until the client takes the answers before them.
         if phase == .resting || phase == .head, !isWritable, input.readableBytes > 0 { return }
         switch phase {
-        case .responding, .closed: break
+        case .closed: break
+        case .responding where request.isRunning && responsePhase != .delivering: clientMayListen()
+        case .body where responsePhase == .delivering: break
+        case .responding: break
         case .resting: closeAfterWrites()
         case .lingering: if lingersUntil != nil { context?.close(promise: nil) }
         case .head, .body: abort(.clientClosed)
@@ -137,6 +148,8 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // While it is known what has not left.
+        endRequest(.clientClosed)
         context.close(promise: nil)
     }
 
@@ -180,24 +193,56 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
         loop.deadlines.arm(slot, at: now + wait)
     }
 
+    /// Gives the client, which is behind, time until it has taken something.
+    func watchClient(from now: NIODeadline) {
+        backlog = isWritable && queuedByteCount == 0 ? nil : (unacknowledgedByteCount, now)
+        arm(loop.shared.waits.progress, from: now)
+    }
+
+    /// Whether the client still takes what it has been sent, however slowly. The kernel asks for more in large steps only, so
+    /// what the client's system has acknowledged counts.
+    private func clientGetsOn(now: NIODeadline) -> Bool {
+        let bytes = unacknowledgedByteCount
+        guard bytes > 0 else { return false }
+        let patience = loop.shared.waits.progress
+        guard let last = backlog, bytes >= last.bytes else {
+            backlog = (bytes, now)
+            arm(.nanoseconds(patience.nanoseconds / 8), from: now)
+            return true
+        }
+        guard now < last.since + patience else { return false }
+        arm(.nanoseconds(patience.nanoseconds / 8), from: now)
+        return true
+    }
+
+    /// An endpoint whose answer the client has kept waiting for long may give up before the client goes on.
+    private func noteHoldUp() {
+        guard let since = blockedSince.take(), responsePhase == .streaming, NIODeadline.now() - since >= .seconds(1)
+        else { return }
+        attempt?.wasHeldUp = true
+    }
+
     func deadlineExpired(now: NIODeadline) {
         switch phase {
-        case .resting, .lingering, .closed:
+        case .resting, .lingering:
+            if !clientGetsOn(now: now) { context?.close(promise: nil) }
+        case .closed:
             context?.close(promise: nil)
         case .head:
             refuse(
                 LocalAnswer(status: 408, message: "the request did not arrive in time"),
                 api: input.withUnsafeReadableBytes { RequestAPI(ofBrokenHead: $0) })
         case .body, .responding:
-            requestStalled()
+            requestStalled(now: now)
         }
     }
 
     /// Nothing has moved for as long as the present step may take: find who is to blame.
-    private func requestStalled() {
+    private func requestStalled(now: NIODeadline) {
         switch responsePhase {
         case .connecting, .handshaking: upstreamFailed(.timeout)
-        case .streaming where !isWritable: abort(.clientTimeout)
+        case .delivering: if !clientGetsOn(now: now) { abort(.clientTimeout) }
+        case .streaming where !isWritable: if !clientGetsOn(now: now) { abort(.clientTimeout) }
         case .streaming: upstreamFailed(.timeout)
         case .none, .awaitingHead, .held:
             if phase == .responding || upstream?.isWritable == false {
@@ -232,7 +277,9 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
 
     /// Ends what is going on without another word to the client.
     func abort(_ ending: RequestReport.Ending) {
-        if responsePhase == .streaming, response.framing == .untilClose { resetOnClose() }
+        if responsePhase == .streaming || responsePhase == .delivering, response.framing == .untilClose {
+            resetOnClose()
+        }
         flushNow()
         endRequest(ending)
         context?.close(promise: nil)

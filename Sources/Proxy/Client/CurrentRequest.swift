@@ -18,6 +18,7 @@ struct CurrentRequest {
     var openAIAPI: OpenAIAPI?
     /// Its answer says whether the endpoint knows `openAIAPI`.
     var teaches = false
+    var kind = RequestKind.inference
     var methodLength = 0
     var pathRange = 0..<0
     var requestID = RequestID.generated(0)
@@ -34,6 +35,8 @@ struct CurrentRequest {
     var passedOver = false
     var firstAttempt: AttemptReport?
     var furtherAttempts: [AttemptReport] = []
+    /// Failed attempts of which nobody has been told yet: while all of them failed in the same way, the request may be to blame.
+    var untold: [AttemptReport] = []
     /// The last attempt's report goes with the request's.
     var isConcludedByAttempt = false
     /// What became of the endpoints tried, for the message of a 503.
@@ -44,6 +47,17 @@ struct CurrentRequest {
 
     var path: String { bytes.getString(at: bytes.readerIndex + pathRange.lowerBound, length: pathRange.count) ?? "" }
     var requestIDText: String { requestID.text(in: bytes) }
+
+    /// The same whenever a client sends the same request again, and hardly ever for another.
+    var fingerprint: UInt64 {
+        var hasher = Hasher()
+        bytes.withUnsafeReadableBytes { all in
+            hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: all[pathRange]))
+            hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: all[headLength...]))
+        }
+        hasher.combine(bytesUp)
+        return UInt64(truncatingIfNeeded: hasher.finalize())
+    }
 
     mutating func begin(_ head: UnsafeRawBufferPointer, serial: UInt64, now: NIODeadline) {
         bytes.clear()
@@ -62,6 +76,7 @@ struct CurrentRequest {
         isConcludedByAttempt = false
         if !furtherAttempts.isEmpty { furtherAttempts = [] }
         if !failures.isEmpty { failures = [] }
+        if !untold.isEmpty { untold = [] }
     }
 }
 
@@ -70,6 +85,7 @@ struct CurrentAttempt {
     let upstream: Upstream
     let url: UpstreamURL
     let started: NIODeadline
+    /// When the endpoint had been sent the whole request, whatever time the client took for it.
     var requestWritten: NIODeadline?
     var firstByte: NIODeadline?
     var status: Int?
@@ -79,6 +95,10 @@ struct CurrentAttempt {
     var sendsChunks = false
     /// The head and what there was of the body have been written.
     var isFlowing = false
+    /// What the endpoint says is about the client's slowness.
+    var isClientsFault = false
+    /// The client kept the answer waiting: what then goes wrong with it may be the endpoint's patience that has ended.
+    var wasHeldUp = false
     /// The answer's beginning has been reported.
     var wasAnswered = false
     /// A 404 or 405 that is about the path.

@@ -1,14 +1,18 @@
 /// Watches an event stream for the end of its first event: the commit point of an SSE response.
 ///
-/// Comments are not events: a server that only says ": processing" may still die without the client noticing.
+/// An event is what a reader of the stream dispatches: lines of which at least one is `data`, and an empty line behind them.
+/// Comments are no events, and neither are `id`, `retry` and `event` alone: a server that says no more may still die without
+/// the client noticing.
 struct FirstEventScanner: Equatable {
+    /// How much of the line has been read as `data:`, up to 5; `other` where it is another line.
+    private var matched = 0
     private var lineIsEmpty = true
-    private var lineIsComment = false
-    private var sawField = false
+    private var sawData = false
     private var afterReturn = false
     /// How much of a byte order mark has been seen at the stream's beginning; 3 when there can be none any more.
     private var markLength = 0
 
+    private static let other = -1
     private static let mark: (UInt8, UInt8, UInt8) = (0xEF, 0xBB, 0xBF)
 
     /// - Returns: whether the first event is complete within the bytes seen so far.
@@ -20,7 +24,10 @@ struct FirstEventScanner: Equatable {
                     markLength += 1
                     continue
                 }
-                lineIsEmpty = markLength == 0
+                if markLength > 0 {
+                    lineIsEmpty = false
+                    matched = Self.other
+                }
                 markLength = 3
             }
             let follows = afterReturn
@@ -28,16 +35,29 @@ struct FirstEventScanner: Equatable {
             switch byte {
             case 0x0A where follows: continue
             case 0x0A, 0x0D:
-                if lineIsEmpty, sawField { return true }
-                if !lineIsEmpty, !lineIsComment { sawField = true }
+                if lineIsEmpty, sawData { return true }
+                // A field without a colon has an empty value.
+                if matched >= 4 { sawData = true }
                 lineIsEmpty = true
-                lineIsComment = false
+                matched = 0
                 afterReturn = byte == 0x0D
             default:
-                if lineIsEmpty { lineIsComment = byte == UInt8(ascii: ":") }
                 lineIsEmpty = false
+                match(byte)
             }
         }
         return false
+    }
+
+    private mutating func match(_ byte: UInt8) {
+        let expected: UInt8
+        switch matched {
+        case 0: expected = UInt8(ascii: "d")
+        case 1, 3: expected = UInt8(ascii: "a")
+        case 2: expected = UInt8(ascii: "t")
+        case 4: expected = UInt8(ascii: ":")
+        default: return
+        }
+        matched = byte == expected ? matched + 1 : Self.other
     }
 }

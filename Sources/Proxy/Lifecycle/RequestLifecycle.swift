@@ -69,19 +69,30 @@ struct RequestLifecycle {
     /// A final response head came.
     ///
     /// - Parameters:
-    ///   - credentialIsClients: what was presented there is the client's own credential, so its refusal is the client's
-    ///     answer and no other endpoint's business
+    ///   - credentialIsClients: what was presented there is the client's own credential, so what it may not do is the client's
+    ///     affair
     ///   - isLast: no other endpoint is left
     ///   - wasReused: the connection had served a request before
+    ///   - isClients: the client's slowness brought it about
     mutating func responded(
-        status: Int, credentialIsClients: Bool = false, isLast: Bool = false, wasReused: Bool = false
+        status: Int, credentialIsClients: Bool = false, isLast: Bool = false, wasReused: Bool = false,
+        isClients: Bool = false
     ) -> Verdict {
         guard canReplay, Self.callsForFailover(status) else { return .forward }
+        if isClients { return isLast ? .forward : .tryNextEndpoint }
         // Servers say 408 when they have waited long enough for a next request, which may be on its way (RFC 9110
         // §15.5.9).
         if status == 408, wasReused, !retriedOnFreshConnection {
             retriedOnFreshConnection = true
             return .retryOnFreshConnection
+        }
+        if credentialIsClients {
+            switch status {
+            case 401, 403: return .forward
+            // Another endpoint may have a credential of its own; the last one's words help the client more than a 503.
+            case 402, 429: return isLast ? .forward : .tryNextEndpoint
+            default: break
+            }
         }
         guard Self.refusesCredential(status) else {
             failedOtherwise = true
@@ -89,28 +100,42 @@ struct RequestLifecycle {
             return .tryNextEndpoint
         }
         // What all of them refuse may well be the request: then their words help the client more than a 503.
-        if credentialIsClients || !failedOtherwise && isLast { return .forward }
+        if !failedOtherwise && isLast { return .forward }
         wasOnlyRefused = !failedOtherwise
         return .tryNextEndpoint
     }
 
-    private static func refusesCredential(_ status: Int) -> Bool { status == 401 || status == 403 }
+    private static func refusesCredential(_ status: Int) -> Bool { status == 401 || status == 402 || status == 403 }
 
-    /// Statuses that say "not here" rather than "not like this".
-    static func callsForFailover(_ status: Int) -> Bool {
+    /// Whether it matters if there is another endpoint to go to.
+    static func mayBeTheAnswer(_ status: Int) -> Bool {
         switch status {
-        case 401, 403, 408, 429, 500, 502, 503, 504, 529: true
+        case 401, 402, 403, 408, 429, 504: true
         default: false
         }
     }
 
-    /// What a status teaches the ranking. `retryAfter` is the wait the response named; one of nothing is none.
+    /// Statuses that say "not here" rather than "not like this".
+    static func callsForFailover(_ status: Int) -> Bool {
+        switch status {
+        case 401, 402, 403, 408, 429, 500, 502, 503, 504, 529: true
+        default: false
+        }
+    }
+
+    /// What a status teaches the ranking.
+    ///
+    /// - Parameters:
+    ///   - timeToFirstByte: nil where it says nothing about how fast the endpoint is
+    ///   - retryAfter: the wait the response named; one of nothing is none
     static func outcome(
-        status: Int, timeToFirstByte: Duration, retryAfter: Duration?, credentialIsClients: Bool = false
+        status: Int, timeToFirstByte: Duration?, retryAfter: Duration?, credentialIsClients: Bool = false
     ) -> AttemptOutcome {
         switch status {
-        case 401 where credentialIsClients, 403 where credentialIsClients: .success(timeToFirstByte: timeToFirstByte)
-        case 401, 403: .misconfigured(status: status)
+        case 401 where credentialIsClients, 402 where credentialIsClients, 403 where credentialIsClients,
+            429 where credentialIsClients:
+            .declined(status: status)
+        case 401, 402, 403: .misconfigured(status: status)
         case 429, 503, 529:
             if let retryAfter, retryAfter > .zero {
                 .rateLimited(retryAfter: retryAfter)
@@ -118,7 +143,28 @@ struct RequestLifecycle {
                 .failure(.status(status))
             }
         case 408, 500...: .failure(.status(status))
-        default: .success(timeToFirstByte: timeToFirstByte)
+        case ..<300: .success(timeToFirstByte: timeToFirstByte)
+        default: .declined(status: status)
+        }
+    }
+
+    /// Whether the outcome says something about the endpoint.
+    static func isEvidence(_ outcome: AttemptOutcome, of kind: RequestKind, credentialIsClients: Bool) -> Bool {
+        switch outcome {
+        case .failure(let failure): kind != .lookup || failure.isUnreachable
+        // The client may not do it, or the client's limit is used up.
+        case .declined(let status) where credentialIsClients && (refusesCredential(status) || status == 429): false
+        case .success, .rateLimited, .misconfigured, .declined: kind != .lookup
+        case .neutral: false
+        }
+    }
+
+    /// Whether the request itself may have brought the failure about: then it may meet the same at every endpoint.
+    static func mayBeRequests(_ outcome: AttemptOutcome) -> Bool {
+        switch outcome {
+        case .failure(let kind): !kind.isUnreachable
+        case .misconfigured: true
+        case .success, .rateLimited, .declined, .neutral: false
         }
     }
 }

@@ -104,6 +104,20 @@ class SocketConnection: SocketReader {
         #endif
     }
 
+    /// Bytes that the kernel has not taken.
+    final var queuedByteCount: Int {
+        guard descriptor != Self.none, mayBeQueued else { return 0 }
+        return Int((try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0)
+    }
+
+    /// Bytes of which the other side's system has not said that it has them, where the kernel can be asked.
+    final var unacknowledgedByteCount: Int {
+        #if os(Linux)
+            if descriptor != Self.none { return queuedByteCount + Int(podium_unsent(descriptor)) }
+        #endif
+        return queuedByteCount
+    }
+
     func socketRead(_ bytes: ByteBuffer) {}
 
     func socketReadComplete() {}

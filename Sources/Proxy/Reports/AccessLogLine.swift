@@ -40,10 +40,14 @@ extension RequestReport {
 }
 
 extension AttemptReport {
-    /// `ok`, `gone` (the client left, or is at fault), or the kind of error.
+    /// `ok`, `declined`, `gone` (the client left, or is at fault), or the kind of error.
     var outcomeWord: String {
         if let kind = ErrorKind(outcome, status: status) { return kind.rawValue }
-        return outcome == .neutral ? "gone" : "ok"
+        return switch outcome {
+        case .neutral: "gone"
+        case .declined: "declined"
+        default: "ok"
+        }
     }
 }
 

@@ -8,7 +8,7 @@ public struct AttemptReport: Sendable, Equatable {
     public let outcome: AttemptOutcome
     /// nil when no response head came.
     public let status: Int?
-    /// From the request's head being written to the first byte of the response; nil when none came.
+    /// From the whole request being sent to the first byte of the response; nil when none came, or before that.
     public let timeToFirstByte: Duration?
     /// From the attempt's start to its end.
     public let duration: Duration
@@ -19,21 +19,27 @@ public struct AttemptReport: Sendable, Equatable {
     /// What the answer says about the OpenAI APIs the endpoint speaks; nil for all other requests.
     public let lesson: OpenAILesson?
 
+    /// Whether the outcome says something about the endpoint. It does not for requests that are no inference, unless the
+    /// endpoint could not be reached, nor where a client's own credential was refused.
+    public let isEvidence: Bool
+    /// Names the request, where every endpoint that it was sent to failed in the same way.
+    public internal(set) var failedEverywhere: UInt64?
+
     private let ended: ReportTime
 
     /// All parts given.
     public init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
-        at: ContinuousClock.Instant, wasAnswered: Bool = false, lesson: OpenAILesson? = nil
+        at: ContinuousClock.Instant, wasAnswered: Bool = false, lesson: OpenAILesson? = nil, isEvidence: Bool = true
     ) {
         self.init(
             endpoint: endpoint, outcome: outcome, status: status, timeToFirstByte: timeToFirstByte, duration: duration,
-            ended: ReportTime(at), wasAnswered: wasAnswered, lesson: lesson)
+            ended: ReportTime(at), wasAnswered: wasAnswered, lesson: lesson, isEvidence: isEvidence)
     }
 
     init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
-        ended: ReportTime, wasAnswered: Bool, lesson: OpenAILesson?
+        ended: ReportTime, wasAnswered: Bool, lesson: OpenAILesson?, isEvidence: Bool
     ) {
         self.endpoint = endpoint
         self.outcome = outcome
@@ -43,5 +49,6 @@ public struct AttemptReport: Sendable, Equatable {
         self.ended = ended
         self.wasAnswered = wasAnswered
         self.lesson = lesson
+        self.isEvidence = isEvidence
     }
 }

@@ -1,6 +1,16 @@
 public import HTTPWire
 
-/// Settings of the listening side. All but `clientTokens` and `allowedOrigins` are fixed for the server's life.
+/// What a client means that says FIN before it has its answer.
+public enum HalfClosePolicy: String, Sendable, CaseIterable {
+    /// It is asked, by bytes that clients pass over; HTTP/1.0 has none of these before the answer, and there it has gone.
+    case probe
+    /// It listens, and gets its answer.
+    case serve
+    /// It has gone.
+    case cancel
+}
+
+/// Settings of the listening side. All but `clientTokens`, `allowedOrigins` and `halfClose` are fixed for the server's life.
 public struct ProxyOptions: Sendable {
     /// Name or address to listen on.
     public var host = "127.0.0.1"
@@ -11,6 +21,8 @@ public struct ProxyOptions: Sendable {
     /// `scheme://host[:port]` of web pages that may make requests, besides those of this machine; `*` for all. Heeded
     /// where the server listens on loopback without client tokens.
     public var allowedOrigins: [String] = []
+    /// What a client's FIN means while its answer is still to come.
+    public var halfClose = HalfClosePolicy.probe
     /// Most bytes of a request body kept for the next endpoint; a longer body is streamed and cannot fail over.
     public var replayLimit = 1 << 20
     /// Most client connections at once; further ones are answered 503. nil: derived from the descriptor limit.

@@ -74,6 +74,11 @@ public final class ProxyServer: Sendable {
         shared.update(allowedOrigins: allowedOrigins)
     }
 
+    /// Replaces what a client's FIN means.
+    public func update(halfClose: HalfClosePolicy) {
+        shared.update(halfClose: halfClose)
+    }
+
     /// Tries all of the endpoint's URLs up to an answer, with a request that costs nothing there.
     public func trial(_ upstream: Upstream) async -> [TrialResult] {
         var results: [TrialResult] = []

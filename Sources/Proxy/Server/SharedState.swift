@@ -28,6 +28,7 @@ final class SharedState: Sendable {
         var tokens: ClientTokens
         var pages: BrowserRules
         let isLoopback: Bool
+        var halfClose: HalfClosePolicy
     }
 
     init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents) {
@@ -42,7 +43,7 @@ final class SharedState: Sendable {
         routing = Mutex(
             Routing(
                 table: routes, tokens: ClientTokens(options.clientTokens), pages: Self.pages(options),
-                isLoopback: options.isLoopback))
+                isLoopback: options.isLoopback, halfClose: options.halfClose))
     }
 
     /// Rises with each change of what `current` returns.
@@ -64,6 +65,10 @@ final class SharedState: Sendable {
         options.allowedOrigins = allowedOrigins
         let pages = Self.pages(options)
         change { $0.pages = pages }
+    }
+
+    func update(halfClose: HalfClosePolicy) {
+        change { $0.halfClose = halfClose }
     }
 
     private static func pages(_ options: ProxyOptions) -> BrowserRules {

@@ -8,6 +8,7 @@
 /// 13.020 fail status:502 openai-team      or name, connect, tls, timeout, closed, bad, broken
 /// 13.100 limited 30 azure-gpt             seconds to wait
 /// 13.200 refused 401 lab-proxy            status
+/// 13.300 declined 404 lab-proxy           status
 /// ```
 /// Without any `request` line, each answer counts as one request at its time. Times need not ascend.
 public struct OutcomeTrace: Sendable, Equatable {
@@ -120,6 +121,9 @@ extension AttemptOutcome {
         case "refused":
             guard let status = Int(value) else { return nil }
             self = .misconfigured(status: status)
+        case "declined":
+            guard let status = Int(value) else { return nil }
+            self = .declined(status: status)
         case "fail":
             if let known = Self.kinds.first(where: { $0.0 == value }) {
                 self = .failure(known.1)
@@ -134,13 +138,14 @@ extension AttemptOutcome {
 
     var traceFields: String? {
         switch self {
-        case .success(let time): "ok \(Double(time.wholeNanoseconds / 1_000) / 1_000)"
+        case .success(let time?): "ok \(Double(time.wholeNanoseconds / 1_000) / 1_000)"
         case .failure(.status(let status)): "fail status:\(status)"
         case .failure(.proxy): "fail connect"
         case .failure(let kind): Self.kinds.first { $0.1 == kind }.map { "fail \($0.0)" }
         case .rateLimited(let wait): "limited \(Double(wait.wholeNanoseconds / 1_000_000) / 1_000)"
         case .misconfigured(let status): "refused \(status)"
-        case .neutral: nil
+        case .declined(let status): "declined \(status)"
+        case .success(nil), .neutral: nil
         }
     }
 }

@@ -103,13 +103,15 @@ public struct RankingSimulator: Sendable {
             let outcome = answer(endpoint, at: at, &cursors)
             order.record(outcome, for: endpoint, isProbe: false, at: at)
             if case .success(let time) = outcome {
-                report.totalTimeToFirstByte += time
+                report.totalTimeToFirstByte += time ?? .zero
                 if let servedBy, servedBy != endpoint { report.switches += 1 }
                 servedBy = endpoint
                 return
             }
             if isFirst { report.failedFirstAttempts += 1 }
             isFirst = false
+            // That is the client's answer.
+            if case .declined = outcome { break }
         }
         if isFirst { report.failedFirstAttempts += 1 }
         report.failedRequests += 1

@@ -92,7 +92,7 @@ struct BaselineOrder: SimulatedOrder {
     mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, at: Duration) {
         let elapsed = (at - lastSeen[endpoint]).inSeconds
         lastSeen[endpoint] = at
-        let time: Double? = if case .success(let time) = outcome { time.inSeconds } else { nil }
+        let time: Double? = if case .success(let time?) = outcome { time.inSeconds } else { nil }
         switch policy {
         case .lastResponseTime: scores[endpoint] = time ?? .infinity
         case .plainAverage(let decay):
