@@ -15,7 +15,7 @@ import YAMLDocument
         ("server:\n  port: 70000\n", .error, 2, 9, "0 to 65535", ""),
         ("server:\n  port: many\n", .error, 2, 9, "whole number", ""),
         ("server:\n  prot: 1\n", .note, 2, 3, "'prot' is unknown", "did you mean port?"),
-        ("server:\n  Auto-Sort-Endpoints: 1\n", .note, 2, 3, "unknown", "auto_sort_endpoints"),
+        ("server:\n  Auto-Sort-Endpoints: 1\n", .warning, 2, 3, "not read in server", "write auto_sort_endpoints"),
         ("server:\n  zzz: 1\n", .note, 2, 3, "'zzz' is unknown", ""),
         ("logging: {level: debug}\n", .note, 1, 1, "older system", ""),
         ("server:\n  persist_strategy: throtled\n", .error, 2, 21, "throtled", "did you mean throttled?"),

@@ -48,7 +48,18 @@ enum SourceExcerpt {
         let rest = text[(at ?? text.startIndex)...]
         let end = rest.firstIndex { $0 == "?" || $0 == "#" } ?? rest.endIndex
         let isURL = text.contains("://") || rest[end...].contains("=")
-        return (at == nil ? "" : "***") + rest[..<end] + (isURL ? withoutValues(rest[end...]) : String(rest[end...]))
+        let path = text.contains("://") ? withoutKeys(rest[..<end]) : String(rest[..<end])
+        return (at == nil ? "" : "***") + path + (isURL ? withoutValues(rest[end...]) : String(rest[end...]))
+    }
+
+    /// Paths can hold keys too.
+    private static func withoutKeys(_ path: Substring) -> String {
+        let start = path.firstRange(of: "://")?.upperBound ?? path.startIndex
+        let parts = path[start...].split(separator: "/", omittingEmptySubsequences: false)
+        let shown = parts.enumerated().map {
+            $0.offset > 0 && SecretSigns.mayBeKey($0.element) ? "***" : String($0.element)
+        }
+        return path[..<start] + shown.joined(separator: "/")
     }
 
     /// A query or a fragment by its names alone: `?key=***&v=***`.
@@ -61,18 +72,11 @@ enum SourceExcerpt {
         return String(sign) + names.joined(separator: "&")
     }
 
-    /// A whole line, for syntax errors, which have no node. What follows a key that names a secret is masked.
+    /// A whole line, for syntax errors, which have no node: all that a file that does not parse may show of it.
     static func line(_ number: Int, in bytes: [UInt8]) -> String {
-        let lines = bytes.split(omittingEmptySubsequences: false) { $0 == 0x0A }
+        let lines = FileMask.lines(of: bytes)
         guard number >= 1, number <= lines.count else { return "" }
-        let line = shown(lines[number - 1])
-        for key in ["auth_value", "password", "token", "secret", "key", "authorization"] {
-            if let range = line.lowercased().firstRange(of: key) {
-                let prefix = line.lowercased()[..<range.upperBound]
-                return String(line.prefix(prefix.count)) + " ***"
-            }
-        }
-        return SecretSigns.hiding(in: line, behind: "***")
+        return shown(Array(lines[number - 1].replacing(FileMask.hidden, with: "***").utf8)[...])
     }
 
     private static func shown(_ bytes: ArraySlice<UInt8>) -> String {

@@ -54,7 +54,7 @@ struct EndpointReader {
         settings.url = nonEmpty("url")
         settings.urlAnthropic = nonEmpty("url_anthropic")
         settings.urlOpenAI = nonEmpty("url_openai")
-        settings.authValue = nonEmpty("auth_value")
+        settings.authValue = nonEmpty("auth_value").map { reader.node("auth_value")?.withForeignTag($0) ?? $0 }
         settings.authType = authType(hasValue: settings.authValue != nil)
         settings.enabled = reader.boolean("enabled") ?? true
         settings.priority = reader.integer("priority")
@@ -122,7 +122,8 @@ struct EndpointReader {
                 sink.report(.error, at: value, ValueProblem("a header has to have a single value"), isSecret: true)
                 return nil
             }
-            return HeaderField(name: key.text, value: resolved.scalar == .null ? "" : resolved.text)
+            return HeaderField(
+                name: key.text, value: resolved.scalar == .null ? "" : resolved.withForeignTag(resolved.text))
         }
     }
 
@@ -182,6 +183,20 @@ struct EndpointReader {
                     isSecret: true)
             }
         }
+    }
+}
+
+extension YAMLNode {
+    /// `!env NAME` is no text of its own: another program would replace it. The tag stays visible, so that it is not taken
+    /// for a credential.
+    func withForeignTag(_ text: String) -> String {
+        guard let tag, tag != "!",
+            !["str", "int", "bool", "float", "null"].contains(where: { tag == "tag:yaml.org,2002:\($0)" })
+        else { return text }
+        let standard = "tag:yaml.org,2002:"
+        let written =
+            tag.hasPrefix(standard) ? "!!" + tag.dropFirst(standard.count) : tag.hasPrefix("!") ? tag : "!\(tag)"
+        return "\(written) \(text)"
     }
 }
 

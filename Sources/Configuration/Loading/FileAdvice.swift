@@ -17,6 +17,7 @@ struct FileAdvice {
         for (settings, entry) in endpoints {
             reportLoops(settings, entry)
             reportReferences(settings, entry)
+            reportPlaceholders(settings, entry)
         }
         for (index, token) in configuration.server.clientTokens.enumerated() {
             let node = server?["client_tokens"]?.resolved
@@ -111,8 +112,31 @@ struct FileAdvice {
         }
     }
 
+    /// An endpoint with such a credential is misconfigured: the text is not sent.
+    private func reportPlaceholders(_ settings: EndpointSettings, _ entry: YAMLNode) {
+        var texts: [(place: String, node: YAMLNode?, text: String?)] = [
+            ("auth_value", entry.merged("auth_value"), settings.authValue),
+            ("proxy", entry.merged("proxy"), settings.proxy?.username),
+            ("proxy", entry.merged("proxy"), settings.proxy?.password),
+        ]
+        if let node = entry.merged("headers")?.resolved {
+            let pairs = EndpointReader.headerPairs(node)
+            texts += settings.headers.map { header in
+                ("the header \(header.name)", pairs.first { $0.key.text == header.name }?.value, header.value)
+            }
+        }
+        for (place, node, text) in texts {
+            guard let text, let found = Placeholder.find(in: text) else { continue }
+            let problem = found.problem(at: place)
+            let name = HeaderRules.printable(settings.name)
+            warn(
+                at: node ?? entry, "endpoint '\(name)' is misconfigured: \(problem.message)",
+                fix: problem.fix, isSecret: true)
+        }
+    }
+
     private func reportReference(in text: String, at node: YAMLNode?, isSecret: Bool) {
-        guard let slip = ReferenceSlip.find(in: text) else { return }
+        guard Placeholder.find(in: text) == nil, let slip = ReferenceSlip.find(in: text) else { return }
         switch slip {
         case .bare(let name):
             warn(

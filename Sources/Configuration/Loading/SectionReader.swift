@@ -70,6 +70,15 @@ struct SectionReader {
                 .note, at: node, ValueProblem("the older system's key '\(key)' is kept and not used", fix: advice))
             return
         }
+        let section = title.hasPrefix("endpoint") ? "endpoint" : title
+        if let advice = MisnamedKeys.advice(for: key, in: section) {
+            sink.report(
+                .warning, at: node,
+                ValueProblem("the key '\(HeaderRules.printable(key))' is not read in \(title)", fix: advice))
+            return
+        }
+        // A credential without a key, or one that has lost its dash.
+        let key = SecretSigns.hidingWithURLs(in: HeaderRules.printable(key), behind: "***")
         let suggestion = NearestName.suggestion(for: key, among: known.filter { values[$0] == nil })
         sink.report(
             .note, at: node,

@@ -46,15 +46,17 @@ extension ServerSettings {
     }
 
     private mutating func readTokens(_ reader: SectionReader, _ environment: [String: String]) {
-        for (text, node) in reader.list("client_tokens") {
-            if text.isEmpty {
+        for (written, node) in reader.list("client_tokens") {
+            let text = (node.resolved ?? node).withForeignTag(written)
+            if written.isEmpty {
                 reader.sink.error(at: node, "a client token is empty", fix: "remove it")
             } else {
                 Self.check(text, "a client token", at: node, environment, reader.sink)
                 clientTokens.append(text)
             }
         }
-        guard let text = reader.text("admin_token"), !text.isEmpty else { return }
+        guard let written = reader.text("admin_token"), !written.isEmpty else { return }
+        let text = reader.node("admin_token")?.withForeignTag(written) ?? written
         adminToken = text
         if let node = reader.node("admin_token") { Self.check(text, "admin_token", at: node, environment, reader.sink) }
     }
@@ -75,6 +77,11 @@ extension ServerSettings {
     private static func check(
         _ text: String, _ subject: String, at node: YAMLNode, _ environment: [String: String], _ sink: DiagnosticSink
     ) {
+        // Whoever guesses the name of a variable would be let in by it.
+        if let found = Placeholder.find(in: text) {
+            sink.report(.error, at: node, found.problem(at: subject), isSecret: true)
+            return
+        }
         if SecretExpansion.isLiteral(text) { sink.literalSecret(at: node, subject) }
         do throws(MissingVariables) {
             let token = try SecretExpansion.expand(text, environment: environment)

@@ -92,16 +92,33 @@ extension EndpointSettings {
         }
     }
 
+    /// What other programs would replace and Podium sends as it stands: it is never sent as a credential.
+    private var placeholder: ValueProblem? {
+        var texts: [(String, String?)] = [("proxy", proxy?.username), ("proxy", proxy?.password)]
+        if authType == .apiKey || authType == .authToken { texts.append(("auth_value", authValue)) }
+        texts += headers.map { ("the header \($0.name)", $0.value) }
+        for (place, text) in texts {
+            guard let text, let found = Placeholder.find(in: text) else { continue }
+            var problem = found.problem(at: place)
+            // At run time nobody shows the fix apart.
+            problem.message += ": \(problem.fix)"
+            return problem
+        }
+        return nil
+    }
+
     /// The settings with every `${NAME}` replaced, ready to be used; thrown is why the endpoint is misconfigured.
     public func expanded(environment: [String: String]) throws(ValueProblem) -> EndpointSettings {
         var settings = self
-        var missing: [String] = []
+        if let problem = placeholder { throw problem }
+        var missing = MissingVariables(names: [])
         func expand(_ text: String?) -> String? {
             guard let text else { return nil }
             do throws(MissingVariables) {
                 return try SecretExpansion.expand(text, environment: environment)
             } catch {
-                missing += error.names.filter { !missing.contains($0) }
+                missing.names += error.names.filter { !missing.names.contains($0) }
+                missing.broken += error.broken.filter { !missing.broken.contains($0) }
                 return nil
             }
         }
@@ -112,8 +129,8 @@ extension EndpointSettings {
         settings.headers = headers.map { HeaderField(name: $0.name, value: expand($0.value) ?? "") }
         settings.proxy?.username = expand(proxy?.username)
         settings.proxy?.password = expand(proxy?.password)
-        guard missing.isEmpty else {
-            throw ValueProblem(MissingVariables(names: missing).description, fix: "set it and start again")
+        guard missing.names.isEmpty, missing.broken.isEmpty else {
+            throw ValueProblem(missing.description, fix: "set it and start again")
         }
         let usesCredential = authType == .apiKey || authType == .authToken
         let fatal = settings.problems.first {

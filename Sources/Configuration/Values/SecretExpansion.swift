@@ -2,40 +2,60 @@
 public struct MissingVariables: Error, Sendable, Equatable, CustomStringConvertible {
     /// In order of appearance, each once.
     public var names: [String]
+    /// Those that are set and hold a line break in their middle, as a file with more than the value in it gives.
+    public var broken: [String]
 
     /// Creates the error from its names.
-    public init(names: [String]) {
+    public init(names: [String], broken: [String] = []) {
         self.names = names
+        self.broken = broken
     }
 
     /// `environment variable NAME not set`
     public var description: String {
-        let subject = names.count == 1 ? "environment variable" : "environment variables"
-        return "\(subject) \(names.joined(separator: ", ")) not set"
+        func text(_ names: [String], _ problem: String) -> String? {
+            guard !names.isEmpty else { return nil }
+            let subject = names.count == 1 ? "environment variable" : "environment variables"
+            return "\(subject) \(names.joined(separator: ", ")) \(problem)"
+        }
+        return [text(names, "not set"), text(broken, "with a line break in the value")].compactMap(\.self)
+            .joined(separator: ", ")
     }
 }
 
 /// `${NAME}` in a configured text. Only this form is a reference; `$${` stands for `${` itself.
 public enum SecretExpansion {
     /// The text with all references replaced. A variable that is set but empty counts as missing: an empty key never
-    /// works, and says so less clearly.
+    /// works, and says so less clearly. Blanks and line breaks at a value's end are left out: a file made by `echo` has one.
     public static func expand(_ text: String, environment: [String: String]) throws(MissingVariables) -> String {
         var expanded = ""
         var missing: [String] = []
+        var broken: [String] = []
         for part in parts(of: text) {
             switch part {
             case .text(let literal):
                 expanded += literal
             case .reference(let name):
-                if let value = environment[name], !value.isEmpty {
+                let value = trimmed(environment[name] ?? "")
+                if value.isEmpty {
+                    if !missing.contains(name) { missing.append(name) }
+                } else if value.utf8.contains(where: { $0 == 0x0A || $0 == 0x0D }) {
+                    if !broken.contains(name) { broken.append(name) }
+                } else {
                     expanded += value
-                } else if !missing.contains(name) {
-                    missing.append(name)
                 }
             }
         }
-        guard missing.isEmpty else { throw MissingVariables(names: missing) }
+        guard missing.isEmpty, broken.isEmpty else { throw MissingVariables(names: missing, broken: broken) }
         return expanded
+    }
+
+    private static func trimmed(_ value: String) -> String {
+        guard let last = value.utf8.last, last <= 0x20 else { return value }
+        // By scalars: a carriage return and a line feed are one character.
+        var scalars = Substring(value).unicodeScalars
+        while let last = scalars.last, [" ", "\t", "\n", "\r"].contains(last) { scalars.removeLast() }
+        return String(scalars)
     }
 
     /// The names the text refers to, in order, each once.

@@ -23,6 +23,12 @@ public enum SecretSigns {
         return name.split { !$0.isLetter && !$0.isNumber }.contains { words.contains(String($0)) }
     }
 
+    /// Whether a key of the file names a secret; some of Podium's own only sound like it.
+    public static func inKey(_ key: some StringProtocol) -> Bool {
+        let name = String(key).filter { $0 != "\"" && $0 != "'" && $0 != " " }
+        return !["auth_type", "keys"].contains(name) && inName(name)
+    }
+
     /// Whether such a value is likely a secret, whatever its name: `Bearer …`, `sk-…`, a long random-looking token.
     public static func inValue(_ value: String) -> Bool {
         hiding(in: value, behind: "") != value
@@ -51,6 +57,79 @@ public enum SecretSigns {
         }
         end()
         return shown
+    }
+
+    /// The same, and of each URL what stands before an `@`, every value of the query, and what of the path may be a key.
+    public static func hidingWithURLs(in text: String, behind mask: String) -> String {
+        var shown = ""
+        var rest = text[...]
+        while let scheme = rest.firstRange(of: "://") {
+            shown += hiding(in: String(rest[..<scheme.lowerBound]), behind: mask) + "://"
+            let end = rest[scheme.upperBound...].firstIndex { " \t\n\"'<>`|".contains($0) } ?? rest.endIndex
+            shown += shownURL(rest[scheme.upperBound..<end], behind: mask)
+            rest = rest[end...]
+        }
+        return shown + withoutUserInfo(hiding(in: String(rest), behind: mask), behind: mask)
+    }
+
+    /// `user:password@host` in a text that names no scheme.
+    private static func withoutUserInfo(_ text: String, behind mask: String) -> String {
+        guard text.contains("@") else { return text }
+        return text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            guard let at = word.lastIndex(of: "@"), word[..<at].contains(":") else { return String(word) }
+            return mask + word[at...]
+        }.joined(separator: " ")
+    }
+
+    /// What follows `://`.
+    private static func shownURL(_ url: Substring, behind mask: String) -> String {
+        var rest = url
+        var shown = ""
+        // A password can hold any of the signs that would end a host.
+        if let at = rest.lastIndex(of: "@") {
+            shown = mask + "@"
+            rest = rest[rest.index(after: at)...]
+        }
+        let query = rest.firstIndex { $0 == "?" || $0 == "#" } ?? rest.endIndex
+        let segments = rest[..<query].split(separator: "/", omittingEmptySubsequences: false)
+        shown += segments.enumerated().map { number, segment in
+            (number > 0 ? mayBeKey(segment) : mayBeUser(segment)) ? mask : String(segment)
+        }.joined(separator: "/")
+        guard let sign = rest[query...].first else { return shown }
+        let parts = rest[query...].dropFirst().split(omittingEmptySubsequences: false) { "&?#".contains($0) }
+        let names = parts.map { part in
+            guard let equals = part.firstIndex(of: "=") else { return part.isEmpty ? "" : mask }
+            let value = part[part.index(after: equals)...]
+            return part[...equals] + (value.isEmpty || isReference(value) ? String(value) : mask)
+        }
+        return shown + String(sign) + names.joined(separator: "&")
+    }
+
+    /// Whether what stands in a host's place is rather a user or a password, of which the rest is missing.
+    private static func mayBeUser(_ host: Substring) -> Bool {
+        if host.first == "[" { return false }
+        if let colon = host.lastIndex(of: ":") {
+            let port = host[host.index(after: colon)...]
+            return !(port.allSatisfy(\.isNumber) || isReference(port))
+        }
+        return !host.contains(".") && mayBeKey(host)
+    }
+
+    /// Whether a part of a path is none of the words and versions that paths are made of.
+    static func mayBeKey(_ segment: Substring) -> Bool {
+        if isReference(segment) { return false }
+        if segment.count >= 20 { return true }
+        return segment.split { !$0.isLetter && !$0.isNumber }.contains { run in
+            guard run.count >= 8 else { return false }
+            let hasDigits = run.contains(where: \.isNumber)
+            let isWord = run.dropFirst().allSatisfy(\.isLowercase) || run.allSatisfy(\.isUppercase)
+            return hasDigits || !isWord
+        }
+    }
+
+    /// `${NAME}` and nothing else: that shows no more than the file's author meant to.
+    static func isReference(_ text: some StringProtocol) -> Bool {
+        String(text).wholeMatch(of: /\$\{[A-Za-z_][A-Za-z0-9_]*\}/) != nil
     }
 
     private static let separators: Set<Character> = [

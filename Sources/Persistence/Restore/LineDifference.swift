@@ -1,3 +1,5 @@
+internal import Configuration
+
 /// The difference of two files as a person reads it.
 public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
     /// One line of it.
@@ -23,15 +25,15 @@ public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
     private static let context = 3
     /// Myers' algorithm takes time and memory by the square of the differences; beyond this, files are compared by place.
     private static let compared = 4_000
+    /// Searching many lines for many secrets takes time by their product.
+    private static let searched = 1_000_000
 
     init(from old: [UInt8], to new: [UInt8]) {
         let before = Self.split(old)
         let after = Self.split(new)
         let (removed, added) = Self.changed(before, after)
-        var oldMask = SecretMask()
-        var newMask = SecretMask()
-        let shownBefore = before.map { oldMask.shown($0) }
-        let shownAfter = after.map { newMask.shown($0) }
+        let shownBefore = FileMask.lines(of: old)
+        let shownAfter = FileMask.lines(of: new)
         var all: [Line] = []
         var newIndex = 0
         func appendAdded() {
@@ -51,6 +53,10 @@ public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
         }
         appendAdded()
         lines = Self.withoutDistantContext(all)
+        // A key that one version has in its place may stand in a comment, or in ruins, in the other.
+        let secrets = FileMask.secrets(in: old).union(FileMask.secrets(in: new)).sorted { $0.count > $1.count }
+        guard secrets.count * lines.count < Self.searched else { return }
+        for index in lines.indices { lines[index].text = FileMask.hiding(secrets, in: lines[index].text) }
     }
 
     /// Whether the files are equal line by line.

@@ -20,6 +20,8 @@ struct EditPlan {
     /// The whole content of a file that has none.
     private(set) var newRoot: YAMLValue?
     private(set) var splices: [Splice] = []
+    /// The file is JSON, and has to stay so.
+    private let isJSON: Bool
     /// What was asked for, to be held against what the result means.
     private let edits: [YAMLEdit]
     private var claims = EditClaims()
@@ -30,6 +32,7 @@ struct EditPlan {
         self.edits = edits
         resolver = PathResolver(tree)
         var layout = Layout(tree)
+        isJSON = layout.json != nil
         var changedContainers: [Int] = []
         var seen: Set<Int> = []
         for edit in edits {
@@ -133,7 +136,9 @@ struct EditPlan {
         guard case .string(let text) = value, tree.records[record].properties < 0 else {
             return YAMLNode(tree: tree, index: record).reads(as: value)
         }
+        // A bare `null` is no text to any reader.
         return tree.text(of: record).elementsEqual(text.utf8)
+            && YAMLNode(tree: tree, index: record).scalar != .null
     }
 
     private mutating func lay(out container: Int, _ layout: inout Layout) throws(YAMLEditError) {
@@ -191,6 +196,9 @@ extension EditPlan {
             throw tree.refusal(at: record, "the change would alter more than it should; edit the file by hand")
         }
         if tree.hasAliases { try verifyMeaning(of: edited) }
+        if isJSON, JSONStyle(edited.bytes) == nil {
+            throw tree.refusal(at: splices[0].container, "the file would no longer be JSON; edit it by hand")
+        }
         return edited
     }
 

@@ -19,13 +19,8 @@ extension Layout {
         while let first = rest.first {
             let group = rest.prefix { $0.position == first.position }
             rest = rest.dropFirst(group.count)
-            let items = group.map { insertion in
-                insertion.key.map { ValueWriter.inlinePair($0, insertion.value) }
-                    ?? ValueWriter.inline(insertion.value, in: .flow)
-            }
             if changes.units.isEmpty {
-                let isBlank = bytes[open + 1..<close].allSatisfy(LineBreaks.isSpace)
-                splice(open + 1..<(isBlank ? close : open + 1), items.joined(separator: ", "), in: changes.container)
+                fillEmpty(open, close, group, changes.container)
             } else if let kept = changes.units.indices.last(where: {
                 $0 < first.position && !changes.removed.contains($0)
             }) {
@@ -33,12 +28,37 @@ extension Layout {
                 let isLast =
                     !changes.removed.isEmpty
                     && changes.units.indices.allSatisfy { $0 <= kept || changes.removed.contains($0) }
-                insert(items, behind: changes.units[kept], onItsLine: isLast, changes.container)
+                insert(group, behind: changes.units[kept], onItsLine: isLast, changes.container)
             } else {
                 let offset = start(changes.units[0])
-                splice(offset..<offset, items.map { $0 + ", " }.joined(), in: changes.container)
+                let indent = json?.unit != nil && beginsLine(offset) ? self.indent(ofLineAt: offset) : nil
+                let separator = indent.map { "," + writer.lineBreak + $0 } ?? comma
+                splice(
+                    offset..<offset, items(group, indent).map { $0 + separator }.joined(), in: changes.container)
             }
         }
+    }
+
+    private func items(_ group: ArraySlice<EditPlan.Insertion>, _ indent: String?) -> [String] {
+        group.map { flowText($0.key, $0.value, indent: indent) }
+    }
+
+    private mutating func fillEmpty(
+        _ open: Int, _ close: Int, _ group: ArraySlice<EditPlan.Insertion>, _ container: Int
+    ) {
+        let isBlank = bytes[open + 1..<close].allSatisfy { LineBreaks.isSpace($0) || $0 == 0x0A || $0 == 0x0D }
+        let end = isBlank ? close : open + 1
+        guard let unit = json?.unit, isBlank else {
+            // Line breaks between empty brackets stay in a file that is not JSON: comments may stand among them.
+            let isOnOneLine = bytes[open + 1..<close].allSatisfy(LineBreaks.isSpace)
+            splice(open + 1..<(isOnOneLine ? end : open + 1), items(group, nil).joined(separator: comma), in: container)
+            return
+        }
+        let outer = indent(ofLineAt: open)
+        let inner = outer + unit
+        let lines = items(group, inner).joined(separator: "," + writer.lineBreak + inner)
+        splice(
+            open + 1..<end, writer.lineBreak + inner + lines + writer.lineBreak + outer, in: container)
     }
 
     private func unitEnd(_ unit: Int, in container: Int) -> Int {
@@ -63,12 +83,14 @@ extension Layout {
         return position
     }
 
-    private mutating func insert(_ items: [String], behind unit: Int, onItsLine: Bool, _ container: Int) {
+    private mutating func insert(
+        _ group: ArraySlice<EditPlan.Insertion>, behind unit: Int, onItsLine: Bool, _ container: Int
+    ) {
         let end = unitEnd(unit, in: container)
         let next = nextPunctuation(from: end)
-        let inline = items.map { ", " + $0 }.joined()
+        func inline() -> String { items(group, nil).map { comma + $0 }.joined() }
         guard !onItsLine, beginsLine(start(unit)), next < bytes.count else {
-            splice(end..<end, inline, in: container)
+            splice(end..<end, inline(), in: container)
             return
         }
         // One item a line: the new ones get their own lines, behind the comment that belongs to their neighbour.
@@ -77,19 +99,20 @@ extension Layout {
         if bytes[next] == UInt8(ascii: ",") {
             let rest = nextPunctuation(from: next + 1)
             guard next < lineEnd, rest >= lineEnd else {
-                splice(end..<end, inline, in: container)
+                splice(end..<end, inline(), in: container)
                 return
             }
             let offset = lineBehind(next)
-            splice(offset..<offset, items.map { indent + $0 + "," + writer.lineBreak }.joined(), in: container)
+            splice(
+                offset..<offset, items(group, indent).map { indent + $0 + "," + writer.lineBreak }.joined(), in: container)
         } else if next > lineEnd {
             splice(end..<end, ",", in: container)
             let offset = lineBehind(end)
-            let lines = items.map { indent + $0 }.joined(separator: "," + writer.lineBreak)
+            let lines = items(group, indent).map { indent + $0 }.joined(separator: "," + writer.lineBreak)
             splice(offset..<offset, lines + writer.lineBreak, in: container)
         } else {
             splice(
-                end..<end, items.map { "," + writer.lineBreak + indent + $0 }.joined(), in: container)
+                end..<end, items(group, indent).map { "," + writer.lineBreak + indent + $0 }.joined(), in: container)
         }
     }
 

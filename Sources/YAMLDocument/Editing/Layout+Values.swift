@@ -21,8 +21,12 @@ extension Layout {
         _ target: PathResolver.Target, with value: YAMLValue, in container: Int
     ) throws(YAMLEditError) {
         let old = record(target.record)
-        var text = ValueWriter.inline(
-            value, in: target.context, replacing: old.kind == .scalar && old.style != .plain ? old.style : nil)
+        let style = old.kind == .scalar && old.style != .plain ? old.style : nil
+        let isOnItsLine = target.key.map { beginsLine(Int(record($0).start)) } ?? beginsLine(Int(old.start))
+        var text =
+            json?.text(
+                value, indent: isOnItsLine ? indent(ofLineAt: Int(old.start)) : "", lineBreak: writer.lineBreak)
+            ?? ValueWriter.inline(value, in: target.context, replacing: style)
         let properties = properties(target.record)
         let (start, end) = (properties?.content ?? Int(old.start), Int(old.end))
         if let properties {

@@ -13,12 +13,15 @@ struct Layout {
 
     let tree: YAMLTree
     let writer: ValueWriter
+    /// Nil for a file that is more than JSON.
+    let json: JSONStyle?
     var splices: [Splice] = []
 
     var bytes: [UInt8] { tree.bytes }
 
     init(_ tree: YAMLTree) {
         self.tree = tree
+        json = JSONStyle(tree.bytes)
         writer = ValueWriter(lineBreak: Self.lineBreak(of: tree.bytes), indentStep: Self.indentStep(of: tree))
     }
 
@@ -101,6 +104,28 @@ struct Layout {
         return position
     }
 
+    // MARK: Values in brackets
+
+    /// A value, or a pair, as it is written within brackets or braces.
+    ///
+    /// - Parameter indent: that of the line it begins; nil in the middle of one.
+    func flowText(_ key: String?, _ value: YAMLValue, indent: String?) -> String {
+        guard let json else {
+            return key.map { ValueWriter.inlinePair($0, value) } ?? ValueWriter.inline(value, in: .flow)
+        }
+        let text = indent.map { json.text(value, indent: $0, lineBreak: writer.lineBreak) } ?? json.inline(value)
+        return (key.map(json.key) ?? "") + text
+    }
+
+    /// What stands between two values on one line.
+    var comma: String { json?.comma ?? ", " }
+
+    /// The blanks that the line with the offset begins with.
+    func indent(ofLineAt offset: Int) -> String {
+        let start = lineStart(offset)
+        return String(decoding: bytes[start..<LineBreaks.skippingSpaces(bytes, from: start)], as: UTF8.self)
+    }
+
     // MARK: Anchors and tags
 
     /// What stands before a node's own text.
@@ -161,6 +186,8 @@ struct Layout {
         let isFollowed = behind > tag.upperBound && behind < end(index) && LineBreaks.length(bytes, at: behind) == 0
         if isFollowed {
             splice(tag.lowerBound..<behind, "", in: container)
+        } else if record(index).kind == .scalar {
+            splice(tag, "", in: container)
         } else {
             let line = lineStart(tag.lowerBound)
             splice(LineBreaks.endWithoutBlanks(bytes, in: line..<tag.lowerBound)..<tag.upperBound, "", in: container)

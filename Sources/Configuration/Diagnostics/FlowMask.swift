@@ -1,5 +1,3 @@
-internal import Configuration
-
 /// Hides single values of mappings that begin and end in one line: `{Cookie: ••••, x-org: blue}`.
 ///
 /// A plain value ends at the comma or the brace there, a quoted one at its quote; all that is not understood is no mapping of
@@ -34,7 +32,7 @@ struct FlowMask {
             before.isEmpty || before.last == ":" || before.last == "-"
         else { return false }
         let keys = head.split(separator: ":").map { $0.drop { $0 == " " || $0 == "-" } }
-        guard !keys.contains(where: { SecretMask.namesSecret($0) }) else { return false }
+        guard !keys.contains(where: { SecretSigns.inKey($0) }) else { return false }
         shown = head
         index = start
         hasMapping = true
@@ -74,7 +72,7 @@ struct FlowMask {
         guard next == ":" else { return next != nil }
         take()
         while next == " " { take() }
-        let isSecret = SecretMask.namesSecret(key)
+        let isSecret = SecretSigns.inKey(key)
         switch next {
         case "{" where !isSecret: return mapping()
         case "[" where !isSecret: return sequence()
