@@ -104,7 +104,8 @@ extension Layout {
             }
             let offset = lineBehind(next)
             splice(
-                offset..<offset, items(group, indent).map { indent + $0 + "," + writer.lineBreak }.joined(), in: container)
+                offset..<offset, items(group, indent).map { indent + $0 + "," + writer.lineBreak }.joined(),
+                in: container)
         } else if next > lineEnd {
             splice(end..<end, ",", in: container)
             let offset = lineBehind(end)
