@@ -11,7 +11,7 @@ ENDINGS = {
     "left": {"completed", "client_closed", "answered_locally", "broken_stream"},
 }
 # The access log's words for an attempt's outcome, as the metrics count them.
-OUTCOMES = {"ok": "success", "gone": "abandoned", "rate_limited": "rate_limited", "overloaded": "rate_limited", "credential": "misconfigured"}
+OUTCOMES = {"ok": "success", "gone": "abandoned", "declined": "declined", "rate_limited": "rate_limited", "overloaded": "rate_limited", "credential": "misconfigured"}
 # Beyond `replay_limit` a request cannot go elsewhere, so its endpoint's failure is its answer.
 UNKEPT = {200, 408, 429, 500, 502, 503, 504, 529}
 
