@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -71,6 +72,25 @@ ssize_t podium_send(int descriptor, const void *bytes, size_t count) {
 int podium_unsent(int descriptor) {
     int count = 0;
     return ioctl(descriptor, SIOCOUTQ, &count) < 0 ? 0 : count;
+}
+
+int podium_delivery(int descriptor, struct podium_delivery *delivery) {
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return -errno;
+    delivery->unconfirmed_segments = info.tcpi_unacked;
+    delivery->unconfirmed_bytes = (uint32_t)podium_unsent(descriptor);
+    delivery->since_confirmation = info.tcpi_last_ack_recv;
+    return 0;
+}
+
+void podium_watch_over(int descriptor, int idle, int interval, int count, unsigned patience) {
+    int on = 1;
+    setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
 }
 
 int podium_stream_socket(int family) {

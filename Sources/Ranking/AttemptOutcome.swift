@@ -21,7 +21,8 @@ public enum FailureKind: Sendable, Hashable {
     case connect
     /// The proxy through which the endpoint is reached.
     case proxy(ProxyFault)
-    case tls
+    /// Boxed: outcomes are made for every request, and this one is rare.
+    indirect case tls(TLSFault)
     case timeout
     case closed
     case badResponse

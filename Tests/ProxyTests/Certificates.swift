@@ -53,4 +53,61 @@ enum Certificates {
         YT8lNwDrotb5PYk+ERQkl9XpQvHDe6FtyTLNrfjuISUzYKYqNtTynNip
         -----END PRIVATE KEY-----
         """
+    /// Issued the two certificates below, which are out of date and not valid yet.
+    static let datesAuthority = """
+        -----BEGIN CERTIFICATE-----
+        MIIBuzCCAWGgAwIBAgIUNU0ttnJQYMcw0EgmsLlFgEyesDkwCgYIKoZIzj0EAwIw
+        MjEPMA0GA1UECgwGUG9kaXVtMR8wHQYDVQQDDBZQb2RpdW0gZGF0ZXMgYXV0aG9y
+        aXR5MCAXDTI2MTEyOTIwMDE1MFoYDzIxMjYxMTA1MjAwMTUwWjAyMQ8wDQYDVQQK
+        DAZQb2RpdW0xHzAdBgNVBAMMFlBvZGl1bSBkYXRlcyBhdXRob3JpdHkwWTATBgcq
+        hkjOPQIBBggqhkjOPQMBBwNCAASDPTCxVGEAcdv1yj8lC1qK89Ihbapsjpx7Mehb
+        t/TC7Wo/8sWSHPWcevkQqhx6AFVWmf/zraR+iQYmmMNpNJw3o1MwUTAdBgNVHQ4E
+        FgQUKUOubSqunE752tlDBbZxCptYex8wHwYDVR0jBBgwFoAUKUOubSqunE752tlD
+        BbZxCptYex8wDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiBlZujB
+        UdfljvQFTnj/dnKorDU9s1vF/tVaJsGnlq4t2gIhAJbzd+JX8f/CQll4e4a083ZD
+        2CMXDinnO38I3RI1+IvY
+        -----END CERTIFICATE-----
+        """
+    /// For `localhost`, with `localhostKey`, valid until 2 March 2025, 12:00 UTC.
+    static let expired = """
+        -----BEGIN CERTIFICATE-----
+        MIIBjzCCATWgAwIBAgICEAEwCgYIKoZIzj0EAwIwMjEPMA0GA1UECgwGUG9kaXVt
+        MR8wHQYDVQQDDBZQb2RpdW0gZGF0ZXMgYXV0aG9yaXR5MB4XDTI0MDEwMTAwMDAw
+        MFoXDTI1MDMwMjEyMDAwMFowDzENMAsGA1UEAwwEZ29vZDBZMBMGByqGSM49AgEG
+        CCqGSM49AwEHA0IABKA70K4BW+8/yDS9OYCf64l6hzaVJxtXVYD+zK7zUqDa6LWJ
+        ZqlDVvM9Q07c7vfp6kzi11XEOMwXG4ENFqjJYhmjXjBcMBoGA1UdEQQTMBGCCWxv
+        Y2FsaG9zdIcEfwAAATAdBgNVHQ4EFgQUAR3022/IE5MZOCv8055IgWwVkoQwHwYD
+        VR0jBBgwFoAUKUOubSqunE752tlDBbZxCptYex8wCgYIKoZIzj0EAwIDSAAwRQIh
+        AN318urkTHyB+7Kq64wBKfGJWe96J7bBZVit1Dd12beBAiAr2QYYWN7R24LNXBKE
+        Rx5u7r4kW3K01KhJ3Ft0+Bcnrg==
+        -----END CERTIFICATE-----
+        """
+    /// For `localhost`, with `localhostKey`, valid from 1 January 2120 on.
+    static let notYetValid = """
+        -----BEGIN CERTIFICATE-----
+        MIIBkjCCATmgAwIBAgICEAIwCgYIKoZIzj0EAwIwMjEPMA0GA1UECgwGUG9kaXVt
+        MR8wHQYDVQQDDBZQb2RpdW0gZGF0ZXMgYXV0aG9yaXR5MCIYDzIxMjAwMTAxMDAw
+        MDAwWhgPMjEyMTAxMDEwMDAwMDBaMA8xDTALBgNVBAMMBGdvb2QwWTATBgcqhkjO
+        PQIBBggqhkjOPQMBBwNCAASgO9CuAVvvP8g0vTmAn+uJeoc2lScbV1WA/syu81Kg
+        2ui1iWapQ1bzPUNO3O736epM4tdVxDjMFxuBDRaoyWIZo14wXDAaBgNVHREEEzAR
+        gglsb2NhbGhvc3SHBH8AAAEwHQYDVR0OBBYEFAEd9NtvyBOTGTgr/NOeSIFsFZKE
+        MB8GA1UdIwQYMBaAFClDrm0qrpxO+drZQwW2cQqbWHsfMAoGCCqGSM49BAMCA0cA
+        MEQCIFFtEN5UYkzzzdIyNB0xSQ2r9KLQsvjPnHpK36Vkbx8gAiBoAAv9faEz29/r
+        GISH6lGY2/KwYEKjO4dUFq6FgtMTog==
+        -----END CERTIFICATE-----
+        """
+    /// For `localhost`, with `localhostKey`, issued by nobody else.
+    static let selfSigned = """
+        -----BEGIN CERTIFICATE-----
+        MIIBnDCCAUOgAwIBAgIUfu3m4bGh0Q2wB8svjXiMk3g7S/AwCgYIKoZIzj0EAwIw
+        FTETMBEGA1UEAwwKbXkgb3duIGJveDAgFw0yNjExMjkyMDAxNTFaGA8yMTI2MTEw
+        NTIwMDE1MVowFTETMBEGA1UEAwwKbXkgb3duIGJveDBZMBMGByqGSM49AgEGCCqG
+        SM49AwEHA0IABKA70K4BW+8/yDS9OYCf64l6hzaVJxtXVYD+zK7zUqDa6LWJZqlD
+        VvM9Q07c7vfp6kzi11XEOMwXG4ENFqjJYhmjbzBtMB0GA1UdDgQWBBQBHfTbb8gT
+        kxk4K/zTnkiBbBWShDAfBgNVHSMEGDAWgBQBHfTbb8gTkxk4K/zTnkiBbBWShDAP
+        BgNVHRMBAf8EBTADAQH/MBoGA1UdEQQTMBGCCWxvY2FsaG9zdIcEfwAAATAKBggq
+        hkjOPQQDAgNHADBEAiBXA/4TNJbqCsrOH5if/lc4m3NTUzzNp8NSfoZYQSzgCgIg
+        GJP7w+Fncl9mSMHhlaOb07WPWzvILZn7h3ldf7vaaCA=
+        -----END CERTIFICATE-----
+        """
 }

@@ -64,7 +64,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
     private static func words(_ kind: FailureKind) -> String {
         switch kind {
         case .connect: "connection refused or unreachable"
-        case .tls: "TLS failed"
+        case .tls(let fault): "TLS failed: \(fault.text)"
         case .timeout: "timed out"
         case .closed: "connection closed"
         case .badResponse: "malformed response"
@@ -112,9 +112,10 @@ extension Fault {
             deadline: { $0.tlsHandshake = soon }),
         Fault(
             name: "no TLS spoken", place: .speaksNoTLS([.send("HTTP/1.1 400 Bad Request\r\n\r\n"), .close]),
-            client: .next, lesson: .failure(.tls)),
+            client: .next, lesson: .failure(.tls(.notTLS))),
         Fault(
-            name: "closed in the TLS handshake", place: .speaksNoTLS([.close]), client: .next, lesson: .failure(.tls)),
+            name: "closed in the TLS handshake", place: .speaksNoTLS([.close]), client: .next,
+            lesson: .failure(.tls(.closed))),
     ]
 
     static let beforeHead: [Fault] = [

@@ -56,7 +56,7 @@ struct ProbeTests {
         let server = try await SecureUpstream.start(Certificates.otherName, key: Certificates.otherNameKey)
         let authority = try SecureUpstream.authorityFile()
         let wrong = try await probe("https://localhost:\(server.port)", tls: .init(authorityFile: authority))
-        #expect(wrong.failure == .tls)
+        #expect(wrong.failure == .tls(.wrongName(expected: "localhost", names: ["other.example"])))
         #expect(wrong.connect != nil)
         #expect(wrong.tlsHandshake == nil)
         let named = try await probe(
@@ -66,14 +66,16 @@ struct ProbeTests {
 
     @Test func anUnknownAuthorityIsATLSFailure() async throws {
         let server = try await SecureUpstream.start()
-        #expect(try await probe("https://localhost:\(server.port)").failure == .tls)
+        #expect(
+            try await probe("https://localhost:\(server.port)").failure
+                == .tls(.unknownAuthority(issuer: "Podium test authority", hasOwnAuthorities: false)))
     }
 
     @Test func aMissingAuthorityFileIsATLSFailure() async throws {
         let server = try await SecureUpstream.start()
         let result = try await probe(
             "https://localhost:\(server.port)", tls: .init(authorityFile: "/nonexistent/authority.pem"))
-        #expect(result == ProbeResult(connect: nil, tlsHandshake: nil, failure: .tls))
+        #expect(result == ProbeResult(connect: nil, tlsHandshake: nil, failure: .tls(.noAuthorities)))
         #expect(server.connections == 0)
     }
 
@@ -92,7 +94,7 @@ struct ProbeTests {
             decorate: { channel in
                 channel.eventLoop.execute { channel.close(promise: nil) }
             }, script: { _ in [] })
-        #expect(try await probe("https://127.0.0.1:\(rude.port)").failure == .tls)
+        #expect(try await probe("https://127.0.0.1:\(rude.port)").failure == .tls(.closed))
     }
 
     @Test func theFirstURLThatFailsIsReported() async throws {

@@ -93,4 +93,77 @@ struct RestingConnectionTests {
         }
         try await upstream.stop()
     }
+
+    // MARK: Connections that lead nowhere
+
+    private func stale(
+        secure: Bool, _ body: String, answer: @escaping @Sendable (ScriptedUpstream.Request) -> [ScriptedUpstream.Step]
+    ) async throws -> (answer: String, server: ScriptedUpstream, proxy: ProxyHarness, time: Duration) {
+        let script: ScriptedUpstream.Script = { request in
+            request.connection == 0 && request.index == 0
+                ? [.send(Wire.ok("first")), .vanish, .hold("vanished")] : answer(request)
+        }
+        let server = try await secure ? SecureUpstream.start(script: script) : ScriptedUpstream.start(script: script)
+        var timeouts = UpstreamTimeouts.patient
+        timeouts.responseHeader = .seconds(40)
+        let endpoint = try Upstream(
+            id: EndpointID(1), name: "one",
+            anyURL: UpstreamURL("\(secure ? "https" : "http")://localhost:\(server.port)"),
+            timeouts: timeouts, tls: .init(authorityFile: SecureUpstream.authorityFile()))
+        let proxy = try await ProxyHarness.start([endpoint])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(closes: false))
+        #expect(await client.until("first").hasSuffix("first"))
+        try await eventually { server.isHolding("vanished") }
+        client.clear()
+        let began = ContinuousClock.now
+        try await client.send(Wire.post(body: body))
+        let answer = await client.untilClosed()
+        return (answer, server, proxy, ContinuousClock.now - began)
+    }
+
+    /// A firewall has forgotten the connection: a second, not the whole time for a head, and the endpoint is not to blame.
+    @Test(.enabled(if: ProxyLoops.areOurs), arguments: [(false, 2), (true, 2), (false, 400_000), (true, 400_000)])
+    func aConnectionThatLeadsNowhereCostsASecond(secure: Bool, size: Int) async throws {
+        let body = String(repeating: "b", count: size)
+        let (answer, server, proxy, time) = try await stale(secure: secure, body) { request in
+            [.send(Wire.ok("got \(request.body.utf8.count)"))]
+        }
+        #expect(answer.hasSuffix("\r\n\r\ngot \(size)"))
+        #expect(time > .milliseconds(900) && time < .seconds(30))
+        #expect(server.requests.map(\.connection) == [0, 1])
+        let outcomes = proxy.events.attempts.map(\.outcome)
+        #expect(outcomes.count == 2)
+        #expect(!outcomes.contains { if case .success = $0 { false } else { true } })
+        await proxy.stop()
+        try await server.stop()
+    }
+
+    /// The endpoint has the request and thinks: it must not get it twice, however long that takes.
+    @Test(.enabled(if: ProxyLoops.areOurs), arguments: [false, true])
+    func whatWasConfirmedIsNeverSentTwice(secure: Bool) async throws {
+        let script: ScriptedUpstream.Script = { request in
+            request.index == 0 ? [.send(Wire.ok("first"))] : [.hold("think"), .send(Wire.ok("thought"))]
+        }
+        let server = try await secure ? SecureUpstream.start(script: script) : ScriptedUpstream.start(script: script)
+        let endpoint = try Upstream(
+            id: EndpointID(1), name: "one",
+            anyURL: UpstreamURL("\(secure ? "https" : "http")://localhost:\(server.port)"),
+            timeouts: .patient, tls: .init(authorityFile: SecureUpstream.authorityFile()))
+        let proxy = try await ProxyHarness.start([endpoint])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(closes: false))
+        #expect(await client.until("first").hasSuffix("first"))
+        try await client.send(Wire.post(closes: false))
+        try await eventually { server.requests.count == 2 }
+        let asked = ContinuousClock.now
+        // Until long after the look.
+        try await eventually { ContinuousClock.now - asked > .milliseconds(1_500) }
+        server.release("think")
+        #expect(await client.until("thought").hasSuffix("thought"))
+        #expect(server.requests.map(\.connection) == [0, 0])
+        try await client.close()
+        await proxy.stop()
+        try await server.stop()
+    }
 }

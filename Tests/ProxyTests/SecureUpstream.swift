@@ -9,11 +9,12 @@ enum SecureUpstream {
         _ certificate: String = Certificates.localhost, key: String = Certificates.localhostKey,
         script: @escaping ScriptedUpstream.Script = { request in
             [.send(Wire.ok("\(request.connection).\(request.index)"))]
-        }
+        }, configure: (inout TLSConfiguration) -> Void = { _ in }
     ) async throws -> ScriptedUpstream {
-        let configuration = TLSConfiguration.makeServerConfiguration(
+        var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: [.certificate(try NIOSSLCertificate(bytes: Array(certificate.utf8), format: .pem))],
             privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)))
+        configure(&configuration)
         let context = try NIOSSLContext(configuration: configuration)
         return try await ScriptedUpstream.start(
             decorate: { channel in

@@ -6,7 +6,8 @@ import Testing
         arguments: [
             (AttemptOutcome.success(timeToFirstByte: .zero), 200, ErrorKind?.none), (.neutral, nil, nil),
             (.failure(.nameResolution), nil, .name), (.failure(.connect), nil, .connect),
-            (.failure(.proxy(.closed)), nil, .proxy), (.failure(.tls), nil, .tls), (.failure(.timeout), nil, .timeout),
+            (.failure(.proxy(.closed)), nil, .proxy), (.failure(.tls(.unspecified)), nil, .tls),
+            (.failure(.timeout), nil, .timeout),
             (.failure(.closed), nil, .closed), (.failure(.badResponse), nil, .malformed),
             (.failure(.brokenStream), 200, .broken), (.failure(.status(502)), 502, .serverError),
             (.failure(.status(503)), 503, .serverError), (.failure(.status(429)), 429, .rateLimited),

@@ -97,7 +97,7 @@ import Testing
     @Test func everyOutcomeComesBackFromItsLine() throws {
         let outcomes: [AttemptOutcome] = [
             .success(timeToFirstByte: .microseconds(412_500)), .failure(.status(502)), .failure(.connect),
-            .failure(.nameResolution), .failure(.tls), .failure(.timeout), .failure(.closed),
+            .failure(.nameResolution), .failure(.tls(.unspecified)), .failure(.timeout), .failure(.closed),
             .failure(.badResponse), .failure(.brokenStream), .rateLimited(retryAfter: .milliseconds(1_500)),
             .misconfigured(status: 401),
         ]

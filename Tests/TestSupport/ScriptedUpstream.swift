@@ -15,6 +15,8 @@ public final class ScriptedUpstream: Sendable {
         case close
         /// RST.
         case reset
+        /// Receives and confirms nothing more, as if a firewall on the way had forgotten the connection.
+        case vanish
         /// Wait until `release` was called with this name.
         case hold(String)
     }
@@ -104,6 +106,9 @@ public final class ScriptedUpstream: Sendable {
     public var bytesRead: Int { log.state.withLock { $0.bytesRead } }
     /// Bytes of `sendBytes` steps that the kernel has taken.
     public var bytesWritten: Int { log.state.withLock { $0.bytesWritten } }
+
+    /// Whether a script waits there.
+    public func isHolding(_ name: String) -> Bool { log.state.withLock { $0.waiting[name] != nil } }
 
     /// Lets scripts go on that hold at `name`.
     public func release(_ name: String) {
@@ -212,7 +217,29 @@ public final class ScriptedUpstream: Sendable {
                     let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
                     (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
                         .whenComplete { _ in bound.value.close(promise: nil) }
+                case .vanish: vanish(context)
                 case .hold(let name): hold(name, context)
+                }
+            }
+        }
+
+        /// Lays a filter over the socket that lets no packet through, once all that was sent is confirmed.
+        private func vanish(_ context: ChannelHandlerContext) {
+            guard let socket = context.channel as? any SocketOptionProvider else { return }
+            isHolding = true
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            let confirmed: EventLoopFuture<tcp_info> = socket.unsafeGetSocketOption(
+                level: .tcp, name: .init(rawValue: TCP_INFO))
+            confirmed.whenSuccess { info in
+                let (handler, context) = bound.value
+                guard info.tcpi_unacked == 0 else {
+                    return context.eventLoop.assumeIsolated().execute { handler.vanish(context) }
+                }
+                socket.unsafeSetSocketOption(
+                    level: .socket, name: .init(rawValue: SO_ATTACH_FILTER), value: DropEverything()
+                ).assumeIsolated().whenComplete { _ in
+                    handler.isHolding = false
+                    handler.run(context)
                 }
             }
         }
@@ -233,4 +260,18 @@ public final class ScriptedUpstream: Sendable {
             if isReleased { promise.succeed() }
         }
     }
+}
+
+/// `struct sock_fprog` with the one instruction `return 0`.
+private struct DropEverything: Sendable {
+    /// Its address.
+    private static let instruction: UInt = {
+        let instruction = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+        // BPF_RET | BPF_K, then two jumps and the operand, all of them 0.
+        instruction.initialize(to: 6)
+        return UInt(bitPattern: instruction)
+    }()
+
+    var length: UInt = 1
+    var filter = Self.instruction
 }

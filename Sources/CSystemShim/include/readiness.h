@@ -45,6 +45,23 @@ ssize_t podium_send(int descriptor, const void *bytes, size_t count);
 /// Bytes that were sent and that the other side's kernel has not confirmed; 0 where it cannot be told.
 int podium_unsent(int descriptor);
 
+/// What the other side's kernel has confirmed of what was sent to it.
+struct podium_delivery {
+    /// Segments that were sent and are not confirmed.
+    uint32_t unconfirmed_segments;
+    /// Bytes that are not confirmed, sent or not.
+    uint32_t unconfirmed_bytes;
+    /// Milliseconds since it confirmed anything at all.
+    uint32_t since_confirmation;
+};
+/// Returns 0, or -errno.
+int podium_delivery(int descriptor, struct podium_delivery *delivery);
+
+/// Has the kernel ask the other side for a sign of life after `idle` seconds of silence, `count` times, every `interval`
+/// seconds, and give the connection up when nothing was confirmed for `patience` milliseconds. A listener's connections
+/// inherit it.
+void podium_watch_over(int descriptor, int idle, int interval, int count, unsigned patience);
+
 /// A TCP socket, non-blocking and close-on-exec.
 int podium_stream_socket(int family);
 

@@ -83,7 +83,7 @@ extension ClientConnection {
         responsePhase = .connecting
         arm(target.waits.connect, from: now)
         // Known before it can fail: a connect may be refused at once, and the next attempt runs within this call.
-        let connection = UpstreamConnection(url: url, loop: loop, client: self, now: now)
+        let connection = UpstreamConnection(url: url, tls: target.tls, loop: loop, client: self, now: now)
         upstream = connection
         UpstreamConnector.open(connection, of: target, on: loop)
     }
@@ -112,9 +112,11 @@ extension ClientConnection {
             ? .length(bodyLength) : request.framing
         attempt?.sendsChunks = framing == .chunked
         writeRequestHead(for: target, url, framing: framing)
+        attempt?.bytesSent = loop.output.readableBytes + bodyLength
         writeBufferedBody(connection, inChunks: framing == .chunked)
         attempt?.isFlowing = true
         if lifecycle.requestIsComplete { attempt?.requestWritten = now }
+        attempt?.headWritten = now
         if bufferedBody > loop.shared.options.replayLimit {
             lifecycle.replayOverflowed()
             replay.removeAll()
@@ -122,9 +124,11 @@ extension ClientConnection {
         if framing == .chunked, lifecycle.requestIsComplete { sendLastChunk() }
         responsePhase = .awaitingHead
         response.scanner = HeadEndScanner()
-        let patience =
-            lifecycle.requestIsComplete ? target.waits.responseHeader : loop.shared.waits.progress
-        arm(patience, from: now)
+        if lifecycle.requestIsComplete {
+            awaitUpstream(target.waits.responseHeader, from: now)
+        } else {
+            arm(loop.shared.waits.progress, from: now)
+        }
         connection.flush()
         resumeInput()
     }
@@ -182,6 +186,7 @@ extension ClientConnection {
     /// Body bytes that come while the request is on its way.
     func sendBody(_ bytes: ByteBuffer) {
         guard let upstream, let sendsChunks = attempt?.sendsChunks else { return }
+        attempt?.bytesSent += bytes.readableBytes
         if sendsChunks { writeChunk(bytes, to: upstream) } else { upstream.write(bytes) }
     }
 
@@ -192,9 +197,55 @@ extension ClientConnection {
     func upstreamWritabilityChanged(isWritable: Bool) {
         guard phase == .body, let attempt, attempt.isFlowing else { return }
         // Whoever holds the body up has to answer for it.
-        let patience = isWritable ? loop.shared.waits.progress : attempt.upstream.waits.streamIdle
-        arm(patience, from: .now())
-        if isWritable { resumeInput() }
+        if isWritable {
+            awaitClient(from: .now())
+            resumeInput()
+        } else {
+            awaitUpstream(attempt.upstream.waits.streamIdle, from: .now())
+        }
+    }
+
+    // MARK: Kept connections that lead nowhere
+
+    /// How long a kept connection may take to confirm that it leads anywhere.
+    private static let confirmation = TimeAmount.seconds(1)
+
+    /// Arms the endpoint's time. On a kept connection a look at its state comes first, by the same deadline: a firewall, a
+    /// gateway or a machine that went away without a word would cost all of that time.
+    func awaitUpstream(_ patience: TimeAmount, from now: NIODeadline) {
+        guard upstream?.isReused == true, patience > Self.confirmation else { return arm(patience, from: now) }
+        attempt?.patienceEnds = now + patience
+        arm(Self.confirmation, from: now)
+    }
+
+    /// Arms the time of a client that owes the rest of its request.
+    func awaitClient(from now: NIODeadline) {
+        attempt?.patienceEnds = nil
+        arm(loop.shared.waits.progress, from: now)
+    }
+
+    /// The deadline was for a look.
+    ///
+    /// - Returns: whether the request goes on.
+    func lookedAtUpstream(now: NIODeadline) -> Bool {
+        guard let attempt, let patienceEnds = attempt.patienceEnds, responsePhase == .awaitingHead else { return false }
+        self.attempt?.patienceEnds = nil
+        if attempt.firstByte == nil, let upstream, let written = attempt.headWritten,
+            upstream.confirmsNothing(
+                of: attempt.bytesSent, isExact: !attempt.url.usesTLS && !attempt.sendsChunks,
+                writtenBefore: now - written),
+            lifecycle.connectionWasStale()
+        {
+            self.upstream = nil
+            upstream.abandon()
+            // Those that rest go the same way, and would cost the next requests as much.
+            loop.closeResting(to: upstream.url)
+            retryOnFreshConnection()
+            return true
+        }
+        guard patienceEnds > now else { return false }
+        arm(patienceEnds - now, from: now)
+        return true
     }
 
     // MARK: Outcomes
@@ -253,6 +304,7 @@ extension ClientConnection {
         guard let (target, url) = attempt.map({ ($0.upstream, $0.url) }) else { return }
         attempt?.isFlowing = false
         attempt?.requestWritten = nil
+        attempt?.patienceEnds = nil
         attempt?.firstByte = nil
         attempt?.status = nil
         attempt?.retryAfter = nil

@@ -335,7 +335,7 @@ extension ClientConnection {
             write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
             flush()
         }
-        if gotBytes || needsDispatch, isClientsTurn { arm(loop.shared.waits.progress, from: .now()) }
+        if gotBytes || needsDispatch, isClientsTurn { awaitClient(from: .now()) }
         // Last: the write may fail at once and another attempt begin.
         if attempt?.isFlowing ?? false { upstream?.flush() }
     }
@@ -353,7 +353,7 @@ extension ClientConnection {
         if attempt?.sendsChunks == true { sendLastChunk() }
         // The time that the client took is not the endpoint's.
         if attempt?.firstByte == nil { attempt?.requestWritten = .now() }
-        if responsePhase == .awaitingHead { arm(target.waits.responseHeader, from: .now()) }
+        if responsePhase == .awaitingHead { awaitUpstream(target.waits.responseHeader, from: .now()) }
         // Last: the write may fail at once and another attempt begin.
         upstream?.flush()
     }

@@ -233,7 +233,7 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
                 LocalAnswer(status: 408, message: "the request did not arrive in time"),
                 api: input.withUnsafeReadableBytes { RequestAPI(ofBrokenHead: $0) })
         case .body, .responding:
-            requestStalled(now: now)
+            if !lookedAtUpstream(now: now) { requestStalled(now: now) }
         }
     }
 

@@ -87,6 +87,12 @@ struct CurrentAttempt {
     let started: NIODeadline
     /// When the endpoint had been sent the whole request, whatever time the client took for it.
     var requestWritten: NIODeadline?
+    /// When its first byte was.
+    var headWritten: NIODeadline?
+    /// Of its head and body, as they are before encryption.
+    var bytesSent = 0
+    /// When the endpoint's time is over, where the deadline that is armed is for a look at a kept connection.
+    var patienceEnds: NIODeadline?
     var firstByte: NIODeadline?
     var status: Int?
     /// A status that tells against the endpoint although the response is forwarded.

@@ -66,6 +66,15 @@ struct RequestLifecycle {
         return .tryNextEndpoint
     }
 
+    /// The other side has confirmed nothing of the request: it went out on a kept connection that leads nowhere any more.
+    ///
+    /// - Returns: whether a new connection may take the request over
+    mutating func connectionWasStale() -> Bool {
+        guard canReplay, !retriedOnFreshConnection else { return false }
+        retriedOnFreshConnection = true
+        return true
+    }
+
     /// A final response head came.
     ///
     /// - Parameters:

@@ -185,6 +185,11 @@ final class LoopContext {
         pools[connection.url.poolKey]?.connections.remove(connection)
     }
 
+    /// Closes all that rest there: they lead nowhere any more.
+    func closeResting(to url: UpstreamURL) {
+        for connection in pools[url.poolKey]?.connections.removeAll() ?? [] { connection.close() }
+    }
+
     /// Closes resting connections, so that their descriptors can be used for others.
     ///
     /// - Returns: whether there were any

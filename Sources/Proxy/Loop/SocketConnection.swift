@@ -78,6 +78,15 @@ class SocketConnection: SocketReader {
         _ = (context?.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
     }
 
+    /// Ends the connection at once; what the other side's kernel does not have yet it shall never have.
+    final func abortConnection() {
+        #if os(Linux)
+            if let socket = context?.channel as? StreamSocket { return socket.abort() }
+        #endif
+        resetOnClose()
+        context?.close(promise: nil)
+    }
+
     // MARK: Reading
 
     /// Whether there is something to read, or the end, of which the loop has not told yet. Only plain sockets can be asked:
@@ -116,6 +125,17 @@ class SocketConnection: SocketReader {
             if descriptor != Self.none { return queuedByteCount + Int(podium_unsent(descriptor)) }
         #endif
         return queuedByteCount
+    }
+
+    /// Whether the other side's kernel has confirmed nothing of the message that was written last; false where that cannot be
+    /// told.
+    final func confirmsNothing(of size: Int, isExact: Bool, writtenBefore age: TimeAmount) -> Bool {
+        #if os(Linux)
+            return (context?.channel as? StreamSocket)?.delivery?
+                .confirmsNothing(of: size, isExact: isExact, writtenBefore: age) ?? false
+        #else
+            return false
+        #endif
     }
 
     func socketRead(_ bytes: ByteBuffer) {}

@@ -21,6 +21,8 @@ struct UpstreamWaits: Sendable {
     let responseHeader: TimeAmount
     let streamIdle: TimeAmount
     let idleConnection: TimeAmount
+    /// What was sent may stay unconfirmed for so long. An endpoint that does not read is given its own time first.
+    let unconfirmed: TimeAmount
 
     init(_ timeouts: UpstreamTimeouts) {
         // NIO's own connect timeout comes first; this one also covers name resolution.
@@ -29,5 +31,6 @@ struct UpstreamWaits: Sendable {
         responseHeader = TimeAmount(timeouts.responseHeader)
         streamIdle = TimeAmount(timeouts.streamIdle)
         idleConnection = TimeAmount(timeouts.idleConnection)
+        unconfirmed = max(.seconds(120), streamIdle + .seconds(10))
     }
 }

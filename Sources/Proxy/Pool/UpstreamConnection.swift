@@ -11,7 +11,7 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     let url: UpstreamURL
-    private let usesTLS: Bool
+    private let diagnosis: TLSDiagnosis?
     private var client: ClientConnection?
     private var failure: FailureKind?
     /// Happy eyeballs may try several channels, each with this handler; the first to be active is the connection.
@@ -26,14 +26,18 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     /// It could not be opened, and that says nothing about the endpoint.
     var failsForLackOfDescriptors = false
 
-    init(url: UpstreamURL, loop: LoopContext, client: ClientConnection, now: NIODeadline) {
+    init(
+        url: UpstreamURL, tls: UpstreamTLSOptions = .init(), loop: LoopContext, client: ClientConnection,
+        now: NIODeadline
+    ) {
         self.url = url
         opened = now
         self.client = client
-        usesTLS = url.usesTLS
+        diagnosis = url.usesTLS ? TLSDiagnosis(url, tls) : nil
         super.init(loop: loop)
     }
 
+    private var usesTLS: Bool { url.usesTLS }
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
     // MARK: For the client connection
@@ -59,6 +63,13 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
         client = nil
         isAbandoned = true
         context?.close(promise: nil)
+    }
+
+    /// Nobody is there any more. What was written must not arrive, should somebody be there again: it goes another way.
+    func abandon() {
+        client = nil
+        isAbandoned = true
+        abortConnection()
     }
 
     /// TCP could not be set up; there is no channel.
@@ -146,8 +157,9 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if context === self.context, failure == nil {
-            failure = UpstreamFailure.kind(of: error, established: isEstablished, usesTLS: usesTLS)
+        // That the connection is closed may come first, and why TLS closed it right behind.
+        if context === self.context, failure == nil || failure == .tls(.closed) {
+            failure = UpstreamFailure.kind(of: error, established: isEstablished, diagnosis, in: context)
         }
         context.close(promise: nil)
     }
@@ -155,11 +167,20 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         guard context === self.context else { return }
         forgetSocket()
+        if usesTLS, !isEstablished, failure == nil || failure == .tls(.closed), client != nil {
+            // Perhaps TLS is about to say why: its last words to an endpoint that has gone close the channel before that.
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            return context.eventLoop.execute { bound.value.reportEnd() }
+        }
+        reportEnd()
+    }
+
+    private func reportEnd() {
         let client = client
         self.client = nil
         if let client {
             client.upstreamClosed(
-                self, failure ?? (usesTLS && !isEstablished ? .tls : .closed), endsByReset: failure != nil)
+                self, failure ?? (usesTLS && !isEstablished ? .tls(.closed) : .closed), endsByReset: failure != nil)
         } else {
             loop.forget(self)
         }

@@ -13,7 +13,7 @@ enum UpstreamConnector {
         let boundLoop = NIOLoopBound(loop, eventLoop: loop.eventLoop)
         let context = url.usesTLS ? loop.shared.tlsContexts.context(for: upstream.tls) : nil
         guard !url.usesTLS || context != nil else {
-            return failLater(bound, .tls)
+            return failLater(bound, .tls(.noAuthorities))
         }
         connect(to: url, of: upstream, loop.shared.names, on: loop.eventLoop) { channel in
             if context == nil {
@@ -21,6 +21,9 @@ enum UpstreamConnector {
                     .recvAllocator,
                     value: SharedReceiveAllocator(shared: boundLoop.value.receive, firstCapacity: 256))
             }
+            #if os(Linux)
+                (channel as? StreamSocket)?.watchOver(patience: upstream.waits.unconfirmed)
+            #endif
             try addHandlers(to: channel, url, upstream, context)
             try channel.pipeline.syncOperations.addHandler(bound.value)
         }.whenFailure { error in
@@ -61,6 +64,7 @@ enum UpstreamConnector {
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(timeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 64 * 1024))
             .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try initializer(channel) } }

@@ -22,11 +22,18 @@ enum UpstreamFailure {
         return isTimeout(error) ? .timeout : throughProxy ? .proxy(.connect) : .connect
     }
 
-    static func kind(of error: any Error, established: Bool, usesTLS: Bool) -> FailureKind {
+    /// - Parameters:
+    ///   - diagnosis: for connections with TLS
+    ///   - context: of a handler behind that of TLS
+    static func kind(
+        of error: any Error, established: Bool, _ diagnosis: TLSDiagnosis?, in context: ChannelHandlerContext
+    ) -> FailureKind {
         if let error = error as? TunnelError { return error.kind }
-        if usesTLS, !established { return .tls }
+        if let diagnosis, !established { return .tls(diagnosis.fault(of: error, in: context)) }
         if let error = error as? NIOSSLError, case .uncleanShutdown = error { return .closed }
-        return error is NIOSSLError || error is BoringSSLError ? .tls : .closed
+        guard error is NIOSSLError || error is BoringSSLError else { return .closed }
+        // With TLS 1.3 the other side may refuse when this one believes that all is done.
+        return .tls(diagnosis?.fault(of: error, in: context) ?? .unspecified)
     }
 
     /// Whether this process, and not the endpoint, is to blame.

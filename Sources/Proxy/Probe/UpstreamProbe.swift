@@ -18,13 +18,14 @@ enum UpstreamProbe {
     static func run(
         _ url: UpstreamURL, of upstream: Upstream, tls: NIOSSLContext?, names: NameLookup, group: any EventLoopGroup
     ) async -> ProbeResult {
-        guard !url.usesTLS || tls != nil else { return ProbeResult(failure: .tls) }
+        guard !url.usesTLS || tls != nil else { return ProbeResult(failure: .tls(.noAuthorities)) }
         let loop = group.any()
         let steps = Steps(reachable: loop.makePromise(), secured: loop.makePromise(), awaitsTLS: url.usesTLS)
         let began = ContinuousClock.now
         let connecting = UpstreamConnector.connect(to: url, of: upstream, names, on: loop) { channel in
             try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
-            try channel.pipeline.syncOperations.addHandler(ProbeHandler(steps))
+            try channel.pipeline.syncOperations.addHandler(
+                ProbeHandler(steps, url.usesTLS ? TLSDiagnosis(url, upstream.tls) : nil))
         }
         connecting.whenFailure { steps.fail($0) }
         let patience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.probe)) { steps.fail(ProbeTimeout()) }
@@ -52,7 +53,7 @@ enum UpstreamProbe {
             try await steps.secured.futureResult.get()
             result.tlsHandshake = ContinuousClock.now - connected
         } catch {
-            result.failure = error is ProbeTimeout ? .timeout : .tls
+            result.failure = error is ProbeTimeout ? .timeout : .tls((error as? TLSError)?.fault ?? .closed)
         }
         return result
     }
@@ -79,9 +80,11 @@ private final class ProbeHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let steps: Steps
+    private let diagnosis: TLSDiagnosis?
 
-    init(_ steps: Steps) {
+    init(_ steps: Steps, _ diagnosis: TLSDiagnosis?) {
         self.steps = steps
+        self.diagnosis = diagnosis
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -96,11 +99,19 @@ private final class ProbeHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        steps.fail(error)
+        if let diagnosis, !(error is TunnelError) {
+            let (steps, error) = (steps, TLSError(fault: diagnosis.fault(of: error, in: context)))
+            // That the connection is closed may come first, and why TLS closed it right behind.
+            if error.fault == .closed { context.eventLoop.execute { steps.fail(error) } } else { steps.fail(error) }
+        } else {
+            steps.fail(error)
+        }
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        steps.fail(ChannelError.eof)
+        let steps = steps
+        // Later: TLS may be about to say why.
+        context.eventLoop.execute { steps.fail(ChannelError.eof) }
     }
 }

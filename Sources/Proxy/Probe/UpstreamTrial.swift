@@ -30,7 +30,7 @@ enum UpstreamTrial {
     ) async -> TrialResult {
         var result = TrialResult(authority: url.authority)
         guard !url.usesTLS || tls != nil else {
-            result.failure = .tls
+            result.failure = .tls(.noAuthorities)
             return result
         }
         let loop = group.any()
@@ -57,7 +57,9 @@ enum UpstreamTrial {
         let began = clock.now
         let connecting = UpstreamConnector.connect(to: url, of: upstream, known, on: loop) { channel in
             try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
-            try channel.pipeline.syncOperations.addHandler(TrialHandler(steps, request))
+            try channel.pipeline.syncOperations.addHandler(
+                TrialHandler(
+                    steps, request, url.usesTLS ? TLSDiagnosis(url, upstream.tls) : nil))
         }
         connecting.whenFailure { steps.fail($0) }
         let patience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.probe)) { steps.fail(TrialTimeout()) }
@@ -80,7 +82,7 @@ enum UpstreamTrial {
             do {
                 sent = try await steps.secured.futureResult.get()
             } catch {
-                result.failure = error is TrialTimeout ? .timeout : .tls
+                result.failure = error is TrialTimeout ? .timeout : .tls((error as? TLSError)?.fault ?? .closed)
                 return result
             }
             result.tlsHandshake = sent - connected
@@ -90,9 +92,18 @@ enum UpstreamTrial {
             result.status = answer.status
             result.firstByte = answer.at - sent
         } catch {
-            result.failure = error is TrialTimeout ? .timeout : error is MalformedAnswer ? .badResponse : .closed
+            result.failure = failure(ofAnswer: error)
         }
         return result
+    }
+
+    private static func failure(ofAnswer error: any Error) -> FailureKind {
+        switch error {
+        case is TrialTimeout: .timeout
+        case is MalformedAnswer: .badResponse
+        case let error as TLSError where error.fault != .closed: .tls(error.fault)
+        default: .closed
+        }
     }
 
     private static func request(to url: UpstreamURL, of upstream: Upstream) -> [UInt8] {
@@ -135,10 +146,12 @@ private final class TrialHandler: ChannelInboundHandler {
 
     private let steps: UpstreamTrial.Steps
     private let request: [UInt8]
+    private let diagnosis: TLSDiagnosis?
     private var answer: [UInt8] = []
     private var arrived = ContinuousClock.now
 
-    init(_ steps: UpstreamTrial.Steps, _ request: [UInt8]) {
+    init(_ steps: UpstreamTrial.Steps, _ request: [UInt8], _ diagnosis: TLSDiagnosis?) {
+        self.diagnosis = diagnosis
         self.steps = steps
         self.request = request
     }
@@ -178,11 +191,19 @@ private final class TrialHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        steps.fail(error)
+        if let diagnosis, !(error is TunnelError) {
+            let (steps, error) = (steps, TLSError(fault: diagnosis.fault(of: error, in: context)))
+            // That the connection is closed may come first, and why TLS closed it right behind.
+            if error.fault == .closed { context.eventLoop.execute { steps.fail(error) } } else { steps.fail(error) }
+        } else {
+            steps.fail(error)
+        }
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        steps.fail(ChannelError.eof)
+        let steps = steps
+        // Later: TLS may be about to say why.
+        context.eventLoop.execute { steps.fail(ChannelError.eof) }
     }
 }

@@ -10,6 +10,8 @@
         /// How long to leave clients waiting when the process or the system has no descriptor left.
         private static let recovery = TimeAmount.milliseconds(100)
 
+        private static let clientPatience = TimeAmount.seconds(300)
+
         private let group: SocketLoopGroup
         private let loop: SocketLoop
         private let initializer: @Sendable (any Channel) throws -> Void
@@ -48,6 +50,7 @@
                 StreamDescriptor.switchOn(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor)
                 // Connections inherit it.
                 StreamDescriptor.sendAtOnce(descriptor)
+                StreamDescriptor.watchOver(descriptor, patience: Self.clientPatience)
                 guard address.withSockAddr({ bind(descriptor, $0, socklen_t($1)) }) == 0 else {
                     throw IOError(errnoCode: errno, reason: "bind")
                 }

@@ -24,6 +24,15 @@
             switchOn(TCP_NODELAY, level: CInt(IPPROTO_TCP), of: descriptor)
         }
 
+        /// Notices within two minutes that the other side has gone without a word, and keeps the memory of firewalls on the
+        /// way alive while nothing is said.
+        ///
+        /// - Parameter patience: how long what was sent may stay unconfirmed. Longer than the proxy itself waits for one
+        ///   that takes nothing: a side that does not read confirms nothing either.
+        static func watchOver(_ descriptor: CInt, patience: TimeAmount) {
+            podium_watch_over(descriptor, 60, 15, 4, UInt32(clamping: patience.nanoseconds / 1_000_000))
+        }
+
         /// - Throws: `IOError` where it is not a socket, or one of neither IPv4 nor IPv6.
         static func localAddress(of descriptor: CInt) throws -> SocketAddress {
             var storage = sockaddr_storage()

@@ -1,4 +1,5 @@
 #if os(Linux)
+    internal import CSystemShim
     internal import Glibc
     package import NIOCore
     internal import Synchronization
@@ -77,6 +78,30 @@
         package func resetOnClose() {
             var value = linger(l_onoff: 1, l_linger: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &value, socklen_t(MemoryLayout<linger>.size))
+        }
+
+        /// The kernel looks after a connection on which nothing is said, and gives it up when nothing was confirmed for so
+        /// long.
+        package func watchOver(patience: TimeAmount) {
+            StreamDescriptor.watchOver(descriptor, patience: patience)
+        }
+
+        /// Ends the connection at once, past the pipeline: what the kernel has not delivered is never delivered.
+        ///
+        /// On the loop only.
+        package func abort() {
+            guard isOpen else { return }
+            resetOnClose()
+            close0(error: ChannelError.ioOnClosedChannel, mode: .all, promise: nil)
+        }
+
+        /// What the other side's kernel has confirmed; nil where it cannot be told.
+        package var delivery: Delivery? {
+            var found = podium_delivery()
+            guard isOpen, podium_delivery(descriptor, &found) == 0 else { return nil }
+            return Delivery(
+                unconfirmedSegments: Int(found.unconfirmed_segments), unconfirmedBytes: Int(found.unconfirmed_bytes),
+                sinceConfirmation: .milliseconds(Int64(found.since_confirmation)), queuedBytes: outbound.byteCount)
         }
 
         // MARK: Readiness
