@@ -112,6 +112,10 @@ public final class Engine: Sendable {
         self.path = path
         self.authorities = authorities
         self.surroundings = surroundings
+        let variables = ProxyVariables(options.environment).names
+        if let name = variables.first, !configuration.endpoints.contains(where: { $0.proxy == .environment }) {
+            core.log(.info, source: "proxy", "\(name) is set and ignored; an endpoint with proxy: env heeds it")
+        }
         for problem in state.misconfigured {
             core.log(.warning, source: "endpoint", endpoint: problem.name, "misconfigured: \(problem.reason)")
         }

@@ -85,4 +85,34 @@ struct UpstreamAssemblyTests {
         let sameTrust = try Self.ready(Self.settings { $0.caFile = "good.pem" }, previous: otherTrust)
         #expect(sameTrust.anyURL === otherTrust.anyURL)
     }
+
+    /// Each URL has the way that the variables say for it.
+    @Test func theEnvironmentSaysTheWayOfEachURL() throws {
+        let settings = Self.settings {
+            $0.url = "http://plain.example.com"
+            $0.urlAnthropic = "https://api.example.com"
+            $0.urlOpenAI = "https://inside.example.net"
+            $0.proxy = .environment
+        }
+        var environment = [
+            "HTTPS_PROXY": "http://u:p@proxy:3128", "NO_PROXY": ".example.net", "HTTP_PROXY": "http://evil:1",
+        ]
+        let upstream = try Self.ready(settings, environment: environment)
+        #expect(upstream.proxy == nil)
+        #expect(upstream.anyURL.map { upstream.proxy(for: $0) } == .some(nil))
+        #expect(upstream.openAIURL.map { upstream.proxy(for: $0) } == .some(nil))
+        let secure = try #require(upstream.anthropicURL)
+        #expect(
+            try upstream.proxy(for: secure)
+                == UpstreamProxy(kind: .http, host: "proxy", port: 3128, username: "u", password: "p"))
+        // The same way is the same connections, another is not.
+        let again = try Self.ready(settings, previous: upstream, environment: environment)
+        #expect(again.anthropicURL === secure)
+        environment["HTTPS_PROXY"] = "http://other:3128"
+        let moved = try Self.ready(settings, previous: upstream, environment: environment)
+        #expect(moved.anthropicURL !== secure)
+        #expect(moved.anyURL === upstream.anyURL)
+        environment["HTTPS_PROXY"] = "ftp://other:3128"
+        #expect(throws: Misconfigured.self) { try Self.ready(settings, environment: environment) }
+    }
 }

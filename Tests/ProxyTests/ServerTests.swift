@@ -123,6 +123,37 @@ struct ServerTests {
         await proxy.stop()
     }
 
+    /// A browser may try `::1` first, and a program `127.0.0.1`.
+    @Test func localhostIsBothLoopbackAddresses() async throws {
+        var options = ProxyOptions()
+        options.host = "localhost"
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("in"))] }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)
+        #expect(try await proxy.exchange(Wire.post()).hasSuffix("in"))
+        if let probe = try? await ScriptedUpstream.start(host: "::1", script: { _ in [] }) {
+            try await probe.stop()
+            let client = try await RawClient.connect(host: "::1", port: proxy.port)
+            try await client.send(Wire.post())
+            #expect(await client.untilClosed().hasSuffix("in"))
+        }
+        await proxy.stop()
+        await #expect(throws: (any Error).self) { try await RawClient.connect(port: proxy.port) }
+    }
+
+    /// Half of `localhost` would lead some clients to whoever has the other half.
+    @Test func halfOfLocalhostIsNotEnough() async throws {
+        guard let other = try? await ScriptedUpstream.start(host: "::1", script: { _ in [] }) else { return }
+        var options = ProxyOptions()
+        options.host = "localhost"
+        options.port = other.port
+        let server = ProxyServer(
+            options: options, routes: RoutingTable(candidates: []), events: ProxyEvents(), group: ProxyLoops.shared)
+        await #expect(throws: ProxyError.addressInUse(host: "localhost", port: other.port)) { try await server.start() }
+        await server.stop(drain: .zero)
+        await #expect(throws: (any Error).self) { try await RawClient.connect(port: other.port) }
+        try await other.stop()
+    }
+
     @Test func aTakenPortIsNamed() async throws {
         let proxy = try await ProxyHarness.start([])
         var options = ProxyOptions()

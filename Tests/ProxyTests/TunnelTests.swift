@@ -193,4 +193,99 @@ struct TunnelTests {
         #expect(server.requests.isEmpty)
         await proxy.stop()
     }
+
+    // MARK: Proxies that make no tunnel to plain endpoints
+
+    /// A proxy that makes no tunnel, and answers requests that it is asked to forward.
+    private func forwarder(
+        refusing status: Int = 403, answer: @escaping @Sendable (ScriptedUpstream.Request) -> String
+    ) async throws -> ScriptedUpstream {
+        try await ScriptedUpstream.start { request in
+            request.head.hasPrefix("CONNECT ")
+                ? [.send(Wire.status(status, "no tunnels here")), .close] : [.send(answer(request))]
+        }
+    }
+
+    private func plain(_ forwarder: ScriptedUpstream, _ url: String = "http://models.test/api") throws -> Upstream {
+        try Upstream(
+            id: EndpointID(1), name: "behind", anyURL: UpstreamURL(url), credential: .bearer("key"), timeouts: .patient,
+            proxy: Self.upstreamProxy(.http, port: forwarder.port, username: "us er", password: "pass"))
+    }
+
+    /// As squid and its kin do, which make tunnels to port 443 alone.
+    @Test(arguments: [400, 403, 404, 405, 501])
+    func aPlainEndpointIsForwardedToWhereNoTunnelIsMade(status: Int) async throws {
+        let forwarder = try await forwarder(refusing: status) { Wire.ok("\($0.connection).\($0.index)") }
+        let proxy = try await ProxyHarness.start([plain(forwarder)])
+        let client = try await RawClient.connect(port: proxy.port)
+        for index in 0..<3 {
+            client.clear()
+            try await client.send(Wire.post("/v1/messages?beta=true", closes: false))
+            #expect(await client.until("\r\n\r\n1.\(index)").hasSuffix("\r\n\r\n1.\(index)"))
+        }
+        try await client.close()
+        // Asked once; what is kept is used again.
+        #expect(forwarder.requests.map(\.connection) == [0, 1, 1, 1])
+        for request in forwarder.requests.dropFirst() {
+            #expect(request.head.hasPrefix("POST http://models.test/api/v1/messages?beta=true HTTP/1.1\r\n"))
+            #expect(request.header("host") == "models.test")
+            #expect(request.header("proxy-authorization") == "Basic dXMgZXI6cGFzcw==")
+            #expect(request.header("authorization") == "Bearer key")
+        }
+        let failures = proxy.events.attempts.filter { if case .success = $0.outcome { false } else { true } }
+        #expect(failures.isEmpty)
+        await proxy.stop()
+        try await forwarder.stop()
+    }
+
+    @Test func aTestAndAProbeGoTheSameWay() async throws {
+        let forwarder = try await forwarder { request in
+            Wire.status(request.head.hasPrefix("GET http://models.test/api/v1/models HTTP/1.1\r\n") ? 200 : 400, "{}")
+        }
+        let proxy = try await ProxyHarness.start([])
+        let endpoint = try plain(forwarder)
+        let tested = await proxy.server.trial(endpoint)
+        #expect(tested.map(\.status) == [200])
+        #expect(tested.map(\.failure) == [nil])
+        #expect(await proxy.server.probe(endpoint).failure == nil)
+        await proxy.stop()
+        try await forwarder.stop()
+    }
+
+    /// Whoever cannot or will not make it is not asked for something else; of TLS nothing is ever forwarded.
+    @Test(arguments: [("http", 502), ("http", 407), ("https", 403)])
+    func otherRefusalsAreFailures(scheme: String, status: Int) async throws {
+        let forwarder = try await forwarder(refusing: status) { _ in Wire.ok("must not be") }
+        let proxy = try await ProxyHarness.start([plain(forwarder, "\(scheme)://models.test")])
+        #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 "))
+        let fault: ProxyFault = status == 407 ? .credentialsRefused : .refused(status: status)
+        #expect(proxy.events.attempts.map(\.outcome) == [.failure(.proxy(fault))])
+        #expect(!forwarder.requests.contains { !$0.head.hasPrefix("CONNECT ") })
+        await proxy.stop()
+        try await forwarder.stop()
+    }
+
+    /// What the proxy says to everything is not the endpoint's word, and no reason to doubt its key.
+    @Test func aProxyThatForwardsNothingEitherIsToBlame() async throws {
+        let forwarder = try await forwarder { _ in Wire.status(403, "no") }
+        let endpoint = try plain(forwarder)
+        let proxy = try await ProxyHarness.start([endpoint])
+        for _ in 0..<2 { #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 ")) }
+        #expect(
+            proxy.events.attempts.map(\.outcome)
+                == Array(repeating: .failure(.proxy(.refused(status: 403))), count: 2))
+        #expect(await proxy.server.trial(endpoint).map(\.failure) == [.proxy(.refused(status: 403))])
+        #expect(await proxy.server.probe(endpoint).failure == .proxy(.refused(status: 403)))
+        await proxy.stop()
+        try await forwarder.stop()
+    }
+
+    @Test func credentialsThatAForwarderRefusesAreTheProxysAffair() async throws {
+        let forwarder = try await forwarder { _ in Wire.status(407, "who?") }
+        let proxy = try await ProxyHarness.start([plain(forwarder)])
+        #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 "))
+        #expect(proxy.events.attempts.map(\.outcome) == [.failure(.proxy(.credentialsRefused))])
+        await proxy.stop()
+        try await forwarder.stop()
+    }
 }

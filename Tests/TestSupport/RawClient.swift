@@ -80,8 +80,8 @@ public final class RawClient: Sendable {
     }
 
     /// Connects to a port of this machine.
-    public static func connect(port: Int) async throws -> RawClient {
-        try await connect { $0.connect(host: "127.0.0.1", port: port) }
+    public static func connect(host: String = "127.0.0.1", port: Int) async throws -> RawClient {
+        try await connect { $0.connect(host: host, port: port) }
     }
 
     /// Connects to a Unix socket.

@@ -20,7 +20,8 @@ struct FieldEdits {
         switch value {
         case .headers([]) where inherited == nil: return [.remove(fieldPath)]
         case .headers(let headers) where node.kind == .mapping: return headerEdits(node, fieldPath, headers)
-        case .proxy(let proxy) where node.kind == .mapping: return proxyEdits(node, fieldPath, proxy)
+        case .proxy(let proxy) where node.kind == .mapping && proxy != .environment:
+            return proxyEdits(node, fieldPath, proxy)
         case .absent where inherited != nil: return [.set(fieldPath, .null)]
         default: return value.yaml.map { [.set(fieldPath, $0)] } ?? [.remove(fieldPath)]
         }

@@ -14,6 +14,7 @@ struct FileAdvice {
         reportOpenListener()
         reportPriorities()
         reportCookies()
+        reportProxyVariables()
         for (settings, entry) in endpoints {
             reportLoops(settings, entry)
             reportReferences(settings, entry)
@@ -78,6 +79,25 @@ struct FileAdvice {
                 at: entry["cookies"] ?? entry,
                 "cookies: pass is also that of '\(HeaderRules.printable(first.settings.name))': each gets the cookies of the other",
                 fix: "let one endpoint alone pass cookies")
+        }
+    }
+
+    /// Who sets them for all programs may believe that Podium is one of these.
+    private func reportProxyVariables() {
+        let names = ProxyVariables(environment).names
+        let heeding = endpoints.filter { $0.settings.proxy == .environment }
+        if let (_, entry) = heeding.first, names.isEmpty {
+            sink.report(
+                .note, at: entry["proxy"] ?? entry,
+                ValueProblem(
+                    "neither https_proxy nor all_proxy is set here: the endpoint is reached directly",
+                    fix: "set it for the process that serves"))
+        } else if heeding.isEmpty, let name = names.first,
+            let (_, entry) = endpoints.first(where: { $0.settings.proxy == nil })
+        {
+            sink.report(
+                .note, at: entry,
+                ValueProblem("\(name) is set and ignored", fix: "an endpoint with proxy: env heeds it"))
         }
     }
 

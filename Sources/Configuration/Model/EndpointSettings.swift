@@ -111,7 +111,12 @@ public struct OutboundProxy: Sendable, Equatable {
     public enum Kind: String, Sendable, Equatable {
         case http
         case socks5
+        /// What the environment's variables say (``ProxyVariables``); it has no address of its own.
+        case environment = "env"
     }
+
+    /// `proxy: env`
+    public static let environment = OutboundProxy(kind: .environment, host: "", port: 0)
 
     /// The protocol spoken with the proxy.
     public var kind: Kind

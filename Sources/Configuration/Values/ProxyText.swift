@@ -2,8 +2,9 @@
 public enum ProxyText {
     /// Reads the URL form. User and password are percent-decoded, except inside `${NAME}`.
     public static func parse(_ text: String) throws(ValueProblem) -> OutboundProxy {
+        if text == OutboundProxy.Kind.environment.rawValue { return .environment }
         guard let separator = text.firstRange(of: "://") else {
-            throw ValueProblem("the proxy has no scheme", fix: "write http://HOST:PORT or socks5://HOST:PORT")
+            throw ValueProblem("the proxy has no scheme", fix: "write http://HOST:PORT, socks5://HOST:PORT or env")
         }
         let kind = try kind(String(text[..<separator.lowerBound]))
         var authority = text[separator.upperBound...]
@@ -26,6 +27,7 @@ public enum ProxyText {
 
     /// The URL form; characters that would end the user or the password early are percent-encoded.
     public static func render(_ proxy: OutboundProxy) -> String {
+        guard proxy.kind != .environment else { return proxy.kind.rawValue }
         var text = "\(proxy.kind.rawValue)://"
         if let username = proxy.username {
             text += percentEncoded(username)

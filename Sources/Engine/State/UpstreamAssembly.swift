@@ -19,15 +19,17 @@ struct UpstreamAssembly {
     ) -> Outcome {
         do {
             let ready = try settings.expanded(environment: surroundings.environment)
-            let proxy = try ready.proxy.map { try UpstreamProxy($0) }
+            let heedsEnvironment = ready.proxy == .environment
+            let proxy = heedsEnvironment ? nil : try ready.proxy.map { try UpstreamProxy($0) }
             let tls = UpstreamTLSOptions(authorityFile: try authorityFile(ready.caFile))
             let isSameWay = previous?.proxy == proxy && previous?.tls == tls
             let kept = isSameWay ? previous : nil
             return .ready(
                 try Upstream(
-                    id: id, name: ready.name, anyURL: try url(ready.anyBase, kept?.anyURL),
-                    anthropicURL: try url(ready.anthropicBase, kept?.anthropicURL),
-                    openAIURL: try url(ready.openAIBase, kept?.openAIURL), credential: credential(of: ready),
+                    id: id, name: ready.name, anyURL: try url(ready.anyBase, kept?.anyURL, heedsEnvironment),
+                    anthropicURL: try url(ready.anthropicBase, kept?.anthropicURL, heedsEnvironment),
+                    openAIURL: try url(ready.openAIBase, kept?.openAIURL, heedsEnvironment),
+                    credential: credential(of: ready),
                     headers: ready.headers.map { ($0.name, $0.value) }, lacks: ready.openAIPreference.lackedAPI,
                     timeouts: upstreamTimeouts, tls: tls, proxy: proxy,
                     passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
@@ -45,11 +47,13 @@ struct UpstreamAssembly {
         }
     }
 
-    private func url(_ text: String?, _ previous: UpstreamURL?) throws(UpstreamURL.ParseError) -> UpstreamURL? {
+    private func url(_ text: String?, _ previous: UpstreamURL?, _ heedsEnvironment: Bool) throws -> UpstreamURL? {
         guard let text else {
             return nil
         }
-        let parsed = try UpstreamURL(text)
+        let direct = try UpstreamURL(text)
+        let way = heedsEnvironment ? try environmentProxy(for: direct) : nil
+        let parsed = way == nil ? direct : try UpstreamURL(text, proxy: way)
         if let previous, previous.isSameTarget(as: parsed) {
             return previous
         }
@@ -63,6 +67,11 @@ struct UpstreamAssembly {
         return texts.flatMap { SecretExpansion.references(in: $0) }.compactMap { name in
             try? SecretExpansion.expand("${\(name)}", environment: surroundings.environment)
         }
+    }
+
+    private func environmentProxy(for url: UpstreamURL) throws -> UpstreamProxy? {
+        try ProxyVariables(surroundings.environment)
+            .proxy(usesTLS: url.usesTLS, host: url.host, port: url.port).map { try UpstreamProxy($0) }
     }
 
     private func authorityFile(_ path: String?) throws(ValueProblem) -> String? {
@@ -109,7 +118,7 @@ struct UpstreamAssembly {
 extension UpstreamURL {
     fileprivate func isSameTarget(as other: UpstreamURL) -> Bool {
         usesTLS == other.usesTLS && host == other.host && port == other.port && authority == other.authority
-            && basePath == other.basePath && baseQuery == other.baseQuery
+            && basePath == other.basePath && baseQuery == other.baseQuery && proxy == other.proxy
     }
 }
 

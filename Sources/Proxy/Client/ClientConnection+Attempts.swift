@@ -111,7 +111,7 @@ extension ClientConnection {
             request.framing == .chunked && lifecycle.requestIsComplete && lifecycle.canReplay
             ? .length(bodyLength) : request.framing
         attempt?.sendsChunks = framing == .chunked
-        writeRequestHead(for: target, url, framing: framing)
+        writeRequestHead(for: target, url, framing: framing, isForwarded: connection.isForwarded)
         attempt?.bytesSent = loop.output.readableBytes + bodyLength
         writeBufferedBody(connection, inChunks: framing == .chunked)
         attempt?.isFlowing = true
@@ -134,15 +134,19 @@ extension ClientConnection {
     }
 
     /// Fills `loop.output` with the head this endpoint gets.
-    private func writeRequestHead(for target: Upstream, _ url: UpstreamURL, framing: BodyFraming) {
+    private func writeRequestHead(
+        for target: Upstream, _ url: UpstreamURL, framing: BodyFraming, isForwarded: Bool
+    ) {
+        let linesForProxy = isForwarded ? target.proxyAuthorization(for: url) : nil
         let asksForToken = target.forwardsClientCredential && !loop.routing.tokens.admitsEveryone
         let forwarded = ForwardedRequestHead(
             framing: framing, requestID: request.requestID, hops: request.hops,
-            tokens: asksForToken ? loop.routing.tokens : nil)
+            tokens: asksForToken ? loop.routing.tokens : nil, linesForProxy: linesForProxy)
         let bound =
             ForwardedRequestHead.maximumLength(
                 headLength: request.headLength, target, url, clientAddress: clientAddressText)
             + request.inlineBodyLength
+            + (linesForProxy.map { $0.count + url.authorityBytes.count + 16 } ?? 0)
         let limits = loop.shared.options.limits
         loop.output.clear()
         request.bytes.withUnsafeReadableBytes { all in
@@ -296,6 +300,12 @@ extension ClientConnection {
             finishAttempt(isClients ? .neutral : .failure(failure), reason: kind.text)
             breakResponse("endpoint \(attempt.upstream.name): \(kind.text) in mid-stream")
         }
+    }
+
+    /// The proxy makes no tunnel to a plain endpoint, and is asked to forward the request instead.
+    func upstreamRefusedTunnel(_ connection: UpstreamConnection) {
+        guard connection === upstream else { return }
+        retryOnFreshConnection()
     }
 
     /// The kept connection had died of age, or said so.

@@ -105,6 +105,10 @@ extension ClientConnection {
 
     private func judge(_ bytes: UnsafeRawBufferPointer) {
         let status = loop.responseHead.status
+        if let upstream, upstream.isForwarded {
+            if status == 407 { return upstreamFailed(.proxy(.credentialsRefused)) }
+            if upstream.url.isRefusedAgain(status) { return upstreamFailed(.proxy(.refused(status: status))) }
+        }
         attempt?.status = status
         if RequestLifecycle.callsForFailover(status) {
             attempt?.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: WallClock.unixTime())

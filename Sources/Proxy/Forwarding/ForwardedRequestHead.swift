@@ -9,6 +9,8 @@ struct ForwardedRequestHead {
     let hops: Int
     /// The tokens that admit clients here, where the endpoint would get the client's credentials: nil for all others.
     let tokens: ClientTokens?
+    /// Where it goes to a proxy that forwards it, the lines that are meant for that proxy; its target is the whole URL then.
+    var linesForProxy: [UInt8]?
 
     /// Upper bound of what `write` needs.
     static func maximumLength(
@@ -26,11 +28,16 @@ struct ForwardedRequestHead {
     ) {
         writer.write(bytes.slice(head.method))
         writer.write(" ")
+        if linesForProxy != nil {
+            writer.write("http://")
+            writer.write(url.authorityBytes)
+        }
         writeTarget(&head, bytes, upstream, url, to: &writer)
         writer.write(" HTTP/1.1\r\nHost: ")
         writer.write(url.authorityBytes)
         writer.write("\r\n")
         writer.write(upstream.fixedHeaderLines)
+        if let linesForProxy { writer.write(linesForProxy) }
         let announced = writeClientFields(&head, bytes, for: upstream, to: &writer)
         let replaced = upstream.replacedFields
         if !replaced.contains(.requestID) { writeRequestID(bytes, to: &writer) }

@@ -11,6 +11,8 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     let url: UpstreamURL
+    /// Leads to a proxy that forwards requests, not to the endpoint.
+    let isForwarded: Bool
     private let diagnosis: TLSDiagnosis?
     private var client: ClientConnection?
     private var failure: FailureKind?
@@ -31,6 +33,7 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
         now: NIODeadline
     ) {
         self.url = url
+        isForwarded = url.isForwarded
         opened = now
         self.client = client
         diagnosis = url.usesTLS ? TLSDiagnosis(url, tls) : nil
@@ -177,6 +180,10 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
 
     private func reportEnd() {
         let client = client
+        if !isForwarded, failure?.isRefusalOfTunnel == true, url.learns(from: failure) || url.isForwarded, let client {
+            self.client = nil
+            return client.upstreamRefusedTunnel(self)
+        }
         self.client = nil
         if let client {
             client.upstreamClosed(

@@ -24,14 +24,14 @@ enum UpstreamConnector {
             #if os(Linux)
                 (channel as? StreamSocket)?.watchOver(patience: upstream.waits.unconfirmed)
             #endif
-            try addHandlers(to: channel, url, upstream, context)
+            try addHandlers(to: channel, url, upstream, context, isForwarded: bound.value.isForwarded)
             try channel.pipeline.syncOperations.addHandler(bound.value)
         }.whenFailure { error in
             if UpstreamFailure.isLackOfDescriptors(error) {
                 if boundLoop.value.closeLongestResting() { return open(bound.value, of: upstream, on: boundLoop.value) }
                 bound.value.failsForLackOfDescriptors = true
             }
-            failLater(bound, UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy != nil))
+            failLater(bound, UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy(for: url) != nil))
         }
     }
 
@@ -47,7 +47,7 @@ enum UpstreamConnector {
         to url: UpstreamURL, of upstream: Upstream, _ names: NameLookup, on loop: any EventLoop,
         initializer: @escaping @Sendable (any Channel) throws -> Void
     ) -> EventLoopFuture<any Channel> {
-        let (host, port) = upstream.proxy.map { ($0.host, $0.port) } ?? (url.host, url.port)
+        let (host, port) = upstream.proxy(for: url).map { ($0.host, $0.port) } ?? (url.host, url.port)
         let address = try? SocketAddress(ipAddress: host, port: port)
         let timeout = TimeAmount(upstream.timeouts.connect)
         #if os(Linux)
@@ -74,10 +74,12 @@ enum UpstreamConnector {
     }
 
     /// What comes between the socket and the handler that speaks with the endpoint.
+    ///
+    /// - Parameter isForwarded: the proxy gets the requests themselves
     static func addHandlers(
-        to channel: any Channel, _ url: UpstreamURL, _ upstream: Upstream, _ context: NIOSSLContext?
+        to channel: any Channel, _ url: UpstreamURL, _ upstream: Upstream, _ context: NIOSSLContext?, isForwarded: Bool
     ) throws {
-        if let proxy = upstream.proxy {
+        if let proxy = upstream.proxy(for: url), !isForwarded {
             try channel.pipeline.syncOperations.addHandler(
                 TunnelHandler(
                     proxy.negotiation(host: url.host, port: url.port), patience: upstream.timeouts.connect))

@@ -53,3 +53,10 @@ enum UpstreamFailure {
         return (error as? IOError)?.errnoCode == ETIMEDOUT
     }
 }
+
+extension FailureKind {
+    /// An HTTP proxy has answered `CONNECT` with no.
+    var isRefusalOfTunnel: Bool {
+        if case .proxy(.refused) = self { true } else { false }
+    }
+}

@@ -23,7 +23,7 @@ enum UpstreamProbe {
         let steps = Steps(reachable: loop.makePromise(), secured: loop.makePromise(), awaitsTLS: url.usesTLS)
         let began = ContinuousClock.now
         let connecting = UpstreamConnector.connect(to: url, of: upstream, names, on: loop) { channel in
-            try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
+            try UpstreamConnector.addHandlers(to: channel, url, upstream, tls, isForwarded: url.isForwarded)
             try channel.pipeline.syncOperations.addHandler(
                 ProbeHandler(steps, url.usesTLS ? TLSDiagnosis(url, upstream.tls) : nil))
         }
@@ -39,7 +39,7 @@ enum UpstreamProbe {
         } catch {
             result.failure =
                 error is ProbeTimeout
-                ? .timeout : UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy != nil)
+                ? .timeout : UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy(for: url) != nil)
             return result
         }
         let connected = ContinuousClock.now

@@ -36,7 +36,7 @@ enum UpstreamTrial {
         let loop = group.any()
         let clock = ContinuousClock()
         var known = names
-        let (host, port) = upstream.proxy.map { ($0.host, $0.port) } ?? (url.host, url.port)
+        let (host, port) = upstream.proxy(for: url).map { ($0.host, $0.port) } ?? (url.host, url.port)
         if (try? SocketAddress(ipAddress: host, port: port)) == nil {
             let began = clock.now
             do {
@@ -46,7 +46,7 @@ enum UpstreamTrial {
                 result.lookup = clock.now - began
                 known = NameLookup { _, _ in addresses }
             } catch {
-                result.failure = upstream.proxy == nil ? .nameResolution : .proxy(.nameResolution)
+                result.failure = upstream.proxy(for: url) == nil ? .nameResolution : .proxy(.nameResolution)
                 return result
             }
         }
@@ -56,7 +56,7 @@ enum UpstreamTrial {
         let request = request(to: url, of: upstream)
         let began = clock.now
         let connecting = UpstreamConnector.connect(to: url, of: upstream, known, on: loop) { channel in
-            try UpstreamConnector.addHandlers(to: channel, url, upstream, tls)
+            try UpstreamConnector.addHandlers(to: channel, url, upstream, tls, isForwarded: url.isForwarded)
             try channel.pipeline.syncOperations.addHandler(
                 TrialHandler(
                     steps, request, url.usesTLS ? TLSDiagnosis(url, upstream.tls) : nil))
@@ -73,7 +73,7 @@ enum UpstreamTrial {
         } catch {
             result.failure =
                 error is TrialTimeout
-                ? .timeout : UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy != nil)
+                ? .timeout : UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy(for: url) != nil)
             return result
         }
         result.connect = connected - began
@@ -89,6 +89,10 @@ enum UpstreamTrial {
         }
         do {
             let answer = try await steps.answered.futureResult.get()
+            guard answer.status != 407 || !url.isForwarded else {
+                result.failure = .proxy(.credentialsRefused)
+                return result
+            }
             result.status = answer.status
             result.firstByte = answer.at - sent
         } catch {
@@ -107,12 +111,15 @@ enum UpstreamTrial {
     }
 
     private static func request(to url: UpstreamURL, of upstream: Upstream) -> [UInt8] {
-        let target = url.asked(for: path).dropFirst((url.usesTLS ? "https://" : "http://").count + url.authority.count)
+        let asked = url.asked(for: path)
+        let origin = (url.usesTLS ? "https://" : "http://").count + url.authority.count
+        let target = url.isForwarded ? asked : String(asked.dropFirst(origin))
         var head = "GET \(target) HTTP/1.1\r\nHost: \(url.authority)\r\n"
         head += "User-Agent: podium\r\nAccept: application/json\r\nConnection: close\r\n"
         if url === upstream.anthropicURL, !upstream.overriddenNames.contains(Array("anthropic-version".utf8)) {
             head += "anthropic-version: 2023-06-01\r\n"
         }
+        if url.isForwarded { head += String(decoding: upstream.proxyAuthorization(for: url), as: UTF8.self) }
         return Array(head.utf8) + upstream.fixedHeaderLines + Array("\r\n".utf8)
     }
 

@@ -79,6 +79,14 @@ public final class Upstream: Sendable {
     var poolKeys: [Int] { [anyURL, anthropicURL, openAIURL].compactMap { $0?.poolKey } }
     var usesTLS: Bool { [anyURL, anthropicURL, openAIURL].contains { $0?.usesTLS == true } }
 
+    /// The proxy on the way to one of its URLs.
+    public func proxy(for url: UpstreamURL) -> UpstreamProxy? { url.proxy ?? proxy }
+
+    /// What goes to an HTTP proxy with each request that it forwards: a header line, or nothing.
+    func proxyAuthorization(for url: UpstreamURL) -> [UInt8] {
+        Array((proxy(for: url)?.credentials?.headerLine ?? "").utf8)
+    }
+
     /// The base URL for requests of `api`, nil when this endpoint does not serve it.
     func url(for api: RequestAPI) -> UpstreamURL? {
         switch api {

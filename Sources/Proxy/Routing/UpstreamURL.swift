@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import Ranking
 internal import Synchronization
 
 /// One base URL of an endpoint, parsed once and shared by every request that goes there.
@@ -41,6 +42,9 @@ public final class UpstreamURL: Sendable {
     /// Without the `?`; empty when the base URL has none.
     public let baseQuery: String
 
+    /// On the way there instead of the endpoint's own; nil for that, or for a direct connection.
+    public let proxy: UpstreamProxy?
+
     /// Key of the connection pool, unique in the process.
     let poolKey: Int
     let authorityBytes: [UInt8]
@@ -78,10 +82,46 @@ public final class UpstreamURL: Sendable {
             "\(scheme)://\(authority)\(String(decoding: base.bytes, as: UTF8.self))\(path.dropFirst(overlap))\(query)"
     }
 
+    /// How the HTTP proxy has refused a tunnel; 0 where it has not.
+    private let refusal = Atomic<Int>(0)
+    private let forwardingIsProven = Atomic<Bool>(false)
+
+    /// The endpoint's HTTP proxy makes no tunnel to it, and is asked to forward requests instead (RFC 9112 §3.2.2). For plain
+    /// `http` alone: in a request that a proxy forwards there are no secrets from that proxy.
+    var isForwarded: Bool { !usesTLS && refusal.load(ordering: .relaxed) != 0 }
+
+    /// The proxy has refused a tunnel.
+    ///
+    /// - Returns: whether it may be asked to forward from now on
+    func learns(from fault: FailureKind?) -> Bool {
+        guard !usesTLS, !isForwarded, case .proxy(.refused(let status)) = fault,
+            [400, 403, 404, 405, 501].contains(status)
+        else { return false }
+        refusal.store(status, ordering: .relaxed)
+        return true
+    }
+
+    /// The answer to a forwarded request has this status.
+    ///
+    /// - Returns: whether it is the proxy's answer to `CONNECT` once more: then it is the proxy that wants to have nothing to do
+    ///   with the endpoint, which has not been heard yet. The next connection asks for a tunnel again.
+    func isRefusedAgain(_ status: Int) -> Bool {
+        guard !forwardingIsProven.load(ordering: .relaxed) else { return false }
+        guard status == refusal.load(ordering: .relaxed) else {
+            forwardingIsProven.store(true, ordering: .relaxed)
+            return false
+        }
+        refusal.store(0, ordering: .relaxed)
+        return true
+    }
+
     private static let nextPoolKey = Atomic<Int>(1)
 
     /// Parses `http://HOST[:PORT][/PATH][?QUERY]` or the same with `https`.
-    public init(_ text: String) throws(ParseError) {
+    ///
+    /// - Parameter proxy: for this URL alone, where the variables of the environment decide
+    public init(_ text: String, proxy: UpstreamProxy? = nil) throws(ParseError) {
+        self.proxy = proxy
         guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x5C && $0 != 0x22 }) else {
             throw .invalidCharacter
         }

@@ -14,9 +14,57 @@ protocol Listening: Sendable {
 enum Listener {
     private static let backlog = 1024
 
+    /// `localhost` is both loopback addresses (RFC 6761 §6.3), as far as this machine has them: which of them a client tries
+    /// first is not for a server to know.
+    ///
     /// - Parameter initializer: is called with each client's channel on its loop
     /// - Throws: `IOError`, or what the resolver says of `host`.
     static func bind(
+        host: String, port: Int, group: any EventLoopGroup,
+        initializer: @escaping @Sendable (any Channel) throws -> Void
+    ) async throws -> any Listening {
+        guard isLocalhost(host) else {
+            return try await bindOne(host: host, port: port, group: group, initializer: initializer)
+        }
+        var attempts = port == 0 ? freePortAttempts : 1
+        while true {
+            attempts -= 1
+            do {
+                return try await bindLoopback(port: port, group: group, initializer: initializer)
+            } catch let error as IOError where error.errnoCode == EADDRINUSE && attempts > 0 {
+                // The port that was free for one family is taken for the other.
+            }
+        }
+    }
+
+    private static let freePortAttempts = 16
+
+    private static func isLocalhost(_ host: String) -> Bool {
+        ["localhost", "localhost."].contains(host.lowercased())
+    }
+
+    private static func bindLoopback(
+        port: Int, group: any EventLoopGroup, initializer: @escaping @Sendable (any Channel) throws -> Void
+    ) async throws -> any Listening {
+        var listeners: [any Listening] = []
+        var missing: (any Error)?
+        for address in ["127.0.0.1", "::1"] {
+            do {
+                let port = listeners.first?.port ?? port
+                listeners.append(
+                    try await bindOne(host: address, port: port, group: group, initializer: initializer))
+            } catch let error as IOError where [EADDRNOTAVAIL, EAFNOSUPPORT].contains(error.errnoCode) {
+                missing = missing ?? error
+            } catch {
+                for listener in listeners { await listener.stopListening() }
+                throw error
+            }
+        }
+        if listeners.isEmpty, let missing { throw missing }
+        return SeveralListeners(listeners: listeners)
+    }
+
+    private static func bindOne(
         host: String, port: Int, group: any EventLoopGroup,
         initializer: @escaping @Sendable (any Channel) throws -> Void
     ) async throws -> any Listening {
@@ -42,6 +90,17 @@ enum Listener {
             .bind(host: host, port: port)
             .map(BootstrapListener.init)
             .get()
+    }
+}
+
+/// All at the same port.
+private struct SeveralListeners: Listening {
+    let listeners: [any Listening]
+
+    var port: Int? { listeners.first?.port }
+
+    func stopListening() async {
+        for listener in listeners { await listener.stopListening() }
     }
 }
 

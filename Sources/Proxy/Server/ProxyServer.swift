@@ -1,5 +1,6 @@
 public import NIOCore
 internal import NIOSSL
+internal import Ranking
 internal import Synchronization
 
 /// The listening side of the proxy: accepts clients, sends each request down the routing table, streams the answer back.
@@ -84,8 +85,15 @@ public final class ProxyServer: Sendable {
         var results: [TrialResult] = []
         for url in [upstream.anyURL, upstream.anthropicURL, upstream.openAIURL].compactMap({ $0 }) {
             let tls = url.usesTLS ? preparedContext(upstream.tls) : nil
-            results.append(
-                await UpstreamTrial.run(url, of: upstream, tls: tls, names: shared.names, group: group))
+            var result = await UpstreamTrial.run(url, of: upstream, tls: tls, names: shared.names, group: group)
+            if url.learns(from: result.failure) {
+                result = await UpstreamTrial.run(url, of: upstream, tls: tls, names: shared.names, group: group)
+                if let status = result.status, url.isRefusedAgain(status) {
+                    result.status = nil
+                    result.failure = .proxy(.refused(status: status))
+                }
+            }
+            results.append(result)
         }
         return results
     }

@@ -14,10 +14,7 @@ struct ConnectNegotiation: TunnelNegotiation {
     init(host: String, port: Int, credentials: UpstreamProxy.Credentials?) {
         let authority = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         var text = "CONNECT \(authority) HTTP/1.1\r\nHost: \(authority)\r\n"
-        if let credentials {
-            let token = Base64Text.encode(credentials.username + [UInt8(ascii: ":")] + credentials.password)
-            text += "Proxy-Authorization: Basic \(token)\r\n"
-        }
+        if let credentials { text += credentials.headerLine }
         request = Array((text + "\r\n").utf8)
     }
 

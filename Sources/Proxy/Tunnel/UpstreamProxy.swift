@@ -22,6 +22,11 @@ public struct UpstreamProxy: Sendable, Equatable {
     struct Credentials: Sendable, Equatable {
         let username: [UInt8]
         let password: [UInt8]
+
+        /// The header line that presents them to an HTTP proxy.
+        var headerLine: String {
+            "Proxy-Authorization: Basic \(Base64Text.encode(username + [UInt8(ascii: ":")] + password))\r\n"
+        }
     }
 
     /// - Parameters:
