@@ -645,3 +645,18 @@ def test_an_entry_that_cannot_be_edited_holds_up_nothing_else(podium):
     verb("enable", "base")
     assert verb("pin", "base").returncode == 74
     assert process.stop() == 0
+
+
+def test_check_and_restore_show_no_key_of_a_url(tmp_path):
+    config = tmp_path / "config.yaml"
+    text = "endpoints:\n  - name: a\n    url: https://h/planted1234567890abcd/v1?key=planted99\n    priority: 1\n"
+    config.write_text(text.replace("?key=planted99", ""))
+    (tmp_path / "config.yaml.backup").write_text(text.replace("priority: 1", "priority: 2").replace("?key=planted99", ""))
+    checked = run_podium("check", config)
+    assert checked.returncode == 0 and "requests go to https://h/***/v1/messages" in checked.stdout
+    listed = run_podium("restore", config)
+    for answer in (checked, listed, run_podium("check", tmp_path / "config.yaml.backup")):
+        assert "planted" not in answer.stdout + answer.stderr
+    config.write_text(text)
+    refused = run_podium("check", config)
+    assert "planted" not in refused.stdout + refused.stderr

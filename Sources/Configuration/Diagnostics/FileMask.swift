@@ -16,7 +16,8 @@ public enum FileMask {
             var mask = BrokenFileMask()
             return lines.map { mask.shown(bytes[$0]) }
         }
-        var painter = LinePainter(bytes: bytes, verdicts: SecretJudge(document).verdicts)
+        let judge = SecretJudge(document)
+        var painter = LinePainter(bytes: bytes, verdicts: judge.verdicts, secrets: judge.secrets)
         return lines.map { painter.line($0) }
     }
 
@@ -78,6 +79,8 @@ private struct SecretJudge {
     private let bytes: [UInt8]
     /// Nodes that an alias under a secret's key refers to.
     private var shared: Set<Int> = []
+    /// Nodes that any alias refers to.
+    private var used: Set<Int> = []
 
     init(_ document: YAMLDocument) {
         bytes = document.bytes
@@ -89,6 +92,7 @@ private struct SecretJudge {
     private mutating func noteShared(_ node: YAMLNode, isSecret: Bool) {
         switch node.kind {
         case .alias:
+            if let target = node.resolved { used.insert(target.position) }
             if isSecret, let target = node.resolved, shared.insert(target.position).inserted {
                 noteShared(target, isSecret: true)
             }
@@ -111,7 +115,11 @@ private struct SecretJudge {
         let isSecret = isSecret || shared.contains(node.position)
         switch node.kind {
         case .alias: break
-        case .scalar: verdicts.append(Verdict(span: node.span, shown: shown(node, isSecret: isSecret)))
+        case .scalar:
+            // An anchor without its alias may be what is left of a credential's: the file can be cut off.
+            let isLeft =
+                node.anchor != nil && !used.contains(node.position) && node.text.count >= FileMask.shortestKnown
+            verdicts.append(Verdict(span: node.span, shown: shown(node, isSecret: isSecret || isLeft)))
         case .sequence: for entry in node.entries { judge(entry, isSecret: isSecret) }
         case .mapping:
             for (key, value) in node.pairs {
@@ -150,12 +158,15 @@ private struct SecretJudge {
 private struct LinePainter {
     let bytes: [UInt8]
     let verdicts: [SecretJudge.Verdict]
+    let secrets: Set<String>
     private var next = 0
     private var comments = CommentMask()
 
-    init(bytes: [UInt8], verdicts: [SecretJudge.Verdict]) {
+    init(bytes: [UInt8], verdicts: [SecretJudge.Verdict], secrets: Set<String>) {
         self.bytes = bytes
         self.verdicts = verdicts
+        // In a file of very many keys, comments are judged by their looks alone.
+        self.secrets = secrets.count > 500 ? [] : secrets
     }
 
     mutating func line(_ line: Range<Int>) -> String {
@@ -192,7 +203,16 @@ private struct LinePainter {
             return SecretSigns.hiding(in: FileMask.printable(part), behind: FileMask.hidden)
         }
         let head = SecretSigns.hiding(in: FileMask.printable(part[..<hash]), behind: FileMask.hidden)
-        return head + comments.shown(FileMask.printable(part[hash...]), column: hash)
+        return head + withoutPieces(comments.shown(FileMask.printable(part[hash...]), column: hash))
+    }
+
+    /// A comment that quotes a credential of the file, or enough of it to tell it by.
+    private func withoutPieces(_ comment: String) -> String {
+        guard !secrets.isEmpty else { return comment }
+        return comment.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            let isPiece = word.count >= FileMask.shortestKnown && secrets.contains { $0.contains(word) }
+            return isPiece ? FileMask.hidden : String(word)
+        }.joined(separator: " ")
     }
 }
 

@@ -23,7 +23,11 @@ struct CheckCommand: AsyncParsableCommand {
         ]
         return asked.compactMap { title, base, paths in
             guard let base, let url = try? UpstreamURL(base) else { return nil }
-            return "\(title) requests go to " + paths.map { url.asked(for: $0) }.joined(separator: " and ")
+            return "\(title) requests go to "
+                + paths.map {
+                    // A key that stands in the path or the query is no less one than in a header.
+                    SecretSigns.hidingWithURLs(in: url.asked(for: $0), behind: "***")
+                }.joined(separator: " and ")
         }
     }
 
