@@ -59,7 +59,9 @@ extension ClientConnection {
         attempt = CurrentAttempt(upstream: target, url: url, started: now)
         lifecycle.attemptStarted()
         target.load.attemptStarted()
-        if !mayOutgrowReplay, let resting = loop.takeResting(url, now: now) {
+        let avoidsResting = mayOutgrowReplay
+        attempt?.avoidsResting = avoidsResting
+        if !avoidsResting, let resting = loop.takeResting(url, now: now) {
             upstream = resting
             resting.attach(self)
             sendRequest(resting, to: target, url, now: now)

@@ -386,7 +386,9 @@ extension ClientConnection {
         guard let connection = upstream.take(), let target = attempt?.upstream else { return }
         guard response.upstreamKeepsAlive, phase == .responding, now - connection.opened < loop.connectionAge,
             // An early answer: what is left of this request would come before the next one.
-            !connection.hasUnsentBytes(afterWriting: request.bytesUp)
+            !connection.hasUnsentBytes(afterWriting: request.bytesUp),
+            // Each long request would leave one more behind.
+            attempt?.avoidsResting == false || !loop.hasResting(connection.url)
         else { return connection.close() }
         connection.detach()
         loop.rest(connection, until: now + target.waits.idleConnection)

@@ -105,6 +105,8 @@ struct CurrentAttempt {
     var isClientsFault = false
     /// The client kept the answer waiting: what then goes wrong with it may be the endpoint's patience that has ended.
     var wasHeldUp = false
+    /// It went on a new connection although one may have been at rest.
+    var avoidsResting = false
     /// The answer's beginning has been reported.
     var wasAnswered = false
     /// A 404 or 405 that is about the path.

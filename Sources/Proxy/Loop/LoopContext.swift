@@ -181,6 +181,8 @@ final class LoopContext {
         }
     }
 
+    func hasResting(_ url: UpstreamURL) -> Bool { pool(url.poolKey).connections.count > 0 }
+
     func forget(_ connection: UpstreamConnection) {
         pools[connection.url.poolKey]?.connections.remove(connection)
     }
