@@ -91,10 +91,17 @@ import Testing
         let ours = Self.changed { $0.endpoints += [mine, both] }
         let merged = Self.merge(
             ours: ours, file: Self.ancestor.endpoints + [Self.endpoint(0, "both", priority: 9)])
-        #expect(merged.state.endpoints.map(\.settings.name) == ["a", "b", "both", "mine"])
-        #expect(merged.state.endpoints.map(\.id) == [1, 2, 99, 7])
-        #expect(merged.state.endpoints[2].settings.priority == 9)
+        #expect(merged.state.endpoints.map(\.settings.name) == ["a", "b", "mine", "both"])
+        #expect(merged.state.endpoints.map(\.id) == [1, 2, 7, 99])
+        #expect(merged.state.endpoints[3].settings.priority == 9)
         #expect(merged.conflicts.count == 1)
+    }
+
+    /// One that was deleted, saved so, and brought back: it is not in the file yet, and has its place all the same.
+    @Test func whatIsNotInTheFileYetStandsWhereItStandsHere() {
+        let ours = Self.changed { $0.endpoints.insert(Self.endpoint(7, "mine", priority: 3), at: 1) }
+        let merged = Self.merge(ours: ours, file: Self.ancestor.endpoints + [Self.endpoint(0, "new", priority: 9)])
+        #expect(merged.state.endpoints.map(\.settings.name) == ["a", "mine", "b", "new"])
     }
 
     @Test func aNewNameOfOursThatTheFileGaveToAnotherIsGivenUp() {

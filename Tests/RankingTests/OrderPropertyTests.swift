@@ -251,3 +251,22 @@ private struct RandomHistory {
         return ranking.candidates(now: at(now)).map(\.endpoint) == expected ? nil : "candidates are not in order"
     }
 }
+
+/// What finds an endpoint's record, when endpoints come and go for ever.
+struct SlotIndexTests {
+    @Test func takesNoMoreMemoryThanTheEndpointsThatAreThere() {
+        var index = SlotIndex()
+        index[EndpointID(0)] = 0
+        for raw in stride(from: 1, to: SlotIndex.denseLimit + 5_000, by: 1_009) {
+            index[EndpointID(raw)] = 1
+            #expect(index[EndpointID(raw)] == 1)
+            index[EndpointID(raw)] = nil
+            #expect(index[EndpointID(raw)] == nil)
+            #expect(index.footprint == 1)
+        }
+        #expect(index[EndpointID(0)] == 0)
+        index[EndpointID(9)] = nil
+        index[EndpointID(0)] = nil
+        #expect(index.footprint == 0)
+    }
+}

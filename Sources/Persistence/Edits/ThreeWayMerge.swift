@@ -61,7 +61,7 @@ struct ThreeWayMerge {
             } else if names.contains(endpoint.settings.name) {
                 conflicts.append(conflict(.removedInFile, ours: endpoint, theirs: nil))
             } else {
-                merged.append(endpoint)
+                merged.insert(endpoint, at: place(of: endpoint.id, in: merged))
             }
         }
 
@@ -69,6 +69,15 @@ struct ThreeWayMerge {
         return MergedEdit(
             state: PersistedState(endpoints: merged, autoSortEndpoints: autoSort), conflicts: conflicts,
             agreed: PersistedState(endpoints: agreed, autoSortEndpoints: theirAutoSort))
+    }
+
+    /// Behind the nearest of those that stand before it here and are in the file too.
+    private func place(of id: UInt32, in merged: [PersistedState.Endpoint]) -> Int {
+        let before = ours.endpoints.prefix { $0.id != id }
+        for neighbour in before.reversed() {
+            if let index = merged.firstIndex(where: { $0.id == neighbour.id }) { return index + 1 }
+        }
+        return 0
     }
 
     private mutating func mergeFields(
