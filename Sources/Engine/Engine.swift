@@ -84,6 +84,7 @@ public final class Engine: Sendable {
                     authorities.prepare(edit.configuration.endpoints, surroundings)
                     return core.adopt(edit)
                 },
+                follow: { order in core.withState { $0.follow(fileOrder: order.map { EndpointID($0) }) } },
                 onEvent: { core.persisterEvent($0) })
         } catch {
             throw .persistence(error)

@@ -28,6 +28,8 @@ struct ConfigurationWriter {
     let fileSystem: FileSystem
     let snapshot: @Sendable () -> PersistedState
     let adopt: @Sendable (ExternalEdit) -> MergedEdit
+    /// Tells the owner in which order the file will have the endpoints, where that is another than the snapshot's.
+    let follow: @Sendable ([UInt32]) -> Void
     var allowInPlace: Bool
     var persist: PersistMode {
         didSet { isStorageKnown = isStorageKnown && persist == oldValue }
@@ -68,7 +70,9 @@ struct ConfigurationWriter {
 
     init(
         options: PersisterOptions, base: LoadedBase, fileSystem: FileSystem,
-        snapshot: @escaping @Sendable () -> PersistedState, adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit
+        snapshot: @escaping @Sendable () -> PersistedState,
+        adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit,
+        follow: @escaping @Sendable ([UInt32]) -> Void = { _ in }
     ) throws(PersistenceError) {
         self.path = StablePath.absolute(options.path, environment: options.environment)
         self.environment = options.environment
@@ -78,6 +82,7 @@ struct ConfigurationWriter {
         self.fileSystem = fileSystem
         self.snapshot = snapshot
         self.adopt = adopt
+        self.follow = follow
         self.base = Base(bytes: base.bytes, state: base.state)
         authored = AuthoredFile(bytes: base.bytes, state: base.state)
         let target = try ConfigurationTarget.resolve(path, fileSystem)
@@ -331,11 +336,20 @@ struct ConfigurationWriter {
     ) throws(PersistenceError) -> Edit? {
         let start = ContinuousClock.now
         defer { run.durations.encode += ContinuousClock.now - start }
-        let state = snapshot()
-        let changes = base.state.changes(to: state)
+        var state = snapshot()
+        var changes = base.state.changes(to: state)
         run.unwritten = []
         guard !changes.isEmpty || durabilityIsUnknown else { return nil }
-        let edit = try made(changes, towards: state, target)
+        var edit = try made(changes, towards: state, target)
+        let order = edit.state.endpoints.map(\.id)
+        if order != state.endpoints.map(\.id) {
+            // An entry that comes back stands where its author had it, among entries that may have been moved since. Equal
+            // priorities count in file order, so the ranks may mean other numbers now.
+            follow(order)
+            state = snapshot()
+            changes = base.state.changes(to: state)
+            edit = try made(changes, towards: state, target)
+        }
         run.unwritten = edit.unwritten
         guard !edit.changes.isEmpty || durabilityIsUnknown else { return nil }
         if edit.document.bytes == base.bytes, !durabilityIsUnknown {
@@ -384,8 +398,12 @@ struct ConfigurationWriter {
         towards state: PersistedState
     ) throws(PersistenceError) -> Edit {
         let edit = ConfigurationEditor.applyWhatCan(changes, to: document, order: state.names)
-        let reached = edit.refused.isEmpty ? state : file.after(edit.written, towards: state)
-        if !edit.written.allSatisfy(\.isCheckedByItself) { try validate(edit.document, reached) }
+        var reached = edit.refused.isEmpty ? state : file.after(edit.written, towards: state)
+        if edit.written.allSatisfy(\.isCheckedByItself) {
+            reached.putInOrder(of: file)
+        } else {
+            try reached.putInOrder(byName: validate(edit.document, reached))
+        }
         return Edit(
             document: edit.document, state: reached, changes: edit.written.map(\.description),
             unwritten: edit.refused.map { UnwrittenChange($0, file: file, wanted: state) })
@@ -409,7 +427,11 @@ struct ConfigurationWriter {
     ///
     /// For a changed field the editor has done that already, with the loader's own reader for that entry; all else is as it
     /// was loaded. The whole file is read only for entries that come, go or change their name.
-    private func validate(_ document: YAMLDocument, _ state: PersistedState) throws(PersistenceError) {
+    ///
+    /// - Returns: what it says.
+    private func validate(
+        _ document: YAMLDocument, _ state: PersistedState
+    ) throws(PersistenceError) -> PersistedState {
         let loaded = ConfigurationLoader.load(bytes: document.bytes, environment: environment)
         guard let configuration = loaded.configuration else { throw .refused(.invalidState(problems: loaded.problems)) }
         let file = PersistedState(configuration: configuration)
@@ -426,6 +448,7 @@ struct ConfigurationWriter {
                     FileProblem(line: 0, column: 0, message: "the list of endpoints would not read back as it is")
                 ]))
         }
+        return file
     }
 
     private mutating func finish(_ edit: Edit, _ run: inout FlushRun) {
@@ -440,6 +463,25 @@ struct ConfigurationWriter {
 
     private func pause() throws(PersistenceError) {
         do throws(FileError) { try fileSystem.pause(Settling.look) } catch { throw error.asPersistenceError }
+    }
+}
+
+extension PersistedState {
+    /// The endpoints as another state has them; those that it lacks stay last.
+    fileprivate mutating func putInOrder(of other: PersistedState) {
+        sort(by: other.endpoints.map(\.id)) { $0.id }
+    }
+
+    /// The same by names, for a file that was just read and knows no identities.
+    fileprivate mutating func putInOrder(byName other: PersistedState) {
+        sort(by: other.names) { $0.settings.name }
+    }
+
+    private mutating func sort<Key: Hashable>(by order: [Key], _ key: (Endpoint) -> Key) {
+        let places = Dictionary(order.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        endpoints = endpoints.enumerated().sorted { left, right in
+            (places[key(left.element)] ?? .max, left.offset) < (places[key(right.element)] ?? .max, right.offset)
+        }.map(\.element)
     }
 }
 

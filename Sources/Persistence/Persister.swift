@@ -30,27 +30,32 @@ public final class Persister: Sendable {
     ///   - snapshot: the state to save; called on the persister's own thread, outside its locks.
     ///   - adopt: takes in an edit that somebody else made to the file, by ``ExternalEdit/merge(into:allocateID:)`` under the
     ///     owner's lock, and returns what the merge gave; called on the persister's own thread, never while `snapshot` runs.
+    ///   - follow: takes in the order of the endpoints in the file, by identity; called on the persister's own thread.
     ///   - onEvent: called on the persister's own threads; must not block for long and must not wait for a flush.
     /// - Throws: ``PersistenceError/locked(path:holder:)`` if another process has this configuration.
     public convenience init(
         options: PersisterOptions, base: LoadedBase, snapshot: @escaping @Sendable () -> PersistedState,
         adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit,
+        follow: @escaping @Sendable ([UInt32]) -> Void = { _ in },
         onEvent: @escaping @Sendable (PersisterEvent) -> Void
     ) throws(PersistenceError) {
         try self.init(
-            options: options, base: base, fileSystem: FileSystem(), snapshot: snapshot, adopt: adopt, onEvent: onEvent)
+            options: options, base: base, fileSystem: FileSystem(), snapshot: snapshot, adopt: adopt, follow: follow,
+            onEvent: onEvent)
     }
 
     init(
         options: PersisterOptions, base: LoadedBase, fileSystem: FileSystem,
         snapshot: @escaping @Sendable () -> PersistedState, adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit,
+        follow: @escaping @Sendable ([UInt32]) -> Void = { _ in },
         onEvent: @escaping @Sendable (PersisterEvent) -> Void
     ) throws(PersistenceError) {
         podium_ignore_file_size_signal()
         let settings = FlushSchedule.Settings(
             strategy: options.strategy, flushInterval: options.flushInterval, maxDirtyTime: options.maxDirtyTime)
         let writer = try ConfigurationWriter(
-            options: options, base: base, fileSystem: fileSystem, snapshot: snapshot, adopt: adopt)
+            options: options, base: base, fileSystem: fileSystem, snapshot: snapshot, adopt: adopt,
+            follow: follow)
         state = Mutex(PersisterState(schedule: FlushSchedule(settings: settings), memoryOnly: writer.memoryOnly))
         lastSeen = Mutex(writer.base)
         self.writer = Mutex(writer)

@@ -94,7 +94,8 @@ final class SessionWorld {
             options: PersisterOptions(path: file),
             base: LoadedBase(bytes: bytes, state: PersistedState(configuration: configuration)),
             fileSystem: fileSystem(hooks), snapshot: { box.contents.withLock { $0.persistedState() } },
-            adopt: { edit in box.contents.withLock { $0.adopt(edit, now: now).merged } })
+            adopt: { edit in box.contents.withLock { $0.adopt(edit, now: now).merged } },
+            follow: { order in box.contents.withLock { $0.follow(fileOrder: order.map { EndpointID($0) }) } })
         return (box, PersisterState(schedule: FlushSchedule(settings: settings), memoryOnly: nil), writer)
     }
 

@@ -108,6 +108,21 @@ struct EngineState: Sendable {
         fileOrder = order
     }
 
+    /// Takes in the order that the file will have; what it does not name stays behind what it stood behind.
+    mutating func follow(fileOrder order: [EndpointID]) {
+        var result = order.filter { record($0) != nil }
+        let named = Set(result)
+        var previous: EndpointID?
+        for id in fileOrder {
+            if !named.contains(id) {
+                let place = previous.flatMap { result.firstIndex(of: $0) }.map { $0 + 1 } ?? 0
+                result.insert(id, at: place)
+            }
+            previous = id
+        }
+        fileOrder = result
+    }
+
     mutating func assembleAllUpstreams() {
         for id in fileOrder {
             assembleUpstream(of: id)
