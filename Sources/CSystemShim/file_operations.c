@@ -17,7 +17,9 @@
 #endif
 
 #if PODIUM_LINUX
+#include <linux/fs.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #endif
 
 static int result(int code) {
@@ -113,6 +115,26 @@ int podium_attribute_remove(int descriptor, const char *name) {
     return result(fremovexattr(descriptor, name));
 #else
     return result(fremovexattr(descriptor, name, 0));
+#endif
+}
+
+int podium_flags_get(int descriptor, uint32_t *flags) {
+#if PODIUM_LINUX
+    int value = 0;
+    if (ioctl(descriptor, FS_IOC_GETFLAGS, &value) < 0) return -errno;
+    *flags = (uint32_t)value;
+    return 0;
+#else
+    return -ENOTTY;
+#endif
+}
+
+int podium_flags_set(int descriptor, uint32_t flags) {
+#if PODIUM_LINUX
+    int value = (int)flags;
+    return result(ioctl(descriptor, FS_IOC_SETFLAGS, &value));
+#else
+    return -ENOTTY;
 #endif
 }
 

@@ -87,6 +87,15 @@ extension EngineCore {
             log(.info, source: "persist", "changes are saved into the file again")
         case .backupFailed(let errno):
             log(.warning, source: "persist", "saved, but the old version could not be kept as backup (errno \(errno))")
+        case .flagsNotKept(let flags):
+            log(
+                .warning, source: "persist",
+                "saved, but the new file could not be made \(flags.joined(separator: ", ")), as the old one was")
+        case .copyExposed(let name, let errno):
+            log(
+                .warning, source: "persist",
+                "\(name) can be read by more people than the configuration, and that cannot be changed "
+                    + "(errno \(errno)): chmod or remove it")
         case .orphan(let outcome):
             log(.info, source: "persist", outcome.plainWords)
         case .watchUnavailable(let errno):

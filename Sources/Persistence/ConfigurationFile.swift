@@ -18,7 +18,7 @@ public enum ConfigurationFile {
         let target = try ConfigurationTarget.resolve(path, fileSystem)
         var inPlace = InPlaceWrite(fileSystem: fileSystem, target: target, environment: environment)
         if inPlace.journalExists, let lock = try? ProcessLock.take(target, fileSystem) {
-            _ = try inPlace.recover(isOwnFailure: false)
+            _ = try inPlace.recover(own: nil)
             withExtendedLifetime(lock) {}
         }
         guard let image = try FileImage.read(target.name, in: target, fileSystem) else {

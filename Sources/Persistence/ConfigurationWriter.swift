@@ -51,12 +51,14 @@ struct ConfigurationWriter {
     private var durabilityIsUnknown = false
     /// What is on disk is what was written here last.
     private var isOwnVersion = false
-    /// An overwriting in place was interrupted: the file may be torn until it was recovered.
-    private var journalMayExist = false
+    /// An overwriting in place failed and could not be taken back: the file is torn until it was recovered.
+    private var torn: InPlaceWrite.Torn?
     private var token = WriteToken()
     /// The names on the way to the file when it was last resolved.
     private(set) var places: [DirectoryWatch.Place] = []
     private var settling = Settling()
+    /// The file whose copies were last looked at.
+    private var guarded: FileStatus?
     /// What stood at the end of the path before the last reading.
     private var sighting: Sighting?
     /// The last reading has to be done again, even if nothing changes.
@@ -209,6 +211,7 @@ struct ConfigurationWriter {
                 else { continue }
                 finish(edit, &run)
                 run.backupFailure = failure
+                run.lostFlags = replacement.lostFlags
                 durabilityIsUnknown = false
                 return
             } catch {
@@ -233,15 +236,13 @@ struct ConfigurationWriter {
             return try replacement.replace(image, with: edit.document.bytes)
         } catch {
             guard allowInPlace, case .refused(.needsInPlace) = error else { throw error }
-            journalMayExist = true
             var inPlace = InPlaceWrite(fileSystem: fileSystem, target: target, environment: environment)
             defer {
                 run.durations.add(inPlace.durations)
                 run.bytesWritten += inPlace.bytesWritten
+                torn = inPlace.torn
             }
-            let outcome = try inPlace.overwrite(image, with: edit.document.bytes)
-            journalMayExist = false
-            return outcome
+            return try inPlace.overwrite(image, with: edit.document.bytes)
         }
     }
 
@@ -255,10 +256,10 @@ struct ConfigurationWriter {
         if isElsewhere { lock = try ProcessLock.take(target, fileSystem) }
         if isElsewhere || memoryOnly != nil || !isStorageKnown { memoryOnly = reasonNotToWrite(target) }
         isStorageKnown = true
-        if journalMayExist {
+        if let left = torn {
             var inPlace = InPlaceWrite(fileSystem: fileSystem, target: target, environment: environment)
-            _ = try inPlace.recover(isOwnFailure: true)
-            journalMayExist = false
+            _ = try inPlace.recover(own: left)
+            torn = nil
         }
         return target
     }
@@ -274,11 +275,16 @@ struct ConfigurationWriter {
             fileSystem: fileSystem, environment: environment, openListener: openListener, patience: patience)
         isUnsettled = false
         do throws(PersistenceError) {
-            return try file.read(
+            let reading = try file.read(
                 target,
                 known: SettledFile.Known(
                     bytes: base.bytes, document: base.document, attempted: attempted?.document.bytes),
                 settling: &settling, waited: &waited)
+            if guarded != reading.image.status {
+                guarded = reading.image.status
+                run.exposedCopies = CopyGuard(fileSystem: fileSystem, target: target).narrow(like: reading.image)
+            }
+            return reading
         } catch {
             if case .refused(.unfinishedEdit) = error { isUnsettled = true }
             throw error

@@ -14,6 +14,9 @@ struct FlushRun {
     /// Why the edit was doubted that was taken in all the same.
     var doubt: Refusal?
     var backupFailure: Int32?
+    var lostFlags: FileFlags = []
+    /// Copies that stay readable by more people than the file, and why.
+    var exposedCopies: [CopyGuard.Exposed] = []
     /// What could not be written into the file; nil where the run did not come to that.
     var unwritten: [UnwrittenChange]?
     /// Why nothing was written, whatever there was to write.

@@ -60,6 +60,8 @@ extension Refusal: CustomStringConvertible {
                 + "make it a file of its own, or use symbolic links"
         case .tooLarge(let path, let bytes):
             return "\(path) has \(bytes) bytes; the limit is \(FileImage.largest)"
+        case .protectedFile(let path, let flags):
+            return "\(path) is \(flags): take that away with chattr -i or -a, or set server.persist: off"
         case .attributesNotKept(let path, let attribute, let errno):
             return "\(path): \(attribute) cannot be kept (\(errnoText(errno))): "
                 + "run Podium as the file's owner, or change the owner with chown"

@@ -32,6 +32,8 @@ public enum Refusal: Sendable, Equatable {
     case hardLinked(path: String, links: Int)
     /// Larger than the 16 MiB the editor accepts.
     case tooLarge(path: String, bytes: Int)
+    /// The file may not be changed: `flags` says what `chattr` has set on it.
+    case protectedFile(path: String, flags: String)
     /// Owner, mode, access list or extended attributes could not be kept.
     case attributesNotKept(path: String, attribute: String, errno: Int32)
     /// The file cannot be replaced, and `server.allow_in_place` is off.

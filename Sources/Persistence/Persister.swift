@@ -114,7 +114,9 @@ public final class Persister: Sendable {
 
     /// What of `state` the file, as it was last seen, has no place for. Waits for nothing.
     public func unwritable(_ state: PersistedState) -> [UnwrittenChange] {
-        lastSeen.withLock { $0 }.unwritable(state)
+        // Where nothing is written, nothing has to have a place in the file.
+        if self.state.withLock({ $0.isMemoryOnly }) { return [] }
+        return lastSeen.withLock { $0 }.unwritable(state)
     }
 
     private func noteLastSeen() {
@@ -225,6 +227,8 @@ public final class Persister: Sendable {
         if news == .externalEditRefusalEnded { onEvent(.externalEditRefusalEnded) }
         if let doubt = run.doubt { onEvent(.externalEditDoubted(doubt)) }
         for edit in run.edits { onEvent(edit) }
+        for copy in run.exposedCopies { onEvent(.copyExposed(name: copy.name, errno: copy.errno)) }
+        if let flags = state.withLock({ $0.noteLostFlags(run) }) { onEvent(flags) }
         if let errno = run.backupFailure { onEvent(.backupFailed(errno: errno)) }
         if let news, news != .externalEditRefusalEnded { onEvent(news) }
     }

@@ -26,6 +26,10 @@ public enum PersisterEvent: Sendable, Equatable {
     case memoryOnlyEnded
     /// The old version could not be kept as the backup; the write itself succeeded.
     case backupFailed(errno: Int32)
+    /// What `chattr` had set on the file and could not be set on the new one.
+    case flagsNotKept([String])
+    /// A copy beside the file can be read by more people than the file, and that cannot be changed.
+    case copyExposed(name: String, errno: Int32)
     /// A crash had left a file behind; this is what became of it.
     case orphan(OrphanOutcome)
     /// The directory cannot be watched: edits by others are noticed by looking, twice a second.

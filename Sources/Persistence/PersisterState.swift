@@ -13,6 +13,7 @@ struct PersisterState: Sendable {
     /// What was last said about a file that cannot be used, and still is so.
     private var reportedTrouble: PersisterEvent?
     private var reportedMemoryOnly: MemoryOnly?
+    private var reportedFlags: FileFlags = []
 
     init(schedule: FlushSchedule, memoryOnly: MemoryOnly?) {
         self.schedule = schedule
@@ -86,6 +87,15 @@ struct PersisterState: Sendable {
             reportedTrouble = nil
             return .externalEditRefusalEnded
         }
+    }
+
+    var isMemoryOnly: Bool { counters.memoryOnly != nil }
+
+    /// Flags are lost once: the new file does not have them.
+    mutating func noteLostFlags(_ run: FlushRun) -> PersisterEvent? {
+        guard !run.lostFlags.isSubset(of: reportedFlags) else { return nil }
+        reportedFlags.formUnion(run.lostFlags)
+        return .flagsNotKept(run.lostFlags.descriptions)
     }
 
     /// What is new about nothing being written.

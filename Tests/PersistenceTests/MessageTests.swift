@@ -8,6 +8,8 @@ import Testing
     @Test(arguments: [
         Refusal.invalidFile(path: "/etc/c.yaml", problems: [FileProblem(line: 3, column: 5, message: "no number")]),
         .missing(path: "/etc/c.yaml"), .empty(path: "/etc/c.yaml"), .beingEdited(path: "/etc/c.yaml"),
+        .unfinishedEdit(path: "/etc/c.yaml", reason: "it is being changed"),
+        .protectedFile(path: "/etc/c.yaml", flags: "immutable (chattr +i)"),
         .notRegularFile(path: "/etc/c.yaml", kind: "a FIFO"), .symbolicLinkLoop(path: "/etc/c.yaml"),
         .hardLinked(path: "/etc/c.yaml", links: 2), .tooLarge(path: "/etc/c.yaml", bytes: 1 << 30),
         .attributesNotKept(path: "/etc/c.yaml", attribute: "owner", errno: EPERM),

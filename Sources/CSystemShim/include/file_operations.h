@@ -34,6 +34,10 @@ ssize_t podium_attribute_get(int descriptor, const char *name, void *value, size
 int podium_attribute_set(int descriptor, const char *name, const void *value, size_t size);
 int podium_attribute_remove(int descriptor, const char *name);
 
+/// The flags of a file as `chattr` sets them (`FS_..._FL` of <linux/fs.h>); -ENOTTY where the file system has none.
+int podium_flags_get(int descriptor, uint32_t *flags);
+int podium_flags_set(int descriptor, uint32_t flags);
+
 /// A non-blocking, close-on-exec descriptor that becomes readable when the watched directories change.
 int podium_watch_open(void);
 /// Watches one directory for names that come, go or are renamed, and with `contents` for files in it that were written;

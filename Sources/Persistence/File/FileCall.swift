@@ -15,6 +15,8 @@ enum FileCall: String, Sendable, Hashable, CaseIterable {
     case readAttribute = "getxattr"
     case setAttribute = "setxattr"
     case removeAttribute = "removexattr"
+    case getFlags = "get flags"
+    case setFlags = "set flags"
     case sync = "fsync"
     case syncDirectory = "fsync directory"
     case exchange = "renameat2"

@@ -23,6 +23,8 @@ struct FileReplacement {
     var keepsBackup = false
     var durations = FlushDurations()
     private(set) var bytesWritten = 0
+    /// What `chattr` had set on the file and cannot be set on the new one.
+    private(set) var lostFlags: FileFlags = []
 
     init(fileSystem: FileSystem, target: ConfigurationTarget, token: String) {
         self.fileSystem = fileSystem
@@ -37,6 +39,7 @@ struct FileReplacement {
         guard original.status.links == 1 else {
             throw .refused(.hardLinked(path: target.path, links: original.status.links))
         }
+        try requireReplaceable(original)
         let guarded = try takeLease(original)
         defer { if guarded { try? fileSystem.releaseLease(original.file, target.name) } }
         let temporary = try prepare(temporaryName, bytes, like: original)
@@ -65,6 +68,26 @@ struct FileReplacement {
 
     // MARK: Before
 
+    /// A swap that the system is going to refuse must not leave a temporary that it refuses to remove.
+    private func requireReplaceable(_ original: FileImage) throws(PersistenceError) {
+        let fixed: FileFlags = [.immutable, .appendOnly]
+        do throws(FileError) {
+            if let flags = try fileSystem.flags(original.file, target.name)?.intersection(fixed), !flags.isEmpty {
+                throw FileError(call: .getFlags, path: flags.descriptions.joined(separator: ", "), errno: 0)
+            }
+            if let flags = try fileSystem.flags(target.directory, target.directoryPath), !flags.isDisjoint(with: fixed)
+            {
+                throw FileError(call: .getFlags, path: target.directoryPath, errno: EPERM)
+            }
+        } catch {
+            switch error.errno {
+            case 0: throw .refused(.protectedFile(path: target.path, flags: error.path))
+            case EPERM: throw .refused(.needsInPlace(path: target.path, errno: EPERM))
+            default: throw error.asPersistenceError
+            }
+        }
+    }
+
     /// Somebody who has the file open for writing would go on writing to the inode that is swapped away; while the lease
     /// is held, nobody new gets it open. Not every file system and not every owner can have one.
     private func takeLease(_ original: FileImage) throws(PersistenceError) -> Bool {
@@ -91,6 +114,9 @@ struct FileReplacement {
         }
         do {
             durations.write += try clock.measure {
+                if let original {
+                    lostFlags = try FileFlags.copy(from: original.file, to: file, named: name, fileSystem)
+                }
                 try fileSystem.allocate(file, name, size: bytes.count)
                 try fileSystem.write(file, name, bytes)
                 bytesWritten += bytes.count
@@ -179,7 +205,7 @@ struct FileReplacement {
     private func cameOut(_ original: FileImage, guarded: Bool) throws(PersistenceError) -> Bool {
         do {
             guard let displaced = try fileSystem.entryStatus(target.directory, temporaryName),
-                displaced.isSameContent(as: original.status)
+                displaced.isSameContent(as: original.status), displaced.grantsTheSame(as: original.status)
             else { return false }
             // A save of the same length within one tick of the file system's clock shows in the bytes alone.
             let bytes = try fileSystem.read(

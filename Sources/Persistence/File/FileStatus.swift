@@ -67,6 +67,11 @@ struct FileStatus: Sendable, Equatable {
         isSameFile(as: other) && size == other.size && modified == other.modified
     }
 
+    /// The same people may do the same with it, as far as its metadata tells.
+    func grantsTheSame(as other: FileStatus) -> Bool {
+        permissions == other.permissions && owner == other.owner && group == other.group
+    }
+
     /// How long ago the file was changed, by the clock of the file system; zero where that lies ahead.
     var age: Duration {
         let now = WallClock.now

@@ -43,6 +43,24 @@ extension FileSystem {
         _ = try run(.removeAttribute, name) { Int(podium_attribute_remove(file.descriptor, attribute)) }
     }
 
+    /// Nil where the file system has no flags.
+    func flags(_ file: OpenFile, _ name: String) throws(FileError) -> FileFlags? {
+        var raw: UInt32 = 0
+        do throws(FileError) {
+            _ = try run(.getFlags, name) { Int(podium_flags_get(file.descriptor, &raw)) }
+            return FileFlags(rawValue: raw)
+        } catch {
+            switch error.errno {
+            case ENOTTY, ENOTSUP, EOPNOTSUPP, ENOSYS, EINVAL: return nil
+            default: throw error
+            }
+        }
+    }
+
+    func setFlags(_ file: OpenFile, _ name: String, _ flags: FileFlags) throws(FileError) {
+        _ = try run(.setFlags, name) { Int(podium_flags_set(file.descriptor, flags.rawValue)) }
+    }
+
     /// Asks for the size, then for the content, again if it grew in between.
     private func growing(
         _ call: FileCall, _ name: String, _ body: (UnsafeMutablePointer<CChar>?, Int) -> Int

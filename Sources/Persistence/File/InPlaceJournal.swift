@@ -41,17 +41,33 @@ struct InPlaceJournal: Sendable {
         guard String(numbers[2]) == Self.checksum(old, new) else { return nil }
     }
 
-    /// Each byte of a torn file is that of the one version or the other, in whatever order the blocks came to the disk.
+    /// A write that was interrupted leaves sectors of the new version, sectors of the old one, sectors that were allocated and
+    /// read as zeros, and at most one that begins as the new version and ends as the old one. A file that holds what both
+    /// versions hold in any other arrangement was made by somebody.
     func state(of current: [UInt8]) -> State {
         if current == old || current == new { return .settled }
         guard current.count <= max(old.count, new.count) else { return .edited }
-        for (index, byte) in current.enumerated() {
-            let isOld = index < old.count && old[index] == byte
-            let isNew = index < new.count && new[index] == byte
-            // A block that was allocated and not written yet reads as zeros.
-            if !isOld, !isNew, byte != 0 { return .edited }
+        var hasSplit = false
+        for start in stride(from: 0, to: current.count, by: Self.sector) {
+            let range = start..<min(start + Self.sector, current.count)
+            let bytes = current[range]
+            if Self.holds(old, bytes) || Self.holds(new, bytes) || bytes.allSatisfy({ $0 == 0 }) { continue }
+            guard !hasSplit, isSplit(bytes) else { return .edited }
+            hasSplit = true
         }
         return .torn
+    }
+
+    /// No disk writes less at once.
+    private static let sector = 512
+
+    private static func holds(_ version: [UInt8], _ bytes: ArraySlice<UInt8>) -> Bool {
+        version.count >= bytes.endIndex && version[bytes.indices] == bytes
+    }
+
+    private func isSplit(_ bytes: ArraySlice<UInt8>) -> Bool {
+        let written = bytes.indices.first { $0 >= new.count || new[$0] != bytes[$0] } ?? bytes.endIndex
+        return bytes[written...].indices.allSatisfy { ($0 < old.count && old[$0] == bytes[$0]) || bytes[$0] == 0 }
     }
 
     /// FNV-1a; guards against a torn journal, not against an adversary.

@@ -25,26 +25,53 @@ struct InPlaceWrite {
         -> FileReplacement.Outcome
     {
         let journal = try prepareJournal(InPlaceJournal(old: original.bytes, new: bytes))
+        var touched: OpenFile?
         do throws(FileError) {
             let file = try fileSystem.open(target.directory, target.name, writing: true)
             guard try fileSystem.status(file, target.name) == original.status else {
                 remove(journal)
                 return .fileChanged
             }
+            touched = file
             let start = ContinuousClock.now
-            try fileSystem.write(file, target.name, bytes)
-            try fileSystem.truncate(file, target.name, to: bytes.count)
+            try put(bytes, into: file)
             let written = ContinuousClock.now
             try fileSystem.sync(file, target.name)
             durations.write += written - start
             durations.fsync += ContinuousClock.now - written
             bytesWritten += bytes.count
         } catch {
-            // The journal stays: it is what the next start, or the next attempt, repairs the file from.
+            undo(touched, to: original.bytes, journal)
             throw error.asPersistenceError
         }
         remove(journal)
         return .replaced(backupFailure: nil)
+    }
+
+    /// What stands in the file after a write that failed and could not be taken back; the journal is kept then.
+    private(set) var torn: Torn?
+
+    struct Torn {
+        /// Nil where even that cannot be told.
+        var status: FileStatus?
+    }
+
+    /// Puts the old bytes back at once, so that nothing is left to be mended: not by the next attempt, and not by a start
+    /// long after somebody has mended it by hand.
+    private mutating func undo(_ file: OpenFile?, to old: [UInt8], _ journal: Place) {
+        guard let file else { return remove(journal) }
+        do throws(FileError) {
+            try put(old, into: file)
+            try fileSystem.sync(file, target.name)
+            remove(journal)
+        } catch {
+            torn = Torn(status: try? fileSystem.status(file, target.name))
+        }
+    }
+
+    private func put(_ bytes: [UInt8], into file: OpenFile) throws(FileError) {
+        try fileSystem.write(file, target.name, bytes)
+        try fileSystem.truncate(file, target.name, to: bytes.count)
     }
 
     /// Whether an overwriting was interrupted, or runs in another process.
@@ -55,9 +82,9 @@ struct InPlaceWrite {
     /// Undoes what a crash or an error interrupted: whoever asked for it was never told that it was done. Runs under the
     /// lock, before the file is read. True if the file was repaired.
     ///
-    /// - Parameter isOwnFailure: this process's own attempt failed, so that even a file that looks finished may not be
-    ///   durable. At a start such a file may have been acknowledged, and stays.
-    mutating func recover(isOwnFailure: Bool) throws(PersistenceError) -> Bool {
+    /// - Parameter own: what this process's own attempt left, so that even a file that looks finished may not be durable. At
+    ///   a start such a file may have been acknowledged, and stays.
+    mutating func recover(own: Torn?) throws(PersistenceError) -> Bool {
         var repaired = false
         for place in places {
             guard let journal = (try? FileImage.read(place.name, in: place.target, fileSystem)) ?? nil else { continue }
@@ -67,12 +94,14 @@ struct InPlaceWrite {
                 remove(place)
                 continue
             }
+            let state = contents.state(of: current.bytes)
             let looksFinished = current.bytes == contents.new && contents.new != contents.old
-            if contents.state(of: current.bytes) == .torn || (isOwnFailure && looksFinished) {
+            let isOwn = own.map { $0.status?.isSameContent(as: current.status) ?? true } ?? false
+            let isOfThatTime = current.status.modified.seconds <= journal.status.modified.seconds + Self.longestWrite
+            if own == nil ? state == .torn && isOfThatTime : isOwn && (state == .torn || looksFinished) {
                 do throws(FileError) {
                     let file = try fileSystem.open(target.directory, target.name, writing: true)
-                    try fileSystem.write(file, target.name, contents.old)
-                    try fileSystem.truncate(file, target.name, to: contents.old.count)
+                    try put(contents.old, into: file)
                     try fileSystem.sync(file, target.name)
                 } catch {
                     throw error.asPersistenceError
@@ -83,6 +112,10 @@ struct InPlaceWrite {
         }
         return repaired
     }
+
+    /// Seconds after the journal in which an overwriting may still have begun. What changed the file later was no
+    /// overwriting that the journal knows of, whatever it looks like.
+    private static let longestWrite = 120
 
     // MARK: The journal's place
 
@@ -112,9 +145,9 @@ struct InPlaceWrite {
     private mutating func prepareJournal(_ journal: InPlaceJournal) throws(PersistenceError) -> Place {
         var failure: FileError?
         for place in places {
+            // What an interrupted attempt left was recovered before this one read the file.
+            try? fileSystem.unlink(place.target.directory, place.name)
             do throws(FileError) {
-                // What an interrupted attempt left was recovered before this one read the file.
-                try? fileSystem.unlink(place.target.directory, place.name)
                 let file = try fileSystem.create(place.target.directory, place.name)
                 let bytes = journal.bytes
                 try fileSystem.write(file, place.name, bytes)
@@ -123,6 +156,7 @@ struct InPlaceWrite {
                 bytesWritten += bytes.count
                 return place
             } catch {
+                remove(place)
                 failure = error
             }
         }

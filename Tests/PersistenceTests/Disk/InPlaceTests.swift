@@ -106,6 +106,83 @@ import Testing
         #expect(world.directory.leftovers == [])
     }
 
+    /// Each call fails in turn: what was put into the file is taken out of it at once, and no journal stays.
+    @Test(arguments: [EIO, ENOSPC, EROFS]) func aFailureLeavesTheOldFileAndNoJournal(_ errno: Int32) throws {
+        for number in 1...FaultTests.bound {
+            var world = try Self.boundFile(allowInPlace: true)
+            world.memory.setPriority("alpha", 1_234_567)
+            world.interference.fail(call: number, with: errno)
+            let run = world.writer.flush()
+            let calls = world.interference.calls
+            if run.result != .written {
+                #expect(world.directory.text() == ConfigurationDirectory.text, "\(number)")
+                if calls.indices.contains(number - 1), calls[number - 1] != .unlink {
+                    #expect(world.directory.leftovers == [], "\(number): \(calls[number - 1])")
+                }
+            }
+            if calls.count < number {
+                #expect(run.result == .written)
+                return
+            }
+        }
+        Issue.record("a flush makes more than \(FaultTests.bound) calls")
+    }
+
+    /// The write fails, and so does taking it back; then the operator saves what the program wanted to.
+    @Test func whatIsSavedByHandAfterAFailureIsLeftAlone() throws {
+        var world = try Self.boundFile(allowInPlace: true)
+        world.memory.setPriority("alpha", 1_234_567)
+        let disk = world.interference
+        disk.before(.truncate) { disk.always(.sync, .fail(EIO)) }
+        guard case .failed(.system) = world.writer.flush().result else {
+            Issue.record("the sync did not fail")
+            return
+        }
+        #expect(world.directory.leftovers == [".config.yaml.podium-journal"])
+        let wanted = ConfigurationDirectory.text.replacing("priority: 1 ", with: "priority: 1234567 ")
+        try world.directory.write(wanted)
+        disk.reset()
+        disk.always(.exchange, .fail(EBUSY))
+        // It is written once more, since nothing says that what was found is durable; it is not undone.
+        #expect(world.writer.flush().result == .written)
+        #expect(world.directory.text() == wanted)
+        #expect(world.directory.leftovers == [])
+    }
+
+    @Test(arguments: [0, 3_600]) func aJournalUndoesOnlyWhatIsOfItsTime(_ age: TimeInterval) throws {
+        let directory = try ConfigurationDirectory()
+        let old = Array(ConfigurationDirectory.text.utf8)
+        let new = Array(WriterUnderTest.moved.utf8)
+        // As a write that was cut off in the middle leaves it, or as somebody made it by hand.
+        let cut = (old.indices.first { old[$0] != new[$0] } ?? 0) + 1
+        let mixed = String(decoding: new[..<cut] + old[cut...], as: UTF8.self)
+        try directory.write(mixed)
+        let journal = "\(directory.path)/.config.yaml.podium-journal"
+        try Data(InPlaceJournal(old: old, new: new).bytes).write(to: URL(fileURLWithPath: journal))
+        try FileManager.default.setAttributes([.modificationDate: Date() - age], ofItemAtPath: journal)
+        let read = String(decoding: try ConfigurationFile.read(directory.file), as: UTF8.self)
+        #expect(read == (age == 0 ? ConfigurationDirectory.text : mixed))
+        #expect(directory.text() == read)
+        #expect(directory.leftovers == [])
+    }
+
+    @Test func ranksInAnArrangementOfTheirOwnAreAnEdit() {
+        func text(_ ranks: [Int]) -> [UInt8] { Array(ranks.map { "priority: \($0)\n" }.joined().utf8) }
+        let journal = InPlaceJournal(old: text([1, 2, 3]), new: text([2, 3, 1]))
+        #expect(journal.state(of: text([2, 2, 3])) == .torn)
+        #expect(journal.state(of: text([2, 3, 3])) == .torn)
+        // Each byte is one of both versions', and no write leaves it so.
+        #expect(journal.state(of: text([1, 3, 1])) == .edited)
+        #expect(journal.state(of: text([1, 3, 3])) == .edited)
+        let long = InPlaceJournal(
+            old: [UInt8](repeating: 1, count: 2_000), new: [UInt8](repeating: 2, count: 2_000))
+        // Sectors come to the disk in any order.
+        let sectors = [UInt8](repeating: 1, count: 512) + [UInt8](repeating: 2, count: 512)
+        #expect(long.state(of: sectors + sectors) == .edited)
+        #expect(long.state(of: Array((sectors + sectors).prefix(2_000))) == .torn)
+        #expect(long.state(of: [UInt8](repeating: 0, count: 512) + [UInt8](repeating: 2, count: 1_000)) == .torn)
+    }
+
     @Test func anEditAfterTheCrashIsLeftAlone() {
         let journal = InPlaceJournal(old: Array("priority: 1\n".utf8), new: Array("priority: 2\n".utf8))
         #expect(journal.state(of: Array("priority: 1\n".utf8)) == .settled)

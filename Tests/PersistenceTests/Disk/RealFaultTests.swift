@@ -113,15 +113,31 @@
             #expect(directory.leftovers == [])
         }
 
-        @Test(.enabled(if: isRoot)) func anImmutableFileIsRefused() throws {
+        @Test(.enabled(if: isRoot), arguments: ["i", "a"], [true, false])
+        func aFileThatChattrProtectsIsRefusedByName(flag: String, allowInPlace: Bool) throws {
+            var world = try WriterUnderTest(ConfigurationDirectory(), allowInPlace: allowInPlace)
+            try #require(try Self.run("chattr", "+\(flag)", world.directory.file))
+            defer { _ = try? Self.run("chattr", "-\(flag)", world.directory.file) }
+            world.moveGammaUp()
+            guard case .failed(.refused(.protectedFile(_, let flags))) = world.writer.flush().result else {
+                Issue.record("it was not refused for its flag")
+                return
+            }
+            #expect(flags.contains("chattr +\(flag)"))
+            #expect(world.directory.text() == ConfigurationDirectory.text)
+            #expect(world.directory.leftovers == [])
+        }
+
+        @Test(.enabled(if: isRoot), arguments: ["i", "a"]) func aDirectoryThatChattrProtectsGetsNoTemporaries(
+            flag: String
+        ) throws {
             var world = try WriterUnderTest()
-            try #require(try Self.run("chattr", "+i", world.directory.file))
-            defer { _ = try? Self.run("chattr", "-i", world.directory.file) }
+            try #require(try Self.run("chattr", "+\(flag)", world.directory.path))
+            defer { _ = try? Self.run("chattr", "-\(flag)", world.directory.path) }
             world.moveGammaUp()
             #expect(
                 world.writer.flush().result
                     == .failed(.refused(.needsInPlace(path: world.directory.file, errno: EPERM))))
-            #expect(world.directory.text() == ConfigurationDirectory.text)
             #expect(world.directory.leftovers == [])
         }
 
