@@ -109,7 +109,9 @@ let package = Package(
         tests("Sockets", [nioCore]),
         tests("Proxy", ["Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),
         tests("Engine", ["Proxy", "Ranking", "Configuration", "Persistence"]),
-        tests("Control", ["Engine", "Configuration", "Proxy", "Ranking", "Persistence", nioCore, nioHTTP1, logging]),
+        tests(
+            "Control", ["Engine", "Configuration", "Proxy", "Ranking", "Persistence", nioCore, nioHTTP1, logging],
+            data: ["Older"]),
         tests("Console"),
         tests("Terminal", ["Console"]),
         tests("Service", [logging]),

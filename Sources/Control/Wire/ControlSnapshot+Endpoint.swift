@@ -53,9 +53,20 @@ extension ControlSnapshot {
         /// The proxy it is reached through, such as `socks5://user:••••@host:1080`.
         public var proxy: String?
         /// `off` or `pass`.
-        public var cookies = "off"
+        public var cookies: String {
+            get { cookiesIfTold ?? "off" }
+            set { cookiesIfTold = newValue }
+        }
         /// Whether it is told who asks.
-        public var forwarded = false
+        public var forwarded: Bool {
+            get { forwardedIfTold ?? false }
+            set { forwardedIfTold = newValue }
+        }
+
+        // Members that came later are optional when they are read: a Podium that was started before its program was updated
+        // does not send them, and the new verbs have to work on it.
+        private var cookiesIfTold: String? = "off"
+        private var forwardedIfTold: Bool? = false
 
         /// An endpoint without a name.
         public init() {}
@@ -72,7 +83,9 @@ extension ControlSnapshot {
             case maskedSecret = "masked_secret"
             case enabled, pinned, priority, tags, headers
             case openAIPreference = "openai_preference"
-            case proxy, cookies, forwarded
+            case proxy
+            case cookiesIfTold = "cookies"
+            case forwardedIfTold = "forwarded"
         }
     }
 }

@@ -153,7 +153,10 @@ extension ControlSnapshot {
         /// `debug`, `info`, `warning` or `error`.
         public var level: String
         /// `change` (of an endpoint's state, the configuration or the program) or `traffic`.
-        public var kind: String
+        public var kind: String {
+            get { kindIfTold ?? "change" }
+            set { kindIfTold = newValue }
+        }
         /// The part that speaks: `proxy`, `endpoint`, `persist`, `config`, `console`.
         public var source: String
         /// Whom it concerns, if one endpoint.
@@ -166,6 +169,8 @@ extension ControlSnapshot {
         public var firstID: UInt64?
         /// When it happened first; absent where it happened once.
         public var firstTime: Double?
+        /// Earlier versions do not send it.
+        private var kindIfTold: String?
 
         /// From its parts.
         public init(
@@ -175,7 +180,7 @@ extension ControlSnapshot {
             self.id = id
             self.time = time
             self.level = level
-            self.kind = kind
+            kindIfTold = kind
             self.source = source
             self.endpoint = endpoint
             self.text = text
@@ -185,7 +190,8 @@ extension ControlSnapshot {
         public var identity: UInt64 { firstID ?? id }
 
         enum CodingKeys: String, CodingKey {
-            case id, time, level, kind, source, endpoint, text, count
+            case id, time, level, source, endpoint, text, count
+            case kindIfTold = "kind"
             case firstID = "first_id"
             case firstTime = "first_time"
         }
