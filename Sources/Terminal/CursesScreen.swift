@@ -41,7 +41,7 @@ final class CursesScreen {
         guard isatty(options.input) == 1, isatty(options.output) == 1 else {
             return .failure(Failure(reason: "standard input and output are not a terminal"))
         }
-        let isUTF8 = chooseLocale()
+        let locale = LocaleChoice.set()
         guard let output = fdopen(dup(options.output), "w"), let input = fdopen(dup(options.input), "r") else {
             return .failure(Failure(reason: "the terminal cannot be opened: \(String(cString: strerror(errno)))"))
         }
@@ -52,7 +52,7 @@ final class CursesScreen {
         }
         let wanted = getenv("TERM").map { String(cString: $0) } ?? ""
         let colors = ColorChoice(limit: options.colors)
-        var notice: String?
+        var notices = locale.notice.map { [$0] } ?? []
         var chosen: OpaquePointer?
         var name = wanted
         for candidate in [wanted, "xterm-256color", "vt100"] where !candidate.isEmpty {
@@ -61,7 +61,7 @@ final class CursesScreen {
                 name = candidate
                 if candidate != wanted {
                     let problem = wanted.isEmpty ? "TERM is not set" : "TERM=\(wanted) is not known here"
-                    notice = "\(problem): drawing as \(candidate)"
+                    notices.append("\(problem): drawing as \(candidate)")
                 }
                 break
             }
@@ -84,8 +84,8 @@ final class CursesScreen {
         }
         let depth = colors.depth(of: podium_colors(), isDirect: podium_has_direct_color() != 0)
         let screen = CursesScreen(
-            screen: chosen, files: (output, input), input: options.input, output: options.output, isUTF8: isUTF8,
-            notice: notice,
+            screen: chosen, files: (output, input), input: options.input, output: options.output, isUTF8: locale.isUTF8,
+            notice: notices.isEmpty ? nil : notices.joined(separator: "; "),
             isModern: !(name.hasPrefix("vt") || name.hasPrefix("linux")),
             colorDepth: has_colors() ? depth : nil)
         screen.configure()
@@ -102,16 +102,6 @@ final class CursesScreen {
             return screen
         }
         return newterm(name, output, input)
-    }
-
-    private static func chooseLocale() -> Bool {
-        if setlocale(LC_ALL, "") != nil, podium_locale_is_utf8() != 0 { return true }
-        let asked = ["LC_ALL", "LC_CTYPE", "LANG"].contains { (name: String) in
-            getenv(name).map { $0.pointee != 0 } ?? false
-        }
-        // Who asked for C or POSIX gets ASCII; who asked for nothing gets UTF-8 where the system has it.
-        if !asked, setlocale(LC_ALL, "C.UTF-8") != nil, podium_locale_is_utf8() != 0 { return true }
-        return false
     }
 
     private func configure() {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 
 @main
 struct Podium: AsyncParsableCommand {
@@ -17,4 +18,21 @@ struct Podium: AsyncParsableCommand {
             ManualCommand.self,
         ],
         defaultSubcommand: RunCommand.self)
+
+    static func main() async {
+        StandardStreams.prepare()
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            // What is wrong with an argument is printed with the argument.
+            StandardStreams.error(SecretSigns.hiding(in: fullMessage(for: error), behind: "***"))
+            exit(withError: ExitCode.validationFailure)
+        }
+    }
 }

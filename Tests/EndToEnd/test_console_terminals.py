@@ -109,7 +109,8 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_no_console(terminal, config
 
 @pytest.mark.parametrize("lang, cursor, rule", [
     ("LC_ALL=C", ">", "-"), ("LC_ALL=C.UTF-8", "▸", "─"), ("LC_ALL=zh_CN.UTF-8", "▸", "─"),
-    ("LC_ALL= LC_CTYPE= LANG=", "▸", "─"), ("LC_ALL=de_XX.UTF-8", ">", "-"),
+    ("LC_ALL= LC_CTYPE= LANG=", "▸", "─"), ("LC_ALL=de_XX.UTF-8", "▸", "─"),
+    ("LC_ALL= LC_CTYPE=de_XX.UTF-8", "▸", "─"), ("LC_ALL= LC_TIME=de_XX.UTF-8 LANG=C.UTF-8", "▸", "─"), ("LC_ALL=ja_JP.eucJP", ">", "-"),
 ])
 def test_locales(terminal, config, chinese, lang, cursor, rule):
     config.write_text(config.read_text().replace("name: beta", "name: 名前"))
@@ -117,6 +118,9 @@ def test_locales(terminal, config, chinese, lang, cursor, rule):
     run(window, config, prefix=f"LOCPATH={chinese} {lang}")
     eventually(lambda: re.search(rf"^{cursor}.*alpha", window.screen, re.MULTILINE), 60, window.screen)
     screen = window.screen
+    missing = {"de_XX.UTF-8": "UTF-8", "ja_JP.eucJP": "ASCII"}.get(re.sub(".*(LC_ALL|LC_CTYPE)=", "", lang))
+    assert ("is not installed here" in screen) == bool(missing)
+    assert not missing or f"is not installed here: drawing in {missing}" in screen, screen
     assert f"{rule}2 Persister".replace(rule, rule + " ") in screen
     name = next(line for line in screen.splitlines() if re.search(r"^   2 ", line))
     # Wide characters take two columns each: what follows stands where it does in every other row.

@@ -6,10 +6,12 @@ import re
 import signal
 import subprocess
 import time
+import unicodedata
 
 import pytest
 
 from conftest import PODIUM, eventually, free_port, run_podium
+from test_simulate import OUTAGE
 
 CONFIG = """\
 server:
@@ -358,3 +360,115 @@ def test_a_socket_that_was_removed_comes_back(serving, terminal, tmp_path):
     window.wait_for("LIVE")
     assert process.stop() == 0
     assert not os.path.exists(path)
+
+
+VERBS = {
+    "alone": ["--help", "--version", "help", "endpoint --help", "manual", "--generate-completion-script bash", "check FILE",
+              "simulate --trace TRACE", "simulate --trace TRACE --json", "restore FILE"],
+    "control": ["status", "status --json", "status --events 5", "endpoint list", "endpoint list --json", "endpoint show alpha",
+                "flush", "sort", "reload", "endpoint disable beta", "endpoint test alpha --json"],
+}
+
+
+def arguments_of(verb, config, trace):
+    words = verb.replace("FILE", str(config)).replace("TRACE", str(trace)).split()
+    return [PODIUM, *words] + (["--config", str(config)] if verb in VERBS["control"] else [])
+
+
+@pytest.mark.parametrize("verb", VERBS["alone"] + VERBS["control"])
+def test_output_that_is_lost_is_never_success(serving, tmp_path, verb):
+    """A full device: 74 and a word about it. A pipe whose reader has gone: SIGPIPE, or 74 where that is ignored. Closed: 74."""
+    process = serving()
+    trace = tmp_path / "trace"
+    trace.write_text(OUTAGE)
+    ask(process, "endpoint", "disable", "gamma")
+    ask(process, "endpoint", "enable", "gamma")
+    command = arguments_of(verb, process.config, trace)
+
+    def run(**options):
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+                              env=process.environment, **options)
+
+    whole = run(stdout=subprocess.PIPE)
+    assert whole.stdout, (whole.returncode, whole.stderr)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        lost = run(stdout=full)
+    assert lost.returncode == 74, lost.stderr
+    assert "podium: standard output: No space left on device" in lost.stderr
+
+    def without_reader(ignored):
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            return run(stdout=write, preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN if ignored else signal.SIG_DFL),
+                       restore_signals=False)
+        finally:
+            os.close(write)
+
+    killed = without_reader(ignored=False)
+    assert (killed.returncode, killed.stderr) == (-signal.SIGPIPE, ""), killed
+    assert without_reader(ignored=True).returncode == 74
+    assert run(preexec_fn=lambda: os.close(1)).returncode == 74
+
+
+def test_serving_goes_on_without_its_output(serving, tmp_path):
+    process = serving()
+    listener = subprocess.run(
+        [PODIUM, "attach", "--plain", "--config", str(process.config)], stdin=subprocess.DEVNULL,
+        stdout=open("/dev/full", "w", encoding="ascii"), stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+        env=process.environment)
+    assert listener.returncode == 74, listener.stderr
+    assert ask(process, "status").returncode == 0
+
+
+def columns(text):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def test_a_table_pads_by_what_names_take_on_a_terminal(serving):
+    process = serving()
+    names = ["\u540d\u524d-tokyo", "cafe\u0301", "\U0001f680rocket", "plain"]
+    for number, name in enumerate(names):
+        added = ask(process, "endpoint", "add", name, "--url", f"http://127.0.0.1:{number + 4}")
+        assert added.returncode == 0, added.stderr
+    lines = ask(process, "endpoint", "list").stdout.splitlines()
+    place = columns(lines[0][:lines[0].index("STATE")])
+    states = ("untested", "down", "up", "slow", "off", "misconfigured")
+    for line in lines[1:]:
+        state = next(word for word in line.split() if word in states)
+        assert columns(line[:line.index(f"  {state}") + 2]) == place, lines
+
+
+def test_a_secret_in_the_wrong_place_is_not_printed(serving, tmp_path):
+    process = serving()
+    secrets = ["sk-ant-api03-wrong-place-0123456789", "hunter2-and-more"]
+    for secret in secrets:
+        said = []
+        for arguments in (["set", "alpha", "--auth-type", secret], ["set", "alpha", "--header", f"x-api-key: {secret}"],
+                          ["set", "alpha", "--cookies", secret], ["set", "alpha", "--openai-preference", secret],
+                          ["add", "new", "--url", "http://127.0.0.1:9", "--auth-type", secret]):
+            refused = ask(process, "endpoint", *arguments)
+            assert refused.returncode == 64, refused
+            said.append(refused.stdout + refused.stderr)
+        config = tmp_path / "wrong.yaml"
+        config.write_text(f"endpoints:\n  - name: a\n    url: http://127.0.0.1:9\n    auth_type: {secret}\n")
+        checked = run_podium("check", config)
+        assert checked.returncode == 1 and ":4:16: error: what stands there is not a value of auth_type" in checked.stdout
+        said.append(checked.stdout + checked.stderr)
+        for text in said:
+            assert secret not in text, text
+    # By its look, anywhere.
+    secret = secrets[0]
+    for arguments in (["set", "alpha", "--rank", secret], ["set", "alpha", secret], ["set", "alpha", "--url", secret]):
+        refused = ask(process, "endpoint", *arguments)
+        assert refused.returncode != 0
+        assert secret not in refused.stdout + refused.stderr, refused
+    config = tmp_path / "wrong.yaml"
+    for key in ("url", "openai_preference", "proxy", "priority", secret, "enabled", "tags"):
+        config.write_text(f"endpoints:\n  - name: a\n    url_anthropic: http://127.0.0.1:9\n    {key}: {secret}\n")
+        checked = run_podium("check", config)
+        assert secret not in checked.stdout + checked.stderr, checked
+    for key in ("port", "config_flush_interval", "persist_strategy", "replay_limit"):
+        config.write_text(f"server:\n  {key}: {secret}\n")
+        checked = run_podium("check", config)
+        assert secret not in checked.stdout + checked.stderr, checked

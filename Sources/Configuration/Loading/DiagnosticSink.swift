@@ -31,7 +31,12 @@ final class DiagnosticSink {
     private func diagnostic(
         _ severity: Diagnostic.Severity, at node: YAMLNode?, _ problem: ValueProblem, isSecret: Bool
     ) -> Diagnostic {
-        let excerpt = node.map { isSecret ? "***" : SourceExcerpt.text(of: $0, in: document) } ?? ""
+        // A secret can stand in any place, by mistake.
+        let excerpt =
+            node.map {
+                isSecret ? "***" : SecretSigns.hiding(in: SourceExcerpt.text(of: $0, in: document), behind: "***")
+            }
+            ?? ""
         return Diagnostic(
             severity: severity, line: node?.line ?? 1, column: node?.column ?? 1, message: problem.message,
             excerpt: problem.message.contains(excerpt) ? "" : excerpt, fix: problem.fix)

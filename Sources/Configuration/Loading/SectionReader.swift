@@ -40,7 +40,9 @@ struct SectionReader {
             }
             let name = key.text
             if let first = seen.updateValue(key.line, forKey: name) {
-                sink.error(at: key, "the key '\(name)' is there twice, first in line \(first)", fix: "remove one")
+                sink.error(
+                    at: key, "the key \(SecretSigns.quoted(name)) is there twice, first in line \(first)",
+                    fix: "remove one")
                 continue
             }
             if values[name] == nil {
@@ -83,7 +85,7 @@ struct SectionReader {
         sink.report(
             .note, at: node,
             ValueProblem(
-                "the key '\(key)' is unknown in \(title), kept and not used",
+                "the key \(SecretSigns.quoted(key)) is unknown in \(title), kept and not used",
                 fix: suggestion.map { "did you mean \($0)?" } ?? ""))
     }
 
@@ -163,14 +165,19 @@ struct SectionReader {
     }
 
     func choice<Value: RawRepresentable<String> & CaseIterable>(_ key: String, of type: Value.Type) -> Value? {
-        value(key) { text throws(ValueProblem) in
-            if let value = Value(rawValue: text) { return value }
-            let names = Value.allCases.map(\.rawValue)
-            let suggestion = NearestName.suggestion(for: text, among: names)
-            throw ValueProblem(
-                "'\(HeaderRules.printable(text))' is not a value of \(key)",
-                fix: suggestion.map { "did you mean \($0)?" } ?? "use \(names.joined(separator: ", "))")
-        }
+        guard let text = text(key), !text.isEmpty else { return nil }
+        if let value = Value(rawValue: text) { return value }
+        let names = Value.allCases.map(\.rawValue)
+        let suggestion = NearestName.suggestion(for: text, among: names)
+        // Beside the place for the secret: what is no slip of one of the names can be the secret itself.
+        let isHidden = key == "auth_type" && suggestion == nil
+        sink.report(
+            .error, at: place(key),
+            ValueProblem(
+                "\(isHidden ? "what stands there" : SecretSigns.quoted(text)) is not a value of \(key)",
+                fix: suggestion.map { "did you mean \($0)?" } ?? "use \(names.joined(separator: ", "))"),
+            isSecret: isHidden)
+        return nil
     }
 
     /// A list of texts with the node of each.

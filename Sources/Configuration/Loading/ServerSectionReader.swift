@@ -67,7 +67,7 @@ extension ServerSettings {
                 allowedOrigins.append(text)
             } else {
                 reader.sink.error(
-                    at: node, "'\(HeaderRules.printable(text))' is not an origin",
+                    at: node, "\(SecretSigns.quoted(text)) is not an origin",
                     fix: "write it like https://app.example or http://nas.lan:3000: scheme, host and port, no path")
             }
         }
@@ -97,7 +97,7 @@ extension ServerSettings {
         let bare = text.first == "[" && text.last == "]" ? String(text.dropFirst().dropLast()) : text
         guard HostAndPort.isIPv6(bare) || HostAndPort.isHostName(bare) else {
             throw ValueProblem(
-                "'\(HeaderRules.printable(text))' is not an address to listen on", fix: "use 127.0.0.1, ::1 or 0.0.0.0")
+                "\(SecretSigns.quoted(text)) is not an address to listen on", fix: "use 127.0.0.1, ::1 or 0.0.0.0")
         }
         return bare
     }
@@ -125,7 +125,7 @@ extension ServerSettings {
         case "off", "no", "false": return .off
         default:
             throw ValueProblem(
-                "'\(HeaderRules.printable(text))' is not a value of persist", fix: "write auto, on or off")
+                "\(SecretSigns.quoted(text)) is not a value of persist", fix: "write auto, on or off")
         }
     }
 
@@ -134,7 +134,7 @@ extension ServerSettings {
         let scale = ["": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20][text[digits.endIndex...].drop { $0 == " " }]
         guard let number = Int(digits), let scale, number <= (1 << 30) / scale else {
             throw ValueProblem(
-                "'\(HeaderRules.printable(text))' is not a size up to 1024MiB",
+                "\(SecretSigns.quoted(text)) is not a size up to 1024MiB",
                 fix: "write it like 65536, 64KiB or 1MiB")
         }
         return number * scale

@@ -31,11 +31,15 @@ public struct BaseURL: Sendable, Equatable {
             // What follows can be a key.
             let place = text.drop { $0 == "/" }.prefix { $0 != "?" && $0 != "#" }
             throw ValueProblem(
-                "the URL has no scheme", fix: "write https://\(place.contains("@") ? "HOST" : String(place))")
+                "the URL has no scheme",
+                fix:
+                    "write https://\(place.contains("@") || SecretSigns.inValue(String(place)) ? "HOST" : String(place))"
+            )
         }
         scheme = text[..<separator.lowerBound].lowercased()
         guard scheme == "http" || scheme == "https" else {
-            throw ValueProblem("the scheme '\(scheme)' is not supported", fix: "use https:// or http://")
+            throw ValueProblem(
+                "the scheme \(SecretSigns.quoted(scheme)) is not supported", fix: "use https:// or http://")
         }
         let rest = text[separator.upperBound...]
         if rest.contains("?") {
@@ -79,17 +83,18 @@ struct HostAndPort: Equatable {
             host = String(text[text.index(after: text.startIndex)..<bracket])
             let rest = text[text.index(after: bracket)...]
             guard rest.isEmpty || rest.first == ":" else { throw ValueProblem("only a port can follow the ]") }
-            guard Self.isIPv6(host) else { throw ValueProblem("'\(host)' is not an IPv6 address") }
+            guard Self.isIPv6(host) else { throw ValueProblem("\(SecretSigns.quoted(host)) is not an IPv6 address") }
             portText = rest.isEmpty ? nil : rest.dropFirst()
         } else {
             let parts = text.split(separator: ":", omittingEmptySubsequences: false)
             guard parts.count <= 2 else {
-                throw ValueProblem("'\(text)' has more than one port", fix: "write IPv6 addresses as [::1]")
+                throw ValueProblem(
+                    "\(SecretSigns.quoted(text)) has more than one port", fix: "write IPv6 addresses as [::1]")
             }
             host = String(parts.first ?? "")
             portText = parts.count == 2 ? parts[1] : nil
             guard !host.isEmpty else { throw ValueProblem("the host is missing") }
-            guard Self.isHostName(host) else { throw ValueProblem("'\(host)' is not a host name") }
+            guard Self.isHostName(host) else { throw ValueProblem("\(SecretSigns.quoted(host)) is not a host name") }
         }
         guard let portText else {
             port = defaultPort
@@ -97,7 +102,7 @@ struct HostAndPort: Equatable {
         }
         guard portText.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(portText),
             (1...65535).contains(number)
-        else { throw ValueProblem("'\(portText)' is not a port", fix: "ports are 1 to 65535") }
+        else { throw ValueProblem("\(SecretSigns.quoted(portText)) is not a port", fix: "ports are 1 to 65535") }
         port = number
     }
 

@@ -2,7 +2,8 @@
 public enum DurationText {
     /// Reads a duration. Units are `ns`, `us`, `ms`, `s`, `m` and `h`; `0` needs none.
     public static func parse(_ text: String) throws(ValueProblem) -> Duration {
-        let problem = ValueProblem("'\(text)' is not a duration", fix: "write it like 500ms, 30s, 5m or 1h30m")
+        let problem = ValueProblem(
+            "\(SecretSigns.quoted(text)) is not a duration", fix: "write it like 500ms, 30s, 5m or 1h30m")
         guard text != "0" else { return .zero }
         guard !text.isEmpty else { throw problem }
         if text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {

@@ -3,7 +3,7 @@ public enum FractionText {
     /// Reads a share; 0 to below 1.
     public static func parse(_ text: String) throws(ValueProblem) -> Double {
         let problem = ValueProblem(
-            "'\(HeaderRules.printable(text))' is not a share below 100%", fix: "write it like 15% or 0.15")
+            "\(SecretSigns.quoted(text)) is not a share below 100%", fix: "write it like 15% or 0.15")
         let isPercent = text.last == "%"
         let digits = isPercent ? String(text.dropLast()) : text
         guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),

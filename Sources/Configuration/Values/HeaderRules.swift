@@ -5,7 +5,7 @@ enum HeaderRules {
         guard !name.isEmpty else { return ValueProblem("a header has no name") }
         guard name.utf8.allSatisfy(isTokenByte) else {
             return ValueProblem(
-                "'\(printable(name))' is not a header name", fix: "use letters, digits and hyphens only")
+                "\(SecretSigns.quoted(name)) is not a header name", fix: "use letters, digits and hyphens only")
         }
         guard !ownedByProxy.contains(name.lowercased()) else {
             return ValueProblem("the header '\(name)' is the proxy's own", fix: "remove it")

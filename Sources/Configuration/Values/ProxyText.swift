@@ -41,7 +41,7 @@ public enum ProxyText {
         switch text.lowercased() {
         case "http": return .http
         case "socks5", "socks5h": return .socks5
-        default: throw ValueProblem("'\(text)' is not a kind of proxy", fix: "use http or socks5")
+        default: throw ValueProblem("\(SecretSigns.quoted(text)) is not a kind of proxy", fix: "use http or socks5")
         }
     }
 

@@ -132,6 +132,13 @@ public enum SecretSigns {
         String(text).wholeMatch(of: /\$\{[A-Za-z_][A-Za-z0-9_]*\}/) != nil
     }
 
+    /// A value as a message about it shows it: in quotes, or not at all where it looks like a secret that was put in the
+    /// wrong place.
+    static func quoted(_ value: some StringProtocol) -> String {
+        let text = HeaderRules.printable(String(value))
+        return inValue(text) ? "what stands there" : "'\(text)'"
+    }
+
     private static let separators: Set<Character> = [
         " ", "\t", ",", ";", "=", "\"", "'", "(", ")", "{", "}", "[", "]", "<", ">", "|", "&", "?", ":",
     ]

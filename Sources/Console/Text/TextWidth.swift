@@ -1,5 +1,5 @@
 /// How many columns text takes on a terminal, decided so that every terminal agrees.
-enum TextWidth {
+public enum TextWidth {
     /// Columns of one scalar: 0 for marks that sit on the one before, 2 for wide ones, else 1.
     static func columns(of scalar: Unicode.Scalar) -> Int {
         let value = scalar.value
@@ -12,7 +12,7 @@ enum TextWidth {
     }
 
     /// Columns of cleaned text.
-    static func columns(of text: String) -> Int {
+    public static func columns(of text: String) -> Int {
         var total = 0
         for scalar in text.unicodeScalars {
             total += columns(of: scalar)

@@ -1,3 +1,4 @@
+internal import Configuration
 internal import FoundationEssentials
 
 /// JSON to and from the bytes of a body.
@@ -19,7 +20,9 @@ enum JSONBody {
             return try JSONDecoder().decode(type, from: Data(body))
         } catch let error as EndpointDocument.UnknownKey {
             let known = EndpointDocument.CodingKeys.allCases.map(\.rawValue).joined(separator: ", ")
-            throw .invalid(printable(error.name), "there is no such key; an endpoint has \(known)")
+            throw .invalid(
+                SecretSigns.hiding(in: printable(error.name), behind: "***"),
+                "there is no such key; an endpoint has \(known)")
         } catch let error as DecodingError {
             throw problem(error)
         } catch {

@@ -29,6 +29,7 @@ struct AttachSession {
         terminal.greeting = greeting
         // A socket that broke must be an error code, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        StandardStreams.goOnWithoutOutput()
         let app = TerminalApp(options: terminal)
         let feed = AttachedFeed(client: client, refresh: options.refresh.duration)
         // The first frame shows what is, not an empty picture.
@@ -45,7 +46,7 @@ struct AttachSession {
         if options.plain {
             let lines = LineConsole(isReadOnly: options.readOnly, canStop: false)
             _ = await lines.run(source: { feed.dashboard() }, perform: perform)
-            return .success
+            return StandardStreams.isLost ? .notSaved : .success
         }
         let reason = await app.run(
             source: { feed.dashboard() },

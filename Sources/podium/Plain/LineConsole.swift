@@ -51,6 +51,8 @@ final class LineConsole: Sendable {
         report(source())
         StandardStreams.output("Type help for the commands.")
         for await next in inputs {
+            // Who cannot be told anything is no console.
+            if StandardStreams.isLost { return .ended(byRequest: false) }
             let snapshot = source()
             for event in told.due(in: snapshot.events, now: snapshot.wallClock) { printEvent(event, snapshot) }
             switch next {

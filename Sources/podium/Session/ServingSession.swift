@@ -38,6 +38,7 @@ struct ServingSession {
         defer { log.flush() }
         // Writing to a client that has gone must be an error code, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        StandardStreams.goOnWithoutOutput()
         let stopping = StopRequest()
         let notifier = ServiceNotifier(environment: ConfigurationFile.environment, processID: getpid())
         let signals = SignalHandling(

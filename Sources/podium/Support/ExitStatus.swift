@@ -15,7 +15,7 @@ enum ExitStatus: Int32, CaseIterable {
     case software = 70
     /// EX_CANTCREAT: an output file cannot be made.
     case cannotCreate = 73
-    /// EX_IOERR: the final flush failed, or a change is not on disk.
+    /// EX_IOERR: the final flush failed, a change is not on disk, or standard output cannot be written.
     case notSaved = 74
     /// EX_TEMPFAIL: another Podium holds the file, or somebody else was first.
     case locked = 75
@@ -35,7 +35,8 @@ enum ExitStatus: Int32, CaseIterable {
         case .unavailable: "The address cannot be bound; no Podium runs on this configuration."
         case .software: "An inner fault, or a terminal that cannot be used."
         case .cannotCreate: "The log file or another output cannot be made."
-        case .notSaved: "The final save failed; a change holds in memory and is not on disk."
+        case .notSaved:
+            "The final save failed; a change holds in memory and is not on disk; standard output cannot be written."
         case .locked: "Another Podium has the file; somebody else changed the endpoint first."
         case .noPermission: "The running Podium belongs to another user."
         case .badConfiguration: "The configuration cannot be used."

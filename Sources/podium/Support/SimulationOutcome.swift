@@ -1,4 +1,5 @@
 import Configuration
+import Console
 import Engine
 import FoundationEssentials
 import Ranking
@@ -37,13 +38,13 @@ struct SimulationOutcome {
         row("failed requests") { "\($0.failedRequests)" }
         row("mean time to first byte") { $0.meanTimeToFirstByte?.plainWords ?? "-" }
         for (index, name) in trace.endpoints.enumerated() {
-            row("time first: \(name)") { report in
+            row("time first: \(SafeText.clean(name))") { report in
                 let total = report.timeOnTop.reduce(.zero, +)
                 let share = total > .zero ? " (\(percent(report.timeOnTop[index] / total)))" : ""
                 return report.timeOnTop[index].plainWords + share
             }
         }
-        row("first in the end") { $0.finalOrder.first.map { trace.endpoints[$0] } ?? "-" }
+        row("first in the end") { $0.finalOrder.first.map { SafeText.clean(trace.endpoints[$0]) } ?? "-" }
         return (head + Self.aligned(rows)).joined(separator: "\n")
     }
 
@@ -53,10 +54,12 @@ struct SimulationOutcome {
     }
 
     private static func aligned(_ rows: [[String]]) -> [String] {
-        let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let widths = (rows.first ?? []).indices.map { column in
+            rows.map { TextWidth.columns(of: $0[column]) }.max() ?? 0
+        }
         return rows.map { row in
             row.enumerated().map { index, cell in
-                let padding = String(repeating: " ", count: widths[index] - cell.count)
+                let padding = String(repeating: " ", count: widths[index] - TextWidth.columns(of: cell))
                 return index == 0 ? cell + padding : padding + cell
             }.joined(separator: "  ")
         }

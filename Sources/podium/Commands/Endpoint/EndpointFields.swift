@@ -36,8 +36,10 @@ struct EndpointFields: ParsableArguments {
         help: ArgumentHelp(
             "A request header, 'NAME: VALUE'; 'NAME:' takes it away. Repeat it for more; other headers stay.",
             valueName: "header"),
-        transform: HeaderOption.init)
-    var headers: [HeaderOption] = []
+        transform: HeaderArgument.init)
+    var headerArguments: [HeaderArgument] = []
+
+    var headers: [HeaderOption] { headerArguments.compactMap { try? $0.option.get() } }
 
     @Option(
         help: ArgumentHelp(
@@ -57,6 +59,10 @@ struct EndpointFields: ParsableArguments {
     var forwarded: Bool?
 
     func validate() throws {
+        for header in headerArguments { _ = try header.option.get() }
+        try Self.check("--auth-type", authType?.rawValue, CredentialUse.allValueStrings)
+        try Self.check("--cookies", cookies?.rawValue, CookieUse.allValueStrings)
+        try Self.check("--openai-preference", openAIPreference?.rawValue, PreferredAPI.allValueStrings)
         guard !secretFromStdin || authValue == nil else {
             throw ValidationError("--auth-value and --secret-from-stdin exclude each other")
         }
@@ -66,6 +72,12 @@ struct EndpointFields: ParsableArguments {
                     + "--secret-from-stdin")
         }
         if let proxy, !proxy.isEmpty { try Self.check(proxy: proxy) }
+    }
+
+    /// Here and not where the argument is read: there the value would be printed, and a secret can be in the wrong place.
+    private static func check(_ option: String, _ value: String?, _ known: [String]) throws {
+        guard let value, !known.contains(value) else { return }
+        throw ValidationError("\(option) takes one of \(known.joined(separator: ", "))")
     }
 
     private static func check(proxy text: String) throws {
@@ -109,8 +121,7 @@ struct EndpointFields: ParsableArguments {
 struct CredentialUse: ExpressibleByArgument, RawRepresentable {
     var rawValue: String
 
-    init?(rawValue: String) {
-        guard AuthType(rawValue: rawValue) != nil else { return nil }
+    init(rawValue: String) {
         self.rawValue = rawValue
     }
 
@@ -121,8 +132,7 @@ struct CredentialUse: ExpressibleByArgument, RawRepresentable {
 struct CookieUse: ExpressibleByArgument, RawRepresentable {
     var rawValue: String
 
-    init?(rawValue: String) {
-        guard CookiePolicy(rawValue: rawValue) != nil else { return nil }
+    init(rawValue: String) {
         self.rawValue = rawValue
     }
 
@@ -133,8 +143,7 @@ struct CookieUse: ExpressibleByArgument, RawRepresentable {
 struct PreferredAPI: ExpressibleByArgument, RawRepresentable {
     var rawValue: String
 
-    init?(rawValue: String) {
-        guard OpenAIPreference(rawValue: rawValue) != nil else { return nil }
+    init(rawValue: String) {
         self.rawValue = rawValue
     }
 

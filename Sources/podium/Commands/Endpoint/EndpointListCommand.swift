@@ -33,10 +33,10 @@ enum TextTable {
     static func lines(_ rows: [[String]]) -> [String] {
         let cleaned = rows.map { $0.map(SafeText.clean) }
         let widths = (0..<(cleaned.first?.count ?? 0)).map { column in
-            cleaned.map { $0[column].count }.max() ?? 0
+            cleaned.map { TextWidth.columns(of: $0[column]) }.max() ?? 0
         }
         return cleaned.map { row in
-            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - TextWidth.columns(of: $0)) }
             let line = cells.joined(separator: "  ")
             return String(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))
         }

@@ -2,6 +2,20 @@ import ArgumentParser
 import Configuration
 import Control
 
+/// `--header` as it was given. What is wrong with it is found once all arguments are read: what an argument's own reader says is
+/// printed with the argument, which can be a secret.
+struct HeaderArgument {
+    let option: Result<HeaderOption, ValidationError>
+
+    init(_ argument: String) {
+        do {
+            option = .success(try HeaderOption(argument))
+        } catch {
+            option = .failure(error as? ValidationError ?? ValidationError("\(error)"))
+        }
+    }
+}
+
 /// `--header 'NAME: VALUE'` gives an endpoint a request header, `--header 'NAME:'` takes it away.
 struct HeaderOption: Equatable {
     let name: String
