@@ -15,7 +15,9 @@ struct AvailabilityLineTests {
 
     @Test func goingDownIsAnErrorAndComingBackIsSaid() {
         let down = Availability.open(until: now + .seconds(10), cause: .failuresInARow(3, last: .connect))
-        #expect(line(.available, down) == "error: down for 10 s: 3 failures in a row, last: connection refused or unreachable")
+        #expect(
+            line(.available, down)
+                == "error: down for 10 s: 3 failures in a row, last: connection refused or unreachable")
         #expect(line(.probation, .available) == "info: up")
         #expect(line(.available, .rateLimited(until: now + .seconds(30))) == "warning: rate limited for 30 s")
     }
@@ -25,7 +27,8 @@ struct AvailabilityLineTests {
         let again = Availability.open(until: now + .seconds(20), cause: .trialFailed(.connect))
         #expect(line(down, .probation) == nil)
         #expect(
-            line(.probation, again) == "info: still down, tried again in 20 s: the trial failed: connection refused or unreachable")
+            line(.probation, again)
+                == "info: still down, tried again in 20 s: the trial failed: connection refused or unreachable")
         let refused = Availability.misconfigured(until: now + .seconds(300), status: 401)
         #expect(line(.probation, refused) == "info: still credential refused (401), tried again in 5m00s")
         #expect(line(.available, refused) == "error: credential refused (401), tried again in 5m00s")
