@@ -170,7 +170,7 @@ struct DepartedClientTests {
     /// The kernel takes more in steps of a megabyte; until then the client gets on all the same.
     @Test func aSteadySlowReaderIsNotCut() async throws {
         var options = ProxyOptions()
-        options.clientProgressTimeout = .milliseconds(400)
+        options.clientProgressTimeout = .milliseconds(600)
         let block = [UInt8](repeating: 0x61, count: Self.size)
         let upstream = try await ScriptedUpstream.start { _ in
             [.send("HTTP/1.1 200 OK\r\nContent-Length: \(Self.size)\r\n\r\n"), .sendBytes(block)]
@@ -178,13 +178,8 @@ struct DepartedClientTests {
         let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)
         let client = try #require(NarrowClient(port: proxy.port))
         client.send(Wire.post(closes: false))
-        let began = ContinuousClock.now
-        var count = 0
         // Several times the limit, and far less than makes the kernel ask for more.
-        while ContinuousClock.now - began < .seconds(2) {
-            count += client.read(upTo: 4096)
-            try await Task.sleep(for: .milliseconds(20))
-        }
+        let count = await client.read(upTo: 4096, every: 0.02, for: .seconds(2))
         #expect(count > 4096 && count < 1 << 20)
         #expect(proxy.events.requests.isEmpty)
         // It stands still from now on.
@@ -232,7 +227,7 @@ struct DepartedClientTests {
 }
 
 /// A TCP client whose system takes a few kilobytes at a time.
-private final class NarrowClient {
+private final class NarrowClient: Sendable {
     private let descriptor: CInt
 
     init?(port: Int) {
@@ -258,6 +253,25 @@ private final class NarrowClient {
     func read(upTo limit: Int) -> Int {
         var bytes = [UInt8](repeating: 0, count: limit)
         return max(0, recv(descriptor, &bytes, limit, CInt(truncatingIfNeeded: MSG_DONTWAIT)))
+    }
+
+    /// Reads now and then, on a thread of its own: hundreds of tests that share a pool of two would make the steady reader a
+    /// stalled one.
+    ///
+    /// - Returns: how many bytes came.
+    func read(upTo limit: Int, every pause: TimeInterval, for time: Duration) async -> Int {
+        await withCheckedContinuation { continuation in
+            let thread = Thread {
+                let began = ContinuousClock.now
+                var count = 0
+                while ContinuousClock.now - began < time {
+                    count += self.read(upTo: limit)
+                    Thread.sleep(forTimeInterval: pause)
+                }
+                continuation.resume(returning: count)
+            }
+            thread.start()
+        }
     }
 
     func close() { _ = Glibc.close(descriptor) }
