@@ -21,8 +21,8 @@ public enum FailureKind: Sendable, Hashable {
     case connect
     /// The proxy through which the endpoint is reached.
     case proxy(ProxyFault)
-    /// Boxed: outcomes are made for every request, and this one is rare.
-    indirect case tls(TLSFault)
+    /// By reference: outcomes are copied for every request, and must hold nothing that has to be counted. Made by `tls(_:)`.
+    case tlsFailure(TLSFault.Reference)
     case timeout
     case closed
     case badResponse
@@ -30,10 +30,13 @@ public enum FailureKind: Sendable, Hashable {
     /// The response broke off after it had begun.
     case brokenStream
 
+    /// TLS failed, for this reason.
+    public static func tls(_ fault: TLSFault) -> FailureKind { .tlsFailure(TLSFault.Reference(fault)) }
+
     /// The endpoint could not be reached at all, as against: it was reached and answered badly. No request can bring that about.
     public var isUnreachable: Bool {
         switch self {
-        case .nameResolution, .connect, .proxy, .tls: true
+        case .nameResolution, .connect, .proxy, .tlsFailure: true
         case .timeout, .closed, .badResponse, .status, .brokenStream: false
         }
     }

@@ -35,7 +35,7 @@ public enum ErrorKind: String, Sendable, Hashable, CaseIterable {
             case .nameResolution: self = .name
             case .connect: self = .connect
             case .proxy: self = .proxy
-            case .tls: self = .tls
+            case .tlsFailure: self = .tls
             case .timeout: self = .timeout
             case .closed: self = .closed
             case .badResponse: self = .malformed

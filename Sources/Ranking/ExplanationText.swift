@@ -106,7 +106,7 @@ extension FailureKind {
         case .nameResolution: "name not resolved"
         case .connect: "connection refused or unreachable"
         case .proxy(let fault): fault.text
-        case .tls(let fault): fault.text.isEmpty ? "TLS failed" : "TLS failed: \(fault.text)"
+        case .tlsFailure(let known): known.fault.text.isEmpty ? "TLS failed" : "TLS failed: \(known.fault.text)"
         case .timeout: "timed out"
         case .closed: "connection closed"
         case .badResponse: "malformed response"

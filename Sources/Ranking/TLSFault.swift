@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Why no TLS connection to an endpoint came about. What came from the other side has been made printable.
 public enum TLSFault: Sendable, Hashable {
     /// Its certificate was valid until then.
@@ -64,5 +66,29 @@ public enum TLSFault: Sendable, Hashable {
     private static func list(_ names: [String]) -> String {
         let shown = names.prefix(listedNames).joined(separator: ", ")
         return names.count > listedNames ? "\(shown) and \(names.count - listedNames) more" : shown
+    }
+}
+
+extension TLSFault {
+    /// Stands for a fault in a value that is copied for every request: two bytes that need no reference counting. Equal faults
+    /// have equal references.
+    public struct Reference: Sendable, Hashable {
+        private let number: UInt16
+
+        /// A server that names itself differently each time must not fill the memory: beyond this many, faults are unspecified.
+        private static let capacity = 1_000
+        private static let known = Mutex<[TLSFault]>([.unspecified])
+
+        init(_ fault: TLSFault) {
+            number = Self.known.withLock { known in
+                if let number = known.firstIndex(of: fault) { return UInt16(number) }
+                guard known.count < Self.capacity else { return 0 }
+                known.append(fault)
+                return UInt16(known.count - 1)
+            }
+        }
+
+        /// What it stands for.
+        public var fault: TLSFault { Self.known.withLock { $0[Int(number)] } }
     }
 }

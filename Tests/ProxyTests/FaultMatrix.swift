@@ -64,7 +64,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
     private static func words(_ kind: FailureKind) -> String {
         switch kind {
         case .connect: "connection refused or unreachable"
-        case .tls(let fault): "TLS failed: \(fault.text)"
+        case .tlsFailure(let known): "TLS failed: \(known.fault.text)"
         case .timeout: "timed out"
         case .closed: "connection closed"
         case .badResponse: "malformed response"

@@ -126,9 +126,12 @@ extension ClientConnection {
     /// The same head with its path in order; nil where it is already.
     private func foldedHead(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         let target = loop.requestHead.pathAndQuery
+        loop.requestPathIsPlain = false
         guard loop.requestHead.targetForm == .origin || loop.requestHead.targetForm == .absolute else { return nil }
         let path = bytes.slice(target.lowerBound..<Self.pathEnd(target, bytes))
-        guard let folded = RequestPath.folded(path) else { return nil }
+        loop.requestPathIsPlain = RequestPath.isPlain(path)
+        guard let folded = RequestPath.folded(path, isPlain: loop.requestPathIsPlain) else { return nil }
+        loop.requestPathIsPlain = false
         return bytes.prefix(target.lowerBound) + folded + bytes.dropFirst(target.lowerBound + path.count)
     }
 
@@ -249,7 +252,7 @@ extension ClientConnection {
         case .asterisk: return LocalAnswer(status: 501, message: "OPTIONS * is not served here")
         case .origin, .absolute: break
         }
-        if RequestPath.holdsDotSegment(bytes.slice(request.pathRange)) {
+        if !loop.requestPathIsPlain, RequestPath.holdsDotSegment(bytes.slice(request.pathRange)) {
             return LocalAnswer(status: 400, message: "the path holds a dot segment (. or ..), plain or encoded")
         }
         if loop.requestHead.asksForWebSocket {

@@ -17,6 +17,8 @@ final class LoopContext {
     var responseHead = ResponseHead()
     /// Whose head `requestHead` holds.
     var requestHeadOwner: UInt64 = 0
+    /// Whether the path of the head that was parsed last needs no second look (`RequestPath.isPlain`).
+    var requestPathIsPlain = false
     /// Bytes on their way out. Its storage is used again when the socket took everything at once.
     var output = ByteBuffer()
     var dataRanges: ContiguousArray<Range<Int>> = []

@@ -9,7 +9,7 @@ enum RequestPath {
     /// a slash, and parameters (`..;x`), a NUL and blanks end the segment's name. Such a path is refused, not resolved: what it
     /// means depends on who reads it.
     static func holdsDotSegment(_ path: UnsafeRawBufferPointer) -> Bool {
-        guard path.contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "%") }) else { return false }
+        guard !isPlain(path) else { return false }
         var reader = DecodedPath(path)
         var dots = 0
         var isNothingElse = true
@@ -33,8 +33,10 @@ enum RequestPath {
     /// The path with runs of slashes folded into one and a doubled `/v1` taken once, nil where it is in order already.
     ///
     /// Both come from base URLs that end in what the client adds itself: `http://podium/` and `http://podium/v1`.
-    static func folded(_ path: UnsafeRawBufferPointer) -> [UInt8]? {
-        guard needsFolding(path) else { return nil }
+    ///
+    /// - Parameter isPlain: what `isPlain` says of it, where somebody has looked already.
+    static func folded(_ path: UnsafeRawBufferPointer, isPlain: Bool? = nil) -> [UInt8]? {
+        guard needsFolding(path, isPlain: isPlain ?? Self.isPlain(path)) else { return nil }
         var result: [UInt8] = []
         result.reserveCapacity(path.count)
         for byte in path where byte != UInt8(ascii: "/") || result.last != byte { result.append(byte) }
@@ -42,7 +44,35 @@ enum RequestPath {
         return result
     }
 
-    private static func needsFolding(_ path: UnsafeRawBufferPointer) -> Bool {
+    /// Whether no segment begins with a dot, nothing is encoded, and no slash follows another: so is nearly every path, and this
+    /// one look at it is all that a usual request pays.
+    static func isPlain(_ path: UnsafeRawBufferPointer) -> Bool {
+        guard let base = path.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return true }
+        var isAtStart = false
+        var index = 0
+        while index < path.count {
+            let byte = base[index]
+            index += 1
+            // Letters and digits lie behind the slash.
+            if byte > UInt8(ascii: "/"), byte != UInt8(ascii: "\\") {
+                isAtStart = false
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "%"), UInt8(ascii: "\\"): return false
+            case UInt8(ascii: "/"):
+                if isAtStart { return false }
+                isAtStart = true
+            case UInt8(ascii: "."):
+                if isAtStart || index == 1 { return false }
+            default: isAtStart = false
+            }
+        }
+        return true
+    }
+
+    private static func needsFolding(_ path: UnsafeRawBufferPointer, isPlain: Bool) -> Bool {
+        if isPlain { return beginsWithVersionTwice(path) }
         var previous: UInt8 = 0
         for byte in path {
             if byte == UInt8(ascii: "/"), previous == byte { return true }
@@ -52,7 +82,8 @@ enum RequestPath {
     }
 
     private static func beginsWithVersionTwice(_ path: UnsafeRawBufferPointer) -> Bool {
-        path.begins(with: "/v1/v1") && (path.count == 6 || path[6] == UInt8(ascii: "/"))
+        path.count >= 6 && path[4] == UInt8(ascii: "v") && path.begins(with: "/v1/v1")
+            && (path.count == 6 || path[6] == UInt8(ascii: "/"))
     }
 }
 

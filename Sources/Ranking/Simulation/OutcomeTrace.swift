@@ -142,7 +142,7 @@ extension AttemptOutcome {
         case .success(let time?): "ok \(Double(time.wholeNanoseconds / 1_000) / 1_000)"
         case .failure(.status(let status)): "fail status:\(status)"
         case .failure(.proxy): "fail connect"
-        case .failure(.tls): "fail tls"
+        case .failure(.tlsFailure): "fail tls"
         case .failure(let kind): Self.kinds.first { $0.1 == kind }.map { "fail \($0.0)" }
         case .rateLimited(let wait): "limited \(Double(wait.wholeNanoseconds / 1_000_000) / 1_000)"
         case .misconfigured(let status): "refused \(status)"
