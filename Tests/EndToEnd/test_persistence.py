@@ -205,7 +205,7 @@ def test_a_signal_during_the_backoff_exits_74_and_says_why(ranked):
         assert process.config.read_text() == text
     last = process.text.splitlines()[-1]
     assert last.startswith("podium: the final save failed: "), last
-    assert str(process.config) in last and "allow_in_place" in last
+    assert str(process.config) in last and "chattr -i" in last
     assert [entry.name for entry in process.config.parent.iterdir() if entry.name.endswith(".tmp")] == []
 
 

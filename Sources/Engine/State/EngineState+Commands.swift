@@ -58,7 +58,11 @@ extension EngineState {
             actions.did(OperatorAction(label: on ? "auto-sort on" : "auto-sort off", effect: .autoSort(before: !on)))
             return on ? "auto-sort is on" : "auto-sort is off: ranks change by hand only"
         case .update(let reference, let edit):
-            return try update(find(reference), edit, now: now)
+            // What is invalid is so whoever was first: only then does the revision count.
+            let record = try find(CommandTarget(name: reference.name))
+            let settings = try edit.applied(to: record.settings)
+            try validate(settings, replacing: record.id, rank: edit.rank, count: ranking.count)
+            return try update(find(reference), to: settings, edit, now: now)
         case .add(let edit):
             return try add(edit, now: now)
         case .remove(let reference):
@@ -172,10 +176,8 @@ extension EngineState {
     }
 
     private mutating func update(
-        _ record: EndpointRecord, _ edit: EndpointEdit, now: ContinuousClock.Instant
-    ) throws(CommandError) -> String {
-        let settings = try edit.applied(to: record.settings)
-        try validate(settings, replacing: record.id, rank: edit.rank, count: ranking.count)
+        _ record: EndpointRecord, to settings: EndpointSettings, _ edit: EndpointEdit, now: ContinuousClock.Instant
+    ) -> String {
         let before = memento(record.id)
         replaceSettings(of: record.id, with: settings, now: now)
         if let rank = edit.rank, rank != before?.rank {

@@ -59,9 +59,9 @@ extension ClientConnection {
         attempt = CurrentAttempt(upstream: target, url: url, started: now)
         lifecycle.attemptStarted()
         target.load.attemptStarted()
-        let avoidsResting = mayOutgrowReplay
-        attempt?.avoidsResting = avoidsResting
-        if !avoidsResting, let resting = loop.takeResting(url, now: now) {
+        unproven = UnprovenConnection()
+        unproven.avoidsResting = mayOutgrowReplay
+        if !unproven.avoidsResting, let resting = loop.takeResting(url, now: now) {
             upstream = resting
             resting.attach(self)
             sendRequest(resting, to: target, url, now: now)
@@ -114,11 +114,11 @@ extension ClientConnection {
             ? .length(bodyLength) : request.framing
         attempt?.sendsChunks = framing == .chunked
         writeRequestHead(for: target, url, framing: framing, isForwarded: connection.isForwarded)
-        attempt?.bytesSent = loop.output.readableBytes + bodyLength
+        unproven.bytesSent = loop.output.readableBytes + bodyLength
         writeBufferedBody(connection, inChunks: framing == .chunked)
         attempt?.isFlowing = true
         if lifecycle.requestIsComplete { attempt?.requestWritten = now }
-        attempt?.headWritten = now
+        unproven.headWritten = now
         if bufferedBody > loop.shared.options.replayLimit {
             lifecycle.replayOverflowed()
             replay.removeAll()
@@ -192,7 +192,7 @@ extension ClientConnection {
     /// Body bytes that come while the request is on its way.
     func sendBody(_ bytes: ByteBuffer) {
         guard let upstream, let sendsChunks = attempt?.sendsChunks else { return }
-        attempt?.bytesSent += bytes.readableBytes
+        unproven.bytesSent += bytes.readableBytes
         if sendsChunks { writeChunk(bytes, to: upstream) } else { upstream.write(bytes) }
     }
 
@@ -220,13 +220,13 @@ extension ClientConnection {
     /// gateway or a machine that went away without a word would cost all of that time.
     func awaitUpstream(_ patience: TimeAmount, from now: NIODeadline) {
         guard upstream?.isReused == true, patience > Self.confirmation else { return arm(patience, from: now) }
-        attempt?.patienceEnds = now + patience
+        unproven.patienceEnds = now + patience
         arm(Self.confirmation, from: now)
     }
 
     /// Arms the time of a client that owes the rest of its request.
     func awaitClient(from now: NIODeadline) {
-        attempt?.patienceEnds = nil
+        unproven.patienceEnds = nil
         arm(loop.shared.waits.progress, from: now)
     }
 
@@ -234,12 +234,14 @@ extension ClientConnection {
     ///
     /// - Returns: whether the request goes on.
     func lookedAtUpstream(now: NIODeadline) -> Bool {
-        guard let attempt, let patienceEnds = attempt.patienceEnds, responsePhase == .awaitingHead else { return false }
-        self.attempt?.patienceEnds = nil
-        if attempt.firstByte == nil, let upstream, let written = attempt.headWritten,
+        guard let attempt, let patienceEnds = unproven.patienceEnds, responsePhase == .awaitingHead else {
+            return false
+        }
+        unproven.patienceEnds = nil
+        if attempt.firstByte == nil, let upstream,
             upstream.confirmsNothing(
-                of: attempt.bytesSent, isExact: !attempt.url.usesTLS && !attempt.sendsChunks,
-                writtenBefore: now - written),
+                of: unproven.bytesSent, isExact: !attempt.url.usesTLS && !attempt.sendsChunks,
+                writtenBefore: now - unproven.headWritten),
             lifecycle.connectionWasStale()
         {
             self.upstream = nil
@@ -316,7 +318,7 @@ extension ClientConnection {
         guard let (target, url) = attempt.map({ ($0.upstream, $0.url) }) else { return }
         attempt?.isFlowing = false
         attempt?.requestWritten = nil
-        attempt?.patienceEnds = nil
+        unproven.patienceEnds = nil
         attempt?.firstByte = nil
         attempt?.status = nil
         attempt?.retryAfter = nil

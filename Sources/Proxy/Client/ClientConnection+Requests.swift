@@ -127,11 +127,15 @@ extension ClientConnection {
     private func foldedHead(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
         let target = loop.requestHead.pathAndQuery
         loop.requestPathIsPlain = false
+        loop.requestPathEnd = nil
         guard loop.requestHead.targetForm == .origin || loop.requestHead.targetForm == .absolute else { return nil }
-        let path = bytes.slice(target.lowerBound..<Self.pathEnd(target, bytes))
+        let end = Self.pathEnd(target, bytes)
+        loop.requestPathEnd = end
+        let path = bytes.slice(target.lowerBound..<end)
         loop.requestPathIsPlain = RequestPath.isPlain(path)
         guard let folded = RequestPath.folded(path, isPlain: loop.requestPathIsPlain) else { return nil }
         loop.requestPathIsPlain = false
+        loop.requestPathEnd = nil
         return bytes.prefix(target.lowerBound) + folded + bytes.dropFirst(target.lowerBound + path.count)
     }
 
@@ -228,7 +232,7 @@ extension ClientConnection {
 
     private func rememberHead(_ bytes: UnsafeRawBufferPointer, namesAnthropic: Bool) {
         let target = loop.requestHead.pathAndQuery
-        request.pathRange = target.lowerBound..<Self.pathEnd(target, bytes)
+        request.pathRange = target.lowerBound..<(loop.requestPathEnd ?? Self.pathEnd(target, bytes))
         request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
         let asked = request.api == .openAI ? OpenAIAPI.asked(by: bytes.slice(request.pathRange)) : nil
         request.openAIAPI = asked?.api

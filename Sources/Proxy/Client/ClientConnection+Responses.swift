@@ -388,7 +388,7 @@ extension ClientConnection {
             // An early answer: what is left of this request would come before the next one.
             !connection.hasUnsentBytes(afterWriting: request.bytesUp),
             // Each long request would leave one more behind.
-            attempt?.avoidsResting == false || !loop.hasResting(connection.url)
+            !unproven.avoidsResting || !loop.hasResting(connection.url)
         else { return connection.close() }
         connection.detach()
         loop.rest(connection, until: now + target.waits.idleConnection)

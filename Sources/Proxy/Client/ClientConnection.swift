@@ -58,6 +58,7 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler {
     var needsDispatch = false
 
     var attempt: CurrentAttempt?
+    var unproven = UnprovenConnection()
     var upstream: UpstreamConnection?
     var responsePhase = ResponsePhase.none
     /// When bytes of the response came last.

@@ -87,12 +87,6 @@ struct CurrentAttempt {
     let started: NIODeadline
     /// When the endpoint had been sent the whole request, whatever time the client took for it.
     var requestWritten: NIODeadline?
-    /// When its first byte was.
-    var headWritten: NIODeadline?
-    /// Of its head and body, as they are before encryption.
-    var bytesSent = 0
-    /// When the endpoint's time is over, where the deadline that is armed is for a look at a kept connection.
-    var patienceEnds: NIODeadline?
     var firstByte: NIODeadline?
     var status: Int?
     /// A status that tells against the endpoint although the response is forwarded.
@@ -105,8 +99,6 @@ struct CurrentAttempt {
     var isClientsFault = false
     /// The client kept the answer waiting: what then goes wrong with it may be the endpoint's patience that has ended.
     var wasHeldUp = false
-    /// It went on a new connection although one may have been at rest.
-    var avoidsResting = false
     /// The answer's beginning has been reported.
     var wasAnswered = false
     /// A 404 or 405 that is about the path.
@@ -115,6 +107,26 @@ struct CurrentAttempt {
     var timeToFirstByte: Duration? {
         guard let requestWritten, let firstByte else { return nil }
         return Duration(firstByte - requestWritten)
+    }
+}
+
+/// What is remembered of the connection to an endpoint until it has shown that it leads there. Apart from `CurrentAttempt`, which
+/// is optional: each look into that costs as much as all of this.
+struct UnprovenConnection {
+    private static let never = NIODeadline.uptimeNanoseconds(0)
+
+    /// When the first byte of the request was written.
+    var headWritten = Self.never
+    /// Of its head and body, as they are before encryption.
+    var bytesSent = 0
+    /// It is a new connection although one may have been idle.
+    var avoidsResting = false
+    private var end = Self.never
+
+    /// When the endpoint's time is over, where the deadline that is armed is for a look at a kept connection.
+    var patienceEnds: NIODeadline? {
+        get { end > Self.never ? end : nil }
+        set { end = newValue ?? Self.never }
     }
 }
 

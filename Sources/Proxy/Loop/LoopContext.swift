@@ -19,6 +19,8 @@ final class LoopContext {
     var requestHeadOwner: UInt64 = 0
     /// Whether the path of the head that was parsed last needs no second look (`RequestPath.isPlain`).
     var requestPathIsPlain = false
+    /// Where that path ends in the head, where somebody has looked already.
+    var requestPathEnd: Int?
     /// Bytes on their way out. Its storage is used again when the socket took everything at once.
     var output = ByteBuffer()
     var dataRanges: ContiguousArray<Range<Int>> = []
