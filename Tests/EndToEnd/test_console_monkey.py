@@ -9,6 +9,7 @@ import pathlib
 import random
 import re
 import subprocess
+import time
 
 import pytest
 from conftest import PODIUM, eventually, free_port, tmux_key
@@ -117,7 +118,11 @@ class Monkey:
                     subprocess.run(["pkill", "-INT", "-f", "--", f"--config {self.config}"], check=False)
                     continue
             self.window.type("Escape")
+            # An ESC is a key once nothing has followed it for a tenth of a second; what it brings has to be on the screen
+            # before the next key is chosen.
+            time.sleep(0.25)
             self.window.type("C-l")
+            time.sleep(0.05)
             screen = self.window.screen
             if "Throw the changes away?" in screen:
                 self.window.type("y")
