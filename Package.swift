@@ -58,44 +58,46 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(
-            name: "CNcurses", providers: [.apt(["libncurses-dev"]), .brew(["ncurses"])]),
+            name: "CNcurses", providers: [.apt(["libncurses-dev"])]),
         .systemLibrary(
-            name: "CLibYAML", providers: [.apt(["libyaml-dev"]), .brew(["libyaml"])]),
+            name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CSystemShim"),
         .target(name: "CBuildInfo", cSettings: [.define("PODIUM_COMMIT", to: "\"\(commit)\"")]),
 
+        library("Support"),
         library("YAMLDocument", ["CLibYAML"]),
-        library("Configuration", ["YAMLDocument"]),
+        library("Configuration", ["Support", "YAMLDocument"]),
         library("Ranking"),
         library("HTTPWire"),
         library("LLMWire"),
-        library("Persistence", ["Configuration", "YAMLDocument", "CSystemShim"]),
-        library("Sockets", ["CSystemShim", nioCore, deque, heap]),
-        library("Proxy", ["HTTPWire", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL, nioTLS]),
+        library("Persistence", ["Support", "Configuration", "YAMLDocument", "CSystemShim"]),
+        library("Sockets", ["Support", "CSystemShim", nioCore, deque, heap]),
+        library(
+            "Proxy", ["Support", "HTTPWire", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL, nioTLS]),
         library(
             "Engine",
             [
-                "CSystemShim", "Proxy", "Sockets", "Persistence", "Ranking", "Configuration", nioCore, nioPosix,
+                "Support", "CSystemShim", "Proxy", "Sockets", "Persistence", "Ranking", "Configuration", nioCore,
+                nioPosix,
                 histogram, logging,
             ]),
         library(
             "Control",
-            ["Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, nioHTTP1]),
+            ["Support", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, nioHTTP1]),
         library("Console"),
-        library("Terminal", ["Console", "CNcurses", "CSystemShim"]),
-        library("Service", ["CSystemShim", logging]),
-        library("Demo", [nioCore, nioPosix, nioHTTP1]),
+        library("Terminal", ["Support", "Console", "CNcurses", "CSystemShim"]),
+        library("Service", ["Support", "CSystemShim", logging]),
+        library("Demo", ["Support", nioCore, nioPosix, nioHTTP1]),
         .executableTarget(
             name: "podium",
             dependencies: [
                 "Control", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console", "Terminal",
-                "Service",
-                "Demo", "CBuildInfo", argumentParser, logging,
+                "Service", "Demo", "Support", "CBuildInfo", argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 
         .target(
-            name: "TestSupport", dependencies: [nioCore, nioPosix], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Support", nioCore, nioPosix], path: "Tests/TestSupport",
             swiftSettings: swiftSettings),
         .target(
             name: "WireOracle", dependencies: ["HTTPWire", nioHTTP1], path: "Tests/WireOracle",
@@ -106,14 +108,14 @@ let package = Package(
         tests("Persistence", ["Configuration", "YAMLDocument"]),
         tests("HTTPWire", ["WireOracle"]),
         tests("LLMWire", data: ["Vectors"]),
-        tests("Sockets", [nioCore]),
-        tests("Proxy", ["Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),
+        tests("Sockets", ["Support", nioCore]),
+        tests("Proxy", ["Support", "Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),
         tests("Engine", ["Proxy", "Ranking", "Configuration", "Persistence"]),
         tests(
             "Control", ["Engine", "Configuration", "Proxy", "Ranking", "Persistence", nioCore, nioHTTP1, logging],
             data: ["Older"]),
         tests("Console"),
-        tests("Terminal", ["Console"]),
+        tests("Terminal", ["Support", "Console"]),
         tests("Service", [logging]),
         tests("podium", ["Console", "Control"]),
         tests("Demo"),

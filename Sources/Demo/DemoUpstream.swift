@@ -1,13 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// One connection of a simulated endpoint: reads a request, asks the script, plays the answer.
 ///

@@ -92,13 +92,8 @@ public final class Engine: Sendable {
         // The bodies of a burst come and go by the megabyte; the memory of one is wanted for the next.
         podium_keep_freed_memory(16 << 20)
         let loopCount = options.eventLoops ?? ProcessorCount.usable
-        #if os(Linux)
-            group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            proxyLoops = (try? SocketLoopGroup(count: loopCount)) ?? group
-        #else
-            group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
-            proxyLoops = group
-        #endif
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        proxyLoops = (try? SocketLoopGroup(count: loopCount)) ?? group
         proxy = ProxyServer(
             options: ProxyOptions(
                 configuration.server, tokens: state.expandedClientTokens(), tlsContexts: authorities.contexts),

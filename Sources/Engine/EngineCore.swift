@@ -5,11 +5,7 @@ internal import Proxy
 internal import Ranking
 internal import Synchronization
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// The engine's state and what has to happen around each change of it. Nothing here waits.
 final class EngineCore: Sendable {

@@ -1,5 +1,5 @@
 import Console
-import Glibc
+import Support
 
 /// Which colours a terminal is sent, by its description, the environment and the operator.
 struct ColorChoice {

@@ -1,6 +1,6 @@
 import CNcurses
 import Console
-import Glibc
+import Support
 
 /// Waits, reads, lets the state decide, draws. Everything here runs on the console's one thread.
 struct ConsoleLoop {

@@ -1,7 +1,7 @@
 import CNcurses
 import CSystemShim
 import Console
-import Glibc
+import Support
 
 /// The one owner of ncurses. Used on one thread from `open` to `close`.
 final class CursesScreen {

@@ -1,6 +1,6 @@
 import CNcurses
 import Console
-import Glibc
+import Support
 
 /// Which characters the terminal is taken to draw and to send: what the locale says, and UTF-8 where it says nothing.
 struct LocaleChoice: Equatable {

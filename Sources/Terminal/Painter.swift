@@ -1,6 +1,6 @@
 import CNcurses
 import Console
-import Glibc
+import Support
 
 /// Draws the difference between two grids.
 struct Painter {

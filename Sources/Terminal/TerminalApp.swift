@@ -1,7 +1,7 @@
 import CSystemShim
 public import Console
 import Dispatch
-import Glibc
+import Support
 import Synchronization
 
 /// The console on a terminal, drawn with ncurses on a thread of its own.

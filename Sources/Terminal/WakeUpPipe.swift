@@ -1,4 +1,4 @@
-import Glibc
+import Support
 
 /// A pipe that wakes `poll`: signal handlers and other threads write single bytes, a zero or a signal's number.
 final class WakeUpPipe: Sendable {

@@ -1,5 +1,5 @@
 import Dispatch
-import Glibc
+import Support
 import NIOCore
 import NIOPosix
 import Ranking

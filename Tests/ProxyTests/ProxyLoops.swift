@@ -10,13 +10,11 @@ enum ProxyLoops {
     static var areOurs: Bool { !(shared is MultiThreadedEventLoopGroup) }
 
     static let shared: any EventLoopGroup = {
-        #if os(Linux)
-            if ProcessInfo.processInfo.environment["PODIUM_TEST_LOOPS"] != "nio",
-                let loops = try? SocketLoopGroup(count: 2)
-            {
-                return loops
-            }
-        #endif
+        if ProcessInfo.processInfo.environment["PODIUM_TEST_LOOPS"] != "nio",
+            let loops = try? SocketLoopGroup(count: 2)
+        {
+            return loops
+        }
         return MultiThreadedEventLoopGroup.singleton
     }()
 }

@@ -1,4 +1,4 @@
-import Glibc
+import Support
 import NIOCore
 import Synchronization
 import TestSupport

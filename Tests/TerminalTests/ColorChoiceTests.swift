@@ -1,5 +1,5 @@
 import Console
-import Glibc
+import Support
 import Testing
 
 @testable import Terminal

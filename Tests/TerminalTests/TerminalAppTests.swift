@@ -1,6 +1,6 @@
 import CNcurses
 import Console
-import Glibc
+import Support
 import Synchronization
 import Testing
 

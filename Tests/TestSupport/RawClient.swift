@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Support
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Support
 
 /// A port of this machine where connections are refused for as long as the object lives: bound, never listened on.
 ///

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Support
 public import NIOCore
 internal import NIOPosix
 internal import Synchronization

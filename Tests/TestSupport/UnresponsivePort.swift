@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Support
 
 /// A port of this machine that never answers a connection: its queue is full, so the kernel drops what comes.
 public final class UnresponsivePort: Sendable {

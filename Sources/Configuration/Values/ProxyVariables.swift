@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+internal import Support
 
 /// What `HTTPS_PROXY` and its kin say of the way to a URL, read as curl reads them. Pure.
 public struct ProxyVariables: Sendable, Equatable {

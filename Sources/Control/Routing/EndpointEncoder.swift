@@ -2,11 +2,7 @@ internal import Engine
 internal import FoundationEssentials
 internal import Synchronization
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Encodes what holds a list of endpoints, with help of what was encoded for the question before.
 final class EndpointEncoder: Sendable {

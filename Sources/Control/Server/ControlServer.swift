@@ -4,11 +4,7 @@ internal import NIOHTTP1
 internal import NIOPosix
 internal import Synchronization
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Serves the control API of one engine: on a Unix socket, and on the proxy's own port where `server.admin_token` is set.
 ///

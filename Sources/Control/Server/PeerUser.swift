@@ -1,11 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// The user at the other end of a Unix socket, as the kernel says.
 enum PeerUser {
@@ -14,25 +10,17 @@ enum PeerUser {
         guard let options = channel as? any SocketOptionProvider else {
             return nil
         }
-        #if canImport(Glibc)
-            let credentials: EventLoopFuture<Credentials> = options.unsafeGetSocketOption(
-                level: .init(rawValue: SOL_SOCKET), name: .init(rawValue: SO_PEERCRED))
-            return (try? credentials.nowOrNil())?.user
-        #else
-            let credentials: EventLoopFuture<xucred> = options.unsafeGetSocketOption(
-                level: .init(rawValue: SOL_LOCAL), name: .init(rawValue: LOCAL_PEERCRED))
-            return (try? credentials.nowOrNil())?.cr_uid
-        #endif
+        let credentials: EventLoopFuture<Credentials> = options.unsafeGetSocketOption(
+            level: .init(rawValue: SOL_SOCKET), name: .init(rawValue: SO_PEERCRED))
+        return (try? credentials.nowOrNil())?.user
     }
 
-    #if canImport(Glibc)
-        /// `struct ucred`
-        private struct Credentials {
-            var process: pid_t
-            var user: uid_t
-            var group: gid_t
-        }
-    #endif
+    /// `struct ucred`
+    private struct Credentials {
+        var process: pid_t
+        var user: uid_t
+        var group: gid_t
+    }
 
     /// The name of a user, or `uid 1000` for one without.
     static func name(_ user: uid_t) -> String {

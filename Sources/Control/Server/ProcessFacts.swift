@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// What the system says of this process. Figures that only Linux tells are nil elsewhere.
 struct ProcessFacts: Sendable {
@@ -31,11 +27,7 @@ struct ProcessFacts: Sendable {
 
     private static func processorSeconds() -> Double? {
         var usage = rusage()
-        #if canImport(Glibc)
-            let who = __rusage_who_t(RUSAGE_SELF.rawValue)
-        #else
-            let who = RUSAGE_SELF
-        #endif
+        let who = __rusage_who_t(RUSAGE_SELF.rawValue)
         guard getrusage(who, &usage) == 0 else {
             return nil
         }
@@ -44,11 +36,7 @@ struct ProcessFacts: Sendable {
 
     private static func descriptorLimit() -> UInt64? {
         var limit = rlimit()
-        #if canImport(Glibc)
-            let which = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        #else
-            let which = RLIMIT_NOFILE
-        #endif
+        let which = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         return getrlimit(which, &limit) == 0 ? UInt64(limit.rlim_cur) : nil
     }
 

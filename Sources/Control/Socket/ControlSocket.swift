@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Why the control socket cannot be put up.
 public struct ControlSocketError: Error, Sendable, CustomStringConvertible {
@@ -126,11 +122,7 @@ struct ControlSocket {
             return ENAMETOOLONG
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        #if canImport(Glibc)
-            let kind = Int32(SOCK_STREAM.rawValue)
-        #else
-            let kind = SOCK_STREAM
-        #endif
+        let kind = Int32(SOCK_STREAM.rawValue)
         let descriptor = socket(AF_UNIX, kind, 0)
         guard descriptor >= 0 else {
             return errno

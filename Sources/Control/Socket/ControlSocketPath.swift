@@ -1,10 +1,6 @@
 internal import Persistence
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Where the control socket of a configuration lies.
 ///
@@ -22,11 +18,7 @@ internal import Persistence
 public struct ControlSocketPath: Sendable, Equatable {
     /// The longest path that a socket address holds, without the closing zero.
     public static let longest: Int = {
-        #if canImport(Darwin)
-            103
-        #else
-            107
-        #endif
+        107
     }()
 
     /// Absolute.

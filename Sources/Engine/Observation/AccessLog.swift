@@ -3,11 +3,7 @@ internal import Dispatch
 internal import Proxy
 internal import Synchronization
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Writes one line per request, on a thread of its own.
 ///

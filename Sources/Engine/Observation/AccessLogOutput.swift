@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// The descriptor behind the access log. Blocks: for the log's own thread.
 struct AccessLogOutput: ~Copyable {

@@ -1,10 +1,6 @@
 public import Persistence
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 extension PersistenceError {
     /// Short and symbolic, for tables: `ENOSPC`, `LOCKED`, `REFUSED`.

@@ -2,11 +2,7 @@ internal import Dispatch
 internal import Ranking
 internal import Synchronization
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Writes what endpoints answered into a file that the simulator reads.
 ///

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// The file as one read found it: its bytes, what `stat` said of it, and a descriptor to that very inode.
 struct FileImage: Sendable {

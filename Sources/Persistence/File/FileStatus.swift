@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// What `fstat` says, as far as the persister compares it.
 struct FileStatus: Sendable, Equatable {
@@ -35,13 +29,8 @@ struct FileStatus: Sendable, Equatable {
         owner = raw.st_uid
         group = raw.st_gid
         links = Int(raw.st_nlink)
-        #if canImport(Darwin)
-            modified = Time(seconds: raw.st_mtimespec.tv_sec, nanoseconds: raw.st_mtimespec.tv_nsec)
-            changed = Time(seconds: raw.st_ctimespec.tv_sec, nanoseconds: raw.st_ctimespec.tv_nsec)
-        #else
-            modified = Time(seconds: raw.st_mtim.tv_sec, nanoseconds: raw.st_mtim.tv_nsec)
-            changed = Time(seconds: raw.st_ctim.tv_sec, nanoseconds: raw.st_ctim.tv_nsec)
-        #endif
+        modified = Time(seconds: raw.st_mtim.tv_sec, nanoseconds: raw.st_mtim.tv_nsec)
+        changed = Time(seconds: raw.st_ctim.tv_sec, nanoseconds: raw.st_ctim.tv_nsec)
     }
 
     var permissions: UInt32 { mode & 0o7777 }

@@ -1,12 +1,6 @@
 import CSystemShim
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 extension FileSystem {
     /// Extended attributes by name, access control lists included; empty where the file system has none.

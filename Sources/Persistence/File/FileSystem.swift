@@ -1,12 +1,6 @@
 import CSystemShim
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// The file operations of the write protocol.
 ///

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// Overwrites a file that cannot be replaced: a bind mount, or a file in a directory that cannot be written. Only where the
 /// operator allowed it.

@@ -1,12 +1,6 @@
 import CSystemShim
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// The lock that makes this process the only one to write a configuration, held until it is let go.
 ///

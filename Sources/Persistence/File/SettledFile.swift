@@ -1,13 +1,7 @@
 import Configuration
 import YAMLDocument
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// Decides when a file that somebody has changed is complete. Pure: what was seen and when in, how long to wait out.
 ///

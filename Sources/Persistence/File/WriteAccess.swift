@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// Why ranks and changes live in memory alone.
 public enum MemoryOnly: Sendable, Equatable, CustomStringConvertible {

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+internal import Support
 internal import HTTPWire
 
 /// Finds an endpoint's credential in what the endpoint says. Each head of an answer is searched, so this has to cost next to

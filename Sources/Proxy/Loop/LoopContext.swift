@@ -7,9 +7,7 @@ internal import Sockets
 /// Used on its event loop only.
 final class LoopContext {
     let eventLoop: any EventLoop
-    #if os(Linux)
-        private let socketLoop: SocketLoop?
-    #endif
+    private let socketLoop: SocketLoop?
     let shared: SharedState
     let receive: SharedReceiveBuffer
     let connectionAge: TimeAmount
@@ -47,9 +45,7 @@ final class LoopContext {
 
     init(eventLoop: any EventLoop, shared: SharedState, seed: UInt64) {
         self.eventLoop = eventLoop
-        #if os(Linux)
-            socketLoop = eventLoop as? SocketLoop
-        #endif
+        socketLoop = eventLoop as? SocketLoop
         self.shared = shared
         receive = SharedReceiveBuffer(eventLoop: eventLoop)
         connectionAge = TimeAmount(shared.options.connectionAge)
@@ -116,17 +112,13 @@ final class LoopContext {
 
     func requestStarted() {
         departures.requestStarted()
-        #if os(Linux)
-            socketLoop?.pacing.requestStarted()
-        #endif
+        socketLoop?.pacing.requestStarted()
         shared.requestStarted()
     }
 
     func requestEnded() {
         departures.requestEnded()
-        #if os(Linux)
-            socketLoop?.pacing.requestEnded()
-        #endif
+        socketLoop?.pacing.requestEnded()
     }
 
     // MARK: Clients without a place
@@ -161,18 +153,12 @@ final class LoopContext {
     }
 
     private var tellsTurns: Bool {
-        #if os(Linux)
-            return socketLoop != nil
-        #else
-            return false
-        #endif
+        return socketLoop != nil
     }
 
     /// Always the same where the loop does not tell: then nobody has been looked at since.
     private var turn: UInt64 {
-        #if os(Linux)
-            if let socketLoop { return socketLoop.turn }
-        #endif
+        if let socketLoop { return socketLoop.turn }
         return 0
     }
 

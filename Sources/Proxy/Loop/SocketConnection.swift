@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+internal import Support
 internal import CSystemShim
 internal import HTTPWire
 internal import NIOCore
@@ -23,19 +17,12 @@ class SocketConnection: SocketReader {
     private static let none: CInt = -1
     /// Shorter messages have left when they were written, if the kernel took them at all.
     private static let longMessage = 16 * 1024
-    #if canImport(Darwin)
-        // The channel has set SO_NOSIGPIPE.
-        private static let flags = MSG_DONTWAIT
-    #else
-        private static let flags = CInt(truncatingIfNeeded: MSG_DONTWAIT | MSG_NOSIGNAL)
-    #endif
+    private static let flags = CInt(truncatingIfNeeded: MSG_DONTWAIT | MSG_NOSIGNAL)
 
     final let loop: LoopContext
     final var context: ChannelHandlerContext?
     private final var descriptor = none
-    #if os(Linux)
-        private final var socket: StreamSocket?
-    #endif
+    private final var socket: StreamSocket?
     /// Written and not flushed, or leaving when the loop's turn ends.
     private final var departing = ByteBuffer()
     private final var departs = false
@@ -56,33 +43,25 @@ class SocketConnection: SocketReader {
         let channel = context?.channel
         descriptor =
             (try? channel?.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { $0 }) ?? Self.none
-        #if os(Linux)
-            socket = channel as? StreamSocket
-            socket?.setReader(self)
-        #endif
+        socket = channel as? StreamSocket
+        socket?.setReader(self)
     }
 
     /// The channel has closed it, and its number may be another socket's from now on; or it has got other handlers.
     final func forgetSocket() {
         descriptor = Self.none
-        #if os(Linux)
-            socket.take()?.setReader(nil)
-        #endif
+        socket.take()?.setReader(nil)
     }
 
     /// When the connection is closed, the other side is to see that something is missing.
     final func resetOnClose() {
-        #if os(Linux)
-            if let socket = context?.channel as? StreamSocket { return socket.resetOnClose() }
-        #endif
+        if let socket = context?.channel as? StreamSocket { return socket.resetOnClose() }
         _ = (context?.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
     }
 
     /// Ends the connection at once; what the other side's kernel does not have yet it shall never have.
     final func abortConnection() {
-        #if os(Linux)
-            if let socket = context?.channel as? StreamSocket { return socket.abort() }
-        #endif
+        if let socket = context?.channel as? StreamSocket { return socket.abort() }
         resetOnClose()
         context?.close(promise: nil)
     }
@@ -106,11 +85,7 @@ class SocketConnection: SocketReader {
             return (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 > 0
         }
         if departing.readableBytes > 0 || !maySend { return true }
-        #if os(Linux)
-            return count > Self.longMessage && podium_unsent(descriptor) > 0
-        #else
-            return false
-        #endif
+        return count > Self.longMessage && podium_unsent(descriptor) > 0
     }
 
     /// Bytes that the kernel has not taken.
@@ -121,21 +96,15 @@ class SocketConnection: SocketReader {
 
     /// Bytes of which the other side's system has not said that it has them, where the kernel can be asked.
     final var unacknowledgedByteCount: Int {
-        #if os(Linux)
-            if descriptor != Self.none { return queuedByteCount + Int(podium_unsent(descriptor)) }
-        #endif
+        if descriptor != Self.none { return queuedByteCount + Int(podium_unsent(descriptor)) }
         return queuedByteCount
     }
 
     /// Whether the other side's kernel has confirmed nothing of the message that was written last; false where that cannot be
     /// told.
     final func confirmsNothing(of size: Int, isExact: Bool, writtenBefore age: TimeAmount) -> Bool {
-        #if os(Linux)
-            return (context?.channel as? StreamSocket)?.delivery?
-                .confirmsNothing(of: size, isExact: isExact, writtenBefore: age) ?? false
-        #else
-            return false
-        #endif
+        return (context?.channel as? StreamSocket)?.delivery?
+            .confirmsNothing(of: size, isExact: isExact, writtenBefore: age) ?? false
     }
 
     func socketRead(_ bytes: ByteBuffer) {}
@@ -268,11 +237,7 @@ class SocketConnection: SocketReader {
     }
 
     private func transmit(_ bytes: UnsafeRawBufferPointer) -> Int {
-        #if os(Linux)
-            return podium_send(descriptor, bytes.baseAddress, bytes.count)
-        #else
-            return send(descriptor, bytes.baseAddress, bytes.count, Self.flags)
-        #endif
+        return podium_send(descriptor, bytes.baseAddress, bytes.count)
     }
 
     private func gather(

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+internal import Support
 internal import NIOSSL
 
 /// A PEM file of the authorities that an endpoint's certificate may come from.

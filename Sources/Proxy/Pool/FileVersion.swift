@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+internal import Support
 
 /// Differs once a file was replaced or written to.
 struct FileVersion: Equatable {
@@ -19,10 +13,6 @@ struct FileVersion: Equatable {
         guard stat(path, &status) == 0 else { return nil }
         inode = UInt64(status.st_ino)
         size = Int64(status.st_size)
-        #if canImport(Darwin)
-            modified = withUnsafeBytes(of: status.st_mtimespec) { Array($0) }
-        #else
-            modified = withUnsafeBytes(of: status.st_mtim) { Array($0) }
-        #endif
+        modified = withUnsafeBytes(of: status.st_mtim) { Array($0) }
     }
 }

@@ -21,9 +21,7 @@ enum UpstreamConnector {
                     .recvAllocator,
                     value: SharedReceiveAllocator(shared: boundLoop.value.receive, firstCapacity: 256))
             }
-            #if os(Linux)
-                (channel as? StreamSocket)?.watchOver(patience: upstream.waits.unconfirmed)
-            #endif
+            (channel as? StreamSocket)?.watchOver(patience: upstream.waits.unconfirmed)
             try addHandlers(to: channel, url, upstream, context, isForwarded: bound.value.isForwarded)
             try channel.pipeline.syncOperations.addHandler(bound.value)
         }.whenFailure { error in
@@ -50,17 +48,15 @@ enum UpstreamConnector {
         let (host, port) = upstream.proxy(for: url).map { ($0.host, $0.port) } ?? (url.host, url.port)
         let address = try? SocketAddress(ipAddress: host, port: port)
         let timeout = TimeAmount(upstream.timeouts.connect)
-        #if os(Linux)
-            if let loop = loop as? SocketLoop {
-                let begin: @Sendable () -> EventLoopFuture<any Channel> = {
-                    let addresses =
-                        address.map { loop.makeSucceededFuture([$0]) }
-                        ?? names.addresses(of: host, port: port, on: loop)
-                    return SocketConnector.connect(to: addresses, on: loop, timeout: timeout, initializer: initializer)
-                }
-                return loop.inEventLoop ? begin() : loop.flatSubmit(begin)
+        if let loop = loop as? SocketLoop {
+            let begin: @Sendable () -> EventLoopFuture<any Channel> = {
+                let addresses =
+                    address.map { loop.makeSucceededFuture([$0]) }
+                    ?? names.addresses(of: host, port: port, on: loop)
+                return SocketConnector.connect(to: addresses, on: loop, timeout: timeout, initializer: initializer)
             }
-        #endif
+            return loop.inEventLoop ? begin() : loop.flatSubmit(begin)
+        }
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(timeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)

@@ -13,12 +13,10 @@ enum UpstreamFailure {
             if error.connectionErrors.isEmpty { return throughProxy ? .proxy(.nameResolution) : .nameResolution }
             if error.connectionErrors.allSatisfy({ isTimeout($0.error) }) { return .timeout }
         }
-        #if os(Linux)
-            if let error = error as? SocketConnectError {
-                if error.failures.isEmpty { return throughProxy ? .proxy(.nameResolution) : .nameResolution }
-                if error.failures.allSatisfy(isTimeout) { return .timeout }
-            }
-        #endif
+        if let error = error as? SocketConnectError {
+            if error.failures.isEmpty { return throughProxy ? .proxy(.nameResolution) : .nameResolution }
+            if error.failures.allSatisfy(isTimeout) { return .timeout }
+        }
         return isTimeout(error) ? .timeout : throughProxy ? .proxy(.connect) : .connect
     }
 
@@ -38,9 +36,7 @@ enum UpstreamFailure {
 
     /// Whether this process, and not the endpoint, is to blame.
     static func isLackOfDescriptors(_ error: any Error) -> Bool {
-        #if os(Linux)
-            if let error = error as? SocketConnectError { return error.failures.contains(where: isLackOfDescriptors) }
-        #endif
+        if let error = error as? SocketConnectError { return error.failures.contains(where: isLackOfDescriptors) }
         if let error = error as? NIOConnectionError {
             return error.connectionErrors.contains { isLackOfDescriptors($0.error) }
         }

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+internal import Support
 
 /// How many clients the process can hold: at the descriptor limit, accepting would spin at a whole core.
 enum DescriptorLimit {
@@ -14,11 +8,7 @@ enum DescriptorLimit {
     /// Raises the soft limit to the hard one and counts two descriptors per stream.
     static func connectionLimit() -> Int {
         var limit = rlimit()
-        #if canImport(Glibc)
-            let resource = __rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue))
-        #else
-            let resource = RLIMIT_NOFILE
-        #endif
+        let resource = __rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue))
         guard getrlimit(resource, &limit) == 0 else { return 480 }
         if limit.rlim_cur < limit.rlim_max {
             var raised = limit

@@ -68,13 +68,11 @@ enum Listener {
         host: String, port: Int, group: any EventLoopGroup,
         initializer: @escaping @Sendable (any Channel) throws -> Void
     ) async throws -> any Listening {
-        #if os(Linux)
-            if let group = group as? SocketLoopGroup {
-                let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
-                return try await SocketListener.start(
-                    on: group, address: address, backlog: backlog, initializer: initializer)
-            }
-        #endif
+        if let group = group as? SocketLoopGroup {
+            let address = try SocketAddress.makeAddressResolvingHost(host, port: port)
+            return try await SocketListener.start(
+                on: group, address: address, backlog: backlog, initializer: initializer)
+        }
         return try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Int32(backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -118,13 +116,11 @@ private struct BootstrapListener: Listening {
     }
 }
 
-#if os(Linux)
-    extension SocketListener: Listening {
-        var port: Int? { localAddress.port }
+extension SocketListener: Listening {
+    var port: Int? { localAddress.port }
 
-        func stopListening() async { await close() }
-    }
-#endif
+    func stopListening() async { await close() }
+}
 
 extension ProxyError {
     init(bindingFailed error: any Error, host: String, port: Int) {

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+internal import Support
 internal import Ranking
 
 /// SOCKS 5 (RFC 1928), without credentials or with user and password (RFC 1929).

@@ -1,10 +1,6 @@
 internal import Synchronization
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// A log file that others rotate: once its name stands for another file, or for none, it is opened again.
 public final class LogFile: Sendable {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// A moment on the wall clock.
 public struct LogTime: Sendable, Equatable {

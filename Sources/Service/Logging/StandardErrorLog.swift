@@ -1,10 +1,6 @@
 internal import Synchronization
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Log lines on standard error, except while a console owns the terminal behind it.
 public final class StandardErrorLog: Sendable {

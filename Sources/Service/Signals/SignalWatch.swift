@@ -1,11 +1,7 @@
 internal import CSystemShim
 internal import Dispatch
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Delivers signals as a stream. One per process, because signals are.
 public final class SignalWatch: Sendable {

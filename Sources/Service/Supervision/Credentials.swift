@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Secrets that the service manager hands over as files, one per name, in `$CREDENTIALS_DIRECTORY`.
 ///

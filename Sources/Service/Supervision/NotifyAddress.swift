@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// A datagram socket of the file system, or an abstract one of Linux, written `@NAME`.
 struct NotifyAddress: Sendable, Equatable {
@@ -22,11 +18,7 @@ struct NotifyAddress: Sendable, Equatable {
 
     /// - Returns: whether it went out; never waits for a reader that does not read.
     func send(_ message: [UInt8]) -> Bool {
-        #if canImport(Glibc)
-            let type = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        #else
-            let type = SOCK_DGRAM
-        #endif
+        let type = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(AF_UNIX, type, 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
@@ -37,11 +29,7 @@ struct NotifyAddress: Sendable, Equatable {
         let isAbstract = path[0] == 0
         let header = MemoryLayout.offset(of: \sockaddr_un.sun_path) ?? 2
         let length = socklen_t(header + path.count + (isAbstract ? 0 : 1))
-        #if canImport(Glibc)
-            let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
-        #else
-            let flags = MSG_DONTWAIT
-        #endif
+        let flags = Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)
         let sent = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
                 sendto(descriptor, message, message.count, flags, generic, length)

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Darwin)
-    internal import Darwin
-#endif
+internal import Support
 
 /// Tells the service manager how the service is doing, as sd_notify(3) does. Without one it tells nobody.
 public struct ServiceNotifier: Sendable {

@@ -1,134 +1,132 @@
-#if os(Linux)
-    package import NIOCore
+package import NIOCore
 
-    /// No address could be connected to.
-    package struct SocketConnectError: Error {
-        /// What came of each, in the order they failed; empty where the name has no address.
-        package let failures: [any Error]
+/// No address could be connected to.
+package struct SocketConnectError: Error {
+    /// What came of each, in the order they failed; empty where the name has no address.
+    package let failures: [any Error]
+}
+
+/// Makes one connection to the first of several addresses that answers.
+package final class SocketConnector {
+    private let loop: SocketLoop
+    private var addresses: [SocketAddress] = []
+    private let initializer: (any Channel) throws -> Void
+    private let promise: EventLoopPromise<any Channel>
+    private var race = ConnectionRace(count: 0)
+    private var attempts: [StreamSocket] = []
+    private var failures: [any Error] = []
+    private var timeout: Scheduled<Void>?
+    private var delay: Scheduled<Void>?
+    private var isOver = false
+
+    /// On the loop only.
+    ///
+    /// - Parameters:
+    ///   - addresses: as the system's resolver sorts them
+    ///   - timeout: for all of it, the wait for `addresses` included
+    ///   - initializer: is called with each connection that is tried, before it is
+    /// - Returns: the connection that stood first; the others are closed. Fails with `SocketConnectError`, or
+    ///   `ChannelError.connectTimeout` where time ran out.
+    package static func connect(
+        to addresses: EventLoopFuture<[SocketAddress]>, on loop: SocketLoop, timeout: TimeAmount,
+        initializer: @escaping (any Channel) throws -> Void
+    ) -> EventLoopFuture<any Channel> {
+        let connector = SocketConnector(loop, initializer)
+        connector.begin(addresses, timeout)
+        return connector.promise.futureResult
     }
 
-    /// Makes one connection to the first of several addresses that answers.
-    package final class SocketConnector {
-        private let loop: SocketLoop
-        private var addresses: [SocketAddress] = []
-        private let initializer: (any Channel) throws -> Void
-        private let promise: EventLoopPromise<any Channel>
-        private var race = ConnectionRace(count: 0)
-        private var attempts: [StreamSocket] = []
-        private var failures: [any Error] = []
-        private var timeout: Scheduled<Void>?
-        private var delay: Scheduled<Void>?
-        private var isOver = false
+    private init(_ loop: SocketLoop, _ initializer: @escaping (any Channel) throws -> Void) {
+        self.loop = loop
+        self.initializer = initializer
+        promise = loop.makePromise()
+    }
 
-        /// On the loop only.
-        ///
-        /// - Parameters:
-        ///   - addresses: as the system's resolver sorts them
-        ///   - timeout: for all of it, the wait for `addresses` included
-        ///   - initializer: is called with each connection that is tried, before it is
-        /// - Returns: the connection that stood first; the others are closed. Fails with `SocketConnectError`, or
-        ///   `ChannelError.connectTimeout` where time ran out.
-        package static func connect(
-            to addresses: EventLoopFuture<[SocketAddress]>, on loop: SocketLoop, timeout: TimeAmount,
-            initializer: @escaping (any Channel) throws -> Void
-        ) -> EventLoopFuture<any Channel> {
-            let connector = SocketConnector(loop, initializer)
-            connector.begin(addresses, timeout)
-            return connector.promise.futureResult
-        }
+    private func begin(_ found: EventLoopFuture<[SocketAddress]>, _ patience: TimeAmount) {
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        timeout = loop.scheduleTask(in: patience) { bound.value.timedOut(after: patience) }
+        found.hop(to: loop).whenComplete { bound.value.race(to: (try? $0.get()) ?? []) }
+    }
 
-        private init(_ loop: SocketLoop, _ initializer: @escaping (any Channel) throws -> Void) {
-            self.loop = loop
-            self.initializer = initializer
-            promise = loop.makePromise()
-        }
+    private func race(to found: [SocketAddress]) {
+        guard !isOver else { return }
+        addresses = ConnectionRace.order(found)
+        race = ConnectionRace(count: addresses.count)
+        perform(race.begin())
+    }
 
-        private func begin(_ found: EventLoopFuture<[SocketAddress]>, _ patience: TimeAmount) {
-            let bound = NIOLoopBound(self, eventLoop: loop)
-            timeout = loop.scheduleTask(in: patience) { bound.value.timedOut(after: patience) }
-            found.hop(to: loop).whenComplete { bound.value.race(to: (try? $0.get()) ?? []) }
-        }
-
-        private func race(to found: [SocketAddress]) {
-            guard !isOver else { return }
-            addresses = ConnectionRace.order(found)
-            race = ConnectionRace(count: addresses.count)
-            perform(race.begin())
-        }
-
-        private func perform(_ actions: [ConnectionRace.Action]) {
-            for action in actions where !isOver {
-                switch action {
-                case .connect(let index): tryAddress(addresses[index])
-                case .awaitNext:
-                    let bound = NIOLoopBound(self, eventLoop: loop)
-                    delay?.cancel()
-                    delay = loop.scheduleTask(in: ConnectionRace.delay) {
-                        bound.value.perform(bound.value.race.delayElapsed())
-                    }
-                case .giveUp: end(.failure(SocketConnectError(failures: failures)))
+    private func perform(_ actions: [ConnectionRace.Action]) {
+        for action in actions where !isOver {
+            switch action {
+            case .connect(let index): tryAddress(addresses[index])
+            case .awaitNext:
+                let bound = NIOLoopBound(self, eventLoop: loop)
+                delay?.cancel()
+                delay = loop.scheduleTask(in: ConnectionRace.delay) {
+                    bound.value.perform(bound.value.race.delayElapsed())
                 }
+            case .giveUp: end(.failure(SocketConnectError(failures: failures)))
             }
-        }
-
-        private func tryAddress(_ address: SocketAddress) {
-            let bound = NIOLoopBound(self, eventLoop: loop)
-            let descriptor: CInt
-            do {
-                descriptor = try StreamDescriptor.open(for: address)
-            } catch {
-                // Later: the walk along many addresses must not be as deep a recursion.
-                return loop.execute { bound.value.failed(error) }
-            }
-            StreamDescriptor.sendAtOnce(descriptor)
-            let socket = StreamSocket(loop: loop, descriptor: descriptor, peer: address)
-            // What a server says unasked is known before somebody asks it for something in the same turn.
-            socket.comesFirst = true
-            // What was asked for is worth having, also from somebody who has gone.
-            socket.tellsResetInTurn = true
-            attempts.append(socket)
-            let outcome = loop.makePromise(of: Void.self)
-            outcome.futureResult.whenComplete { result in
-                switch result {
-                case .success: bound.value.succeeded(socket)
-                case .failure(let error): bound.value.failed(error)
-                }
-            }
-            do {
-                try initializer(socket)
-                socket.connect0(to: address, promise: outcome)
-            } catch {
-                outcome.fail(error)
-                socket.close0(error: error, mode: .all, promise: nil)
-            }
-        }
-
-        private func succeeded(_ socket: StreamSocket) {
-            guard !isOver else { return }
-            attempts.removeAll { $0 === socket }
-            end(.success(socket))
-        }
-
-        private func failed(_ error: any Error) {
-            guard !isOver else { return }
-            failures.append(error)
-            perform(race.failed())
-        }
-
-        private func timedOut(after patience: TimeAmount) {
-            guard !isOver else { return }
-            end(.failure(ChannelError.connectTimeout(patience)))
-        }
-
-        private func end(_ result: Result<any Channel, any Error>) {
-            isOver = true
-            timeout?.cancel()
-            delay?.cancel()
-            for socket in attempts {
-                socket.close0(error: ChannelError.ioOnClosedChannel, mode: .all, promise: nil)
-            }
-            attempts = []
-            promise.completeWith(result)
         }
     }
-#endif
+
+    private func tryAddress(_ address: SocketAddress) {
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        let descriptor: CInt
+        do {
+            descriptor = try StreamDescriptor.open(for: address)
+        } catch {
+            // Later: the walk along many addresses must not be as deep a recursion.
+            return loop.execute { bound.value.failed(error) }
+        }
+        StreamDescriptor.sendAtOnce(descriptor)
+        let socket = StreamSocket(loop: loop, descriptor: descriptor, peer: address)
+        // What a server says unasked is known before somebody asks it for something in the same turn.
+        socket.comesFirst = true
+        // What was asked for is worth having, also from somebody who has gone.
+        socket.tellsResetInTurn = true
+        attempts.append(socket)
+        let outcome = loop.makePromise(of: Void.self)
+        outcome.futureResult.whenComplete { result in
+            switch result {
+            case .success: bound.value.succeeded(socket)
+            case .failure(let error): bound.value.failed(error)
+            }
+        }
+        do {
+            try initializer(socket)
+            socket.connect0(to: address, promise: outcome)
+        } catch {
+            outcome.fail(error)
+            socket.close0(error: error, mode: .all, promise: nil)
+        }
+    }
+
+    private func succeeded(_ socket: StreamSocket) {
+        guard !isOver else { return }
+        attempts.removeAll { $0 === socket }
+        end(.success(socket))
+    }
+
+    private func failed(_ error: any Error) {
+        guard !isOver else { return }
+        failures.append(error)
+        perform(race.failed())
+    }
+
+    private func timedOut(after patience: TimeAmount) {
+        guard !isOver else { return }
+        end(.failure(ChannelError.connectTimeout(patience)))
+    }
+
+    private func end(_ result: Result<any Channel, any Error>) {
+        isOver = true
+        timeout?.cancel()
+        delay?.cancel()
+        for socket in attempts {
+            socket.close0(error: ChannelError.ioOnClosedChannel, mode: .all, promise: nil)
+        }
+        attempts = []
+        promise.completeWith(result)
+    }
+}

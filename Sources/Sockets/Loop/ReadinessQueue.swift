@@ -1,108 +1,106 @@
-#if os(Linux)
-    internal import CSystemShim
-    internal import Glibc
-    internal import NIOCore
+internal import CSystemShim
+internal import Support
+internal import NIOCore
 
-    /// Something a loop waits for.
-    package class Pollable {
-        /// Of what is found in one turn it is told first.
-        final var comesFirst = false
+/// Something a loop waits for.
+package class Pollable {
+    /// Of what is found in one turn it is told first.
+    final var comesFirst = false
 
-        init() {}
+    init() {}
 
-        /// - Parameter conditions: of `Condition`
-        func ready(_ conditions: Condition) {}
+    /// - Parameter conditions: of `Condition`
+    func ready(_ conditions: Condition) {}
 
-        /// The loop ends.
-        func loopEnds() {}
-    }
+    /// The loop ends.
+    func loopEnds() {}
+}
 
-    /// What has become of a descriptor since it was last reported.
-    struct Condition: OptionSet {
-        let rawValue: UInt32
+/// What has become of a descriptor since it was last reported.
+struct Condition: OptionSet {
+    let rawValue: UInt32
 
-        static let readable = Condition(rawValue: UInt32(PODIUM_READABLE))
-        static let writable = Condition(rawValue: UInt32(PODIUM_WRITABLE))
-        /// The other side has said that nothing more will come.
-        static let inputEnded = Condition(rawValue: UInt32(PODIUM_INPUT_ENDED))
-        /// Both directions are closed.
-        static let hungUp = Condition(rawValue: UInt32(PODIUM_HUNG_UP))
-        static let failed = Condition(rawValue: UInt32(PODIUM_FAILED))
-    }
+    static let readable = Condition(rawValue: UInt32(PODIUM_READABLE))
+    static let writable = Condition(rawValue: UInt32(PODIUM_WRITABLE))
+    /// The other side has said that nothing more will come.
+    static let inputEnded = Condition(rawValue: UInt32(PODIUM_INPUT_ENDED))
+    /// Both directions are closed.
+    static let hungUp = Condition(rawValue: UInt32(PODIUM_HUNG_UP))
+    static let failed = Condition(rawValue: UInt32(PODIUM_FAILED))
+}
 
-    /// The kernel's list of descriptors that have become ready. Each is registered once and reported at every change:
-    /// no call per request, and none to look again at what has been dealt with.
-    ///
-    /// Any thread may wake; the rest belongs to the loop's.
-    final class ReadinessQueue {
-        private static let capacity = 256
+/// The kernel's list of descriptors that have become ready. Each is registered once and reported at every change:
+/// no call per request, and none to look again at what has been dealt with.
+///
+/// Any thread may wake; the rest belongs to the loop's.
+final class ReadinessQueue {
+    private static let capacity = 256
 
-        private let descriptor: CInt
-        private let notification: CInt
-        private let found = UnsafeMutableBufferPointer<podium_readiness>.allocate(capacity: capacity)
+    private let descriptor: CInt
+    private let notification: CInt
+    private let found = UnsafeMutableBufferPointer<podium_readiness>.allocate(capacity: capacity)
 
-        /// - Throws: `IOError` where the process has no descriptor left.
-        init() throws {
-            let descriptor = try Self.checked(podium_readiness_open(), "epoll_create1")
-            let notification = podium_notification_open()
-            let added = notification < 0 ? notification : podium_readiness_add(descriptor, notification, nil)
-            guard added >= 0 else {
-                close(notification)
-                close(descriptor)
-                throw IOError(errnoCode: -added, reason: "eventfd")
-            }
-            self.descriptor = descriptor
-            self.notification = notification
-            found.initialize(repeating: podium_readiness())
-        }
-
-        deinit {
-            found.deallocate()
+    /// - Throws: `IOError` where the process has no descriptor left.
+    init() throws {
+        let descriptor = try Self.checked(podium_readiness_open(), "epoll_create1")
+        let notification = podium_notification_open()
+        let added = notification < 0 ? notification : podium_readiness_add(descriptor, notification, nil)
+        guard added >= 0 else {
             close(notification)
             close(descriptor)
+            throw IOError(errnoCode: -added, reason: "eventfd")
         }
+        self.descriptor = descriptor
+        self.notification = notification
+        found.initialize(repeating: podium_readiness())
+    }
 
-        /// Ends the wait, from any thread.
-        func wake() {
-            // Full means that it is readable already.
-            _ = podium_notification_send(notification)
-        }
+    deinit {
+        found.deallocate()
+        close(notification)
+        close(descriptor)
+    }
 
-        /// The owner has to live until it is removed, and to the end of the turn in which it is.
-        func add(_ owner: Pollable, _ descriptor: CInt) throws {
-            _ = try Self.checked(
-                podium_readiness_add(self.descriptor, descriptor, Unmanaged.passUnretained(owner).toOpaque()),
-                "epoll_ctl")
-        }
+    /// Ends the wait, from any thread.
+    func wake() {
+        // Full means that it is readable already.
+        _ = podium_notification_send(notification)
+    }
 
-        func remove(_ descriptor: CInt) {
-            _ = podium_readiness_remove(self.descriptor, descriptor)
-        }
+    /// The owner has to live until it is removed, and to the end of the turn in which it is.
+    func add(_ owner: Pollable, _ descriptor: CInt) throws {
+        _ = try Self.checked(
+            podium_readiness_add(self.descriptor, descriptor, Unmanaged.passUnretained(owner).toOpaque()),
+            "epoll_ctl")
+    }
 
-        /// - Parameter timeout: milliseconds, -1 for ever
-        /// - Returns: how many were found
-        func wait(_ timeout: CInt) -> Int {
-            Int(max(0, podium_readiness_wait(descriptor, found.baseAddress, CInt(found.count), timeout)))
-        }
+    func remove(_ descriptor: CInt) {
+        _ = podium_readiness_remove(self.descriptor, descriptor)
+    }
 
-        /// Tells the owners of the first `count` places of the last wait what was found, those that come first before the
-        /// others.
-        func report(_ count: Int) {
-            for index in 0..<count { report(index, comingFirst: true) }
-            for index in 0..<count { report(index, comingFirst: false) }
-        }
+    /// - Parameter timeout: milliseconds, -1 for ever
+    /// - Returns: how many were found
+    func wait(_ timeout: CInt) -> Int {
+        Int(max(0, podium_readiness_wait(descriptor, found.baseAddress, CInt(found.count), timeout)))
+    }
 
-        private func report(_ index: Int, comingFirst: Bool) {
-            guard let owner = found[index].owner else { return }
-            let conditions = Condition(rawValue: found[index].conditions)
-            Unmanaged<Pollable>.fromOpaque(owner)._withUnsafeGuaranteedRef { owner in
-                if owner.comesFirst == comingFirst { owner.ready(conditions) }
-            }
-        }
+    /// Tells the owners of the first `count` places of the last wait what was found, those that come first before the
+    /// others.
+    func report(_ count: Int) {
+        for index in 0..<count { report(index, comingFirst: true) }
+        for index in 0..<count { report(index, comingFirst: false) }
+    }
 
-        private static func checked(_ result: CInt, _ call: String) throws -> CInt {
-            guard result >= 0 else { throw IOError(errnoCode: -result, reason: call) }
-            return result
+    private func report(_ index: Int, comingFirst: Bool) {
+        guard let owner = found[index].owner else { return }
+        let conditions = Condition(rawValue: found[index].conditions)
+        Unmanaged<Pollable>.fromOpaque(owner)._withUnsafeGuaranteedRef { owner in
+            if owner.comesFirst == comingFirst { owner.ready(conditions) }
         }
     }
-#endif
+
+    private static func checked(_ result: CInt, _ call: String) throws -> CInt {
+        guard result >= 0 else { throw IOError(errnoCode: -result, reason: call) }
+        return result
+    }
+}

@@ -1,291 +1,289 @@
-#if os(Linux)
-    internal import CSystemShim
-    package import Dispatch
-    internal import Glibc
-    package import NIOCore
-    internal import Synchronization
+internal import CSystemShim
+package import Dispatch
+internal import Support
+package import NIOCore
+internal import Synchronization
 
-    /// An event loop with a thread of its own, for the sockets of this module.
-    ///
-    /// It is a SwiftNIO event loop in all that channels and handlers need. What it does differently: descriptors are
-    /// registered once, edge-triggered, and a socket may hand what it reads to a `SocketReader` directly, past the pipeline.
-    ///
-    /// All state without a lock belongs to the thread.
-    package final class SocketLoop: EventLoop, @unchecked Sendable {
-        typealias Work = @Sendable () -> Void
+/// An event loop with a thread of its own, for the sockets of this module.
+///
+/// It is a SwiftNIO event loop in all that channels and handlers need. What it does differently: descriptors are
+/// registered once, edge-triggered, and a socket may hand what it reads to a `SocketReader` directly, past the pipeline.
+///
+/// All state without a lock belongs to the thread.
+package final class SocketLoop: EventLoop, @unchecked Sendable {
+    typealias Work = @Sendable () -> Void
 
-        /// What is read is sent on from here while the processor's nearest cache still holds it: 64 KiB cost a large body a
-        /// fifth more time, 16 KiB twice as many calls.
-        static let receiveCapacity = 32 * 1024
+    /// What is read is sent on from here while the processor's nearest cache still holds it: 64 KiB cost a large body a
+    /// fifth more time, 16 KiB twice as many calls.
+    static let receiveCapacity = 32 * 1024
 
-        private struct Mail {
-            var work: ContiguousArray<Work> = []
-            var isClosed = false
+    private struct Mail {
+        var work: ContiguousArray<Work> = []
+        var isClosed = false
+    }
+
+    private let mail = Mutex(Mail())
+    private let hasMail = Atomic<Bool>(false)
+    private let thread = Atomic<UInt>(0)
+    private let timerCount = Atomic<UInt64>(0)
+
+    private let queue: ReadinessQueue
+    private var timers = TimerQueue()
+    private var work: ContiguousArray<Work> = []
+    private var running: ContiguousArray<Work> = []
+    /// What there is of everybody that is registered.
+    private var registered: [ObjectIdentifier: Pollable] = [:]
+    /// Unregistered in this turn, in which the kernel may still have reported them.
+    private var retired: ContiguousArray<Pollable> = []
+    private var readAgain: ContiguousArray<StreamSocket> = []
+    private var readingAgain: ContiguousArray<StreamSocket> = []
+    private var receiveBuffer: ByteBuffer?
+    private var isEnding = false
+    /// Whoever serves requests on this loop says when they begin and end.
+    package var pacing = TurnPacing()
+    /// Rises each time the kernel has been asked what is ready.
+    package private(set) var turn: UInt64 = 1
+    private var whenEnded: [Work] = []
+
+    /// - Throws: `IOError` where the process has no descriptor left.
+    init() throws {
+        queue = try ReadinessQueue()
+    }
+
+    // MARK: Thread
+
+    /// Returns when the thread runs.
+    func start() {
+        let isRunning = DispatchSemaphore(value: 0)
+        let body = ThreadBody { [self] in
+            thread.store(UInt(pthread_self()), ordering: .releasing)
+            isRunning.signal()
+            run()
         }
+        var id = pthread_t()
+        let status = pthread_create(
+            &id, nil,
+            { argument in
+                guard let argument else { return nil }
+                podium_name_thread("sockets")
+                podium_sharpen_timers()
+                Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, Unmanaged.passRetained(body).toOpaque())
+        precondition(status == 0, "no thread can be started: \(status)")
+        pthread_detach(id)
+        isRunning.wait()
+    }
 
-        private let mail = Mutex(Mail())
-        private let hasMail = Atomic<Bool>(false)
-        private let thread = Atomic<UInt>(0)
-        private let timerCount = Atomic<UInt64>(0)
-
-        private let queue: ReadinessQueue
-        private var timers = TimerQueue()
-        private var work: ContiguousArray<Work> = []
-        private var running: ContiguousArray<Work> = []
-        /// What there is of everybody that is registered.
-        private var registered: [ObjectIdentifier: Pollable] = [:]
-        /// Unregistered in this turn, in which the kernel may still have reported them.
-        private var retired: ContiguousArray<Pollable> = []
-        private var readAgain: ContiguousArray<StreamSocket> = []
-        private var readingAgain: ContiguousArray<StreamSocket> = []
-        private var receiveBuffer: ByteBuffer?
-        private var isEnding = false
-        /// Whoever serves requests on this loop says when they begin and end.
-        package var pacing = TurnPacing()
-        /// Rises each time the kernel has been asked what is ready.
-        package private(set) var turn: UInt64 = 1
-        private var whenEnded: [Work] = []
-
-        /// - Throws: `IOError` where the process has no descriptor left.
-        init() throws {
-            queue = try ReadinessQueue()
+    private func run() {
+        while true {
+            let count = queue.wait(timeout())
+            turn &+= 1
+            let began = pacing.isBusy ? Self.now : 0
+            queue.report(count)
+            readWhatIsLeft()
+            deliverMail()
+            runDueTimers()
+            runWork()
+            if !retired.isEmpty { retired.removeAll(keepingCapacity: true) }
+            if isEnding, work.isEmpty { break }
+            if pacing.isBusy, work.isEmpty, readAgain.isEmpty { rest(turnBegan: began) }
         }
+        end()
+    }
 
-        // MARK: Thread
+    /// Lets more come together before the kernel is asked again.
+    private func rest(turnBegan began: Int) {
+        let pause = pacing.rest(turnBegan: began, now: Self.now)
+        if pause > 0 { podium_sleep(UInt32(pause)) }
+    }
 
-        /// Returns when the thread runs.
-        func start() {
-            let isRunning = DispatchSemaphore(value: 0)
-            let body = ThreadBody { [self] in
-                thread.store(UInt(pthread_self()), ordering: .releasing)
-                isRunning.signal()
-                run()
+    private static var now: Int { Int(NIODeadline.now().uptimeNanoseconds) }
+
+    /// Milliseconds until there is something to do.
+    private func timeout() -> CInt {
+        guard work.isEmpty, readAgain.isEmpty, !isEnding else { return 0 }
+        guard let next = timers.next() else { return -1 }
+        let wait = (next - NIODeadline.now()).nanoseconds
+        // Rounded up: waking early would only mean to wait again.
+        return wait <= 0 ? 0 : CInt(clamping: (wait + 999_999) / 1_000_000)
+    }
+
+    private func readWhatIsLeft() {
+        guard !readAgain.isEmpty else { return }
+        swap(&readAgain, &readingAgain)
+        for socket in readingAgain { socket.readAgain() }
+        readingAgain.removeAll(keepingCapacity: true)
+    }
+
+    private func deliverMail() {
+        guard hasMail.load(ordering: .relaxed) else { return }
+        hasMail.store(false, ordering: .sequentiallyConsistent)
+        let delivered = mail.withLock { mail in
+            var taken: ContiguousArray<Work> = []
+            swap(&taken, &mail.work)
+            return taken
+        }
+        work.append(contentsOf: delivered)
+    }
+
+    private func runDueTimers() {
+        guard timers.count > 0 else { return }
+        let now = NIODeadline.now()
+        while let timer = timers.takeDue(now: now) { timer() }
+    }
+
+    private func runWork() {
+        guard !work.isEmpty else { return }
+        swap(&work, &running)
+        for item in running { item() }
+        running.removeAll(keepingCapacity: true)
+    }
+
+    private func end() {
+        for pollable in registered.values { pollable.loopEnds() }
+        for abandon in timers.removeAll() { abandon() }
+        while true {
+            deliverMail()
+            runWork()
+            let isClosed = mail.withLock { mail in
+                mail.isClosed = mail.work.isEmpty && work.isEmpty
+                return mail.isClosed
             }
-            var id = pthread_t()
-            let status = pthread_create(
-                &id, nil,
-                { argument in
-                    guard let argument else { return nil }
-                    podium_name_thread("sockets")
-                    podium_sharpen_timers()
-                    Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
-                    return nil
-                }, Unmanaged.passRetained(body).toOpaque())
-            precondition(status == 0, "no thread can be started: \(status)")
-            pthread_detach(id)
-            isRunning.wait()
+            if isClosed { break }
         }
+        retired.removeAll()
+        registered.removeAll()
+        readAgain.removeAll()
+        for work in whenEnded { work() }
+        whenEnded.removeAll()
+    }
 
-        private func run() {
-            while true {
-                let count = queue.wait(timeout())
-                turn &+= 1
-                let began = pacing.isBusy ? Self.now : 0
-                queue.report(count)
-                readWhatIsLeft()
-                deliverMail()
-                runDueTimers()
-                runWork()
-                if !retired.isEmpty { retired.removeAll(keepingCapacity: true) }
-                if isEnding, work.isEmpty { break }
-                if pacing.isBusy, work.isEmpty, readAgain.isEmpty { rest(turnBegan: began) }
+    // MARK: For sockets
+
+    func register(_ pollable: Pollable, _ descriptor: CInt) throws {
+        try queue.add(pollable, descriptor)
+        registered[ObjectIdentifier(pollable)] = pollable
+    }
+
+    func unregister(_ pollable: Pollable, _ descriptor: CInt) {
+        guard let pollable = registered.removeValue(forKey: ObjectIdentifier(pollable)) else { return }
+        queue.remove(descriptor)
+        retired.append(pollable)
+    }
+
+    /// It has read as much as one turn allows.
+    func readAgain(_ socket: StreamSocket) {
+        readAgain.append(socket)
+    }
+
+    /// The buffer all sockets of the loop read into; it is lent for one read.
+    func takeReceiveBuffer() -> ByteBuffer {
+        guard var buffer = receiveBuffer.take() else {
+            return ByteBufferAllocator().buffer(capacity: Self.receiveCapacity)
+        }
+        // Makes a new one where somebody has kept a part of it.
+        buffer.clear()
+        return buffer
+    }
+
+    func giveBack(_ buffer: consuming ByteBuffer) {
+        receiveBuffer = buffer
+    }
+
+    // MARK: EventLoop
+
+    package var inEventLoop: Bool { thread.load(ordering: .acquiring) == UInt(pthread_self()) }
+
+    package func execute(_ task: @escaping @Sendable () -> Void) {
+        perform(later: task)
+    }
+
+    private func perform(later item: @escaping Work) {
+        if inEventLoop { work.append(item) } else { post(item) }
+    }
+
+    private func post(_ item: @escaping Work) {
+        let isAccepted = mail.withLock { mail in
+            guard !mail.isClosed else { return false }
+            mail.work.append(item)
+            return true
+        }
+        if isAccepted, !hasMail.exchange(true, ordering: .sequentiallyConsistent) { queue.wake() }
+    }
+
+    package func scheduleTask<T>(
+        deadline: NIODeadline, _ task: @escaping @Sendable () throws -> T
+    ) -> Scheduled<T> {
+        let promise = makePromise(of: T.self)
+        let id = timerCount.wrappingAdd(1, ordering: .relaxed).newValue
+        let run: Work = {
+            do {
+                // It has run on the loop, where the promise is at home.
+                promise.assumeIsolatedUnsafeUnchecked().succeed(try task())
+            } catch {
+                promise.fail(error)
             }
-            end()
         }
-
-        /// Lets more come together before the kernel is asked again.
-        private func rest(turnBegan began: Int) {
-            let pause = pacing.rest(turnBegan: began, now: Self.now)
-            if pause > 0 { podium_sleep(UInt32(pause)) }
-        }
-
-        private static var now: Int { Int(NIODeadline.now().uptimeNanoseconds) }
-
-        /// Milliseconds until there is something to do.
-        private func timeout() -> CInt {
-            guard work.isEmpty, readAgain.isEmpty, !isEnding else { return 0 }
-            guard let next = timers.next() else { return -1 }
-            let wait = (next - NIODeadline.now()).nanoseconds
-            // Rounded up: waking early would only mean to wait again.
-            return wait <= 0 ? 0 : CInt(clamping: (wait + 999_999) / 1_000_000)
-        }
-
-        private func readWhatIsLeft() {
-            guard !readAgain.isEmpty else { return }
-            swap(&readAgain, &readingAgain)
-            for socket in readingAgain { socket.readAgain() }
-            readingAgain.removeAll(keepingCapacity: true)
-        }
-
-        private func deliverMail() {
-            guard hasMail.load(ordering: .relaxed) else { return }
-            hasMail.store(false, ordering: .sequentiallyConsistent)
-            let delivered = mail.withLock { mail in
-                var taken: ContiguousArray<Work> = []
-                swap(&taken, &mail.work)
-                return taken
-            }
-            work.append(contentsOf: delivered)
-        }
-
-        private func runDueTimers() {
-            guard timers.count > 0 else { return }
-            let now = NIODeadline.now()
-            while let timer = timers.takeDue(now: now) { timer() }
-        }
-
-        private func runWork() {
-            guard !work.isEmpty else { return }
-            swap(&work, &running)
-            for item in running { item() }
-            running.removeAll(keepingCapacity: true)
-        }
-
-        private func end() {
-            for pollable in registered.values { pollable.loopEnds() }
-            for abandon in timers.removeAll() { abandon() }
-            while true {
-                deliverMail()
-                runWork()
-                let isClosed = mail.withLock { mail in
-                    mail.isClosed = mail.work.isEmpty && work.isEmpty
-                    return mail.isClosed
-                }
-                if isClosed { break }
-            }
-            retired.removeAll()
-            registered.removeAll()
-            readAgain.removeAll()
-            for work in whenEnded { work() }
-            whenEnded.removeAll()
-        }
-
-        // MARK: For sockets
-
-        func register(_ pollable: Pollable, _ descriptor: CInt) throws {
-            try queue.add(pollable, descriptor)
-            registered[ObjectIdentifier(pollable)] = pollable
-        }
-
-        func unregister(_ pollable: Pollable, _ descriptor: CInt) {
-            guard let pollable = registered.removeValue(forKey: ObjectIdentifier(pollable)) else { return }
-            queue.remove(descriptor)
-            retired.append(pollable)
-        }
-
-        /// It has read as much as one turn allows.
-        func readAgain(_ socket: StreamSocket) {
-            readAgain.append(socket)
-        }
-
-        /// The buffer all sockets of the loop read into; it is lent for one read.
-        func takeReceiveBuffer() -> ByteBuffer {
-            guard var buffer = receiveBuffer.take() else {
-                return ByteBufferAllocator().buffer(capacity: Self.receiveCapacity)
-            }
-            // Makes a new one where somebody has kept a part of it.
-            buffer.clear()
-            return buffer
-        }
-
-        func giveBack(_ buffer: consuming ByteBuffer) {
-            receiveBuffer = buffer
-        }
-
-        // MARK: EventLoop
-
-        package var inEventLoop: Bool { thread.load(ordering: .acquiring) == UInt(pthread_self()) }
-
-        package func execute(_ task: @escaping @Sendable () -> Void) {
-            perform(later: task)
-        }
-
-        private func perform(later item: @escaping Work) {
-            if inEventLoop { work.append(item) } else { post(item) }
-        }
-
-        private func post(_ item: @escaping Work) {
-            let isAccepted = mail.withLock { mail in
-                guard !mail.isClosed else { return false }
-                mail.work.append(item)
-                return true
-            }
-            if isAccepted, !hasMail.exchange(true, ordering: .sequentiallyConsistent) { queue.wake() }
-        }
-
-        package func scheduleTask<T>(
-            deadline: NIODeadline, _ task: @escaping @Sendable () throws -> T
-        ) -> Scheduled<T> {
-            let promise = makePromise(of: T.self)
-            let id = timerCount.wrappingAdd(1, ordering: .relaxed).newValue
-            let run: Work = {
-                do {
-                    // It has run on the loop, where the promise is at home.
-                    promise.assumeIsolatedUnsafeUnchecked().succeed(try task())
-                } catch {
-                    promise.fail(error)
-                }
-            }
-            let abandon: Work = { promise.fail(EventLoopError.shutdown) }
-            guard !inEventLoop else {
-                timers.add(id, at: deadline, run: run, abandon: abandon)
-                return Scheduled(promise: promise) { [self] in
-                    if inEventLoop { timers.cancel(id) } else { post { [self] in timers.cancel(id) } }
-                }
-            }
-            let isCancelled = Flag()
-            post { [self] in
-                if !isCancelled.isSet { timers.add(id, at: deadline, run: run, abandon: abandon) }
-            }
+        let abandon: Work = { promise.fail(EventLoopError.shutdown) }
+        guard !inEventLoop else {
+            timers.add(id, at: deadline, run: run, abandon: abandon)
             return Scheduled(promise: promise) { [self] in
-                // It may be on its way here still.
-                isCancelled.set()
                 if inEventLoop { timers.cancel(id) } else { post { [self] in timers.cancel(id) } }
             }
         }
-
-        package func scheduleTask<T>(in delay: TimeAmount, _ task: @escaping @Sendable () throws -> T) -> Scheduled<T> {
-            scheduleTask(deadline: .now() + delay, task)
+        let isCancelled = Flag()
+        post { [self] in
+            if !isCancelled.isSet { timers.add(id, at: deadline, run: run, abandon: abandon) }
         }
-
-        package func preconditionInEventLoop(file: StaticString, line: UInt) {
-            precondition(inEventLoop, file: file, line: line)
+        return Scheduled(promise: promise) { [self] in
+            // It may be on its way here still.
+            isCancelled.set()
+            if inEventLoop { timers.cancel(id) } else { post { [self] in timers.cancel(id) } }
         }
+    }
 
-        package func preconditionNotInEventLoop(file: StaticString, line: UInt) {
-            precondition(!inEventLoop, file: file, line: line)
-        }
+    package func scheduleTask<T>(in delay: TimeAmount, _ task: @escaping @Sendable () throws -> T) -> Scheduled<T> {
+        scheduleTask(deadline: .now() + delay, task)
+    }
 
-        /// Closes its sockets, then ends the thread.
-        package func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void) {
-            let report: Work = { queue.async { callback(nil) } }
-            let isAccepted = mail.withLock { mail in
-                guard !mail.isClosed else { return false }
-                mail.work.append { [self] in
-                    isEnding = true
-                    whenEnded.append(report)
-                }
-                return true
+    package func preconditionInEventLoop(file: StaticString, line: UInt) {
+        precondition(inEventLoop, file: file, line: line)
+    }
+
+    package func preconditionNotInEventLoop(file: StaticString, line: UInt) {
+        precondition(!inEventLoop, file: file, line: line)
+    }
+
+    /// Closes its sockets, then ends the thread.
+    package func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void) {
+        let report: Work = { queue.async { callback(nil) } }
+        let isAccepted = mail.withLock { mail in
+            guard !mail.isClosed else { return false }
+            mail.work.append { [self] in
+                isEnding = true
+                whenEnded.append(report)
             }
-            guard isAccepted else { return report() }
-            hasMail.store(true, ordering: .sequentiallyConsistent)
-            self.queue.wake()
+            return true
         }
+        guard isAccepted else { return report() }
+        hasMail.store(true, ordering: .sequentiallyConsistent)
+        self.queue.wake()
     }
+}
 
-    private final class Flag: Sendable {
-        private let state = Atomic<Bool>(false)
+private final class Flag: Sendable {
+    private let state = Atomic<Bool>(false)
 
-        var isSet: Bool { state.load(ordering: .acquiring) }
+    var isSet: Bool { state.load(ordering: .acquiring) }
 
-        func set() { state.store(true, ordering: .releasing) }
+    func set() { state.store(true, ordering: .releasing) }
+}
+
+private final class ThreadBody {
+    let run: () -> Void
+
+    init(_ run: @escaping () -> Void) {
+        self.run = run
     }
-
-    private final class ThreadBody {
-        let run: () -> Void
-
-        init(_ run: @escaping () -> Void) {
-            self.run = run
-        }
-    }
-#endif
+}

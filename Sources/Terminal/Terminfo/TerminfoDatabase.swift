@@ -1,4 +1,4 @@
-import Glibc
+import Support
 
 /// The folders of compiled terminal descriptions, in the order of terminfo(5).
 struct TerminfoDatabase {

@@ -2,11 +2,7 @@ import Console
 import Control
 import Terminal
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// The console on this terminal, of a Podium in another process.
 struct AttachSession {

@@ -4,11 +4,7 @@ import Demo
 import Engine
 import Proxy
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

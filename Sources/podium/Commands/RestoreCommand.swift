@@ -1,11 +1,7 @@
 import ArgumentParser
 import Persistence
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,11 +2,7 @@ import ArgumentParser
 import Configuration
 import Engine
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,11 +3,7 @@ import Configuration
 import Engine
 import Ranking
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

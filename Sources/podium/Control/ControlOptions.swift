@@ -2,17 +2,9 @@ import ArgumentParser
 import Console
 import Control
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import FoundationEssentials
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// A target and the way to print what it answers.
 struct ControlOptions: ParsableArguments {

@@ -1,11 +1,7 @@
 import Console
 import Control
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 extension DashboardSnapshot {
     /// A snapshot in the console's terms: the engine's in this process, or what another process has sent. Its wall-clock times

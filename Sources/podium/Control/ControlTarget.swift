@@ -2,11 +2,7 @@ import ArgumentParser
 import Console
 import Control
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// Which running Podium is meant.
 struct ControlTarget: ParsableArguments {

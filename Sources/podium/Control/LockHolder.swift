@@ -1,10 +1,6 @@
 import Control
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// Who holds a configuration, by what its lock file says. To try the lock instead could keep a Podium from starting.
 enum LockHolder {

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// Who sits at this terminal: the user, and the address an SSH client comes from.
 enum Operator {

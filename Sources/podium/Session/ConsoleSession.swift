@@ -5,11 +5,7 @@ import Persistence
 import Synchronization
 import Terminal
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// The console on this process's terminal, fed by the engine in the same process.
 struct ConsoleSession: Sendable {

@@ -6,11 +6,7 @@ import Persistence
 import Proxy
 import Service
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// From a loaded configuration to an exit status: engine, signals, console, graceful stop.
 struct ServingSession {

@@ -1,11 +1,7 @@
 import Logging
 import Service
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// The log of one session: a file, or standard error where no console is in the way.
 struct SessionLog: Sendable {

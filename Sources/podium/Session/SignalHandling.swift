@@ -3,11 +3,7 @@ import Engine
 import Service
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// What signals do to a serving Podium.
 final class SignalHandling: Sendable {

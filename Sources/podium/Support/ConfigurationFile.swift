@@ -4,11 +4,7 @@ import Persistence
 import Proxy
 import Service
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// The operator's file as it was read at start.
 struct ConfigurationFile {

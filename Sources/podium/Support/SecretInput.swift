@@ -1,11 +1,7 @@
 import ArgumentParser
 import Console
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Support
 
 /// A secret that somebody types or pipes in.
 enum SecretInput {

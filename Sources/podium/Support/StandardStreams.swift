@@ -1,11 +1,7 @@
 import Synchronization
 
-#if canImport(Glibc)
-    // `stdout` is a variable, which nobody sets.
-    @preconcurrency import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+// `stdout` is a variable, which nobody sets.
+@preconcurrency import Support
 
 /// Lines to standard output and standard error, whole, whatever the other threads print.
 ///

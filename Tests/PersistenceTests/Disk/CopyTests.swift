@@ -73,55 +73,53 @@ import Testing
         #expect(Self.mode("\(file).backup") == 0o600)
     }
 
-    #if os(Linux)
-        @Test func anAccessListThatTheFileHasNotGoesFromItsCopies() throws {
-            var world = try WriterUnderTest()
-            try world.directory.write("# a copy\n", to: "config.yaml.backup")
-            chmod(world.directory.file, 0o640)
-            let path = "\(world.directory.path)/config.yaml.backup"
-            let copy = OpenFile(open(path, O_RDONLY))
-            // Version 2; owner rw-, user 12345 r--, group r--, mask r--, others ---.
-            let list: [UInt8] = [
-                2, 0, 0, 0,
-                0x01, 0, 6, 0, 0xff, 0xff, 0xff, 0xff,
-                0x02, 0, 4, 0, 0x39, 0x30, 0, 0,
-                0x04, 0, 4, 0, 0xff, 0xff, 0xff, 0xff,
-                0x10, 0, 4, 0, 0xff, 0xff, 0xff, 0xff,
-                0x20, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-            ]
-            let name = "system.posix_acl_access"
-            guard (try? FileSystem().setAttribute(copy, "", name, list)) != nil else { return }
-            _ = world.writer.inspect()
-            #expect(try FileSystem().attributes(copy, "")[name] == nil)
-            #expect(Self.mode(path) == 0o640)
-        }
+    @Test func anAccessListThatTheFileHasNotGoesFromItsCopies() throws {
+        var world = try WriterUnderTest()
+        try world.directory.write("# a copy\n", to: "config.yaml.backup")
+        chmod(world.directory.file, 0o640)
+        let path = "\(world.directory.path)/config.yaml.backup"
+        let copy = OpenFile(open(path, O_RDONLY))
+        // Version 2; owner rw-, user 12345 r--, group r--, mask r--, others ---.
+        let list: [UInt8] = [
+            2, 0, 0, 0,
+            0x01, 0, 6, 0, 0xff, 0xff, 0xff, 0xff,
+            0x02, 0, 4, 0, 0x39, 0x30, 0, 0,
+            0x04, 0, 4, 0, 0xff, 0xff, 0xff, 0xff,
+            0x10, 0, 4, 0, 0xff, 0xff, 0xff, 0xff,
+            0x20, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
+        ]
+        let name = "system.posix_acl_access"
+        guard (try? FileSystem().setAttribute(copy, "", name, list)) != nil else { return }
+        _ = world.writer.inspect()
+        #expect(try FileSystem().attributes(copy, "")[name] == nil)
+        #expect(Self.mode(path) == 0o640)
+    }
 
-        @Test func theFlagsOfTheFileAreKept() throws {
-            var world = try WriterUnderTest()
-            let file = OpenFile(open(world.directory.file, O_RDONLY))
-            let wanted = FileFlags(rawValue: 0x40 | 0x80)
-            guard let plain = try FileSystem().flags(file, ""),
-                (try? FileSystem().setFlags(file, "", plain.union(wanted))) != nil
-            else { return }
-            world.moveGammaUp()
-            let run = world.writer.flush()
-            #expect(run.result == .written)
-            #expect(run.lostFlags == [])
-            let new = OpenFile(open(world.directory.file, O_RDONLY))
-            #expect(try FileSystem().flags(new, "")?.intersection(.kept) == wanted)
-        }
+    @Test func theFlagsOfTheFileAreKept() throws {
+        var world = try WriterUnderTest()
+        let file = OpenFile(open(world.directory.file, O_RDONLY))
+        let wanted = FileFlags(rawValue: 0x40 | 0x80)
+        guard let plain = try FileSystem().flags(file, ""),
+            (try? FileSystem().setFlags(file, "", plain.union(wanted))) != nil
+        else { return }
+        world.moveGammaUp()
+        let run = world.writer.flush()
+        #expect(run.result == .written)
+        #expect(run.lostFlags == [])
+        let new = OpenFile(open(world.directory.file, O_RDONLY))
+        #expect(try FileSystem().flags(new, "")?.intersection(.kept) == wanted)
+    }
 
-        @Test func flagsThatCannotBeKeptAreNamed() throws {
-            var world = try WriterUnderTest()
-            let file = OpenFile(open(world.directory.file, O_RDONLY))
-            guard let plain = try FileSystem().flags(file, ""),
-                (try? FileSystem().setFlags(file, "", plain.union(FileFlags(rawValue: 0x40)))) != nil
-            else { return }
-            world.interference.always(.setFlags, .fail(EPERM))
-            world.moveGammaUp()
-            let run = world.writer.flush()
-            #expect(run.result == .written)
-            #expect(run.lostFlags.descriptions == ["no dump (chattr +d)"])
-        }
-    #endif
+    @Test func flagsThatCannotBeKeptAreNamed() throws {
+        var world = try WriterUnderTest()
+        let file = OpenFile(open(world.directory.file, O_RDONLY))
+        guard let plain = try FileSystem().flags(file, ""),
+            (try? FileSystem().setFlags(file, "", plain.union(FileFlags(rawValue: 0x40)))) != nil
+        else { return }
+        world.interference.always(.setFlags, .fail(EPERM))
+        world.moveGammaUp()
+        let run = world.writer.flush()
+        #expect(run.result == .written)
+        #expect(run.lostFlags.descriptions == ["no dump (chattr +d)"])
+    }
 }

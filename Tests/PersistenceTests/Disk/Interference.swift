@@ -31,6 +31,7 @@ final class Interference: Sendable {
                 return (state.rules[call], state.before.removeValue(forKey: call))
             }
             hook?()
+            if call == .takeLease { ChildProcesses.waitUntilNoneStarts() }
             return interference ?? (call == .pause ? .skip : nil)
         }
     }
