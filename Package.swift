@@ -44,7 +44,7 @@ let package = Package(
         .executable(name: "podium", targets: ["podium"]),
         .library(
             name: "PodiumPureParts",
-            targets: ["Ranking", "HTTPWire", "LLMWire", "Persistence", "Configuration", "YAMLDocument", "Console"]),
+            targets: ["Ranking", "HTTPWire", "LLMWire", "Persistence", "Configuration", "YAMLDocument", "PodiumModel", "Console"]),
         // For the fuzzer, a package of its own.
         .library(name: "WireOracle", targets: ["WireOracle"]),
     ],
@@ -65,8 +65,9 @@ let package = Package(
         .target(name: "CBuildInfo", cSettings: [.define("PODIUM_COMMIT", to: "\"\(commit)\"")]),
 
         library("Support"),
+        library("PodiumModel"),
         library("YAMLDocument", ["CLibYAML"]),
-        library("Configuration", ["Support", "YAMLDocument"]),
+        library("Configuration", ["Support", "PodiumModel", "YAMLDocument"]),
         library("Ranking"),
         library("HTTPWire"),
         library("LLMWire"),
@@ -77,22 +78,24 @@ let package = Package(
         library(
             "Engine",
             [
-                "Support", "CSystemShim", "Proxy", "Sockets", "Persistence", "Ranking", "Configuration", nioCore,
-                nioPosix,
-                histogram, logging,
+                "Support", "PodiumModel", "CSystemShim", "Proxy", "Sockets", "Persistence", "Ranking", "Configuration",
+                nioCore, nioPosix, histogram, logging,
             ]),
         library(
             "Control",
-            ["Support", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix, nioHTTP1]),
-        library("Console"),
-        library("Terminal", ["Support", "Console", "CNcurses", "CSystemShim"]),
+            [
+                "Support", "PodiumModel", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix,
+                nioHTTP1,
+            ]),
+        library("Console", ["PodiumModel"]),
+        library("Terminal", ["Support", "PodiumModel", "Console", "CNcurses", "CSystemShim"]),
         library("Service", ["Support", "CSystemShim", logging]),
         library("Demo", ["Support", nioCore, nioPosix, nioHTTP1]),
         .executableTarget(
             name: "podium",
             dependencies: [
-                "Control", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console", "Terminal",
-                "Service", "Demo", "Support", "CBuildInfo", argumentParser, logging,
+                "PodiumModel", "Control", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console",
+                "Terminal", "Service", "Demo", "Support", "CBuildInfo", argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 
@@ -102,22 +105,26 @@ let package = Package(
         .target(
             name: "WireOracle", dependencies: ["HTTPWire", nioHTTP1], path: "Tests/WireOracle",
             swiftSettings: swiftSettings),
+        tests("PodiumModel"),
         tests("YAMLDocument"),
-        tests("Configuration", ["YAMLDocument"]),
+        tests("Configuration", ["PodiumModel", "YAMLDocument"]),
         tests("Ranking"),
         tests("Persistence", ["Configuration", "YAMLDocument"]),
         tests("HTTPWire", ["WireOracle"]),
         tests("LLMWire", data: ["Vectors"]),
         tests("Sockets", ["Support", nioCore]),
         tests("Proxy", ["Support", "Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),
-        tests("Engine", ["Proxy", "Ranking", "Configuration", "Persistence"]),
+        tests("Engine", ["PodiumModel", "Proxy", "Ranking", "Configuration", "Persistence"]),
         tests(
-            "Control", ["Engine", "Configuration", "Proxy", "Ranking", "Persistence", nioCore, nioHTTP1, logging],
+            "Control",
+            [
+                "PodiumModel", "Engine", "Configuration", "Proxy", "Ranking", "Persistence", nioCore, nioHTTP1, logging,
+            ],
             data: ["Older"]),
-        tests("Console"),
-        tests("Terminal", ["Support", "Console"]),
+        tests("Console", ["PodiumModel"]),
+        tests("Terminal", ["Support", "PodiumModel", "Console"]),
         tests("Service", [logging]),
-        tests("podium", ["Console", "Control"]),
+        tests("podium", ["PodiumModel", "Console", "Control"]),
         tests("Demo"),
     ]
 )
