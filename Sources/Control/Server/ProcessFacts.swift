@@ -67,7 +67,7 @@ struct ProcessFacts: Sendable {
 
 /// What the program knows about itself and the engine does not.
 public struct ServerFacts: Sendable {
-    /// Such as `0.1.0`.
+    /// Such as `0.2.0`.
     public var version: String
     /// Whether endpoints and traffic are simulated.
     public var isDemo: Bool

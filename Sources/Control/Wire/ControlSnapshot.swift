@@ -49,7 +49,7 @@ public struct ControlSnapshot: Codable, Sendable, Equatable {
 extension ControlSnapshot {
     /// The program and the settings it runs with.
     public struct Server: Codable, Sendable, Equatable {
-        /// Such as `0.1.0`.
+        /// Such as `0.2.0`.
         public var version = ""
         /// Process number.
         public var pid: Int32 = 0
