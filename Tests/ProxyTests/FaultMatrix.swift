@@ -6,7 +6,7 @@ import Testing
 
 /// What may go wrong at an endpoint, what the client sees, and what the ranking learns.
 ///
-/// docs/proxy.md holds the same table, row by row.
+/// docs/proxy-tables.md holds the same table, row by row.
 struct Fault: Sendable, CustomTestStringConvertible {
     enum Place: Sendable {
         case script([ScriptedUpstream.Step])

@@ -141,7 +141,7 @@ struct FaultMatrixTests {
 
     private static func number(_ fault: Fault) -> String { String(fault.name.dropFirst(7).prefix(3)) }
 
-    /// The rows of docs/proxy.md, statuses of the same fate in one.
+    /// The rows of docs/proxy-tables.md, statuses of the same fate in one.
     private static var rows: [String] {
         var rows: [String] = []
         for fault in Fault.all {
@@ -162,7 +162,7 @@ struct FaultMatrixTests {
     }
 
     @Test func theDocumentationHoldsTheSameTable() throws {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/proxy.md")
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/proxy-tables.md")
         let text = try String(contentsOf: file, encoding: .utf8)
         let section = try #require(text.components(separatedBy: "## Fault by fault").dropFirst().first)
         let table = section.components(separatedBy: "\n## ")[0].split(separator: "\n").filter { $0.hasPrefix("| ") }

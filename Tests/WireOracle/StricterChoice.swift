@@ -1,6 +1,6 @@
 internal import HTTPWire
 
-/// Where HTTPWire refuses what llhttp takes, on purpose. docs/proxy.md lists each by this name.
+/// Where HTTPWire refuses what llhttp takes, on purpose. docs/proxy-tables.md lists each by this name.
 ///
 /// Each has a condition of its own on the refused bytes: a refusal that meets none is a finding.
 public enum StricterChoice: String, CaseIterable, Sendable {
@@ -99,7 +99,7 @@ public enum StricterChoice: String, CaseIterable, Sendable {
     }
 }
 
-/// Where HTTPWire takes what llhttp refuses or reads otherwise, on purpose. docs/proxy.md lists each by this name.
+/// Where HTTPWire takes what llhttp refuses or reads otherwise, on purpose. docs/proxy-tables.md lists each by this name.
 public enum LaxerChoice: String, CaseIterable, Sendable {
     /// llhttp knows a list of methods; here any token is one.
     case method
