@@ -1,5 +1,6 @@
 internal import Configuration
 public import Persistence
+public import PodiumModel
 internal import Proxy
 internal import Ranking
 

@@ -3,6 +3,7 @@ internal import CSystemShim
 internal import NIOCore
 internal import NIOPosix
 public import Persistence
+internal import PodiumModel
 public import Proxy
 internal import Ranking
 internal import Sockets

@@ -1,5 +1,6 @@
 import Engine
 import Foundation
+import PodiumModel
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Foundation
 import NIOHTTP1
+import PodiumModel
 import Testing
 
 @testable import Control
@@ -54,7 +55,7 @@ struct DescriptionTests {
 
     /// Every key that is written is described, and every key that has to be there is written.
     @Test func itHasTheKeysOfTheAnswers() throws {
-        var endpoint = ControlSnapshot.Endpoint()
+        var endpoint = Snapshot.Endpoint()
         endpoint.availability.until = 1
         endpoint.availability.cause = ""
         endpoint.misconfiguration = ""
@@ -65,14 +66,14 @@ struct DescriptionTests {
         endpoint.headers = [.init(name: "a", value: "b")]
         endpoint.traffic = Self.fullTraffic
         endpoint.explanation = Self.fullExplanation
-        var snapshot = ControlSnapshot()
+        var snapshot = Snapshot()
         (snapshot.server.warning, snapshot.server.drainingUntil) = ("", 1)
         (snapshot.endpointsVersion, snapshot.endpointsSince) = (2, 1)
         (snapshot.server.cpuSeconds, snapshot.server.residentBytes) = (1, 1)
         snapshot.traffic = Self.fullTraffic
         snapshot.endpoints = [endpoint]
         snapshot.persister = Self.fullPersister
-        var flush = ControlSnapshot.Flush()
+        var flush = Snapshot.Flush()
         (flush.errorCode, flush.error) = ("", "")
         snapshot.flushes = [flush]
         snapshot.events = [.init(id: 1, time: 1, level: "info", source: "", endpoint: "", text: "")]
@@ -87,7 +88,7 @@ struct DescriptionTests {
         let change = RevisionChange(revision: 1, time: 1, actor: "", text: "")
         try check(
             ControlProblem(.forbidden, status: 403, detail: "", field: "", revision: 1, changes: [change]), "Problem")
-        try check(ControlSnapshot(), "Snapshot", complete: false)
+        try check(Snapshot(), "Snapshot", complete: false)
     }
 
     @Test func itHasTheKeysOfTheDocuments() throws {
@@ -105,13 +106,13 @@ struct DescriptionTests {
         let codes = try words("Problem", "code")
         #expect(codes == Set(ControlProblem.Code.allCases.map(\.rawValue)))
         let states = try words("Endpoint", "state")
-        #expect(states == Set(ControlSnapshot.Endpoint.State.allCases.map(\.rawValue)))
+        #expect(states == Set(Snapshot.Endpoint.State.allCases.map(\.rawValue)))
         let kinds = try words("Availability", "kind")
-        #expect(kinds == Set(ControlSnapshot.Endpoint.Availability.Kind.allCases.map(\.rawValue)))
+        #expect(kinds == Set(Snapshot.Endpoint.Availability.Kind.allCases.map(\.rawValue)))
         let keeps = try words("Margin", "kept_by")
-        #expect(keeps == Set(ControlSnapshot.Explanation.Margin.Keep.allCases.map(\.rawValue)))
+        #expect(keeps == Set(Snapshot.Explanation.Margin.Keep.allCases.map(\.rawValue)))
         let results = try words("Flush", "result")
-        #expect(results == Set(ControlSnapshot.Flush.Result.allCases.map(\.rawValue)))
+        #expect(results == Set(Snapshot.Flush.Result.allCases.map(\.rawValue)))
     }
 
     private func check(_ value: some Encodable, _ schema: String, complete: Bool = true) throws {
@@ -143,32 +144,32 @@ struct DescriptionTests {
         }
     }
 
-    private static var fullTraffic: ControlSnapshot.Traffic {
-        var traffic = ControlSnapshot.Traffic()
+    private static var fullTraffic: Snapshot.Traffic {
+        var traffic = Snapshot.Traffic()
         (traffic.successRatio, traffic.p50Seconds, traffic.p95Seconds, traffic.p99Seconds) = (1, 1, 1, 1)
         return traffic
     }
 
-    private static var fullChange: ControlSnapshot.RankChange {
-        var change = ControlSnapshot.RankChange()
+    private static var fullChange: Snapshot.RankChange {
+        var change = Snapshot.RankChange()
         (change.other, change.share) = ("", 1)
         return change
     }
 
-    private static var fullExplanation: ControlSnapshot.Explanation {
-        var margin = ControlSnapshot.Explanation.Margin()
+    private static var fullExplanation: Snapshot.Explanation {
+        var margin = Snapshot.Explanation.Margin()
         (margin.lowerIsFasterBy, margin.passesBelowSeconds, margin.until) = (1, 1, 1)
-        var time = ControlSnapshot.Explanation.ResponseTime()
+        var time = Snapshot.Explanation.ResponseTime()
         time.ageSeconds = 1
-        var explanation = ControlSnapshot.Explanation()
+        var explanation = Snapshot.Explanation()
         (explanation.responseTime, explanation.pinnedRank) = (time, 1)
         (explanation.above, explanation.below) = (margin, margin)
         (explanation.lastFailure, explanation.lastChange) = ("", fullChange)
         return explanation
     }
 
-    private static var fullPersister: ControlSnapshot.Persister {
-        var persister = ControlSnapshot.Persister()
+    private static var fullPersister: Snapshot.Persister {
+        var persister = Snapshot.Persister()
         (persister.dirtySince, persister.oldestUnsavedSeconds, persister.nextDeadline) = (1, 1, 1)
         (persister.nextTrigger, persister.maxDirtyDeadline, persister.writingSince) = ("retry", 1, 1)
         (persister.lastError, persister.refusedFile, persister.memoryOnly) = ("", "", "")

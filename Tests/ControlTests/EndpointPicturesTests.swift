@@ -1,18 +1,19 @@
+import PodiumModel
 import TestSupport
 import Testing
 
 @testable import Control
 
 struct EndpointPicturesTests {
-    private func endpoint(_ id: UInt32, _ name: String, rank: Int) -> ControlSnapshot.Endpoint {
-        var endpoint = ControlSnapshot.Endpoint()
+    private func endpoint(_ id: UInt32, _ name: String, rank: Int) -> Snapshot.Endpoint {
+        var endpoint = Snapshot.Endpoint()
         (endpoint.id, endpoint.name, endpoint.rank) = (id, name, rank)
         return endpoint
     }
 
     /// Its name stands for its JSON.
     private func update(
-        _ pictures: inout EndpointPictures, _ endpoints: [ControlSnapshot.Endpoint]
+        _ pictures: inout EndpointPictures, _ endpoints: [Snapshot.Endpoint]
     ) -> [String] {
         var encoded: [String] = []
         pictures.update(endpoints) { endpoint in

@@ -1,4 +1,5 @@
 import Engine
+import PodiumModel
 import TestSupport
 import Testing
 
@@ -36,7 +37,7 @@ struct EventTests {
                     try await Task.sleep(for: .milliseconds(5))
                 }
             }
-            var ping: ControlSnapshot.Event?
+            var ping: Snapshot.Event?
             // The engine's own events may come before it.
             while ping == nil, case .event(let event) = try await iterator.next() {
                 if event.source == "test" { ping = event }
@@ -99,7 +100,7 @@ struct EventTests {
                 podium.engine.note(.warning, source: "test", "refused \(number)", kind: .traffic, fold: "refused")
             }
             var told = 0
-            var last: ControlSnapshot.Event?
+            var last: Snapshot.Event?
             while last?.count != 10_000, case .event(let event) = try await iterator.next() {
                 guard event.source == "test" else { continue }
                 #expect(last == nil || event.identity == last?.identity)

@@ -1,4 +1,5 @@
 import Foundation
+import PodiumModel
 import Testing
 
 @testable import Control
@@ -9,13 +10,13 @@ struct OlderAnswersTests {
     /// From the version before endpoints had `cookies`.
     @Test func aSnapshotOfAnEarlierVersionIsUnderstood() throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Older/snapshot.json")
-        let snapshot = try JSONDecoder().decode(ControlSnapshot.self, from: Data(contentsOf: file))
+        let snapshot = try JSONDecoder().decode(Snapshot.self, from: Data(contentsOf: file))
         #expect(snapshot.endpoints.map(\.name) == ["alpha", "beta"])
         #expect(snapshot.endpoints[0].maskedSecret == "***")
         #expect(snapshot.events.contains { $0.text == "root pinned alpha" })
         #expect(snapshot.persister.writes == 1)
         // An endpoint of a list is decoded in the same way, and so is a single one.
         let endpoint = try JSONEncoder().encode(snapshot.endpoints[1])
-        #expect(try JSONDecoder().decode(ControlSnapshot.Endpoint.self, from: endpoint) == snapshot.endpoints[1])
+        #expect(try JSONDecoder().decode(Snapshot.Endpoint.self, from: endpoint) == snapshot.endpoints[1])
     }
 }

@@ -1,6 +1,7 @@
 import Configuration
 import Dispatch
 import Foundation
+import PodiumModel
 import Proxy
 import Synchronization
 import TestSupport

@@ -1,5 +1,6 @@
 import Configuration
 import Persistence
+import PodiumModel
 import Proxy
 import Testing
 

@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import Logging
 import Persistence
+import PodiumModel
 import Proxy
 import TestSupport
 import Testing

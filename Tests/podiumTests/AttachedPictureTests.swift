@@ -1,19 +1,20 @@
 import Console
 import Control
+import PodiumModel
 import Testing
 
 @testable import podium
 
 private let epoch = ContinuousClock.now
 
-private func event(_ id: UInt64) -> ControlSnapshot.Event {
+private func event(_ id: UInt64) -> Snapshot.Event {
     .init(id: id, time: 0, level: "info", source: "proxy", endpoint: nil, text: "event \(id)")
 }
 
 private func answer(
     pid: Int32 = 1, at time: Double = 1_000, events: ClosedRange<UInt64>? = nil, cpu: Double? = nil
-) -> ControlSnapshot {
-    var snapshot = ControlSnapshot()
+) -> Snapshot {
+    var snapshot = Snapshot()
     snapshot.takenAt = time
     snapshot.server.pid = pid
     snapshot.server.cpuSeconds = cpu
@@ -25,7 +26,7 @@ private func ids(_ picture: AttachedPicture) -> [UInt64] {
     picture.dashboard(now: epoch, patience: .seconds(3)).events.map(\.id)
 }
 
-private func take(_ answer: ControlSnapshot, isWhole: Bool, into picture: inout AttachedPicture) -> Bool {
+private func take(_ answer: Snapshot, isWhole: Bool, into picture: inout AttachedPicture) -> Bool {
     picture.take(answer, isWhole: isWhole, at: epoch)
 }
 
@@ -60,8 +61,8 @@ struct AttachedPictureTests {
     }
 
     @Test func endpointsThatStandStillStayAndChangedOnesTakeTheirPlaces() {
-        func endpoint(_ id: UInt32, rank: Int, tag: String = "") -> ControlSnapshot.Endpoint {
-            var endpoint = ControlSnapshot.Endpoint()
+        func endpoint(_ id: UInt32, rank: Int, tag: String = "") -> Snapshot.Endpoint {
+            var endpoint = Snapshot.Endpoint()
             (endpoint.id, endpoint.name, endpoint.rank, endpoint.tags) = (id, "e\(id)", rank, [tag])
             return endpoint
         }
@@ -134,7 +135,7 @@ struct ControlSnapshotMappingTests {
         snapshot.persister.nextDeadline = 1_000_012
         snapshot.persister.generation = 7
         snapshot.persister.savedGeneration = 4
-        var endpoint = ControlSnapshot.Endpoint()
+        var endpoint = Snapshot.Endpoint()
         endpoint.state = .cooling
         endpoint.availability.kind = .rateLimited
         endpoint.availability.until = 1_000_040
@@ -162,7 +163,7 @@ struct ControlSnapshotMappingTests {
 
     @Test func theJournalTellsWhoMovedAndWhy() {
         var snapshot = answer()
-        var change = ControlSnapshot.RankChange()
+        var change = Snapshot.RankChange()
         change.endpoint = "main"
         change.from = 3
         change.to = 1
@@ -188,7 +189,7 @@ struct TextTableTests {
 
     @Test func timeBetweenTheStepsOfAFlushIsShownAsWaiting() {
         func steps(total: Double) -> [String] {
-            var flush = ControlSnapshot.Flush()
+            var flush = Snapshot.Flush()
             (flush.encodeSeconds, flush.writeSeconds, flush.fsyncSeconds, flush.renameSeconds) = (
                 0.001, 0.001, 0.002, 0.001
             )

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Control
+import PodiumModel
 import Testing
 
 @testable import podium

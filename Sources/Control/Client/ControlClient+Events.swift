@@ -1,11 +1,12 @@
 internal import FoundationEssentials
 internal import NIOCore
 internal import NIOHTTP1
+public import PodiumModel
 
 extension ControlClient {
     /// What the stream of events brings.
     public enum EventStreamItem: Sendable, Equatable {
-        case event(ControlSnapshot.Event)
+        case event(Snapshot.Event)
         /// That many events were lost to this reader: more happened than Podium keeps.
         case missed(UInt64)
     }
@@ -66,7 +67,7 @@ extension ControlClient {
     private static func item(_ message: EventStreamParser.Message) throws(ControlClientError) -> EventStreamItem? {
         switch message.event {
         case "missed": .missed(UInt64(message.data) ?? 0)
-        case "event": .event(try decode(ControlSnapshot.Event.self, Array(message.data.utf8)))
+        case "event": .event(try decode(Snapshot.Event.self, Array(message.data.utf8)))
         default: nil
         }
     }

@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import NIOHTTP1
 internal import NIOPosix
+public import PodiumModel
 
 /// Talks to a running Podium over its control socket.
 ///
@@ -49,7 +50,7 @@ public struct ControlClient: Sendable {
     ///   - endpointsSince: only endpoints that are different since this `endpointsVersion` of an earlier answer.
     public func snapshot(
         eventsSince: UInt64? = nil, flushesSince: UInt64? = nil, endpointsSince: UInt64? = nil
-    ) async throws(ControlClientError) -> ControlSnapshot {
+    ) async throws(ControlClientError) -> Snapshot {
         let query = [
             eventsSince.map { "events_since=\($0)" }, flushesSince.map { "flushes_since=\($0)" },
             endpointsSince.map { "endpoints_since=\($0)" },
@@ -58,7 +59,7 @@ public struct ControlClient: Sendable {
     }
 
     /// The persister's counters and gauges.
-    public func persister() async throws(ControlClientError) -> ControlSnapshot.Persister {
+    public func persister() async throws(ControlClientError) -> Snapshot.Persister {
         try await ask(.GET, "/admin/api/config/stats")
     }
 
@@ -68,7 +69,7 @@ public struct ControlClient: Sendable {
     }
 
     /// One endpoint.
-    public func endpoint(_ name: String) async throws(ControlClientError) -> ControlSnapshot.Endpoint {
+    public func endpoint(_ name: String) async throws(ControlClientError) -> Snapshot.Endpoint {
         try await ask(.GET, Self.path(of: name))
     }
 

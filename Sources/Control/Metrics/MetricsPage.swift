@@ -1,4 +1,5 @@
 internal import Engine
+internal import PodiumModel
 internal import Proxy
 internal import Ranking
 
@@ -99,7 +100,7 @@ extension MetricsText {
         begin("podium_endpoint_state", .gauge, "1 for the state the endpoint is in, 0 for the others.")
         for endpoint in metrics.endpoints {
             let present = endpoint.stateLabel
-            for state in ControlSnapshot.Endpoint.Availability.Kind.allCases.map(\.rawValue) {
+            for state in Snapshot.Endpoint.Availability.Kind.allCases.map(\.rawValue) {
                 sample(state == present, [("endpoint", endpoint.name), ("state", state)])
             }
         }
@@ -141,9 +142,9 @@ extension EngineMetrics.Endpoint {
     /// As `availability.kind` of the control API.
     fileprivate var stateLabel: String {
         if isMisconfigured, availability != .disabled {
-            return ControlSnapshot.Endpoint.Availability.Kind.misconfigured.rawValue
+            return Snapshot.Endpoint.Availability.Kind.misconfigured.rawValue
         }
-        return ControlSnapshot.Endpoint.Availability(availability, clock: .init(takenAt: .now, wallTime: 0)).kind
+        return Snapshot.Endpoint.Availability(availability, clock: .init(takenAt: .now, wallTime: 0)).kind
             .rawValue
     }
 }

@@ -2,6 +2,7 @@ internal import Configuration
 internal import Engine
 internal import NIOHTTP1
 internal import Persistence
+internal import PodiumModel
 
 /// What changes something. Each is answered when the change is on disk.
 extension ControlService {
@@ -112,7 +113,7 @@ extension ControlService {
         }
     }
 
-    private func presentIfNamed(_ name: String?) throws(ControlProblem) -> ControlSnapshot.Endpoint? {
+    private func presentIfNamed(_ name: String?) throws(ControlProblem) -> Snapshot.Endpoint? {
         guard let name else {
             return nil
         }

@@ -1,6 +1,7 @@
 internal import Configuration
 internal import Engine
 internal import NIOHTTP1
+internal import PodiumModel
 internal import Proxy
 
 /// Answers requests out of the engine. Knows nothing of sockets.
@@ -93,8 +94,8 @@ struct ControlService: Sendable {
         let endpoints = try request.count("endpoints_since")
         return .json {
             var (picture, list) = try encoder.list(since: endpoints) {
-                let engine = engine.snapshot(eventLimit: ControlSnapshot.mostEvents, eventsAfter: events)
-                let picture = ControlSnapshot(engine, flushesAfter: flushes, process: process(), facts: facts)
+                let engine = engine.snapshot(eventLimit: Snapshot.mostEvents, eventsAfter: events)
+                let picture = Snapshot(engine, flushesAfter: flushes, process: process(), facts: facts)
                 return (picture, picture.endpoints)
             }
             picture.endpoints = []
@@ -114,7 +115,7 @@ struct ControlService: Sendable {
         return try request.count("events_since")
     }
 
-    private func persister() -> ControlSnapshot.Persister {
+    private func persister() -> Snapshot.Persister {
         let picture = engine.persisterPicture()
         let clock = WallClockMapping(takenAt: picture.takenAt, wallTime: picture.wallTime)
         return .init(picture.statistics, strategy: picture.strategy.rawValue, file: picture.file, clock: clock)
@@ -139,19 +140,18 @@ struct ControlService: Sendable {
     }
 
     /// - Throws: `ControlProblem` where there is no such endpoint.
-    func present(_ name: String) throws(ControlProblem) -> ControlSnapshot.Endpoint {
+    func present(_ name: String) throws(ControlProblem) -> Snapshot.Endpoint {
         guard let endpoint = find(name) else {
             throw .noSuchEndpoint(name)
         }
         return endpoint
     }
 
-    func find(_ name: String) -> ControlSnapshot.Endpoint? {
+    func find(_ name: String) -> Snapshot.Endpoint? {
         guard let found = engine.endpoint(named: name) else {
             return nil
         }
-        return ControlSnapshot.Endpoint(found.endpoint, clock: .init(takenAt: found.takenAt, wallTime: found.wallTime))
-        {
+        return Snapshot.Endpoint(found.endpoint, clock: .init(takenAt: found.takenAt, wallTime: found.wallTime)) {
             found.names[$0] ?? "?"
         }
     }

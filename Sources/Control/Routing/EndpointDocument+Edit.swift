@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Engine
+internal import PodiumModel
 
 extension EndpointDocument {
     /// The engine's edit that this document asks for.
@@ -8,7 +9,7 @@ extension EndpointDocument {
     ///   - present: the endpoint as it is; nil for a new one.
     ///   - isPartial: what is not named stays, instead of getting its default.
     /// - Throws: `ControlProblem` that names the field.
-    func edit(of present: ControlSnapshot.Endpoint?, isPartial: Bool) throws(ControlProblem) -> EndpointEdit {
+    func edit(of present: Snapshot.Endpoint?, isPartial: Bool) throws(ControlProblem) -> EndpointEdit {
         let base = isPartial ? present : nil
         guard let name = name ?? base?.name else {
             throw .invalid("name", "'name' is missing")

@@ -1,5 +1,6 @@
 internal import Engine
 internal import FoundationEssentials
+internal import PodiumModel
 internal import Synchronization
 
 internal import Support
@@ -27,7 +28,7 @@ final class EndpointEncoder: Sendable {
     ///   - known: the version that the asker holds.
     ///   - take: makes the picture and its endpoints, in rank order.
     func list<Picture>(
-        since known: UInt64? = nil, _ take: () -> (Picture, [ControlSnapshot.Endpoint])
+        since known: UInt64? = nil, _ take: () -> (Picture, [Snapshot.Endpoint])
     ) throws -> (Picture, List) {
         // Taken under the lock, so that an older picture never replaces a newer one.
         try pictures.withLock { pictures in

@@ -1,8 +1,10 @@
+internal import PodiumModel
+
 /// The endpoints as they were last told, each with its JSON: only what has changed is encoded again, and who asks again gets
 /// that alone. With 10,000 endpoints nearly all of them stand still between two questions. Pure.
 struct EndpointPictures: Sendable {
     private struct Entry {
-        var endpoint: ControlSnapshot.Endpoint
+        var endpoint: Snapshot.Endpoint
         var json: [UInt8]
         /// The version that brought it as it is.
         var version: UInt64
@@ -24,7 +26,7 @@ struct EndpointPictures: Sendable {
     /// - Parameter endpoints: all of them, in rank order.
     /// - Throws: what `encode` throws; then nothing has changed.
     mutating func update(
-        _ endpoints: [ControlSnapshot.Endpoint], encode: (ControlSnapshot.Endpoint) throws -> [UInt8]
+        _ endpoints: [Snapshot.Endpoint], encode: (Snapshot.Endpoint) throws -> [UInt8]
     ) rethrows {
         let next = version + 1
         var updated: [Entry] = []

@@ -1,3 +1,5 @@
+public import PodiumModel
+
 /// What a command did. It has reached the disk by the time this is sent.
 public struct ControlReceipt: Codable, Sendable, Equatable {
     /// One line for the operator, such as `moved openai-team to rank 3 and pinned it; saved in 3.1 ms`.
@@ -5,12 +7,12 @@ public struct ControlReceipt: Codable, Sendable, Equatable {
     /// Of the whole configuration, afterwards.
     public var revision: UInt64
     /// The endpoint the command was about, as it is now; absent when there is none (any more).
-    public var endpoint: ControlSnapshot.Endpoint?
+    public var endpoint: Snapshot.Endpoint?
     /// What undo would take back of this command; absent where it made nothing to undo.
     public var undo: String?
 
     /// From its parts.
-    public init(message: String, revision: UInt64, endpoint: ControlSnapshot.Endpoint? = nil, undo: String? = nil) {
+    public init(message: String, revision: UInt64, endpoint: Snapshot.Endpoint? = nil, undo: String? = nil) {
         self.message = message
         self.revision = revision
         self.endpoint = endpoint
@@ -23,10 +25,10 @@ public struct EndpointList: Codable, Sendable, Equatable {
     /// Of the whole configuration.
     public var revision: UInt64
     /// In rank order.
-    public var endpoints: [ControlSnapshot.Endpoint]
+    public var endpoints: [Snapshot.Endpoint]
 
     /// From its parts.
-    public init(revision: UInt64, endpoints: [ControlSnapshot.Endpoint]) {
+    public init(revision: UInt64, endpoints: [Snapshot.Endpoint]) {
         self.revision = revision
         self.endpoints = endpoints
     }

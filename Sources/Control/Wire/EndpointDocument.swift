@@ -1,3 +1,5 @@
+public import PodiumModel
+
 /// What becomes of a field that may be absent.
 public enum FieldChange: Sendable, Equatable {
     /// The document does not name the field.
@@ -5,20 +7,6 @@ public enum FieldChange: Sendable, Equatable {
     case set(String)
     /// The document names it with `null`.
     case removed
-}
-
-/// An extra request header.
-public struct EndpointHeader: Codable, Sendable, Equatable {
-    /// As configured; compared without regard to case.
-    public var name: String
-    /// Absent where it is a secret; in a document that leaves it what it is.
-    public var value: String?
-
-    /// From its parts.
-    public init(name: String, value: String?) {
-        self.name = name
-        self.value = value
-    }
 }
 
 /// The fields of an endpoint that `POST`, `PUT` and `PATCH` take.

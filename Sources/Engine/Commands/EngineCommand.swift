@@ -1,18 +1,5 @@
 public import Configuration
-
-/// Names an endpoint at the revision its author saw. Never a row or a rank: those move by themselves.
-public struct CommandTarget: Sendable, Hashable {
-    /// As configured; unique.
-    public var name: String
-    /// nil accepts whatever is there now.
-    public var revision: UInt64?
-
-    /// From its parts.
-    public init(name: String, revision: UInt64? = nil) {
-        self.name = name
-        self.revision = revision
-    }
-}
+public import PodiumModel
 
 /// What an operator can ask for.
 public enum EngineCommand: Sendable, Equatable {

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 internal import Ranking
 
 /// What an operator's command does to the state; saving is the caller's business.

@@ -1,5 +1,6 @@
 import Console
 import Control
+import PodiumModel
 
 /// The console's commands over the control socket.
 struct AttachedCommands: Sendable {

@@ -1,5 +1,6 @@
 import Console
 import Control
+import PodiumModel
 import Synchronization
 
 /// Keeps the picture of another process up to date: its events wake it, and it asks again after a while in any case.

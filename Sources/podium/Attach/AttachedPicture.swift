@@ -1,12 +1,13 @@
 import Console
 import Control
 import Engine
+import PodiumModel
 
 /// The newest picture of another process, put together from whole and partial answers. Pure.
 struct AttachedPicture {
     private static let mostFlushes = 512
 
-    private var picture: ControlSnapshot?
+    private var picture: Snapshot?
     private var receivedAt = ContinuousClock.now
     private var cpu: Double?
     /// Why there is no newer one; nil while there is.
@@ -21,7 +22,7 @@ struct AttachedPicture {
     ///
     /// - Returns: false if it is a part of something else than what is held, because Podium has started anew: then nothing
     ///   is held any more, and everything has to be asked for again.
-    mutating func take(_ answer: ControlSnapshot, isWhole: Bool, at now: ContinuousClock.Instant) -> Bool {
+    mutating func take(_ answer: Snapshot, isWhole: Bool, at now: ContinuousClock.Instant) -> Bool {
         let before = picture
         guard isWhole || before.map({ Self.isSame($0.server, answer.server) }) == true else {
             picture = nil
@@ -73,19 +74,19 @@ struct AttachedPicture {
 
     /// The changed ones take the place of what was known of them; the others have kept their ranks.
     private static func merge(
-        _ changed: [ControlSnapshot.Endpoint], into known: [ControlSnapshot.Endpoint]
-    ) -> [ControlSnapshot.Endpoint] {
+        _ changed: [Snapshot.Endpoint], into known: [Snapshot.Endpoint]
+    ) -> [Snapshot.Endpoint] {
         let ids = Set(changed.map(\.id))
         return (known.filter { !ids.contains($0.id) } + changed).sorted { $0.rank < $1.rank }
     }
 
     /// What repeated stands at its last time only, and of each part as much is kept as Podium itself keeps.
     private static func merge(
-        _ fresh: [ControlSnapshot.Event], into known: [ControlSnapshot.Event]
-    ) -> [ControlSnapshot.Event] {
+        _ fresh: [Snapshot.Event], into known: [Snapshot.Event]
+    ) -> [Snapshot.Event] {
         let repeated = Set(fresh.map(\.identity))
         var room = EventRetention.allCases.map(\.capacity)
-        var kept: [ControlSnapshot.Event] = []
+        var kept: [Snapshot.Event] = []
         for event in (known.filter { !repeated.contains($0.identity) } + fresh).reversed() {
             let part = EventRetention(
                 level: EventLevel(rawValue: event.level) ?? .info, kind: EventKind(rawValue: event.kind) ?? .change)
@@ -96,12 +97,12 @@ struct AttachedPicture {
         return kept.reversed()
     }
 
-    private static func isSame(_ one: ControlSnapshot.Server, _ other: ControlSnapshot.Server) -> Bool {
+    private static func isSame(_ one: Snapshot.Server, _ other: Snapshot.Server) -> Bool {
         one.pid == other.pid && one.startedAt == other.startedAt
     }
 
     /// Processor time between two snapshots of one process, as a fraction of a core.
-    static func load(_ before: ControlSnapshot, _ after: ControlSnapshot) -> Double? {
+    static func load(_ before: Snapshot, _ after: Snapshot) -> Double? {
         guard let earlier = before.server.cpuSeconds, let later = after.server.cpuSeconds else { return nil }
         let elapsed = after.takenAt - before.takenAt
         return elapsed > 0 ? max(0, (later - earlier) / elapsed) : nil

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Console
 import Control
+import PodiumModel
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,6 +4,7 @@ import Control
 
 import FoundationEssentials
 
+import PodiumModel
 import Support
 
 /// A target and the way to print what it answers.

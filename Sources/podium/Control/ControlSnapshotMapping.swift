@@ -1,6 +1,7 @@
 import Console
 import Control
 
+import PodiumModel
 import Support
 
 extension DashboardSnapshot {
@@ -8,7 +9,7 @@ extension DashboardSnapshot {
     /// become instants of this process's clock, counted from its own `takenAt`, so that two clocks that differ do no harm.
     ///
     /// - Parameter cpu: fraction of a core, from two snapshots.
-    init(_ picture: ControlSnapshot, receivedAt: ContinuousClock.Instant, cpu: Double?) {
+    init(_ picture: Snapshot, receivedAt: ContinuousClock.Instant, cpu: Double?) {
         self.init(sampledAt: receivedAt)
         revision = picture.revision
         wallClock = WallTime(secondsSinceEpoch: picture.takenAt)
@@ -46,7 +47,7 @@ extension DashboardSnapshot {
 }
 
 extension TrafficTotals {
-    fileprivate init(_ traffic: ControlSnapshot.Traffic) {
+    fileprivate init(_ traffic: Snapshot.Traffic) {
         self.init()
         requestsPerSecond = traffic.perSecond
         p50 = traffic.p50Seconds.map { .seconds($0) }
@@ -61,7 +62,7 @@ extension TrafficTotals {
 }
 
 extension EndpointStatus {
-    fileprivate init(_ endpoint: ControlSnapshot.Endpoint, instant: (Double) -> ContinuousClock.Instant) {
+    fileprivate init(_ endpoint: Snapshot.Endpoint, instant: (Double) -> ContinuousClock.Instant) {
         self.init(id: endpoint.id, name: endpoint.name)
         revision = endpoint.revision
         kind =
@@ -109,7 +110,7 @@ extension EndpointStatus {
 }
 
 extension PersisterStatus {
-    fileprivate init(_ picture: ControlSnapshot, instant: (Double) -> ContinuousClock.Instant) {
+    fileprivate init(_ picture: Snapshot, instant: (Double) -> ContinuousClock.Instant) {
         self.init()
         let status = picture.persister
         strategy = status.strategy
@@ -146,7 +147,7 @@ extension PersisterStatus {
 }
 
 extension FlushEntry {
-    fileprivate init(_ flush: ControlSnapshot.Flush) {
+    fileprivate init(_ flush: Snapshot.Flush) {
         self.init(id: flush.number, time: WallTime(secondsSinceEpoch: flush.time), trigger: flush.trigger)
         changes = flush.changes
         changeCount = flush.changes.count
@@ -177,7 +178,7 @@ extension FlushEntry {
 }
 
 extension EventEntry {
-    fileprivate init(_ event: ControlSnapshot.Event) {
+    fileprivate init(_ event: Snapshot.Event) {
         let level: Level =
             switch event.level {
             case "debug": .debug
@@ -195,7 +196,7 @@ extension EventEntry {
 }
 
 extension JournalEntry {
-    fileprivate init(_ change: ControlSnapshot.RankChange, number: Int, startedAt: Double) {
+    fileprivate init(_ change: Snapshot.RankChange, number: Int, startedAt: Double) {
         self.init(
             id: UInt64(max(0, min(1e15, (change.time - startedAt) * 1e6))),
             time: WallTime(secondsSinceEpoch: change.time), endpoint: change.endpoint, from: change.from,

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Control
+import PodiumModel
 
 /// The names of the running Podium's endpoints, for the shell to complete.
 enum EndpointNames {

@@ -2,6 +2,7 @@ import Configuration
 import Console
 import Engine
 import Persistence
+import PodiumModel
 
 extension EngineCommand {
     /// nil for what is no command of the engine: a test changes nothing.

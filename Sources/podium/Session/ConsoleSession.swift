@@ -2,6 +2,7 @@ import Console
 import Control
 import Engine
 import Persistence
+import PodiumModel
 import Synchronization
 import Terminal
 
@@ -75,9 +76,9 @@ struct ConsoleSession: Sendable {
         of engine: Engine, isDemo: Bool, isReadOnly: Bool
     ) -> @Sendable () -> DashboardSnapshot {
         let facts = ServerFacts(version: Version.number, isDemo: isDemo)
-        let previous = Mutex<ControlSnapshot?>(nil)
+        let previous = Mutex<Snapshot?>(nil)
         return {
-            let snapshot = ControlSnapshot(of: engine, facts: facts, hintsSecrets: true)
+            let snapshot = Snapshot(of: engine, facts: facts, hintsSecrets: true)
             let before = previous.withLock { previous in
                 defer { previous = snapshot }
                 return previous

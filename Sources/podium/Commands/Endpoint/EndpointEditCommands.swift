@@ -1,5 +1,6 @@
 import ArgumentParser
 import Control
+import PodiumModel
 
 struct EndpointAddCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

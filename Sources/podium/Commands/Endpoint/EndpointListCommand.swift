@@ -1,6 +1,7 @@
 import ArgumentParser
 import Console
 import Control
+import PodiumModel
 
 struct EndpointListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,7 +20,7 @@ struct EndpointListCommand: AsyncParsableCommand {
         for line in TextTable.lines(rows) { StandardStreams.output(line) }
     }
 
-    private static func row(_ endpoint: ControlSnapshot.Endpoint) -> [String] {
+    private static func row(_ endpoint: Snapshot.Endpoint) -> [String] {
         let pin = endpoint.pinned ? " (pinned)" : ""
         let p50 = endpoint.traffic.p50Seconds.map { "\(Int(($0 * 1_000).rounded()))ms" } ?? "-"
         let ok = endpoint.traffic.successRatio.map { "\(Int(($0 * 100).rounded(.down)))%" } ?? "-"

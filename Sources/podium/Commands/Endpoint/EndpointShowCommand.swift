@@ -1,6 +1,7 @@
 import ArgumentParser
 import Console
 import Control
+import PodiumModel
 
 struct EndpointShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,7 +27,7 @@ struct EndpointShowCommand: AsyncParsableCommand {
         for sentence in explanation.sentences { StandardStreams.output("  " + SafeText.clean(sentence)) }
     }
 
-    private static func facts(_ endpoint: ControlSnapshot.Endpoint) -> [(String, String)] {
+    private static func facts(_ endpoint: Snapshot.Endpoint) -> [(String, String)] {
         var facts = [("name", endpoint.name), ("rank", "\(endpoint.rank)\(endpoint.pinned ? ", pinned" : "")")]
         facts.append(
             ("state", endpoint.misconfiguration.map { "\(endpoint.state.rawValue): \($0)" } ?? endpoint.state.rawValue))

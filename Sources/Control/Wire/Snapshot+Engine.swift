@@ -1,6 +1,7 @@
 internal import Configuration
 public import Engine
 internal import Persistence
+public import PodiumModel
 internal import Ranking
 
 /// Turns instants of the engine's clock into seconds since 1970.
@@ -20,7 +21,7 @@ extension Duration {
     }
 }
 
-extension ControlSnapshot {
+extension Snapshot {
     /// How many of the newest events a snapshot has, for a console in this process and for an attached one alike.
     static let mostEvents = EventRetention.total
 
@@ -39,6 +40,7 @@ extension ControlSnapshot {
     }
 
     init(_ engine: EngineSnapshot, flushesAfter: UInt64, process: ProcessFacts, facts: ServerFacts) {
+        self.init()
         let clock = WallClockMapping(takenAt: engine.takenAt, wallTime: engine.wallTime)
         let name: (EndpointID) -> String = { engine.names[$0] ?? "?" }
         takenAt = engine.wallTime
@@ -57,8 +59,9 @@ extension ControlSnapshot {
     }
 }
 
-extension ControlSnapshot.Server {
+extension Snapshot.Server {
     fileprivate init(_ engine: EngineSnapshot, clock: WallClockMapping, process: ProcessFacts, facts: ServerFacts) {
+        self.init()
         version = facts.version
         pid = process.pid
         address = engine.address
@@ -84,8 +87,9 @@ extension ControlSnapshot.Server {
     }
 }
 
-extension ControlSnapshot.Traffic {
+extension Snapshot.Traffic {
     init(_ summary: TrafficSummary, inFlight: Int) {
+        self.init()
         total = summary.attempts
         failures = summary.failures
         self.inFlight = inFlight
@@ -104,7 +108,7 @@ extension ControlSnapshot.Traffic {
     }
 }
 
-extension ControlSnapshot.Event {
+extension Snapshot.Event {
     init(_ event: LoggedEvent) {
         self.init(
             id: event.id, time: event.time, level: event.level.rawValue, kind: event.kind.rawValue,

@@ -1,8 +1,9 @@
 internal import Configuration
 internal import Engine
+internal import PodiumModel
 internal import Ranking
 
-extension ControlSnapshot.Endpoint {
+extension Snapshot.Endpoint {
     init(_ endpoint: EndpointSnapshot, clock: WallClockMapping, name: (EndpointID) -> String) {
         self.init()
         let settings = endpoint.settings
@@ -38,7 +39,7 @@ extension ControlSnapshot.Endpoint {
     }
 }
 
-extension ControlSnapshot.Endpoint.Availability {
+extension Snapshot.Endpoint.Availability {
     init(_ availability: Availability, clock: WallClockMapping) {
         self.init()
         until = availability.recovery.map(clock.seconds)
@@ -57,11 +58,12 @@ extension ControlSnapshot.Endpoint.Availability {
     }
 }
 
-extension ControlSnapshot.Explanation {
+extension Snapshot.Explanation {
     fileprivate init(
         _ explanation: RankExplanation, misconfiguration: String?, clock: WallClockMapping,
         name: (EndpointID) -> String
     ) {
+        self.init()
         sentences = explanation.lines(now: clock.takenAt, misconfiguration: misconfiguration, name: name)
         responseTime = explanation.responseTime.map { time in
             var result = ResponseTime()
@@ -84,8 +86,9 @@ extension ControlSnapshot.Explanation {
     }
 }
 
-extension ControlSnapshot.Explanation.Margin {
+extension Snapshot.Explanation.Margin {
     fileprivate init(_ margin: RankExplanation.Margin, clock: WallClockMapping, name: (EndpointID) -> String) {
+        self.init()
         neighbour = name(margin.neighbour)
         lowerIsFasterBy = margin.lowerIsFasterBy
         required = margin.required
@@ -105,8 +108,9 @@ extension ControlSnapshot.Explanation.Margin {
     }
 }
 
-extension ControlSnapshot.RankChange {
+extension Snapshot.RankChange {
     init(_ change: RankChange, clock: WallClockMapping, name: (EndpointID) -> String) {
+        self.init()
         time = clock.seconds(change.at)
         endpoint = name(change.endpoint)
         from = change.from

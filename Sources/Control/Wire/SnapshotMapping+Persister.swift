@@ -1,7 +1,8 @@
 internal import Engine
 internal import Persistence
+internal import PodiumModel
 
-extension ControlSnapshot.Persister {
+extension Snapshot.Persister {
     init(_ statistics: PersisterStatistics, strategy: String, file: FileFacts?, clock: WallClockMapping) {
         self.init()
         self.strategy = strategy
@@ -50,7 +51,7 @@ extension FilePreview.Line {
     }
 }
 
-extension ControlSnapshot.Flush {
+extension Snapshot.Flush {
     init(_ record: FlushRecord) {
         self.init()
         number = record.number

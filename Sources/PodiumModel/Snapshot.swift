@@ -2,7 +2,7 @@
 ///
 /// Times are seconds since 1970-01-01 00:00 UTC, durations are seconds, shares are 0...1. Keys that have no value are
 /// left out. Secrets are masked: nothing in here has to be kept from whoever may look at the console.
-public struct ControlSnapshot: Codable, Sendable, Equatable {
+public struct Snapshot: Codable, Sendable, Equatable {
     /// When it was taken.
     public var takenAt = 0.0
     /// Raised by every change that somebody made to the configuration; what `If-Match` names for writes that concern no
@@ -46,7 +46,7 @@ public struct ControlSnapshot: Codable, Sendable, Equatable {
     }
 }
 
-extension ControlSnapshot {
+extension Snapshot {
     /// The program and the settings it runs with.
     public struct Server: Codable, Sendable, Equatable {
         /// Such as `0.2.0`.

@@ -1,4 +1,4 @@
-extension ControlSnapshot {
+extension Snapshot {
     /// The persister's counters and gauges; `GET /admin/api/config/stats` answers this alone.
     public struct Persister: Codable, Sendable, Equatable {
         // MARK: Counters since the start
@@ -150,7 +150,7 @@ extension ControlSnapshot {
     }
 }
 
-extension ControlSnapshot.Persister {
+extension Snapshot.Persister {
     /// The configuration file as it is on disk.
     public struct File: Codable, Sendable, Equatable {
         /// Bytes.

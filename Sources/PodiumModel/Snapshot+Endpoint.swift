@@ -1,4 +1,4 @@
-extension ControlSnapshot {
+extension Snapshot {
     /// One endpoint: its settings, its place in the ranking and why, its traffic.
     public struct Endpoint: Codable, Sendable, Equatable, Identifiable {
         /// Outlives renames and rank changes; not reused while the process lives.
@@ -90,7 +90,7 @@ extension ControlSnapshot {
     }
 }
 
-extension ControlSnapshot.Endpoint {
+extension Snapshot.Endpoint {
     /// What the ranking thinks of an endpoint, in one word.
     public enum State: String, Codable, Sendable, CaseIterable {
         case up
@@ -144,5 +144,19 @@ extension ControlSnapshot.Endpoint {
             self.time = time
             self.text = text
         }
+    }
+}
+
+/// An extra request header.
+public struct EndpointHeader: Codable, Sendable, Equatable {
+    /// As configured; compared without regard to case.
+    public var name: String
+    /// Absent where it is a secret; in a document that leaves it what it is.
+    public var value: String?
+
+    /// From its parts.
+    public init(name: String, value: String?) {
+        self.name = name
+        self.value = value
     }
 }

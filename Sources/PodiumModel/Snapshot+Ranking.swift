@@ -1,4 +1,4 @@
-extension ControlSnapshot {
+extension Snapshot {
     /// Why an endpoint has its rank: figures for programs, sentences for people.
     public struct Explanation: Codable, Sendable, Equatable {
         /// One finished sentence per line, most important first.
@@ -68,7 +68,7 @@ extension ControlSnapshot {
     }
 }
 
-extension ControlSnapshot.Explanation {
+extension Snapshot.Explanation {
     /// Time to first byte as the ranking sees it.
     public struct ResponseTime: Codable, Sendable, Equatable {
         /// The peak-sensitive average that is compared.
