@@ -44,7 +44,10 @@ let package = Package(
         .executable(name: "podium", targets: ["podium"]),
         .library(
             name: "PodiumPureParts",
-            targets: ["Ranking", "HTTPWire", "LLMWire", "Persistence", "Configuration", "YAMLDocument", "PodiumModel", "Console"]),
+            targets: [
+                "Ranking", "HTTPWire", "LLMWire", "Persistence", "Configuration", "YAMLDocument", "PodiumModel",
+                "Console",
+            ]),
         // For the fuzzer, a package of its own.
         .library(name: "WireOracle", targets: ["WireOracle"]),
     ],
@@ -85,7 +88,8 @@ let package = Package(
         library(
             "Control",
             [
-                "Support", "PodiumModel", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore, nioPosix,
+                "Support", "PodiumModel", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", nioCore,
+                nioPosix,
                 nioHTTP1,
             ]),
         library("Console", ["PodiumModel"]),
