@@ -1,8 +1,10 @@
 internal import Configuration
 internal import Persistence
 public import NIOCore
+public import PodiumModel
 public import Proxy
 internal import Ranking
+internal import Synchronization
 
 /// What the control API asks beyond commands and snapshots.
 extension Engine {
@@ -12,21 +14,15 @@ extension Engine {
         let statistics = persister.statistics(now: now)
         let lastFlush = persister.history().last
         let load = proxy.load
+        let second = core.second(now)
         return core.withState { state in
             EngineMetrics(
                 endpoints: state.endpointMetrics(now: now), unanswered: state.unanswered, firstByte: state.firstByte,
                 requestsInFlight: load.requests, connections: load.connections,
+                attemptsPerSecond: state.traffic.summary(second: second).attemptsPerSecond,
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,
                 lastFlush: lastFlush, events: state.events.total, takenAt: now, wallTime: EngineCore.wallTime())
         }
-    }
-
-    /// The persister and its file, cheaply.
-    public func persisterPicture() -> PersisterPicture {
-        let now = ContinuousClock.now
-        return PersisterPicture(
-            takenAt: now, wallTime: EngineCore.wallTime(), statistics: persister.statistics(now: now),
-            strategy: core.withState { $0.configuration.server.persistStrategy }, file: FileFacts.look(at: path))
     }
 
     /// Whether all is well, for load balancers and alarms. Cheap enough for an event loop: it waits for nothing that is done
@@ -39,29 +35,8 @@ extension Engine {
             isOverdue: statistics.isOverdue, saveError: statistics.lastError.map { "\($0)" })
     }
 
-    /// One endpoint as a snapshot would show it.
-    public struct SingleEndpoint: Sendable {
-        /// The endpoint.
-        public var endpoint: EndpointSnapshot
-        /// The names of all endpoints, as in ``EngineSnapshot/names``.
-        public var names: EndpointNames
-        /// When it was taken.
-        public var takenAt: ContinuousClock.Instant
-        /// The same moment, seconds since 1970.
-        public var wallTime: Double
-    }
-
-    /// One endpoint; nil when there is none of that name.
-    public func endpoint(named name: String) -> SingleEndpoint? {
-        let now = ContinuousClock.now
-        let second = core.second(now)
-        let unwritten = EndpointSnapshot.byEndpoint(persister.statistics(now: now).unwritten)
-        return core.withState { state in
-            state.endpointSnapshot(named: name, now: now, second: second, unwritten: unwritten).map {
-                SingleEndpoint(endpoint: $0, names: state.names, takenAt: now, wallTime: EngineCore.wallTime())
-            }
-        }
-    }
+    /// `host:port` that clients connect to; empty before `start`.
+    public var listenAddress: String { address.withLock { $0 } }
 
     /// When the engine was made.
     public var startedAt: ContinuousClock.Instant { core.startedAt }
@@ -84,7 +59,7 @@ extension Engine {
     /// The event log as a reader finds it who follows it.
     public struct EventsAfter: Sendable {
         /// Oldest first.
-        public var events: [LoggedEvent]
+        public var events: [Snapshot.Event]
         /// The id of the newest event of all.
         public var newest: UInt64
         /// How many the reader did not get to see: they were dropped before it asked.
@@ -99,11 +74,14 @@ extension Engine {
     ///   - limit: At most that many of the newest.
     ///   - dropped: How many were dropped when the reader asked last.
     public func events(after id: UInt64, limit: Int, dropped: UInt64 = 0) -> EventsAfter {
-        core.withState { state in
-            EventsAfter(
-                events: state.events.after(id, limit: limit), newest: state.events.total,
-                missed: state.events.missed(after: id, since: dropped), dropped: state.events.evicted)
+        let (kept, newest, missed, evicted) = core.withState { state in
+            (
+                state.events.after(id, limit: limit), state.events.total,
+                state.events.missed(after: id, since: dropped), state.events.evicted
+            )
         }
+        return EventsAfter(
+            events: kept.map { Snapshot.Event($0) }, newest: newest, missed: missed, dropped: evicted)
     }
 
     /// Says that there are new events; several at once may be said once.

@@ -28,7 +28,7 @@ public final class Engine: Sendable {
     let path: String
     private let authorities: AuthorityFiles
     private let surroundings: Surroundings
-    private let address = Mutex("")
+    let address = Mutex("")
     private let ending = Mutex(Ending())
     private let prober = Mutex<Task<Void, Never>?>(nil)
 
@@ -222,35 +222,6 @@ public final class Engine: Sendable {
             guard let settings = try? edit.applied(to: EndpointSettings(name: edit.name)) else { return }
             authorities.prepare([settings], surroundings)
         case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo: break
-        }
-    }
-
-    /// One consistent picture of everything.
-    ///
-    /// - Parameters:
-    ///   - eventLimit: at most that many of the newest events.
-    ///   - eventsAfter: only events with a higher id.
-    public func snapshot(eventLimit: Int = EventRetention.total, eventsAfter: UInt64 = 0) -> EngineSnapshot {
-        let now = ContinuousClock.now
-        let second = core.second(now)
-        let statistics = persister.statistics(now: now)
-        let flushes = persister.history()
-        let facts = FileFacts.look(at: path)
-        let (address, drainDeadline) = (address.withLock { $0 }, drainDeadline)
-        let (started, path, load) = (core.startedAt, path, proxy.load)
-        let unwritten = EndpointSnapshot.byEndpoint(statistics.unwritten)
-        return core.withState { state in
-            EngineSnapshot(
-                takenAt: now, wallTime: EngineCore.wallTime(), startedAt: started, address: address,
-                drainDeadline: drainDeadline,
-                endpoints: state.endpointSnapshots(now: now, second: second, unwritten: unwritten),
-                isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision,
-                traffic: state.traffic.summary(second: second),
-                requestsInFlight: load.requests, server: state.configuration.server, persister: statistics,
-                flushes: flushes, events: state.events.after(eventsAfter, limit: eventLimit),
-                journal: state.ranking.changes,
-                names: state.names, configPath: path, configFile: facts,
-                undoLabel: state.undoLabel, redoLabel: state.redoLabel)
         }
     }
 

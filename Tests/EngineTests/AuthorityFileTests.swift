@@ -66,7 +66,7 @@ struct AuthorityFileTests {
         #expect(try await running.exchange(RunningEngine.post()).hasPrefix("HTTP/1.1 200 "))
         let receipt = try await running.engine.perform(.move(CommandTarget(name: "secure"), toRank: 1), by: "test")
         #expect(receipt.message.hasPrefix("moved secure to rank 1"))
-        #expect(running.engine.snapshot().endpoints.first?.settings.name == "secure")
+        #expect(running.engine.snapshot().endpoints.first?.name == "secure")
 
         disk.release()
         await running.stop()
@@ -87,7 +87,7 @@ struct AuthorityFileTests {
 
         disk.release()
         try await edited.value
-        let secure = running.engine.snapshot().endpoints.first { $0.settings.name == "secure" }
+        let secure = running.engine.snapshot().endpoints.first { $0.name == "secure" }
         #expect(secure?.misconfiguration == "ca_file other.pem does not exist")
         await running.stop()
     }
@@ -98,7 +98,7 @@ struct AuthorityFileTests {
             $0.authorities = AuthorityFiles(contexts: contexts)
         }
         func problem() -> String? {
-            running.engine.snapshot().endpoints.first { $0.settings.name == "secure" }?.misconfiguration
+            running.engine.snapshot().endpoints.first { $0.name == "secure" }?.misconfiguration
         }
         #expect(problem() == "ca_file authority.pem does not exist")
         try Data(Self.certificate.utf8).write(to: running.folder.appending(path: "authority.pem"))

@@ -50,7 +50,7 @@ struct EngineStateTests {
         var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2), endpoint("c", priority: 3)])
         _ = try state.apply(.move(reference("c"), toRank: 1), now: epoch)
         let movements = { (state: inout EngineState, seconds: Int) in
-            state.endpointSnapshots(now: epoch + .seconds(seconds), second: 0).map(\.movement)
+            state.endpointReadings(now: epoch + .seconds(seconds), second: 0).map(\.movement)
         }
         #expect(movements(&state, 60) == [2, -1, -1])
         #expect(movements(&state, 61) == [0, 0, 0])
@@ -310,7 +310,7 @@ struct EngineStateTests {
         ] {
             _ = state.attemptFinished(report(outcome, status: 429), second: 0, wallTime: 0) { 0 }
         }
-        let snapshots = state.endpointSnapshots(now: epoch, second: 0)
+        let snapshots = state.endpointReadings(now: epoch, second: 0)
         #expect(snapshots.first { $0.settings.name == "a" }?.errors == [.connect: 2, .rateLimited: 1])
         #expect(snapshots.first { $0.settings.name == "b" }?.errors == [:])
     }

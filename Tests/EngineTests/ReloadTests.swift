@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Persistence
+import PodiumModel
 import TestSupport
 import Testing
 
@@ -47,12 +48,12 @@ struct ReloadTests {
         try await streamThrough(old, running) { _ in
             alone
         } meanwhile: {
-            #expect(running.engine.snapshot().endpoints.map(\.settings.name) == ["new"])
+            #expect(running.engine.snapshot().endpoints.map(\.name) == ["new"])
             let answer = try await running.exchange(RunningEngine.post())
             #expect(answer.hasSuffix("new"))
         }
         // Its end is nobody's business any more.
-        #expect(running.engine.snapshot().endpoints.map(\.inFlight) == [0])
+        #expect(running.engine.snapshot().endpoints.map(\.traffic.inFlight) == [0])
         await running.stop()
     }
 
@@ -65,9 +66,9 @@ struct ReloadTests {
         } meanwhile: {
             let answer = try await running.exchange(RunningEngine.post())
             #expect(answer.hasSuffix("new"))
-            #expect(running.engine.snapshot().endpoints.map(\.inFlight) == [1])
+            #expect(running.engine.snapshot().endpoints.map(\.traffic.inFlight) == [1])
         }
-        #expect(running.engine.snapshot().endpoints.map(\.inFlight) == [0])
+        #expect(running.engine.snapshot().endpoints.map(\.traffic.inFlight) == [0])
         await running.stop()
     }
 
@@ -164,7 +165,7 @@ struct ReloadTests {
         try await running.rewrite { _ in text.replacing("first, ", with: "").replacing("name: one", with: "name: two") }
         #expect(try await status("first") == "HTTP/1.1 401")
         #expect(try await status("second") == "HTTP/1.1 200")
-        #expect(running.engine.snapshot().endpoints.map(\.settings.name) == ["two"])
+        #expect(running.engine.snapshot().endpoints.map(\.name) == ["two"])
         await running.stop()
     }
 
@@ -190,15 +191,15 @@ struct ReloadTests {
         let running = try await RunningEngine.start(head + entry("a", 1) + entry("b", 2, off) + entry("c", 3))
         let settled = head + entry("a", 1) + entry("b", 3, off) + entry("c", 2)
         try await eventually { (try? running.text()) == settled }
-        #expect(running.engine.snapshot().endpoints.map(\.settings.name) == ["a", "c", "b"])
+        #expect(running.engine.snapshot().endpoints.map(\.name) == ["a", "c", "b"])
 
         let edited = settled + entry("d", 4)
         try Data(edited.utf8).write(to: URL(filePath: running.path), options: .atomic)
         let expected = head + entry("a", 1) + entry("b", 4, off) + entry("c", 2) + entry("d", 3)
         try await eventually { (try? running.text()) == expected }
         let snapshot = running.engine.snapshot()
-        #expect(snapshot.endpoints.map(\.settings.name) == ["a", "c", "d", "b"])
-        #expect(snapshot.endpoints.map(\.settings.priority) == [1, 2, 3, 4])
+        #expect(snapshot.endpoints.map(\.name) == ["a", "c", "d", "b"])
+        #expect(snapshot.endpoints.map(\.priority) == [1, 2, 3, 4])
         try await eventually { !running.engine.hasUnsavedChanges }
         await running.stop()
     }

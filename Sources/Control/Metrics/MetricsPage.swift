@@ -8,14 +8,13 @@ struct MetricsPage {
     private(set) var text: String
 
     init(_ metrics: EngineMetrics, process: ProcessFacts, facts: ServerFacts, startedAt: ContinuousClock.Instant) {
-        let clock = WallClockMapping(takenAt: metrics.takenAt, wallTime: metrics.wallTime)
         var page = MetricsText()
         page.begin("podium_info", .gauge, "Always 1; the labels say which Podium this is.")
         page.sample(1, [("version", facts.version)])
         page.addTraffic(metrics)
         page.addRanking(metrics)
-        page.addPersister(metrics, clock: clock)
-        page.addProcess(process, startTime: clock.seconds(startedAt))
+        page.addPersister(metrics)
+        page.addProcess(process, startTime: metrics.seconds(startedAt))
         text = page.text
     }
 }
@@ -99,7 +98,7 @@ extension MetricsText {
         }
         begin("podium_endpoint_state", .gauge, "1 for the state the endpoint is in, 0 for the others.")
         for endpoint in metrics.endpoints {
-            let present = endpoint.stateLabel
+            let present = endpoint.availabilityKind.rawValue
             for state in Snapshot.Endpoint.Availability.Kind.allCases.map(\.rawValue) {
                 sample(state == present, [("endpoint", endpoint.name), ("state", state)])
             }
@@ -135,16 +134,5 @@ extension MetricsText {
                 sample(value)
             }
         }
-    }
-}
-
-extension EngineMetrics.Endpoint {
-    /// As `availability.kind` of the control API.
-    fileprivate var stateLabel: String {
-        if isMisconfigured, availability != .disabled {
-            return Snapshot.Endpoint.Availability.Kind.misconfigured.rawValue
-        }
-        return Snapshot.Endpoint.Availability(availability, clock: .init(takenAt: .now, wallTime: 0)).kind
-            .rawValue
     }
 }

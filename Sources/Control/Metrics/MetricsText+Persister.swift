@@ -2,7 +2,7 @@ internal import Engine
 internal import Persistence
 
 extension MetricsText {
-    mutating func addPersister(_ metrics: EngineMetrics, clock: WallClockMapping) {
+    mutating func addPersister(_ metrics: EngineMetrics) {
         let statistics = metrics.persister
         addCounters(statistics)
         begin("podium_persist_dirty", .gauge, "Whether anything accepted is not on disk.")
@@ -35,7 +35,7 @@ extension MetricsText {
         for (name, help, instant) in instants {
             begin(name, .gauge, help)
             if let instant {
-                sample(clock.seconds(instant))
+                sample(metrics.seconds(instant))
             }
         }
         begin("podium_persist_writing", .gauge, "Whether a flush runs now.")
@@ -107,5 +107,11 @@ extension MetricsText {
             begin(name, .counter, help)
             sample(value)
         }
+    }
+}
+
+extension Duration {
+    fileprivate var inSeconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) / 1e18
     }
 }

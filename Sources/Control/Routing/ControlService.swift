@@ -94,8 +94,8 @@ struct ControlService: Sendable {
         let endpoints = try request.count("endpoints_since")
         return .json {
             var (picture, list) = try encoder.list(since: endpoints) {
-                let engine = engine.snapshot(eventLimit: Snapshot.mostEvents, eventsAfter: events)
-                let picture = Snapshot(engine, flushesAfter: flushes, process: process(), facts: facts)
+                var picture = engine.snapshot(eventsAfter: events, flushesAfter: flushes)
+                picture.server.add(process(), facts)
                 return (picture, picture.endpoints)
             }
             picture.endpoints = []
@@ -116,21 +116,15 @@ struct ControlService: Sendable {
     }
 
     private func persister() -> Snapshot.Persister {
-        let picture = engine.persisterPicture()
-        let clock = WallClockMapping(takenAt: picture.takenAt, wallTime: picture.wallTime)
-        return .init(picture.statistics, strategy: picture.strategy.rawValue, file: picture.file, clock: clock)
+        engine.persisterSnapshot()
     }
 
     private func endpoints() -> ControlAnswer {
         var revision: UInt64 = 0
         var answer = ControlAnswer.json {
             let (empty, list) = try encoder.list {
-                let engine = engine.snapshot(eventLimit: 0)
-                let clock = WallClockMapping(takenAt: engine.takenAt, wallTime: engine.wallTime)
-                return (
-                    EndpointList(revision: engine.revision, endpoints: []),
-                    engine.endpoints.map { .init($0, clock: clock) { engine.names[$0] ?? "?" } }
-                )
+                let (revision, endpoints) = engine.endpoints()
+                return (EndpointList(revision: revision, endpoints: []), endpoints)
             }
             revision = empty.revision
             return try EndpointEncoder.encode(empty, with: list)
@@ -148,12 +142,7 @@ struct ControlService: Sendable {
     }
 
     func find(_ name: String) -> Snapshot.Endpoint? {
-        guard let found = engine.endpoint(named: name) else {
-            return nil
-        }
-        return Snapshot.Endpoint(found.endpoint, clock: .init(takenAt: found.takenAt, wallTime: found.wallTime)) {
-            found.names[$0] ?? "?"
-        }
+        engine.endpoint(named: name)
     }
 
     private func metrics() -> ControlAnswer {

@@ -62,7 +62,7 @@ struct EventStream: Sendable {
             place.dropped = kept.dropped
             var text = kept.missed > 0 ? "event: missed\ndata: \(kept.missed)\n\n" : ""
             for event in kept.events.prefix(Self.atOnce) {
-                let json = String(decoding: try JSONBody.encode(Snapshot.Event(event)), as: UTF8.self)
+                let json = String(decoding: try JSONBody.encode(event), as: UTF8.self)
                 text += "id: \(event.id)\nevent: event\ndata: \(json)\n\n"
                 place.last = event.id
             }

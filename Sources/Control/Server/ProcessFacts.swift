@@ -1,3 +1,5 @@
+public import Engine
+public import PodiumModel
 internal import Support
 
 /// What the system says of this process. Figures that only Linux tells are nil elsewhere.
@@ -76,5 +78,26 @@ public struct ServerFacts: Sendable {
     public init(version: String, isDemo: Bool) {
         self.version = version
         self.isDemo = isDemo
+    }
+}
+
+extension Snapshot.Server {
+    /// Adds what the engine does not know.
+    mutating func add(_ process: ProcessFacts, _ facts: ServerFacts) {
+        version = facts.version
+        isDemo = facts.isDemo
+        pid = process.pid
+        cpuSeconds = process.cpuSeconds
+        residentBytes = process.residentBytes
+    }
+}
+
+extension Snapshot {
+    /// Everything at once, for a console in the process of the engine: what `GET /admin/api/snapshot` answers to an attached
+    /// console, and the secrets with the hints that leave no process.
+    public static func hinted(of engine: Engine, facts: ServerFacts) -> Snapshot {
+        var snapshot = engine.snapshot(hintsSecrets: true)
+        snapshot.server.add(.now(), facts)
+        return snapshot
     }
 }

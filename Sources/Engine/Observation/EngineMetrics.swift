@@ -1,4 +1,5 @@
 public import Persistence
+public import PodiumModel
 public import Ranking
 
 /// All counters at one moment: what a metrics page needs, without the work that a snapshot for people takes.
@@ -25,6 +26,11 @@ public struct EngineMetrics: Sendable {
         public var bytesIn: UInt64
         /// Body bytes of answers.
         public var bytesOut: UInt64
+
+        /// As a ``Snapshot`` names it, but for one that cannot be used as configured, which is that first.
+        public var availabilityKind: Snapshot.Endpoint.Availability.Kind {
+            isMisconfigured && availability != .disabled ? .misconfigured : .init(availability)
+        }
     }
 
     /// In rank order.
@@ -37,6 +43,8 @@ public struct EngineMetrics: Sendable {
     public var requestsInFlight: Int
     /// Open client connections.
     public var connections: Int
+    /// Attempts at endpoints per second, mean over the last ten seconds.
+    public var attemptsPerSecond: Double
     /// Whether the ranking sorts itself.
     public var isAutoSorting: Bool
     /// Of the configuration.
@@ -51,6 +59,11 @@ public struct EngineMetrics: Sendable {
     public var takenAt: ContinuousClock.Instant
     /// The same moment, seconds since 1970.
     public var wallTime: Double
+
+    /// An instant in seconds since 1970.
+    public func seconds(_ instant: ContinuousClock.Instant) -> Double {
+        WallClockMapping(takenAt: takenAt, wallTime: wallTime).seconds(instant)
+    }
 }
 
 /// Whether Podium does what it is there for.

@@ -9,30 +9,30 @@ extension EngineState {
     /// All endpoints in rank order as of `now`; `second` counts the traffic windows' seconds.
     ///
     /// - Parameter unwritten: what of each endpoint could not be written into the file.
-    mutating func endpointSnapshots(
+    mutating func endpointReadings(
         now: ContinuousClock.Instant, second: Int64, unwritten: [EndpointID: String] = [:]
-    ) -> [EndpointSnapshot] {
+    ) -> [EndpointReading] {
         settlePriorities()
         let explanations = ranking.explanations(now: now, limit: Self.explainedInSnapshot)
         return ranking.order.enumerated().compactMap { index, id in
             // In place: a copy of each record would be the larger part of the work.
             guard let slot = records.slot(of: id) else { return nil }
-            return records.slots[slot]?.snapshot(
+            return records.slots[slot]?.reading(
                 rank: index + 1, notInFile: unwritten[id], movement: lastMovement(of: id, now: now),
                 availability: ranking.availability(of: id, now: now),
                 explanation: index < explanations.count ? explanations[index] : nil, second: second)
         }
     }
 
-    /// One endpoint, as it is in `endpointSnapshots`.
-    mutating func endpointSnapshot(
+    /// One endpoint, as it is in `endpointReadings`.
+    mutating func endpointReading(
         named name: String, now: ContinuousClock.Instant, second: Int64, unwritten: [EndpointID: String] = [:]
-    ) -> EndpointSnapshot? {
+    ) -> EndpointReading? {
         settlePriorities()
         guard let record = record(named: name), let rank = ranking.rank(of: record.id) else {
             return nil
         }
-        return record.snapshot(
+        return record.reading(
             rank: rank, notInFile: unwritten[record.id], movement: lastMovement(of: record.id, now: now),
             availability: ranking.availability(of: record.id, now: now),
             explanation: ranking.explanation(for: record.id, now: now), second: second)
@@ -63,12 +63,12 @@ extension EngineState {
 
 extension EndpointRecord {
     /// - Parameter rank: 1 is tried first.
-    fileprivate func snapshot(
+    fileprivate func reading(
         rank: Int, notInFile: String?, movement: Int, availability: Availability?, explanation: RankExplanation?,
         second: Int64
-    ) -> EndpointSnapshot {
+    ) -> EndpointReading {
         let traffic = traffic.summary(second: second)
-        return EndpointSnapshot(
+        return EndpointReading(
             id: id, revision: revision, rank: rank, settings: settings, availability: availability ?? .disabled,
             misconfiguration: misconfiguration, notInFile: notInFile, explanation: explanation,
             movement: movement, traffic: traffic,

@@ -78,7 +78,7 @@ struct ConsoleSession: Sendable {
         let facts = ServerFacts(version: Version.number, isDemo: isDemo)
         let previous = Mutex<Snapshot?>(nil)
         return {
-            let snapshot = Snapshot(of: engine, facts: facts, hintsSecrets: true)
+            let snapshot = Snapshot.hinted(of: engine, facts: facts)
             let before = previous.withLock { previous in
                 defer { previous = snapshot }
                 return previous

@@ -1,7 +1,6 @@
-import Configuration
 import Engine
 import Persistence
-import Ranking
+import PodiumModel
 import Service
 
 /// Tells the service manager, while Podium serves, that it is alive and how it is doing.
@@ -27,17 +26,11 @@ struct ServiceReports {
     }
 
     private var status: String {
-        let snapshot = engine.snapshot(eventLimit: 0)
-        let usable = snapshot.endpoints.count { $0.isUsable }
-        let rate = (snapshot.traffic.attemptsPerSecond * 10).rounded() / 10
-        let saved = snapshot.persister.dirtySince == nil ? "all saved" : "unsaved changes"
-        return "serving on \(snapshot.address): \(usable) of \(snapshot.endpoints.count) endpoints usable, "
+        let metrics = engine.metrics()
+        let usable = metrics.endpoints.count { $0.availabilityKind == .available }
+        let rate = (metrics.attemptsPerSecond * 10).rounded() / 10
+        let saved = metrics.persister.dirtySince == nil ? "all saved" : "unsaved changes"
+        return "serving on \(engine.listenAddress): \(usable) of \(metrics.endpoints.count) endpoints usable, "
             + "\(rate) requests/s, \(saved)"
-    }
-}
-
-extension EndpointSnapshot {
-    fileprivate var isUsable: Bool {
-        if case .available = availability { misconfiguration == nil && settings.enabled } else { false }
     }
 }

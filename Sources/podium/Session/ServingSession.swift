@@ -3,6 +3,7 @@ import Control
 import Engine
 import Logging
 import Persistence
+import PodiumModel
 import Proxy
 import Service
 
@@ -152,8 +153,8 @@ struct ServingSession {
     }
 
     private func warnOfReadableSecrets(_ engine: Engine) {
-        guard let secret = file.loaded.literalSecrets.first, let facts = FileFacts.look(at: file.path),
-            facts.mode & 0o044 != 0
+        guard let secret = file.loaded.literalSecrets.first, let onDisk = Snapshot.Persister.File.look(at: file.path),
+            onDisk.mode & 0o044 != 0
         else {
             return
         }

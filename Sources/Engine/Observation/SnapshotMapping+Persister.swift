@@ -1,9 +1,8 @@
-internal import Engine
 internal import Persistence
 internal import PodiumModel
 
 extension Snapshot.Persister {
-    init(_ statistics: PersisterStatistics, strategy: String, file: FileFacts?, clock: WallClockMapping) {
+    init(_ statistics: PersisterStatistics, strategy: String, file: File?, clock: WallClockMapping) {
         self.init()
         self.strategy = strategy
         marks = statistics.marks
@@ -35,19 +34,7 @@ extension Snapshot.Persister {
         lastError = statistics.lastError.map { "\($0)" }
         refusedFile = statistics.refusedFile.map { "\($0)" }
         memoryOnly = statistics.memoryOnly.map { "\($0)" }
-        self.file = file.map { File(size: $0.size, mode: $0.mode, backupTime: $0.backupTime) }
-    }
-}
-
-extension FilePreview.Line {
-    init(_ line: LineDifference.Line) {
-        let kind: Kind =
-            switch line.kind {
-            case .kept: .kept
-            case .removed: .removed
-            case .added: .added
-            }
-        self.init(kind: kind, number: line.number, text: line.text)
+        self.file = file
     }
 }
 

@@ -1,17 +1,16 @@
 internal import Configuration
-internal import Engine
 internal import PodiumModel
 internal import Ranking
 
 extension Snapshot.Endpoint {
-    init(_ endpoint: EndpointSnapshot, clock: WallClockMapping, name: (EndpointID) -> String) {
+    init(_ endpoint: EndpointReading, clock: WallClockMapping, name: (EndpointID) -> String) {
         self.init()
         let settings = endpoint.settings
         id = endpoint.id.rawValue
         self.name = settings.name
         revision = endpoint.revision
         rank = endpoint.rank
-        state = State(rawValue: endpoint.state.rawValue) ?? .untested
+        state = endpoint.state
         availability = Availability(endpoint.availability, clock: clock)
         misconfiguration = endpoint.misconfiguration
         notInFile = endpoint.notInFile
@@ -40,20 +39,27 @@ extension Snapshot.Endpoint {
 }
 
 extension Snapshot.Endpoint.Availability {
-    init(_ availability: Availability, clock: WallClockMapping) {
+    fileprivate init(_ availability: Availability, clock: WallClockMapping) {
         self.init()
+        kind = Kind(availability)
         until = availability.recovery.map(clock.seconds)
         switch availability {
-        case .available: kind = .available
-        case .probation: kind = .probation
-        case .open(_, let reason):
-            kind = .open
-            cause = reason.text
-        case .rateLimited: kind = .rateLimited
-        case .misconfigured(_, let status):
-            kind = .misconfigured
-            cause = status.map { "credential refused (\($0))" }
-        case .disabled: kind = .disabled
+        case .open(_, let reason): cause = reason.text
+        case .misconfigured(_, let status): cause = status.map { "credential refused (\($0))" }
+        case .available, .probation, .rateLimited, .disabled: break
+        }
+    }
+}
+
+extension Snapshot.Endpoint.Availability.Kind {
+    init(_ availability: Availability) {
+        switch availability {
+        case .available: self = .available
+        case .probation: self = .probation
+        case .open: self = .open
+        case .rateLimited: self = .rateLimited
+        case .misconfigured: self = .misconfigured
+        case .disabled: self = .disabled
         }
     }
 }
