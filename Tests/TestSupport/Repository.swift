@@ -10,6 +10,11 @@ public enum Repository {
         try String(contentsOf: root.appending(path: path), encoding: .utf8)
     }
 
+    /// Where a file of the repository is.
+    public static func path(_ path: String) -> String {
+        root.appending(path: path).path
+    }
+
     /// The paths of all files below a folder, from the repository's root on.
     public static func files(below folder: String) throws -> [String] {
         try FileManager.default.subpathsOfDirectory(atPath: root.appending(path: folder).path).map { "\(folder)/\($0)" }

@@ -1,21 +1,14 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// What docs/architecture.md and docs/control-api.md say of the code is held against the code.
 @Suite("The documents of the architecture")
 struct ArchitectureDocumentTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
-    private static func text(_ path: String) throws -> String {
-        try String(contentsOf: root.appending(path: path), encoding: .utf8)
-    }
-
     /// All Swift sources, one after the other.
     private static func sources() throws -> String {
-        let folder = root.appending(path: "Sources")
-        let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".swift") }
-        return try files.sorted().map { try text("Sources/\($0)") }.joined(separator: "\n")
+        try Repository.files(below: "Sources").filter { $0.hasSuffix(".swift") }.map(Repository.text)
+            .joined(separator: "\n")
     }
 
     /// The words in backticks.
@@ -29,18 +22,9 @@ struct ArchitectureDocumentTests {
         Set(text.matches(of: pattern).map { String($0.output.1) })
     }
 
-    @Test("The table of imports is the package's")
-    func imports() throws {
-        let document = try Self.text("docs/architecture.md")
-        let begin = try #require(document.range(of: "<!-- imports -->\n"))
-        let end = try #require(document.range(of: "<!-- /imports -->"))
-        var documented: [String: Set<String>] = [:]
-        for line in document[begin.upperBound..<end.lowerBound].split(separator: "\n").dropFirst(2) {
-            let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
-            try #require(cells.count == 2)
-            documented[cells[0]] = cells[1] == "nothing" ? [] : Set(cells[1].components(separatedBy: ", "))
-        }
-        let package = try Self.text("Package.swift")
+    /// What each target imports of ours, as Package.swift says it.
+    private static func imports() throws -> [String: Set<String>] {
+        let package = try Repository.text("Package.swift")
         var built: [String: Set<String>] = [:]
         // A name with its list of dependencies; what stands in quotes there is a target of this package.
         let libraries = /library\(\s*"(\w+)"(?:\s*,\s*\[([^\]]*)\])?\s*\)/
@@ -51,6 +35,61 @@ struct ArchitectureDocumentTests {
         for match in package.matches(of: program) {
             built[String(match.output.1)] = Self.matches(/"(\w+)"/, in: String(match.output.2))
         }
+        return built
+    }
+
+    /// The text between two marks of a page.
+    private static func marked(_ mark: String, in page: String) throws -> Substring {
+        let document = try Repository.text(page)
+        let begin = try #require(document.range(of: "<!-- \(mark) -->\n"))
+        let end = try #require(document.range(of: "<!-- /\(mark) -->"))
+        return document[begin.upperBound..<end.lowerBound]
+    }
+
+    @Test("The diagram has every arrow between targets that does not follow from others")
+    func diagram() throws {
+        let all = try Self.imports()
+        let imports = all.mapValues { $0.filter { all[$0] != nil } }
+        func reached(from target: String) -> Set<String> {
+            var found: Set<String> = []
+            var ahead = Array(imports[target] ?? [])
+            while let next = ahead.popLast() {
+                if found.insert(next).inserted { ahead += imports[next] ?? [] }
+            }
+            return found
+        }
+        var wanted: Set<String> = []
+        for (target, direct) in imports {
+            for other in direct where !direct.contains(where: { $0 != other && reached(from: $0).contains(other) }) {
+                wanted.insert("\(target) --> \(other)")
+            }
+        }
+        let drawn = try Self.marked("diagram", in: "docs/architecture.md").split(separator: "\n")
+            .filter { $0.contains(" --> ") }.map { $0.trimmingCharacters(in: .whitespaces) }
+        #expect(Set(drawn).subtracting(wanted).sorted() == [])
+        #expect(wanted.subtracting(drawn).sorted() == [])
+    }
+
+    @Test("The table of targets has each of them")
+    func targets() throws {
+        let document = try Repository.text("docs/architecture.md")
+        let table = try #require(document.range(of: "| target | what for | pure |\n|---|---|---|\n"))
+        let rows = document[table.upperBound...].split(
+            separator: "\n", omittingEmptySubsequences: false
+        ).prefix { $0.hasPrefix("| ") }
+        let named = rows.map { $0.dropFirst(2).prefix { $0 != " " } }.map(String.init)
+        #expect(named.sorted() == (try Self.imports()).keys.sorted())
+    }
+
+    @Test("The table of imports is the package's")
+    func importsTable() throws {
+        var documented: [String: Set<String>] = [:]
+        for line in try Self.marked("imports", in: "docs/architecture.md").split(separator: "\n").dropFirst(2) {
+            let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            try #require(cells.count == 2)
+            documented[cells[0]] = cells[1] == "nothing" ? [] : Set(cells[1].components(separatedBy: ", "))
+        }
+        let built = try Self.imports()
         #expect(built.count > 10)
         #expect(documented == built)
     }
@@ -60,7 +99,7 @@ struct ArchitectureDocumentTests {
         let code = try Self.sources()
         let labels = Self.matches(/DispatchQueue\(label: "([\w.-]+)"/, in: code)
             .union(Self.matches(/podium_name_thread\("(\w+)"\)/, in: code))
-        let document = try Self.text("docs/architecture.md")
+        let document = try Repository.text("docs/architecture.md")
         let begin = try #require(document.range(of: "## Threads\n"))
         let end = try #require(document[begin.upperBound...].range(of: "\n## "))
         let rows = document[begin.upperBound..<end.lowerBound].split(separator: "\n").filter { $0.hasPrefix("|") }
@@ -75,7 +114,7 @@ struct ArchitectureDocumentTests {
     func eventSources() throws {
         let code = try Self.sources()
         let used = Self.matches(/source: "(\w+)"/, in: code)
-        let document = try Self.text("docs/control-api.md")
+        let document = try Repository.text("docs/control-api.md")
         let begin = try #require(document.range(of: "The event's `source` says"))
         let end = try #require(document[begin.upperBound...].range(of: "\n\n"))
         let documented = Self.quoted(document[begin.upperBound..<end.lowerBound])
