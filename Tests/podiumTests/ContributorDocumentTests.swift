@@ -19,16 +19,35 @@ struct ContributorDocumentTests {
                     // A target has the name of its folder.
                     types.insert(String(path.split(separator: "/")[1]))
                     guard name.hasSuffix(".swift") else { continue }
-                    let text = try Repository.text(path)
-                    for match in text.matches(of: /\b(?:class|struct|enum|protocol|actor|typealias) (\w+)/) {
-                        types.insert(String(match.output.1))
-                    }
-                    for match in text.matches(of: /\b(?:func|var|let|case|macro) `?(\w+)/) {
-                        members.insert(String(match.output.1))
-                    }
-                    // Further cases of the same line.
-                    for match in text.matches(of: /, (\w+)(?=[,\n])/) { members.insert(String(match.output.1)) }
+                    read(try Repository.text(path))
                 }
+            }
+        }
+
+        private mutating func read(_ text: String) {
+            for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+                let words = line.split { !Self.isPartOfName($0) }
+                for (keyword, name) in zip(words, words.dropFirst()) {
+                    guard let keyword = Keyword(rawValue: String(Substring(keyword))) else { continue }
+                    switch keyword {
+                    case .class, .struct, .enum, .protocol, .actor, .typealias: types.insert(String(Substring(name)))
+                    case .func, .var, .let: members.insert(String(Substring(name)))
+                    // One line may declare several.
+                    case .case: members.formUnion(words.map { String(Substring($0)) })
+                    }
+                }
+            }
+        }
+
+        private enum Keyword: String {
+            case `class`, `struct`, `enum`, `protocol`, actor, `typealias`, `func`, `var`, `let`, `case`
+        }
+
+        private static func isPartOfName(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): true
+            default: false
             }
         }
 
