@@ -171,7 +171,7 @@ final class EngineCore: Sendable {
         if logsAccess {
             accessLog.append(report, names: names)
         }
-        if report.attemptCount > 1 || report.ending == .brokenStream || report.isRefusal {
+        if report.failedOver || report.ending == .brokenStream || report.isRefusal {
             logTrouble(report)
         }
         return consequence

@@ -1,6 +1,7 @@
 import HTTPWire
 import NIOCore
 import Ranking
+import TestSupport
 import Testing
 
 @testable import Proxy
@@ -185,6 +186,27 @@ import Testing
     ])
     func dotSegments(path: String, isThere: Bool) {
         #expect(Array(path.utf8).withUnsafeBytes { RequestPath.holdsDotSegment($0) } == isThere)
+    }
+
+    /// Held against a plain reading of the rule, byte by byte, over paths of every length around a register's.
+    @Test func theQuickLookAtAPathSeesWhatASlowOneDoes() {
+        var random = SeededRandom(seed: 11)
+        let bytes = Array("//..??%%\\\\abcdefgz09AZ-_:;~*\u{e9}\u{1}".utf8)
+        let ordinary = Array("/abcdefghijklmnop1".utf8)
+        for round in 0..<20_000 {
+            let length = Int.random(in: 0...21, using: &random)
+            let source = round % 3 == 0 ? bytes : ordinary + [bytes[round % bytes.count]]
+            let target = (0..<length).compactMap { _ in source.randomElement(using: &random) }
+            let end = target.firstIndex(of: UInt8(ascii: "?")) ?? length
+            let path = target[..<end]
+            let isEncoded = path.contains { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "\\") }
+            let follows = zip(path, path.dropFirst()).contains {
+                $0 == UInt8(ascii: "/") && ($1 == UInt8(ascii: "/") || $1 == UInt8(ascii: "."))
+            }
+            let isPlain = !isEncoded && !follows && path.first != UInt8(ascii: ".")
+            let found = target.withUnsafeBytes { RequestPath.scan($0) }
+            #expect(found.end == end && found.isPlain == isPlain, "\(String(decoding: target, as: UTF8.self))")
+        }
     }
 
     @Test(

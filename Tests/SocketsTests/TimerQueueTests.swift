@@ -1,4 +1,5 @@
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Sockets
@@ -44,6 +45,30 @@ struct TimerQueueTests {
         runDue(&queue, now: 5)
         #expect(log.ran == [2])
         #expect(queue.count == 0)
+    }
+
+    /// The answer is kept from one turn to the next, so whatever changes the timers has to change it.
+    @Test func theNextTimeIsAlwaysThatOfTheEarliestTimer() {
+        var random = SeededRandom(seed: 3)
+        var queue = TimerQueue()
+        var timers: [UInt64: UInt64] = [:]
+        for id in 1...2_000 as ClosedRange<UInt64> {
+            switch UInt64.random(in: 0..<4, using: &random) {
+            case 0, 1:
+                let time = UInt64.random(in: 1...500, using: &random)
+                queue.add(id, at: at(time), run: {}, abandon: {})
+                timers[id] = time
+            case 2:
+                guard let some = timers.keys.sorted().randomElement(using: &random) else { continue }
+                queue.cancel(some)
+                timers[some] = nil
+            default:
+                let first = timers.min { ($0.value, $0.key) < ($1.value, $1.key) }
+                guard let first, queue.takeDue(now: at(first.value)) != nil else { continue }
+                timers[first.key] = nil
+            }
+            #expect(queue.next() == timers.values.min().map(at))
+        }
     }
 
     @Test func theEndOfTheLoopTellsWhoStillWaits() {

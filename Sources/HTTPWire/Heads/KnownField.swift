@@ -1,5 +1,5 @@
 /// Field names that the proxy looks at; everything else passes as it is.
-public enum KnownField: UInt8, Sendable {
+public enum KnownField: UInt8, Sendable, CaseIterable {
     case other
     // Connection management: never forwarded.
     case connection, keepAlive, proxyConnection, proxyAuthenticate, proxyAuthorization, te, trailer, upgrade, webSocket
@@ -84,4 +84,21 @@ public enum KnownField: UInt8, Sendable {
         if name.hasSuffixIgnoringCase("-reset") { return .rateLimitReset }
         return name.hasSuffixIgnoringCase("-remaining") ? .rateLimitRemaining : .other
     }
+}
+
+/// A set of known fields, one bit for each.
+public struct KnownFields: Sendable {
+    private let bits: UInt64
+
+    /// All fields but these.
+    public init(allExcept fields: [KnownField]) {
+        bits = ~fields.reduce(0) { $0 | Self.bit($1) }
+    }
+
+    /// Whether the field is one of them.
+    @inline(__always)
+    public func contains(_ field: KnownField) -> Bool { bits & Self.bit(field) != 0 }
+
+    @inline(__always)
+    private static func bit(_ field: KnownField) -> UInt64 { 1 &<< UInt64(field.rawValue) }
 }

@@ -41,6 +41,7 @@ public struct WireWriter: ~Copyable {
 
     /// Appends the number in decimal digits.
     public mutating func write(decimal value: Int) {
+        if value >= 0, value < 10_000, target.count &- position >= 4 { return write(small: UInt32(value)) }
         var value = UInt(max(value, 0))
         let length = Self.decimalLength(value)
         precondition(length <= target.count &- position, "the bound given for this head was too small")
@@ -51,6 +52,20 @@ public struct WireWriter: ~Copyable {
             target[index] = UInt8(truncatingIfNeeded: 0x30 + value % 10)
             value /= 10
         } while value > 0
+    }
+
+    /// Statuses and most lengths: all four digits are made at once, and those in front of the number are left out.
+    @inline(__always)
+    private mutating func write(small value: UInt32) {
+        // Division by 100, then of both halves by 10, as multiplications that are exact in these ranges.
+        let hundreds = (value &* 10_486) &>> 20
+        let pairs = hundreds | (value &- hundreds &* 100) &<< 16
+        let tens = (pairs &* 103) &>> 10 & 0x000F_000F
+        let digits = tens | (pairs &- tens &* 10) &<< 8
+        let leading = min(3, digits.trailingZeroBitCount &>> 3)
+        let text = (digits &+ 0x3030_3030) &>> UInt32(8 &* leading)
+        target.storeBytes(of: text.littleEndian, toByteOffset: position, as: UInt32.self)
+        position &+= 4 &- leading
     }
 
     private static func decimalLength(_ value: UInt) -> Int {
@@ -72,6 +87,12 @@ public struct WireWriter: ~Copyable {
             Self.hexadecimal(UInt32(truncatingIfNeeded: value >> 32)),
             Self.hexadecimal(UInt32(truncatingIfNeeded: value))
         )
+        if count == 16, target.count &- position >= 16 {
+            target.storeBytes(of: digits.0, toByteOffset: position, as: UInt64.self)
+            target.storeBytes(of: digits.1, toByteOffset: position &+ 8, as: UInt64.self)
+            position &+= 16
+            return
+        }
         withUnsafeBytes(of: digits) { write(UnsafeRawBufferPointer(rebasing: $0[(16 - count)...])) }
     }
 

@@ -129,10 +129,11 @@ extension ClientConnection {
         loop.requestPathIsPlain = false
         loop.requestPathEnd = nil
         guard loop.requestHead.targetForm == .origin || loop.requestHead.targetForm == .absolute else { return nil }
-        let end = Self.pathEnd(target, bytes)
+        let (length, isPlain) = RequestPath.scan(bytes.slice(target))
+        let end = target.lowerBound + length
         loop.requestPathEnd = end
+        loop.requestPathIsPlain = isPlain
         let path = bytes.slice(target.lowerBound..<end)
-        loop.requestPathIsPlain = RequestPath.isPlain(path)
         guard let folded = RequestPath.folded(path, isPlain: loop.requestPathIsPlain) else { return nil }
         loop.requestPathIsPlain = false
         loop.requestPathEnd = nil
@@ -145,12 +146,6 @@ extension ClientConnection {
             return
         }
         begin(bytes)
-    }
-
-    private static func pathEnd(_ target: Range<Int>, _ bytes: UnsafeRawBufferPointer) -> Int {
-        var end = target.lowerBound
-        while end < target.upperBound, bytes[end] != UInt8(ascii: "?") { end += 1 }
-        return end
     }
 
     private func refuseHead(_ error: RequestHeadError, _ bytes: UnsafeRawBufferPointer) -> Int? {
@@ -232,7 +227,8 @@ extension ClientConnection {
 
     private func rememberHead(_ bytes: UnsafeRawBufferPointer, namesAnthropic: Bool) {
         let target = loop.requestHead.pathAndQuery
-        request.pathRange = target.lowerBound..<(loop.requestPathEnd ?? Self.pathEnd(target, bytes))
+        request.pathRange =
+            target.lowerBound..<(loop.requestPathEnd ?? target.lowerBound + RequestPath.scan(bytes.slice(target)).end)
         request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
         let asked = request.api == .openAI ? OpenAIAPI.asked(by: bytes.slice(request.pathRange)) : nil
         request.openAIAPI = asked?.api

@@ -181,19 +181,19 @@ extension ClientConnection {
 
     /// Fills `loop.output` with the client's head.
     private func writeResponseHead(_ bytes: UnsafeRawBufferPointer, framing: BodyFraming, closes: Bool) {
-        guard let attempt else { return }
+        guard let upstream = attempt?.upstream, let url = attempt?.url else { return }
+        let date = loop.responseHead.hasDate ? [] : loop.dateText()
         let forwarded = ForwardedResponseHead(
             framing: framing, requestID: loop.responseHead.hasRequestID ? nil : request.requestID,
-            date: loop.responseHead.hasDate ? [] : loop.dateText(), closes: closes,
-            clientMinorVersion: request.minorVersion, upstream: attempt.upstream, url: attempt.url,
-            path: request.pathRange, origin: request.origin)
+            closes: closes, clientMinorVersion: request.minorVersion, path: request.pathRange, origin: request.origin)
         let bound = ForwardedResponseHead.maximumLength(
             headLength: bytes.count, requestHeadLength: request.headLength)
         loop.output.clear()
         request.bytes.withUnsafeReadableBytes { requestBytes in
-            _ = loop.output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
+            loop.output.writeInPlace(atMost: bound) { target in
                 var writer = WireWriter(target)
-                forwarded.write(&loop.responseHead, bytes, request: requestBytes, to: &writer)
+                forwarded.write(
+                    &loop.responseHead, bytes, from: upstream, url, date: date, request: requestBytes, to: &writer)
                 return writer.count
             }
         }
@@ -282,7 +282,7 @@ extension ClientConnection {
 
     /// A refusal may repeat the key that it refuses; bodies of other answers are the endpoint's own affair.
     private func withoutSecrets(_ buffer: ByteBuffer) -> ByteBuffer {
-        guard let secrets = attempt?.upstream.secrets, !secrets.isEmpty, response.status ?? 0 >= 400 else {
+        guard response.status ?? 0 >= 400, let secrets = attempt?.upstream.secrets, !secrets.isEmpty else {
             return buffer
         }
         var masked = buffer

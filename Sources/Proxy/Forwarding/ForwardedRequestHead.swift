@@ -22,9 +22,10 @@ struct ForwardedRequestHead {
 
     /// - Parameters:
     ///   - head: is left as it is; lent exclusively, so that its references need not be counted
+    ///   - path: of its target, without the query
     func write(
-        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, for upstream: Upstream, _ url: UpstreamURL,
-        clientAddress: [UInt8], to writer: inout WireWriter
+        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, path: Range<Int>, for upstream: Upstream,
+        _ url: UpstreamURL, clientAddress: [UInt8], to writer: inout WireWriter
     ) {
         writer.write(bytes.slice(head.method))
         writer.write(" ")
@@ -32,7 +33,7 @@ struct ForwardedRequestHead {
             writer.write("http://")
             writer.write(url.authorityBytes)
         }
-        writeTarget(&head, bytes, upstream, url, to: &writer)
+        writeTarget(bytes.slice(head.pathAndQuery), path.count, upstream, url, to: &writer)
         writer.write(" HTTP/1.1\r\nHost: ")
         writer.write(url.authorityBytes)
         writer.write("\r\n")
@@ -58,12 +59,11 @@ struct ForwardedRequestHead {
         writer.write("\r\n")
     }
 
+    /// - Parameter queryStart: where the target's path ends
     private func writeTarget(
-        _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, _ upstream: Upstream, _ url: UpstreamURL,
+        _ target: UnsafeRawBufferPointer, _ queryStart: Int, _ upstream: Upstream, _ url: UpstreamURL,
         to writer: inout WireWriter
     ) {
-        let target = bytes.slice(head.pathAndQuery)
-        let queryStart = target.firstIndex(of: UInt8(ascii: "?")) ?? target.count
         let path = target.slice(0..<queryStart)
         writer.write(url.base.bytes)
         let rest = path.slice(url.base.overlap(with: path)..<path.count)
@@ -107,17 +107,32 @@ struct ForwardedRequestHead {
         }
     }
 
+    /// Fields that pass as they are and say nothing that is asked for later, unless a configured header or the Connection field
+    /// has their name. One bit for each known field: most fields of most requests are decided by a look at it.
+    private static let passing = KnownFields(allExcept: [
+        .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer, .upgrade,
+        .webSocket, .transferEncoding, .contentLength, .host, .expect, .xRequestID, .xHops, .via, .xForwardedFor,
+        .xForwardedProto, .xForwardedHost, .accessControl, .authorization, .xAPIKey, .credential, .cookie, .forwarding,
+        .origin, .referer,
+    ])
+
     /// Copies runs of neighbouring fields in one piece.
     private func writeClientFields(
         _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, for upstream: Upstream,
         to writer: inout WireWriter
     ) -> Announced {
         let fieldsEnd = head.end - 2
+        let isUsual = !upstream.overridesFields && !head.connection.namesFields
+        let passing = Self.passing
         var runStart = -1
         var announced = Announced()
         for index in 0..<head.fields.count {
             let line = head.fields[index]
             let lineStart = Int(line.nameStart)
+            if isUsual, passing.contains(line.known) {
+                if runStart < 0 { runStart = lineStart }
+                continue
+            }
             announced.note(line)
             if passes(line, &head, bytes, to: upstream) {
                 if runStart < 0 { runStart = lineStart }

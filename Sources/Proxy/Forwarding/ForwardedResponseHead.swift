@@ -5,12 +5,8 @@ struct ForwardedResponseHead {
     let framing: BodyFraming
     /// nil where the endpoint gave one.
     let requestID: RequestID?
-    /// Value of a Date field to add; empty where the endpoint gave one.
-    let date: [UInt8]
     let closes: Bool
     let clientMinorVersion: UInt8
-    let upstream: Upstream
-    let url: UpstreamURL
     /// Of the request, in its head.
     let path: Range<Int>
     /// The page that may read the answer, in the request's head; nil for programs, and for pages of other origins.
@@ -21,10 +17,12 @@ struct ForwardedResponseHead {
         headLength + requestHeadLength + 768
     }
 
-    /// - Parameter request: the request head's bytes, which a received request id lies in.
+    /// - Parameters:
+    ///   - date: value of a Date field to add; empty where the endpoint gave one
+    ///   - request: the request head's bytes, which a received request id lies in
     func write(
-        _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, request: UnsafeRawBufferPointer,
-        to writer: inout WireWriter
+        _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, from upstream: Upstream, _ url: UpstreamURL,
+        date: [UInt8], request: UnsafeRawBufferPointer, to writer: inout WireWriter
     ) {
         writer.write("HTTP/1.1 ")
         writer.write(decimal: head.status)
@@ -32,7 +30,7 @@ struct ForwardedResponseHead {
         let holdsSecret = upstream.secrets.contains { $0.first(in: bytes) != nil }
         if !holdsSecret { writer.write(bytes.slice(head.reason)) }
         writer.write("\r\n")
-        writeFields(&head, bytes, request: request, holdsSecret: holdsSecret, to: &writer)
+        writeFields(&head, bytes, from: upstream, url, request: request, holdsSecret: holdsSecret, to: &writer)
         guard !head.isInformational else {
             writer.write("\r\n")
             return
@@ -74,16 +72,29 @@ struct ForwardedResponseHead {
         writer.write("\r\n")
     }
 
+    /// Fields that pass as they are, unless the Connection field names them. One bit for each known field: most fields of most
+    /// answers are decided by a look at it.
+    private static let passing = KnownFields(allExcept: [
+        .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,
+        .upgrade, .transferEncoding, .contentLength, .accessControl, .setCookie, .location, .contentLocation,
+    ])
+
     private func writeFields(
-        _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, request: UnsafeRawBufferPointer, holdsSecret: Bool,
-        to writer: inout WireWriter
+        _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, from upstream: Upstream, _ url: UpstreamURL,
+        request: UnsafeRawBufferPointer, holdsSecret: Bool, to writer: inout WireWriter
     ) {
+        let isUsual = !holdsSecret && !head.connection.namesFields
+        let passing = Self.passing
         var runStart = -1
         for index in 0..<head.fields.count {
             let line = head.fields[index]
             let lineStart = Int(line.nameStart)
+            if isUsual, passing.contains(line.known) {
+                if runStart < 0 { runStart = lineStart }
+                continue
+            }
             let passes =
-                passes(line, &head, bytes)
+                passes(line, &head, bytes, from: upstream)
                 && !(holdsSecret && upstream.secrets.contains { $0.first(in: bytes.slice(line.value)) != nil })
             let isMapped = passes && (line.known == .location || line.known == .contentLocation)
             if passes, !isMapped {
@@ -95,7 +106,7 @@ struct ForwardedResponseHead {
             if isMapped {
                 writer.write(bytes.slice(line.name))
                 writer.write(": ")
-                writeLocation(bytes.slice(line.value), request: request, to: &writer)
+                writeLocation(bytes.slice(line.value), url, request: request, to: &writer)
                 writer.write("\r\n")
             }
         }
@@ -105,7 +116,8 @@ struct ForwardedResponseHead {
     /// An address on the endpoint becomes one here, as a path, which a client resolves against the address that it asked: this
     /// proxy's. Addresses elsewhere, and outside the base path, stay as they are.
     private func writeLocation(
-        _ value: UnsafeRawBufferPointer, request: UnsafeRawBufferPointer, to writer: inout WireWriter
+        _ value: UnsafeRawBufferPointer, _ url: UpstreamURL, request: UnsafeRawBufferPointer,
+        to writer: inout WireWriter
     ) {
         guard let start = url.pathStart(in: value) else { return writer.write(value) }
         let target = value.slice(start..<value.count)
@@ -119,7 +131,9 @@ struct ForwardedResponseHead {
         writer.write(target.slice(end..<target.count))
     }
 
-    private func passes(_ line: FieldLine, _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    private func passes(
+        _ line: FieldLine, _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, from upstream: Upstream
+    ) -> Bool {
         switch line.known {
         case .upgrade where head.status == 426: return true
         case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,

@@ -29,8 +29,8 @@ public struct RequestReport: Sendable {
     public let endpoint: EndpointID?
     /// In the order they were made.
     public var attempts: [AttemptReport] { firstAttempt.map { [$0] + furtherAttempts } ?? [] }
-    /// How many endpoints were tried.
-    public var attemptCount: Int { firstAttempt == nil ? 0 : 1 + furtherAttempts.count }
+    /// More than one endpoint was tried.
+    public var failedOver: Bool { !furtherAttempts.isEmpty }
     /// The last of `attempts`, where it ended with the request: `ProxyEvents.attemptFinished` is not called for it.
     public var concludingAttempt: AttemptReport? { isConcludedByAttempt ? furtherAttempts.last ?? firstAttempt : nil }
     /// Body bytes from the client.

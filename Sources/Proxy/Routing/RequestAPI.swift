@@ -10,6 +10,11 @@ public enum RequestAPI: Sendable, Equatable {
 
     /// - Parameter path: the request target's path, with or without query.
     init(path: UnsafeRawBufferPointer, namesAnthropicVersion: Bool) {
+        // Nearly all requests, without the questions below.
+        if path.equals("/v1/messages") {
+            self = .anthropic
+            return
+        }
         let isVersioned = Self.begins(path, with: "/v1")
         if isVersioned, Self.begins(path, with: "/v1/messages") || Self.begins(path, with: "/v1/complete") {
             self = .anthropic

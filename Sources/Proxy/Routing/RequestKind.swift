@@ -21,6 +21,11 @@ enum RequestKind: Equatable {
             self = .lookup
             return
         }
+        // Nearly all requests, without a walk through the list.
+        if path.equals("/v1/messages") || path.equals("/v1/chat/completions") || path.equals("/v1/responses") {
+            self = .inference
+            return
+        }
         if Self.inferences.contains(where: { Self.ends(path, with: $0) }) {
             self = .inference
         } else {

@@ -24,6 +24,9 @@ struct TimerQueue {
     /// Cancelled entries stay until they come up, or until they are most of all.
     private var entries: Heap<Entry> = []
     private var timers: [ID: Timer] = [:]
+    /// What `next` says. The loop asks in every turn and timers change rarely, so the answer is kept until one does.
+    private var upcoming: NIODeadline?
+    private var upcomingIsKnown = false
 
     var count: Int { timers.count }
     /// Cancelled ones included.
@@ -35,11 +38,13 @@ struct TimerQueue {
     mutating func add(
         _ id: ID, at deadline: NIODeadline, run: @escaping () -> Void, abandon: @escaping () -> Void
     ) {
+        upcomingIsKnown = false
         entries.insert(Entry(deadline: deadline, id: id))
         timers[id] = Timer(run: run, abandon: abandon)
     }
 
     mutating func cancel(_ id: ID) {
+        upcomingIsKnown = false
         timers[id] = nil
         guard entries.count > 2 * timers.count + 64 else { return }
         entries = Heap(entries.unordered.filter { timers[$0.id] != nil })
@@ -47,17 +52,18 @@ struct TimerQueue {
 
     /// When the next task is due.
     mutating func next() -> NIODeadline? {
-        while let entry = entries.min {
-            if timers[entry.id] != nil { return entry.deadline }
-            entries.removeMin()
-        }
-        return nil
+        guard !upcomingIsKnown else { return upcoming }
+        while let entry = entries.min, timers[entry.id] == nil { entries.removeMin() }
+        upcoming = entries.min?.deadline
+        upcomingIsKnown = true
+        return upcoming
     }
 
     /// Removes and returns the earliest task whose time has come.
     mutating func takeDue(now: NIODeadline) -> (() -> Void)? {
         while let entry = entries.min, entry.deadline <= now {
             entries.removeMin()
+            upcomingIsKnown = false
             if let timer = timers.removeValue(forKey: entry.id) { return timer.run }
         }
         return nil
@@ -66,6 +72,7 @@ struct TimerQueue {
     /// Removes everything and returns what tells those who wait.
     mutating func removeAll() -> [() -> Void] {
         defer {
+            upcomingIsKnown = false
             entries = []
             timers = [:]
         }
