@@ -75,7 +75,7 @@ let package = Package(
         library("Ranking"),
         library("HTTPWire"),
         library("LLMWire"),
-        library("Persistence", ["Support", "Configuration", "YAMLDocument", "CSystemShim"]),
+        library("Persistence", ["Support", "PodiumModel", "Configuration", "YAMLDocument", "CSystemShim"]),
         library("Sockets", ["Support", "CSystemShim", nioCore, deque, heap]),
         library(
             "Proxy", ["Support", "HTTPWire", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL, nioTLS]),
@@ -114,7 +114,7 @@ let package = Package(
         tests("YAMLDocument"),
         tests("Configuration", ["PodiumModel", "YAMLDocument"]),
         tests("Ranking"),
-        tests("Persistence", ["Configuration", "YAMLDocument"]),
+        tests("Persistence", ["PodiumModel", "Configuration", "YAMLDocument"]),
         tests("HTTPWire", ["WireOracle"]),
         tests("LLMWire", data: ["Vectors"]),
         tests("Sockets", ["Support", nioCore]),

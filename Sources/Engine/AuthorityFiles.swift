@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 internal import Dispatch
 internal import Proxy
 internal import Synchronization

@@ -1,7 +1,7 @@
 internal import Configuration
+public import PodiumModel
 internal import Persistence
 public import NIOCore
-public import PodiumModel
 public import Proxy
 internal import Ranking
 internal import Synchronization

@@ -1,6 +1,6 @@
 internal import Configuration
-public import Persistence
 public import PodiumModel
+public import Persistence
 internal import Proxy
 internal import Ranking
 

@@ -1,9 +1,9 @@
 public import Configuration
+internal import PodiumModel
 internal import CSystemShim
 internal import NIOCore
 internal import NIOPosix
 public import Persistence
-internal import PodiumModel
 public import Proxy
 internal import Ranking
 internal import Sockets
@@ -201,7 +201,7 @@ public final class Engine: Sendable {
     static func require(
         _ unwritten: [UnwrittenChange], from before: PersistedState, to after: PersistedState, path: String
     ) throws(CommandError) {
-        for change in unwritten where !change.fields.contains(where: \.isRankOrSwitch) {
+        for change in unwritten where !change.fields.contains(where: { $0.traits.contains(.rankOrSwitch) }) {
             guard let id = change.endpoint else { continue }
             let old = before.endpoints.first { $0.id == id }?.settings
             let new = after.endpoints.first { $0.id == id }?.settings

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 internal import Logging
 internal import Persistence
 internal import Proxy

@@ -1,5 +1,6 @@
 public import Logging
 internal import Configuration
+internal import PodiumModel
 internal import Proxy
 
 /// What the program, rather than the file, decides about an engine.

@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 import YAMLDocument
 
 /// Runs the write protocol. Knows what is on disk; lives on the persister's I/O queue alone.

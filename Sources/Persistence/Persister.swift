@@ -1,5 +1,6 @@
 import CSystemShim
 public import Configuration
+public import PodiumModel
 import Dispatch
 import Synchronization
 

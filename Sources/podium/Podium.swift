@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import PodiumModel
 
 @main
 struct Podium: AsyncParsableCommand {

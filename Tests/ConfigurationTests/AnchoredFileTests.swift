@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 import Foundation
 import Testing
 import TestSupport
@@ -377,9 +378,9 @@ private struct AnchoredFile {
                 default: ""
                 }
             // What others take by an alias of the value itself changes there, unless they get a value of their own.
-            if let number = mappings[index].shared[field.rawValue],
+            if let number = mappings[index].shared[field.key],
                 mappings.contains(where: { user in
-                    user.aliases[field.rawValue] == number
+                    user.aliases[field.key] == number
                         && !(changes + others).contains {
                             if case .setField(let name, field, _, _) = $0 { name == user.name } else { false }
                         }
@@ -387,8 +388,8 @@ private struct AnchoredFile {
             {
                 return true
             }
-            changed.mappings[index].own[field.rawValue] = value
-            expected[index][field.rawValue] = value
+            changed.mappings[index].own[field.key] = value
+            expected[index][field.key] = value
         }
         return changed.mappings.indices.contains { changed.effective(changed.mappings[$0]) != expected[$0] }
     }

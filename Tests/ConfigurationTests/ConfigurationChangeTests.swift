@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 import Testing
 
 @Suite struct ConfigurationChangeTests {
@@ -84,7 +85,7 @@ import Testing
             let isSet = settings.set(field, to: value)
             #expect(!isSet)
         }
-        for field in EndpointField.allCases {
+        for field in EndpointField.all {
             let isSet = settings.set(field, to: settings.value(of: field))
             #expect(isSet)
         }

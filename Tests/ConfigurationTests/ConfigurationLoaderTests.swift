@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 import Testing
 import YAMLDocument
 

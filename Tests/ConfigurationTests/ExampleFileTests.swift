@@ -3,6 +3,7 @@ import Testing
 import YAMLDocument
 
 @testable import Configuration
+import PodiumModel
 
 @Suite struct ExampleFileTests {
     private static func exampleBytes() throws -> [UInt8] {
@@ -34,7 +35,7 @@ import YAMLDocument
     @Test func namesEveryKey() throws {
         let text = String(decoding: try Self.exampleBytes(), as: UTF8.self)
         let keys =
-            EndpointField.allCases.map(\.rawValue) + ServerSettings.knownKeys + RankingSettings.knownKeys
+            EndpointField.all.map(\.key) + ServerSettings.knownKeys + RankingSettings.knownKeys
             + TimeoutSettings.knownKeys
         for key in keys { #expect(text.contains("\(key): ") || text.contains("\(key):\n"), "\(key)") }
     }

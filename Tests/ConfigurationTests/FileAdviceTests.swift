@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Configuration
+import PodiumModel
 
 /// Warnings with their positions; each file is otherwise right.
 private func warnings(_ text: String, environment: [String: String] = [:]) -> [String] {

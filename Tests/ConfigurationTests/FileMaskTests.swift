@@ -4,6 +4,7 @@ import TestSupport
 import YAMLDocument
 
 @testable import Configuration
+import PodiumModel
 
 @Suite struct FileMaskTests {
     private func shown(_ line: String) -> String {

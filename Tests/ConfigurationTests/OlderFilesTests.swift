@@ -2,6 +2,7 @@ import Foundation
 import Testing
 
 @testable import Configuration
+import PodiumModel
 
 /// Files as the older single-process proxy wrote and read them: see docs/upgrading.md.
 struct OlderFilesTests {

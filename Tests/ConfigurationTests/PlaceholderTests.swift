@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Configuration
+import PodiumModel
 
 /// What other programs replace is never sent as a credential, and named with what to write instead.
 @Suite struct PlaceholderTests {

@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 import Testing
 
 /// `HTTPS_PROXY` and its kin, as curl reads them.

@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 import Engine
 import Foundation
 import Logging

@@ -1,7 +1,7 @@
 import Configuration
+import PodiumModel
 import Dispatch
 import Foundation
-import PodiumModel
 import Proxy
 import Synchronization
 import TestSupport

@@ -1,7 +1,7 @@
 import Configuration
+import PodiumModel
 import Foundation
 import Persistence
-import PodiumModel
 import TestSupport
 import Testing
 

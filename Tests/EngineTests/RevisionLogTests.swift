@@ -1,6 +1,6 @@
 import Configuration
-import Persistence
 import PodiumModel
+import Persistence
 import Proxy
 import Testing
 

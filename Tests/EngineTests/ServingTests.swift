@@ -1,8 +1,8 @@
 import Configuration
+import PodiumModel
 import Foundation
 import Logging
 import Persistence
-import PodiumModel
 import Proxy
 import TestSupport
 import Testing

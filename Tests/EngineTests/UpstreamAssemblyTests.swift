@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 import Proxy
 import Ranking
 import Testing

@@ -1,3 +1,5 @@
+public import PodiumModel
+
 /// One difference between what the file holds and what it is to hold.
 public enum ConfigurationChange: Sendable, Equatable {
     /// `endpoint` is the name that the file has, also where the field is the name itself.
@@ -17,7 +19,7 @@ extension ConfigurationChange: CustomStringConvertible {
         where (old.kind, old.host, old.port) == (new.kind, new.host, new.port):
             "\(endpoint) proxy \(old.username == new.username ? "password" : "user") changed"
         case .setField(let endpoint, let field, let old, let new):
-            "\(endpoint) \(field.rawValue) \(old.display(as: field))→\(new.display(as: field))"
+            "\(endpoint) \(field.key) \(old.display(as: field))→\(new.display(as: field))"
         case .addEndpoint(let settings): "\(settings.name) added"
         case .removeEndpoint(let name): "\(name) removed"
         case .setAutoSort(let flag): "auto_sort_endpoints \(!flag)→\(flag)"
@@ -56,7 +58,7 @@ extension FieldValue {
     func display(as field: EndpointField) -> String {
         switch self {
         case .absent: "(none)"
-        case .text(let text): field == .authValue ? SecretExpansion.masked(text) : text
+        case .text(let text): field.kind == .secret ? SecretExpansion.masked(text) : text
         case .integer(let number): String(number)
         case .boolean(let flag): String(flag)
         case .list(let list): "[\(list.joined(separator: ", "))]"

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension PersistedState {
     /// The state a file holds; endpoints get the ids 0..<n in file order.
     public init(configuration: Configuration) {
@@ -34,7 +36,7 @@ extension PersistedState {
 
 extension EndpointSettings {
     fileprivate func changes(to desired: EndpointSettings) -> [ConfigurationChange] {
-        EndpointField.allCases.compactMap { field in
+        EndpointField.all.compactMap { field in
             let old = value(of: field)
             let new = desired.value(of: field)
             return old == new ? nil : .setField(endpoint: name, field: field, old: old, new: new)

@@ -1,14 +1,9 @@
+public import PodiumModel
+
 /// One finding in a configuration file.
 public struct Diagnostic: Sendable, Equatable {
     /// How much it matters.
-    public enum Severity: String, Sendable, Equatable, CaseIterable {
-        /// The configuration cannot be used.
-        case error
-        /// It can be used, but hardly as it was meant.
-        case warning
-        /// Worth knowing, such as a key that is kept and not used.
-        case note
-    }
+    public typealias Severity = PodiumModel.Severity
 
     /// How much it matters.
     public var severity: Severity

@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import YAMLDocument
 
 /// A configuration's text as it may be shown: no credential in it, in whatever layout it is written, and nothing that would

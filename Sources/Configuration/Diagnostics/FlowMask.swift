@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// Hides single values of mappings that begin and end in one line: `{Cookie: ••••, x-org: blue}`.
 ///
 /// A plain value ends at the comma or the brace there, a quoted one at its quote; all that is not understood is no mapping of

@@ -1,3 +1,4 @@
+internal import PodiumModel
 public import YAMLDocument
 
 /// Why changes cannot be written into the file. Nothing was changed.

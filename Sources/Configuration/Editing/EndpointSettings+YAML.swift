@@ -1,15 +1,15 @@
+internal import PodiumModel
 internal import YAMLDocument
 
 extension EndpointSettings {
     /// A new entry: what is needed to understand it, and every setting that differs from its default.
     var yaml: YAMLValue {
         var pairs: [YAMLPair] = []
-        for field in EndpointField.allCases {
+        for field in EndpointField.all {
             let value = value(of: field)
-            let isAlwaysWritten = field == .name || field == .authType || field == .enabled
-            let isDefault = value == EndpointSettings(name: "").value(of: field)
-            guard isAlwaysWritten || !isDefault, let yaml = value.yaml else { continue }
-            pairs.append(YAMLPair(key: field.rawValue, value: yaml))
+            let isDefault = value == field.defaultValue
+            guard field.traits.contains(.alwaysWritten) || !isDefault, let yaml = value.yaml else { continue }
+            pairs.append(YAMLPair(key: field.key, value: yaml))
         }
         return .mapping(pairs)
     }

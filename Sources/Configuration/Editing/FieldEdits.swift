@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import YAMLDocument
 
 /// The edits that give one field of an entry its new value, touching as little as they can.
@@ -6,16 +7,16 @@ struct FieldEdits {
     let path: YAMLPath
 
     func edits(setting field: EndpointField, to value: FieldValue) -> [YAMLEdit] {
-        let key = field.rawValue
+        let key = field.key
         let fieldPath = path.appending(.key(key))
         let inherited = entry.inherited(key)
         guard let node = entry[key] else {
-            let isNothing = value == .absent || value == EndpointSettings(name: "").value(of: field)
+            let isNothing = value == .absent || value == field.defaultValue
             // What is merged in would show through: a key of the entry's own hides it, an empty one where need be.
             guard !isNothing || inherited != nil, let yaml = value.yaml ?? inherited.map({ _ in .null }) else {
                 return []
             }
-            return [.insertKey(key, yaml, into: path, placement: .after(EndpointField.name.rawValue))]
+            return [.insertKey(key, yaml, into: path, placement: .after(EndpointField.name.key))]
         }
         switch value {
         case .headers([]) where inherited == nil: return [.remove(fieldPath)]

@@ -1,3 +1,4 @@
+internal import PodiumModel
 public import YAMLDocument
 
 /// What became of changes of which some could not be written: each endpoint's stands alone.
@@ -114,14 +115,9 @@ private enum ChangePart: Hashable {
         case .addEndpoint(let settings): self = .entry(settings.name)
         case .removeEndpoint(let name): self = .entry(name)
         case .setField(let endpoint, let field, _, _):
-            self = field.isRankOrSwitch ? .single(endpoint, field) : .settings(endpoint)
+            self = field.traits.contains(.rankOrSwitch) ? .single(endpoint, field) : .settings(endpoint)
         }
     }
-}
-
-extension EndpointField {
-    /// What Podium and its console change by themselves, one at a time.
-    public var isRankOrSwitch: Bool { self == .priority || self == .enabled || self == .pinned }
 }
 
 extension PersistedState {

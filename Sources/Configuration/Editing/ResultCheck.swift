@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import YAMLDocument
 
 /// Reads what was changed through the loader's own eyes: the fields must have their new values, and must validate.
@@ -34,7 +35,7 @@ struct ResultCheck {
                 try require(settings, field, new, place)
             case .addEndpoint(let wanted):
                 let settings = try settings(of: wanted.name, index, nil)
-                for field in EndpointField.allCases {
+                for field in EndpointField.all {
                     try require(settings, field, wanted.value(of: field), nil)
                 }
             case .removeEndpoint, .setAutoSort:
@@ -62,7 +63,7 @@ struct ResultCheck {
         var expected = settings
         guard expected.set(field, to: wanted), expected.value(of: field) == settings.value(of: field) else {
             throw refusal(
-                "\(field.rawValue) of '\(settings.name)' does not take the value here: it is merged, shared or of another type",
+                "\(field.key) of '\(settings.name)' does not take the value here: it is merged, shared or of another type",
                 at: place)
         }
     }

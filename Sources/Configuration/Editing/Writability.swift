@@ -1,8 +1,9 @@
+internal import PodiumModel
 public import YAMLDocument
 
 /// Finds out what Podium will not be able to save, before it has something to save.
 public enum Writability {
-    private static let switches: [EndpointField] = [.priority, .enabled, .pinned]
+    private static let switches = EndpointField.all.filter { $0.traits.contains(.rankOrSwitch) }
     /// In bytes read again: looking at one entry of a file with anchors takes a trial edit.
     private static let budget = 64 << 20
 
@@ -55,10 +56,8 @@ public enum Writability {
         }
         return names.compactMap { name in
             guard let (fields, error) = found[name] else { return nil }
-            let words = switches.filter(fields.contains).map(\.rawValue)
-            let subject =
-                words.count > 1
-                ? words.dropLast().joined(separator: ", ") + " and " + (words.last ?? "") : words.joined()
+            let words = switches.filter(fields.contains).map(\.key)
+            let subject = WordList.joined(words, last: "and")
             return Diagnostic(
                 severity: .warning, line: error.line, column: error.column,
                 message: "changes of \(subject) of '\(HeaderRules.printable(name))' cannot be saved: \(error.reason)",

@@ -1,3 +1,4 @@
+internal import PodiumModel
 public import YAMLDocument
 
 /// Reads a configuration file: pure, no clock, no disk.

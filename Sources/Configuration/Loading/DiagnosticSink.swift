@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import YAMLDocument
 
 /// Collects the findings of one load.

@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import YAMLDocument
 
 /// Reads one entry of `endpoints:`.
@@ -6,7 +7,7 @@ struct EndpointReader {
     private let entry: YAMLNode
     private let sink: DiagnosticSink
 
-    private static let knownKeys = EndpointField.allCases.map(\.rawValue)
+    private static let knownKeys = EndpointField.all.map(\.key)
 
     /// What the older system had and Podium does not; the text says what to do about it.
     private static let retired: [String: String] = [
@@ -50,25 +51,31 @@ struct EndpointReader {
     }
 
     private func settings(environment: [String: String]?) -> EndpointSettings {
-        var settings = EndpointSettings(name: reader.text("name") ?? "")
-        settings.url = nonEmpty("url")
-        settings.urlAnthropic = nonEmpty("url_anthropic")
-        settings.urlOpenAI = nonEmpty("url_openai")
-        settings.authValue = nonEmpty("auth_value").map { reader.node("auth_value")?.withForeignTag($0) ?? $0 }
+        var settings = EndpointSettings(name: "")
+        for field in EndpointField.all where field != .authType && field != .endpointType {
+            if let value = value(of: field) { settings.set(field, to: value) }
+        }
         settings.authType = authType(hasValue: settings.authValue != nil)
-        settings.enabled = reader.boolean("enabled") ?? true
-        settings.priority = reader.integer("priority")
-        settings.pinned = reader.boolean("pinned") ?? false
-        settings.tags = reader.list("tags").map(\.text)
-        settings.headers = headers()
-        settings.openAIPreference = reader.choice("openai_preference", of: OpenAIPreference.self) ?? .auto
-        settings.proxy = ProxyReader(reader: reader).read()
-        settings.caFile = nonEmpty("ca_file")
-        settings.cookies = reader.choice("cookies", of: CookiePolicy.self) ?? .off
-        settings.forwarded = reader.boolean("forwarded") ?? false
         settings.endpointType = endpointType(hasURL: settings.url != nil)
         report(settings, environment)
         return settings
+    }
+
+    /// nil where the key is absent, or holds nothing that could be the value; that is reported.
+    private func value(of field: EndpointField) -> FieldValue? {
+        let key = field.key
+        return switch field.kind {
+        case .name: reader.text(key).map(FieldValue.text)
+        case .text, .file, .url: nonEmpty(key).map(FieldValue.text)
+        case .secret: nonEmpty(key).map { .text(reader.node(key)?.withForeignTag($0) ?? $0) }
+        case .choice(let words): reader.choice(key, of: words).map(FieldValue.text)
+        case .flag: reader.boolean(key).map(FieldValue.boolean)
+        case .rank: reader.integer(key).map(FieldValue.integer)
+        case .integer(let range): reader.integer(key, in: range).map(FieldValue.integer)
+        case .words: .list(reader.list(key).map(\.text))
+        case .headers: .headers(headers(key))
+        case .proxy: ProxyReader(reader: reader, key: key).read().map(FieldValue.proxy)
+        }
     }
 
     private func nonEmpty(_ key: String) -> String? {
@@ -111,10 +118,10 @@ struct EndpointReader {
         return type
     }
 
-    private func headers() -> [HeaderField] {
-        guard let node = reader.node("headers") else { return [] }
+    private func headers(_ key: String) -> [HeaderField] {
+        guard let node = reader.node(key) else { return [] }
         guard node.kind == .mapping else {
-            sink.error(at: node, "headers has to be a mapping of names to values")
+            sink.error(at: node, "\(key) has to be a mapping of names to values")
             return []
         }
         return Self.headerPairs(node).compactMap { key, value in
@@ -147,13 +154,13 @@ struct EndpointReader {
             if finding.field == .authValue, reader.node("auth_type")?.text == "oauth" { continue }
             sink.report(
                 severity, at: place(of: finding), finding.problem,
-                isSecret: finding.field == .authValue || finding.field == .headers)
+                isSecret: finding.field.isSecret)
         }
         if let environment { reportSecrets(settings, environment) }
     }
 
     private func place(of finding: EndpointProblem) -> YAMLNode? {
-        let node = reader.node(finding.field.rawValue)
+        let node = reader.node(finding.field.key)
         guard let item = finding.item, let node else { return node ?? reader.place("name") ?? entry }
         if node.kind == .mapping {
             let pairs = Self.headerPairs(node)
@@ -166,18 +173,12 @@ struct EndpointReader {
         if let node = reader.node("auth_value"), let value = settings.authValue, SecretExpansion.isLiteral(value) {
             sink.literalSecret(at: node, "the auth_value of '\(HeaderRules.printable(settings.name))'")
         }
-        let texts: [(String, String?)] = [
-            ("url", settings.url), ("url_anthropic", settings.urlAnthropic), ("url_openai", settings.urlOpenAI),
-            ("auth_value", settings.authValue), ("proxy", settings.proxy?.username),
-            ("proxy", settings.proxy?.password),
-        ]
-        for (key, text) in texts + settings.headers.map({ ("headers", $0.value) }) {
-            guard let text else { continue }
+        for text in settings.referenceTexts {
             do throws(MissingVariables) {
-                _ = try SecretExpansion.expand(text, environment: environment)
+                _ = try SecretExpansion.expand(text.text, environment: environment)
             } catch {
                 sink.report(
-                    .warning, at: reader.node(key),
+                    .warning, at: reader.node(text.field.key),
                     ValueProblem(
                         "\(reader.title) is misconfigured: \(error.description)", fix: "set it and start again"),
                     isSecret: true)
@@ -203,19 +204,20 @@ extension YAMLNode {
 /// Reads `proxy:` in either form.
 struct ProxyReader {
     let reader: SectionReader
+    let key: String
 
     func read() -> OutboundProxy? {
-        guard let node = reader.node("proxy") else { return nil }
+        guard let node = reader.node(key) else { return nil }
         if node.kind != .mapping {
             let proxy = parse(at: node, isSecret: true) { () throws(ValueProblem) -> OutboundProxy? in
-                guard node.kind == .scalar else { throw ValueProblem("proxy has to be a URL or a mapping") }
+                guard node.kind == .scalar else { throw ValueProblem("\(key) has to be a URL or a mapping") }
                 return node.text.isEmpty ? nil : try ProxyText.parse(node.text)
             }
             if let password = proxy??.password { reportLiteral(password, at: node) }
             return proxy ?? nil
         }
         let section = SectionReader(
-            node, title: "proxy", known: ["type", "address", "username", "password"], sink: reader.sink)
+            node, title: key, known: ["type", "address", "username", "password"], sink: reader.sink)
         let proxy = parse(at: section.node("address") ?? section.node("type") ?? node, isSecret: false) {
             () throws(ValueProblem) -> OutboundProxy? in
             guard let type = section.text("type"), !type.isEmpty else { return nil }

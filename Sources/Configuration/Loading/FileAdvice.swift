@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import YAMLDocument
 
 /// Warnings about what is valid and hardly meant: each of them has cost somebody an evening.
@@ -104,50 +105,36 @@ struct FileAdvice {
     /// A request to such an endpoint would come back as a new one, until no connection is left.
     private func reportLoops(_ settings: EndpointSettings, _ entry: YAMLNode) {
         let server = configuration.server
-        for (key, text) in [
-            ("url", settings.url), ("url_anthropic", settings.urlAnthropic), ("url_openai", settings.urlOpenAI),
-        ] {
-            guard let text, settings.proxy == nil,
+        for field in EndpointField.urls {
+            guard case .text(let text) = settings.value(of: field), settings.proxy == nil,
                 let expanded = try? SecretExpansion.expand(text, environment: environment),
                 let url = try? BaseURL(expanded), url.port == server.port,
                 LocalAddress.isSame(url.host, asListener: server.host)
             else { continue }
             warn(
-                at: entry[key] ?? entry, "this is where Podium itself listens: requests would go round in a circle",
+                at: entry[field.key] ?? entry,
+                "this is where Podium itself listens: requests would go round in a circle",
                 fix: "name the endpoint's own address, or change server.port")
         }
     }
 
     private func reportReferences(_ settings: EndpointSettings, _ entry: YAMLNode) {
-        for (key, text) in [
-            ("url", settings.url), ("url_anthropic", settings.urlAnthropic), ("url_openai", settings.urlOpenAI),
-            ("auth_value", settings.authValue), ("proxy", settings.proxy?.username),
-            ("proxy", settings.proxy?.password),
-        ] {
-            if let text { reportReference(in: text, at: entry[key] ?? entry, isSecret: true) }
-        }
-        for header in settings.headers {
-            let node = entry["headers"]?.resolved?.pairs.first { $0.0.text == header.name }?.1
-            reportReference(in: header.value, at: node ?? entry["headers"] ?? entry, isSecret: true)
+        for text in settings.referenceTexts {
+            let node = entry[text.field.key]
+            let value = text.header.flatMap { header in node?.resolved?.pairs.first { $0.0.text == header }?.1 }
+            reportReference(in: text.text, at: value ?? node ?? entry, isSecret: true)
         }
     }
 
     /// An endpoint with such a credential is misconfigured: the text is not sent.
     private func reportPlaceholders(_ settings: EndpointSettings, _ entry: YAMLNode) {
-        var texts: [(place: String, node: YAMLNode?, text: String?)] = [
-            ("auth_value", entry.merged("auth_value"), settings.authValue),
-            ("proxy", entry.merged("proxy"), settings.proxy?.username),
-            ("proxy", entry.merged("proxy"), settings.proxy?.password),
-        ]
-        if let node = entry.merged("headers")?.resolved {
-            let pairs = EndpointReader.headerPairs(node)
-            texts += settings.headers.map { header in
-                ("the header \(header.name)", pairs.first { $0.key.text == header.name }?.value, header.value)
+        for text in settings.referenceTexts where text.field.isSecret {
+            guard let found = Placeholder.find(in: text.text) else { continue }
+            var node = entry.merged(text.field.key)
+            if let header = text.header {
+                node = node?.resolved.flatMap { EndpointReader.headerPairs($0).first { $0.key.text == header }?.value }
             }
-        }
-        for (place, node, text) in texts {
-            guard let text, let found = Placeholder.find(in: text) else { continue }
-            let problem = found.problem(at: place)
+            let problem = found.problem(at: text.place)
             let name = HeaderRules.printable(settings.name)
             warn(
                 at: node ?? entry, "endpoint '\(name)' is misconfigured: \(problem.message)",

@@ -1,3 +1,4 @@
+internal import PodiumModel
 public import YAMLDocument
 
 /// What became of a file: all its findings, and the configuration if none of them is an error.

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// Names that other programs have for what Podium reads under another one. Whoever writes one of them means it: without a
 /// warning a key that is not used looks as if it were.
 enum MisnamedKeys {
@@ -22,37 +24,15 @@ enum MisnamedKeys {
     private static func normalized(_ key: String) -> String { key.lowercased().filter { $0.isLetter || $0.isNumber } }
 
     private static let known: [String: [String]] = [
-        "endpoint": EndpointField.allCases.map(\.rawValue), "server": ServerSettings.knownKeys,
+        "endpoint": EndpointField.all.map(\.key), "server": ServerSettings.knownKeys,
         "ranking": RankingSettings.knownKeys, "timeouts": TimeoutSettings.knownKeys,
         "the file": ["server", "ranking", "timeouts", "console", "endpoints"],
     ]
 
     /// By section, then by the right name; without case, blanks and signs.
     private static let names: [String: [String: Set<String>]] = [
-        "endpoint": [
-            "auth_value, and auth_type: api_key or auth_token": [
-                "token", "key", "apikey", "apitoken", "secret", "secretkey", "password", "credential", "credentials",
-                "authtoken", "authkey", "accesstoken", "accesskey", "bearer", "bearertoken", "authorization", "auth",
-                "keys",
-                "apikeys", "tokens", "authvalues", "xapikey", "apisecret", "pass",
-            ],
-            "url": [
-                "baseurl", "apibase", "apiurl", "endpoint", "endpointurl", "uri", "host", "hostname", "address",
-                "server",
-                "base", "domain", "upstream", "upstreamurl", "target", "href", "link", "origin", "urls", "baseuri",
-                "addr",
-            ],
-            "url_anthropic": ["anthropicurl", "anthropicbaseurl", "claudeurl"],
-            "url_openai": ["openaiurl", "openaibaseurl", "openaiapibase"],
-            "auth_type": ["authmethod", "authentication", "authscheme", "authkind", "authmode"],
-            "name": ["id", "title", "label", "endpointname", "provider"],
-            "priority": ["rank", "order", "prio", "weight", "position"],
-            "enabled": ["disabled", "active", "enable", "on", "isenabled", "disable", "off"],
-            "pinned": ["pin", "ispinned", "sticky"], "tags": ["tag", "labels", "groups"],
-            "headers": ["header", "extraheaders", "customheaders", "httpheaders", "requestheaders", "defaultheaders"],
-            "proxy": ["httpproxy", "httpsproxy", "proxyurl", "socksproxy", "outboundproxy"],
-            "ca_file": ["ca", "cacert", "cacertfile", "cabundle", "cacerts", "tlsca", "certificate"],
-        ],
+        "endpoint": Dictionary(
+            uniqueKeysWithValues: EndpointField.all.map { ($0.otherNamesAdvice, $0.otherNames) }),
         "server": [
             "host": [
                 "listen", "bind", "address", "addr", "hostname", "ip", "listenaddress", "bindaddress", "interface",

@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import YAMLDocument
 
 /// Reads the keys of one mapping, reporting what does not fit. A key that is absent or null keeps its default.
@@ -90,9 +91,8 @@ struct SectionReader {
     }
 
     /// Keys whose values are not shown, whatever is wrong with them.
-    private static let secretKeys: Set<String> = [
-        "auth_value", "client_tokens", "admin_token", "headers", "password", "proxy",
-    ]
+    private static let secretKeys = Set(EndpointField.all.filter(\.isSecret).map(\.key))
+        .union(["client_tokens", "admin_token", "password"])
 
     private func error(at node: YAMLNode, of key: String, _ message: String, fix: String = "") {
         sink.report(.error, at: node, ValueProblem(message, fix: fix), isSecret: Self.secretKeys.contains(key))
@@ -158,16 +158,19 @@ struct SectionReader {
                 throw ValueProblem("\(key) has to be a whole number")
             }
             guard range.contains(number) else {
-                throw ValueProblem("\(key) has to be \(range.lowerBound) to \(range.upperBound)")
+                throw .outOfRange(range, key)
             }
             return number
         }
     }
 
     func choice<Value: RawRepresentable<String> & CaseIterable>(_ key: String, of type: Value.Type) -> Value? {
+        choice(key, of: Value.allCases.map(\.rawValue)).flatMap(Value.init)
+    }
+
+    func choice(_ key: String, of names: [String]) -> String? {
         guard let text = text(key), !text.isEmpty else { return nil }
-        if let value = Value(rawValue: text) { return value }
-        let names = Value.allCases.map(\.rawValue)
+        if names.contains(text) { return text }
         let suggestion = NearestName.suggestion(for: text, among: names)
         // Beside the place for the secret: what is no slip of one of the names can be the secret itself.
         let isHidden = key == "auth_type" && suggestion == nil

@@ -1,3 +1,5 @@
+public import PodiumModel
+
 /// A whole validated configuration file, with defaults filled in.
 public struct Configuration: Sendable, Equatable {
     /// `server:`

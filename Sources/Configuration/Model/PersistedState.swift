@@ -1,3 +1,5 @@
+public import PodiumModel
+
 /// What the file holds and the program can change: the persister's unit of comparison.
 ///
 /// The identity of an endpoint outlives a rename, so that renaming edits one scalar instead of removing one

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// Origins of web pages as browsers write them (RFC 6454 §6.2).
 enum OriginText {
     /// Whether the text is `scheme://host[:port]` and nothing more. Extensions have schemes of their own.

@@ -1,3 +1,4 @@
+public import PodiumModel
 internal import Support
 
 /// What `HTTPS_PROXY` and its kin say of the way to a URL, read as curl reads them. Pure.

@@ -1,8 +1,8 @@
 internal import Configuration
+internal import PodiumModel
 internal import Engine
 internal import NIOHTTP1
 internal import Persistence
-internal import PodiumModel
 
 /// What changes something. Each is answered when the change is on disk.
 extension ControlService {
@@ -164,7 +164,7 @@ extension ControlService {
                 "the configuration", now: engine.configurationRevision,
                 changes.map { RevisionChange($0, ofEndpoint: false) })
         case .invalid(let field, let reason):
-            return .invalid(field == .priority ? "rank" : field.rawValue, reason)
+            return .invalid(field == .priority ? "rank" : field.key, reason)
         case .nothingToUndo, .nothingToRedo:
             return ControlProblem(.nothingToDo, status: 409, detail: error.description)
         case .notSaved, .notWritable:

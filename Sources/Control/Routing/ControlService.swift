@@ -1,7 +1,7 @@
 internal import Configuration
+internal import PodiumModel
 internal import Engine
 internal import NIOHTTP1
-internal import PodiumModel
 internal import Proxy
 
 /// Answers requests out of the engine. Knows nothing of sockets.

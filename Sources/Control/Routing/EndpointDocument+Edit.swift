@@ -1,6 +1,6 @@
 internal import Configuration
-internal import Engine
 internal import PodiumModel
+internal import Engine
 
 extension EndpointDocument {
     /// The engine's edit that this document asks for.

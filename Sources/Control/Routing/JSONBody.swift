@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 internal import FoundationEssentials
 
 /// JSON to and from the bytes of a body.

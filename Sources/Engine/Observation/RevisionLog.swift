@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 internal import Ranking
 
 /// One change that somebody made to the configuration, kept so that a stale edit can be told what it missed.

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 internal import Ranking
 
 /// One endpoint as an operator's action found or left it.

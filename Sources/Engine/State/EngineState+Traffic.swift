@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 internal import Proxy
 internal import Ranking
 

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 internal import Persistence
 internal import Ranking
 
@@ -159,7 +160,7 @@ extension EngineState {
                 before.rank = rank
             }
             return OperatorAction(
-                label: "\(label) (\(field.rawValue))", effect: .endpoint(id, before: before, after: after))
+                label: "\(label) (\(field.key))", effect: .endpoint(id, before: before, after: after))
         case (.removedInFile, let ours?, _):
             let id = EndpointID(ours.id)
             guard let before = ranks[id], record(named: ours.settings.name) == nil else {
@@ -181,7 +182,7 @@ extension EndpointSettings {
     fileprivate func replacing(_ after: EndpointSettings, by before: EndpointSettings) -> EndpointSettings {
         var result = self
         // The priority follows from the rank.
-        for field in EndpointField.allCases
+        for field in EndpointField.all
         where field != .priority && before.value(of: field) != after.value(of: field) {
             result.set(field, to: before.value(of: field))
         }

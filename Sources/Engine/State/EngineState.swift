@@ -1,4 +1,5 @@
 public import Configuration
+public import PodiumModel
 internal import Persistence
 internal import Proxy
 public import Ranking

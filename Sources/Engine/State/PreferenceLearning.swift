@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 internal import Proxy
 
 /// Finds out which of OpenAI's two APIs an endpoint speaks: it does not know the path of the one, and serves the other.

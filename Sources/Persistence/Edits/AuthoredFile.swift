@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 import YAMLDocument
 
 /// The file as its author left it: as it was loaded, or as a hand edit made it, without what the program has written since.

@@ -1,4 +1,5 @@
 public import Configuration
+public import PodiumModel
 
 /// Something that was changed in the file and in the program since they last agreed. The file wins; ``undo(in:)``
 /// brings the program's side back.
@@ -26,7 +27,7 @@ public struct EditConflict: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch subject {
         case .field(let field):
-            guard let ours, let theirs else { return "\(endpoint) \(field.rawValue)" }
+            guard let ours, let theirs else { return "\(endpoint) \(field.key)" }
             let change = ConfigurationChange.setField(
                 endpoint: endpoint, field: field, old: ours.settings.value(of: field),
                 new: theirs.settings.value(of: field))

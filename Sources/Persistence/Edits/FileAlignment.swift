@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 
 /// Recognises the endpoints of an edited file: which entry is which of those that were known.
 struct FileAlignment {

@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 
 /// Merges file and program over what they last agreed on.
 struct ThreeWayMerge {
@@ -85,7 +86,7 @@ struct ThreeWayMerge {
     ) -> PersistedState.Endpoint {
         guard let before = ancestor[ours.id] else { return theirs }
         var result = theirs
-        for field in EndpointField.allCases where before.value(of: field) != ours.settings.value(of: field) {
+        for field in EndpointField.all where before.value(of: field) != ours.settings.value(of: field) {
             // A new name of ours may have been given to another entry in the file; names stay unique.
             let nameTaken = field == .name && fileNames.contains(ours.settings.name)
             if before.value(of: field) == theirs.settings.value(of: field), !nameTaken {

@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 
 /// Brings back an earlier version of the configuration: what `podium restore` does.
 public struct ConfigurationRestore: Sendable {

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import PodiumModel
 
 /// The difference of two files as a person reads it.
 public struct LineDifference: Sendable, Equatable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 
 /// Decides when the file is written. Pure: state, event and time in, actions out.
 ///

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import PodiumModel
 import Console
 import Proxy
 

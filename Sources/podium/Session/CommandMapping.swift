@@ -1,8 +1,8 @@
 import Configuration
+import PodiumModel
 import Console
 import Engine
 import Persistence
-import PodiumModel
 
 extension EngineCommand {
     /// nil for what is no command of the engine: a test changes nothing.
@@ -78,7 +78,7 @@ extension CommandFailure {
                 case .headers: .headers
                 case .openAIPreference: .openAIPreference
                 case .proxy: .proxy
-                case .caFile, .cookies, .forwarded, .endpointType: nil
+                default: nil
                 }
         }
     }

@@ -1,9 +1,9 @@
 import Configuration
+import PodiumModel
 import Control
 import Engine
 import Logging
 import Persistence
-import PodiumModel
 import Proxy
 import Service
 

@@ -1,5 +1,6 @@
 import CSystemShim
 import Configuration
+import PodiumModel
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 import Configuration
+import PodiumModel
 import Foundation
 import Testing
 import YAMLDocument

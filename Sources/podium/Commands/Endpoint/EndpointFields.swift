@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import PodiumModel
 import Control
 
 /// The fields of an endpoint as options. An empty text takes a field away.

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Configuration
-import Control
 import PodiumModel
+import Control
 
 /// `--header` as it was given. What is wrong with it is found once all arguments are read: what an argument's own reader says is
 /// printed with the argument, which can be a secret.

@@ -1,12 +1,12 @@
 /// A text that is meant to be replaced and is not: some other program's way to name an environment variable.
-struct Placeholder: Equatable {
+public struct Placeholder: Equatable {
     /// As it is written.
-    var text: String
+    public var text: String
     /// The variable's name, where it can be made out.
-    var name: String?
+    public var name: String?
 
     /// Why the text is of no use at this place.
-    func problem(at place: String) -> ValueProblem {
+    public func problem(at place: String) -> ValueProblem {
         let name = name.flatMap { Self.isShowable($0) ? $0 : nil }
         let isHarmless = name != nil && text.count <= 60 && !SecretSigns.inValue(text)
         // Behind a tag there can stand the credential itself.
@@ -24,7 +24,7 @@ struct Placeholder: Equatable {
 
     /// Nil for a text that can be meant as it stands. Only the whole of a text, or all behind `Bearer`, is taken for a
     /// placeholder: a password can hold any signs.
-    static func find(in text: String) -> Placeholder? {
+    public static func find(in text: String) -> Placeholder? {
         var rest = text[...]
         for scheme in ["bearer ", "basic ", "token "] where rest.lowercased().hasPrefix(scheme) {
             rest = rest.dropFirst(scheme.count).drop { $0 == " " }

@@ -116,7 +116,7 @@ public enum SecretSigns {
     }
 
     /// Whether a part of a path is none of the words and versions that paths are made of.
-    static func mayBeKey(_ segment: Substring) -> Bool {
+    public static func mayBeKey(_ segment: Substring) -> Bool {
         if isReference(segment) { return false }
         if segment.count >= 20 { return true }
         return segment.split { !$0.isLetter && !$0.isNumber }.contains { run in
@@ -128,13 +128,13 @@ public enum SecretSigns {
     }
 
     /// `${NAME}` and nothing else: that shows no more than the file's author meant to.
-    static func isReference(_ text: some StringProtocol) -> Bool {
+    public static func isReference(_ text: some StringProtocol) -> Bool {
         String(text).wholeMatch(of: /\$\{[A-Za-z_][A-Za-z0-9_]*\}/) != nil
     }
 
     /// A value as a message about it shows it: in quotes, or not at all where it looks like a secret that was put in the
     /// wrong place.
-    static func quoted(_ value: some StringProtocol) -> String {
+    public static func quoted(_ value: some StringProtocol) -> String {
         let text = HeaderRules.printable(String(value))
         return inValue(text) ? "what stands there" : "'\(text)'"
     }

@@ -4,7 +4,9 @@ public enum ProxyText {
     public static func parse(_ text: String) throws(ValueProblem) -> OutboundProxy {
         if text == OutboundProxy.Kind.environment.rawValue { return .environment }
         guard let separator = text.firstRange(of: "://") else {
-            throw ValueProblem("the proxy has no scheme", fix: "write http://HOST:PORT, socks5://HOST:PORT or env")
+            throw ValueProblem(
+                "the proxy has no scheme", fix: "write http://HOST:PORT, socks5://HOST:PORT or env",
+                brief: "begin with http:// or socks5://")
         }
         let kind = try kind(String(text[..<separator.lowerBound]))
         var authority = text[separator.upperBound...]
@@ -37,25 +39,33 @@ public enum ProxyText {
         return text + renderAddress(proxy)
     }
 
-    static func kind(_ text: String) throws(ValueProblem) -> OutboundProxy.Kind {
+    /// The protocol of a URL's scheme, or of `type:`.
+    public static func kind(_ text: String) throws(ValueProblem) -> OutboundProxy.Kind {
         switch text.lowercased() {
         case "http": return .http
         case "socks5", "socks5h": return .socks5
-        default: throw ValueProblem("\(SecretSigns.quoted(text)) is not a kind of proxy", fix: "use http or socks5")
+        default:
+            throw ValueProblem(
+                "\(SecretSigns.quoted(text)) is not a kind of proxy", fix: "use http or socks5",
+                brief: "begin with http:// or socks5://")
         }
     }
 
-    static func address(_ text: String, kind: OutboundProxy.Kind) throws(ValueProblem) -> HostAndPort {
+    /// `HOST:PORT`, or the host alone with the usual port of the protocol.
+    public static func address(_ text: String, kind: OutboundProxy.Kind) throws(ValueProblem) -> HostAndPort {
         do throws(ValueProblem) {
             return try HostAndPort(text, defaultPort: kind == .socks5 ? 1080 : 8080)
         } catch {
             // Its own words could hold a password that has lost its place.
             throw ValueProblem(
-                "the proxy's address is not HOST:PORT", fix: "write it like 127.0.0.1:1080 or [::1]:1080")
+                "the proxy's address is not HOST:PORT", fix: "write it like 127.0.0.1:1080 or [::1]:1080",
+                brief: text.isEmpty || text.first == ":"
+                    ? "has no host" : text.contains(" ") ? "has a blank in it" : "needs HOST:PORT")
         }
     }
 
-    static func renderAddress(_ proxy: OutboundProxy) -> String {
+    /// `HOST:PORT`.
+    public static func renderAddress(_ proxy: OutboundProxy) -> String {
         let host = proxy.host.contains(":") ? "[\(proxy.host)]" : proxy.host
         return "\(host):\(proxy.port)"
     }

@@ -14,7 +14,9 @@ public struct BaseURL: Sendable, Equatable {
         if let bad = text.unicodeScalars.first(where: Self.isForbidden) {
             let isControl = bad.value < 0x20 || bad.value == 0x7F
             let name = bad == " " ? "a space" : isControl ? "a control character" : "'\(bad)'"
-            throw ValueProblem("a URL cannot hold \(name)", fix: "percent-encode it or remove it")
+            throw ValueProblem(
+                "a URL cannot hold \(name)", fix: "percent-encode it or remove it",
+                brief: bad == " " ? "has a blank in it" : nil)
         }
         try self.init(checked: text)
     }
@@ -33,24 +35,30 @@ public struct BaseURL: Sendable, Equatable {
             throw ValueProblem(
                 "the URL has no scheme",
                 fix:
-                    "write https://\(place.contains("@") || SecretSigns.inValue(String(place)) ? "HOST" : String(place))"
-            )
+                    "write https://\(place.contains("@") || SecretSigns.inValue(String(place)) ? "HOST" : String(place))",
+                brief: "begin with https://")
         }
         scheme = text[..<separator.lowerBound].lowercased()
         guard scheme == "http" || scheme == "https" else {
             throw ValueProblem(
-                "the scheme \(SecretSigns.quoted(scheme)) is not supported", fix: "use https:// or http://")
+                "the scheme \(SecretSigns.quoted(scheme)) is not supported", fix: "use https:// or http://",
+                brief: "begin with https://")
         }
         let rest = text[separator.upperBound...]
         if rest.contains("?") {
-            throw ValueProblem("a base URL cannot have a query", fix: "remove everything from the ?")
+            throw ValueProblem(
+                "a base URL cannot have a query", fix: "remove everything from the ?", brief: "base URL only, no ? or #"
+            )
         }
         if rest.contains("#") {
-            throw ValueProblem("a base URL cannot have a fragment", fix: "remove everything from the #")
+            throw ValueProblem(
+                "a base URL cannot have a fragment", fix: "remove everything from the #",
+                brief: "base URL only, no ? or #")
         }
         let authority = rest.prefix { $0 != "/" }
         if authority.contains("@") {
-            throw ValueProblem("a base URL cannot hold credentials", fix: "put them into auth_value")
+            throw ValueProblem(
+                "a base URL cannot hold credentials", fix: "put them into auth_value", brief: "put no password in it")
         }
         let parts = try HostAndPort(String(authority), defaultPort: scheme == "https" ? 443 : 80)
         host = parts.host
@@ -72,11 +80,14 @@ public struct BaseURL: Sendable, Equatable {
 }
 
 /// `host`, `host:port`, `[::1]:port`.
-struct HostAndPort: Equatable {
-    var host: String
-    var port: Int
+public struct HostAndPort: Equatable {
+    /// IPv6 without its brackets.
+    public var host: String
+    /// 1 to 65535.
+    public var port: Int
 
-    init(_ text: String, defaultPort: Int) throws(ValueProblem) {
+    /// Reads the text.
+    public init(_ text: String, defaultPort: Int) throws(ValueProblem) {
         let portText: Substring?
         if text.first == "[" {
             guard let bracket = text.firstIndex(of: "]") else { throw ValueProblem("the address has no closing ]") }
@@ -93,7 +104,7 @@ struct HostAndPort: Equatable {
             }
             host = String(parts.first ?? "")
             portText = parts.count == 2 ? parts[1] : nil
-            guard !host.isEmpty else { throw ValueProblem("the host is missing") }
+            guard !host.isEmpty else { throw ValueProblem("the host is missing", brief: "has no host") }
             guard Self.isHostName(host) else { throw ValueProblem("\(SecretSigns.quoted(host)) is not a host name") }
         }
         guard let portText else {
@@ -102,11 +113,16 @@ struct HostAndPort: Equatable {
         }
         guard portText.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(portText),
             (1...65535).contains(number)
-        else { throw ValueProblem("\(SecretSigns.quoted(portText)) is not a port", fix: "ports are 1 to 65535") }
+        else {
+            throw ValueProblem(
+                "\(SecretSigns.quoted(portText)) is not a port", fix: "ports are 1 to 65535",
+                brief: "port must be 1–65535")
+        }
         port = number
     }
 
-    static func isHostName(_ text: String) -> Bool {
+    /// Whether it has only the signs of host names and IPv4 addresses.
+    public static func isHostName(_ text: String) -> Bool {
         text.utf8.count <= 253
             && text.utf8.allSatisfy {
                 (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
@@ -115,7 +131,8 @@ struct HostAndPort: Equatable {
             && !text.hasPrefix(".") && !text.contains("..")
     }
 
-    static func isIPv6(_ text: String) -> Bool {
+    /// Whether it is an IPv6 address, without brackets.
+    public static func isIPv6(_ text: String) -> Bool {
         let address = text.prefix { $0 != "%" }
         guard address.contains(":") else { return false }
         let halves = address.split(separator: "::", omittingEmptySubsequences: false)

@@ -82,6 +82,9 @@ public enum AuthType: String, Sendable, Equatable, CaseIterable {
     case passthrough
     /// No credential at all; the client's is removed.
     case none
+
+    /// Whether the endpoint's own credential is sent.
+    public var sendsCredential: Bool { self == .apiKey || self == .authToken }
 }
 
 /// Which OpenAI API the endpoint is known to speak.
