@@ -33,7 +33,7 @@ public struct StateDiagram: Sendable {
     public private(set) var states: Set<String> = []
     /// The arrows, one for each of their events.
     public private(set) var transitions: Set<Transition> = []
-    /// The arrows with whatever they are labelled.
+    /// The arrows between two states, whatever their labels.
     public private(set) var arrows: Set<[String]> = []
 
     /// The first diagram below the heading `## heading` of a page.
@@ -50,8 +50,9 @@ public struct StateDiagram: Sendable {
             let to = (parts.first ?? "").trimmingCharacters(in: .whitespaces)
             if from == "[*]" { initial.insert(to) } else { states.insert(from) }
             if to == "[*]" { final.insert(from) } else { states.insert(to) }
+            guard from != "[*]", to != "[*]" else { continue }
             arrows.insert([from, to])
-            guard from != "[*]", to != "[*]", parts.count == 2 else { continue }
+            guard parts.count == 2 else { continue }
             for event in parts[1].prefix(while: { $0 != "(" }).split(separator: ",") {
                 transitions.insert(Transition(from, event.trimmingCharacters(in: .whitespaces), to))
             }
