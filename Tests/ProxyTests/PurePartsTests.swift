@@ -188,6 +188,84 @@ import Testing
         #expect(Array(path.utf8).withUnsafeBytes { RequestPath.holdsDotSegment($0) } == isThere)
     }
 
+    /// A name for each field that is known, and one that is not.
+    private static let fieldNames = [
+        "X-Else", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer",
+        "Upgrade", "Sec-WebSocket-Key", "Origin", "Referer", "Expect", "Via", "X-Forwarded-For", "X-Forwarded-Proto",
+        "X-Forwarded-Host", "X-Hops", "X-Request-ID", "X-Real-IP", "Authorization", "X-API-Key", "Cookie",
+        "Set-Cookie", "X-Auth-Token", "X-HTTP-Method-Override", "Access-Control-Allow-Origin", "Location",
+        "Content-Location", "Content-Type", "Content-Encoding", "Date", "Retry-After", "Retry-After-Ms",
+        "Anthropic-RateLimit-Requests-Reset", "Anthropic-RateLimit-Requests-Remaining", "Anthropic-Version",
+    ]
+
+    private static func forwarded(_ text: String, to upstream: Upstream, _ url: UpstreamURL) throws -> String {
+        try Array(text.utf8).withUnsafeBytes { bytes in
+            var head = RequestHead()
+            let length = try head.parse(bytes, limits: HTTPLimits())
+            #expect(length == bytes.count)
+            var output = [UInt8](repeating: 0, count: 4096)
+            let forwarded = ForwardedRequestHead(framing: .length(2), requestID: .generated(7), hops: 0, tokens: nil)
+            let count = output.withUnsafeMutableBytes { target in
+                var writer = WireWriter(target)
+                forwarded.write(
+                    &head, bytes, path: head.pathAndQuery, for: upstream, url, clientAddress: [], to: &writer)
+                return writer.count
+            }
+            return String(decoding: output.prefix(count), as: UTF8.self)
+        }
+    }
+
+    private static func passedBack(_ text: String, from upstream: Upstream, _ url: UpstreamURL) throws -> String {
+        try Array(text.utf8).withUnsafeBytes { bytes in
+            var head = ResponseHead()
+            let length = try head.parse(bytes, toHEAD: false, limits: HTTPLimits())
+            #expect(length == bytes.count)
+            var output = [UInt8](repeating: 0, count: 4096)
+            let forwarded = ForwardedResponseHead(
+                framing: .length(2), requestID: nil, closes: false, clientMinorVersion: 1, path: 0..<0, origin: nil)
+            let count = output.withUnsafeMutableBytes { target in
+                var writer = WireWriter(target)
+                forwarded.write(
+                    &head, bytes, from: upstream, url, date: [], request: UnsafeRawBufferPointer(start: nil, count: 0),
+                    to: &writer)
+                return writer.count
+            }
+            return String(decoding: output.prefix(count), as: UTF8.self)
+        }
+    }
+
+    /// Most heads are decided by a look at one bit for each field. Where the Connection field names any other field, each one is
+    /// asked about in full: the outcome has to be the same, for every field and every kind of endpoint.
+    @Test func theQuickLookAtFieldsPassesWhatTheSlowOneDoes() throws {
+        let url = try UpstreamURL("http://127.0.0.1:1")
+        var known: Set<KnownField> = []
+        for (credential, isOpen) in [(UpstreamCredential.apiKey("key-of-it"), false), (.passthrough, true)] {
+            let upstream = try Upstream(
+                id: .init(1), name: "one", anyURL: url, credential: credential, passesCookies: isOpen,
+                namesClients: isOpen)
+            for name in Self.fieldNames {
+                let value = name == "Expect" ? "100-continue" : name == "Location" ? "http://127.0.0.1:1/x" : "3"
+                let field = "\(name): \(value)\r\n"
+                for more in ["", "Accept: */*\r\n"] {
+                    let start = "POST /v1/messages HTTP/1.1\r\nHost: a\r\n\(more)\(field)Content-Length: 2\r\n"
+                    let quick = try Self.forwarded(start + "\r\n", to: upstream, url)
+                    let slow = try Self.forwarded(start + "Connection: zzz\r\n\r\n", to: upstream, url)
+                    #expect(quick == slow, "\(name)")
+                    let answer = "HTTP/1.1 200 OK\r\n\(more)\(field)Content-Length: 2\r\n"
+                    let quickBack = try Self.passedBack(answer + "\r\n", from: upstream, url)
+                    let slowBack = try Self.passedBack(answer + "Connection: zzz\r\n\r\n", from: upstream, url)
+                    #expect(quickBack == slowBack, "\(name)")
+                }
+                Array("GET / HTTP/1.1\r\nHost: a\r\n\(field)\r\n".utf8).withUnsafeBytes { bytes in
+                    var head = RequestHead()
+                    _ = try? head.parse(bytes, limits: HTTPLimits())
+                    known.formUnion(head.fields.lines.map(\.known))
+                }
+            }
+        }
+        #expect(Set(KnownField.allCases).subtracting(known) == [.connection, .contentLength, .transferEncoding])
+    }
+
     /// Held against a plain reading of the rule, byte by byte, over paths of every length around a register's.
     @Test func theQuickLookAtAPathSeesWhatASlowOneDoes() {
         var random = SeededRandom(seed: 11)
