@@ -1,3 +1,5 @@
+internal import Support
+
 /// What a simulated endpoint does with a request.
 public enum DemoBehaviour: Sendable, Equatable {
     /// Answers after `delay`; a streamed answer goes on with a piece each `pace`.
@@ -128,26 +130,5 @@ public struct DemoScript: Sendable {
             generator = SplitMix64(seed: generator.next() ^ part)
         }
         return Double(generator.next() >> 11) * 0x1p-53
-    }
-}
-
-/// A small seeded generator (Steele, Lea and Flood 2014): every script and every traffic plan can be had again.
-struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
-extension Duration {
-    var inSeconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }
 }

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+internal import Support
 
 /// What became of the demo's requests.
 public struct DemoTrafficStatistics: Sendable, Equatable {

@@ -4,6 +4,7 @@ internal import Persistence
 public import NIOCore
 public import Proxy
 internal import Ranking
+internal import Support
 internal import Synchronization
 
 /// What the control API asks beyond commands and snapshots.
@@ -21,7 +22,7 @@ extension Engine {
                 requestsInFlight: load.requests, connections: load.connections,
                 attemptsPerSecond: state.traffic.summary(second: second).attemptsPerSecond,
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,
-                lastFlush: lastFlush, events: state.events.total, takenAt: now, wallTime: EngineCore.wallTime())
+                lastFlush: lastFlush, events: state.events.total, takenAt: now, wallTime: WallClock.seconds)
         }
     }
 

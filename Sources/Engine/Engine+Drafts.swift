@@ -3,6 +3,7 @@ public import PodiumModel
 public import Persistence
 internal import Proxy
 internal import Ranking
+internal import Support
 
 extension Engine {
     /// Goes all the way to an answer of the endpoint: name, connection, TLS, and `GET /v1/models`, which costs nothing.
@@ -88,10 +89,10 @@ extension TrialResult {
     /// `answered 200 (DNS 12 ms, connect 30 ms, TLS 45 ms, first byte 120 ms)`
     var plainWords: String {
         var steps: [String] = []
-        if let lookup { steps.append("DNS \(lookup.plainWords)") }
-        if let connect { steps.append("connect \(connect.plainWords)") }
-        if let tlsHandshake { steps.append("TLS \(tlsHandshake.plainWords)") }
-        if let firstByte { steps.append("first byte \(firstByte.plainWords)") }
+        if let lookup { steps.append("DNS \(lookup.shortText)") }
+        if let connect { steps.append("connect \(connect.shortText)") }
+        if let tlsHandshake { steps.append("TLS \(tlsHandshake.shortText)") }
+        if let firstByte { steps.append("first byte \(firstByte.shortText)") }
         let verdict =
             switch (failure, status) {
             case (let failure?, _): failure.text

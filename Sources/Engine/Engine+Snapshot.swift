@@ -3,6 +3,7 @@ internal import Persistence
 public import PodiumModel
 internal import Proxy
 internal import Ranking
+internal import Support
 
 /// Snapshots of the engine: the one place where its state becomes a ``Snapshot``.
 ///
@@ -22,7 +23,7 @@ extension Engine {
         eventLimit: Int = EventRetention.total, eventsAfter: UInt64 = 0, flushesAfter: UInt64 = 0,
         hintsSecrets: Bool = false
     ) -> Snapshot {
-        let clock = WallClockMapping(takenAt: .now, wallTime: EngineCore.wallTime())
+        let clock = WallClockMapping(takenAt: .now, wallTime: WallClock.seconds)
         let statistics = persister.statistics(now: clock.takenAt)
         let flushes = persister.history()
         let (address, drainDeadline, load) = (listenAddress, drainDeadline, proxy.load)
@@ -63,7 +64,7 @@ extension Engine {
 
     /// All endpoints in rank order, as a snapshot has them, with the revision of the configuration.
     public func endpoints() -> (revision: UInt64, endpoints: [Snapshot.Endpoint]) {
-        let clock = WallClockMapping(takenAt: .now, wallTime: EngineCore.wallTime())
+        let clock = WallClockMapping(takenAt: .now, wallTime: WallClock.seconds)
         let second = core.second(clock.takenAt)
         let unwritten = EndpointReading.byEndpoint(persister.statistics(now: clock.takenAt).unwritten)
         let (revision, readings, names) = core.withState { state in
@@ -77,7 +78,7 @@ extension Engine {
 
     /// One endpoint, as a snapshot has it; nil when there is none of that name.
     public func endpoint(named name: String) -> Snapshot.Endpoint? {
-        let clock = WallClockMapping(takenAt: .now, wallTime: EngineCore.wallTime())
+        let clock = WallClockMapping(takenAt: .now, wallTime: WallClock.seconds)
         let second = core.second(clock.takenAt)
         let unwritten = EndpointReading.byEndpoint(persister.statistics(now: clock.takenAt).unwritten)
         let (reading, names) = core.withState { state in
@@ -91,7 +92,7 @@ extension Engine {
 
     /// The persister and its file alone, as a snapshot has them; cheap.
     public func persisterSnapshot() -> Snapshot.Persister {
-        let clock = WallClockMapping(takenAt: .now, wallTime: EngineCore.wallTime())
+        let clock = WallClockMapping(takenAt: .now, wallTime: WallClock.seconds)
         let strategy = core.withState { $0.configuration.server.persistStrategy }
         return Snapshot.Persister(
             persister.statistics(now: clock.takenAt), strategy: strategy.rawValue, file: .look(at: path), clock: clock)

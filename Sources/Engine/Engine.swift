@@ -8,6 +8,7 @@ public import Proxy
 internal import Ranking
 internal import Sockets
 internal import Synchronization
+internal import Support
 
 /// Podium without a user interface: proxy, ranking and persister on one configuration file.
 ///
@@ -330,10 +331,10 @@ public final class Engine: Sendable {
             return "the file was read again; file and memory agree"
         }
         return switch (receipt.outcome, change.isEmpty) {
-        case (.written, false): "\(change); saved in \(receipt.record.durations.total.plainWords)"
+        case (.written, false): "\(change); saved in \(receipt.record.durations.total.shortText)"
         case (.unchanged, false): change
         case (.written, true):
-            "saved \(Self.counted(receipt.record.changes.count)) in \(receipt.record.durations.total.plainWords)"
+            "saved \(Self.counted(receipt.record.changes.count)) in \(receipt.record.durations.total.shortText)"
         case (.unchanged, true): "nothing to save: the file is up to date"
         case (.inMemory(let reason), false): "\(change); in memory only, not saved: \(reason)"
         case (.inMemory(let reason), true): "nothing is saved, changes live in memory only: \(reason)"

@@ -3,6 +3,7 @@ internal import PodiumModel
 internal import Persistence
 internal import Proxy
 internal import Ranking
+internal import Support
 
 extension EngineCore {
     /// What the data path calls.
@@ -77,7 +78,7 @@ extension EngineCore {
         case .overdue(let since):
             log(
                 .error, source: "persist",
-                "OVERDUE: unsaved for \((ContinuousClock.now - since).plainWords), longer than config_max_dirty_time")
+                "OVERDUE: unsaved for \((ContinuousClock.now - since).shortText), longer than config_max_dirty_time")
         case .overdueEnded:
             log(.info, source: "persist", "no longer overdue: everything is saved")
         case .memoryOnly(let reason):
@@ -122,7 +123,7 @@ extension FlushRecord {
         switch result {
         case .written:
             "flushed \(changes.count) \(changes.count == 1 ? "change" : "changes") (\(trigger.rawValue)), "
-                + "\(fileSize) bytes, \(durations.total.plainWords)"
+                + "\(fileSize) bytes, \(durations.total.shortText)"
         case .unchanged:
             "nothing to write (\(trigger.rawValue))"
         case .inMemory(let reason):

@@ -46,12 +46,6 @@ final class EngineCore: Sendable {
         max(0, (now - startedAt).wholeSeconds)
     }
 
-    static func wallTime() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
-
     // MARK: Wiring
 
     func connect(proxy: ProxyServer) {
@@ -118,7 +112,7 @@ final class EngineCore: Sendable {
         let wallTime: Double =
             switch report.outcome {
             case .success, .declined, .neutral: 0
-            case .failure, .rateLimited, .misconfigured: Self.wallTime()
+            case .failure, .rateLimited, .misconfigured: WallClock.seconds
             }
         let update = guarded.state.attemptFinished(report, second: second, wallTime: wallTime) {
             UInt64.random(in: .min ... .max)
@@ -139,7 +133,7 @@ final class EngineCore: Sendable {
         guard let (name, learned) = guarded.state.learn(lesson, about: id, now: now) else {
             return false
         }
-        guarded.state.noteLearned(learned, name: name, endpoint: id, time: Self.wallTime())
+        guarded.state.noteLearned(learned, name: name, endpoint: id, time: WallClock.seconds)
         publishRoutes(&guarded, now: now)
         let missing = learned.lackedAPI?.path ?? ""
         append(
@@ -214,7 +208,7 @@ final class EngineCore: Sendable {
             if let failure = result.failure {
                 let name = guarded.state.record(id)?.settings.name ?? "?"
                 let text = "probe: \(failure.text)"
-                guarded.state.withRecord(id) { $0.lastError = .init(time: Self.wallTime(), text: text) }
+                guarded.state.withRecord(id) { $0.lastError = .init(time: WallClock.seconds, text: text) }
                 // Where it took the endpoint out, the line about that says the same.
                 if !update.availabilityChanges.contains(where: { $0.endpoint == id }) {
                     append(.debug, source: "endpoint", endpoint: name, text, kind: .traffic, &guarded)
@@ -278,7 +272,7 @@ final class EngineCore: Sendable {
                 let before = ConfigurationPicture(guarded.state)
                 let made = guarded.state.actions.made
                 let change = try guarded.state.apply(command, now: now)
-                guarded.state.noteChanges(since: before, by: author.name, change, time: Self.wallTime())
+                guarded.state.noteChanges(since: before, by: author.name, change, time: WallClock.seconds)
                 publishRoutes(&guarded, now: now)
                 // The command's own line tells more than the rank changes it brought.
                 guarded.changesLoggedUntil = now
@@ -355,7 +349,7 @@ final class EngineCore: Sendable {
             let before = ConfigurationPicture(guarded.state)
             let accessLog = guarded.state.configuration.server.accessLog
             let (merged, notes) = guarded.state.adopt(edit, now: now)
-            guarded.state.noteChanges(since: before, by: "the file", "a new order", time: Self.wallTime())
+            guarded.state.noteChanges(since: before, by: "the file", "a new order", time: WallClock.seconds)
             if guarded.state.configuration.server.accessLog != accessLog {
                 directAccessLog(&guarded)
             }
@@ -398,7 +392,7 @@ final class EngineCore: Sendable {
         fold: String? = nil, _ guarded: inout Guarded
     ) {
         let appended = guarded.state.events.append(
-            level, source: source, endpoint: endpoint, text, kind: kind, fold: fold, time: Self.wallTime())
+            level, source: source, endpoint: endpoint, text, kind: kind, fold: fold, time: WallClock.seconds)
         listeners.signal()
         if appended.holdsFirst { guarded.armRepeats?() }
         write(appended.lines)
@@ -416,7 +410,7 @@ final class EngineCore: Sendable {
     /// Tells the log that is written out what repeated itself since; the last time all of it, due or not.
     func writeRepeats(isLast: Bool = false) {
         guarded.withLock { guarded in
-            let due = guarded.state.events.takeRepeats(isLast: isLast, time: Self.wallTime())
+            let due = guarded.state.events.takeRepeats(isLast: isLast, time: WallClock.seconds)
             write(due.lines)
             if due.hasMore { guarded.armRepeats?() }
         }

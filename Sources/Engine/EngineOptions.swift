@@ -2,6 +2,7 @@ public import Logging
 internal import Configuration
 internal import PodiumModel
 internal import Proxy
+internal import Support
 
 /// What the program, rather than the file, decides about an engine.
 public struct EngineOptions: Sendable {
@@ -30,7 +31,7 @@ public struct EngineOptions: Sendable {
 extension ServerSettings {
     /// Whether only this machine can connect.
     var isLoopback: Bool {
-        ProxyOptions.isLoopback(host)
+        HostAndPort.isLoopback(host)
     }
 }
 

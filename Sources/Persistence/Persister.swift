@@ -3,6 +3,7 @@ public import Configuration
 public import PodiumModel
 import Dispatch
 import Synchronization
+internal import Support
 
 /// Saves ranking and edits into the operator's file: automatic changes at most once per interval, an operator's at once.
 ///
@@ -10,7 +11,7 @@ import Synchronization
 /// snapshot, so a change is never counted as saved before it was seen. Everything here may be called from any thread.
 public final class Persister: Sendable {
     private let state: Mutex<PersisterState>
-    private let records = Mutex(FlushHistory())
+    private let records = Mutex(RingBuffer<FlushRecord>(capacity: 512))
     /// Taken on `disk` alone, so never contended, however long the disk takes.
     private let writer: Mutex<ConfigurationWriter>
     /// The file as it was last seen, for those who must not wait for a disk that hangs.
@@ -149,7 +150,7 @@ public final class Persister: Sendable {
 
     /// The last 512 flushes, newest last.
     public func history() -> [FlushRecord] {
-        records.withLock { $0 }.records
+        records.withLock { $0 }.elements
     }
 
     /// Saves what is unsaved, with a few retries, stops, and releases the lock. Further calls throw ``PersistenceError/closed``.

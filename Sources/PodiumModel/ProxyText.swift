@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// An outbound proxy as a URL: `socks5://user:pass@127.0.0.1:1080`.
 public enum ProxyText {
     /// Reads the URL form. User and password are percent-decoded, except inside `${NAME}`.
@@ -15,9 +17,9 @@ public enum ProxyText {
         if let at = authority.lastIndex(of: "@") {
             let credentials = authority[..<at]
             let user = credentials.prefix { $0 != ":" }
-            proxy.username = percentDecoded(String(user))
+            proxy.username = PercentEncoding.decodeLeniently(String(user))
             if user.endIndex < credentials.endIndex {
-                proxy.password = percentDecoded(String(credentials[user.endIndex...].dropFirst()))
+                proxy.password = PercentEncoding.decodeLeniently(String(credentials[user.endIndex...].dropFirst()))
             }
             authority = authority[authority.index(after: at)...]
         }
@@ -30,10 +32,12 @@ public enum ProxyText {
     /// The URL form; characters that would end the user or the password early are percent-encoded.
     public static func render(_ proxy: OutboundProxy) -> String {
         guard proxy.kind != .environment else { return proxy.kind.rawValue }
+        // What a reference such as ${NAME} is made of stays readable.
+        let kept = "${}"
         var text = "\(proxy.kind.rawValue)://"
         if let username = proxy.username {
-            text += percentEncoded(username)
-            if let password = proxy.password { text += ":" + percentEncoded(password) }
+            text += PercentEncoding.encode(username, keeping: kept)
+            if let password = proxy.password { text += ":" + PercentEncoding.encode(password, keeping: kept) }
             text += "@"
         }
         return text + renderAddress(proxy)
@@ -52,9 +56,12 @@ public enum ProxyText {
     }
 
     /// `HOST:PORT`, or the host alone with the usual port of the protocol.
-    public static func address(_ text: String, kind: OutboundProxy.Kind) throws(ValueProblem) -> HostAndPort {
-        do throws(ValueProblem) {
-            return try HostAndPort(text, defaultPort: kind == .socks5 ? 1080 : 8080)
+    public static func address(
+        _ text: String, kind: OutboundProxy.Kind
+    ) throws(ValueProblem) -> (host: String, port: Int) {
+        do throws(HostAndPort.Problem) {
+            let address = try HostAndPort(text)
+            return (address.host, address.port ?? (kind == .socks5 ? 1080 : 8080))
         } catch {
             // Its own words could hold a password that has lost its place.
             throw ValueProblem(
@@ -66,41 +73,6 @@ public enum ProxyText {
 
     /// `HOST:PORT`.
     public static func renderAddress(_ proxy: OutboundProxy) -> String {
-        let host = proxy.host.contains(":") ? "[\(proxy.host)]" : proxy.host
-        return "\(host):\(proxy.port)"
-    }
-
-    private static func percentDecoded(_ text: String) -> String {
-        let bytes = Array(text.utf8)
-        var decoded: [UInt8] = []
-        var index = 0
-        while index < bytes.count {
-            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
-                let byte = UInt8(String(decoding: bytes[(index + 1)...(index + 2)], as: UTF8.self), radix: 16)
-            {
-                decoded.append(byte)
-                index += 3
-            } else {
-                decoded.append(bytes[index])
-                index += 1
-            }
-        }
-        return String(decoding: decoded, as: UTF8.self)
-    }
-
-    private static func percentEncoded(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            let isUnreserved =
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                || "-._~${}".utf8.contains(byte)
-            if isUnreserved {
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                encoded += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-        return encoded
+        "\(HostAndPort.bracketed(proxy.host)):\(proxy.port)"
     }
 }

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// The order in which endpoints are tried, kept up to date outcome by outcome.
 ///
 /// A pure value: the present instant and randomness come in as arguments. Pinned endpoints keep their rank; the
@@ -23,7 +25,8 @@ public struct EndpointRanking: Sendable {
     /// Slots of the pinned ones, in order, and the ranks they hold.
     var pinned: [Int] = []
     var pinnedRanks: [Int] = []
-    var journal = ChangeJournal()
+    /// The memory is taken at once, so that no change of order allocates.
+    var journal = RingBuffer<RankChange>(capacity: 1_000, reserving: true)
     /// The first moment at which time alone may change something.
     var wake = Moment.never
     /// The leader's time, in µs, from which on some endpoint on probation is worth a trial; infinite when none waits.
@@ -97,7 +100,7 @@ public struct EndpointRanking: Sendable {
     }
 
     /// The last 1,000 rank changes, oldest first. Endpoints that only made room for others are left out.
-    public var changes: [RankChange] { journal.changes }
+    public var changes: [RankChange] { journal.elements }
 
     /// When `advance(now:)` has something to do; nil while only outcomes and the operator can change anything.
     public var nextDeadline: ContinuousClock.Instant? {

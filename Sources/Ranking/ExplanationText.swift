@@ -1,3 +1,5 @@
+internal import PureSupport
+
 extension RankExplanation {
     /// The explanation as sentences for people, most important first; `name` gives the name of an endpoint.
     ///
@@ -21,7 +23,7 @@ extension RankExplanation {
             let last = lastFailure.map { ", last: \($0.text)" } ?? ""
             lines.append("\(recentFailures) of \(recentAttempts) attempts failed in the last minute\(last).")
         }
-        let since = "Rank \(rank) for \((now - rankSince).short)"
+        let since = "Rank \(rank) for \((now - rankSince).shortText)"
         let times = rankChanges == 1 ? "once" : "\(rankChanges) times"
         lines.append(rankChanges == 0 ? "\(since), as at the start." : "\(since); it changed \(times).")
         if let lastChange { lines.append("Last change: \(lastChange.text(name: name)).") }
@@ -32,21 +34,22 @@ extension RankExplanation {
         switch availability {
         case .available: "Available."
         case .probation: "Back on trial: one request at a time until one succeeds."
-        case .open(let until, let cause): "Timed out for another \((until - now).short): \(cause.text)."
-        case .rateLimited(let until): "Rate limited for another \((until - now).short)."
+        case .open(let until, let cause): "Timed out for another \((until - now).shortText): \(cause.text)."
+        case .rateLimited(let until): "Rate limited for another \((until - now).shortText)."
         case .misconfigured(let until?, 402):
-            "Nothing left on the account (402); tried again in \((until - now).short)."
+            "Nothing left on the account (402); tried again in \((until - now).shortText)."
         case .misconfigured(let until?, let status):
-            "Credential refused (\(status.map(String.init) ?? "?")); tried again in \((until - now).short)."
+            "Credential refused (\(status.map(String.init) ?? "?")); tried again in \((until - now).shortText)."
         case .misconfigured(nil, _): "Cannot be used as configured."
         case .disabled: "Disabled."
         }
     }
 
     private func responseTimeLine(_ time: ResponseTime) -> String {
-        guard let age = time.age else { return "No request measured yet; presumed \(time.average.short)." }
+        guard let age = time.age else { return "No request measured yet; presumed \(time.average.shortText)." }
         let samples = time.samples == 1 ? "1 request" : "\(time.samples) requests"
-        return "Response time \(time.average.short), usually \(time.usual.short) (\(samples), last \(age.short) ago)."
+        return
+            "Response time \(time.average.shortText), usually \(time.usual.shortText) (\(samples), last \(age.shortText) ago)."
     }
 }
 
@@ -112,22 +115,6 @@ extension FailureKind {
         case .badResponse: "malformed response"
         case .status(let status): "status \(status)"
         case .brokenStream: "response broke off"
-        }
-    }
-}
-
-extension Duration {
-    /// `412 ms`, `3.1 s`, `12 s`, `4m42s`, `2h05m`
-    var short: String {
-        let milliseconds = max(0, wholeNanoseconds) / 1_000_000
-        let seconds = milliseconds / 1_000
-        func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return switch seconds {
-        case ..<1: "\(milliseconds) ms"
-        case ..<10: "\(seconds).\(milliseconds % 1_000 / 100) s"
-        case ..<60: "\(seconds) s"
-        case ..<3_600: "\(seconds / 60)m\(two(seconds % 60))s"
-        default: "\(seconds / 3_600)h\(two(seconds / 60 % 60))m"
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 extension RankExplanation {
     /// What keeps the endpoint and its neighbour in their order, with how far apart they are; nil where another sentence
     /// says it all.
@@ -16,10 +18,10 @@ extension RankExplanation {
         case .hysteresis(let time):
             let needed = "more than \(percent(margin.required))"
             return isBelow
-                ? "\(compared ?? "Below \(neighbour)"), needs \(needed): passes below \(time.short)."
-                : "\(lead(margin, neighbour)), but needs \(needed): it passes below \(time.short)."
+                ? "\(compared ?? "Below \(neighbour)"), needs \(needed): passes below \(time.shortText)."
+                : "\(lead(margin, neighbour)), but needs \(needed): it passes below \(time.shortText)."
         case .dwell(let until):
-            let left = (until - now).short
+            let left = (until - now).shortText
             return isBelow
                 ? "\(compared ?? "Below \(neighbour)"), which keeps its rank for another \(left)."
                 : "\(lead(margin, neighbour)) and passes in \(left)."

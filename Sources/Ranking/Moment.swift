@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// An instant as nanoseconds since the ranking began: one word, so that comparing and storing it is cheap.
 struct Moment: Comparable, Sendable {
     var nanoseconds: Int64

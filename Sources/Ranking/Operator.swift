@@ -1,3 +1,5 @@
+internal import PureSupport
+
 extension EndpointRanking {
     /// The order as the operator sees it at one moment, to be put back by ``restore(_:now:)``.
     public struct Arrangement: Sendable, Equatable {

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// The order itself: where endpoints stand, and passing neighbours until none may pass any more.
 extension EndpointRanking {
     /// What one event has done to one endpoint so far.

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// What happens to endpoints: outcomes and the passing of time.
 extension EndpointRanking {
     /// Takes in the outcome of one attempt; constant time while the order stays.
@@ -124,8 +126,8 @@ extension EndpointRanking {
     /// - Returns: whether it was the first figure of all, so that every endpoint has a time from now on.
     private mutating func measure(_ time: Duration, _ slot: Int, _ now: Moment) -> Bool {
         defer { fleetUpdate = now }
-        let decay = max(settings.decay.inSeconds, 1e-9)
-        endpoints[slot].response.add(max(0, time.inSeconds), at: now, decay: decay)
+        let decay = max(settings.decay.secondsToTheNanosecond, 1e-9)
+        endpoints[slot].response.add(max(0, time.secondsToTheNanosecond), at: now, decay: decay)
         guard let value = endpoints[slot].response.value else { return false }
         if let usual = fleetUsual {
             let elapsed = max(0, now.seconds(since: fleetUpdate))
@@ -155,7 +157,7 @@ extension EndpointRanking {
         if endpoints[slot].response.samples == 0 {
             if let usual = fleetUsual { endpoints[slot].response.presume(usual, at: now) }
         } else if now >= (endpoints[slot].lastTraffic ?? Moment(nanoseconds: 0)) + settings.checkInterval {
-            endpoints[slot].response.recallUsual(at: now, decay: max(settings.decay.inSeconds, 1e-9))
+            endpoints[slot].response.recallUsual(at: now, decay: max(settings.decay.secondsToTheNanosecond, 1e-9))
         }
     }
 

@@ -36,7 +36,7 @@ public struct YAMLDocument: Sendable {
     ///
     /// The result has been parsed again and compared: everything but the intended values is equal. What cannot be edited
     /// safely is refused with the place and the reason.
-    public func applying(_ edits: [YAMLEdit]) throws(YAMLEditError) -> YAMLDocument {
+    public func applying(_ edits: [YAMLEdit]) throws(YAMLError) -> YAMLDocument {
         guard !edits.isEmpty else { return self }
         let plan = try EditPlan(edits, tree: tree)
         let edited = try plan.apply()

@@ -57,23 +57,3 @@ public struct YAMLPath: Sendable, Hashable, ExpressibleByArrayLiteral, CustomStr
         return text
     }
 }
-
-/// Why an edit was refused. Nothing was changed.
-public struct YAMLEditError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// 1-based position of what stands in the way.
-    public var line: Int
-    /// 1-based, in code points.
-    public var column: Int
-    /// One sentence without a full stop that says what stands in the way.
-    public var reason: String
-
-    /// Creates a refusal at a 1-based position.
-    public init(line: Int, column: Int, reason: String) {
-        self.line = line
-        self.column = column
-        self.reason = reason
-    }
-
-    /// `line 3, column 5: REASON`
-    public var description: String { "line \(line), column \(column): \(reason)" }
-}

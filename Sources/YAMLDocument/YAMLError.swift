@@ -1,6 +1,7 @@
-/// Why a file cannot be read as YAML, and where.
+/// Why a file cannot be read as YAML or an edit of it cannot be made, and the place that stands in the way. After a refused
+/// edit nothing has changed.
 public struct YAMLError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// 1-based.
+    /// 1-based; 1:1 where it is the file as a whole.
     public var line: Int
     /// 1-based, in code points.
     public var column: Int

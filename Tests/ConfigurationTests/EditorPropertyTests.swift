@@ -1,3 +1,4 @@
+import TestSupport
 import Configuration
 import PodiumModel
 import Testing
@@ -61,7 +62,7 @@ private struct SeededRandom: RandomNumberGenerator {
                         to: PersistedState(configuration: configuration)
                     ).isEmpty)
                 if changes.isEmpty { #expect(edited.bytes == document.bytes) }
-            } catch let error as ConfigurationEditError {
+            } catch let error as YAMLError {
                 Issue.record("\(round): \(error)\n\(changes)\n\(text)")
             }
         }

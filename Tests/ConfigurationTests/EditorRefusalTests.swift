@@ -58,7 +58,7 @@ import YAMLDocument
             .removeEndpoint(name: "nobody"),
         ]
         for change in changes {
-            #expect(throws: ConfigurationEditError.self, "\(change)") {
+            #expect(throws: YAMLError.self, "\(change)") {
                 try ConfigurationEditor.apply([change], to: document)
             }
         }

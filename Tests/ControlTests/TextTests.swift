@@ -1,3 +1,4 @@
+import PureSupport
 import Testing
 
 @testable import Control

@@ -1,3 +1,4 @@
+import TestSupport
 import Configuration
 import PodiumModel
 import Foundation

@@ -84,14 +84,3 @@ struct TrafficWindowTests {
         #expect(window.summary(second: 2).firstByte == nil)
     }
 }
-
-struct PlainWordsTests {
-    @Test(arguments: [
-        (Duration.microseconds(3_240), "3.2 ms"), (.milliseconds(812), "812 ms"), (.milliseconds(2_900), "2.9 s"),
-        (.seconds(12), "12 s"), (.seconds(282), "4m42s"), (.seconds(3_900), "1h05m"), (.seconds(187_920), "2d 4h"),
-        (.seconds(-1), "0 ms"),
-    ])
-    func durations(duration: Duration, text: String) {
-        #expect(duration.plainWords == text)
-    }
-}

@@ -232,15 +232,4 @@ final class Gate: Sendable {
         #expect(world.persister.history().filter { $0.trigger == .shutdown }.count == 3)
         #expect(world.directory.text() == ConfigurationDirectory.text)
     }
-
-    @Test func theHistoryKeepsTheLastFiveHundredAndTwelve() {
-        var history = FlushHistory()
-        for number in 1...1_300 {
-            history.append(
-                FlushRecord(
-                    number: UInt64(number), startedAt: .zero, started: .now, trigger: .interval, generation: 0,
-                    changes: [], bytesChanged: 0, fileSize: 0, durations: FlushDurations(), result: .unchanged))
-        }
-        #expect(history.records.map(\.number) == Array(789...1_300))
-    }
 }

@@ -1,3 +1,5 @@
+import Support
+import PureSupport
 import Ranking
 import TestSupport
 import Testing
@@ -24,12 +26,12 @@ struct AnswerEndTests {
     @Test func anAnswerWithoutADateGetsOne() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("answer"))] }
         let proxy = try await ProxyHarness.start([.local(1, upstream)])
-        let before = Int(WallClock.unixTime())
+        let before = WallClock.wholeSeconds
         let answer = try await proxy.exchange(Wire.post())
         let dates = answer.split(separator: "\r\n").filter { $0.hasPrefix("Date: ") }
         #expect(dates.count == 1)
         let time = dates.first.flatMap { HTTPDate.unixTime(String($0.dropFirst(6))) } ?? 0
-        #expect((before...Int(WallClock.unixTime())).contains(time))
+        #expect((before...WallClock.wholeSeconds).contains(time))
         await proxy.stop()
     }
 

@@ -76,15 +76,6 @@ struct TunnelNegotiationTests {
         #expect(negotiation.receive(Array(repeating: 0x61, count: 17_000)) == .failed(.malformedAnswer))
     }
 
-    // RFC 4648 §10.
-    @Test(arguments: [
-        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
-        ("foobar", "Zm9vYmFy"),
-    ])
-    func base64(plain: String, encoded: String) {
-        #expect(Base64Text.encode(Array(plain.utf8)) == encoded)
-    }
-
     @Test func credentialsThatCannotBeSaidAreRefused() {
         typealias Failure = UpstreamProxy.ValidationError
         let long = String(repeating: "x", count: 256)

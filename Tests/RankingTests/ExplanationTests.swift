@@ -109,12 +109,4 @@ import Testing
         _ = ranking.setAutoSort(false, now: at(2))
         #expect(ranking.explanation(for: 1, now: at(2))?.above?.kept == .manual)
     }
-
-    @Test(arguments: [
-        (Duration.milliseconds(412), "412 ms"), (.milliseconds(3_199), "3.1 s"), (.seconds(12), "12 s"),
-        (.seconds(282), "4m42s"), (.seconds(7_500), "2h05m"), (.seconds(-1), "0 ms"),
-    ])
-    func durationsAreShort(duration: Duration, text: String) {
-        #expect(duration.short == text)
-    }
 }

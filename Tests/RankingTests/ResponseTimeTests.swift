@@ -1,4 +1,5 @@
 @testable import Ranking
+import PureSupport
 import Testing
 
 @Suite struct ResponseTimeTests {

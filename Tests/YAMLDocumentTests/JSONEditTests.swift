@@ -24,7 +24,7 @@ import Testing
                     Generator.isSame(object, expected),
                     "seed \(seed): \(edit)\n\(text)\n\(String(decoding: edited.bytes, as: UTF8.self))")
                 made += 1
-            } catch let error as YAMLEditError {
+            } catch let error as YAMLError {
                 Issue.record("seed \(seed): refused: \(error)\n\(edit)\n\(text)")
             }
         }

@@ -34,7 +34,7 @@ import Testing
     ]) func contradictionsAreRefused(_ edits: [YAMLEdit]) throws {
         let document = try YAMLDocument(bytes: Array("a: 1\nb:\n  - x\n  - y\nc: {}\n".utf8))
         for order in [edits, edits.reversed()] {
-            let error = #expect(throws: YAMLEditError.self) { try document.applying(order) }
+            let error = #expect(throws: YAMLError.self) { try document.applying(order) }
             #expect(error?.reason == "two of the changes concern the same text")
         }
     }

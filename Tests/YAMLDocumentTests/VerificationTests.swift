@@ -41,7 +41,7 @@ import Testing
     @Test func anEditThatGoesWrongIsRefused() throws {
         let text = "endpoints:\n  - ? name: \"a\n# not a comment\n  - no\"\n  - name: b\n"
         let document = try YAMLDocument(bytes: Array(text.utf8))
-        #expect(throws: YAMLEditError.self) {
+        #expect(throws: YAMLError.self) {
             try document.applying([.insertEntry(.string("x"), into: ["endpoints"], at: 1)])
         }
     }

@@ -1,30 +1,6 @@
 internal import PodiumModel
 public import YAMLDocument
 
-/// Why changes cannot be written into the file. Nothing was changed.
-public struct ConfigurationEditError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// 1-based position in the file of what stands in the way; 1:1 where it is the file as a whole.
-    public var line: Int
-    /// 1-based, in code points.
-    public var column: Int
-    /// One sentence without a full stop.
-    public var reason: String
-
-    /// Creates a refusal at a 1-based position.
-    public init(line: Int, column: Int, reason: String) {
-        self.line = line
-        self.column = column
-        self.reason = reason
-    }
-
-    init(_ error: YAMLEditError) {
-        self.init(line: error.line, column: error.column, reason: error.reason)
-    }
-
-    /// `line 3, column 5: REASON`
-    public var description: String { "line \(line), column \(column): \(reason)" }
-}
-
 /// Writes changes into the operator's file, and nothing else.
 public enum ConfigurationEditor {
     /// The document with the changes made, verified by reading it again; every other byte is as it was.
@@ -36,10 +12,10 @@ public enum ConfigurationEditor {
     ///   those before it that is there. One that is not named goes to the end, as does one for which there is no room.
     public static func apply(
         _ changes: [ConfigurationChange], to document: YAMLDocument, order: [String] = []
-    ) throws(ConfigurationEditError) -> YAMLDocument {
+    ) throws(YAMLError) -> YAMLDocument {
         guard !changes.isEmpty else { return document }
         guard !order.isEmpty, changes.contains(where: \.isAddition) else { return try make(changes, document, []) }
-        do throws(ConfigurationEditError) {
+        do throws(YAMLError) {
             return try make(changes, document, order)
         } catch {
             return try make(changes, document, [])
@@ -48,7 +24,7 @@ public enum ConfigurationEditor {
 
     private static func make(
         _ changes: [ConfigurationChange], _ document: YAMLDocument, _ order: [String]
-    ) throws(ConfigurationEditError) -> YAMLDocument {
+    ) throws(YAMLError) -> YAMLDocument {
         let removes = changes.contains { if case .removeEndpoint = $0 { true } else { false } }
         var edited = document
         if removes {
@@ -64,7 +40,7 @@ public enum ConfigurationEditor {
 
     private static func edit(
         _ document: YAMLDocument, _ changes: [ConfigurationChange], _ order: [String]
-    ) throws(ConfigurationEditError) -> YAMLDocument {
+    ) throws(YAMLError) -> YAMLDocument {
         let index = EntryIndex(document)
         var edits: [YAMLEdit] = []
         var additions: [(name: String, value: YAMLValue)] = []
@@ -83,16 +59,12 @@ public enum ConfigurationEditor {
             }
         }
         edits += additionEdits(additions, document, places(in: order, changes, index))
-        do throws(YAMLEditError) {
-            return try document.applying(edits)
-        } catch {
-            throw ConfigurationEditError(error)
-        }
+        return try document.applying(edits)
     }
 
     private static func autoSortEdit(
         _ flag: Bool, _ document: YAMLDocument
-    ) throws(ConfigurationEditError) -> YAMLEdit {
+    ) throws(YAMLError) -> YAMLEdit {
         let key = "auto_sort_endpoints"
         let section = YAMLValue.mapping([key: .boolean(flag)])
         guard let root = document.root, root.kind == .mapping, let server = root["server"] else {
@@ -100,7 +72,7 @@ public enum ConfigurationEditor {
         }
         if server.kind != .mapping, server.scalar == .null { return .set(["server"], section) }
         if server.kind != .mapping, server.kind != .alias {
-            throw ConfigurationEditError(line: server.line, column: server.column, reason: "server is not a mapping")
+            throw YAMLError(line: server.line, column: server.column, reason: "server is not a mapping")
         }
         if server.kind == .mapping, server[key] == nil {
             return .insertKey(key, .boolean(flag), into: ["server"], placement: .after("port"))

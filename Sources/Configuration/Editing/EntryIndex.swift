@@ -21,12 +21,12 @@ struct EntryIndex {
     /// Where the last entry of this name stands.
     func place(of name: String) -> Int? { numbers[name] }
 
-    func number(of name: String) throws(ConfigurationEditError) -> Int {
+    func number(of name: String) throws(YAMLError) -> Int {
         guard let number = numbers[name] else {
-            throw ConfigurationEditError(line: 1, column: 1, reason: "the file has no endpoint named '\(name)'")
+            throw YAMLError(line: 1, column: 1, reason: "the file has no endpoint named '\(name)'")
         }
         guard !ambiguous.contains(name) else {
-            throw ConfigurationEditError(
+            throw YAMLError(
                 line: entries[number].line, column: entries[number].column,
                 reason: "the file has more than one endpoint named '\(name)'")
         }

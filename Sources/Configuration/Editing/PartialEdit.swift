@@ -8,7 +8,7 @@ public struct PartialEdit: Sendable {
         /// All of one endpoint, or the one of the whole file.
         public var changes: [ConfigurationChange]
         /// What stands in the way, and where.
-        public var error: ConfigurationEditError
+        public var error: YAMLError
     }
 
     /// The file with what could be written.
@@ -41,7 +41,7 @@ private struct WritableSearch {
     private let groups: [[ConfigurationChange]]
     private let order: [String]
     private var accepted: Set<Int> = []
-    private var refused: [Int: ConfigurationEditError] = [:]
+    private var refused: [Int: YAMLError] = [:]
     private var edited: YAMLDocument
     /// In bytes read again: a long file in which hardly anything can be written must not hold up everything else for minutes.
     private var budget = 128 << 20
@@ -79,7 +79,7 @@ private struct WritableSearch {
     private mutating func accept(_ candidates: some RandomAccessCollection<Int>) {
         guard !candidates.isEmpty else { return }
         budget -= original.bytes.count + 4_096
-        do throws(ConfigurationEditError) {
+        do throws(YAMLError) {
             let together = accepted.union(candidates)
             edited = try ConfigurationEditor.apply(
                 together.sorted().flatMap { groups[$0] }, to: original, order: order)

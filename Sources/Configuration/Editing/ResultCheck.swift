@@ -10,13 +10,13 @@ struct ResultCheck {
     let original: EntryIndex
     let document: YAMLDocument
 
-    func run() throws(ConfigurationEditError) {
+    func run() throws(YAMLError) {
         let index = EntryIndex(document)
         var names: [String: String] = [:]
         for case .setField(let endpoint, .name, _, .text(let name)) in changes { names[endpoint] = name }
         let needsUniqueNames = !names.isEmpty || changes.contains { if case .addEndpoint = $0 { true } else { false } }
         if needsUniqueNames, let name = index.ambiguous.sorted().first {
-            throw ConfigurationEditError(line: 1, column: 1, reason: "the name '\(name)' is taken")
+            throw YAMLError(line: 1, column: 1, reason: "the name '\(name)' is taken")
         }
 
         var read: [String: EndpointSettings] = [:]
@@ -46,7 +46,7 @@ struct ResultCheck {
 
     private func settings(
         of name: String, _ index: EntryIndex, _ place: YAMLNode?
-    ) throws(ConfigurationEditError) -> EndpointSettings {
+    ) throws(YAMLError) -> EndpointSettings {
         let number = try index.number(of: name)
         let sink = DiagnosticSink(document: document)
         let found = EndpointReader.read(index.entries[number], number: number + 1, environment: nil, sink: sink)
@@ -59,7 +59,7 @@ struct ResultCheck {
 
     private func require(
         _ settings: EndpointSettings, _ field: EndpointField, _ wanted: FieldValue, _ place: YAMLNode?
-    ) throws(ConfigurationEditError) {
+    ) throws(YAMLError) {
         var expected = settings
         guard expected.set(field, to: wanted), expected.value(of: field) == settings.value(of: field) else {
             throw refusal(
@@ -68,7 +68,7 @@ struct ResultCheck {
         }
     }
 
-    private func refusal(_ reason: String, at place: YAMLNode?) -> ConfigurationEditError {
-        ConfigurationEditError(line: place?.line ?? 1, column: place?.column ?? 1, reason: reason)
+    private func refusal(_ reason: String, at place: YAMLNode?) -> YAMLError {
+        YAMLError(line: place?.line ?? 1, column: place?.column ?? 1, reason: reason)
     }
 }

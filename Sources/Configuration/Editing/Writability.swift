@@ -47,7 +47,7 @@ public enum Writability {
 
     private static func warnings(_ refused: [PartialEdit.Refused]) -> [Diagnostic] {
         var names: [String] = []
-        var found: [String: (fields: [EndpointField], error: ConfigurationEditError)] = [:]
+        var found: [String: (fields: [EndpointField], error: YAMLError)] = [:]
         for refusal in refused {
             for case .setField(let name, let field, _, _) in refusal.changes {
                 if found[name] == nil { names.append(name) }

@@ -1,5 +1,6 @@
 internal import PodiumModel
 internal import YAMLDocument
+internal import Support
 
 /// Warnings about what is valid and hardly meant: each of them has cost somebody an evening.
 struct FileAdvice {
@@ -46,7 +47,7 @@ struct FileAdvice {
                 fix: "leave a token in, or stop Podium and start it with --insecure-listen")
             return
         }
-        guard !LocalAddress.isLoopback(settings.host) else { return }
+        guard !HostAndPort.isLoopback(settings.host) else { return }
         warn(
             at: server?["host"] ?? server,
             "other machines can reach \(settings.host), and client_tokens is empty: anybody there could spend your keys",
@@ -203,18 +204,13 @@ enum ReferenceSlip: Equatable {
 
 /// Addresses that lead back to this machine.
 enum LocalAddress {
-    static func isLoopback(_ host: String) -> Bool {
-        let host = host.lowercased()
-        return host == "localhost" || host == "::1" || host.hasPrefix("127.")
-    }
-
     static func isSame(_ host: String, asListener listener: String) -> Bool {
         let host = host.lowercased()
         let isWildcard = ["0.0.0.0", "::"].contains(host)
         let listensEverywhere = ["0.0.0.0", "::"].contains(listener)
         if host == listener.lowercased() { return true }
         // 127.0.0.2 is another listener than 127.0.0.1, but `localhost` is whichever of the two families answers.
-        if listensEverywhere { return isLoopback(host) || isWildcard }
+        if listensEverywhere { return HostAndPort.isLoopback(host) || isWildcard }
         let isUsual = ["localhost", "127.0.0.1", "::1"]
         return (isUsual.contains(host) || isWildcard) && isUsual.contains(listener.lowercased())
     }

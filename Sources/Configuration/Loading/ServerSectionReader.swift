@@ -1,5 +1,6 @@
 internal import PodiumModel
 internal import YAMLDocument
+internal import Support
 
 extension ServerSettings {
     static let knownKeys = [

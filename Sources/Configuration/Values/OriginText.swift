@@ -1,4 +1,4 @@
-internal import PodiumModel
+internal import Support
 
 /// Origins of web pages as browsers write them (RFC 6454 §6.2).
 enum OriginText {
@@ -6,16 +6,14 @@ enum OriginText {
     static func isOrigin(_ text: String) -> Bool {
         guard let separator = text.firstRange(of: "://") else { return false }
         let scheme = text[..<separator.lowerBound].utf8
-        guard let first = scheme.first, isLetter(first), scheme.allSatisfy(isSchemePart) else { return false }
-        return (try? HostAndPort(String(text[separator.upperBound...]), defaultPort: 80)) != nil
+        guard let first = scheme.first, ASCII.isLetter(first), scheme.allSatisfy(isSchemePart) else { return false }
+        return (try? HostAndPort(text[separator.upperBound...])) != nil
     }
 
     private static func isSchemePart(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."): true
-        default: isLetter(byte)
+        case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."): true
+        default: ASCII.isLetter(byte) || ASCII.isDigit(byte)
         }
     }
-
-    private static func isLetter(_ byte: UInt8) -> Bool { byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A }
 }

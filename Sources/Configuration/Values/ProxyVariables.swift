@@ -29,7 +29,7 @@ public struct ProxyVariables: Sendable, Equatable {
     public func proxy(usesTLS: Bool, host: String, port: Int) throws(ValueProblem) -> OutboundProxy? {
         let own = usesTLS ? ["https_proxy", "HTTPS_PROXY"] : ["http_proxy"]
         guard let (name, value) = Self.first(own + ["all_proxy", "ALL_PROXY"], environment),
-            !LocalAddress.isLoopback(host), !exceptions.contains(where: { $0.covers(host, port) })
+            !HostAndPort.isLoopback(host), !exceptions.contains(where: { $0.covers(host, port) })
         else { return nil }
         do throws(ValueProblem) {
             return try ProxyText.parse(value.contains("://") ? value : "http://\(value)")

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// Headers in one line: `name: value; name: value`.
 enum HeaderText {
     static func render(_ headers: [EndpointStatus.Header]) -> String {
@@ -15,7 +17,7 @@ enum HeaderText {
             guard let colon = part.firstIndex(of: ":") else { return (headers, "write name: value; name: value") }
             let name = String(trimmed(part[..<colon]))
             var value = String(trimmed(part[part.index(after: colon)...]))
-            guard !name.isEmpty, name.utf8.allSatisfy(isToken) else { return (headers, "'\(name)' is no header name") }
+            guard ASCII.isToken(name) else { return (headers, "'\(name)' is no header name") }
             guard !value.isEmpty else { return (headers, "\(name) has no value") }
             let before = present.first { $0.name.lowercased() == name.lowercased() }.map { SafeText.clean($0.shown) }
             // As it looks without Unicode.
@@ -67,7 +69,7 @@ enum HeaderText {
     private static func beginsHeader(_ piece: Substring) -> Bool {
         guard let colon = piece.firstIndex(of: ":") else { return false }
         let name = trimmed(piece[..<colon])
-        return !name.isEmpty && name.utf8.allSatisfy(isToken)
+        return ASCII.isToken(name)
     }
 
     private static func trimmed(_ text: Substring) -> Substring {
@@ -75,14 +77,5 @@ enum HeaderText {
         while text.first == " " { text.removeFirst() }
         while text.last == " " { text.removeLast() }
         return text
-    }
-
-    private static func isToken(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
     }
 }

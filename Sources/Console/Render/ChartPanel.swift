@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// How long flushes took and how much they changed.
 enum ChartPanel {
     static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
@@ -16,7 +18,7 @@ enum ChartPanel {
                 " Nothing has been flushed yet.", column: content.column, line: content.line, style: CellStyle(.faint))
             return
         }
-        let values = flushes.map(\.worked.milliseconds)
+        let values = flushes.map(\.worked.inMilliseconds)
         let top = max(values.max() ?? 0, 0.1)
         let height = content.height - 2
         let steps = glyphs.levels.count

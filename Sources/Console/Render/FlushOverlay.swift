@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// One flush: how long each step took and what it changed.
 enum FlushOverlay {
     static func draw(_ state: ConsoleState, _ view: FlushView, _ grid: inout CellGrid) {
@@ -29,15 +31,15 @@ enum FlushOverlay {
             for part in DetailPanel.wrap(SafeText.clean(text), max(8, width)) { lines.append([Segment(part, .bad)]) }
         }
         lines.append([])
-        let whole = max(flush.duration.milliseconds, 0.001)
+        let whole = max(flush.duration.inMilliseconds, 0.001)
         let room = max(4, width - 22)
         for step in flush.steps {
-            let share = min(1, max(0, step.duration.milliseconds / whole))
+            let share = min(1, max(0, step.duration.inMilliseconds / whole))
             let filled = Int((share * Double(room)).rounded())
             lines.append([
                 Segment(TextField.fit(SafeText.clean(step.name), 9, glyphs: glyphs), .faint),
                 Segment(
-                    TextField.fit(Quantity.fixed(step.duration.milliseconds, 2), 8, align: .right, glyphs: glyphs)
+                    TextField.fit(Quantity.fixed(step.duration.inMilliseconds, 2), 8, align: .right, glyphs: glyphs)
                         + " ms "),
                 Segment(String(repeating: String(glyphs.barFull), count: filled), .graph),
             ])
@@ -45,7 +47,8 @@ enum FlushOverlay {
         lines.append([
             Segment(TextField.fit("all", 9, glyphs: glyphs), .faint),
             Segment(
-                TextField.fit(Quantity.fixed(flush.duration.milliseconds, 2), 8, align: .right, glyphs: glyphs) + " ms",
+                TextField.fit(Quantity.fixed(flush.duration.inMilliseconds, 2), 8, align: .right, glyphs: glyphs)
+                    + " ms",
                 .strong),
         ])
         lines.append([])

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// The history of flushes, newest first.
 enum FlushPanel {
     static let slow = Duration.milliseconds(40)
@@ -11,7 +13,7 @@ enum FlushPanel {
         let flushes = state.shown.flushes
         var left: [Segment] = []
         if !layout.isBoxed {
-            let series = flushes.suffix(12).map(\.worked.milliseconds)
+            let series = flushes.suffix(12).map(\.worked.inMilliseconds)
             if !series.isEmpty {
                 left = [Segment(" ms ", .faint, weight: 10)]
                 left.append(Segment(Sparkline.text(series, width: series.count, glyphs: glyphs), .graph, weight: 10))

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// What is unsaved, when it is written, and the counters.
 enum PersisterPanel {
     static func summary(_ status: PersisterStatus, glyphs: Glyphs) -> (
@@ -159,8 +161,8 @@ enum PersisterPanel {
                 Segment(TextField.fit(String(glyphs.dash), 5, align: .right, glyphs: glyphs), .faint),
             ]
         }
-        let left = max(0, (deadline - now).milliseconds)
-        let whole = max(1, span.milliseconds)
+        let left = max(0, (deadline - now).inMilliseconds)
+        let whole = max(1, span.inMilliseconds)
         let share = min(1, max(0, 1 - left / whole))
         let filled = min(room, Int((share * Double(room)).rounded()))
         return [

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// A form between ^S and the disk.
 extension ConsoleState {
     private static let mostHeld = 1_000
@@ -100,7 +102,7 @@ extension ConsoleState {
     }
 
     private static func after(_ duration: Duration) -> String {
-        let seconds = duration.milliseconds / 1_000
+        let seconds = duration.inMilliseconds / 1_000
         return "after " + (seconds < 99.5 ? "\(Int(seconds.rounded())) s" : Quantity.age(duration))
     }
 }

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// A part of the screen that can have the focus.
 enum Panel: Int, Sendable, CaseIterable {
     case endpoints = 1
@@ -93,8 +95,8 @@ enum SortColumn: Int, Sendable, CaseIterable {
         case .kind: .words(endpoints.map(\.kind.rawValue))
         case .priority: .numbers(endpoints.map { Double($0.priority ?? .max) })
         case .success: .numbers(endpoints.map { $0.successRate ?? 2 })
-        case .p50: .numbers(endpoints.map { ($0.p50 ?? .zero).milliseconds })
-        case .p95: .numbers(endpoints.map { ($0.p95 ?? .zero).milliseconds })
+        case .p50: .numbers(endpoints.map { ($0.p50 ?? .zero).inMilliseconds })
+        case .p95: .numbers(endpoints.map { ($0.p95 ?? .zero).inMilliseconds })
         case .rate: .numbers(endpoints.map(\.requestsPerSecond))
         case .inFlight: .numbers(endpoints.map { Double($0.inFlight) })
         case .errors: .numbers(endpoints.map { Double($0.errors) })

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 extension ConsoleState {
     mutating func performView(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         switch action {
@@ -49,7 +51,7 @@ extension ConsoleState {
     }
 
     static func name(_ refresh: Duration) -> String {
-        refresh < .seconds(1) ? Quantity.fixed(refresh.milliseconds / 1_000, 1) + "s" : Quantity.age(refresh)
+        refresh < .seconds(1) ? Quantity.fixed(refresh.inMilliseconds / 1_000, 1) + "s" : Quantity.age(refresh)
     }
 
     private mutating func setFocus(_ panel: Panel) {

@@ -1,9 +1,11 @@
+internal import PureSupport
+
 /// Numbers in the few columns a dashboard has for them.
 enum Quantity {
     /// `780` below a second, then `3.1s`, `42s`, `12m`; `—` for nil.
     static func latency(_ duration: Duration?, dash: String) -> String {
         guard let duration else { return dash }
-        let milliseconds = duration.milliseconds
+        let milliseconds = duration.inMilliseconds
         if milliseconds < 999.5 { return String(Int(milliseconds.rounded())) }
         if milliseconds < 9_950 { return fixed(milliseconds / 1_000, 1) + "s" }
         if milliseconds < 99_500 { return String(Int((milliseconds / 1_000).rounded())) + "s" }
@@ -18,23 +20,23 @@ enum Quantity {
 
     /// `3.2`, `41.0`, `1250`: milliseconds of a flush.
     static func milliseconds(_ duration: Duration) -> String {
-        let value = duration.milliseconds
+        let value = duration.inMilliseconds
         return value < 999.95 ? fixed(value, 1) : String(Int(value.rounded()))
     }
 
     /// `18s`, `4m42`, `1h05`, `3d04`.
     static func age(_ duration: Duration) -> String {
-        let seconds = Int(max(0, duration.milliseconds / 1_000).rounded(.up))
+        let seconds = Int(max(0, duration.inMilliseconds / 1_000).rounded(.up))
         if seconds < 100 { return "\(seconds)s" }
-        if seconds < 6_000 { return "\(seconds / 60)m\(twoDigits(seconds % 60))" }
-        if seconds < 360_000 { return "\(seconds / 3_600)h\(twoDigits(seconds / 60 % 60))" }
-        return "\(seconds / 86_400)d\(twoDigits(seconds / 3_600 % 24))"
+        if seconds < 6_000 { return "\(seconds / 60)m\((seconds % 60).twoDigits)" }
+        if seconds < 360_000 { return "\(seconds / 3_600)h\((seconds / 60 % 60).twoDigits)" }
+        return "\(seconds / 86_400)d\((seconds / 3_600 % 24).twoDigits)"
     }
 
     /// `3d 04:12`, `04:12`.
     static func uptime(_ duration: Duration) -> String {
-        let minutes = Int(duration.milliseconds / 60_000)
-        let clock = "\(twoDigits(minutes / 60 % 24)):\(twoDigits(minutes % 60))"
+        let minutes = Int(duration.inMilliseconds / 60_000)
+        let clock = "\((minutes / 60 % 24).twoDigits):\((minutes % 60).twoDigits)"
         return minutes >= 1_440 ? "\(minutes / 1_440)d \(clock)" : clock
     }
 
@@ -108,7 +110,7 @@ enum Quantity {
     /// `12:04:29`.
     static func clock(_ time: WallTime, utcOffset: Int) -> String {
         let day = secondOfDay(time, utcOffset: utcOffset)
-        return "\(twoDigits(day / 3_600)):\(twoDigits(day / 60 % 60)):\(twoDigits(day % 60))"
+        return "\((day / 3_600).twoDigits):\((day / 60 % 60).twoDigits):\((day % 60).twoDigits)"
     }
 
     /// `12:04:29.114`.
@@ -137,15 +139,5 @@ enum Quantity {
         guard time.secondsSinceEpoch.isFinite, abs(time.secondsSinceEpoch) < 1e12 else { return 0 }
         let seconds = (Int(time.secondsSinceEpoch.rounded(.down)) + utcOffset) % 86_400
         return seconds < 0 ? seconds + 86_400 : seconds
-    }
-
-    private static func twoDigits(_ value: Int) -> String {
-        value < 10 ? "0\(value)" : String(value)
-    }
-}
-
-extension Duration {
-    var milliseconds: Double {
-        Double(components.seconds) * 1_000 + Double(components.attoseconds) / 1e15
     }
 }

@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import NIOHTTP1
 internal import NIOPosix
+internal import Support
 public import PodiumModel
 
 /// Talks to a running Podium over its control socket.

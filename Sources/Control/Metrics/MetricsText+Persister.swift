@@ -1,5 +1,6 @@
 internal import Engine
 internal import Persistence
+internal import Support
 
 extension MetricsText {
     mutating func addPersister(_ metrics: EngineMetrics) {
@@ -107,11 +108,5 @@ extension MetricsText {
             begin(name, .counter, help)
             sample(value)
         }
-    }
-}
-
-extension Duration {
-    fileprivate var inSeconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) / 1e18
     }
 }

@@ -1,3 +1,5 @@
+internal import Support
+
 /// Prometheus' text format, version 0.0.4. Pure.
 struct MetricsText {
     enum Kind: String {
@@ -47,7 +49,10 @@ struct MetricsText {
     private mutating func line(_ labels: [Label], _ suffix: String, _ value: String) {
         text += family + suffix
         if !labels.isEmpty {
-            let list = labels.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }
+            let list = labels.map { label in
+                // Of the control characters the format escapes the line feed alone.
+                label.name + "=" + QuotedText.quoted(label.value) { $0 == "\n" ? "\\n" : nil }
+            }
             text += "{\(list.joined(separator: ","))}"
         }
         text += " \(value)\n"
@@ -58,18 +63,5 @@ struct MetricsText {
             return value.isNaN ? "NaN" : value > 0 ? "+Inf" : "-Inf"
         }
         return value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : "\(value)"
-    }
-
-    private static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\\": result += "\\\\"
-            case "\"": result += "\\\""
-            case "\n": result += "\\n"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
     }
 }

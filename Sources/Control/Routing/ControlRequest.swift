@@ -1,4 +1,5 @@
 internal import NIOHTTP1
+internal import Support
 
 /// Who asks, and how that is known.
 enum Caller: Sendable, Equatable, CustomStringConvertible {

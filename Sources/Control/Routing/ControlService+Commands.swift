@@ -3,6 +3,7 @@ internal import PodiumModel
 internal import Engine
 internal import NIOHTTP1
 internal import Persistence
+internal import Support
 
 /// What changes something. Each is answered when the change is on disk.
 extension ControlService {

@@ -10,10 +10,8 @@ final class EndpointEncoder: Sendable {
     private let pictures: Mutex<EndpointPictures>
 
     init() {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
         // Microseconds: an earlier process never got as far, and JSON's numbers hold them exactly.
-        pictures = Mutex(EndpointPictures(version: UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec / 1_000)))
+        pictures = Mutex(EndpointPictures(version: WallClock.now.wholeMicroseconds))
     }
 
     /// A list of endpoints as JSON.

@@ -1,4 +1,5 @@
 internal import NIOHTTP1
+internal import Support
 
 /// Everything that can be asked. The router, the 405 answers and the description in docs/openapi.json follow this table; a
 /// test compares them.

@@ -1,5 +1,6 @@
 internal import NIOHTTP1
 internal import Proxy
+internal import Support
 
 /// Who may ask what over TCP. Pure.
 struct AccessRules: Sendable {
@@ -28,8 +29,8 @@ struct AccessRules: Sendable {
 
     /// Whether it is the admin token.
     func admits(_ presented: String) -> Bool {
-        guard let token, !token.isEmpty else { return false }
-        return Self.equal(presented, token)
+        guard let token else { return false }
+        return Array(presented.utf8).withUnsafeBytes { SecretComparison.isEqual($0, Array(token.utf8)) }
     }
 
     /// Names that lead here from outside the operator's control would let a web page read what a browser here may read
@@ -63,16 +64,6 @@ struct AccessRules: Sendable {
             return nil
         }
         return String(value.dropFirst(7).drop { $0 == " " })
-    }
-
-    /// In a time that depends on the length of what was presented alone.
-    private static func equal(_ presented: String, _ secret: String) -> Bool {
-        let (left, right) = (Array(presented.utf8), Array(secret.utf8))
-        var difference: UInt8 = left.count == right.count ? 0 : 1
-        for (index, byte) in left.enumerated() {
-            difference |= byte ^ right[index % right.count]
-        }
-        return difference == 0
     }
 }
 

@@ -105,11 +105,11 @@ public struct ControlSocketPath: Sendable, Equatable {
         return String(cString: resolved)
     }
 
-    /// FNV-1a: names need to differ, not to be secret.
+    /// Names need to differ, not to be secret.
     private static func digest(of text: String) -> String {
-        let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        var hash = FNV1a()
+        hash.add(text.utf8)
+        return hash.value.hexadecimal(digits: 16)
     }
 
     private static func status(of path: String) -> stat? {

@@ -105,7 +105,7 @@ final class AccessLog: Sendable {
             }
             return pending
         }
-        let (now, wallTime) = (ContinuousClock.now, EngineCore.wallTime())
+        let (now, wallTime) = (ContinuousClock.now, WallClock.seconds)
         var text: [UInt8] = []
         for entry in batch.entries {
             let age = now - entry.report.at

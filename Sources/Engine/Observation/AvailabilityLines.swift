@@ -1,4 +1,5 @@
 internal import Ranking
+internal import Support
 
 extension AvailabilityChange {
     /// What the event log says of it; nil for what is no news: a dead endpoint is tried again and again, and each trial that
@@ -11,7 +12,7 @@ extension AvailabilityChange {
             return nil
         case (.probation, .open(let until, let cause)):
             return (
-                .info, "still down, tried again in \((until - now).plainWords): \(cause.text)",
+                .info, "still down, tried again in \((until - now).shortText): \(cause.text)",
                 "still down: \(cause.text)"
             )
         case (.probation, .misconfigured(.some, _)):

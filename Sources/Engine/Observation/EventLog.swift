@@ -1,3 +1,5 @@
+internal import Support
+
 /// How much an event matters.
 public enum EventLevel: String, Sendable, Comparable, CaseIterable {
     case debug
@@ -333,7 +335,7 @@ extension EventLog.Slot {
     fileprivate func line(at time: Double) -> EventLog.Line {
         let elapsed = Duration.seconds(max(0, min(time - writtenAt, 1e9)))
         let more =
-            unwritten > 1 || elapsed < .seconds(EventLog.gap) ? " (\(unwritten) more in \(elapsed.plainWords))" : ""
+            unwritten > 1 || elapsed < .seconds(EventLog.gap) ? " (\(unwritten) more in \(elapsed.shortText))" : ""
         return EventLog.Line(
             level: event.level, source: event.source, endpoint: event.endpoint, text: event.text + more)
     }

@@ -1,6 +1,7 @@
 internal import Configuration
 internal import PodiumModel
 internal import Ranking
+internal import Support
 
 extension Snapshot.Endpoint {
     init(_ endpoint: EndpointReading, clock: WallClockMapping, name: (EndpointID) -> String) {

@@ -1,5 +1,6 @@
 internal import Persistence
 internal import PodiumModel
+internal import Support
 
 extension Snapshot.Persister {
     init(_ statistics: PersisterStatistics, strategy: String, file: File?, clock: WallClockMapping) {

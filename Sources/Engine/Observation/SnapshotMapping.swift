@@ -2,6 +2,7 @@ internal import Configuration
 internal import Persistence
 internal import PodiumModel
 internal import Ranking
+internal import Support
 
 /// Turns instants of the engine's clock into seconds since 1970.
 struct WallClockMapping {
@@ -11,12 +12,6 @@ struct WallClockMapping {
     /// To the millisecond: what stands still has to read the same in the next picture.
     func seconds(_ instant: ContinuousClock.Instant) -> Double {
         ((wallTime + (instant - takenAt).inSeconds) * 1_000).rounded() / 1_000
-    }
-}
-
-extension Duration {
-    var inSeconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) / 1e18
     }
 }
 

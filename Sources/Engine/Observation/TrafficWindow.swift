@@ -1,5 +1,6 @@
 internal import Ranking
 import Histogram
+internal import Support
 
 /// What happened at one endpoint, or at all of them, in the last minute. Pure: the second is passed in.
 struct TrafficWindow: Sendable {

@@ -2,6 +2,7 @@ internal import Configuration
 internal import PodiumModel
 internal import Persistence
 internal import Ranking
+internal import Support
 
 /// Takes in what somebody wrote into the file by hand.
 extension EngineState {
@@ -65,7 +66,7 @@ extension EngineState {
             || old.configFlushInterval != new.server.configFlushInterval
             || old.configMaxDirtyTime != new.server.configMaxDirtyTime
         {
-            let interval = new.server.configFlushInterval.plainWords
+            let interval = new.server.configFlushInterval.shortText
             notes.append("saving is \(new.server.persistStrategy.rawValue) now, interval \(interval)")
         }
         _ = ranking.apply(EndpointRanking.Settings(configuration), now: now)

@@ -2,6 +2,7 @@ internal import Configuration
 internal import PodiumModel
 internal import Proxy
 internal import Ranking
+internal import Support
 
 /// What the data path reports, for every request: cheap, and free of allocations while all goes well.
 extension EngineState {
@@ -104,7 +105,7 @@ extension AttemptOutcome {
         case .declined(let status): "declined (\(status))"
         case .neutral: "the client went away"
         case .rateLimited(let wait):
-            "rate limited\(status.map { " (\($0))" } ?? ""), wait \(wait.plainWords)"
+            "rate limited\(status.map { " (\($0))" } ?? ""), wait \(wait.shortText)"
         case .misconfigured(402): "nothing left on the account (402)"
         case .misconfigured(let status): "credential refused (\(status))"
         case .failure(let kind): kind.text

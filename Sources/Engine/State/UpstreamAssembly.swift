@@ -119,7 +119,7 @@ struct UpstreamAssembly {
 extension UpstreamURL {
     fileprivate func isSameTarget(as other: UpstreamURL) -> Bool {
         usesTLS == other.usesTLS && host == other.host && port == other.port && authority == other.authority
-            && basePath == other.basePath && baseQuery == other.baseQuery && proxy == other.proxy
+            && basePath == other.basePath && proxy == other.proxy
     }
 }
 

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// Finds the data within a chunked body (RFC 9112 §7.1). Extensions are checked and skipped, trailers dropped.
 ///
 ///     var offset = 0
@@ -82,7 +84,7 @@ public struct ChunkedDecoder: Sendable, Equatable {
     }
 
     private mutating func consumeSize(_ byte: UInt8, limits: HTTPLimits) throws(BodyError) {
-        if let value = Self.hexadecimalValue(byte) {
+        if let value = ASCII.hexadecimalValue(byte).map(Int.init) {
             digits += 1
             // 15 digits are beyond any body and stay clear of overflow.
             guard digits <= 15 else { throw .chunkTooLarge }
@@ -137,7 +139,7 @@ public struct ChunkedDecoder: Sendable, Equatable {
 
     /// Within a name or a value, or before it.
     private mutating func consumeWord(_ byte: UInt8) throws(BodyError) {
-        if Self.isToken(byte) {
+        if ASCII.isToken(byte) {
             tokenLength += 1
         } else if tokenLength == 0 {
             // Blanks may stand before the word (RFC 9112 §7.1.1), and a value may be quoted.
@@ -186,7 +188,7 @@ public struct ChunkedDecoder: Sendable, Equatable {
             if byte == 0x0D {
                 state = .endLineFeed
             } else {
-                guard Self.isToken(byte) else { throw .malformedTrailer }
+                guard ASCII.isToken(byte) else { throw .malformedTrailer }
                 state = .trailerText
                 sawColon = false
             }
@@ -199,7 +201,7 @@ public struct ChunkedDecoder: Sendable, Equatable {
             } else if byte == UInt8(ascii: ":") {
                 sawColon = true
             } else {
-                guard Self.isToken(byte) else { throw .malformedTrailer }
+                guard ASCII.isToken(byte) else { throw .malformedTrailer }
             }
         case .trailerLineFeed:
             guard byte == 0x0A else { throw .malformedTrailer }
@@ -207,19 +209,6 @@ public struct ChunkedDecoder: Sendable, Equatable {
         default:
             guard byte == 0x0A else { throw .malformedTrailer }
             state = .ended
-        }
-    }
-
-    private static func isToken(_ byte: UInt8) -> Bool {
-        withUnsafeBytes(of: byte) { CharacterClass.endOfToken($0, from: 0) == 1 }
-    }
-
-    private static func hexadecimalValue(_ byte: UInt8) -> Int? {
-        switch byte {
-        case 0x30...0x39: Int(byte - 0x30)
-        case 0x41...0x46: Int(byte - 0x37)
-        case 0x61...0x66: Int(byte - 0x57)
-        default: nil
         }
     }
 }

@@ -1,10 +1,9 @@
+internal import PureSupport
+
 /// Byte classes of RFC 9110 §5.5 and §5.6.2.
 enum CharacterClass {
-    /// One bit per ASCII byte: `tchar`. Written out, because a global that is computed costs a look at its once-token.
-    static let tokenLow: UInt64 = 0x03FF_6CFA_0000_0000
-    static let tokenHigh: UInt64 = 0x57FF_FFFF_C7FF_FFFE
-
-    /// The same for letters, digits and ``!$%&'()*+-.:;=[]_~``: what a host with its port may consist of.
+    /// One bit per ASCII byte, as `ASCII.tokenLow` has them for tokens. Here they stand for letters, digits and
+    /// ``!$%&'()*+-.:;=[]_~``, of which a host with its port may consist.
     private static let hostLow: UInt64 = 0x2FFF_6FF2_0000_0000
     private static let hostHigh: UInt64 = 0x47FF_FFFE_AFFF_FFFE
 
@@ -16,8 +15,8 @@ enum CharacterClass {
     /// Index of the first byte from `start` that is no `tchar`, or `bytes.count`.
     @inline(__always)
     static func endOfToken(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
-        let low = tokenLow
-        let high = tokenHigh
+        let low = ASCII.tokenLow
+        let high = ASCII.tokenHigh
         var index = start
         while index &+ 8 <= bytes.count {
             let block = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))

@@ -81,7 +81,7 @@ struct AuthoredFile {
         guard let configuration = loaded.configuration, let document = loaded.document,
             let state = identified(PersistedState(configuration: configuration), edited.state)
         else { return nil }
-        do throws(ConfigurationEditError) {
+        do throws(YAMLError) {
             let again = try ConfigurationEditor.apply(
                 state.changes(to: edited.state), to: document, order: edited.state.names)
             guard again.bytes == edited.bytes else { return nil }

@@ -217,7 +217,7 @@ struct FileSystem: Sendable {
     // MARK: Waiting
 
     func pause(_ duration: Duration) throws(FileError) {
-        let nanoseconds = duration.components.seconds * 1_000_000_000 + duration.components.attoseconds / 1_000_000_000
+        let nanoseconds = duration.wholeNanoseconds
         _ = try run(.pause, "") {
             var rest = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
             return system(nanosleep(&rest, nil))

@@ -1,3 +1,5 @@
+internal import Support
+
 /// What makes overwriting a file in place survivable: before its first byte is touched, the old and the new version lie
 /// synced in a file of their own.
 ///
@@ -70,12 +72,10 @@ struct InPlaceJournal: Sendable {
         return bytes[written...].indices.allSatisfy { ($0 < old.count && old[$0] == bytes[$0]) || bytes[$0] == 0 }
     }
 
-    /// FNV-1a; guards against a torn journal, not against an adversary.
+    /// Guards against a torn journal, not against an adversary.
     private static func checksum(_ parts: [UInt8]...) -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for part in parts {
-            for byte in part { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        }
-        return String(hash, radix: 16)
+        var hash = FNV1a()
+        for part in parts { hash.add(part) }
+        return String(hash.value, radix: 16)
     }
 }

@@ -1,3 +1,5 @@
+internal import Support
+
 extension RestorePoint: CustomStringConvertible {
     /// Name, origin, age, size and validity, such as
     /// `config.yaml.backup: the version before the last write, 3 min old, 1204 bytes, loads`.

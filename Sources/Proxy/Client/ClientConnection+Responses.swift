@@ -2,6 +2,7 @@ internal import HTTPWire
 internal import NIOCore
 internal import NIOPosix
 internal import Ranking
+internal import Support
 
 /// Passing the endpoint's answer to the client.
 extension ClientConnection {
@@ -111,7 +112,7 @@ extension ClientConnection {
         }
         attempt?.status = status
         if RequestLifecycle.callsForFailover(status) {
-            attempt?.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: WallClock.unixTime())
+            attempt?.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: Double(WallClock.wholeSeconds))
         }
         let credentialIsClients = attempt?.upstream.forwardsClientCredential ?? false
         let isLast = RequestLifecycle.mayBeTheAnswer(status) && !hasNextCandidate

@@ -16,7 +16,7 @@ struct ForwardedRequestHead {
     static func maximumLength(
         headLength: Int, _ upstream: Upstream, _ url: UpstreamURL, clientAddress: [UInt8]
     ) -> Int {
-        headLength * 2 + url.base.bytes.count + url.baseQueryBytes.count + url.authorityBytes.count
+        headLength * 2 + url.base.bytes.count + url.authorityBytes.count
             + upstream.fixedHeaderLines.count + clientAddress.count + 512
     }
 
@@ -69,17 +69,13 @@ struct ForwardedRequestHead {
         let rest = path.slice(url.base.overlap(with: path)..<path.count)
         writer.write(rest)
         if rest.isEmpty, url.base.bytes.isEmpty { writer.write("/") }
-        if !url.baseQueryBytes.isEmpty {
-            writer.write("?")
-            writer.write(url.baseQueryBytes)
-        }
         guard queryStart + 1 < target.count else {
-            // A question mark alone.
-            if url.baseQueryBytes.isEmpty { writer.write(target.slice(queryStart..<target.count)) }
+            // There is no query; a question mark alone is passed on as it is.
+            writer.write(target.slice(queryStart..<target.count))
             return
         }
         let query = target.slice(queryStart + 1..<target.count)
-        let first: StaticString = url.baseQueryBytes.isEmpty ? "?" : "&"
+        let first: StaticString = "?"
         if !upstream.forwardsClientCredential || tokens != nil, QueryFilter.applies(to: query, tokens: tokens) {
             return QueryFilter.write(query, tokens: tokens, first: first, to: &writer)
         }

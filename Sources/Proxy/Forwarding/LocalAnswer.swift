@@ -1,3 +1,5 @@
+internal import Support
+
 /// What the proxy says itself, in the shape of the API that was asked.
 struct LocalAnswer {
     let status: Int
@@ -10,7 +12,7 @@ struct LocalAnswer {
     /// The complete response.
     func render(
         api: RequestAPI, requestID: String, closes: Bool, minorVersion: UInt8, omitsBody: Bool,
-        unixTime: Double = WallClock.unixTime()
+        unixTime: Double = Double(WallClock.wholeSeconds)
     ) -> String {
         let body = body(api: api, requestID: requestID)
         var text = "HTTP/1.1 \(status) \(Self.phrase(status))\r\n"
@@ -31,10 +33,10 @@ struct LocalAnswer {
     }
 
     func body(api: RequestAPI, requestID: String) -> String {
-        let quoted = JSONText.quoted(message)
+        let quoted = QuotedText.json(message)
         switch api {
         case .anthropic:
-            let id = requestID.isEmpty ? "" : ",\"request_id\":\(JSONText.quoted(requestID))"
+            let id = requestID.isEmpty ? "" : ",\"request_id\":\(QuotedText.json(requestID))"
             return "{\"type\":\"error\",\"error\":{\"type\":\"\(anthropicType)\",\"message\":\(quoted)}\(id)}"
         case .openAI, .other:
             return "{\"error\":{\"message\":\(quoted),\"type\":\"\(openAIType)\",\"param\":null,\"code\":null}}"
@@ -55,7 +57,7 @@ struct LocalAnswer {
             return lineEnd + "event: error\ndata: \(body(api: api, requestID: requestID))\n\n"
         case .openAI where place != .betweenEvents, .other where place != .betweenEvents: return nil
         case .openAI where path.hasSuffix("/responses"):
-            let message = JSONText.quoted(message)
+            let message = QuotedText.json(message)
             return "event: error\ndata: {\"type\":\"error\",\"code\":\"\(openAIType)\",\"message\":\(message),"
                 + "\"param\":null}\n\n"
         case .openAI, .other:

@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import Support
 
 /// Leaves the credentials out of a client's query: `?key=`, `?api_key=`, `?access_token=` are ways to present one.
 enum QueryFilter {
@@ -59,9 +60,10 @@ enum QueryFilter {
             var index = 0
             while index < text.count {
                 if text[index] == UInt8(ascii: "%"), index + 2 < text.count,
-                    let value = UInt8(String(decoding: text.slice(index + 1..<index + 3), as: UTF8.self), radix: 16)
+                    let high = ASCII.hexadecimalValue(text[index + 1]),
+                    let low = ASCII.hexadecimalValue(text[index + 2])
                 {
-                    buffer[count] = value
+                    buffer[count] = high << 4 | low
                     index += 3
                 } else {
                     buffer[count] = text[index] == UInt8(ascii: "+") ? 0x20 : text[index]

@@ -1,3 +1,5 @@
+internal import Support
+
 /// Points in time as HTTP and JSON APIs write them, as seconds since 1970.
 enum HTTPDate {
     private static let weekdays = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
@@ -26,7 +28,7 @@ enum HTTPDate {
         guard parts.count == 4, parts[3] == "GMT", weekday.last == ",", isWeekday(weekday.dropLast(), longWeekdays),
             date.count == 3, let short = number(date[2], digits: 2...2)
         else { return nil }
-        let thisYear = civil(days: Int(max(0, min(now, 1e11))) / 86_400).year
+        let thisYear = CivilTime(unixTime: Int(max(0, min(now, 1e11)))).year
         var year = thisYear / 100 * 100 + short
         if year > thisYear + 50 { year -= 100 } else if year <= thisYear - 50 { year += 100 }
         return unixTime(year: year, month: date[1], day: date[0], time: parts[2])
@@ -48,28 +50,10 @@ enum HTTPDate {
 
     /// The form that `unixTime` reads, for times from 1970 on.
     static func text(unixTime: Int) -> String {
-        let days = unixTime / 86_400
-        let second = unixTime % 86_400
-        let (year, month, day) = civil(days: days)
-        let weekday = weekdays[(days + 4) % 7]
-        let clock = [second / 3_600, second / 60 % 60, second % 60].map(twoDigits).joined(separator: ":")
-        return "\(weekday), \(twoDigits(day)) \(months[month - 1]) \(year) \(clock) GMT"
+        let time = CivilTime(unixTime: unixTime)
+        let weekday = weekdays[(time.daysSinceEpoch + 4) % 7]
+        return "\(weekday), \(time.day.twoDigits) \(months[time.month - 1]) \(time.year) \(time.clock) GMT"
     }
-
-    /// The civil date of a day count from 1970: years begin in March, so that the leap day comes last.
-    static func civil(days: Int) -> (year: Int, month: Int, day: Int) {
-        let shifted = days + 719_468
-        let era = shifted / 146_097
-        let dayOfEra = shifted % 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
-    }
-
-    private static func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 
     /// `2026-11-23T10:20:30Z`, with an optional fraction, which is dropped, and an optional offset.
     static func rfc3339UnixTime(_ text: String) -> Int? {

@@ -1,6 +1,7 @@
 internal import HTTPWire
 internal import NIOCore
 internal import Sockets
+internal import Support
 
 /// What the connections of one event loop share: parsers, buffers, deadlines and the pools of resting connections.
 ///
@@ -39,7 +40,8 @@ final class LoopContext {
     private var sweptTable: RoutingTable
     private var sweep: RepeatedTask?
     private var serial: UInt64 = 0
-    private var randomState: UInt64
+    /// Names of requests need to differ, not to be secret.
+    private var requestIDs: SplitMix64
     private var date: (second: Int, text: [UInt8]) = (-1, [])
     private var whenEmpty: EventLoopPromise<Void>?
 
@@ -52,7 +54,7 @@ final class LoopContext {
         routingVersion = shared.version
         routing = shared.current
         sweptTable = routing.table
-        randomState = seed
+        requestIDs = SplitMix64(seed: seed)
         output.reserveCapacity(4096)
         let bound = NIOLoopBound(UnownedLoop(loop: self), eventLoop: eventLoop)
         turnEnd = { bound.value.loop.turnEnded() }
@@ -94,18 +96,13 @@ final class LoopContext {
         return serial
     }
 
-    /// SplitMix64: names need to differ, not to be secret.
     func nextRequestID() -> UInt64 {
-        randomState &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = randomState
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
+        requestIDs.next()
     }
 
     /// The time of day as a Date field has it, made once a second.
     func dateText() -> [UInt8] {
-        let second = Int(WallClock.unixTime())
+        let second = WallClock.wholeSeconds
         if date.second != second { date = (second, Array(HTTPDate.text(unixTime: second).utf8)) }
         return date.text
     }

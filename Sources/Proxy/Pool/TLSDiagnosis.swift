@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOSSL
 internal import Ranking
+internal import Support
 
 /// TLS with an endpoint did not come about.
 struct TLSError: Error {
@@ -24,7 +25,7 @@ struct TLSDiagnosis {
     func fault(of error: any Error, in context: ChannelHandlerContext) -> TLSFault {
         let certificate = try? context.channel.pipeline.syncOperations.nioSSL_peerCertificate()
         let facts = (try? certificate?.toDERBytes()).flatMap { CertificateFacts(der: $0) }
-        return fault(of: error, certificate: facts, unixTime: WallClock.unixTime())
+        return fault(of: error, certificate: facts, unixTime: Double(WallClock.wholeSeconds))
     }
 
     /// - Parameter certificate: the endpoint's, as far as it came
@@ -102,9 +103,8 @@ struct TLSDiagnosis {
 
     /// `2025-03-02 12:00 UTC`
     private static func date(_ unixTime: Int) -> String {
-        let (year, month, day) = HTTPDate.civil(days: unixTime / 86_400)
-        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let second = unixTime % 86_400
-        return "\(year)-\(two(month))-\(two(day)) \(two(second / 3_600)):\(two(second / 60 % 60)) UTC"
+        let date = CivilTime(unixTime: unixTime)
+        return "\(date.year)-\(date.month.twoDigits)-\(date.day.twoDigits) "
+            + "\(date.hour.twoDigits):\(date.minute.twoDigits) UTC"
     }
 }

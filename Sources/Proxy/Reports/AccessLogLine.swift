@@ -1,4 +1,5 @@
 internal import Ranking
+internal import Support
 
 extension RequestReport {
     /// Longer paths are cut in the access log.
@@ -63,7 +64,7 @@ private struct JSONLine {
     }
 
     mutating func add(_ name: String, _ text: String?) {
-        add(name, raw: text.map { JSONText.quoted($0) } ?? "null")
+        add(name, raw: text.map { QuotedText.json($0) } ?? "null")
     }
 
     mutating func add(_ name: String, number: Int?) {
@@ -85,12 +86,6 @@ enum AccessTime {
     /// `2026-11-23T22:40:22.123Z`
     static func text(unixTime: Double) -> String {
         let milliseconds = Int(max(0, unixTime) * 1_000)
-        let (second, fraction) = milliseconds.quotientAndRemainder(dividingBy: 1_000)
-        let date = HTTPDate.civil(days: second / 86_400)
-        let clock = [second % 86_400 / 3_600, second % 3_600 / 60, second % 60].map(twoDigits).joined(separator: ":")
-        let thousandths = String(1_000 + fraction).dropFirst()
-        return "\(date.year)-\(twoDigits(date.month))-\(twoDigits(date.day))T\(clock).\(thousandths)Z"
+        return CivilTime(unixTime: milliseconds / 1_000).rfc3339(milliseconds: milliseconds % 1_000)
     }
-
-    private static func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }

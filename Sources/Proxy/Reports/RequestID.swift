@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import Support
 
 /// The name of one request in logs and headers: the client's own, or 16 hexadecimal digits of ours.
 enum RequestID: Sendable, Equatable {
@@ -9,8 +10,7 @@ enum RequestID: Sendable, Equatable {
     func text(in head: ByteBuffer) -> String {
         switch self {
         case .generated(let value):
-            let digits = String(value, radix: 16)
-            return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+            return value.hexadecimal(digits: 16)
         case .received(let range):
             return head.getString(at: head.readerIndex + range.lowerBound, length: range.count) ?? ""
         }

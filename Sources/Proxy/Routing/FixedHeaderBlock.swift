@@ -1,20 +1,17 @@
+internal import Support
+
 /// The header lines an endpoint gets besides the client's own, checked once so that no request can be split by them.
 struct FixedHeaderBlock {
     private(set) var lines: [UInt8] = []
     private(set) var names: [[UInt8]] = []
 
-    private static let reserved: Set<String> = [
-        "host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive", "expect",
-        "proxy-connection",
-    ]
-
     mutating func append(headers: [(name: String, value: String)]) throws(UpstreamError) {
         for (name, value) in headers {
             let lowered = name.lowercased()
-            guard !name.isEmpty, name.utf8.allSatisfy(Self.isTokenByte) else {
+            guard ASCII.isToken(name) else {
                 throw .invalidHeaderName(name)
             }
-            guard !Self.reserved.contains(lowered) else { throw .reservedHeader(name) }
+            guard !ReservedHeaders.contain(name) else { throw .reservedHeader(name) }
             guard Self.isValue(value) else { throw .invalidHeaderValue(name: name) }
             append(name: name, lowered: lowered, value: value)
         }
@@ -46,15 +43,5 @@ struct FixedHeaderBlock {
 
     private static func isValue(_ text: String) -> Bool {
         text.utf8.allSatisfy { ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }
-    }
-
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default:
-            "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
     }
 }

@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import Support
 
 /// What has to be known of a request's path before it is joined to a base URL: an endpoint lends its key to what lies below
 /// its base path, and to nothing else.
@@ -158,18 +159,9 @@ private struct DecodedPath {
     }
 
     private func number(at start: Int) -> UInt8? {
-        guard start + 1 < path.count, let high = Self.digit(path[start]), let low = Self.digit(path[start + 1]) else {
-            return nil
-        }
+        guard start + 1 < path.count, let high = ASCII.hexadecimalValue(path[start]),
+            let low = ASCII.hexadecimalValue(path[start + 1])
+        else { return nil }
         return high << 4 | low
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
-            (byte | 0x20) - UInt8(ascii: "a") + 10
-        default: nil
-        }
     }
 }

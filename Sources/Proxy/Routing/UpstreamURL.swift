@@ -1,5 +1,6 @@
 internal import HTTPWire
 internal import Ranking
+internal import Support
 internal import Synchronization
 
 /// One base URL of an endpoint, parsed once and shared by every request that goes there.
@@ -13,6 +14,7 @@ public final class UpstreamURL: Sendable {
         case missingHost
         case invalidPort
         case userInfoNotAllowed
+        case queryNotAllowed
         case fragmentNotAllowed
         case invalidCharacter
 
@@ -23,6 +25,7 @@ public final class UpstreamURL: Sendable {
             case .missingHost: "the URL names no host"
             case .invalidPort: "the port has to be a number from 1 to 65535"
             case .userInfoNotAllowed: "credentials belong in auth_value, not in the URL"
+            case .queryNotAllowed: "a base URL has no ?query"
             case .fragmentNotAllowed: "a base URL has no #fragment"
             case .invalidCharacter: "the URL holds a character that is not allowed there"
             }
@@ -39,8 +42,6 @@ public final class UpstreamURL: Sendable {
     public let authority: String
     /// Starts with `/` or is empty; never ends with `/`.
     public let basePath: String
-    /// Without the `?`; empty when the base URL has none.
-    public let baseQuery: String
 
     /// On the way there instead of the endpoint's own; nil for that, or for a direct connection.
     public let proxy: UpstreamProxy?
@@ -49,7 +50,6 @@ public final class UpstreamURL: Sendable {
     let poolKey: Int
     let authorityBytes: [UInt8]
     let base: BasePath
-    let baseQueryBytes: [UInt8]
 
     /// Where the path begins in an address of this server, absolute or a path alone; nil for addresses elsewhere.
     func pathStart(in address: UnsafeRawBufferPointer) -> Int? {
@@ -76,10 +76,9 @@ public final class UpstreamURL: Sendable {
     /// What an endpoint with this base URL is asked for where a client asks for `path`.
     public func asked(for path: String) -> String {
         let overlap = Array(path.utf8).withUnsafeBytes { base.overlap(with: $0) }
-        let query = baseQuery.isEmpty ? "" : "?" + baseQuery
         let scheme = usesTLS ? "https" : "http"
         return
-            "\(scheme)://\(authority)\(String(decoding: base.bytes, as: UTF8.self))\(path.dropFirst(overlap))\(query)"
+            "\(scheme)://\(authority)\(String(decoding: base.bytes, as: UTF8.self))\(path.dropFirst(overlap))"
     }
 
     /// How the HTTP proxy has refused a tunnel; 0 where it has not.
@@ -117,7 +116,7 @@ public final class UpstreamURL: Sendable {
 
     private static let nextPoolKey = Atomic<Int>(1)
 
-    /// Parses `http://HOST[:PORT][/PATH][?QUERY]` or the same with `https`.
+    /// Parses `http://HOST[:PORT][/PATH]` or the same with `https`.
     ///
     /// - Parameter proxy: for this URL alone, where the variables of the environment decide
     public init(_ text: String, proxy: UpstreamProxy? = nil) throws(ParseError) {
@@ -137,49 +136,28 @@ public final class UpstreamURL: Sendable {
             throw .unsupportedScheme
         }
         guard !afterScheme.contains("#") else { throw .fragmentNotAllowed }
-        let authorityEnd = afterScheme.firstIndex { $0 == "/" || $0 == "?" } ?? afterScheme.endIndex
-        let authorityText = afterScheme[..<authorityEnd]
+        guard !afterScheme.contains("?") else { throw .queryNotAllowed }
+        let authorityText = afterScheme.prefix { $0 != "/" }
         guard !authorityText.contains("@") else { throw .userInfoNotAllowed }
-
-        let hostText: Substring
-        let portText: Substring?
-        if authorityText.hasPrefix("[") {
-            guard let close = authorityText.firstIndex(of: "]") else { throw .missingHost }
-            hostText = authorityText[authorityText.index(after: authorityText.startIndex)..<close]
-            let rest = authorityText[authorityText.index(after: close)...]
-            guard rest.isEmpty || rest.hasPrefix(":") else { throw .invalidPort }
-            portText = rest.isEmpty ? nil : rest.dropFirst()
-        } else if let colon = authorityText.firstIndex(of: ":") {
-            hostText = authorityText[..<colon]
-            portText = authorityText[authorityText.index(after: colon)...]
-        } else {
-            hostText = authorityText
-            portText = nil
-        }
-        guard !hostText.isEmpty else { throw .missingHost }
         let defaultPort = usesTLS ? 443 : 80
-        if let portText {
-            guard let value = Int(portText), (1...65535).contains(value), portText.utf8.allSatisfy({ $0 != 0x2B })
-            else {
-                throw .invalidPort
+        do throws(HostAndPort.Problem) {
+            let parts = try HostAndPort(authorityText)
+            host = parts.host
+            port = parts.port ?? defaultPort
+        } catch {
+            switch error {
+            case .notPort, .severalPorts, .textBehindBracket: throw .invalidPort
+            case .missingHost, .noClosingBracket, .notIPv6, .notHostName: throw .missingHost
             }
-            port = value
-        } else {
-            port = defaultPort
         }
-        host = String(hostText)
-        let bracketed = hostText.contains(":") ? "[\(hostText)]" : String(hostText)
+        let bracketed = HostAndPort.bracketed(host)
         authority = port == defaultPort ? bracketed : "\(bracketed):\(port)"
 
-        let pathAndQuery = afterScheme[authorityEnd...]
-        let queryStart = pathAndQuery.firstIndex(of: "?") ?? pathAndQuery.endIndex
-        var path = pathAndQuery[..<queryStart]
+        var path = afterScheme[authorityText.endIndex...]
         while path.hasSuffix("/") { path = path.dropLast() }
         basePath = String(path)
-        baseQuery = String(pathAndQuery[queryStart...].dropFirst())
         authorityBytes = Array(authority.utf8)
         base = BasePath(path)
-        baseQueryBytes = Array(baseQuery.utf8)
         poolKey = Self.nextPoolKey.wrappingAdd(1, ordering: .relaxed).oldValue
     }
 }

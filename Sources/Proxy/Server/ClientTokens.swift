@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import Support
 
 /// The tokens that admit a client, compared in a time that does not depend on how much of one was guessed.
 struct ClientTokens: Sendable {
@@ -16,15 +17,9 @@ struct ClientTokens: Sendable {
     }
 
     func contain(_ candidate: UnsafeRawBufferPointer) -> Bool {
-        var found: UInt8 = 0
-        for token in tokens {
-            var difference: UInt8 = token.count == candidate.count ? 0 : 1
-            // Walks the candidate, whose length its sender knows anyway, never the token's own length.
-            for index in 0..<candidate.count {
-                difference |= candidate[index] ^ (token.isEmpty ? 1 : token[index % token.count])
-            }
-            found |= difference == 0 && !token.isEmpty ? 1 : 0
-        }
-        return found == 1
+        var found = false
+        // Every token is compared, so that the time does not tell which of them was close.
+        for token in tokens where SecretComparison.isEqual(candidate, token) { found = true }
+        return found
     }
 }

@@ -1,4 +1,5 @@
 public import HTTPWire
+internal import Support
 
 /// What a client means that says FIN before it has its answer.
 public enum HalfClosePolicy: String, Sendable, CaseIterable {
@@ -49,10 +50,5 @@ public struct ProxyOptions: Sendable {
     public init() {}
 
     /// Whether only this machine can connect.
-    public var isLoopback: Bool { Self.isLoopback(host) }
-
-    /// Whether a listener on `host` can be reached from this machine alone.
-    public static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || host.hasPrefix("127.")
-    }
+    public var isLoopback: Bool { HostAndPort.isLoopback(host) }
 }

@@ -1,3 +1,5 @@
+internal import Support
+
 /// The proxy through which an endpoint is reached. Names of endpoints are resolved there, not here.
 public struct UpstreamProxy: Sendable, Equatable {
     /// What is spoken with it.
@@ -25,7 +27,7 @@ public struct UpstreamProxy: Sendable, Equatable {
 
         /// The header line that presents them to an HTTP proxy.
         var headerLine: String {
-            "Proxy-Authorization: Basic \(Base64Text.encode(username + [UInt8(ascii: ":")] + password))\r\n"
+            "Proxy-Authorization: Basic \(Base64.encode(username + [UInt8(ascii: ":")] + password))\r\n"
         }
     }
 

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// What endpoints answered over a time, and when requests came: the input of the simulator.
 ///
 /// As text, one event a line, times in seconds from the start, names last because they may hold spaces:

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// A way of ranking, as the simulator sees it; endpoints are indices in the trace.
 protocol SimulatedOrder {
     var order: [Int] { get }
@@ -90,16 +92,16 @@ struct BaselineOrder: SimulatedOrder {
     }
 
     mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, at: Duration) {
-        let elapsed = (at - lastSeen[endpoint]).inSeconds
+        let elapsed = (at - lastSeen[endpoint]).secondsToTheNanosecond
         lastSeen[endpoint] = at
-        let time: Double? = if case .success(let time?) = outcome { time.inSeconds } else { nil }
+        let time: Double? = if case .success(let time?) = outcome { time.secondsToTheNanosecond } else { nil }
         switch policy {
         case .lastResponseTime: scores[endpoint] = time ?? .infinity
         case .plainAverage(let decay):
             let sample = time ?? 10
             let known = scores[endpoint]
             scores[endpoint] =
-                known == 0 ? sample : sample + (known - sample) * exponential(-elapsed / decay.inSeconds)
+                known == 0 ? sample : sample + (known - sample) * exponential(-elapsed / decay.secondsToTheNanosecond)
         case .leastFailures:
             if time == nil { failures[endpoint].append(at) }
             for index in failures.indices {

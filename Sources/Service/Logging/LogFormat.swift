@@ -1,4 +1,5 @@
 internal import Logging
+internal import Support
 
 /// How a log line is written out.
 public enum LogFormat: String, Sendable, CaseIterable {
@@ -40,7 +41,7 @@ public enum LogFormat: String, Sendable, CaseIterable {
             members.append(
                 (members.contains { $0.0 == detail.key } ? "detail_\(detail.key)" : detail.key, detail.value))
         }
-        return "{" + members.map { "\"\($0.0.jsonEscaped)\":\"\($0.1.jsonEscaped)\"" }.joined(separator: ",") + "}"
+        return "{" + members.map { QuotedText.json($0.0) + ":" + QuotedText.json($0.1) }.joined(separator: ",") + "}"
     }
 }
 
@@ -60,30 +61,7 @@ extension Logger.Level {
 extension String {
     /// Text from outside must neither steer the terminal that shows the log nor begin a line of its own.
     fileprivate var withoutControlCharacters: String {
-        guard unicodeScalars.contains(where: \.isControl) else { return self }
-        return String(String.UnicodeScalarView(unicodeScalars.map { $0.isControl ? "\u{FFFD}" : $0 }))
-    }
-
-    fileprivate var jsonEscaped: String {
-        guard unicodeScalars.contains(where: { $0 == "\"" || $0 == "\\" || $0.isControl }) else { return self }
-        var escaped = ""
-        for scalar in unicodeScalars {
-            switch scalar {
-            case "\"": escaped += "\\\""
-            case "\\": escaped += "\\\\"
-            case _ where scalar.isControl:
-                let digits = String(scalar.value, radix: 16)
-                escaped += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
-    }
-}
-
-extension Unicode.Scalar {
-    /// C0, DEL, C1, and the two separators that end a line for some readers.
-    fileprivate var isControl: Bool {
-        value < 0x20 || (0x7F...0x9F).contains(value) || value == 0x2028 || value == 0x2029
+        guard unicodeScalars.contains(where: QuotedText.isControl) else { return self }
+        return String(String.UnicodeScalarView(unicodeScalars.map { QuotedText.isControl($0) ? "\u{FFFD}" : $0 }))
     }
 }

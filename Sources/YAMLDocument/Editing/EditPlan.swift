@@ -27,7 +27,7 @@ struct EditPlan {
     private var claims = EditClaims()
     private var resolver: PathResolver
 
-    init(_ edits: [YAMLEdit], tree: YAMLTree) throws(YAMLEditError) {
+    init(_ edits: [YAMLEdit], tree: YAMLTree) throws(YAMLError) {
         self.tree = tree
         self.edits = edits
         resolver = PathResolver(tree)
@@ -47,7 +47,7 @@ struct EditPlan {
     }
 
     /// Makes the edits that need no neighbours, and notes the others; returns the container that has to be laid out anew.
-    private mutating func resolve(_ edit: YAMLEdit, _ layout: inout Layout) throws(YAMLEditError) -> Int? {
+    private mutating func resolve(_ edit: YAMLEdit, _ layout: inout Layout) throws(YAMLError) -> Int? {
         switch edit {
         case .set(let path, let value):
             return try set(resolver.resolve(path), value, &layout)
@@ -75,7 +75,7 @@ struct EditPlan {
 
     private mutating func insert(
         _ key: String, _ value: YAMLValue, into path: YAMLPath, _ placement: KeyPlacement
-    ) throws(YAMLEditError) -> Int? {
+    ) throws(YAMLError) -> Int? {
         if path.steps.isEmpty, tree.isEmptyDocument {
             var pairs: [YAMLPair] = []
             if case .mapping(let earlier) = newRoot { pairs = earlier }
@@ -98,7 +98,7 @@ struct EditPlan {
 
     private mutating func set(
         _ target: PathResolver.Target, _ value: YAMLValue, _ layout: inout Layout
-    ) throws(YAMLEditError) -> Int? {
+    ) throws(YAMLError) -> Int? {
         let record = target.record
         claims.take(record..<Int(tree.records[record].next))
         guard !YAMLNode(tree: tree, index: record).reads(as: value) else { return nil }
@@ -141,7 +141,7 @@ struct EditPlan {
             && YAMLNode(tree: tree, index: record).scalar != .null
     }
 
-    private mutating func lay(out container: Int, _ layout: inout Layout) throws(YAMLEditError) {
+    private mutating func lay(out container: Int, _ layout: inout Layout) throws(YAMLError) {
         let children = resolver.childRecords(container)
         let isMapping = tree.records[container].kind == .mapping
         let units = isMapping ? stride(from: 0, to: children.count, by: 2).map { children[$0] } : children
@@ -176,18 +176,18 @@ struct EditPlan {
 }
 
 extension EditPlan {
-    private func conflict(at record: Int) -> YAMLEditError {
+    private func conflict(at record: Int) -> YAMLError {
         tree.refusal(at: record, "two of the changes concern the same text")
     }
 
     /// Splices the bytes, reads them again and compares.
-    func apply() throws(YAMLEditError) -> YAMLTree {
+    func apply() throws(YAMLError) -> YAMLTree {
         guard !splices.isEmpty else { return tree }
         guard let ordered = Splice.ordered(splices) else {
             throw conflict(at: splices[0].container)
         }
         let edited: YAMLTree
-        do throws(YAMLEditError) {
+        do throws(YAMLError) {
             edited = try Reparse(plan: self, splices: ordered).tree()
         } catch {
             throw sharedAnchor ?? error
@@ -204,7 +204,7 @@ extension EditPlan {
 
     /// What is written once can be read in several places: the change must show in the one that was named, and there it must
     /// be what was asked for.
-    private func verifyMeaning(of edited: YAMLTree) throws(YAMLEditError) {
+    private func verifyMeaning(of edited: YAMLTree) throws(YAMLError) {
         guard let before = Meaning.of(tree), let after = Meaning.of(edited) else {
             throw tree.refusal(at: 0, "the file is too large once its aliases are followed; edit it by hand")
         }
@@ -214,7 +214,7 @@ extension EditPlan {
                 at: splices[0].container, "the change would show in more than one place; edit the file by hand")
     }
 
-    private var sharedAnchor: YAMLEditError? {
+    private var sharedAnchor: YAMLError? {
         resolver.sharedAnchor(of: (Array(replaced.keys) + Array(removed) + Array(insertions.keys)).sorted())
     }
 }

@@ -1,5 +1,5 @@
 extension Layout {
-    mutating func changeBlockMapping(_ changes: Changes) throws(YAMLEditError) {
+    mutating func changeBlockMapping(_ changes: Changes) throws(YAMLError) {
         guard changes.removed.count < changes.units.count else {
             throw tree.refusal(at: changes.container, "all keys of a mapping cannot be exchanged at once")
         }

@@ -1,5 +1,5 @@
 extension Layout {
-    mutating func changeBlockSequence(_ changes: Changes) throws(YAMLEditError) {
+    mutating func changeBlockSequence(_ changes: Changes) throws(YAMLError) {
         let units = changes.units
         let key = changes.container - 1
         // Both removed and added: blank lines stay as they are, so that places do not overlap.
@@ -16,7 +16,7 @@ extension Layout {
         for insertion in changes.added { try insertEntry(insertion, changes) }
     }
 
-    private mutating func insertEntry(_ insertion: EditPlan.Insertion, _ changes: Changes) throws(YAMLEditError) {
+    private mutating func insertEntry(_ insertion: EditPlan.Insertion, _ changes: Changes) throws(YAMLError) {
         let units = changes.units
         let position = insertion.position
         let neighbour = position == 0 ? 0 : position - 1

@@ -1,6 +1,6 @@
 extension Layout {
     /// The offsets of a flow collection's brackets.
-    func brackets(_ collection: Int) throws(YAMLEditError) -> (open: Int, close: Int) {
+    func brackets(_ collection: Int) throws(YAMLError) -> (open: Int, close: Int) {
         let isMapping = record(collection).kind == .mapping
         let (start, end) = (content(collection), end(collection))
         guard start < end,
@@ -9,7 +9,7 @@ extension Layout {
         return (start, end - 1)
     }
 
-    mutating func changeFlow(_ changes: Changes) throws(YAMLEditError) {
+    mutating func changeFlow(_ changes: Changes) throws(YAMLError) {
         let (open, close) = try brackets(changes.container)
         guard changes.units.isEmpty || changes.removed.count < changes.units.count else {
             throw tree.refusal(at: changes.container, "everything in brackets cannot be exchanged at once")

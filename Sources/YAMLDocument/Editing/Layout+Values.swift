@@ -1,6 +1,6 @@
 extension Layout {
     /// Replaces a value where it stands.
-    mutating func replace(_ target: PathResolver.Target, with value: YAMLValue) throws(YAMLEditError) {
+    mutating func replace(_ target: PathResolver.Target, with value: YAMLValue) throws(YAMLError) {
         let old = record(target.record)
         let container = target.parent ?? target.record
         dropTag(of: target.record, unlessTrueOf: value, in: container)
@@ -19,7 +19,7 @@ extension Layout {
 
     private mutating func replaceInline(
         _ target: PathResolver.Target, with value: YAMLValue, in container: Int
-    ) throws(YAMLEditError) {
+    ) throws(YAMLError) {
         let old = record(target.record)
         let style = old.kind == .scalar && old.style != .plain ? old.style : nil
         let isOnItsLine = target.key.map { beginsLine(Int(record($0).start)) } ?? beginsLine(Int(old.start))
@@ -57,7 +57,7 @@ extension Layout {
     /// Puts a value of several lines under its key.
     private mutating func replaceByLines(
         _ record: Int, key: Int, with value: YAMLValue, in container: Int
-    ) throws(YAMLEditError) {
+    ) throws(YAMLError) {
         guard let colon = colon(afterKey: key) else { throw tree.refusal(at: key, "the key is written as ? key") }
         let behind = properties(record)?.end ?? colon + 1
         if behind < end(record) { splice(behind..<end(record), "", in: container) }
@@ -68,7 +68,7 @@ extension Layout {
 
     private mutating func replaceBlockCollection(
         _ target: PathResolver.Target, with value: YAMLValue
-    ) throws(YAMLEditError) {
+    ) throws(YAMLError) {
         let container = target.parent ?? target.record
         guard let key = target.key, let colon = colon(afterKey: key) else {
             throw tree.refusal(at: target.record, "a nested list or mapping stands here")
@@ -93,7 +93,7 @@ extension Layout {
     }
 
     /// Takes everything out of a collection, so that `[]` or `{}` is left.
-    mutating func writeEmpty(_ container: Int, _ value: YAMLValue) throws(YAMLEditError) {
+    mutating func writeEmpty(_ container: Int, _ value: YAMLValue) throws(YAMLError) {
         guard record(container).style == .block else {
             let (open, close) = try brackets(container)
             dropTag(of: container, unlessTrueOf: value, in: container)

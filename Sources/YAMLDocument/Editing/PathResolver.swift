@@ -29,9 +29,9 @@ struct PathResolver {
         self.aliasLines = aliasLines
     }
 
-    mutating func resolve(_ path: YAMLPath) throws(YAMLEditError) -> Target {
+    mutating func resolve(_ path: YAMLPath) throws(YAMLError) -> Target {
         guard !tree.records.isEmpty else {
-            throw YAMLEditError(line: 1, column: 1, reason: "\(path) is not there: the file is empty")
+            throw YAMLError(line: 1, column: 1, reason: "\(path) is not there: the file is empty")
         }
         var target = Target(record: 0)
         for step in path.steps {
@@ -44,7 +44,7 @@ struct PathResolver {
 
     private mutating func descend(
         from target: Target, _ step: YAMLPath.Step, _ path: YAMLPath
-    ) throws(YAMLEditError) -> Target {
+    ) throws(YAMLError) -> Target {
         let parent = target.record
         var next = target
         next.parent = parent
@@ -86,14 +86,14 @@ struct PathResolver {
 
     /// Refuses to change what an alias stands for: it would change in its own place as well. The alias itself can be replaced
     /// and removed.
-    func refuseAlias(_ record: Int) throws(YAMLEditError) {
+    func refuseAlias(_ record: Int) throws(YAMLError) {
         guard tree.records[record].kind == .alias else { return }
         throw tree.refusal(at: record, "an alias stands here; its target would be changed as well")
     }
 
     /// The anchor because of which a change of these records, or of anything in them, shows in a second place: in them or
     /// around them. Nil if it cannot be told.
-    func sharedAnchor(of records: [Int]) -> YAMLEditError? {
+    func sharedAnchor(of records: [Int]) -> YAMLError? {
         for record in records {
             for index in record..<Int(tree.records[record].next) {
                 if let refusal = sharedAnchor(at: index) { return refusal }
@@ -106,7 +106,7 @@ struct PathResolver {
         return nil
     }
 
-    private func sharedAnchor(at index: Int) -> YAMLEditError? {
+    private func sharedAnchor(at index: Int) -> YAMLError? {
         guard tree.records[index].kind != .alias, let anchor = tree.properties(of: index)?.anchor,
             let line = aliasLines[anchor]
         else { return nil }
@@ -116,9 +116,9 @@ struct PathResolver {
 }
 
 extension YAMLTree {
-    func refusal(at record: Int, _ reason: String) -> YAMLEditError {
-        guard record < records.count else { return YAMLEditError(line: 1, column: 1, reason: reason) }
-        return YAMLEditError(line: Int(records[record].line), column: Int(records[record].column), reason: reason)
+    func refusal(at record: Int, _ reason: String) -> YAMLError {
+        guard record < records.count else { return YAMLError(line: 1, column: 1, reason: reason) }
+        return YAMLError(line: Int(records[record].line), column: Int(records[record].column), reason: reason)
     }
 
     func pairs(of mapping: Int, key: String) -> [(key: Int, value: Int, ordinal: Int)] {

@@ -8,7 +8,7 @@ struct Reparse {
     /// In file order.
     let splices: [Splice]
 
-    func tree() throws(YAMLEditError) -> YAMLTree {
+    func tree() throws(YAMLError) -> YAMLTree {
         let edited = Splice.apply(splices, to: plan.tree.bytes)
         if let windows = EditWindow.windows(plan: plan, splices: splices),
             let tree = WindowedTree.assemble(plan.tree, edited, windows)

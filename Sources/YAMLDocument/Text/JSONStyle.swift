@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// How a JSON file is written. JSON is a subset of YAML; a file that is JSON may be read by programs that know nothing else,
 /// so what is put into it has to be JSON as well.
 struct JSONStyle {
@@ -60,31 +62,10 @@ struct JSONStyle {
     func key(_ key: String) -> String { Self.quoted(key) + colon }
 
     static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\r": quoted += "\\r"
-            case "\t": quoted += "\\t"
-            default:
-                // What YAML takes for a line break, or refuses to read, has an escape that both languages know.
-                if isSafe(scalar) {
-                    quoted.unicodeScalars.append(scalar)
-                } else {
-                    let digits = String(scalar.value, radix: 16)
-                    quoted += "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
-                }
-            }
-        }
-        return quoted + "\""
-    }
-
-    private static func isSafe(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD, 0x10000...0x10FFFF: true
-        default: false
+        QuotedText.quoted(text) { scalar in
+            if let short = ScalarWriter.shortEscape(scalar) { return short }
+            // What YAML takes for a line break, or refuses to read, has an escape that both languages know.
+            return ScalarWriter.needsEscape(scalar) ? "\\u" + scalar.value.hexadecimal(digits: 4) : nil
         }
     }
 }
@@ -176,7 +157,9 @@ private struct JSONReader {
                 guard let escape = next else { return false }
                 position += 1
                 if escape == UInt8(ascii: "u") {
-                    guard position + 4 <= bytes.count, bytes[position..<position + 4].allSatisfy(Self.isHexDigit) else {
+                    guard position + 4 <= bytes.count,
+                        bytes[position..<position + 4].allSatisfy({ ASCII.hexadecimalValue($0) != nil })
+                    else {
                         return false
                     }
                     position += 4
@@ -189,13 +172,9 @@ private struct JSONReader {
         return false
     }
 
-    private static func isHexDigit(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
-    }
-
     private mutating func digits() -> Int {
         let start = position
-        while let next, (0x30...0x39).contains(next) { position += 1 }
+        while let next, ASCII.isDigit(next) { position += 1 }
         return position - start
     }
 

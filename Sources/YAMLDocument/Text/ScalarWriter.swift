@@ -1,3 +1,5 @@
+internal import PureSupport
+
 /// Chooses how a scalar is written so that it reads back as the same type and text.
 enum ScalarWriter {
     /// Where the scalar will stand.
@@ -40,29 +42,28 @@ enum ScalarWriter {
     }
 
     private static func doubleQuoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\r": quoted += "\\r"
-            case "\t": quoted += "\\t"
-            case _ where needsEscape(scalar): quoted += escape(scalar)
-            default: quoted.unicodeScalars.append(scalar)
-            }
+        QuotedText.quoted(text) { scalar in
+            shortEscape(scalar) ?? (needsEscape(scalar) ? longEscape(scalar) : nil)
         }
-        return quoted + "\""
     }
 
-    private static func escape(_ scalar: Unicode.Scalar) -> String {
+    private static func longEscape(_ scalar: Unicode.Scalar) -> String {
         let (mark, width) = scalar.value <= 0xFF ? ("x", 2) : scalar.value <= 0xFFFF ? ("u", 4) : ("U", 8)
-        let digits = String(scalar.value, radix: 16, uppercase: true)
-        return "\\" + mark + String(repeating: "0", count: width - digits.count) + digits
+        return "\\" + mark + scalar.value.hexadecimal(digits: width, uppercase: true)
+    }
+
+    /// What JSON and YAML both write with one letter.
+    static func shortEscape(_ scalar: Unicode.Scalar) -> String? {
+        switch scalar {
+        case "\n": "\\n"
+        case "\r": "\\r"
+        case "\t": "\\t"
+        default: nil
+        }
     }
 
     /// Control characters, line breaks, and what YAML does not call printable.
-    private static func needsEscape(_ scalar: Unicode.Scalar) -> Bool {
+    static func needsEscape(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x20...0x7E, 0xA0...0x2027, 0x202A...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD, 0x10000...0x10FFFF: false
         default: true

@@ -4,6 +4,7 @@ import Console
 import Engine
 import FoundationEssentials
 import Ranking
+import Support
 
 /// What `simulate` prints.
 struct SimulationOutcome {
@@ -20,7 +21,7 @@ struct SimulationOutcome {
     // MARK: As a table
 
     var table: String {
-        let span = trace.requests.last.map(\.plainWords) ?? "0 s"
+        let span = trace.requests.last.map(\.shortText) ?? "0 s"
         let head = [
             "trace     \(trace.requests.count) requests to \(trace.endpoints.count) endpoints in \(span)",
             "settings  hysteresis \(percent(settings.hysteresis)), min_dwell \(DurationText.render(settings.minDwell)), "
@@ -37,12 +38,12 @@ struct SimulationOutcome {
         row("switches of endpoint") { "\($0.switches)" }
         row("failed first attempts") { "\($0.failedFirstAttempts)" }
         row("failed requests") { "\($0.failedRequests)" }
-        row("mean time to first byte") { $0.meanTimeToFirstByte?.plainWords ?? "-" }
+        row("mean time to first byte") { $0.meanTimeToFirstByte?.shortText ?? "-" }
         for (index, name) in trace.endpoints.enumerated() {
             row("time first: \(SafeText.clean(name))") { report in
                 let total = report.timeOnTop.reduce(.zero, +)
                 let share = total > .zero ? " (\(percent(report.timeOnTop[index] / total)))" : ""
-                return report.timeOnTop[index].plainWords + share
+                return report.timeOnTop[index].shortText + share
             }
         }
         row("first in the end") { $0.finalOrder.first.map { SafeText.clean(trace.endpoints[$0]) } ?? "-" }

@@ -1,3 +1,4 @@
+import TestSupport
 import YAMLDocument
 
 /// Random files together with what they hold.

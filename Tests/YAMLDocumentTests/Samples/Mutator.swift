@@ -1,3 +1,4 @@
+import TestSupport
 import YAMLDocument
 
 /// Damages files the way that finds parser bugs: bytes and YAML tokens are inserted, removed, doubled and exchanged.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Ranking
+@testable import PureSupport
 
 struct DurationUnitsTests {
     /// By the long way: what the short one has to agree with.
@@ -42,5 +42,23 @@ struct DurationUnitsTests {
         #expect(Duration.seconds(Int64.max).wholeMicroseconds == .max)
         #expect(Duration.seconds(-1).wholeMicroseconds == 0)
         #expect(Duration.seconds(Int64.max).wholeSeconds == .max)
+    }
+
+    @Test func secondsOfJSONKeepEveryDigit() {
+        #expect(Duration.seconds(0.3).inSeconds == 0.3)
+        #expect(Duration.milliseconds(1_500).inSeconds == 1.5)
+        #expect(Duration.microseconds(2_500).inMilliseconds == 2.5)
+        #expect(Duration.milliseconds(1_500).secondsToTheNanosecond == 1.5)
+        // What is below a nanosecond is dropped, which is why figures for people do not come this way.
+        #expect(Duration(secondsComponent: 0, attosecondsComponent: 999_999_999).secondsToTheNanosecond == 0)
+    }
+
+    @Test(arguments: [
+        (Duration.microseconds(3_240), "3.2 ms"), (.milliseconds(812), "812 ms"), (.milliseconds(2_900), "2.9 s"),
+        (.milliseconds(3_199), "3.2 s"), (.seconds(12), "12 s"), (.seconds(282), "4m42s"), (.seconds(3_900), "1h05m"),
+        (.seconds(7_500), "2h05m"), (.seconds(187_920), "2d 4h"), (.seconds(-1), "0 ms"), (.zero, "0 ms"),
+    ])
+    func textHasThreeDigitsAtMost(duration: Duration, text: String) {
+        #expect(duration.shortText == text)
     }
 }
