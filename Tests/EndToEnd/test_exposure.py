@@ -338,3 +338,28 @@ endpoints:
     counted = sum(int((re.search(r"\((\d+) more in", line) or [0, 1])[1]) for line in lines)
     assert counted == 2_100, lines
     assert any(" endpoint dead down for " in line for line in process.text.splitlines()), process.text
+
+
+def test_an_outage_keeps_its_own_cause(podium):
+    """With no endpoint left every request is an event; those that say which endpoint went down, and why, stay all the same."""
+    port = free_port()
+    process = podium(f"""\
+server:
+  port: {port}
+endpoints:
+  - name: refusing
+    url: http://127.0.0.1:1
+    priority: 1
+  - name: nameless
+    url: http://name.invalid
+    priority: 2
+""", port)
+    for number in range(2_100):
+        answer = raw(port, post())
+        assert answer.startswith(b"HTTP/1.1 503 ") or number == 0 and answer.startswith(b"HTTP/1.1 502 "), answer
+    events = json.loads(run_podium("status", "--json", "--config", process.config).stdout)["events"]
+    for name in ("refusing", "nameless"):
+        down = [event for event in events if event.get("endpoint") == name and event["level"] == "error"]
+        assert down and down[0]["text"].startswith("down for"), events
+    assert len(events) < 60, events
+    assert sum(event.get("count", 1) for event in events) >= 2_100, events
