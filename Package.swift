@@ -83,7 +83,8 @@ let package = Package(
         library(
             "Engine",
             [
-                "Support", "PodiumModel", "CSystemShim", "Proxy", "Sockets", "Persistence", "Ranking", "Configuration",
+                "Support", "PureSupport", "PodiumModel", "CSystemShim", "Proxy", "Sockets", "Persistence", "Ranking",
+                "Configuration",
                 nioCore, nioPosix, histogram, logging,
             ]),
         library(

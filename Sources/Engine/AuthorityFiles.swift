@@ -19,8 +19,8 @@ final class AuthorityFiles: Sendable {
     }
 
     /// Makes the contexts of all of these endpoints that speak TLS. May block on their files.
-    func prepare(_ endpoints: [EndpointSettings], _ surroundings: Surroundings) {
-        for options in Set(endpoints.compactMap { Self.options(of: $0, surroundings) }) {
+    func prepare(_ endpoints: [EndpointSettings], _ context: ConfigurationContext) {
+        for options in Set(endpoints.compactMap { Self.options(of: $0, context) }) {
             contexts.prepare(options)
         }
     }
@@ -38,12 +38,12 @@ final class AuthorityFiles: Sendable {
     }
 
     /// nil for an endpoint that is reached without TLS and names no file.
-    private static func options(of settings: EndpointSettings, _ surroundings: Surroundings) -> UpstreamTLSOptions? {
-        let expanded = (try? settings.expanded(environment: surroundings.environment)) ?? settings
+    private static func options(of settings: EndpointSettings, _ context: ConfigurationContext) -> UpstreamTLSOptions? {
+        let expanded = (try? settings.expanded(environment: context.environment)) ?? settings
         let urls = [expanded.url, expanded.urlAnthropic, expanded.urlOpenAI].compactMap { $0 }
         guard settings.caFile != nil || urls.contains(where: { $0.lowercased().hasPrefix("https:") }) else {
             return nil
         }
-        return UpstreamTLSOptions(authorityFile: settings.caFile.map { surroundings.located($0) })
+        return UpstreamTLSOptions(authorityFile: settings.caFile.map { context.located($0) })
     }
 }

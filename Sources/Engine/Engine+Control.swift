@@ -1,4 +1,4 @@
-internal import Configuration
+public import Configuration
 public import PodiumModel
 internal import Persistence
 public import NIOCore
@@ -15,8 +15,8 @@ extension Engine {
         let statistics = persister.statistics(now: now)
         let lastFlush = persister.history().last
         let load = proxy.load
-        let second = core.second(now)
-        return core.withState { state in
+        let second = second(now)
+        return withState { state in
             EngineMetrics(
                 endpoints: state.endpointMetrics(now: now), unanswered: state.unanswered, firstByte: state.firstByte,
                 requestsInFlight: load.requests, connections: load.connections,
@@ -39,22 +39,19 @@ extension Engine {
     /// `host:port` that clients connect to; empty before `start`.
     public var listenAddress: String { address.withLock { $0 } }
 
-    /// When the engine was made.
-    public var startedAt: ContinuousClock.Instant { core.startedAt }
-
     /// Raised by each change that somebody made to the configuration.
     public var configurationRevision: UInt64 {
-        core.withState { $0.revisions.revision }
+        withState { $0.revisions.revision }
     }
 
     /// What was changed since a revision of the configuration, as far as it is kept; oldest first.
     public func changes(after revision: UInt64) -> [RecordedChange] {
-        core.withState { $0.revisions.changes(after: revision) }
+        withState { $0.revisions.changes(after: revision) }
     }
 
     /// What was changed at one endpoint since a revision of its own, as far as it is kept; oldest first.
     public func changes(of endpoint: String, after revision: UInt64) -> [RecordedChange] {
-        core.withState { $0.revisions.changes(of: endpoint, after: revision) }
+        withState { $0.revisions.changes(of: endpoint, after: revision) }
     }
 
     /// The event log as a reader finds it who follows it.
@@ -75,7 +72,7 @@ extension Engine {
     ///   - limit: At most that many of the newest.
     ///   - dropped: How many were dropped when the reader asked last.
     public func events(after id: UInt64, limit: Int, dropped: UInt64 = 0) -> EventsAfter {
-        let (kept, newest, missed, evicted) = core.withState { state in
+        let (kept, newest, missed, evicted) = withState { state in
             (
                 state.events.after(id, limit: limit), state.events.total,
                 state.events.missed(after: id, since: dropped), state.events.evicted
@@ -85,24 +82,24 @@ extension Engine {
             events: kept.map { Snapshot.Event($0) }, newest: newest, missed: missed, dropped: evicted)
     }
 
-    /// Says that there are new events; several at once may be said once.
-    public func eventSignals() -> AsyncStream<Void> {
-        core.eventSignals()
-    }
-
     /// The loops for everything but the proxy's connections.
     public var eventLoops: any EventLoopGroup { group }
 
     /// `server.host` as it was bound.
     public var host: String {
-        core.withState { $0.configuration.server.host }
+        withState { $0.configuration.server.host }
+    }
+
+    /// `server:` as it is in force: for what is read when it is needed, such as `drain_timeout` and `on_hangup`.
+    public var serverSettings: ServerSettings {
+        withState { $0.configuration.server }
     }
 
     /// The token of `server.admin_token`, expanded; nil when there is none, or its variable is not set.
     public var adminToken: String? {
-        core.withState { state in
+        withState { state in
             state.configuration.server.adminToken.flatMap {
-                try? SecretExpansion.expand($0, environment: state.surroundings.environment)
+                try? state.context.expanded($0)
             }
         }
     }

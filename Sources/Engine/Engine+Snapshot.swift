@@ -27,8 +27,8 @@ extension Engine {
         let statistics = persister.statistics(now: clock.takenAt)
         let flushes = persister.history()
         let (address, drainDeadline, load) = (listenAddress, drainDeadline, proxy.load)
-        let (second, unwritten) = (core.second(clock.takenAt), EndpointReading.byEndpoint(statistics.unwritten))
-        let reading = core.withState { state in
+        let (second, unwritten) = (second(clock.takenAt), EndpointReading.byEndpoint(statistics.unwritten))
+        let reading = withState { state in
             (
                 endpoints: state.endpointReadings(now: clock.takenAt, second: second, unwritten: unwritten),
                 names: state.names, traffic: state.traffic.summary(second: second),
@@ -42,7 +42,7 @@ extension Engine {
         snapshot.takenAt = clock.wallTime
         snapshot.revision = reading.revision
         snapshot.server = Snapshot.Server(
-            reading.settings, address: address, configPath: path, startedAt: core.startedAt,
+            reading.settings, address: address, configPath: path, startedAt: startedAt,
             drainDeadline: drainDeadline, persister: statistics, requestsInFlight: load.requests, clock: clock)
         snapshot.traffic = Snapshot.Traffic(reading.traffic, inFlight: load.requests)
         snapshot.endpoints = reading.endpoints.map { Snapshot.Endpoint($0, clock: clock, name: name) }
@@ -65,9 +65,9 @@ extension Engine {
     /// All endpoints in rank order, as a snapshot has them, with the revision of the configuration.
     public func endpoints() -> (revision: UInt64, endpoints: [Snapshot.Endpoint]) {
         let clock = WallClockMapping(takenAt: .now, wallTime: WallClock.seconds)
-        let second = core.second(clock.takenAt)
+        let second = second(clock.takenAt)
         let unwritten = EndpointReading.byEndpoint(persister.statistics(now: clock.takenAt).unwritten)
-        let (revision, readings, names) = core.withState { state in
+        let (revision, readings, names) = withState { state in
             (
                 state.revisions.revision,
                 state.endpointReadings(now: clock.takenAt, second: second, unwritten: unwritten), state.names
@@ -79,9 +79,9 @@ extension Engine {
     /// One endpoint, as a snapshot has it; nil when there is none of that name.
     public func endpoint(named name: String) -> Snapshot.Endpoint? {
         let clock = WallClockMapping(takenAt: .now, wallTime: WallClock.seconds)
-        let second = core.second(clock.takenAt)
+        let second = second(clock.takenAt)
         let unwritten = EndpointReading.byEndpoint(persister.statistics(now: clock.takenAt).unwritten)
-        let (reading, names) = core.withState { state in
+        let (reading, names) = withState { state in
             (
                 state.endpointReading(named: name, now: clock.takenAt, second: second, unwritten: unwritten),
                 state.names
@@ -93,7 +93,7 @@ extension Engine {
     /// The persister and its file alone, as a snapshot has them; cheap.
     public func persisterSnapshot() -> Snapshot.Persister {
         let clock = WallClockMapping(takenAt: .now, wallTime: WallClock.seconds)
-        let strategy = core.withState { $0.configuration.server.persistStrategy }
+        let strategy = withState { $0.configuration.server.persistStrategy }
         return Snapshot.Persister(
             persister.statistics(now: clock.takenAt), strategy: strategy.rawValue, file: .look(at: path), clock: clock)
     }

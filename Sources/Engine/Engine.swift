@@ -1,14 +1,15 @@
 public import Configuration
 internal import PodiumModel
 internal import CSystemShim
+internal import Logging
 internal import NIOCore
 internal import NIOPosix
 public import Persistence
 public import Proxy
 internal import Ranking
 internal import Sockets
-internal import Synchronization
 internal import Support
+internal import Synchronization
 
 /// Podium without a user interface: proxy, ranking and persister on one configuration file.
 ///
@@ -17,18 +18,36 @@ internal import Support
 ///     let receipt = try await engine.perform(.move(reference, toRank: 1), by: "ops01")
 ///     let report = await engine.stop()
 ///
+/// There are two layers. `EngineState` is pure: it holds everything that changes, takes events in, and returns `EngineEffects`. This
+/// class hands it the events, under one mutex, and performs the effects after it has let go of the mutex (`EngineEffects` says why
+/// their order does no harm). Proxy and persister are made with the engine and begin to call it in `start`; from then on the
+/// engine and they hold on to each other until `stop` has returned.
+///
 /// All methods may be called from any thread.
 public final class Engine: Sendable {
-    let core: EngineCore
     let proxy: ProxyServer
     let persister: Persister
+    let authorities: AuthorityFiles
+    let context: ConfigurationContext
+    let path: String
+    /// When the engine was made.
+    public let startedAt: ContinuousClock.Instant
+    /// For everything but the proxy's connections: the control socket, timers.
+    let group: MultiThreadedEventLoopGroup
     /// For the proxy's connections.
     private let proxyLoops: any EventLoopGroup
-    /// For everything else: the control socket, timers.
-    let group: MultiThreadedEventLoopGroup
-    let path: String
-    private let authorities: AuthorityFiles
-    private let surroundings: Surroundings
+    private let state: Mutex<EngineState>
+    private let logger: Logger
+    private let accessLog: AccessLog
+    private let recorder: TraceRecorder?
+    /// Whether the file as it was loaded says what the state says. What is off stands last, whatever its priority: the file is to
+    /// say so too.
+    private let agreesWithFile: Bool
+    private let listeners = EventListeners()
+    /// Held while lines are written, so that they are written in their order. Never taken under `state`.
+    private let writing = Mutex(())
+    /// What proxy, persister and access log run by. Never taken under `state`.
+    private let followed: Mutex<RunningSettings>
     let address = Mutex("")
     private let ending = Mutex(Ending())
     private let prober = Mutex<Task<Void, Never>?>(nil)
@@ -52,70 +71,51 @@ public final class Engine: Sendable {
         }
         let now = ContinuousClock.now
         let authorities = options.authorities
-        let surroundings = Surroundings(
+        let context = ConfigurationContext(
             environment: options.environment, folder: Self.folder(ofConfiguration: path),
             standardOutputIsFree: options.standardOutputIsFree,
             authorityProblem: { authorities.contexts.problem(of: UpstreamTLSOptions(authorityFile: $0)) })
-        authorities.prepare(configuration.endpoints, surroundings)
-        let state = EngineState(configuration: configuration, surroundings: surroundings, now: now)
+        authorities.prepare(configuration.endpoints, context)
+        var state = EngineState(configuration: configuration, context: context, now: now)
         var recorder: TraceRecorder?
         if let path = options.tracePath {
             recorder = try TraceRecorder(path: path, start: now)
         }
-        let core = EngineCore(
-            state: state, startedAt: now, logger: options.logger, accessLog: AccessLog(configPath: path),
-            recorder: recorder)
-        var persisterOptions = PersisterOptions(path: path)
-        persisterOptions.persist = configuration.server.persist
-        persisterOptions.strategy = configuration.server.persistStrategy
-        persisterOptions.flushInterval = configuration.server.configFlushInterval
-        persisterOptions.maxDirtyTime = configuration.server.configMaxDirtyTime
-        persisterOptions.allowInPlace = configuration.server.allowInPlace
-        persisterOptions.environment = options.environment
-        if !configuration.server.isLoopback, !options.insecureListen {
-            persisterOptions.openListener = configuration.server.host
-        }
-        let persister: Persister
+        var running = state.running
+        let loaded = PersistedState(configuration: configuration)
+        agreesWithFile = state.persistedState() == loaded
         do {
             persister = try Persister(
-                options: persisterOptions,
-                base: LoadedBase(bytes: bytes, state: PersistedState(configuration: configuration)),
-                snapshot: { core.persistedState() },
-                adopt: { edit in
-                    // On the persister's thread, which may wait for a disk, and before the engine's lock is taken.
-                    authorities.prepare(edit.configuration.endpoints, surroundings)
-                    return core.adopt(edit)
-                },
-                follow: { order in core.withState { $0.follow(fileOrder: order.map { EndpointID($0) }) } },
-                onEvent: { core.persisterEvent($0) })
+                options: PersisterOptions(path: path, configuration.server, running.saving, options),
+                base: LoadedBase(bytes: bytes, state: loaded))
         } catch {
             throw .persistence(error)
         }
         // The bodies of a burst come and go by the megabyte; the memory of one is wanted for the next.
         podium_keep_freed_memory(16 << 20)
-        let loopCount = options.eventLoops ?? ProcessorCount.usable
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        proxyLoops = (try? SocketLoopGroup(count: loopCount)) ?? group
+        proxyLoops = (try? SocketLoopGroup(count: options.eventLoops ?? ProcessorCount.usable)) ?? group
         proxy = ProxyServer(
-            options: ProxyOptions(
-                configuration.server, tokens: state.expandedClientTokens(), tlsContexts: authorities.contexts),
-            routes: core.routingTable(), events: core.proxyEvents(persister: persister), group: proxyLoops)
-        core.connect(proxy: proxy)
-        core.connect(persister: persister)
-        // What is off stands last, whatever its priority: the file is to say so too.
-        let loaded = PersistedState(configuration: configuration)
-        if core.persistedState() != loaded { persister.mark(now: now) }
-        self.core = core
-        self.persister = persister
+            options: ProxyOptions(configuration.server, running, tlsContexts: authorities.contexts),
+            routes: state.routingTable(now: now), group: proxyLoops)
+        // The access log is opened by `start`.
+        running.accessLog = .off
+        followed = Mutex(running)
+        startedAt = now
+        logger = options.logger
+        accessLog = AccessLog(configPath: path)
+        self.recorder = recorder
         self.path = path
         self.authorities = authorities
-        self.surroundings = surroundings
+        self.context = context
+        let misconfigured = state.misconfigured
+        self.state = Mutex(state)
         let variables = ProxyVariables(options.environment).names
         if let name = variables.first, !configuration.endpoints.contains(where: { $0.proxy == .environment }) {
-            core.log(.info, source: "proxy", "\(name) is set and ignored; an endpoint with proxy: env heeds it")
+            log(.info, source: "proxy", "\(name) is set and ignored; an endpoint with proxy: env heeds it")
         }
-        for problem in state.misconfigured {
-            core.log(.warning, source: "endpoint", endpoint: problem.name, "misconfigured: \(problem.reason)")
+        for problem in misconfigured {
+            log(.warning, source: "endpoint", endpoint: problem.name, "misconfigured: \(problem.reason)")
         }
     }
 
@@ -124,106 +124,42 @@ public final class Engine: Sendable {
     /// - Returns: where clients connect.
     /// - Throws: `EngineError.proxy`; the lock has been released then.
     public func start() async throws(EngineError) -> ProxyServer.Address {
+        startPersister()
         let bound: ProxyServer.Address
         do {
-            bound = try await proxy.start()
+            bound = try await proxy.start(reportingTo: proxyEvents)
         } catch {
             _ = await persister.shutdown()
             await shutDownLoops()
-            let server = core.withState { $0.configuration.server }
+            let server = withState { $0.configuration.server }
             let reason = ProxyError.addressNotAvailable(host: server.host, port: server.port, reason: "\(error)")
             throw .proxy(error as? ProxyError ?? reason)
         }
         let text = bound.host.contains(":") ? "[\(bound.host)]:\(bound.port)" : "\(bound.host):\(bound.port)"
         address.withLock { $0 = text }
-        connectTimer()
-        core.startAccessLog()
-        let loop = ProbeLoop(core: core, proxy: proxy, persister: persister, authorities: authorities)
-        prober.withLock { $0 = Task { await loop.run() } }
-        core.log(.info, source: "proxy", "listening on http://\(text)")
+        accessLog.connect { [weak self] level, text in self?.log(level, source: "proxy", text) }
+        handle { $0.start(wallTime: Self.wallTime()) }
+        prober.withLock { $0 = Task { await ProbeLoop(engine: self).run() } }
+        log(.info, source: "proxy", "listening on http://\(text)")
         return bound
     }
 
-    /// Carries out an operator's command; requests follow it at once.
-    ///
-    /// - Parameters:
-    ///   - author: who asked, for the event log.
-    ///   - ifRevision: the configuration's revision that the command is based on; nil accepts any.
-    /// - Returns: when the change is on disk.
-    /// - Throws: `CommandError`. After `.notSaved` and `.notWritable` the change holds in memory; after all others nothing has
-    ///   changed.
-    public func perform(
-        _ command: EngineCommand, by author: CommandAuthor, ifRevision: UInt64? = nil
-    ) async throws(CommandError) -> CommandReceipt {
-        prepare(for: command)
-        if command.isEdit { try requireWritable(command, ifRevision) }
-        let known = persister.statistics(now: .now).unwritten
-        let applied = try core.apply(command, by: author, ifRevision: ifRevision)
-        let change = applied.change
-        let receipt: FlushReceipt
-        do {
-            receipt = try await persister.flush(trigger: command == .reload ? .reload : .operator)
-        } catch .refused(let refusal) where command == .reload && refusal.isAboutTheFile && !hasUnsavedChanges {
-            throw .fileNotUsed(reason: "\(refusal)")
-        } catch {
-            throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.description)
-        }
-        let message = Self.message(command, change: change, receipt: receipt)
-        let fresh = receipt.unwritten.filter { !known.contains($0) }
-        guard !fresh.isEmpty else { return CommandReceipt(message: message, undo: applied.undo) }
-        // What the command was about is in force and not in the file. A neighbour's rank that follows from it is by the way.
-        let own = fresh.filter { command.concerns($0) }
-        guard own.isEmpty else {
-            throw .notWritable(change: change, reason: own.map(\.description).joined(separator: "; "))
-        }
-        let rest = fresh.map { "\($0)" }.joined(separator: "; ")
-        return CommandReceipt(message: "\(message); not in the file: \(rest)", undo: applied.undo)
-    }
-
-    /// Refuses an edit of settings that the file has no place for, before anything is changed. Rank and switches are another
-    /// matter: they are in force whatever the file says.
-    private func requireWritable(_ command: EngineCommand, _ ifRevision: UInt64?) throws(CommandError) {
-        let made: Result<(before: PersistedState, after: PersistedState), CommandError> = core.withState { state in
-            var copy = state
-            do throws(CommandError) {
-                if let ifRevision, ifRevision != state.revisions.revision { throw .staleRevision }
-                let before = copy.persistedState()
-                _ = try copy.apply(command, now: .now)
-                return .success((before, copy.persistedState()))
-            } catch {
-                return .failure(error)
-            }
-        }
-        let (before, after) = try made.get()
-        try Self.require(persister.unwritable(after), from: before, to: after, path: path)
-    }
-
-    /// - Throws: what of a command's own changes is among those that cannot be written.
-    static func require(
-        _ unwritten: [UnwrittenChange], from before: PersistedState, to after: PersistedState, path: String
-    ) throws(CommandError) {
-        for change in unwritten where !change.fields.contains(where: { $0.traits.contains(.rankOrSwitch) }) {
-            guard let id = change.endpoint else { continue }
-            let old = before.endpoints.first { $0.id == id }?.settings
-            let new = after.endpoints.first { $0.id == id }?.settings
-            let isOwn =
-                change.fields.isEmpty
-                ? (old == nil) != (new == nil)
-                : change.fields.contains { old?.value(of: $0) != new?.value(of: $0) }
-            guard isOwn else { continue }
-            let refusal = Refusal.cannotEdit(path: path, reason: change.reason)
-            throw .invalid(field: change.fields.first ?? .name, reason: "not accepted: \(refusal)")
-        }
-    }
-
-    /// Makes the TLS context that an edit needs, before the lock is taken. Whatever an undo brings back was prepared before.
-    private func prepare(for command: EngineCommand) {
-        switch command {
-        case .add(let edit), .update(_, let edit):
-            guard let settings = try? edit.applied(to: EndpointSettings(name: edit.name)) else { return }
-            authorities.prepare([settings], surroundings)
-        case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo: break
-        }
+    private func startPersister() {
+        persister.start(
+            PersisterOwner(
+                snapshot: { self.withState { $0.persistedState() } },
+                adopt: { edit in
+                    // On the persister's thread, which may wait for a disk, and before the state's lock is taken.
+                    self.authorities.prepare(edit.configuration.endpoints, self.context)
+                    let (merged, effects) = self.withState {
+                        $0.takeIn(edit, now: .now, wallTime: Self.wallTime())
+                    }
+                    self.perform(effects)
+                    return merged
+                },
+                follow: { order in self.withState { $0.follow(fileOrder: order.map { EndpointID($0) }) } },
+                onEvent: { event in self.handle { $0.persisterEvent(event, now: .now, wallTime: Self.wallTime()) } }))
+        if !agreesWithFile { persister.mark(now: .now) }
     }
 
     /// Writes a line into the event log.
@@ -234,13 +170,13 @@ public final class Engine: Sendable {
     public func note(
         _ level: EventLevel, source: String, _ text: String, kind: EventKind = .change, fold: String? = nil
     ) {
-        core.log(level, source: source, text, kind: kind, fold: fold)
+        log(level, source: source, text, kind: kind, fold: fold)
     }
 
     /// Stops accepting and lets running requests end within `limit` (nil: as configured). All else goes on: the engine can
     /// be looked at, takes commands and saves them. Called again with a shorter time it cuts the running wait short.
     public func drain(within limit: Duration? = nil) async {
-        let limit = limit ?? core.withState { $0.configuration.server.drainTimeout }
+        let limit = limit ?? withState { $0.configuration.server.drainTimeout }
         let deadline = ContinuousClock.now + limit
         ending.withLock { $0.drainDeadline = min($0.drainDeadline ?? deadline, deadline) }
         prober.withLock { $0?.cancel() }
@@ -265,11 +201,11 @@ public final class Engine: Sendable {
 
     private func drainAndRelease(within limit: Duration?) async -> Result<FlushReceipt, PersistenceError> {
         await drain(within: limit)
-        core.accessLog.finish(within: .seconds(2))
-        core.disconnectTimer()
-        core.finishTrace()
+        accessLog.finish(within: .seconds(2))
+        withState { $0.stopTimers() }
+        recorder?.finish()
         let result = await persister.shutdown()
-        core.writeRepeats(isLast: true)
+        handle { $0.takeRepeats(isLast: true, wallTime: Self.wallTime()) }
         await shutDownLoops()
         return result
     }
@@ -301,74 +237,184 @@ public final class Engine: Sendable {
 
     /// Returns once the state's lock could be had and every event loop has answered; never, if one of them is stuck.
     public func heartbeat() async {
-        core.withState { _ in }
+        withState { _ in }
         for loop in Array(proxyLoops.makeIterator()) + Array(group.makeIterator()) {
             try? await loop.submit {}.get()
         }
     }
+}
 
-    private func connectTimer() {
-        let loop = group.next()
-        let (core, persister) = (core, persister)
-        core.connectTimer(
-            { deadline in
-                let delay = max(.zero, deadline - ContinuousClock.now)
-                loop.scheduleTask(in: .nanoseconds(Int64(min(delay.wholeMicroseconds, 86_400_000_000)) * 1_000)) {
-                    if core.deadlineReached() {
-                        persister.mark(now: .now)
-                    }
-                }
+// MARK: - Events and their effects
+
+extension Engine {
+    /// What the data path calls. The closures capture the engine alone, and run on event loops.
+    private var proxyEvents: ProxyEvents {
+        ProxyEvents(
+            attemptAnswered: { id, time, now in
+                self.handle { $0.attemptAnswered(id, after: time, now: now, wallTime: Self.wallTime) }
             },
-            armRepeats: {
-                loop.scheduleTask(in: .seconds(Int64(EventLog.gap))) { core.writeRepeats() }
+            attemptFinished: { report in
+                self.handle { $0.attemptFinished(report, wallTime: Self.wallTime, random: Self.random) }
+                if self.recorder != nil { self.trace(report) }
+            },
+            requestStarted: recorder.map { recorder in { @Sendable in recorder.request(at: .now) } },
+            requestFinished: { self.requestFinished($0) },
+            admitProbation: { id in self.withState { $0.ranking.admitTrial(id, now: .now) } },
+            clientRejected: { rejection in
+                self.handle { $0.clientRejected(rejection, wallTime: Self.wallTime()) }
             })
     }
 
-    private static func counted(_ changes: Int) -> String { changes == 1 ? "1 change" : "\(changes) changes" }
+    private func requestFinished(_ report: RequestReport) {
+        let logsAccess = accessLog.isEnabled
+        let (effects, names) = withState { state in
+            let effects = state.requestFinished(report, wallTime: Self.wallTime, random: Self.random)
+            return (effects, logsAccess ? state.names(of: report) : [])
+        }
+        perform(effects)
+        if logsAccess { accessLog.append(report, names: names) }
+        if recorder != nil, let attempt = report.concludingAttempt { trace(attempt) }
+    }
 
-    private static func message(_ command: EngineCommand, change: String, receipt: FlushReceipt) -> String {
-        if command == .reload, receipt.outcome == .unchanged {
-            return "the file was read again; file and memory agree"
+    private func trace(_ report: AttemptReport) {
+        guard let recorder, let name = withState({ $0.record(report.endpoint)?.settings.name }) else { return }
+        recorder.answer(report.isEvidence ? report.outcome : .neutral, of: name, at: report.at)
+    }
+
+    /// The endpoints to probe now, and when to ask again.
+    func takeDueProbes(limit: Int) -> (due: [Upstream], next: ContinuousClock.Instant?) {
+        withState { $0.takeDueProbes(limit: limit, now: .now) }
+    }
+
+    func probeFinished(_ id: EndpointID, _ result: ProbeResult) {
+        handle { $0.probeFinished(id, result, now: .now, wallTime: Self.wallTime, random: Self.random) }
+    }
+
+    /// A CA file that could not be used can be used now.
+    func authoritiesBecameUsable() {
+        handle { $0.authoritiesBecameUsable(now: .now, wallTime: Self.wallTime()) }
+    }
+
+    /// - Parameter fold: What events that are the same have in common, where their texts differ.
+    func log(
+        _ level: EventLevel, source: String, endpoint: String? = nil, _ text: String, kind: EventKind = .change,
+        fold: String? = nil
+    ) {
+        handle { state in
+            var effects = EngineEffects()
+            state.log(
+                level, source: source, endpoint: endpoint, text, kind: kind, fold: fold, wallTime: Self.wallTime(),
+                &effects)
+            return effects
         }
-        return switch (receipt.outcome, change.isEmpty) {
-        case (.written, false): "\(change); saved in \(receipt.record.durations.total.shortText)"
-        case (.unchanged, false): change
-        case (.written, true):
-            "saved \(Self.counted(receipt.record.changes.count)) in \(receipt.record.durations.total.shortText)"
-        case (.unchanged, true): "nothing to save: the file is up to date"
-        case (.inMemory(let reason), false): "\(change); in memory only, not saved: \(reason)"
-        case (.inMemory(let reason), true): "nothing is saved, changes live in memory only: \(reason)"
+    }
+
+    /// Says that there are new events; several at once may be said once.
+    public func eventSignals() -> AsyncStream<Void> {
+        listeners.listen()
+    }
+
+    // MARK: The lock
+
+    /// Reads the state, or changes what makes nothing necessary outside.
+    func withState<Value>(_ body: (inout EngineState) -> sending Value) -> sending Value {
+        state.withLock { body(&$0) }
+    }
+
+    /// Seconds of the traffic windows.
+    func second(_ now: ContinuousClock.Instant) -> Int64 { EngineState.second(now, from: startedAt) }
+
+    /// Hands an event to the state and performs what it makes necessary.
+    private func handle(_ event: (inout EngineState) -> EngineEffects) {
+        perform(state.withLock { event(&$0) })
+    }
+
+    /// - Precondition: The state's lock is not held.
+    func perform(_ effects: EngineEffects) {
+        guard !effects.isEmpty else { return }
+        if let routes = effects.routes { proxy.update(routes: routes) }
+        let tasks = effects.tasks
+        if tasks.contains(.followSettings) { followSettings() }
+        if tasks.contains(.markPersister) { persister.mark(now: .now) }
+        if tasks.contains(.saveLearned) {
+            // A failure is the persister's to report and to try again.
+            Task { [persister] in _ = try? await persister.flush(trigger: .learned) }
         }
+        if tasks.contains(.setTimer) { setTimer() }
+        if tasks.contains(.writeRepeatsLater) { writeRepeatsLater() }
+        if tasks.contains(.signalReaders) { listeners.signal() }
+        if tasks.contains(.writeLines) { writeLines() }
+    }
+
+    private func followSettings() {
+        followed.withLock { followed in
+            let running = state.withLock { $0.running }
+            if followed.clients != running.clients { proxy.update(running.clients) }
+            if followed.saving != running.saving {
+                let saving = running.saving
+                persister.update(
+                    persist: saving.persist, strategy: saving.strategy, flushInterval: saving.flushInterval,
+                    maxDirtyTime: saving.maxDirtyTime, allowInPlace: saving.allowInPlace)
+            }
+            if followed.accessLog != running.accessLog { accessLog.direct(to: running.accessLog) }
+            followed = running
+        }
+    }
+
+    private func setTimer() {
+        guard let deadline = state.withLock({ $0.timerDeadline }) else { return }
+        let delay = max(.zero, deadline - ContinuousClock.now)
+        group.next().scheduleTask(in: .nanoseconds(Int64(min(delay.wholeMicroseconds, 86_400_000_000)) * 1_000)) {
+            self.handle { $0.deadlineReached(now: .now, wallTime: Self.wallTime) }
+        }
+    }
+
+    private func writeRepeatsLater() {
+        group.next().scheduleTask(in: .seconds(Int64(EventLog.gap))) {
+            self.handle { $0.takeRepeats(isLast: false, wallTime: Self.wallTime()) }
+        }
+    }
+
+    private func writeLines() {
+        writing.withLock { _ in
+            for line in state.withLock({ $0.takeLines() }) {
+                // Its attributes apart, so that a log in JSON has them apart.
+                var metadata: Logger.Metadata = ["source": "\(line.source)"]
+                if let endpoint = line.endpoint { metadata["endpoint"] = "\(endpoint)" }
+                logger.log(level: Logger.Level(line.level), "\(line.text)", metadata: metadata)
+            }
+        }
+    }
+
+    // MARK: What the state is not to ask for itself
+
+    /// Seconds since 1970.
+    static func wallTime() -> Double {
+        WallClock.seconds
+    }
+
+    private static func random() -> UInt64 { .random(in: .min ... .max) }
+}
+
+extension PersisterOptions {
+    fileprivate init(
+        path: String, _ server: ServerSettings, _ saving: RunningSettings.Saving, _ options: EngineOptions
+    ) {
+        self.init(
+            path: path, strategy: saving.strategy, flushInterval: saving.flushInterval,
+            maxDirtyTime: saving.maxDirtyTime, allowInPlace: saving.allowInPlace, environment: options.environment)
+        persist = saving.persist
+        if !server.isLoopback, !options.insecureListen { openListener = server.host }
     }
 }
 
-extension EngineCommand {
-    fileprivate var isEdit: Bool {
-        switch self {
-        case .update, .add, .remove: true
-        case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo: false
-        }
-    }
-
-    /// Whether the change is what this command was to make.
-    fileprivate func concerns(_ change: UnwrittenChange) -> Bool {
-        switch self {
-        case .move(let target, _), .setEnabled(let target, _), .setPinned(let target, _), .update(let target, _),
-            .remove(let target):
-            change.name == target.name
-        case .add(let edit): change.name == edit.name
-        case .setAutoSort: change.name == nil
-        case .sortNow, .flush, .reload, .undo, .redo: false
-        }
-    }
-}
-
-extension Refusal {
-    /// Whether what somebody wrote into the file is the reason.
-    fileprivate var isAboutTheFile: Bool {
-        switch self {
-        case .invalidFile, .missing, .empty, .unfinishedEdit: true
-        default: false
+extension Logger.Level {
+    fileprivate init(_ level: EventLevel) {
+        switch level {
+        case .debug: self = .debug
+        case .info: self = .info
+        case .warning: self = .warning
+        case .error: self = .error
         }
     }
 }

@@ -35,27 +35,13 @@ extension ServerSettings {
     }
 }
 
-extension HalfClosePolicy {
-    init(_ action: HalfCloseAction) {
-        self =
-            switch action {
-            case .probe: .probe
-            case .serve: .serve
-            case .cancel: .cancel
-            }
-    }
-}
-
 extension ProxyOptions {
-    init(_ server: ServerSettings, tokens: [String], tlsContexts: TLSContextCache) {
+    init(_ server: ServerSettings, _ running: RunningSettings, tlsContexts: TLSContextCache) {
         self.init()
         self.tlsContexts = tlsContexts
         host = server.host
         port = server.port
-        // Tokens that cannot be expanded must lock out, not let in.
-        clientTokens = tokens.isEmpty && !server.clientTokens.isEmpty ? [""] : tokens
-        allowedOrigins = server.allowedOrigins
         replayLimit = server.replayLimit
-        halfClose = HalfClosePolicy(server.halfClose)
+        rules = running.clients
     }
 }

@@ -1,4 +1,3 @@
-internal import Persistence
 internal import Proxy
 
 /// Probes endpoints that get no traffic, so that no measurement grows stale unseen and a recovery is noticed.
@@ -8,24 +7,19 @@ struct ProbeLoop {
     /// Longest time without a look: a change of the configuration may bring a probe forward.
     private static let longestRest = Duration.seconds(2)
 
-    let core: EngineCore
-    let proxy: ProxyServer
-    let persister: Persister
-    let authorities: AuthorityFiles
+    let engine: Engine
 
     func run() async {
         while !Task.isCancelled {
-            authorities.lookForChanges { [core] in core.authoritiesBecameUsable() }
-            let (due, next) = core.takeDueProbes(limit: Self.atOnce)
+            engine.authorities.lookForChanges { [engine] in engine.authoritiesBecameUsable() }
+            let (due, next) = engine.takeDueProbes(limit: Self.atOnce)
             await withTaskGroup(of: Void.self) { group in
                 for upstream in due {
                     group.addTask {
                         // The event loops may be gone by the time this begins.
                         guard !Task.isCancelled else { return }
-                        let result = await proxy.probe(upstream)
-                        if !Task.isCancelled, core.probeFinished(upstream.id, result) {
-                            persister.mark(now: .now)
-                        }
+                        let result = await engine.proxy.probe(upstream)
+                        if !Task.isCancelled { engine.probeFinished(upstream.id, result) }
                     }
                 }
             }

@@ -1,12 +1,13 @@
 import CSystemShim
 public import Configuration
-public import PodiumModel
+internal import PodiumModel
 import Dispatch
 import Synchronization
 internal import Support
 
 /// Saves ranking and edits into the operator's file: automatic changes at most once per interval, an operator's at once.
 ///
+/// Made, it holds the lock of the configuration; from ``start(_:)`` to ``shutdown()`` it watches the file and calls its owner.
 /// Change the state first, then call ``mark(now:)`` or ``flush(trigger:)``: a flush takes its generation before its
 /// snapshot, so a change is never counted as saved before it was seen. Everything here may be called from any thread.
 public final class Persister: Sendable {
@@ -16,7 +17,7 @@ public final class Persister: Sendable {
     private let writer: Mutex<ConfigurationWriter>
     /// The file as it was last seen, for those who must not wait for a disk that hangs.
     private let lastSeen: Mutex<ConfigurationWriter.Base>
-    private let onEvent: @Sendable (PersisterEvent) -> Void
+    private let owner: OwnerPlace
     /// All file operations. The clock has a queue of its own: a disk that hangs must not keep the alarm from ringing.
     private let disk = DispatchQueue(label: "podium.persist.disk")
     private let clock = DispatchQueue(label: "podium.persist.clock")
@@ -25,51 +26,44 @@ public final class Persister: Sendable {
     private let patrol = Mutex<RepeatingTimer?>(nil)
     private let finalFlushAttempts: Int
 
-    /// Takes the lock of the configuration, settles what a crash may have left beside it, and watches the file.
+    /// Takes the lock of the configuration.
     ///
-    /// - Parameters:
-    ///   - base: the file as the program loaded it.
-    ///   - snapshot: the state to save; called on the persister's own thread, outside its locks.
-    ///   - adopt: takes in an edit that somebody else made to the file, by ``ExternalEdit/merge(into:allocateID:)`` under the
-    ///     owner's lock, and returns what the merge gave; called on the persister's own thread, never while `snapshot` runs.
-    ///   - follow: takes in the order of the endpoints in the file, by identity; called on the persister's own thread.
-    ///   - onEvent: called on the persister's own threads; must not block for long and must not wait for a flush.
+    /// - Parameter base: the file as the program loaded it.
     /// - Throws: ``PersistenceError/locked(path:holder:)`` if another process has this configuration.
-    public convenience init(
-        options: PersisterOptions, base: LoadedBase, snapshot: @escaping @Sendable () -> PersistedState,
-        adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit,
-        follow: @escaping @Sendable ([UInt32]) -> Void = { _ in },
-        onEvent: @escaping @Sendable (PersisterEvent) -> Void
-    ) throws(PersistenceError) {
-        try self.init(
-            options: options, base: base, fileSystem: FileSystem(), snapshot: snapshot, adopt: adopt, follow: follow,
-            onEvent: onEvent)
+    public convenience init(options: PersisterOptions, base: LoadedBase) throws(PersistenceError) {
+        try self.init(options: options, base: base, fileSystem: FileSystem())
     }
 
-    init(
-        options: PersisterOptions, base: LoadedBase, fileSystem: FileSystem,
-        snapshot: @escaping @Sendable () -> PersistedState, adopt: @escaping @Sendable (ExternalEdit) -> MergedEdit,
-        follow: @escaping @Sendable ([UInt32]) -> Void = { _ in },
-        onEvent: @escaping @Sendable (PersisterEvent) -> Void
-    ) throws(PersistenceError) {
+    init(options: PersisterOptions, base: LoadedBase, fileSystem: FileSystem) throws(PersistenceError) {
         podium_ignore_file_size_signal()
         let settings = FlushSchedule.Settings(
             strategy: options.strategy, flushInterval: options.flushInterval, maxDirtyTime: options.maxDirtyTime)
+        let owner = OwnerPlace(base)
         let writer = try ConfigurationWriter(
-            options: options, base: base, fileSystem: fileSystem, snapshot: snapshot, adopt: adopt,
-            follow: follow)
+            options: options, base: base, fileSystem: fileSystem, snapshot: { owner.present.snapshot() },
+            adopt: { owner.present.adopt($0) }, follow: { owner.present.follow($0) })
         state = Mutex(PersisterState(schedule: FlushSchedule(settings: settings), memoryOnly: writer.memoryOnly))
         lastSeen = Mutex(writer.base)
         self.writer = Mutex(writer)
         finalFlushAttempts = max(options.finalFlushAttempts, 1)
-        self.onEvent = onEvent
+        self.owner = owner
         timer.withLock { timer in
             timer = DeadlineTimer(queue: clock) { [weak self] in self?.timerFired() }
         }
+    }
+
+    /// Settles what a crash may have left beside the file, and watches the file, also for what was saved into it since it was
+    /// loaded. Call it once.
+    ///
+    /// - Parameter owner: is called until ``shutdown()`` has returned, and let go of then: it may hold on to this persister.
+    public func start(_ owner: PersisterOwner) {
+        self.owner.present = owner
         disk.async { self.sweepOrphans() }
         startWatching()
         startPatrol()
     }
+
+    private var onEvent: @Sendable (PersisterEvent) -> Void { owner.present.onEvent }
 
     /// Notes one automatic change, made before this call. Never waits for the disk.
     public func mark(now: ContinuousClock.Instant) {
@@ -171,6 +165,7 @@ public final class Persister: Sendable {
                 continuation.resume()
             }
         }
+        owner.leave()
         return result
     }
 

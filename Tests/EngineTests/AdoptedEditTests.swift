@@ -25,7 +25,7 @@ private let epoch = ContinuousClock.now
     private func start() -> EngineState {
         var configuration = Configuration(endpoints: file)
         configuration.server.autoSortEndpoints = false
-        return EngineState(configuration: configuration, surroundings: Surroundings(), now: epoch)
+        return EngineState(configuration: configuration, context: ConfigurationContext(), now: epoch)
     }
 
     /// The file, edited from what it was at the start.

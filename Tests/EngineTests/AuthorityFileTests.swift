@@ -103,7 +103,7 @@ struct AuthorityFileTests {
         #expect(problem() == "ca_file authority.pem does not exist")
         try Data(Self.certificate.utf8).write(to: running.folder.appending(path: "authority.pem"))
         // The probe loop looks every two seconds; this does the same now.
-        AuthorityFiles(contexts: contexts).lookForChanges { running.engine.core.authoritiesBecameUsable() }
+        AuthorityFiles(contexts: contexts).lookForChanges { running.engine.authoritiesBecameUsable() }
         try await eventually { problem() == nil }
         // One that vanishes again takes nothing away.
         try FileManager.default.removeItem(at: running.folder.appending(path: "authority.pem"))

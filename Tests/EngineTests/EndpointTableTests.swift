@@ -19,7 +19,7 @@ struct EndpointTableTests {
 
     private func start() -> EngineState {
         let configuration = Configuration(endpoints: [Self.settings("a"), Self.settings("b")])
-        return EngineState(configuration: configuration, surroundings: Surroundings(), now: epoch)
+        return EngineState(configuration: configuration, context: ConfigurationContext(), now: epoch)
     }
 
     @Test func addingAndRemovingForEverTakesNoMoreMemory() throws {
@@ -99,7 +99,7 @@ struct UndoneOrderTests {
         }
         var configuration = Configuration(endpoints: endpoints)
         configuration.server.autoSortEndpoints = false
-        return EngineState(configuration: configuration, surroundings: Surroundings(), now: epoch)
+        return EngineState(configuration: configuration, context: ConfigurationContext(), now: epoch)
     }
 
     private static let commands: [EngineCommand] = [

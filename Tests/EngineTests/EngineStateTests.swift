@@ -22,7 +22,8 @@ private func state(_ endpoints: [EndpointSettings], autoSort: Bool = false, envi
 {
     var configuration = Configuration(endpoints: endpoints)
     configuration.server.autoSortEndpoints = autoSort
-    return EngineState(configuration: configuration, surroundings: Surroundings(environment: environment), now: epoch)
+    return EngineState(
+        configuration: configuration, context: ConfigurationContext(environment: environment), now: epoch)
 }
 
 private func names(_ state: EngineState) -> [String] {
@@ -279,11 +280,11 @@ struct EngineStateTests {
 
     @Test func aLongAnswerIsCountedOnceAndWhenItBegins() throws {
         var state = state([endpoint("a")])
-        _ = state.attemptAnswered(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
+        _ = state.countAnswer(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
         var record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)
         let success = AttemptOutcome.success(timeToFirstByte: .milliseconds(50))
-        _ = state.attemptFinished(report(success, wasAnswered: true), second: 9, wallTime: 0) { 0 }
+        _ = state.count(report(success, wasAnswered: true), second: 9, wallTime: 0) { 0 }
         record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)
         #expect(record.traffic.failures == 0)
@@ -292,8 +293,8 @@ struct EngineStateTests {
 
     @Test func anAnswerThatBreaksOffIsAFailureAfterAll() throws {
         var state = state([endpoint("a")])
-        _ = state.attemptAnswered(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
-        _ = state.attemptFinished(report(.failure(.brokenStream), wasAnswered: true), second: 9, wallTime: 7) { 0 }
+        _ = state.countAnswer(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
+        _ = state.count(report(.failure(.brokenStream), wasAnswered: true), second: 9, wallTime: 7) { 0 }
         let record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)
         #expect(record.traffic.failures == 1)
@@ -308,7 +309,7 @@ struct EngineStateTests {
             AttemptOutcome.failure(.connect), .failure(.connect), .rateLimited(retryAfter: .seconds(1)), .neutral,
             .success(timeToFirstByte: .zero),
         ] {
-            _ = state.attemptFinished(report(outcome, status: 429), second: 0, wallTime: 0) { 0 }
+            _ = state.count(report(outcome, status: 429), second: 0, wallTime: 0) { 0 }
         }
         let snapshots = state.endpointReadings(now: epoch, second: 0)
         #expect(snapshots.first { $0.settings.name == "a" }?.errors == [.connect: 2, .rateLimited: 1])

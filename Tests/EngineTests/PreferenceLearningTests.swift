@@ -8,10 +8,10 @@ import Testing
 
 /// Which OpenAI API an endpoint speaks, learned from its answers.
 struct PreferenceLearningTests {
-    private func learned(_ lessons: [OpenAILesson]) -> OpenAIPreference? {
+    private func learned(_ detections: [APIDetection]) -> OpenAIPreference? {
         var learning = PreferenceLearning()
         var result: OpenAIPreference?
-        for lesson in lessons { result = learning.note(lesson) ?? result }
+        for detection in detections { result = learning.note(detection) ?? result }
         return result
     }
 
@@ -29,7 +29,7 @@ struct PreferenceLearningTests {
     }
 
     @Test func whatWasServedBeforeHasToBeMissingTwice() {
-        let known: [OpenAILesson] = [.serves(.responses), .serves(.chatCompletions), .lacks(.responses)]
+        let known: [APIDetection] = [.serves(.responses), .serves(.chatCompletions), .lacks(.responses)]
         #expect(learned(known) == nil)
         #expect(learned(known + [.serves(.responses), .lacks(.responses)]) == nil)
         #expect(learned(known + [.lacks(.responses), .serves(.chatCompletions)]) == .chatCompletions)
@@ -40,7 +40,7 @@ struct PreferenceLearningTests {
         settings.url = "http://127.0.0.1:1"
         settings.openAIPreference = preference
         return EngineState(
-            configuration: Configuration(endpoints: [settings]), surroundings: Surroundings(), now: .now)
+            configuration: Configuration(endpoints: [settings]), context: ConfigurationContext(), now: .now)
     }
 
     @Test func theEndpointIsPassedOverFromThenOn() throws {
@@ -49,9 +49,9 @@ struct PreferenceLearningTests {
         #expect(state.routingTable(now: .now).candidates.first?.upstream.lacks == nil)
         let url = try #require(state.record(id)?.upstream?.anyURL)
         #expect(state.learn(.serves(.chatCompletions), about: id, now: .now) == nil)
-        let lesson = state.learn(.lacks(.responses), about: id, now: .now)
-        #expect(lesson?.name == "a")
-        #expect(lesson?.learned == .chatCompletions)
+        let detection = state.learn(.lacks(.responses), about: id, now: .now)
+        #expect(detection?.name == "a")
+        #expect(detection?.learned == .chatCompletions)
         #expect(state.routingTable(now: .now).candidates.first?.upstream.lacks == .responses)
         #expect(state.record(id)?.upstream?.anyURL === url)
         #expect(state.persistedState().endpoints.first?.settings.openAIPreference == .chatCompletions)

@@ -18,12 +18,12 @@ private func state(_ names: [String]) -> EngineState {
     var configuration = Configuration(endpoints: endpoints)
     configuration.server.autoSortEndpoints = false
     return EngineState(
-        configuration: configuration, surroundings: Surroundings(environment: [:], folder: "/"), now: epoch)
+        configuration: configuration, context: ConfigurationContext(environment: [:], folder: "/"), now: epoch)
 }
 
 struct RevisionLogTests {
     private func perform(_ command: EngineCommand, on state: inout EngineState, by actor: String = "alice") throws {
-        let before = ConfigurationPicture(state)
+        let before = ConfigurationSnapshot(state)
         let text = try state.apply(command, now: epoch)
         state.noteChanges(since: before, by: actor, text, time: 7)
     }

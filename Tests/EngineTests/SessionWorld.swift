@@ -87,7 +87,7 @@ final class SessionWorld {
         guard let configuration = ConfigurationLoader.load(bytes: bytes, environment: [:]).configuration else {
             throw CocoaError(.fileReadCorruptFile)
         }
-        let box = StateBox(EngineState(configuration: configuration, surroundings: Surroundings(), now: now))
+        let box = StateBox(EngineState(configuration: configuration, context: ConfigurationContext(), now: now))
         let settings = FlushSchedule.Settings(
             strategy: configuration.server.persistStrategy, flushInterval: configuration.server.configFlushInterval,
             maxDirtyTime: configuration.server.configMaxDirtyTime)
@@ -272,7 +272,7 @@ final class SessionWorld {
             found.append("endpoints differ: \(memory.endpoints.map(\.settings.short)) in memory")
             found.append("                  \(fileState.endpoints.map(\.settings.short)) in the file")
         }
-        let fresh = EngineState(configuration: configuration, surroundings: Surroundings(), now: now)
+        let fresh = EngineState(configuration: configuration, context: ConfigurationContext(), now: now)
         let loaded = fresh.ranking.order.compactMap { fresh.record($0)?.settings.name }
         if loaded != names() { found.append("order \(names()) in memory, \(loaded) when loaded") }
         let byPriority = fresh.orderByPriority.compactMap { fresh.record($0)?.settings.name }

@@ -17,7 +17,7 @@ struct UpstreamAssemblyTests {
 
     private static func assembly(_ environment: [String: String] = [:]) -> UpstreamAssembly {
         UpstreamAssembly(
-            surroundings: Surroundings(environment: environment, folder: "/etc/podium/") { path in
+            context: ConfigurationContext(environment: environment, folder: "/etc/podium/") { path in
                 path == "/etc/podium/good.pem" ? nil : "does not exist"
             }, timeouts: TimeoutSettings())
     }

@@ -61,9 +61,10 @@ import Testing
         let base = try LoadedBase.read(directory)
         let memory = Memory(base.state)
         let events = EventLog()
-        let persister = try Persister(
-            options: PersisterOptions(path: directory.file), base: base, snapshot: { memory.state },
-            adopt: { memory.adopt($0) }, onEvent: { events.append($0) })
+        let persister = try Persister(options: PersisterOptions(path: directory.file), base: base)
+        persister.start(
+            PersisterOwner(
+                snapshot: { memory.state }, adopt: { memory.adopt($0) }, onEvent: { events.append($0) }))
         symlink("two.yaml", "\(directory.path)/next")
         rename("\(directory.path)/next", directory.file)
         await events.first { Self.adopted($0) == ["beta priority 2→7"] }

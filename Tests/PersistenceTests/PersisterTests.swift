@@ -28,8 +28,10 @@ struct PersisterUnderTest {
             options: PersisterOptions(
                 path: path ?? directory.file, strategy: strategy, flushInterval: flushInterval,
                 maxDirtyTime: maxDirtyTime),
-            base: base, fileSystem: interference.fileSystem, snapshot: { memory.state }, adopt: { memory.adopt($0) },
-            onEvent: { [events] in events.append($0) })
+            base: base, fileSystem: interference.fileSystem)
+        persister.start(
+            PersisterOwner(
+                snapshot: { memory.state }, adopt: { memory.adopt($0) }, onEvent: { [events] in events.append($0) }))
         interference.reset()
     }
 }

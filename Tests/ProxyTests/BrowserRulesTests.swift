@@ -76,7 +76,7 @@ struct BrowserRulesTests {
     func aPageCannotSpendTheKey(fields: String, status: Int) async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("paid"))] }
         var options = ProxyOptions()
-        options.allowedOrigins = ["https://app.example"]
+        options.rules.allowedOrigins = ["https://app.example"]
         let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)
         let request = "POST /v1/messages HTTP/1.1\r\n\(fields)Content-Length: 2\r\nConnection: close\r\n\r\n{}"
         let answer = try await proxy.exchange(request)
@@ -99,15 +99,17 @@ struct BrowserRulesTests {
             "POST / HTTP/1.1\r\nHost: evil.example\r\nOrigin: null\r\nx-api-key: t-1\r\nContent-Length: 0\r\n"
             + "Connection: close\r\n\r\n"
         var options = ProxyOptions()
-        options.clientTokens = ["t-1"]
+        options.rules.clientTokens = ["t-1"]
         let guarded = try await ProxyHarness.start([.local(1, upstream)], options: options)
         #expect(try await guarded.exchange(request).hasSuffix("paid"))
-        guarded.server.update(clientTokens: [])
+        var rules = ClientRules()
+        guarded.server.update(rules)
         #expect(try await guarded.exchange(request).hasPrefix("HTTP/1.1 403 "))
-        guarded.server.update(allowedOrigins: ["*"])
+        rules.allowedOrigins = ["*"]
+        guarded.server.update(rules)
         #expect(try await guarded.exchange(request).hasSuffix("paid"))
         await guarded.stop()
-        options.clientTokens = []
+        options.rules.clientTokens = []
         options.host = "0.0.0.0"
         let open = try await ProxyHarness.start([.local(1, upstream)], options: options)
         #expect(try await open.exchange(request).hasSuffix("paid"))

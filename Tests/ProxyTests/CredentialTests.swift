@@ -36,7 +36,7 @@ struct CredentialTests {
         let failing = try await ScriptedUpstream.start { _ in [.send(Wire.status(500))] }
         let passing = try await ScriptedUpstream.start { _ in [.send(Wire.ok("fine"))] }
         var options = ProxyOptions()
-        options.clientTokens = ["tok-other", "tok-client"]
+        options.rules.clientTokens = ["tok-other", "tok-client"]
         let proxy = try await ProxyHarness.start(
             [.local(1, failing, credential: .apiKey("sk-endpoint")), .local(2, passing, credential: .passthrough)],
             options: options)

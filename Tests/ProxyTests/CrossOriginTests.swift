@@ -13,8 +13,8 @@ struct CrossOriginTests {
         _ upstream: ScriptedUpstream, tokens: [String] = [], origins: [String] = ["https://app.example"]
     ) async throws -> ProxyHarness {
         var options = ProxyOptions()
-        options.clientTokens = tokens
-        options.allowedOrigins = origins
+        options.rules.clientTokens = tokens
+        options.rules.allowedOrigins = origins
         return try await ProxyHarness.start([.local(1, upstream)], options: options)
     }
 
@@ -102,7 +102,9 @@ struct CrossOriginTests {
         #expect(values("Access-Control-Allow-Origin", answer) == ["http://localhost:3000"])
         // Programs get nothing of it.
         #expect(try await !proxy.exchange(Wire.post()).contains("Access-Control"))
-        proxy.server.update(allowedOrigins: ["*"])
+        var rules = ClientRules()
+        rules.allowedOrigins = ["*"]
+        proxy.server.update(rules)
         #expect(try await proxy.exchange(preflight("https://any.example")).hasPrefix("HTTP/1.1 204 "))
         await proxy.stop()
     }

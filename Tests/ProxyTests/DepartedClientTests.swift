@@ -13,7 +13,7 @@ struct DepartedClientTests {
         _ endpoints: [Upstream], _ policy: HalfClosePolicy = .probe
     ) async throws -> ProxyHarness {
         var options = ProxyOptions()
-        options.halfClose = policy
+        options.rules.halfClose = policy
         return try await ProxyHarness.start(endpoints, options: options)
     }
 
@@ -141,7 +141,9 @@ struct DepartedClientTests {
     @Test func theMeaningOfAFINIsTakenInLive() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.hold("never")] }
         let proxy = try await start([.local(1, upstream)], .serve)
-        proxy.server.update(halfClose: .cancel)
+        var rules = ClientRules()
+        rules.halfClose = .cancel
+        proxy.server.update(rules)
         let client = try await RawClient.connect(port: proxy.port)
         try await client.send(Wire.post(closes: false))
         try await eventually { upstream.requests.count == 1 }

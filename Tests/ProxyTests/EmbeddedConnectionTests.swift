@@ -53,8 +53,8 @@ struct EmbeddedConnectionTests {
 
     private func loop(_ candidates: [Upstream]) -> LoopContext {
         let table = RoutingTable(candidates: candidates.map { Candidate(upstream: $0) })
-        let shared = SharedState(options: ProxyOptions(), routes: table, events: ProxyEvents())
-        return LoopContext(eventLoop: eventLoop, shared: shared, seed: 1)
+        let shared = SharedState(options: ProxyOptions(), routes: table)
+        return LoopContext(eventLoop: eventLoop, shared: shared, events: ProxyEvents(), seed: 1)
     }
 
     private func channel(_ handlers: [any ChannelHandler]) throws -> EmbeddedChannel {

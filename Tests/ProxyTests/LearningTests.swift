@@ -49,37 +49,37 @@ struct LearningTests {
         #expect(!UnknownPath.isMeant(status: 404, body: nil))
     }
 
-    private func lessons(
+    private func detections(
         _ answer: String, method: String = "POST", path: String = "/v1/responses"
-    ) async throws -> [OpenAILesson?] {
+    ) async throws -> [APIDetection?] {
         let upstream = try await ScriptedUpstream.start { _ in [.send(answer), .close] }
         let proxy = try await ProxyHarness.start([.local(1, upstream)])
         _ = try await proxy.exchange("\(method) \(path) HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         await proxy.stop()
-        return proxy.events.attempts.map(\.lesson)
+        return proxy.events.attempts.map(\.detection)
     }
 
     @Test func answersTeach() async throws {
-        #expect(try await lessons(Wire.ok("{}")) == [.serves(.responses)])
-        #expect(try await lessons(Wire.ok("{}"), path: "/v1/chat/completions?x=1") == [.serves(.chatCompletions)])
+        #expect(try await detections(Wire.ok("{}")) == [.serves(.responses)])
+        #expect(try await detections(Wire.ok("{}"), path: "/v1/chat/completions?x=1") == [.serves(.chatCompletions)])
         for body in Self.unknownPaths {
-            #expect(try await lessons(Wire.status(404, body)) == [.lacks(.responses)], "\(body)")
+            #expect(try await detections(Wire.status(404, body)) == [.lacks(.responses)], "\(body)")
         }
-        #expect(try await lessons(Wire.status(405, "no")) == [.lacks(.responses)])
-        #expect(try await lessons(Wire.status(405, headers: "Content-Encoding: gzip\r\n")) == [.lacks(.responses)])
+        #expect(try await detections(Wire.status(405, "no")) == [.lacks(.responses)])
+        #expect(try await detections(Wire.status(405, headers: "Content-Encoding: gzip\r\n")) == [.lacks(.responses)])
         let event = "data: one\n\n"
         #expect(
-            try await lessons(StreamingTests.eventStream + "b\r\n\(event)\r\n0\r\n\r\n") == [.serves(.responses)])
+            try await detections(StreamingTests.eventStream + "b\r\n\(event)\r\n0\r\n\r\n") == [.serves(.responses)])
     }
 
     @Test func otherAnswersTeachNothing() async throws {
-        for body in Self.otherRefusals { #expect(try await lessons(Wire.status(404, body)) == [nil], "\(body)") }
-        #expect(try await lessons(Wire.status(404, "zip", headers: "Content-Encoding: gzip\r\n")) == [nil])
-        #expect(try await lessons(Wire.status(400, "Not Found")) == [nil])
-        #expect(try await lessons(Wire.status(500, "Not Found")) == [nil])
-        #expect(try await lessons(Wire.status(404, "Not Found"), method: "GET") == [nil])
-        #expect(try await lessons(Wire.status(404, "Not Found"), path: "/v1/responses/resp_1") == [nil])
-        #expect(try await lessons(Wire.status(404, "Not Found"), path: "/v1/models") == [nil])
+        for body in Self.otherRefusals { #expect(try await detections(Wire.status(404, body)) == [nil], "\(body)") }
+        #expect(try await detections(Wire.status(404, "zip", headers: "Content-Encoding: gzip\r\n")) == [nil])
+        #expect(try await detections(Wire.status(400, "Not Found")) == [nil])
+        #expect(try await detections(Wire.status(500, "Not Found")) == [nil])
+        #expect(try await detections(Wire.status(404, "Not Found"), method: "GET") == [nil])
+        #expect(try await detections(Wire.status(404, "Not Found"), path: "/v1/responses/resp_1") == [nil])
+        #expect(try await detections(Wire.status(404, "Not Found"), path: "/v1/models") == [nil])
     }
 
     private func endpoint(_ id: UInt32, _ upstream: ScriptedUpstream, lacks: OpenAIAPI?) throws -> Upstream {

@@ -49,9 +49,8 @@ final class ProxyHarness: Sendable {
             },
             admitProbation: admits,
             clientRejected: { rejection in log.events.withLock { $0.rejections.append(rejection) } })
-        let server = ProxyServer(
-            options: options, routes: table, events: events, group: ProxyLoops.shared)
-        let address = try await server.start()
+        let server = ProxyServer(options: options, routes: table, group: ProxyLoops.shared)
+        let address = try await server.start(reportingTo: events)
         return ProxyHarness(server: server, port: address.port, log: log, upstreams)
     }
 

@@ -68,7 +68,7 @@ struct RequestPathTests {
     func aWebSocketForResponsesIsSentToHTTP(target: String) async throws {
         let server = try await ScriptedUpstream.start { _ in [.send(Wire.ok("fine"))] }
         var options = ProxyOptions()
-        options.clientTokens = ["tok"]
+        options.rules.clientTokens = ["tok"]
         let proxy = try await ProxyHarness.start([try .local(1, server)], options: options)
         let upgrade =
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AQ==\r\n"

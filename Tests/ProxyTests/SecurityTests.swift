@@ -225,7 +225,7 @@ struct SecurityTests {
         let refusing = try await ScriptedUpstream.start { _ in [.send(Wire.status(401, "sk-endpoint is wrong"))] }
         let gone = try #require(RefusingPort())
         var options = ProxyOptions()
-        options.clientTokens = ["tok-client"]
+        options.rules.clientTokens = ["tok-client"]
         let proxy = try await ProxyHarness.start(
             [
                 .local(1, refusing, credential: .apiKey("sk-endpoint"), headers: [("X-Org", "sk-header")]),

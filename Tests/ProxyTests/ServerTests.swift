@@ -41,7 +41,7 @@ struct ServerTests {
     func clientTokens(headers: String, status: Int) async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok(""))] }
         var options = ProxyOptions()
-        options.clientTokens = ["t-1", "t-2"]
+        options.rules.clientTokens = ["t-1", "t-2"]
         let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)
         let answer = try await proxy.exchange(Wire.post("/v1/chat/completions", headers: headers))
         #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
@@ -157,7 +157,7 @@ struct ServerTests {
         options.host = "localhost"
         options.port = other.port
         let server = ProxyServer(
-            options: options, routes: RoutingTable(candidates: []), events: ProxyEvents(), group: ProxyLoops.shared)
+            options: options, routes: RoutingTable(candidates: []), group: ProxyLoops.shared)
         await #expect(throws: ProxyError.addressInUse(host: "localhost", port: other.port)) { try await server.start() }
         await server.stop(drain: .zero)
         let client = try? await RawClient.connect(port: other.port)
@@ -171,10 +171,25 @@ struct ServerTests {
         var options = ProxyOptions()
         options.port = proxy.port
         let second = ProxyServer(
-            options: options, routes: RoutingTable(candidates: []), events: ProxyEvents(),
-            group: ProxyLoops.shared)
+            options: options, routes: RoutingTable(candidates: []), group: ProxyLoops.shared)
         await #expect(throws: ProxyError.addressInUse(host: "127.0.0.1", port: proxy.port)) { try await second.start() }
         await second.stop(drain: .zero)
+        await proxy.stop()
+    }
+
+    /// Two threads may publish in the wrong order: the table that was made later stays.
+    @Test func anOlderRoutingTableIsNotTakenOver() async throws {
+        let old = try await ScriptedUpstream.start { _ in [.send(Wire.ok("old"))] }
+        let new = try await ScriptedUpstream.start { _ in [.send(Wire.ok("new"))] }
+        let proxy = try await ProxyHarness.start([.local(1, old)])
+        func table(_ upstream: ScriptedUpstream, version: UInt64) throws -> RoutingTable {
+            RoutingTable(candidates: [Candidate(upstream: try .local(2, upstream))], version: version)
+        }
+        proxy.server.update(routes: try table(new, version: 2))
+        proxy.server.update(routes: try table(old, version: 1))
+        #expect(try await proxy.exchange(Wire.post()).hasSuffix("new"))
+        proxy.server.update(routes: try table(old, version: 3))
+        #expect(try await proxy.exchange(Wire.post()).hasSuffix("old"))
         await proxy.stop()
     }
 

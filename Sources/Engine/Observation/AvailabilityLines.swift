@@ -1,5 +1,5 @@
 internal import Ranking
-internal import Support
+internal import PureSupport
 
 extension AvailabilityChange {
     /// What the event log says of it; nil for what is no news: a dead endpoint is tried again and again, and each trial that

@@ -1,4 +1,4 @@
-internal import Support
+internal import PureSupport
 
 /// How much an event matters.
 public enum EventLevel: String, Sendable, Comparable, CaseIterable {

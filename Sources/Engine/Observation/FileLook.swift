@@ -1,3 +1,4 @@
+internal import CSystemShim
 public import PodiumModel
 internal import Support
 

@@ -48,7 +48,7 @@ struct RevisionLog: Sendable {
 }
 
 /// What an operator can change, as it was at one moment.
-struct ConfigurationPicture {
+struct ConfigurationSnapshot {
     fileprivate struct Entry {
         var settings: EndpointSettings
         var revision: UInt64
@@ -71,9 +71,9 @@ struct ConfigurationPicture {
 }
 
 extension EngineState {
-    /// Notes what has changed since the picture was taken; nothing when nothing has.
-    mutating func noteChanges(since before: ConfigurationPicture, by actor: String, _ summary: String, time: Double) {
-        let after = ConfigurationPicture(self)
+    /// Notes what has changed since the snapshot was taken; nothing when nothing has.
+    mutating func noteChanges(since before: ConfigurationSnapshot, by actor: String, _ summary: String, time: Double) {
+        let after = ConfigurationSnapshot(self)
         var texts: [(endpoint: String?, revision: UInt64?, text: String)] = []
         for id in before.order where after.entries[id] == nil {
             let name = before.entries[id]?.settings.name ?? "?"
@@ -122,7 +122,7 @@ extension EngineState {
     }
 }
 
-extension ConfigurationPicture.Entry {
+extension ConfigurationSnapshot.Entry {
     /// Field by field; priorities follow from ranks and are left out.
     fileprivate func difference(to new: Self) -> String {
         func state(_ settings: EndpointSettings) -> PersistedState {

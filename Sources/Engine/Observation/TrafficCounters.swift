@@ -1,6 +1,6 @@
 public import Proxy
 internal import Ranking
-internal import Support
+internal import PureSupport
 
 /// How many requests ended how. Pure counters, for the metrics.
 public struct RequestTally: Sendable {

@@ -1,6 +1,6 @@
 internal import Ranking
 import Histogram
-internal import Support
+internal import PureSupport
 
 /// What happened at one endpoint, or at all of them, in the last minute. Pure: the second is passed in.
 struct TrafficWindow: Sendable {

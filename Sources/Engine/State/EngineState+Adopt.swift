@@ -2,10 +2,61 @@ internal import Configuration
 internal import PodiumModel
 internal import Persistence
 internal import Ranking
-internal import Support
+internal import PureSupport
 
 /// Takes in what somebody wrote into the file by hand.
+///
+/// What follows from a setting is said in one place for each kind, so that an edit does all that a start does:
+/// - proxy, persister and access log are brought in line with `RunningSettings` as a whole;
+/// - the ranking takes `EndpointRanking.Settings(configuration)` as a whole;
+/// - upstreams are assembled anew from the timeouts as a whole, by the code that assembled them at the start;
+/// - the rest of `ServerSettings` is read when it is needed, from the configuration in force;
+/// - what a running process cannot follow is told the operator, by `notes`.
+///
+/// `SettingsInForceTests` changes each setting there is and fails for one that has no effect.
 extension EngineState {
+    /// Takes an edit in as the engine does: requests follow it at once, and the history of changes has it.
+    mutating func takeIn(
+        _ edit: ExternalEdit, now: ContinuousClock.Instant, wallTime: Double
+    ) -> (merged: MergedEdit, effects: EngineEffects) {
+        var effects = EngineEffects()
+        let before = ConfigurationSnapshot(self)
+        let accessLog = configuration.server.accessLog
+        let (merged, notes) = adopt(edit, now: now)
+        noteChanges(since: before, by: "the file", "a new order", time: wallTime)
+        effects.tasks.insert(.followSettings)
+        if configuration.server.accessLog != accessLog { logAccessLog(wallTime: wallTime, &effects) }
+        publishRoutes(now: now, &effects)
+        skipRankChanges(now: now)
+        setTimer(&effects)
+        for note in notes { log(.info, source: "config", note, wallTime: wallTime, &effects) }
+        return (merged, effects)
+    }
+
+    /// Timers run and the access log is written from now on.
+    mutating func start(wallTime: Double) -> EngineEffects {
+        var effects = startTimers()
+        effects.tasks.insert(.followSettings)
+        if configuration.server.accessLog != .off { logAccessLog(wallTime: wallTime, &effects) }
+        return effects
+    }
+
+    /// Says where the access log goes.
+    private mutating func logAccessLog(wallTime: Double, _ effects: inout EngineEffects) {
+        switch (running.accessLog, configuration.server.accessLog) {
+        case (.file(let path), _):
+            log(.info, source: "proxy", "access log: \(path)", wallTime: wallTime, &effects)
+        case (.off, .off):
+            log(.info, source: "proxy", "access log: off", wallTime: wallTime, &effects)
+        case (.off, _):
+            log(
+                .warning, source: "proxy",
+                "access log: stdout is not written while a console has the terminal; name a file, or run --headless",
+                wallTime: wallTime, &effects)
+        case (.standardOutput, _): break
+        }
+    }
+
     /// Merges the edit field by field and makes the result the running configuration.
     ///
     /// - Returns: the merge, and remarks for the operator: what is in force now, and what needs a restart.
@@ -39,19 +90,24 @@ extension EngineState {
     }
 
     private mutating func adoptSettings(_ new: Configuration, now: ContinuousClock.Instant) -> [String] {
-        let old = configuration.server
-        let oldRanking = configuration.ranking
-        configuration.server = new.server
-        configuration.ranking = new.ranking
+        let before = configuration
+        configuration = new
+        // Endpoints and their order are merged, not replaced.
+        configuration.endpoints = before.endpoints
+        // What is in force is what the process started with, and stays that until it starts anew.
+        configuration.server.host = before.server.host
+        configuration.server.port = before.server.port
+        if configuration.timeouts != before.timeouts { assembleAllUpstreams() }
+        _ = ranking.apply(EndpointRanking.Settings(configuration), now: now)
+        return notes(onChangeFrom: before, to: new)
+    }
+
+    /// What the operator is told about settings that an edit has changed.
+    private func notes(onChangeFrom before: Configuration, to new: Configuration) -> [String] {
+        let old = before.server
         var notes: [String] = []
-        if configuration.timeouts != new.timeouts {
-            configuration.timeouts = new.timeouts
-            assembleAllUpstreams()
-            notes.append("timeouts are in force for new requests")
-        }
-        if oldRanking != new.ranking {
-            notes.append("ranking settings are in force")
-        }
+        if before.timeouts != new.timeouts { notes.append("timeouts are in force for new requests") }
+        if before.ranking != new.ranking { notes.append("ranking settings are in force") }
         if old.clientTokens != new.server.clientTokens {
             let count = new.server.clientTokens.count
             notes.append(
@@ -69,11 +125,8 @@ extension EngineState {
             let interval = new.server.configFlushInterval.shortText
             notes.append("saving is \(new.server.persistStrategy.rawValue) now, interval \(interval)")
         }
-        _ = ranking.apply(EndpointRanking.Settings(configuration), now: now)
         if old.host != new.server.host || old.port != new.server.port {
             notes.append("server.host and server.port take effect at the next start")
-            configuration.server.host = old.host
-            configuration.server.port = old.port
         }
         if old.replayLimit != new.server.replayLimit {
             notes.append("server.replay_limit takes effect at the next start")

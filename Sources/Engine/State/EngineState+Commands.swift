@@ -2,8 +2,42 @@ internal import Configuration
 internal import PodiumModel
 internal import Ranking
 
+/// What a command did in memory.
+struct AppliedCommand {
+    /// In words; empty where there is nothing to say.
+    var change = ""
+    /// What undo would take back of it; nil where it made nothing to undo.
+    var undo: String?
+    var effects = EngineEffects()
+}
+
 /// What an operator's command does to the state; saving is the caller's business.
 extension EngineState {
+    /// Carries the command out in memory, lets requests follow it at once, and notes whose it was.
+    ///
+    /// - Throws: `CommandError`; then nothing was changed.
+    mutating func perform(
+        _ command: EngineCommand, by author: CommandAuthor, ifRevision: UInt64?, now: ContinuousClock.Instant,
+        wallTime: Double
+    ) throws(CommandError) -> AppliedCommand {
+        if let ifRevision, ifRevision != revisions.revision { throw .staleRevision }
+        let before = ConfigurationSnapshot(self)
+        let made = actions.made
+        var applied = AppliedCommand()
+        applied.change = try apply(command, now: now)
+        noteChanges(since: before, by: author.name, applied.change, time: wallTime)
+        publishRoutes(now: now, &applied.effects)
+        // The command's own line tells more than the rank changes it brought.
+        skipRankChanges(now: now)
+        setTimer(&applied.effects)
+        if let deed = command.deed(applied.change) {
+            log(
+                .info, source: author.source.rawValue, "\(author.name) \(deed)", wallTime: wallTime, &applied.effects)
+        }
+        if actions.made != made { applied.undo = actions.undoable.last?.label }
+        return applied
+    }
+
     /// Carries the command out in memory.
     ///
     /// - Returns: what was done, in words, such as `moved openai-team to rank 3 and pinned it`.
@@ -230,6 +264,17 @@ extension EngineState {
         if let found {
             let fix = found.problem.fix.isEmpty ? "" : "; \(found.problem.fix)"
             throw .invalid(field: found.field, reason: found.problem.message + fix)
+        }
+    }
+}
+
+extension EngineCommand {
+    /// What the event log says was done, behind the author's name.
+    fileprivate func deed(_ change: String) -> String? {
+        switch self {
+        case .flush: "asked for a flush"
+        case .reload: "asked to read the file again"
+        default: change.isEmpty ? nil : change
         }
     }
 }

@@ -2,14 +2,202 @@ internal import Configuration
 internal import PodiumModel
 internal import Proxy
 internal import Ranking
-internal import Support
+internal import PureSupport
 
-/// What the data path reports, for every request: cheap, and free of allocations while all goes well.
+// MARK: - The events of the data path
+
+/// What proxy and prober report, for every request: cheap, and free of allocations while all goes well.
+///
+/// `wallTime` gives the seconds since 1970. It is asked only where something has to be logged.
+extension EngineState {
+    /// A long answer has begun well.
+    mutating func attemptAnswered(
+        _ id: EndpointID, after time: Duration, now: ContinuousClock.Instant, wallTime: () -> Double
+    ) -> EngineEffects {
+        var effects = EngineEffects()
+        let update = countAnswer(id, after: time, second: second(now), now: now)
+        rankingChanged(update, now: now, wallTime: wallTime, &effects)
+        return effects
+    }
+
+    mutating func attemptFinished(
+        _ report: AttemptReport, wallTime: () -> Double, random: () -> UInt64
+    ) -> EngineEffects {
+        var effects = EngineEffects()
+        take(report, wallTime: wallTime, random: random, &effects)
+        return effects
+    }
+
+    /// - Parameter report: its `concludingAttempt` is taken in as well.
+    mutating func requestFinished(
+        _ report: RequestReport, wallTime: () -> Double, random: () -> UInt64
+    ) -> EngineEffects {
+        var effects = EngineEffects()
+        if let attempt = report.concludingAttempt {
+            take(attempt, wallTime: wallTime, random: random, &effects)
+        }
+        count(report, second: second(report.at))
+        if report.failedOver || report.ending == .brokenStream || report.isRefusal {
+            logTrouble(report, wallTime: wallTime(), &effects)
+        }
+        return effects
+    }
+
+    mutating func clientRejected(_ rejection: ClientRejection, wallTime: Double) -> EngineEffects {
+        var effects = EngineEffects()
+        log(
+            .warning, source: "proxy",
+            "refused \(rejection.clientAddress): \(rejection.status) \(rejection.reason)", kind: .traffic,
+            fold: "refused \(rejection.status) \(rejection.reason)", wallTime: wallTime, &effects)
+        return effects
+    }
+
+    mutating func probeFinished(
+        _ id: EndpointID, _ result: ProbeResult, now: ContinuousClock.Instant, wallTime: () -> Double,
+        random: () -> UInt64
+    ) -> EngineEffects {
+        var effects = EngineEffects()
+        let outcome: AttemptOutcome =
+            result.failure.map { .failure($0) } ?? .success(timeToFirstByte: result.connect ?? .zero)
+        let update = ranking.record(outcome, for: id, source: .probe, now: now, random: random)
+        if let failure = result.failure {
+            let text = "probe: \(failure.text)"
+            let time = wallTime()
+            withRecord(id) { $0.lastError = .init(time: time, text: text) }
+            // Where it took the endpoint out, the line about that says the same.
+            if !update.availabilityChanges.contains(where: { $0.endpoint == id }) {
+                let name = record(id)?.settings.name ?? "?"
+                log(.debug, source: "endpoint", endpoint: name, text, kind: .traffic, wallTime: time, &effects)
+            }
+        } else {
+            withRecord(id) { $0.hasAnsweredProbe = true }
+        }
+        rankingChanged(update, now: now, wallTime: wallTime, &effects)
+        return effects
+    }
+
+    /// The timer has fired: time alone may change something now.
+    mutating func deadlineReached(now: ContinuousClock.Instant, wallTime: () -> Double) -> EngineEffects {
+        var effects = EngineEffects()
+        timerFired()
+        rankingChanged(ranking.advance(now: now), now: now, wallTime: wallTime, &effects)
+        return effects
+    }
+
+    /// The endpoints to probe now, and when to ask again.
+    mutating func takeDueProbes(
+        limit: Int, now: ContinuousClock.Instant
+    ) -> (due: [Upstream], next: ContinuousClock.Instant?) {
+        let due = ranking.takeDueProbes(now: now, limit: limit)
+        return (due.compactMap { record($0)?.upstream }, ranking.nextProbe(now: now))
+    }
+
+    /// A CA file that could not be used can be used now: so can its endpoints.
+    mutating func authoritiesBecameUsable(now: ContinuousClock.Instant, wallTime: Double) -> EngineEffects {
+        var effects = EngineEffects()
+        let before = misconfigured
+        assembleAllUpstreams()
+        publishRoutes(now: now, &effects)
+        let after = Set(misconfigured.map(\.name))
+        for (name, _) in before where !after.contains(name) {
+            log(
+                .info, source: "endpoint", endpoint: name, "its ca_file can be used now", wallTime: wallTime, &effects)
+        }
+        return effects
+    }
+
+    private mutating func take(
+        _ report: AttemptReport, wallTime: () -> Double, random: () -> UInt64, _ effects: inout EngineEffects
+    ) {
+        let now = report.at
+        let time: Double =
+            switch report.outcome {
+            case .success, .declined, .neutral: 0
+            case .failure, .rateLimited, .misconfigured: wallTime()
+            }
+        let update = count(report, second: second(now), wallTime: time, random: random)
+        rankingChanged(update, now: now, wallTime: wallTime, &effects)
+        if let detection = report.detection {
+            take(detection, about: report.endpoint, now: now, wallTime: wallTime, &effects)
+        }
+    }
+
+    private mutating func rankingChanged(
+        _ update: RankingUpdate, now: ContinuousClock.Instant, wallTime: () -> Double, _ effects: inout EngineEffects
+    ) {
+        if update.candidatesChanged {
+            publishRoutes(now: now, &effects)
+            for change in update.availabilityChanges { log(change, now: now, wallTime: wallTime, &effects) }
+            if update.orderChanged {
+                logRankChanges(now: now, wallTime: wallTime(), &effects)
+                effects.tasks.insert(.markPersister)
+            }
+        }
+        setTimer(&effects)
+    }
+
+    private mutating func take(
+        _ detection: APIDetection, about id: EndpointID, now: ContinuousClock.Instant, wallTime: () -> Double,
+        _ effects: inout EngineEffects
+    ) {
+        guard let (name, learned) = learn(detection, about: id, now: now) else { return }
+        let time = wallTime()
+        noteLearned(learned, name: name, endpoint: id, time: time)
+        publishRoutes(now: now, &effects)
+        let missing = learned.lackedAPI?.path ?? ""
+        log(
+            .info, source: "endpoint", endpoint: name,
+            "learned openai_preference \(learned.rawValue): it does not know \(missing); such requests pass it over",
+            wallTime: time, &effects)
+        effects.tasks.insert(.saveLearned)
+    }
+
+    // MARK: Log lines
+
+    private mutating func log(
+        _ change: AvailabilityChange, now: ContinuousClock.Instant, wallTime: () -> Double,
+        _ effects: inout EngineEffects
+    ) {
+        guard let line = change.logLine(now: now) else { return }
+        let name = record(change.endpoint)?.settings.name ?? "?"
+        log(
+            line.level, source: "endpoint", endpoint: name, line.text, kind: line.fold == nil ? .change : .traffic,
+            fold: line.fold, wallTime: wallTime(), &effects)
+    }
+
+    private mutating func logRankChanges(
+        now: ContinuousClock.Instant, wallTime: Double, _ effects: inout EngineEffects
+    ) {
+        for change in takeRankChanges(now: now) {
+            let name = records.name(of: change.endpoint) ?? "?"
+            let text = change.text { records.name(of: $0) ?? "?" }
+            log(.info, source: "ranking", endpoint: name, text, kind: .traffic, wallTime: wallTime, &effects)
+        }
+    }
+
+    private mutating func logTrouble(_ report: RequestReport, wallTime: Double, _ effects: inout EngineEffects) {
+        let attempts = report.attempts
+        let names = attempts.map { attempt in
+            let name = records.name(of: attempt.endpoint) ?? "?"
+            return "\(name) \(attempt.outcome.plainWords(status: attempt.status))"
+        }
+        let refused = report.status == 503 ? "no endpoint" : "refused"
+        let path = attempts.isEmpty ? refused : names.joined(separator: " → ")
+        log(
+            report.ending == .completed ? .info : .warning, source: "proxy",
+            "\(report.method) \(report.path): \(path)\(report.status.map { ", answered \($0)" } ?? "")"
+                + " (req \(report.requestID))",
+            kind: .traffic, fold: "\(path) \(report.status ?? 0)", wallTime: wallTime, &effects)
+    }
+}
+
+// MARK: - Counting
+
 extension EngineState {
     /// A long answer has begun well; its end only says whether it broke off.
     ///
     /// - Returns: what the response time did to the ranking.
-    mutating func attemptAnswered(
+    mutating func countAnswer(
         _ id: EndpointID, after time: Duration, second: Int64, now: ContinuousClock.Instant
     ) -> RankingUpdate {
         withRecord(id) { record in
@@ -20,7 +208,7 @@ extension EngineState {
     }
 
     /// - Returns: what the outcome did to the ranking.
-    mutating func attemptFinished(
+    mutating func count(
         _ report: AttemptReport, second: Int64, wallTime: Double, random: () -> UInt64
     ) -> RankingUpdate {
         withRecord(report.endpoint) { record in
@@ -55,13 +243,13 @@ extension EngineState {
     ///
     /// - Returns: the endpoint's name and what was learned, if that is new.
     mutating func learn(
-        _ lesson: OpenAILesson, about id: EndpointID, now: ContinuousClock.Instant
+        _ detection: APIDetection, about id: EndpointID, now: ContinuousClock.Instant
     ) -> (name: String, learned: OpenAIPreference)? {
         guard let known = record(id), known.settings.openAIPreference == .auto else {
             return nil
         }
         var learned: OpenAIPreference?
-        withRecord(id) { learned = $0.learning.note(lesson) }
+        withRecord(id) { learned = $0.learning.note(detection) }
         guard let learned else {
             return nil
         }
@@ -76,7 +264,7 @@ extension EngineState {
         report.attempts.map { records.name(of: $0.endpoint) ?? "?" }
     }
 
-    mutating func requestFinished(_ report: RequestReport, second: Int64) {
+    mutating func count(_ report: RequestReport, second: Int64) {
         let failed = report.ending == .brokenStream || (report.status ?? 0) >= 500
         if report.ending != .clientClosed || report.status != nil {
             traffic.recordAttempt(succeeded: !failed, timeToFirstByte: report.timeToFirstByte, second: second)

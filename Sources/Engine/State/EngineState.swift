@@ -1,12 +1,14 @@
 public import Configuration
-public import PodiumModel
+internal import PodiumModel
 internal import Persistence
 internal import Proxy
+internal import PureSupport
 public import Ranking
 
 /// Everything that changes while Podium runs, apart from what proxy and persister keep for themselves.
 ///
-/// One value behind the engine's mutex; nothing here waits, reads a clock or does I/O.
+/// One value behind the engine's mutex. It is pure: nothing here waits, reads a clock or does I/O. What an event makes necessary
+/// outside is returned as `EngineEffects`, which `Engine` performs when it has let go of the mutex.
 struct EngineState: Sendable {
     var configuration: Configuration
     private(set) var records = EndpointTable()
@@ -21,11 +23,24 @@ struct EngineState: Sendable {
     var revisions = RevisionLog()
     var events = EventLog()
     var actions = ActionHistory()
-    let surroundings: Surroundings
+    let context: ConfigurationContext
+    private let startedAt: ContinuousClock.Instant
+    /// Of the routing table that was published last.
+    private var tableVersion: UInt64 = 0
+    /// When `deadlineReached` will be called; nil where it will not, or where there are no timers.
+    private(set) var timerDeadline: ContinuousClock.Instant?
+    /// From the start to the stop.
+    private var hasTimers = false
+    /// Lines for the program's log that `Engine` has not taken yet.
+    private var lines: [EventLog.Line] = []
+    /// Changes of rank up to here are in the event log.
+    private var changesLoggedUntil: ContinuousClock.Instant
 
-    init(configuration: Configuration, surroundings: Surroundings, now: ContinuousClock.Instant) {
+    init(configuration: Configuration, context: ConfigurationContext, now: ContinuousClock.Instant) {
         self.configuration = configuration
-        self.surroundings = surroundings
+        self.context = context
+        startedAt = now
+        changesLoggedUntil = now
         ranking = EndpointRanking(
             settings: EndpointRanking.Settings(configuration), endpoints: [],
             autoSort: configuration.server.autoSortEndpoints, now: now)
@@ -131,7 +146,7 @@ struct EngineState: Sendable {
     }
 
     private mutating func assembleUpstream(of id: EndpointID) {
-        let assembly = UpstreamAssembly(surroundings: surroundings, timeouts: configuration.timeouts)
+        let assembly = UpstreamAssembly(context: context, timeouts: configuration.timeouts)
         withRecord(id) { record in
             switch assembly.assemble(id: id, settings: record.settings, previous: record.upstream, load: record.load) {
             case .ready(let upstream):
@@ -164,7 +179,8 @@ struct EngineState: Sendable {
             return Candidate(upstream: upstream, gate: candidate.gate == .probation ? .probation : .open)
         }
         return RoutingTable(
-            candidates: candidates, earliestRecovery: ranking.earliestRecovery(now: now), served: servedAPIs)
+            candidates: candidates, earliestRecovery: ranking.earliestRecovery(now: now), served: servedAPIs,
+            version: tableVersion)
     }
 
     /// What the endpoints have URLs for, whatever their state.
@@ -223,18 +239,105 @@ struct EngineState: Sendable {
         return true
     }
 
-    /// The tokens clients may present; one whose `${NAME}` is missing admits nobody.
-    func expandedClientTokens() -> [String] {
-        configuration.server.clientTokens.compactMap { token in
-            try? SecretExpansion.expand(token, environment: surroundings.environment)
-        }
-    }
+    /// What the parts beside the state are to run by.
+    var running: RunningSettings { RunningSettings(configuration.server, context) }
 
     /// Endpoints that cannot be used as configured, in file order.
     var misconfigured: [(name: String, reason: String)] {
         fileOrder.compactMap { id in
             record(id).flatMap { record in record.misconfiguration.map { (record.settings.name, $0) } }
         }
+    }
+}
+
+// MARK: - What events make necessary
+
+extension EngineState {
+    /// Seconds of the traffic windows.
+    func second(_ now: ContinuousClock.Instant) -> Int64 { Self.second(now, from: startedAt) }
+
+    /// See `second(_:)`; for callers that do not hold the lock.
+    static func second(_ now: ContinuousClock.Instant, from start: ContinuousClock.Instant) -> Int64 {
+        max(0, (now - start).wholeSeconds)
+    }
+
+    mutating func publishRoutes(now: ContinuousClock.Instant, _ effects: inout EngineEffects) {
+        tableVersion += 1
+        effects.routes = routingTable(now: now)
+    }
+
+    /// Timers run from now on.
+    mutating func startTimers() -> EngineEffects {
+        var effects = EngineEffects()
+        hasTimers = true
+        setTimer(&effects)
+        return effects
+    }
+
+    mutating func stopTimers() {
+        hasTimers = false
+        timerDeadline = nil
+    }
+
+    /// The timer was set for an earlier deadline than the ranking has, or for none.
+    mutating func setTimer(_ effects: inout EngineEffects) {
+        guard hasTimers, let deadline = ranking.nextDeadline else { return }
+        if let timerDeadline, timerDeadline <= deadline { return }
+        timerDeadline = deadline
+        effects.tasks.insert(.setTimer)
+    }
+
+    mutating func timerFired() {
+        timerDeadline = nil
+    }
+
+    // MARK: The event log
+
+    /// - Parameter fold: What events that are the same have in common, where their texts differ.
+    mutating func log(
+        _ level: EventLevel, source: String, endpoint: String? = nil, _ text: String, kind: EventKind = .change,
+        fold: String? = nil, wallTime: Double, _ effects: inout EngineEffects
+    ) {
+        let appended = events.append(
+            level, source: source, endpoint: endpoint, text, kind: kind, fold: fold, time: wallTime)
+        effects.tasks.insert(.signalReaders)
+        if appended.holdsFirst, hasTimers { effects.tasks.insert(.writeRepeatsLater) }
+        write(appended.lines, &effects)
+    }
+
+    /// What repeated itself since the program's log was told last; at the end all of it, due or not.
+    mutating func takeRepeats(isLast: Bool, wallTime: Double) -> EngineEffects {
+        var effects = EngineEffects()
+        let due = events.takeRepeats(isLast: isLast, time: wallTime)
+        write(due.lines, &effects)
+        if due.hasMore, hasTimers { effects.tasks.insert(.writeRepeatsLater) }
+        return effects
+    }
+
+    private mutating func write(_ new: [EventLog.Line], _ effects: inout EngineEffects) {
+        guard !new.isEmpty else { return }
+        lines += new
+        effects.tasks.insert(.writeLines)
+    }
+
+    /// The lines for the program's log, oldest first; each is given once.
+    mutating func takeLines() -> [EventLog.Line] {
+        defer { lines = [] }
+        return lines
+    }
+
+    /// The changes of rank since this was called last, but for endpoints that only made room for others.
+    mutating func takeRankChanges(now: ContinuousClock.Instant) -> [RankChange] {
+        defer { changesLoggedUntil = now }
+        let fresh = ranking.changes.reversed().prefix { $0.at > changesLoggedUntil }.reversed()
+        return fresh.filter { change in
+            if case .displaced = change.cause { false } else { true }
+        }
+    }
+
+    /// A line of their own tells more than the changes of rank up to now would.
+    mutating func skipRankChanges(now: ContinuousClock.Instant) {
+        changesLoggedUntil = now
     }
 }
 

@@ -10,8 +10,8 @@ struct PreferenceLearning: Sendable, Equatable {
     /// Takes in what an answer said.
     ///
     /// - Returns: the preference, once it is certain.
-    mutating func note(_ lesson: OpenAILesson) -> OpenAIPreference? {
-        switch lesson {
+    mutating func note(_ detection: APIDetection) -> OpenAIPreference? {
+        switch detection {
         case .serves(let api):
             guard lacking.remove(api) != nil || served.insert(api).inserted else {
                 return nil

@@ -5,7 +5,7 @@ internal import Ranking
 
 /// Turns an endpoint's settings into what the data path works with, or says why that cannot be done.
 struct UpstreamAssembly {
-    let surroundings: Surroundings
+    let context: ConfigurationContext
     let timeouts: TimeoutSettings
 
     enum Outcome {
@@ -19,7 +19,7 @@ struct UpstreamAssembly {
         id: EndpointID, settings: EndpointSettings, previous: Upstream?, load: EndpointLoad = .init()
     ) -> Outcome {
         do {
-            let ready = try settings.expanded(environment: surroundings.environment)
+            let ready = try settings.expanded(environment: context.environment)
             let heedsEnvironment = ready.proxy == .environment
             let proxy = heedsEnvironment ? nil : try ready.proxy.map { try UpstreamProxy($0) }
             let tls = UpstreamTLSOptions(authorityFile: try authorityFile(ready.caFile))
@@ -66,12 +66,12 @@ struct UpstreamAssembly {
         let texts =
             [settings.url, settings.urlAnthropic, settings.urlOpenAI].compactMap(\.self) + settings.headers.map(\.value)
         return texts.flatMap { SecretExpansion.references(in: $0) }.compactMap { name in
-            try? SecretExpansion.expand("${\(name)}", environment: surroundings.environment)
+            try? SecretExpansion.expand("${\(name)}", environment: context.environment)
         }
     }
 
     private func environmentProxy(for url: UpstreamURL) throws -> UpstreamProxy? {
-        try ProxyVariables(surroundings.environment)
+        try ProxyVariables(context.environment)
             .proxy(usesTLS: url.usesTLS, host: url.host, port: url.port).map { try UpstreamProxy($0) }
     }
 
@@ -79,8 +79,8 @@ struct UpstreamAssembly {
         guard let path else {
             return nil
         }
-        let located = surroundings.located(path)
-        if let problem = surroundings.authorityProblem(located) {
+        let located = context.located(path)
+        if let problem = context.authorityProblem(located) {
             throw ValueProblem("ca_file \(path) \(problem)")
         }
         return located

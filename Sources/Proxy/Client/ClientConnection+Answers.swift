@@ -13,7 +13,7 @@ extension ClientConnection {
     ///
     /// - Parameter api: the one that was asked, as far as that was understood
     func refuse(_ refusal: LocalAnswer, api: RequestAPI) {
-        loop.shared.events.clientRejected(
+        loop.events.clientRejected(
             ClientRejection(
                 clientAddress: clientAddress?.ipAddress ?? "", status: refusal.status, reason: refusal.message))
         write(refusal.render(api: api, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
@@ -231,7 +231,7 @@ extension ClientConnection {
             methodLength: request.methodLength, pathRange: request.pathRange, requestIDBytes: request.requestID,
             clientSocketAddress: clientAddress)
         loop.requestEnded()
-        loop.shared.requestFinished(report)
+        loop.requestFinished(report)
         replay.removeAll()
         responsePhase = .none
         request.table = nil

@@ -26,7 +26,7 @@ extension ClientConnection {
                     return waitForBody()
                 }
                 if !lifecycle.requestIsComplete, hasNextCandidate { continue }
-                if lifecycle.requestIsComplete, !loop.shared.events.admitProbation(target.id) { continue }
+                if lifecycle.requestIsComplete, !loop.events.admitProbation(target.id) { continue }
             }
             startAttempt(target, url, now: now ?? .now())
             return
@@ -339,13 +339,13 @@ extension ClientConnection {
         phase == .body && attempt?.isFlowing == true && upstream?.isWritable == true
     }
 
-    private func lesson(of attempt: CurrentAttempt, _ outcome: AttemptOutcome) -> OpenAILesson? {
+    private func detection(of attempt: CurrentAttempt, _ outcome: AttemptOutcome) -> APIDetection? {
         guard request.teaches, let api = request.openAIAPI, let status = attempt.status else { return nil }
         switch outcome {
         case .success, .declined: break
         case .failure, .rateLimited, .misconfigured, .neutral: return nil
         }
-        return OpenAILesson(api, status: status, saysUnknownPath: attempt.saysUnknownPath)
+        return APIDetection(api, status: status, saysUnknownPath: attempt.saysUnknownPath)
     }
 
     /// - Parameter concludes: the request ends with it, and its report with the request's
@@ -360,7 +360,7 @@ extension ClientConnection {
         var report = AttemptReport(
             endpoint: attempt.upstream.id, outcome: outcome, status: attempt.status,
             timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
-            ended: end.report, wasAnswered: attempt.wasAnswered, lesson: lesson(of: attempt, outcome),
+            ended: end.report, wasAnswered: attempt.wasAnswered, detection: detection(of: attempt, outcome),
             isEvidence: isEvidence)
         let isAlike = mayBeRequests(report)
         if concludes {
@@ -370,7 +370,7 @@ extension ClientConnection {
             request.untold.append(report)
         } else {
             settleUntold(report)
-            loop.shared.events.attemptFinished(report)
+            loop.events.attemptFinished(report)
         }
         if request.firstAttempt == nil {
             request.firstAttempt = report
@@ -407,7 +407,7 @@ extension ClientConnection {
         let fingerprint = failedEverywhere ? request.fingerprint : nil
         for var report in request.untold {
             report.failedEverywhere = fingerprint
-            loop.shared.events.attemptFinished(report)
+            loop.events.attemptFinished(report)
         }
         request.untold = []
     }

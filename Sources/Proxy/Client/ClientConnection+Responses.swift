@@ -324,7 +324,7 @@ extension ClientConnection {
         else { return }
         attempt?.wasAnswered = true
         tellUntold(failedEverywhere: false)
-        loop.shared.events.attemptAnswered(target.id, time, .now)
+        loop.events.attemptAnswered(target.id, time, .now)
     }
 
     private func judgePath(_ buffer: ByteBuffer) {

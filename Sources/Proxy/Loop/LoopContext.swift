@@ -10,6 +10,8 @@ final class LoopContext {
     let eventLoop: any EventLoop
     private let socketLoop: SocketLoop?
     let shared: SharedState
+    /// Where to report what happens. Each loop has its own, so that a report costs no reference count that loops share.
+    let events: ProxyEvents
     let receive: SharedReceiveBuffer
     let connectionAge: TimeAmount
     var requestHead = RequestHead()
@@ -45,8 +47,9 @@ final class LoopContext {
     private var date: (second: Int, text: [UInt8]) = (-1, [])
     private var whenEmpty: EventLoopPromise<Void>?
 
-    init(eventLoop: any EventLoop, shared: SharedState, seed: UInt64) {
+    init(eventLoop: any EventLoop, shared: SharedState, events: ProxyEvents, seed: UInt64) {
         self.eventLoop = eventLoop
+        self.events = events
         socketLoop = eventLoop as? SocketLoop
         self.shared = shared
         receive = SharedReceiveBuffer(eventLoop: eventLoop)
@@ -111,6 +114,12 @@ final class LoopContext {
         departures.requestStarted()
         socketLoop?.pacing.requestStarted()
         shared.requestStarted()
+        if let requestStarted = events.requestStarted { requestStarted() }
+    }
+
+    func requestFinished(_ report: RequestReport) {
+        shared.requestFinished()
+        events.requestFinished(report)
     }
 
     func requestEnded() {

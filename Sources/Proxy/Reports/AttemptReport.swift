@@ -17,7 +17,7 @@ public struct AttemptReport: Sendable, Equatable {
     /// `ProxyEvents.attemptAnswered` was called for it: its answer began as a success and went on for a while.
     public let wasAnswered: Bool
     /// What the answer says about the OpenAI APIs the endpoint speaks; nil for all other requests.
-    public let lesson: OpenAILesson?
+    public let detection: APIDetection?
 
     /// Whether the outcome says something about the endpoint. It does not for requests that are no inference, unless the
     /// endpoint could not be reached, nor where a client's own credential was refused.
@@ -30,16 +30,16 @@ public struct AttemptReport: Sendable, Equatable {
     /// All parts given.
     public init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
-        at: ContinuousClock.Instant, wasAnswered: Bool = false, lesson: OpenAILesson? = nil, isEvidence: Bool = true
+        at: ContinuousClock.Instant, wasAnswered: Bool = false, detection: APIDetection? = nil, isEvidence: Bool = true
     ) {
         self.init(
             endpoint: endpoint, outcome: outcome, status: status, timeToFirstByte: timeToFirstByte, duration: duration,
-            ended: ReportTime(at), wasAnswered: wasAnswered, lesson: lesson, isEvidence: isEvidence)
+            ended: ReportTime(at), wasAnswered: wasAnswered, detection: detection, isEvidence: isEvidence)
     }
 
     init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
-        ended: ReportTime, wasAnswered: Bool, lesson: OpenAILesson?, isEvidence: Bool
+        ended: ReportTime, wasAnswered: Bool, detection: APIDetection?, isEvidence: Bool
     ) {
         self.endpoint = endpoint
         self.outcome = outcome
@@ -48,7 +48,7 @@ public struct AttemptReport: Sendable, Equatable {
         self.duration = duration
         self.ended = ended
         self.wasAnswered = wasAnswered
-        self.lesson = lesson
+        self.detection = detection
         self.isEvidence = isEvidence
     }
 }

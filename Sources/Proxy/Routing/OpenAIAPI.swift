@@ -37,7 +37,7 @@ public enum OpenAIAPI: Sendable, Hashable, CaseIterable {
 }
 
 /// What an answer says about the APIs that an endpoint knows.
-public enum OpenAILesson: Sendable, Equatable {
+public enum APIDetection: Sendable, Equatable {
     case serves(OpenAIAPI)
     /// The path is unknown there, which is something else than a model that is unknown there.
     case lacks(OpenAIAPI)

@@ -9,13 +9,20 @@ public final class RoutingTable: Sendable {
     public let earliestRecovery: ContinuousClock.Instant?
     /// The APIs that any endpoint has a URL for, those that are left out included: what is asked beyond them is no outage.
     public let served: ServedAPIs
+    /// Rises with each table that its maker makes. Two threads may publish two tables in the wrong order: by this number
+    /// the server keeps the newer one.
+    public let version: UInt64
 
     /// A snapshot with these candidates.
     ///
-    /// - Parameter served: nil: what the candidates serve
+    /// - Parameters:
+    ///   - served: nil: what the candidates serve
+    ///   - version: 0 suits a caller that publishes its tables one after the other
     public init(
-        candidates: [Candidate], earliestRecovery: ContinuousClock.Instant? = nil, served: ServedAPIs? = nil
+        candidates: [Candidate], earliestRecovery: ContinuousClock.Instant? = nil, served: ServedAPIs? = nil,
+        version: UInt64 = 0
     ) {
+        self.version = version
         self.candidates = candidates
         self.earliestRecovery = earliestRecovery
         self.served =

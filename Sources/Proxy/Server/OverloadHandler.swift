@@ -77,7 +77,7 @@ final class OverloadHandler: ChannelInboundHandler {
     func turnAway() {
         guard phase == .hearing, let context else { return }
         let answer = LocalAnswer(status: 503, message: "too many connections", retryAfter: 1)
-        loop.shared.events.clientRejected(
+        loop.events.clientRejected(
             ClientRejection(
                 clientAddress: context.channel.remoteAddress?.ipAddress ?? "", status: 503, reason: answer.message))
         let text = answer.render(api: .other, requestID: "", closes: true, minorVersion: 1, omitsBody: false)

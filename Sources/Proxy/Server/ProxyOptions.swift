@@ -11,12 +11,8 @@ public enum HalfClosePolicy: String, Sendable, CaseIterable {
     case cancel
 }
 
-/// Settings of the listening side. All but `clientTokens`, `allowedOrigins` and `halfClose` are fixed for the server's life.
-public struct ProxyOptions: Sendable {
-    /// Name or address to listen on.
-    public var host = "127.0.0.1"
-    /// 0 lets the system choose; `ProxyServer.start` returns the chosen one.
-    public var port = 8081
+/// The settings of the listening side that a running server follows: `ProxyServer.update(_:)` replaces them.
+public struct ClientRules: Sendable, Equatable {
     /// When not empty, a client has to present one of them as `Authorization: Bearer` or `x-api-key`.
     public var clientTokens: [String] = []
     /// `scheme://host[:port]` of web pages that may make requests, besides those of this machine; `*` for all. Heeded
@@ -24,6 +20,19 @@ public struct ProxyOptions: Sendable {
     public var allowedOrigins: [String] = []
     /// What a client's FIN means while its answer is still to come.
     public var halfClose = HalfClosePolicy.probe
+
+    /// No tokens, no other origins, clients are asked.
+    public init() {}
+}
+
+/// Settings of the listening side. All but `rules` are fixed for the server's life.
+public struct ProxyOptions: Sendable {
+    /// Name or address to listen on.
+    public var host = "127.0.0.1"
+    /// 0 lets the system choose; `ProxyServer.start` returns the chosen one.
+    public var port = 8081
+    /// The rules for clients at the start.
+    public var rules = ClientRules()
     /// Most bytes of a request body kept for the next endpoint; a longer body is streamed and cannot fail over.
     public var replayLimit = 1 << 20
     /// Most client connections at once; further ones are answered 503. nil: derived from the descriptor limit.

@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// The listening side of the proxy: accepts clients, sends each request down the routing table, streams the answer back.
 ///
-///     let server = ProxyServer(options: options, routes: table, events: events, group: group)
-///     let address = try await server.start()
+///     let server = ProxyServer(options: options, routes: table, group: group)
+///     let address = try await server.start(reportingTo: events)
 ///     server.update(routes: newTable)      // any thread; running streams are not disturbed
 ///     await server.stop(drain: .seconds(10))
 ///
@@ -27,9 +27,9 @@ public final class ProxyServer: Sendable {
     /// Nothing happens before `start`.
     ///
     /// - Parameter group: `SocketLoopGroup`, which costs less, or one of NIOPosix
-    public init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents, group: any EventLoopGroup) {
+    public init(options: ProxyOptions, routes: RoutingTable, group: any EventLoopGroup) {
         self.group = group
-        shared = SharedState(options: options, routes: routes, events: events)
+        shared = SharedState(options: options, routes: routes)
     }
 
     /// Where the server listens.
@@ -42,15 +42,16 @@ public final class ProxyServer: Sendable {
 
     /// Binds and begins to accept.
     ///
+    /// - Parameter events: is told what happens until `stop` has returned, and is let go of then.
     /// - Throws: `ProxyError`.
-    public func start() async throws -> Address {
+    public func start(reportingTo events: ProxyEvents = ProxyEvents()) async throws -> Address {
         let isFirst = state.withLock { state in
             defer { state.wasStarted = true }
             return !state.wasStarted
         }
         guard isFirst else { throw ProxyError.alreadyStarted }
         let options = shared.options
-        let loops = try await makeLoops()
+        let loops = try await makeLoops(events)
         let listener = try await bind(loops)
         state.withLock { state in
             state.listener = listener
@@ -59,25 +60,16 @@ public final class ProxyServer: Sendable {
         return Address(host: options.host, port: listener.port ?? options.port)
     }
 
-    /// Replaces the routing table. Requests that began before keep the table they began with. Reads no file, so it may be
-    /// called on an event loop; endpoints whose TLS options nobody has prepared (`ProxyOptions.tlsContexts`) fail.
+    /// Replaces the routing table, unless the present one has a higher version: whoever publishes last need not be whoever
+    /// made the newest table. Requests that began before keep the table they began with. Reads no file, so it may be called
+    /// on an event loop; endpoints whose TLS options nobody has prepared (`ProxyOptions.tlsContexts`) fail.
     public func update(routes: RoutingTable) {
         shared.update(routes: routes)
     }
 
-    /// Replaces the accepted client tokens; an empty list admits every client.
-    public func update(clientTokens: [String]) {
-        shared.update(clientTokens: clientTokens)
-    }
-
-    /// Replaces the origins of web pages that may make requests where no client token is asked for.
-    public func update(allowedOrigins: [String]) {
-        shared.update(allowedOrigins: allowedOrigins)
-    }
-
-    /// Replaces what a client's FIN means.
-    public func update(halfClose: HalfClosePolicy) {
-        shared.update(halfClose: halfClose)
+    /// Replaces the rules for clients; they hold for requests that begin from now on.
+    public func update(_ rules: ClientRules) {
+        shared.update(rules)
     }
 
     /// Tries all of the endpoint's URLs up to an answer, with a request that costs nothing there.
@@ -172,16 +164,21 @@ public final class ProxyServer: Sendable {
         }
         for future in drained { try? await future.get() }
         for loop in loops { try? await loop.eventLoop.submit { loop.value.finish() }.get() }
-        state.withLock { $0.isStopped = true }
+        state.withLock { state in
+            state.isStopped = true
+            // These hold on to `events`, whose owner may hold on to this server.
+            state.listener = nil
+            state.loops = []
+        }
     }
 
-    private func makeLoops() async throws -> [ObjectIdentifier: NIOLoopBound<LoopContext>] {
+    private func makeLoops(_ events: ProxyEvents) async throws -> [ObjectIdentifier: NIOLoopBound<LoopContext>] {
         let shared = shared
         var loops: [ObjectIdentifier: NIOLoopBound<LoopContext>] = [:]
         for eventLoop in Array(group.makeIterator()) {
             let seed = UInt64.random(in: .min ... .max)
             loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit {
-                let loop = LoopContext(eventLoop: eventLoop, shared: shared, seed: seed)
+                let loop = LoopContext(eventLoop: eventLoop, shared: shared, events: events, seed: seed)
                 loop.startSweeping()
                 return NIOLoopBound(loop, eventLoop: eventLoop)
             }.get()

@@ -5,7 +5,6 @@ internal import Synchronization
 final class SharedState: Sendable {
     let options: ProxyOptions
     let waits: ClientWaits
-    let events: ProxyEvents
     let tlsContexts: TLSContextCache
     let names: NameLookup
     private let routing: Mutex<Routing>
@@ -31,10 +30,9 @@ final class SharedState: Sendable {
         var halfClose: HalfClosePolicy
     }
 
-    init(options: ProxyOptions, routes: RoutingTable, events: ProxyEvents) {
+    init(options: ProxyOptions, routes: RoutingTable) {
         self.options = options
         waits = ClientWaits(options)
-        self.events = events
         names = options.names
         tlsContexts = options.tlsContexts
         for candidate in routes.candidates where candidate.upstream.usesTLS {
@@ -42,8 +40,9 @@ final class SharedState: Sendable {
         }
         routing = Mutex(
             Routing(
-                table: routes, tokens: ClientTokens(options.clientTokens), pages: Self.pages(options),
-                isLoopback: options.isLoopback, halfClose: options.halfClose))
+                table: routes, tokens: ClientTokens(options.rules.clientTokens),
+                pages: Self.pages(options, options.rules), isLoopback: options.isLoopback,
+                halfClose: options.rules.halfClose))
     }
 
     /// Rises with each change of what `current` returns.
@@ -51,28 +50,25 @@ final class SharedState: Sendable {
     var current: Routing { routing.withLock { $0 } }
     var table: RoutingTable { routing.withLock { $0.table } }
 
+    /// Takes the table over, unless a newer one is in use already.
     func update(routes: RoutingTable) {
-        change { $0.table = routes }
+        change { routing in
+            if routes.version >= routing.table.version { routing.table = routes }
+        }
     }
 
-    func update(clientTokens: [String]) {
-        let tokens = ClientTokens(clientTokens)
-        change { $0.tokens = tokens }
+    func update(_ rules: ClientRules) {
+        let tokens = ClientTokens(rules.clientTokens)
+        let pages = Self.pages(options, rules)
+        change { routing in
+            routing.tokens = tokens
+            routing.pages = pages
+            routing.halfClose = rules.halfClose
+        }
     }
 
-    func update(allowedOrigins: [String]) {
-        var options = options
-        options.allowedOrigins = allowedOrigins
-        let pages = Self.pages(options)
-        change { $0.pages = pages }
-    }
-
-    func update(halfClose: HalfClosePolicy) {
-        change { $0.halfClose = halfClose }
-    }
-
-    private static func pages(_ options: ProxyOptions) -> BrowserRules {
-        BrowserRules(hosts: [options.host], origins: options.allowedOrigins, admitsPlainNames: true)
+    private static func pages(_ options: ProxyOptions, _ rules: ClientRules) -> BrowserRules {
+        BrowserRules(hosts: [options.host], origins: rules.allowedOrigins, admitsPlainNames: true)
     }
 
     private func change(_ body: (inout Routing) -> Void) {
@@ -130,14 +126,8 @@ final class SharedState: Sendable {
     func lingeringEnded() { lingeringCount.wrappingSubtract(1, ordering: .relaxed) }
 
     func connectionClosed() { connectionCount.wrappingSubtract(1, ordering: .relaxed) }
-    func requestStarted() {
-        requestCount.wrappingAdd(1, ordering: .relaxed)
-        if let requestStarted = events.requestStarted { requestStarted() }
-    }
-    func requestFinished(_ report: RequestReport) {
-        requestCount.wrappingSubtract(1, ordering: .relaxed)
-        events.requestFinished(report)
-    }
+    func requestStarted() { requestCount.wrappingAdd(1, ordering: .relaxed) }
+    func requestFinished() { requestCount.wrappingSubtract(1, ordering: .relaxed) }
 
     var load: ProxyLoad {
         ProxyLoad(

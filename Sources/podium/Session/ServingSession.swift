@@ -39,8 +39,8 @@ struct ServingSession {
         let stopping = StopRequest()
         let notifier = ServiceNotifier(environment: ConfigurationFile.environment, processID: getpid())
         let signals = SignalHandling(
-            stopping: stopping, notifier: notifier, log: log,
-            exitsOnHangup: isDemo || configuration.server.onHangup == .exit)
+            stopping: stopping, notifier: notifier, log: log, isDemo: isDemo,
+            onHangup: configuration.server.onHangup)
         let watching = Task { await signals.run() }
         defer {
             signals.cancel()
@@ -71,7 +71,7 @@ struct ServingSession {
         await stopping.requested()
         reports.cancel()
         stopping.beginDraining()
-        notifier.tell(.stopping(within: configuration.server.drainTimeout + Self.saveAllowance))
+        notifier.tell(.stopping(within: engine.serverSettings.drainTimeout + Self.saveAllowance))
         engine.note(.info, source: "service", "stopping: requests in flight may end, then what is unsaved is saved")
         await engine.drain()
         // Until here it could still be asked what it waits for.
@@ -130,7 +130,7 @@ struct ServingSession {
             stopping.request()
         case .keepServing:
             engine.note(.info, source: "console", "console closed; serving on (SIGTERM or ^C stops)")
-        case .hangup where isDemo || configuration.server.onHangup == .exit:
+        case .hangup where isDemo || engine.serverSettings.onHangup == .exit:
             // A demo that nobody sees is of no use to anybody.
             stopping.request()
         case .hangup:

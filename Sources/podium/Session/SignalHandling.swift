@@ -18,14 +18,17 @@ final class SignalHandling: Sendable {
     private let stopping: StopRequest
     private let notifier: ServiceNotifier
     private let log: SessionLog
-    private let exitsOnHangup: Bool
+    private let isDemo: Bool
+    /// `on_hangup` as the program started with it: before there is an engine, which follows the file.
+    private let onHangup: HangupAction
     private let state: Mutex<State>
 
-    init(stopping: StopRequest, notifier: ServiceNotifier, log: SessionLog, exitsOnHangup: Bool) {
+    init(stopping: StopRequest, notifier: ServiceNotifier, log: SessionLog, isDemo: Bool, onHangup: HangupAction) {
         self.stopping = stopping
         self.notifier = notifier
         self.log = log
-        self.exitsOnHangup = exitsOnHangup
+        self.isDemo = isDemo
+        self.onHangup = onHangup
         let hasTerminal = [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].contains { isatty($0) == 1 }
         state = Mutex(State(hangUp: HangUpMeaning(hasTerminal: hasTerminal)))
     }
@@ -71,7 +74,7 @@ final class SignalHandling: Sendable {
     private func hangUp() async {
         let (action, engine) = state.withLock { ($0.hangUp.received(), $0.engine) }
         switch action {
-        case .terminalGone where exitsOnHangup:
+        case .terminalGone where isDemo || (engine?.serverSettings.onHangup ?? onHangup) == .exit:
             stopping.signalled(SIGHUP)
         case .terminalGone:
             engine?.note(.info, source: "service", "the terminal went away; serving on without it")

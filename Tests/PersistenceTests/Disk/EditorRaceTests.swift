@@ -30,8 +30,9 @@ import Testing
             return .skip
         }
         let persister = try Persister(
-            options: PersisterOptions(path: directory.file), base: base, fileSystem: fileSystem,
-            snapshot: { memory.state }, adopt: { memory.adopt($0) }, onEvent: { _ in })
+            options: PersisterOptions(path: directory.file), base: base, fileSystem: fileSystem)
+        persister.start(
+            PersisterOwner(snapshot: { memory.state }, adopt: { memory.adopt($0) }, onEvent: { _ in }))
         let done = Atomic(false)
         let flushing = Task.detached {
             var rank = 10

@@ -113,9 +113,10 @@ import Testing
         var options = PersisterOptions(
             path: directory.file, flushInterval: .milliseconds(10), maxDirtyTime: .milliseconds(20))
         options.persist = .off
-        let persister = try Persister(
-            options: options, base: LoadedBase.read(directory), snapshot: { memory.state },
-            adopt: { memory.adopt($0) }, onEvent: { events.append($0) })
+        let persister = try Persister(options: options, base: LoadedBase.read(directory))
+        persister.start(
+            PersisterOwner(
+                snapshot: { memory.state }, adopt: { memory.adopt($0) }, onEvent: { events.append($0) }))
         await events.first { $0 == .memoryOnly(.asConfigured) }
         memory.setPriority("alpha", 5)
         persister.mark(now: .now)
