@@ -465,55 +465,10 @@ import Testing
         #expect(found == api)
     }
 
-    @Test func recoveryFollowsTheCommitPoint() {
-        var lifecycle = RequestLifecycle()
-        let result13 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: false)
-        #expect(result13 == .retryOnFreshConnection)
-        let result14 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: false)
-        #expect(result14 == .tryNextEndpoint)
-        lifecycle.attemptStarted()
-        let result15 = lifecycle.upstreamFailed(.timeout, wasReused: true, sawResponse: false)
-        #expect(result15 == .tryNextEndpoint)
-        let result16 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: true)
-        #expect(result16 == .tryNextEndpoint)
-        let result17 = lifecycle.upstreamFailed(.closed, wasReused: false, sawResponse: false)
-        #expect(result17 == .tryNextEndpoint)
-        var verdicts = [529, 400].map { lifecycle.responded(status: $0) }
-        lifecycle.replayOverflowed()
-        verdicts.append(lifecycle.responded(status: 529))
-        #expect(verdicts == [.tryNextEndpoint, .forward, .forward])
-        let result18 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: false)
-        #expect(result18 == .answerBadGateway)
-        lifecycle = RequestLifecycle()
-        #expect(lifecycle.canReplay)
-        lifecycle.committed()
-        #expect(!lifecycle.canReplay)
-        let result19 = lifecycle.upstreamFailed(.closed, wasReused: true, sawResponse: true)
-        #expect(result19 == .breakResponse)
-    }
-
-    /// - Parameter walk: the statuses of the endpoints asked, the last of them the last there is
-    @Test(arguments: [
-        ([403], RequestLifecycle.Verdict.forward, false), ([401, 403], .forward, true),
-        ([402], .forward, false), ([402, 401], .forward, true), ([500, 402], .tryNextEndpoint, false),
-        ([429, 403], .tryNextEndpoint, false), ([403, 429], .tryNextEndpoint, false), ([429], .tryNextEndpoint, false),
-    ])
-    func whatAllRefuseIsTheClientsAnswer(walk: [Int], last: RequestLifecycle.Verdict, wasOnlyRefused: Bool) {
-        var lifecycle = RequestLifecycle()
-        var verdicts: [RequestLifecycle.Verdict] = []
-        for (index, status) in walk.enumerated() {
-            lifecycle.attemptStarted()
-            verdicts.append(lifecycle.responded(status: status, isLast: index == walk.count - 1))
-        }
-        #expect(verdicts.last == last)
-        #expect(verdicts.dropLast().allSatisfy { $0 == .tryNextEndpoint })
-        #expect(lifecycle.wasOnlyRefused == wasOnlyRefused)
-    }
-
     @Test func whatAStatusTeaches() {
         let time = Duration.milliseconds(5)
         func outcome(_ status: Int, passthrough: Bool = false, wait: Duration? = nil) -> AttemptOutcome {
-            RequestLifecycle.outcome(
+            StatusMeaning.outcome(
                 status: status, timeToFirstByte: time, retryAfter: wait, credentialIsClients: passthrough)
         }
         for status in 200...599 {
@@ -553,7 +508,7 @@ import Testing
     /// Lookups say nothing of how well an endpoint works, unless it cannot be reached.
     @Test func whatIsNoEvidence() {
         func isEvidence(_ outcome: AttemptOutcome, _ kind: RequestKind, passthrough: Bool = false) -> Bool {
-            RequestLifecycle.isEvidence(outcome, of: kind, credentialIsClients: passthrough)
+            StatusMeaning.isEvidence(outcome, of: kind, credentialIsClients: passthrough)
         }
         for outcome in [
             AttemptOutcome.success(timeToFirstByte: nil), .failure(.timeout), .failure(.status(500)),
@@ -565,19 +520,6 @@ import Testing
         #expect(isEvidence(.failure(.connect), .lookup) && isEvidence(.failure(.nameResolution), .lookup))
         #expect(!isEvidence(.declined(status: 429), .inference, passthrough: true))
         #expect(isEvidence(.declined(status: 404), .inference, passthrough: true))
-    }
-
-    @Test func aKeptConnectionMayDieOfAgeInWords() {
-        var lifecycle = RequestLifecycle()
-        let fresh = lifecycle.responded(status: 408)
-        #expect(fresh == .tryNextEndpoint)
-        lifecycle.attemptStarted()
-        let verdicts = (0..<2).map { _ in lifecycle.responded(status: 408, wasReused: true) }
-        #expect(verdicts == [.retryOnFreshConnection, .tryNextEndpoint])
-        lifecycle.attemptStarted()
-        lifecycle.replayOverflowed()
-        let streamed = lifecycle.responded(status: 408, wasReused: true)
-        #expect(streamed == .forward)
     }
 
     @Test(arguments: [

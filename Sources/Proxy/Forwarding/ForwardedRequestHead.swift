@@ -23,6 +23,7 @@ struct ForwardedRequestHead {
     /// - Parameters:
     ///   - head: is left as it is; lent exclusively, so that its references need not be counted
     ///   - path: of its target, without the query
+    @inline(__always)
     func write(
         _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, path: Range<Int>, for upstream: Upstream,
         _ url: UpstreamURL, clientAddress: [UInt8], to writer: inout WireWriter
@@ -60,6 +61,7 @@ struct ForwardedRequestHead {
     }
 
     /// - Parameter queryStart: where the target's path ends
+    @inline(__always)
     private func writeTarget(
         _ target: UnsafeRawBufferPointer, _ queryStart: Int, _ upstream: Upstream, _ url: UpstreamURL,
         to writer: inout WireWriter
@@ -113,6 +115,7 @@ struct ForwardedRequestHead {
     ])
 
     /// Copies runs of neighbouring fields in one piece.
+    @inline(__always)
     private func writeClientFields(
         _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, for upstream: Upstream,
         to writer: inout WireWriter
@@ -141,6 +144,7 @@ struct ForwardedRequestHead {
         return announced
     }
 
+    @inline(__always)
     private func passes(
         _ line: FieldLine, _ head: inout RequestHead, _ bytes: UnsafeRawBufferPointer, to upstream: Upstream
     ) -> Bool {
@@ -170,6 +174,7 @@ struct ForwardedRequestHead {
         return tokens.contain(ClientTokens.presented(in: value))
     }
 
+    @inline(__always)
     private func writeRequestID(_ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter) {
         writer.write("X-Request-ID: ")
         switch requestID {

@@ -20,6 +20,7 @@ struct ForwardedResponseHead {
     /// - Parameters:
     ///   - date: value of a Date field to add; empty where the endpoint gave one
     ///   - request: the request head's bytes, which a received request id lies in
+    @inline(__always)
     func write(
         _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, from upstream: Upstream, _ url: UpstreamURL,
         date: [UInt8], request: UnsafeRawBufferPointer, to writer: inout WireWriter
@@ -79,6 +80,7 @@ struct ForwardedResponseHead {
         .upgrade, .transferEncoding, .contentLength, .accessControl, .setCookie, .location, .contentLocation,
     ])
 
+    @inline(__always)
     private func writeFields(
         _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, from upstream: Upstream, _ url: UpstreamURL,
         request: UnsafeRawBufferPointer, holdsSecret: Bool, to writer: inout WireWriter

@@ -1,0 +1,129 @@
+internal import HTTPWire
+
+/// Decides from a request's head alone whether it goes to an endpoint.
+///
+/// One walk through the fields finds what the proxy has to know; the questions come after it, in the order of who may be told what:
+/// a page in a browser first, then clients without a token, then everything that is wrong with the request.
+struct RequestAdmission {
+    private let admitsEveryone: Bool
+    private var tokenMatches = false
+    private var presentedToken = false
+    private var foreign: ForeignRequest?
+    private var visits = 0
+    private var asksForEcho = false
+
+    /// Reads the head in `loop.requestHead` and writes down what `request` has to remember of it.
+    @inline(__always)
+    init(_ bytes: UnsafeRawBufferPointer, on loop: LoopContext, of request: inout CurrentRequest) {
+        admitsEveryone = loop.routing.tokens.admitsEveryone
+        // A client that knows a token is no page of another origin; beyond loopback the operator has chosen to serve everybody.
+        let guardsAgainstPages = admitsEveryone && loop.routing.isLoopback
+        request.requestID = .generated(loop.nextRequestID())
+        var namesAnthropic = false
+        for index in 0..<loop.requestHead.fields.count {
+            let line = loop.requestHead.fields[index]
+            switch line.known {
+            case .host where guardsAgainstPages:
+                // Nearly all of them, without counting references to the lists.
+                if BrowserRules.isUsual(bytes.slice(line.value)) { continue }
+                if !loop.routing.pages.admits(host: bytes.slice(line.value)) { foreign = .host }
+            case .origin:
+                let origin = bytes.slice(line.value)
+                if guardsAgainstPages, !loop.routing.pages.admits(origin: origin) { foreign = .origin }
+                if loop.routing.pages.sharesAnswers(withOrigin: origin, onLoopback: loop.routing.isLoopback) {
+                    request.origin = line.value
+                }
+            case .via: visits += ViaHops.ofOurs(bytes.slice(line.value))
+            case .xHops: request.hops = max(request.hops, bytes.slice(line.value).decimalNumber ?? 0)
+            case .methodOverride: asksForEcho = asksForEcho || Self.asksForEcho(bytes.slice(line.value))
+            case .anthropicVersion: namesAnthropic = true
+            case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
+            case .authorization, .xAPIKey, .credential:
+                guard !admitsEveryone else { continue }
+                presentedToken = true
+                if loop.routing.tokens.contain(ClientTokens.presented(in: bytes.slice(line.value))) {
+                    tokenMatches = true
+                }
+            default: break
+            }
+        }
+        if foreign != nil { request.origin = nil }
+        Self.remember(bytes, namesAnthropic: namesAnthropic, on: loop, in: &request)
+    }
+
+    @inline(__always)
+    private static func remember(
+        _ bytes: UnsafeRawBufferPointer, namesAnthropic: Bool, on loop: LoopContext, in request: inout CurrentRequest
+    ) {
+        let target = loop.requestHead.pathAndQuery
+        request.pathRange =
+            target.lowerBound..<(loop.requestPathEnd ?? target.lowerBound + RequestPath.scan(bytes.slice(target)).end)
+        request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
+        let asked = request.api == .openAI ? OpenAIAPI.asked(by: bytes.slice(request.pathRange)) : nil
+        request.openAIAPI = asked?.api
+        request.kind = RequestKind(
+            method: bytes.slice(loop.requestHead.method), path: bytes.slice(request.pathRange))
+        request.teaches = asked?.isRoot == true && request.kind == .inference
+        request.methodLength = loop.requestHead.method.upperBound
+        request.minorVersion = loop.requestHead.minorVersion
+        request.isHEAD = loop.requestHead.isHEAD
+        request.framing = loop.requestHead.framing
+    }
+
+    /// Codex asks for a WebSocket first, and takes 426 alone as the hint to go on with HTTP at once. Such a request is not counted.
+    static func isToldToUseHTTP(path: Range<Int>, _ bytes: UnsafeRawBufferPointer, on loop: LoopContext) -> Bool {
+        guard loop.requestHead.asksForWebSocket else { return false }
+        let path = bytes.slice(path)
+        return path.equals("/v1/responses") || path.equals("/responses") || path.equals("/backend-api/codex/responses")
+    }
+
+    /// The answer for a request that goes to no endpoint.
+    ///
+    /// - Parameter hasOrigin: it comes from a page that may read the answer
+    @inline(__always)
+    func refusal(
+        path: Range<Int>, hops: Int, hasOrigin: Bool, _ bytes: UnsafeRawBufferPointer, on loop: LoopContext
+    ) -> LocalAnswer? {
+        if hasOrigin, foreign == nil, CrossOrigin.isPreflight(loop.requestHead, bytes) {
+            return CrossOrigin.preflightAnswer(loop.requestHead, bytes)
+        }
+        if !admitsEveryone, !tokenMatches {
+            let message = presentedToken ? "the client token is not known here" : "a client token is required"
+            return LocalAnswer(status: 401, message: message)
+        }
+        if let foreign { return foreign.answer }
+        let visits = max(visits, hops)
+        if visits > ViaHops.limit {
+            return LocalAnswer(status: 508, message: "this request has come by here \(visits) times before")
+        }
+        if asksForEcho || Self.asksForEcho(bytes.slice(loop.requestHead.method)) { return Self.echoRefusal }
+        if ReservedPath.contains(bytes.slice(path)) {
+            return LocalAnswer(status: 404, message: "this path is Podium's own, and not served here")
+        }
+        switch loop.requestHead.targetForm {
+        case .authority: return LocalAnswer(status: 501, message: "CONNECT is not served here")
+        case .asterisk: return LocalAnswer(status: 501, message: "OPTIONS * is not served here")
+        case .origin, .absolute: break
+        }
+        if !loop.requestPathIsPlain, RequestPath.holdsDotSegment(bytes.slice(path)) {
+            return LocalAnswer(status: 400, message: "the path holds a dot segment (. or ..), plain or encoded")
+        }
+        if loop.requestHead.asksForWebSocket {
+            return LocalAnswer(status: 501, message: "WebSocket is not served here; use HTTP streaming")
+        }
+        return nil
+    }
+
+    /// `TRACE` and `TRACK` are answered with the request as it came, and it came with the endpoint's key.
+    private static func asksForEcho(_ method: UnsafeRawBufferPointer) -> Bool {
+        method.equalsIgnoringCase("trace") || method.equalsIgnoringCase("track")
+    }
+
+    private static let echoRefusal = LocalAnswer(
+        status: 405, message: "this method is not served here",
+        fields: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
+
+    private static func isUsableID(_ value: UnsafeRawBufferPointer) -> Bool {
+        (1...128).contains(value.count) && value.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+}
