@@ -89,7 +89,7 @@ struct EmbeddedConnectionTests {
         let resting = UpstreamConnection(url: url, loop: loop, client: connection, now: .now())
         resting.detach()
         let upstream = try channel([resting])
-        loop.rest(resting, until: .distantFuture)
+        loop.keepIdle(resting, until: .distantFuture)
         return (try channel([clientOutlet, connection]), upstream, connection)
     }
 
@@ -282,7 +282,7 @@ struct EmbeddedConnectionTests {
             let connection = UpstreamConnection(url: url, loop: loop, client: client, now: .now())
             connection.detach()
             channels.append(try channel([outlet, connection]))
-            loop.rest(connection, until: .distantFuture)
+            loop.keepIdle(connection, until: .distantFuture)
         }
         let clientChannel = try channel([client])
         let asked = NIODeadline.now()

@@ -13,13 +13,13 @@ import Testing
     private func at(_ seconds: UInt64) -> NIODeadline { .uptimeNanoseconds(seconds * 1_000_000_000) }
 
     @Test func thePoolHandsOutTheFreshestAndDropsTheOldest() {
-        var pool = UpstreamPool<Connection>(maximumResting: 2)
+        var pool = UpstreamPool<Connection>(maximumIdle: 2)
         let connections = (0..<3).map { _ in Connection() }
-        let result1 = pool.rest(connections[0], until: at(10), turn: 1)
+        let result1 = pool.keep(connections[0], until: at(10), turn: 1)
         #expect(result1)
-        let result2 = pool.rest(connections[1], until: at(20), turn: 1)
+        let result2 = pool.keep(connections[1], until: at(20), turn: 1)
         #expect(result2)
-        let result3 = pool.rest(connections[2], until: at(30), turn: 1)
+        let result3 = pool.keep(connections[2], until: at(30), turn: 1)
         #expect(!result3)
         let result4 = pool.expire(now: at(9))
         #expect(result4.isEmpty)
@@ -27,7 +27,7 @@ import Testing
         #expect(result5.map(ObjectIdentifier.init) == [ObjectIdentifier(connections[0])])
         let stale = pool.take(now: at(20), turn: 2)?.connection
         #expect(stale == nil)
-        let result6 = pool.rest(connections[2], until: at(30), turn: 1)
+        let result6 = pool.keep(connections[2], until: at(30), turn: 1)
         #expect(result6)
         let fresh = pool.take(now: at(21), turn: 2)?.connection
         #expect(fresh === connections[2])
@@ -44,7 +44,7 @@ import Testing
             return (connections.firstIndex { $0 === taken }, isSettled)
         }
         for number in 0..<4 {
-            let isKept = pool.rest(connections[number], until: at(10), turn: number < 2 ? 1 : 2)
+            let isKept = pool.keep(connections[number], until: at(10), turn: number < 2 ? 1 : 2)
             #expect(isKept)
         }
         let order = (0..<4).compactMap { _ in take(2) }
@@ -53,11 +53,11 @@ import Testing
         #expect(take(2) == nil)
 
         // A turn later it has been looked at; one that is gone meanwhile is not counted.
-        for number in 0..<3 { _ = pool.rest(connections[number], until: at(10), turn: 3) }
+        for number in 0..<3 { _ = pool.keep(connections[number], until: at(10), turn: 3) }
         let first = take(4)
         #expect(first?.number == 2 && first?.isSettled == true)
         pool.remove(connections[0])
-        _ = pool.rest(connections[3], until: at(10), turn: 4)
+        _ = pool.keep(connections[3], until: at(10), turn: 4)
         let second = take(4)
         #expect(second?.number == 1 && second?.isSettled == true)
         let third = take(4)
@@ -69,7 +69,7 @@ import Testing
         var pool = UpstreamPool<Connection>()
         let connections = (0..<2).map { _ in Connection() }
         for (number, connection) in connections.enumerated() {
-            let isKept = pool.rest(connection, until: at(10), turn: UInt64(number))
+            let isKept = pool.keep(connection, until: at(10), turn: UInt64(number))
             #expect(isKept)
         }
         let first = pool.take(now: at(1), turn: 1, settledOnly: true)
@@ -84,7 +84,7 @@ import Testing
         var pool = UpstreamPool<Connection>()
         let connections = (0..<3).map { _ in Connection() }
         for (number, connection) in connections.enumerated() {
-            _ = pool.rest(connection, until: at(10), turn: number < 2 ? 1 : 2)
+            _ = pool.keep(connection, until: at(10), turn: number < 2 ? 1 : 2)
         }
         #expect(pool.removeOldest() === connections[0])
         // What is left is in order: one that has settled, one that has not.

@@ -3,7 +3,7 @@ internal import NIOCore
 internal import Sockets
 internal import Support
 
-/// What the connections of one event loop share: parsers, buffers, deadlines and the pools of resting connections.
+/// What the connections of one event loop share: parsers, buffers, deadlines and the pools of idle connections.
 ///
 /// Used on its event loop only.
 final class LoopContext {
@@ -26,9 +26,9 @@ final class LoopContext {
     var output = ByteBuffer()
     var dataRanges: ContiguousArray<Range<Int>> = []
     var deadlines = DeadlineTable()
-    var departures = Departures()
+    var coalescing = WriteCoalescing()
     private var turnEnd: @Sendable () -> Void = {}
-    private var departing: ContiguousArray<Unmanaged<SocketConnection>> = []
+    private var coalesced: ContiguousArray<Unmanaged<SocketConnection>> = []
 
     /// The shared one as of `routingVersion`: looking for a newer one costs less than taking its lock.
     private(set) var routing: SharedState.Routing
@@ -36,9 +36,9 @@ final class LoopContext {
 
     private var connections: ContiguousArray<ClientConnection?> = []
     private var heard: [OverloadHandler] = []
-    private var pools: [Int: RestingConnections] = [:]
+    private var pools: [Int: IdleConnections] = [:]
     /// The pool that was asked last, which is nearly always the one that is asked next.
-    private var recentPool: (key: Int, pool: RestingConnections)?
+    private var recentPool: (key: Int, pool: IdleConnections)?
     private var sweptTable: RoutingTable
     private var sweep: RepeatedTask?
     private var serial: UInt64 = 0
@@ -60,7 +60,7 @@ final class LoopContext {
         requestIDs = SplitMix64(seed: seed)
         output.reserveCapacity(4096)
         let bound = NIOLoopBound(UnownedLoop(loop: self), eventLoop: eventLoop)
-        turnEnd = { bound.value.loop.turnEnded() }
+        turnEnd = { bound.value.loop.tickEnded() }
     }
 
     /// Before a request begins: takes the shared routing over where it has changed.
@@ -111,7 +111,7 @@ final class LoopContext {
     }
 
     func requestStarted() {
-        departures.requestStarted()
+        coalescing.requestStarted()
         socketLoop?.pacing.requestStarted()
         shared.requestStarted()
         if let requestStarted = events.requestStarted { requestStarted() }
@@ -123,7 +123,7 @@ final class LoopContext {
     }
 
     func requestEnded() {
-        departures.requestEnded()
+        coalescing.requestEnded()
         socketLoop?.pacing.requestEnded()
     }
 
@@ -147,7 +147,7 @@ final class LoopContext {
 
     // MARK: Pools
 
-    func takeResting(_ url: UpstreamURL, now: NIODeadline) -> UpstreamConnection? {
+    func takeIdle(_ url: UpstreamURL, now: NIODeadline) -> UpstreamConnection? {
         let pool = pool(url.poolKey)
         // What TLS has in hand cannot be seen from outside.
         let settledOnly = url.usesTLS && tellsTurns
@@ -169,37 +169,37 @@ final class LoopContext {
     }
 
     /// Keeps the connection for the next request, or closes it where the endpoint has gone.
-    func rest(_ connection: UpstreamConnection, until expires: NIODeadline) {
+    func keepIdle(_ connection: UpstreamConnection, until expires: NIODeadline) {
         let pool = pool(connection.url.poolKey)
-        guard !shared.isDraining, pool.connections.rest(connection, until: expires, turn: turn) else {
+        guard !shared.isDraining, pool.connections.keep(connection, until: expires, turn: turn) else {
             connection.close()
             return
         }
     }
 
-    func hasResting(_ url: UpstreamURL) -> Bool { pool(url.poolKey).connections.count > 0 }
+    func hasIdle(_ url: UpstreamURL) -> Bool { pool(url.poolKey).connections.count > 0 }
 
     func forget(_ connection: UpstreamConnection) {
         pools[connection.url.poolKey]?.connections.remove(connection)
     }
 
     /// Closes all that rest there: they lead nowhere any more.
-    func closeResting(to url: UpstreamURL) {
+    func closeIdle(to url: UpstreamURL) {
         for connection in pools[url.poolKey]?.connections.removeAll() ?? [] { connection.close() }
     }
 
-    /// Closes resting connections, so that their descriptors can be used for others.
+    /// Closes idle connections, so that their descriptors can be used for others.
     ///
     /// - Returns: whether there were any
-    func closeLongestResting() -> Bool {
+    func closeLongestIdle() -> Bool {
         let oldest = pools.values.compactMap { $0.connections.removeOldest() }
         for connection in oldest { connection.close() }
         return !oldest.isEmpty
     }
 
-    private func pool(_ key: Int) -> RestingConnections {
+    private func pool(_ key: Int) -> IdleConnections {
         if let recentPool, recentPool.key == key { return recentPool.pool }
-        let pool = pools[key] ?? RestingConnections()
+        let pool = pools[key] ?? IdleConnections()
         pools[key] = pool
         recentPool = (key, pool)
         return pool
@@ -208,18 +208,18 @@ final class LoopContext {
     // MARK: Time
 
     /// Its bytes leave when the loop has dealt with everything that has come.
-    func depart(_ connection: SocketConnection) {
-        guard departures.add(connection) else { return }
+    func flushAtEndOfTick(_ connection: SocketConnection) {
+        guard coalescing.add(connection) else { return }
         eventLoop.execute(turnEnd)
     }
 
-    private func turnEnded() {
-        departures.takeAll(into: &departing)
-        for connection in departing {
-            connection._withUnsafeGuaranteedRef { $0.turnEnded() }
+    private func tickEnded() {
+        coalescing.takeAll(into: &coalesced)
+        for connection in coalesced {
+            connection._withUnsafeGuaranteedRef { $0.tickEnded() }
             connection.release()
         }
-        departing.removeAll(keepingCapacity: true)
+        coalesced.removeAll(keepingCapacity: true)
     }
 
     private func sweepNow(_ now: NIODeadline) {
@@ -233,9 +233,9 @@ final class LoopContext {
         closeUnrouted(table)
     }
 
-    /// Closes the resting connections of base URLs that the table no longer names.
+    /// Closes the idle connections of base URLs that the table no longer names.
     ///
-    /// An endpoint that is merely out for a while loses its resting connections as well: they are stale by then.
+    /// An endpoint that is merely out for a while loses its idle connections as well: they are stale by then.
     private func closeUnrouted(_ table: RoutingTable) {
         var routed: Set<Int> = []
         for candidate in table.candidates { routed.formUnion(candidate.upstream.poolKeys) }
@@ -273,7 +273,7 @@ final class LoopContext {
 }
 
 /// One pool, shared by name and by reference.
-private final class RestingConnections {
+private final class IdleConnections {
     var connections = UpstreamPool<UpstreamConnection>()
 }
 

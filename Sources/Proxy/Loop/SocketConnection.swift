@@ -8,7 +8,7 @@ internal import Sockets
 ///
 /// Bytes go straight to the socket, past the channel's queue: queueing a message, flushing and unqueueing it costs more
 /// than parsing both heads of a request. Under load they go when everything that came in the same turn of the loop has
-/// been read (`Departures`). The channel's queue takes what the socket does not take at once, and then everything until
+/// been read (`WriteCoalescing`). The channel's queue takes what the socket does not take at once, and then everything until
 /// it has been seen empty. Channels without a plain socket (TLS, tests) have nothing but the queue.
 class SocketConnection: SocketReader {
     /// Data in more pieces than these is copied together.
@@ -24,8 +24,8 @@ class SocketConnection: SocketReader {
     private final var descriptor = none
     private final var socket: StreamSocket?
     /// Written and not flushed, or leaving when the loop's turn ends.
-    private final var departing = ByteBuffer()
-    private final var departs = false
+    private final var coalesced = ByteBuffer()
+    private final var flushesAtEndOfTick = false
     /// Something went into the queue, and it has not been seen empty since.
     private final var mayBeQueued = false
     /// The channel has not been told yet to send what is in its queue.
@@ -84,7 +84,7 @@ class SocketConnection: SocketReader {
         guard descriptor != Self.none else {
             return (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 > 0
         }
-        if departing.readableBytes > 0 || !maySend { return true }
+        if coalesced.readableBytes > 0 || !maySend { return true }
         return count > Self.longMessage && podium_unsent(descriptor) > 0
     }
 
@@ -117,11 +117,11 @@ class SocketConnection: SocketReader {
     ///
     /// - Parameter mayLeaveAtOnce: the end of an answer must not, since whoever has it expects to find it counted
     final func writeOutput(mayLeaveAtOnce: Bool = false) {
-        guard maySend, !mayLeaveAtOnce || loop.departures.areBundled else { return write(loop.output) }
-        if departing.readableBytes == 0 {
-            loop.departures.exchange(&departing, &loop.output)
+        guard maySend, !mayLeaveAtOnce || loop.coalescing.areBundled else { return write(loop.output) }
+        if coalesced.readableBytes == 0 {
+            loop.coalescing.exchange(&coalesced, &loop.output)
         } else {
-            departing.writeImmutableBuffer(loop.output)
+            coalesced.writeImmutableBuffer(loop.output)
         }
         needsFlush = true
     }
@@ -129,7 +129,7 @@ class SocketConnection: SocketReader {
     /// The same for the end of an answer; `sendEnd` has to follow before `loop.output` is used again.
     final func outputEndsAnswer() {
         guard loop.output.readableBytes > 0 else { return }
-        if loop.departures.areBundled { writeOutput() } else { endIsInOutput = true }
+        if loop.coalescing.areBundled { writeOutput() } else { endIsInOutput = true }
     }
 
     /// Writes what `outputEndsAnswer` has left in `loop.output`.
@@ -145,7 +145,7 @@ class SocketConnection: SocketReader {
 
     /// Sends the bytes, or queues what the socket does not take: `flush` has to follow.
     final func write(_ bytes: ByteBuffer) {
-        sendDeparting()
+        sendCoalesced()
         let sent =
             maySend
             ? bytes.withUnsafeReadableBytes { max(0, transmit($0)) } : 0
@@ -157,7 +157,7 @@ class SocketConnection: SocketReader {
     final func write(
         _ head: ByteBuffer, _ ranges: ContiguousArray<Range<Int>>, of body: ByteBuffer, _ tail: StaticString
     ) {
-        sendDeparting()
+        sendCoalesced()
         var sent = maySend ? max(0, gather(head, ranges, of: body, tail)) : 0
         func queueRest(_ bytes: ByteBuffer) {
             if sent < bytes.readableBytes { queue(bytes, after: sent) }
@@ -175,14 +175,14 @@ class SocketConnection: SocketReader {
     /// Lets go what was written, under load when the loop's turn ends.
     final func flush() {
         guard needsFlush else { return }
-        if loop.departures.areBundled { depart() } else { flushNow() }
+        if loop.coalescing.areBundled { flushAtEndOfTick() } else { flushNow() }
     }
 
     /// Lets go everything that was written: before anything is said to the channel itself.
     final func flushNow() {
         guard needsFlush else { return }
         needsFlush = false
-        sendDeparting()
+        sendCoalesced()
         if isQueued {
             isQueued = false
             context?.flush()
@@ -190,8 +190,8 @@ class SocketConnection: SocketReader {
     }
 
     /// The loop's turn has ended.
-    final func turnEnded() {
-        departs = false
+    final func tickEnded() {
+        flushesAtEndOfTick = false
         flushNow()
     }
 
@@ -210,21 +210,21 @@ class SocketConnection: SocketReader {
         return true
     }
 
-    private func depart() {
-        guard !departs else { return }
-        departs = true
-        loop.depart(self)
+    private func flushAtEndOfTick() {
+        guard !flushesAtEndOfTick else { return }
+        flushesAtEndOfTick = true
+        loop.flushAtEndOfTick(self)
     }
 
-    private func sendDeparting() {
-        guard departing.readableBytes > 0 else { return }
+    private func sendCoalesced() {
+        guard coalesced.readableBytes > 0 else { return }
         if descriptor != Self.none {
-            let sent = departing.withUnsafeReadableBytes {
+            let sent = coalesced.withUnsafeReadableBytes {
                 max(0, transmit($0))
             }
-            if sent < departing.readableBytes { queue(departing, after: sent) }
+            if sent < coalesced.readableBytes { queue(coalesced, after: sent) }
         }
-        loop.departures.takeBack(&departing)
+        loop.coalescing.takeBack(&coalesced)
     }
 
     private func queue(_ bytes: ByteBuffer, after sent: Int) {

@@ -214,7 +214,7 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler, Removable
             self.upstream = nil
             upstream.abandon()
             // Those that are idle go the same way, and would cost the next requests as much.
-            loop.closeResting(to: upstream.url)
+            loop.closeIdle(to: upstream.url)
             retryOnFreshConnection()
         }
     }
@@ -535,7 +535,7 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler, Removable
             request.nextCandidate += 1
             guard let url = target.url(for: request.api) else { continue }
             if let api = request.openAIAPI, target.lacks == api {
-                request.passedOver = true
+                request.wasSkipped = true
                 continue
             }
             request.foundURL = true
@@ -560,7 +560,7 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler, Removable
         attempt = CurrentAttempt(upstream: target, url: url, started: now)
         target.load.attemptStarted()
         machine.attemptBegan(request.framing, kept: keptBody)
-        if !machine.avoidsIdle, let idle = loop.takeResting(url, now: now) {
+        if !machine.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
             machine.idleConnectionTaken()
             upstream = idle
             idle.attach(self)
@@ -1124,10 +1124,10 @@ final class ClientConnection: SocketConnection, ChannelInboundHandler, Removable
             // An early answer: what is left of this request would come before the next one.
             !connection.hasUnsentBytes(afterWriting: request.bytesUp),
             // Each long request would leave one more behind.
-            !machine.avoidsIdle || !loop.hasResting(connection.url)
+            !machine.avoidsIdle || !loop.hasIdle(connection.url)
         else { return connection.close() }
         connection.detach()
-        loop.rest(connection, until: now + target.waits.idleConnection)
+        loop.keepIdle(connection, until: now + target.waits.idleConnection)
     }
 
     /// The answer is complete and the client is behind: the request has not ended before the kernel has taken all of it.

@@ -1,6 +1,7 @@
 internal import HTTPWire
 internal import NIOCore
 internal import Ranking
+internal import Support
 
 /// What is remembered of the request that runs on a client connection.
 struct CurrentRequest {
@@ -31,7 +32,7 @@ struct CurrentRequest {
     /// Whether any endpoint of the table serves this API.
     var foundURL = false
     /// An endpoint was passed over because it speaks the other OpenAI API.
-    var passedOver = false
+    var wasSkipped = false
     var firstAttempt: AttemptReport?
     var furtherAttempts: [AttemptReport] = []
     /// Failed attempts of which nobody has been told yet: while all of them failed in the same way, the request may be to blame.
@@ -67,7 +68,7 @@ struct CurrentRequest {
         bytesUp = 0
         nextCandidate = 0
         foundURL = false
-        passedOver = false
+        wasSkipped = false
         origin = nil
         hops = 0
         firstAttempt = nil
@@ -168,7 +169,7 @@ struct CurrentRequest {
 
     /// - Parameter wasOnlyRefused: every endpoint that was asked refused the credential
     func exhaustedAnswer(_ table: RoutingTable, wasOnlyRefused: Bool) -> LocalAnswer {
-        if failures.isEmpty, passedOver, !foundURL, table.earliestRecovery == nil, let openAIAPI {
+        if failures.isEmpty, wasSkipped, !foundURL, table.earliestRecovery == nil, let openAIAPI {
             // The truth about the path; a 503 would be tried again and again.
             let message =
                 "no endpoint serves \(openAIAPI.path); they speak \(openAIAPI.other.path), "
@@ -272,5 +273,21 @@ struct CurrentResponse {
         bytesDown = 0
         firstSent = nil
         isJudged = false
+    }
+}
+
+/// The name of one request in logs and headers: the client's own, or 16 hexadecimal digits of ours.
+enum RequestID: Sendable, Equatable {
+    case generated(UInt64)
+    /// Offsets of the client's `X-Request-ID` value within the request head.
+    case received(Range<Int>)
+
+    func text(in head: ByteBuffer) -> String {
+        switch self {
+        case .generated(let value):
+            return value.hexadecimal(digits: 16)
+        case .received(let range):
+            return head.getString(at: head.readerIndex + range.lowerBound, length: range.count) ?? ""
+        }
     }
 }

@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import Support
 
 /// Decides from a request's head alone whether it goes to an endpoint.
 ///
@@ -8,7 +9,7 @@ struct RequestAdmission {
     private let admitsEveryone: Bool
     private var tokenMatches = false
     private var presentedToken = false
-    private var foreign: ForeignRequest?
+    private var crossSite: CrossSiteRequest?
     private var visits = 0
     private var asksForEcho = false
 
@@ -26,11 +27,11 @@ struct RequestAdmission {
             case .host where guardsAgainstPages:
                 // Nearly all of them, without counting references to the lists.
                 if BrowserRules.isUsual(bytes.slice(line.value)) { continue }
-                if !loop.routing.pages.admits(host: bytes.slice(line.value)) { foreign = .host }
+                if !loop.routing.browserRules.admits(host: bytes.slice(line.value)) { crossSite = .host }
             case .origin:
                 let origin = bytes.slice(line.value)
-                if guardsAgainstPages, !loop.routing.pages.admits(origin: origin) { foreign = .origin }
-                if loop.routing.pages.sharesAnswers(withOrigin: origin, onLoopback: loop.routing.isLoopback) {
+                if guardsAgainstPages, !loop.routing.browserRules.admits(origin: origin) { crossSite = .origin }
+                if loop.routing.browserRules.sharesAnswers(withOrigin: origin, onLoopback: loop.routing.isLoopback) {
                     request.origin = line.value
                 }
             case .via: visits += ViaHops.ofOurs(bytes.slice(line.value))
@@ -47,7 +48,7 @@ struct RequestAdmission {
             default: break
             }
         }
-        if foreign != nil { request.origin = nil }
+        if crossSite != nil { request.origin = nil }
         Self.remember(bytes, namesAnthropic: namesAnthropic, on: loop, in: &request)
     }
 
@@ -84,14 +85,14 @@ struct RequestAdmission {
     func refusal(
         path: Range<Int>, hops: Int, hasOrigin: Bool, _ bytes: UnsafeRawBufferPointer, on loop: LoopContext
     ) -> LocalAnswer? {
-        if hasOrigin, foreign == nil, CrossOrigin.isPreflight(loop.requestHead, bytes) {
+        if hasOrigin, crossSite == nil, CrossOrigin.isPreflight(loop.requestHead, bytes) {
             return CrossOrigin.preflightAnswer(loop.requestHead, bytes)
         }
         if !admitsEveryone, !tokenMatches {
             let message = presentedToken ? "the client token is not known here" : "a client token is required"
             return LocalAnswer(status: 401, message: message)
         }
-        if let foreign { return foreign.answer }
+        if let crossSite { return crossSite.answer }
         let visits = max(visits, hops)
         if visits > ViaHops.limit {
             return LocalAnswer(status: 508, message: "this request has come by here \(visits) times before")
@@ -125,5 +126,49 @@ struct RequestAdmission {
 
     private static func isUsableID(_ value: UnsafeRawBufferPointer) -> Bool {
         (1...128).contains(value.count) && value.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+}
+
+/// The tokens that admit a client, compared in a time that does not depend on how much of one was guessed.
+struct ClientTokens: Sendable {
+    private let tokens: [[UInt8]]
+    let admitsEveryone: Bool
+
+    init(_ tokens: [String]) {
+        self.tokens = tokens.map { Array($0.utf8) }
+        admitsEveryone = tokens.isEmpty
+    }
+
+    /// The token in a field's value: `Bearer TOKEN`, or the whole of it.
+    static func presented(in value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        value.hasPrefixIgnoringCase("bearer ") ? value.slice(7..<value.count).trimmed : value
+    }
+
+    func contain(_ candidate: UnsafeRawBufferPointer) -> Bool {
+        var found = false
+        // Every token is compared, so that the time does not tell which of them was close.
+        for token in tokens where SecretComparison.isEqual(candidate, token) { found = true }
+        return found
+    }
+}
+
+/// Finds requests that go in a circle: an endpoint's URL may lead back here by ways that no configuration shows.
+enum ViaHops {
+    /// The name under which this proxy stands in `Via`.
+    private static let pseudonym: StaticString = "podium"
+    /// More visits than these are a circle; a chain of several Podiums is not.
+    static let limit = 8
+
+    /// How often the value of a `Via` field (`1.1 podium, HTTP/1.1 other (comment)`) names this proxy.
+    static func ofOurs(_ value: UnsafeRawBufferPointer) -> Int {
+        var count = 0
+        value.forEachListElement { hop in
+            let end = hop.firstIndex(of: UInt8(ascii: "(")) ?? hop.count
+            let words = hop.slice(0..<end).trimmed
+            let nameStart = words.lastIndex { $0 == 0x20 || $0 == 0x09 }.map { $0 + 1 } ?? words.count
+            if words.slice(nameStart..<words.count).equalsIgnoringCase(pseudonym) { count += 1 }
+            return true
+        }
+        return count
     }
 }

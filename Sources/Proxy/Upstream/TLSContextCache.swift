@@ -1,4 +1,5 @@
 internal import NIOSSL
+internal import Support
 internal import Synchronization
 
 /// One TLS context per set of options. Contexts are made by `prepare` and `refresh`, which read files and may wait for a
@@ -92,5 +93,39 @@ public final class TLSContextCache: Sendable {
             return Entry(version: version, problem: "holds certificates that cannot be used")
         }
         return Entry(context: context, version: version)
+    }
+}
+
+/// A PEM file of the authorities that an endpoint's certificate may come from.
+public enum AuthorityFile {
+    /// Why the file cannot be used, to stand behind its name; nil where it can. Reads the file.
+    public static func problem(at path: String) -> String? {
+        guard access(path, R_OK) == 0 else {
+            return errno == ENOENT || errno == ENOTDIR ? "does not exist" : "cannot be read"
+        }
+        return (try? certificates(path)) == nil ? "holds no certificate in PEM form" : nil
+    }
+
+    static func certificates(_ path: String) throws -> [NIOSSLCertificate] {
+        let certificates = try NIOSSLCertificate.fromPEMFile(path)
+        guard !certificates.isEmpty else { throw NIOSSLError.failedToLoadCertificate }
+        return certificates
+    }
+}
+
+/// Differs once a file was replaced or written to.
+struct FileVersion: Equatable {
+    private let inode: UInt64
+    private let size: Int64
+    /// As the system holds it; only ever compared.
+    private let modified: [UInt8]
+
+    /// nil where there is no file.
+    init?(path: String) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        modified = withUnsafeBytes(of: status.st_mtim) { Array($0) }
     }
 }

@@ -7,7 +7,7 @@ import Testing
 
 /// Trials over real sockets: all the way to the status of an answer.
 @Suite(.timeLimit(.minutes(1)))
-struct TrialTests {
+struct ConnectionTestTests {
     private func trial(
         _ url: String, anthropic: Bool = false, credential: UpstreamCredential = .none,
         tls: UpstreamTLSOptions = .init(), timeouts: UpstreamTimeouts = .patient

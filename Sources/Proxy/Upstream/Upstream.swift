@@ -1,4 +1,5 @@
 public import Ranking
+internal import Synchronization
 
 /// One endpoint as the data path sees it: where it is, how it is paid for, how long to wait for it. Immutable.
 ///
@@ -151,4 +152,20 @@ public struct UpstreamTLSOptions: Sendable, Hashable {
         self.authorityFile = authorityFile
         self.serverName = serverName
     }
+}
+
+/// How many requests run at one endpoint. It outlives changes of the endpoint's settings, each of which makes a new
+/// `Upstream`.
+public final class EndpointLoad: Sendable {
+    private let running = Atomic<Int>(0)
+
+    /// Nothing runs.
+    public init() {}
+
+    /// Attempts that have begun and not ended.
+    public var requests: Int { max(0, running.load(ordering: .relaxed)) }
+
+    func attemptStarted() { running.wrappingAdd(1, ordering: .relaxed) }
+
+    func attemptEnded() { running.wrappingSubtract(1, ordering: .relaxed) }
 }

@@ -22,7 +22,7 @@ public struct TrialResult: Sendable, Equatable {
 }
 
 /// Goes all the way to an answer, by a request that no API charges for: the list of its models.
-enum UpstreamTrial {
+enum ConnectionTest {
     private static let path = "/v1/models"
 
     static func run(
@@ -151,13 +151,13 @@ private final class TrialHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private let steps: UpstreamTrial.Steps
+    private let steps: ConnectionTest.Steps
     private let request: [UInt8]
     private let diagnosis: TLSDiagnosis?
     private var answer: [UInt8] = []
     private var arrived = ContinuousClock.now
 
-    init(_ steps: UpstreamTrial.Steps, _ request: [UInt8], _ diagnosis: TLSDiagnosis?) {
+    init(_ steps: ConnectionTest.Steps, _ request: [UInt8], _ diagnosis: TLSDiagnosis?) {
         self.diagnosis = diagnosis
         self.steps = steps
         self.request = request
@@ -191,9 +191,9 @@ private final class TrialHandler: ChannelInboundHandler {
             digits.allSatisfy((0...9).contains)
         {
             steps.answered.succeed(
-                UpstreamTrial.Answer(status: digits[0] * 100 + digits[1] * 10 + digits[2], at: arrived))
+                ConnectionTest.Answer(status: digits[0] * 100 + digits[1] * 10 + digits[2], at: arrived))
         } else {
-            steps.answered.fail(UpstreamTrial.MalformedAnswer())
+            steps.answered.fail(ConnectionTest.MalformedAnswer())
         }
     }
 

@@ -77,9 +77,9 @@ public final class ProxyServer: Sendable {
         var results: [TrialResult] = []
         for url in [upstream.anyURL, upstream.anthropicURL, upstream.openAIURL].compactMap({ $0 }) {
             let tls = url.usesTLS ? preparedContext(upstream.tls) : nil
-            var result = await UpstreamTrial.run(url, of: upstream, tls: tls, names: shared.names, group: group)
+            var result = await ConnectionTest.run(url, of: upstream, tls: tls, names: shared.names, group: group)
             if url.learns(from: result.failure) {
-                result = await UpstreamTrial.run(url, of: upstream, tls: tls, names: shared.names, group: group)
+                result = await ConnectionTest.run(url, of: upstream, tls: tls, names: shared.names, group: group)
                 if let status = result.status, url.isRefusedAgain(status) {
                     result.status = nil
                     result.failure = .proxy(.refused(status: status))
@@ -131,7 +131,7 @@ public final class ProxyServer: Sendable {
     /// Client connections and requests open now.
     public var load: ProxyLoad { shared.load }
 
-    /// Stops accepting, closes resting connections, waits up to `drain` for running requests, then cuts the rest off.
+    /// Stops accepting, closes idle connections, waits up to `drain` for running requests, then cuts the rest off.
     ///
     /// Called again with a shorter time, it cuts the running wait short. Returns when every connection is closed.
     public func stop(drain: Duration) async {

@@ -25,7 +25,7 @@ final class SharedState: Sendable {
     struct Routing: Sendable {
         var table: RoutingTable
         var tokens: ClientTokens
-        var pages: BrowserRules
+        var browserRules: BrowserRules
         let isLoopback: Bool
         var halfClose: HalfClosePolicy
     }
@@ -41,7 +41,7 @@ final class SharedState: Sendable {
         routing = Mutex(
             Routing(
                 table: routes, tokens: ClientTokens(options.rules.clientTokens),
-                pages: Self.pages(options, options.rules), isLoopback: options.isLoopback,
+                browserRules: Self.browserRules(options, options.rules), isLoopback: options.isLoopback,
                 halfClose: options.rules.halfClose))
     }
 
@@ -59,15 +59,15 @@ final class SharedState: Sendable {
 
     func update(_ rules: ClientRules) {
         let tokens = ClientTokens(rules.clientTokens)
-        let pages = Self.pages(options, rules)
+        let browserRules = Self.browserRules(options, rules)
         change { routing in
             routing.tokens = tokens
-            routing.pages = pages
+            routing.browserRules = browserRules
             routing.halfClose = rules.halfClose
         }
     }
 
-    private static func pages(_ options: ProxyOptions, _ rules: ClientRules) -> BrowserRules {
+    private static func browserRules(_ options: ProxyOptions, _ rules: ClientRules) -> BrowserRules {
         BrowserRules(hosts: [options.host], origins: rules.allowedOrigins, admitsPlainNames: true)
     }
 
@@ -137,7 +137,7 @@ final class SharedState: Sendable {
 
 /// What the server is busy with.
 public struct ProxyLoad: Sendable, Equatable {
-    /// Open client connections, resting ones included.
+    /// Open client connections, idle ones included.
     public let connections: Int
     /// Requests whose response is not finished.
     public let requests: Int

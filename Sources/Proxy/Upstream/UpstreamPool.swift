@@ -1,27 +1,27 @@
 internal import NIOCore
 
-/// Resting connections to one base URL on one event loop. Pure: it holds them, its owner opens and closes them.
+/// Idle connections to one base URL on one event loop. Pure: it holds them, its owner opens and closes them.
 ///
 /// The most recently used one is taken first, so that a burst's surplus grows old and is closed; but before those that came
 /// to rest in this very turn of the loop come all others. What an endpoint says too much behind its answer may be there
 /// already, and is noticed when the turn is over: it must not become the next request's answer.
 struct UpstreamPool<Connection: AnyObject> {
-    private struct Resting {
+    private struct Idle {
         let connection: Connection
         let expires: NIODeadline
     }
 
-    private var resting: ContiguousArray<Resting> = []
+    private var idle: ContiguousArray<Idle> = []
     /// So many of the first have been at rest since an earlier turn than this one.
     private var settledCount = 0
     private var turn: UInt64 = 0
-    let maximumResting: Int
+    let maximumIdle: Int
 
-    init(maximumResting: Int = 1024) {
-        self.maximumResting = maximumResting
+    init(maximumIdle: Int = 1024) {
+        self.maximumIdle = maximumIdle
     }
 
-    var count: Int { resting.count }
+    var count: Int { idle.count }
 
     /// A connection that has not outlived its rest, nil when one has to be opened.
     ///
@@ -32,62 +32,62 @@ struct UpstreamPool<Connection: AnyObject> {
     ) -> (connection: Connection, isSettled: Bool)? {
         settle(turn)
         // Those below the newest are older still; the sweep closes them.
-        if settledCount > 0, resting[settledCount - 1].expires > now {
+        if settledCount > 0, idle[settledCount - 1].expires > now {
             settledCount -= 1
-            return (resting.remove(at: settledCount).connection, true)
+            return (idle.remove(at: settledCount).connection, true)
         }
-        guard !settledOnly, resting.count > settledCount, let newest = resting.last, newest.expires > now else {
+        guard !settledOnly, idle.count > settledCount, let newest = idle.last, newest.expires > now else {
             return nil
         }
-        resting.removeLast()
+        idle.removeLast()
         return (newest.connection, false)
     }
 
     /// - Returns: whether the connection was kept; the caller closes it otherwise.
-    mutating func rest(_ connection: Connection, until expires: NIODeadline, turn: UInt64) -> Bool {
-        guard resting.count < maximumResting else { return false }
+    mutating func keep(_ connection: Connection, until expires: NIODeadline, turn: UInt64) -> Bool {
+        guard idle.count < maximumIdle else { return false }
         settle(turn)
-        resting.append(Resting(connection: connection, expires: expires))
+        idle.append(Idle(connection: connection, expires: expires))
         return true
     }
 
     private mutating func settle(_ turn: UInt64) {
         guard turn != self.turn else { return }
         self.turn = turn
-        settledCount = resting.count
+        settledCount = idle.count
     }
 
     /// The connection was closed from the other side.
     mutating func remove(_ connection: Connection) {
-        guard let index = resting.lastIndex(where: { $0.connection === connection }) else { return }
-        resting.remove(at: index)
+        guard let index = idle.lastIndex(where: { $0.connection === connection }) else { return }
+        idle.remove(at: index)
         if index < settledCount { settledCount -= 1 }
     }
 
     /// Removes and returns the connection that has rested longest.
     mutating func removeOldest() -> Connection? {
-        guard !resting.isEmpty else { return nil }
+        guard !idle.isEmpty else { return nil }
         if settledCount > 0 { settledCount -= 1 }
-        return resting.removeFirst().connection
+        return idle.removeFirst().connection
     }
 
     /// Removes and returns the connections whose rest is over.
     mutating func expire(now: NIODeadline) -> [Connection] {
-        guard let oldest = resting.first, oldest.expires <= now else { return [] }
-        let end = resting.firstIndex { $0.expires > now } ?? resting.endIndex
+        guard let oldest = idle.first, oldest.expires <= now else { return [] }
+        let end = idle.firstIndex { $0.expires > now } ?? idle.endIndex
         defer {
-            resting.removeSubrange(..<end)
+            idle.removeSubrange(..<end)
             settledCount = max(0, settledCount - end)
         }
-        return resting[..<end].map(\.connection)
+        return idle[..<end].map(\.connection)
     }
 
     /// Removes and returns all of them.
     mutating func removeAll() -> [Connection] {
         defer {
-            resting.removeAll()
+            idle.removeAll()
             settledCount = 0
         }
-        return resting.map(\.connection)
+        return idle.map(\.connection)
     }
 }

@@ -9,7 +9,7 @@ import Testing
 
 /// Connections to endpoints that must not serve a second request.
 @Suite(.timeLimit(.minutes(1)))
-struct RestingConnectionTests {
+struct IdleConnectionTests {
     /// On its first connection it reads a few bytes only and answers when it is told to; on others at once.
     private final class Inattentive: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer

@@ -79,7 +79,7 @@ public struct BrowserRules: Sendable {
 }
 
 /// A request that a web page may have brought about which has no business here.
-enum ForeignRequest {
+enum CrossSiteRequest {
     case host
     case origin
 

@@ -26,7 +26,7 @@ enum UpstreamConnector {
             try channel.pipeline.syncOperations.addHandler(bound.value)
         }.whenFailure { error in
             if UpstreamFailure.isLackOfDescriptors(error) {
-                if boundLoop.value.closeLongestResting() { return open(bound.value, of: upstream, on: boundLoop.value) }
+                if boundLoop.value.closeLongestIdle() { return open(bound.value, of: upstream, on: boundLoop.value) }
                 bound.value.failsForLackOfDescriptors = true
             }
             failLater(bound, UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy(for: url) != nil))

@@ -22,8 +22,6 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     private var reads = true
     /// Ready for requests; false while TCP or TLS is being set up.
     private(set) var isEstablished = false
-    /// Has served a request before, so it may have died of age.
-    private(set) var isReused = false
     let opened: NIODeadline
     /// It could not be opened, and that says nothing about the endpoint.
     var failsForLackOfDescriptors = false
@@ -47,7 +45,6 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
 
     func attach(_ client: ClientConnection) {
         self.client = client
-        isReused = true
     }
 
     func detach() {

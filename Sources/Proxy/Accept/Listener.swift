@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 internal import Sockets
+internal import Support
 
 /// Accepts clients until it is told to stop.
 protocol Listening: Sendable {
@@ -131,5 +132,51 @@ extension ProxyError {
             self = .addressNotAvailable(host: host, port: port, reason: "not an address of this machine")
         default: self = .addressNotAvailable(host: host, port: port, reason: "\(error)")
         }
+    }
+}
+
+/// Why the proxy cannot serve at all.
+public enum ProxyError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Another process listens there. The executable exits 69.
+    case addressInUse(host: String, port: Int)
+    /// Ports below 1024 need a privilege.
+    case addressNotPermitted(host: String, port: Int)
+    /// The host is not one of this machine's addresses, or cannot be resolved.
+    case addressNotAvailable(host: String, port: Int, reason: String)
+    /// `start` was called twice, or after `stop`.
+    case alreadyStarted
+
+    /// For the operator.
+    public var description: String {
+        switch self {
+        case .addressInUse(let host, let port):
+            "port \(port) on \(host) is taken by another process; `ss -ltnp 'sport = :\(port)'` shows which one"
+        case .addressNotPermitted(let host, let port):
+            "not allowed to listen on \(host):\(port); ports below 1024 need CAP_NET_BIND_SERVICE"
+        case .addressNotAvailable(let host, let port, let reason):
+            "cannot listen on \(host):\(port): \(reason)"
+        case .alreadyStarted:
+            "the proxy was started before"
+        }
+    }
+}
+
+/// How many clients the process can hold: at the descriptor limit, accepting would spin at a whole core.
+enum DescriptorLimit {
+    /// For files, listeners, event loops, name resolution.
+    private static let reserve = 64
+
+    /// Raises the soft limit to the hard one and counts two descriptors per stream.
+    static func connectionLimit() -> Int {
+        var limit = rlimit()
+        let resource = __rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue))
+        guard getrlimit(resource, &limit) == 0 else { return 480 }
+        if limit.rlim_cur < limit.rlim_max {
+            var raised = limit
+            raised.rlim_cur = limit.rlim_max
+            if setrlimit(resource, &raised) == 0 { limit = raised }
+        }
+        let available = Int(clamping: min(limit.rlim_cur, 1 << 20))
+        return max((available - reserve) / 2, 8)
     }
 }

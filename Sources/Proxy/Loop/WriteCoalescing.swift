@@ -5,7 +5,7 @@ internal import NIOCore
 /// With hundreds of requests running, a turn of the loop reads from dozens of sockets. Answering each at once wakes the
 /// other side for a few messages; answering them together lets it find many, which saves 3 % at 256 connections. With
 /// fewer there is nothing to be saved, and waiting for the end of the turn would be a detour.
-struct Departures {
+struct WriteCoalescing {
     /// From so many running requests on, messages leave together.
     private static let threshold = 96
     private static let spareLimit = 256
@@ -37,10 +37,10 @@ struct Departures {
         swap(&taken, &connections)
     }
 
-    /// Moves `output` into `departing` and leaves an empty buffer in its place.
-    mutating func exchange(_ departing: inout ByteBuffer, _ output: inout ByteBuffer) {
-        departing = spares.popLast() ?? ByteBuffer()
-        swap(&departing, &output)
+    /// Moves `output` into `coalesced` and leaves an empty buffer in its place.
+    mutating func exchange(_ coalesced: inout ByteBuffer, _ output: inout ByteBuffer) {
+        coalesced = spares.popLast() ?? ByteBuffer()
+        swap(&coalesced, &output)
     }
 
     /// Keeps the storage of a buffer that has left.
