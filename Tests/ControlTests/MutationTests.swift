@@ -40,7 +40,8 @@ struct MutationTests {
                 try? await raw.finish()
                 let answer = await raw.untilClosed()
                 #expect(answer.isEmpty || answer.hasPrefix("HTTP/1."), "\(answer)")
-                #expect(!answer.contains(" 500 "), "\(answer)")
+                // The status alone: a time in the snapshot may be 500 ms.
+                #expect(!answer.contains("HTTP/1.1 500 "), "\(answer)")
             }
             _ = try await podium.client.snapshot()
         }
@@ -53,7 +54,7 @@ struct MutationTests {
                 let raw = try await RawClient.connect(socket: podium.socket)
                 try await raw.send(original)
                 let answer = await raw.untilClosed()
-                #expect(!answer.contains(" 400 "), "\(answer)")
+                #expect(!answer.contains("HTTP/1.1 400 "), "\(answer)")
             }
         }
     }
