@@ -4,8 +4,8 @@ internal import NIOCore
 /// Speaks with a client for which there is no room: answers it 503 and closes, unless it asks for Podium's health, which
 /// has to be told most of all while Podium is full.
 ///
-/// So it is heard first, for a short time and in one of few places. Where these are taken, whoever has been there longest
-/// is turned away: a health check says what it wants at once, and one who keeps a place does not.
+/// So it is heard first, for a short time and in one of few places. Where these are taken, the client that has been there longest
+/// is turned away: a health check says what it wants at once, and a client that keeps a place does not.
 ///
 /// What a client that was turned away has sent is read and thrown away until it has the answer: closing over unread bytes
 /// would send a reset that destroys it (RFC 9112 §9.6). Where many linger so already, their answers have to take their

@@ -62,7 +62,7 @@ public final class ProxyServer: Sendable {
 
     /// Replaces the routing table, unless the present one has a higher version: whoever publishes last need not be whoever
     /// made the newest table. Requests that began before keep the table they began with. Reads no file, so it may be called
-    /// on an event loop; endpoints whose TLS options nobody has prepared (`ProxyOptions.tlsContexts`) fail.
+    /// on an event loop; endpoints whose TLS options were not prepared (`ProxyOptions.tlsContexts`) fail.
     public func update(routes: RoutingTable) {
         shared.update(routes: routes)
     }
@@ -98,7 +98,7 @@ public final class ProxyServer: Sendable {
         shared.administration = responder
     }
 
-    /// Who answers `GET` of `/healthz` and `/readyz`. These count as no request and need no place among the clients.
+    /// What answers `GET` of `/healthz` and `/readyz`. These count as no request and need no place among the clients.
     ///
     /// - Parameter responder: nil: as `handOverAdministration` says
     public func answerHealthChecks(_ responder: HealthResponder?) {

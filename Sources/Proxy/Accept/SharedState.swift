@@ -74,18 +74,18 @@ final class SharedState: Sendable {
     private func change(_ body: (inout Routing) -> Void) {
         routing.withLock { routing in
             body(&routing)
-            // Whoever sees the new number finds the new value, or waits for it.
+            // A loop that sees the new number finds the new value, or waits for it.
             routingVersion.wrappingAdd(1, ordering: .releasing)
         }
     }
 
-    /// Who answers requests for Podium itself.
+    /// What answers requests for Podium itself.
     var administration: (@Sendable (any Channel) throws -> Void)? {
         get { responder.withLock { $0 } }
         set { responder.withLock { $0 = newValue } }
     }
 
-    /// Who answers `/healthz` and `/readyz`.
+    /// What answers `/healthz` and `/readyz`.
     var health: HealthResponder? {
         get { healthResponder.withLock { $0 } }
         set { healthResponder.withLock { $0 = newValue } }

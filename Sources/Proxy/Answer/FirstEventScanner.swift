@@ -64,8 +64,8 @@ struct FirstEventScanner: Equatable {
 
 /// Where in an event stream its last byte left off, by the last four bytes.
 ///
-/// An event is dispatched by the empty line behind it; what stands before the end without one is thrown away by whoever
-/// reads the stream. Whatever is put behind a piece of an event becomes part of it.
+/// An event is dispatched by the empty line behind it; what stands before the end without one is thrown away by the
+/// reader of the stream. Whatever is put behind a piece of an event becomes part of it.
 struct EventStreamPosition: Equatable {
     private static let newline = UInt32(UInt8(ascii: "\n"))
     private static let carriageReturn = UInt32(UInt8(ascii: "\r"))

@@ -43,7 +43,7 @@ public struct RequestReport: Sendable {
     public let duration: Duration
     /// How it ended.
     public let ending: Ending
-    /// Podium did not let it pass, or had nobody to send it to. A browser's preflight that it answers is neither.
+    /// Podium did not let it pass, or had no endpoint to send it to. A browser's preflight that it answers is neither.
     public var isRefusal: Bool { ending == .answeredLocally && (status ?? 0) >= 400 }
     /// When it ended.
     public var at: ContinuousClock.Instant { ended.instant }

@@ -20,7 +20,7 @@ final class LoopContext {
     var requestHeadOwner: UInt64 = 0
     /// Whether the path of the head that was parsed last needs no second look (`RequestPath.isPlain`).
     var requestPathIsPlain = false
-    /// Where that path ends in the head, where somebody has looked already.
+    /// Where that path ends in the head, where it has been looked for already.
     var requestPathEnd: Int?
     /// Bytes on their way out. Its storage is used again when the socket took everything at once.
     var output = ByteBuffer()
@@ -162,7 +162,7 @@ final class LoopContext {
         return socketLoop != nil
     }
 
-    /// Always the same where the loop does not tell: then nobody has been looked at since.
+    /// Always the same where the loop does not tell: then no connection has been looked at since.
     private var turn: UInt64 {
         if let socketLoop { return socketLoop.turn }
         return 0

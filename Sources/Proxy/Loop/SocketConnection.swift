@@ -69,7 +69,7 @@ class SocketConnection: SocketReader {
     // MARK: Reading
 
     /// Whether there is something to read, or the end, of which the loop has not told yet. Only plain sockets can be asked:
-    /// with TLS what is there may be nobody's answer.
+    /// with TLS what is there may belong to no answer.
     final var hasSomethingToSay: Bool {
         guard descriptor != Self.none else { return false }
         var byte: UInt8 = 0
@@ -115,7 +115,7 @@ class SocketConnection: SocketReader {
 
     /// Writes what `loop.output` holds; `flush` has to follow.
     ///
-    /// - Parameter mayLeaveAtOnce: the end of an answer must not, since whoever has it expects to find it counted
+    /// - Parameter mayLeaveAtOnce: the end of an answer must not, since a client that has it expects to find it counted
     final func writeOutput(mayLeaveAtOnce: Bool = false) {
         guard maySend, !mayLeaveAtOnce || loop.coalescing.areBundled else { return write(loop.output) }
         if coalesced.readableBytes == 0 {
@@ -195,7 +195,7 @@ class SocketConnection: SocketReader {
         flushNow()
     }
 
-    /// Switches the channel's reading on or off. The kernel hears of it each time, so only where somebody stands still.
+    /// Switches the channel's reading on or off. The kernel hears of it each time, so only where one side stands still.
     final func setReading(_ isOn: Bool) {
         try? context?.channel.syncOptions?.setOption(.autoRead, value: isOn)
     }

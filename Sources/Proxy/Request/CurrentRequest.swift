@@ -35,7 +35,7 @@ struct CurrentRequest {
     var wasSkipped = false
     var firstAttempt: AttemptReport?
     var furtherAttempts: [AttemptReport] = []
-    /// Failed attempts of which nobody has been told yet: while all of them failed in the same way, the request may be to blame.
+    /// Failed attempts that have not been reported yet: while all of them failed in the same way, the request may be to blame.
     var untold: [AttemptReport] = []
     /// The last attempt's report goes with the request's.
     var isConcludedByAttempt = false

@@ -25,10 +25,10 @@ public struct HealthAnswer: Sendable, Equatable {
 
 /// Answers a question about Podium's health on the event loop that read it, so it must be cheap and must not block.
 ///
-/// - Parameter bearer: the token that was presented; who has the right one may be told more
+/// - Parameter bearer: the token that was presented; the right one lets more be told
 public typealias HealthResponder = @Sendable (_ question: HealthQuestion, _ bearer: String?) -> HealthAnswer
 
-/// `GET` and `HEAD` of `/healthz` and `/readyz`, which answer anybody: with any `Host` or none, any `Origin`, a query, in
+/// `GET` and `HEAD` of `/healthz` and `/readyz`, which answer every client: with any `Host` or none, any `Origin`, a query, in
 /// any form. A load balancer cannot be taught what a browser sends, and a status is nothing that a page could abuse.
 struct HealthCheck {
     let question: HealthQuestion
@@ -64,7 +64,7 @@ struct HealthCheck {
         }
     }
 
-    /// The complete response. The connection ends with it, so that nobody keeps a client's place by asking.
+    /// The complete response. The connection ends with it, so that a health check keeps no client's place.
     func response(_ responder: HealthResponder, date: [UInt8]) -> ByteBuffer {
         let answer = responder(question, bearer)
         let phrase = answer.status == 200 ? "OK" : "Service Unavailable"

@@ -8,7 +8,7 @@ enum RequestPath {
     ///
     /// Decoded are `%2e`, `%2f` and `%5c`, encoded once or several times over, overlong UTF-8 and `%u002e`; a backslash counts as
     /// a slash, and parameters (`..;x`), a NUL and blanks end the segment's name. Such a path is refused, not resolved: what it
-    /// means depends on who reads it.
+    /// means depends on the server that reads it.
     static func holdsDotSegment(_ path: UnsafeRawBufferPointer) -> Bool {
         guard !isPlain(path) else { return false }
         var reader = DecodedPath(path)
@@ -35,7 +35,7 @@ enum RequestPath {
     ///
     /// Both come from base URLs that end in what the client adds itself: `http://podium/` and `http://podium/v1`.
     ///
-    /// - Parameter isPlain: what `isPlain` says of it, where somebody has looked already.
+    /// - Parameter isPlain: what `isPlain` says of it, where that is known already.
     static func folded(_ path: UnsafeRawBufferPointer, isPlain: Bool? = nil) -> [UInt8]? {
         guard needsFolding(path, isPlain: isPlain ?? Self.isPlain(path)) else { return nil }
         var result: [UInt8] = []

@@ -131,7 +131,7 @@ enum ConnectionTest {
         var at: ContinuousClock.Instant
     }
 
-    /// What a trial waits for, each with when it came about: who waits may be told late.
+    /// What a test waits for, each with when it came about, since the waiting task may be told late.
     fileprivate struct Steps: Sendable {
         let reachable: EventLoopPromise<ContinuousClock.Instant>
         let secured: EventLoopPromise<ContinuousClock.Instant>

@@ -168,7 +168,7 @@ struct ForwardedRequestHead {
         return !(head.connection.namesFields && ConnectionNames.contain(name, head.fields, bytes))
     }
 
-    /// What admits a client here is nobody else's business, also where the client's credentials pass.
+    /// The token that admits a client here goes to no endpoint, also where the client's credentials pass.
     private func isClientToken(_ value: UnsafeRawBufferPointer) -> Bool {
         guard let tokens else { return false }
         return tokens.contain(ClientTokens.presented(in: value))

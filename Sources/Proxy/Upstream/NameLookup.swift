@@ -46,7 +46,7 @@ final class NameLookup: Sendable {
 
     /// What a caller gets at once.
     private enum Start {
-        /// Somebody looks already.
+        /// A lookup of the name runs already.
         case joined
         case lookOnPool
         case lookOnOwnThread
@@ -107,7 +107,7 @@ final class NameLookup: Sendable {
     ) -> (Start, waiter: Int, hasFallback: Bool) {
         let known = mayBeKnown ? recent(state, key, now: now) : nil
         let running = state.running[key]
-        // Who comes later need not wait as long as the first: the name hangs.
+        // Later callers need not wait as long as the first: the name hangs.
         if let known, let running, now - running.began >= patience { return (.known(known), 0, false) }
         state.nextWaiter += 1
         let waiter = state.nextWaiter
@@ -213,12 +213,12 @@ final class NameLookup: Sendable {
     }
 }
 
-/// The name has no address, or nobody could be asked.
+/// The name has no address, or no name server could be asked.
 struct NameLookupError: Error {
     /// As `getaddrinfo` has it.
     let status: CInt
 
-    /// Nobody could be asked, which says nothing about the name.
+    /// No name server could be asked, which says nothing about the name.
     var isNoAnswer: Bool { [EAI_AGAIN, EAI_FAIL, EAI_SYSTEM].contains(status) }
 }
 
@@ -260,6 +260,6 @@ struct ConnectionResolver: Resolver, Sendable {
         answer.map { $0.filter { $0.protocol == .inet6 } }
     }
 
-    /// A lookup that nobody waits for any more runs to its end on its own thread.
+    /// A lookup whose callers have all given up runs to its end on its own thread.
     func cancelQueries() {}
 }

@@ -71,7 +71,7 @@ public struct ServedAPIs: OptionSet, Sendable {
 
 /// One endpoint of a routing table.
 public struct Candidate: Sendable {
-    /// Who may use the endpoint now.
+    /// Which requests may use the endpoint now.
     public enum Gate: Sendable, Equatable {
         case open
         /// Half-open breaker: `ProxyEvents.admitProbation` decides for each request.
@@ -80,7 +80,7 @@ public struct Candidate: Sendable {
 
     /// Where to send the request.
     public let upstream: Upstream
-    /// Who may use it now.
+    /// Which requests may use it now.
     public let gate: Gate
 
     /// Open unless said otherwise.

@@ -3,7 +3,7 @@ internal import Support
 internal import Synchronization
 
 /// One TLS context per set of options. Contexts are made by `prepare` and `refresh`, which read files and may wait for a
-/// disk; event loops, and whoever holds a lock, only look them up.
+/// disk; event loops, and code that holds a lock, only look them up.
 ///
 ///     contexts.prepare(options)               // where blocking is allowed, before the endpoint is used
 ///     contexts.problem(of: options)           // anywhere: why its file of authorities cannot be used

@@ -32,7 +32,7 @@ public final class Upstream: Sendable {
     let forwardsClientCredential: Bool
     /// Where cookies go, in both directions.
     let passesCookies: Bool
-    /// Where it may be known who asks: `Via`, `X-Forwarded-*` and their kin.
+    /// Whether the endpoint may know which client asks: `Via`, `X-Forwarded-*` and their kin.
     let namesClients: Bool
     /// What must not come back from it.
     let secrets: [SecretPattern]

@@ -65,7 +65,7 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
-    /// Nobody is there any more. What was written must not arrive, should somebody be there again: it goes another way.
+    /// The other side is gone. What was written must not arrive, should it come back: the request goes another way.
     func abandon() {
         client = nil
         isAbandoned = true
@@ -137,7 +137,7 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
 
     override func socketRead(_ bytes: ByteBuffer) {
         guard let client else {
-            // Nobody asked: whatever this is, it must not become somebody's answer.
+            // No request runs here: whatever this is, it must not become the answer of the next one.
             loop.forget(self)
             context?.close(promise: nil)
             return

@@ -25,7 +25,7 @@ struct UpstreamPool<Connection: AnyObject> {
 
     /// A connection that has not outlived its rest, nil when one has to be opened.
     ///
-    /// - Parameter settledOnly: where nobody can look whether there is something to read
+    /// - Parameter settledOnly: where it cannot be seen whether there is something to read
     /// - Returns: `isSettled` is false where the loop has not looked since it came to rest: its owner has to
     mutating func take(
         now: NIODeadline, turn: UInt64, settledOnly: Bool = false
