@@ -1,10 +1,10 @@
 public import Configuration
-internal import PodiumModel
 internal import CSystemShim
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
 public import Persistence
+public import PodiumModel
 public import Proxy
 internal import Ranking
 internal import Sockets

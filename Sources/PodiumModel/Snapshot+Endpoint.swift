@@ -68,8 +68,11 @@ extension Snapshot {
         private var cookiesIfTold: String? = "off"
         private var forwardedIfTold: Bool? = false
 
-        /// An endpoint without a name.
-        public init() {}
+        /// An endpoint without settings, that is up and has seen no traffic.
+        public init(id: UInt32 = 0, name: String = "") {
+            self.id = id
+            self.name = name
+        }
 
         enum CodingKeys: String, CodingKey {
             case id, name, revision, rank, state, availability, misconfiguration, explanation, movement, traffic
@@ -94,17 +97,17 @@ extension Snapshot.Endpoint {
     /// What the ranking thinks of an endpoint, in one word.
     public enum State: String, Codable, Sendable, CaseIterable {
         case up
-        /// In service, but no request and no probe has ended yet.
-        case untested
         /// It answers, but takes more than twice as long as is usual for it.
         case slow
         /// Timed out after failures, or on trial after that.
         case down
-        /// It named a time to wait.
-        case cooling
-        case misconfigured
         /// Switched off.
         case off
+        case misconfigured
+        /// It named a time to wait.
+        case cooling
+        /// In service, but no request and no probe has ended yet.
+        case untested
     }
 
     /// Whether requests may be sent, and if not, why and until when.

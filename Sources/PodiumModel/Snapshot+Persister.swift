@@ -31,7 +31,7 @@ extension Snapshot {
         // MARK: Gauges
 
         /// `throttled`, `batched` or `immediate`.
-        public var strategy = ""
+        public var strategy = "throttled"
         /// Whether anything accepted is not on disk.
         public var isDirty = false
         /// Raised by each accepted change.
@@ -134,7 +134,11 @@ extension Snapshot {
         public var error: String?
 
         /// A flush that found nothing.
-        public init() {}
+        public init(number: UInt64 = 0, time: Double = 0, trigger: String = "") {
+            self.number = number
+            self.time = time
+            self.trigger = trigger
+        }
 
         enum CodingKeys: String, CodingKey {
             case number, time, trigger, generation, changes, result, error

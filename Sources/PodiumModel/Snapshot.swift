@@ -33,6 +33,9 @@ public struct Snapshot: Codable, Sendable, Equatable {
     /// What redo would do again.
     public var redo: String?
 
+    /// Stands for a secret that a reader does not hold, and that stays what it is where it is sent back.
+    public static let keptSecret = "••••"
+
     /// An empty picture.
     public init() {}
 
@@ -68,9 +71,9 @@ extension Snapshot {
         /// `throttled`, `batched` or `immediate`.
         public var persistStrategy = ""
         /// `server.config_flush_interval`
-        public var flushIntervalSeconds = 0.0
+        public var flushIntervalSeconds = 30.0
         /// `server.config_max_dirty_time`
-        public var maxDirtyTimeSeconds = 0.0
+        public var maxDirtyTimeSeconds = 300.0
         /// One line when something needs the operator now.
         public var warning: String?
         /// Processor time used since the start; two snapshots give the load.
@@ -188,6 +191,12 @@ extension Snapshot {
 
         /// Stays the same when it repeats.
         public var identity: UInt64 { firstID ?? id }
+
+        /// How much it matters; a level that this version does not know is taken for the middle.
+        public var severity: EventLevel { EventLevel(rawValue: level) ?? .info }
+
+        /// How often it happened.
+        public var times: UInt64 { count ?? 1 }
 
         enum CodingKeys: String, CodingKey {
             case id, time, level, source, endpoint, text, count

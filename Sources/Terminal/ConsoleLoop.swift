@@ -1,5 +1,6 @@
 import CNcurses
 import Console
+import PodiumModel
 import Support
 
 /// Waits, reads, lets the state decide, draws. Everything here runs on the console's one thread.
@@ -27,7 +28,7 @@ struct ConsoleLoop {
 
     /// - Parameter request: asks for a snapshot, which comes by mail.
     mutating func run(
-        first: DashboardSnapshot, request: () -> Void, takeMail: () -> TerminalApp.Mailbox,
+        first: ConsolePicture, request: () -> Void, takeMail: () -> TerminalApp.Mailbox,
         perform: (CommandID, ConsoleCommand) -> Void
     ) -> ExitReason {
         let reason = loop(first: first, request: request, takeMail: takeMail, perform: perform)
@@ -36,7 +37,7 @@ struct ConsoleLoop {
     }
 
     private mutating func loop(
-        first: DashboardSnapshot, request: () -> Void, takeMail: () -> TerminalApp.Mailbox,
+        first: ConsolePicture, request: () -> Void, takeMail: () -> TerminalApp.Mailbox,
         perform: (CommandID, ConsoleCommand) -> Void
     ) -> ExitReason {
         let clock = ContinuousClock()

@@ -1,6 +1,7 @@
 import CSystemShim
 public import Console
 import Dispatch
+import PodiumModel
 import Support
 import Synchronization
 
@@ -17,7 +18,7 @@ public final class TerminalApp: Sendable {
         var inputs: [ConsoleInput] = []
         var isStopped = false
         var hasNews = false
-        var snapshot: DashboardSnapshot?
+        var snapshot: ConsolePicture?
     }
 
     /// Snapshots of many endpoints take a while: keys must not wait for them.
@@ -35,7 +36,7 @@ public final class TerminalApp: Sendable {
     ///   - perform: Starts a command; called on the console's thread, so it must not block. Call the reply once, from any thread.
     /// - Returns: Why it was left; by then the terminal is as it was before.
     public func run(
-        source: @escaping @Sendable () -> DashboardSnapshot,
+        source: @escaping @Sendable () -> ConsolePicture,
         perform: @escaping @Sendable (ConsoleCommand, @escaping @Sendable (CommandResult) -> Void) -> Void
     ) async -> ExitReason {
         await withCheckedContinuation { continuation in
@@ -62,7 +63,7 @@ public final class TerminalApp: Sendable {
     }
 
     private func show(
-        source: @escaping @Sendable () -> DashboardSnapshot,
+        source: @escaping @Sendable () -> ConsolePicture,
         perform: @escaping @Sendable (ConsoleCommand, @escaping @Sendable (CommandResult) -> Void) -> Void
     ) -> ExitReason {
         // Before ncurses would install its own; it leaves handlers that are there alone.

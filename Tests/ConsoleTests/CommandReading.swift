@@ -1,4 +1,5 @@
 @testable import Console
+import PodiumModel
 
 /// The command among the effects.
 func command(_ effects: [ConsoleEffect]) -> ConsoleCommand? {

@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console

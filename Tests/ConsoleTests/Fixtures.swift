@@ -1,4 +1,5 @@
 @testable import Console
+import PodiumModel
 
 /// The data of the mock-ups.
 enum Fixture {
@@ -6,14 +7,17 @@ enum Fixture {
     /// 2026-01-15 12:04:31 UTC.
     static let noon = 1_768_435_200.0 + 43_200
 
-    static func time(_ hour: Int, _ minute: Int, _ second: Double) -> WallTime {
-        WallTime(secondsSinceEpoch: 1_768_435_200 + Double(hour * 3_600 + minute * 60) + second)
+    static func time(_ hour: Int, _ minute: Int, _ second: Double) -> Double {
+        1_768_435_200 + Double(hour * 3_600 + minute * 60) + second
     }
 
+    /// When the picture was taken.
+    static let now = time(12, 4, 31)
+
     /// A series that draws as the given eighths; it has to contain the full block, which sets the scale.
-    static func series(_ eighths: String) -> [UInt32] {
+    static func series(_ eighths: String) -> [Int] {
         eighths.map {
-            UInt32(
+            Int(
                 "▁▂▃▄▅▆▇█".distance(
                     from: "▁▂▃▄▅▆▇█".startIndex, to: "▁▂▃▄▅▆▇█".firstIndex(of: $0) ?? "▁▂▃▄▅▆▇█".startIndex))
         }
@@ -21,8 +25,8 @@ enum Fixture {
 
     struct Row {
         var name: String
-        var kind = EndpointStatus.Kind.anthropic
-        var state = EndpointStatus.State.up
+        var kind = Snapshot.Endpoint.Kind.anthropic
+        var state = Snapshot.Endpoint.State.up
         var success: Double?
         var p50: Int?
         var p95: Int?
@@ -49,46 +53,54 @@ enum Fixture {
         Row(name: "lab-proxy", kind: .openAI, state: .off, spark: "▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█"),
     ]
 
-    static func endpoint(_ index: Int) -> EndpointStatus {
+    static func endpoint(_ index: Int) -> Snapshot.Endpoint {
         let row = rows[index]
-        var endpoint = EndpointStatus(id: UInt32(index + 1), name: row.name)
+        var endpoint = Snapshot.Endpoint(id: UInt32(index + 1), name: row.name)
         endpoint.revision = 7
-        endpoint.kind = row.kind
         endpoint.state = row.state
-        endpoint.isEnabled = row.state != .off
+        endpoint.enabled = row.state != .off
         endpoint.rank = index + 1
         endpoint.priority = index + 1
-        endpoint.rankMovement = row.movement
-        endpoint.successRate = row.success
-        endpoint.p50 = row.p50.map { .milliseconds($0) }
-        endpoint.p95 = row.p95.map { .milliseconds($0) }
-        endpoint.requestsPerSecond = row.rate
-        endpoint.inFlight = row.inFlight
-        endpoint.latencySeries = series(row.spark)
-        endpoint.url = "https://\(row.name).example.com"
-        endpoint.authType = .apiKey
+        endpoint.movement = row.movement
+        endpoint.traffic.successRatio = row.success
+        endpoint.traffic.p50Seconds = row.p50.map { Double($0) / 1_000 }
+        endpoint.traffic.p95Seconds = row.p95.map { Double($0) / 1_000 }
+        endpoint.traffic.perSecond = row.rate
+        endpoint.traffic.inFlight = row.inFlight
+        endpoint.traffic.firstByteMillisecondsSeries = series(row.spark).map { $0 > 0 ? Double($0) : nil }
+        let url = "https://\(row.name).example.com"
+        // The first one, which the form and the detail are tried with, has the URL that serves any API.
+        switch index == 0 ? .any : row.kind {
+        case .any: endpoint.url = url
+        case .anthropic: endpoint.urlAnthropic = url
+        case .openAI: endpoint.urlOpenAI = url
+        }
+        endpoint.authType = AuthType.apiKey.rawValue
         endpoint.maskedSecret = "sk-ant-…3f9c"
         endpoint.tags = ["prod", "claude"]
         return endpoint
     }
 
-    static func snapshot(_ count: Int = rows.count) -> DashboardSnapshot {
-        var snapshot = DashboardSnapshot(sampledAt: start)
-        snapshot.wallClock = time(12, 4, 31)
+    static func snapshot(_ count: Int = rows.count) -> ConsolePicture {
+        var snapshot = ConsolePicture(receivedAt: start)
+        snapshot.takenAt = now
         snapshot.server.version = "1.4.0"
         snapshot.server.address = "prod-1:8080"
-        snapshot.server.uptime = .seconds(3 * 86_400 + 4 * 3_600 + 12 * 60)
-        snapshot.traffic.requestsPerSecond = 12.4
-        snapshot.traffic.p50 = .milliseconds(430)
-        snapshot.traffic.p95 = .milliseconds(812)
-        snapshot.traffic.p99 = .milliseconds(2_900)
-        snapshot.traffic.errorRate = 0.007
+        snapshot.server.uptimeSeconds = 3 * 86_400 + 4 * 3_600 + 12 * 60
+        snapshot.server.configPath = "/etc/podium/config.yaml"
+        snapshot.server.flushIntervalSeconds = 30
+        snapshot.server.maxDirtyTimeSeconds = 300
+        snapshot.traffic.perSecond = 12.4
+        snapshot.traffic.p50Seconds = 0.43
+        snapshot.traffic.p95Seconds = 0.812
+        snapshot.traffic.p99Seconds = 2.9
+        snapshot.traffic.successRatio = 0.993
         snapshot.traffic.inFlight = 7
         snapshot.traffic.bytesInPerSecond = 1_200_000
         snapshot.traffic.bytesOutPerSecond = 88_000
         snapshot.endpoints = (0..<count).map { index in
             if index < rows.count { return endpoint(index) }
-            var more = EndpointStatus(id: UInt32(index + 1), name: "endpoint-\(index + 1)")
+            var more = Snapshot.Endpoint(id: UInt32(index + 1), name: "endpoint-\(index + 1)")
             more.rank = index + 1
             return more
         }
@@ -98,35 +110,32 @@ enum Fixture {
         return snapshot
     }
 
-    private static var dirtyPersister: PersisterStatus {
-        var persister = PersisterStatus()
+    private static var dirtyPersister: Snapshot.Persister {
+        var persister = Snapshot.Persister()
         persister.isDirty = true
-        persister.unsavedChanges = 4
-        persister.oldestUnsaved = .seconds(18)
-        persister.nextFlush = start + .seconds(12)
-        persister.maxDirty = start + .seconds(282)
+        persister.strategy = "throttled"
+        persister.generation = 4
+        persister.oldestUnsavedSeconds = 18
+        persister.nextDeadline = now + 12
+        persister.maxDirtyDeadline = now + 282
         persister.writes = 212
         persister.coalesced = 37
-        persister.failures = 1
-        persister.filePath = "/etc/podium/config.yaml"
-        persister.fileSize = 4_200
-        persister.fileMode = 0o600
+        persister.refusals = 1
+        persister.file = .init(size: 4_200, mode: 0o600, backupTime: nil)
         return persister
     }
 
-    private static var flushes: [FlushEntry] {
-        func flush(_ id: UInt64, _ time: WallTime, _ why: String, _ count: Int, _ size: UInt64, _ tenths: Int)
-            -> FlushEntry
+    private static var flushes: [Snapshot.Flush] {
+        func flush(_ id: UInt64, _ time: Double, _ why: String, _ count: Int, _ size: Int, _ tenths: Int)
+            -> Snapshot.Flush
         {
-            var flush = FlushEntry(id: id, time: time, trigger: why)
-            flush.changeCount = count
+            var flush = Snapshot.Flush(number: id, time: time, trigger: why)
+            flush.result = .written
             flush.fileSize = size
-            flush.duration = .microseconds(tenths * 100)
+            flush.totalSeconds = Double(tenths) / 10_000
             flush.changes = (1...count).map { "anthropic-main priority \($0)→\($0 + 1)" }
-            flush.steps = [
-                .init(name: "encode", duration: .microseconds(tenths * 20)),
-                .init(name: "fsync", duration: .microseconds(tenths * 80)),
-            ]
+            flush.encodeSeconds = Double(tenths * 2) / 100_000
+            flush.fsyncSeconds = Double(tenths * 8) / 100_000
             return flush
         }
         return [
@@ -137,38 +146,27 @@ enum Fixture {
     }
 
     /// Oldest first.
-    static let journal: [JournalEntry] = [
-        JournalEntry(id: 1, time: time(11, 59, 0), endpoint: "old-one", from: 5, to: 0, cause: "removed"),
-        JournalEntry(id: 2, time: time(12, 0, 0), endpoint: "lab-proxy", from: 0, to: 7, cause: "added"),
-        JournalEntry(id: 3, time: time(12, 3, 2), endpoint: "backup-hk", from: 2, to: 6, cause: "could not be used"),
-        JournalEntry(id: 4, time: time(12, 4, 29), endpoint: "azure-gpt", from: 3, to: 4, cause: "openai-team moved"),
-        JournalEntry(id: 4, time: time(12, 4, 29), endpoint: "openai-team", from: 4, to: 3, cause: "moved by hand"),
+    static let journal: [Snapshot.RankChange] = [
+        rankChange(time: time(11, 59, 0), endpoint: "old-one", from: 5, to: 0, text: "removed"),
+        rankChange(time: time(12, 0, 0), endpoint: "lab-proxy", from: 0, to: 7, text: "added"),
+        rankChange(time: time(12, 3, 2), endpoint: "backup-hk", from: 2, to: 6, text: "could not be used"),
+        rankChange(time: time(12, 4, 29), endpoint: "azure-gpt", from: 3, to: 4, text: "openai-team moved"),
+        rankChange(time: time(12, 4, 29), endpoint: "openai-team", from: 4, to: 3, text: "moved by hand"),
     ]
 
-    private static var events: [EventEntry] {
+    private static var events: [Snapshot.Event] {
         [
-            EventEntry(
-                id: 1, time: time(12, 2, 51.339), level: .info, source: "console",
-                text: "ops01@10.0.0.7 flushed by hand"),
-            EventEntry(
-                id: 2, time: time(12, 3, 2.45), level: .error, source: "endpoint",
-                text: "backup-hk   disabled: 5 of 5 failed (502 Bad Gateway)"),
-            EventEntry(
-                id: 3, time: time(12, 3, 49.002), level: .info, source: "persist",
-                text: "flushed 4 changes, 4.1 K, 3.2 ms"),
-            EventEntry(
-                id: 4, time: time(12, 4, 13.87), level: .info, source: "persist", text: "marked dirty; flush in 30s"),
-            EventEntry(
-                id: 5, time: time(12, 4, 13.87), level: .warning, source: "endpoint",
-                text: "azure-gpt   slow: p95 3.1s > 2.0s for 30s"),
-            EventEntry(
-                id: 6, time: time(12, 4, 29.114), level: .info, source: "console",
-                text: "ops01@10.0.0.7 moved openai-team 4→3"),
+            event(1, time(12, 2, 51.339), .info, "console", "ops01@10.0.0.7 flushed by hand"),
+            event(2, time(12, 3, 2.45), .error, "endpoint", "backup-hk   disabled: 5 of 5 failed (502 Bad Gateway)"),
+            event(3, time(12, 3, 49.002), .info, "persist", "flushed 4 changes, 4.1 K, 3.2 ms"),
+            event(4, time(12, 4, 13.87), .info, "persist", "marked dirty; flush in 30s"),
+            event(5, time(12, 4, 13.87), .warning, "endpoint", "azure-gpt   slow: p95 3.1s > 2.0s for 30s"),
+            event(6, time(12, 4, 29.114), .info, "console", "ops01@10.0.0.7 moved openai-team 4→3"),
         ]
     }
 
     static func console(
-        _ columns: Int = 80, _ lines: Int = 24, _ snapshot: DashboardSnapshot = snapshot(), glyphs: Glyphs = .unicode,
+        _ columns: Int = 80, _ lines: Int = 24, _ snapshot: ConsolePicture = snapshot(), glyphs: Glyphs = .unicode,
         isReadOnly: Bool = false
     ) -> ConsoleState {
         var setup = ConsoleSetup()
@@ -202,5 +200,39 @@ extension ConsoleState {
             while line.last == " " { line.removeLast() }
             return String(line)
         }.joined(separator: "\n")
+    }
+}
+
+extension Fixture {
+    static func event(_ id: UInt64, _ time: Double, _ level: EventLevel, _ source: String, _ text: String)
+        -> Snapshot.Event
+    {
+        Snapshot.Event(id: id, time: time, level: level.rawValue, source: source, endpoint: nil, text: text)
+    }
+
+    /// A flush that failed before those of the mock-ups.
+    static func failedFlush(_ code: String, _ text: String) -> Snapshot.Flush {
+        var flush = Snapshot.Flush(number: 209, time: time(11, 41, 7), trigger: "interval")
+        flush.result = .failed
+        flush.errorCode = code
+        flush.error = text
+        return flush
+    }
+
+    static func explanation(_ sentences: [String], rankChanges: Int = 0) -> Snapshot.Explanation {
+        var explanation = Snapshot.Explanation()
+        explanation.sentences = sentences
+        explanation.rankChanges = rankChanges
+        return explanation
+    }
+
+    static func rankChange(time: Double, endpoint: String, from: Int, to: Int, text: String) -> Snapshot.RankChange {
+        var change = Snapshot.RankChange()
+        change.time = time
+        change.endpoint = endpoint
+        change.from = from
+        change.to = to
+        change.text = text
+        return change
     }
 }

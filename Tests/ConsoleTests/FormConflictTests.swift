@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -13,7 +14,7 @@ struct FormConflictTests {
         return nil
     }
 
-    private func theirs(_ change: (inout EndpointStatus) -> Void) -> DashboardSnapshot {
+    private func theirs(_ change: (inout Snapshot.Endpoint) -> Void) -> ConsolePicture {
         var next = Fixture.snapshot()
         next.endpoints[0].revision = 8
         change(&next.endpoints[0])
@@ -30,7 +31,7 @@ struct FormConflictTests {
         var next = theirs {
             $0.name = "other"
             $0.tags = ["theirs"]
-            $0.isEnabled = false
+            $0.enabled = false
         }
         next.persister.marks += 3
         let second = try #require(preview(state.handle(.snapshot(next), now: Fixture.start)))
@@ -69,10 +70,10 @@ struct FormConflictTests {
         form.insert("x-org: mine")
         form.rebase(
             in: theirs {
-                $0.authType = .none
+                $0.authType = "none"
                 $0.tags = []
-                $0.headers = [.init(name: "x-org", shown: "theirs"), .init(name: "Cookie", shown: "••••")]
-                $0.isEnabled = false
+                $0.headers = [.init(name: "x-org", value: "theirs"), .init(name: "Cookie", value: nil)]
+                $0.enabled = false
                 $0.rank = 3
             })
         #expect(form.message(for: .authType)?.text == "theirs: none")
@@ -98,9 +99,9 @@ struct FormConflictTests {
         _ = state.handle(.commandFinished(first.id, .preview([])), now: Fixture.start)
         #expect(preview(state.handle(.snapshot(Fixture.snapshot()), now: Fixture.start)) == nil)
         var next = Fixture.snapshot()
-        for change: (inout PersisterStatus) -> Void in [
-            { $0.writes += 1 }, { $0.marks += 1 }, { $0.externalEditsMerged += 1 }, { $0.fileSize = 1 },
-            { $0.fileProblem = "3:1: no" },
+        for change: (inout Snapshot.Persister) -> Void in [
+            { $0.writes += 1 }, { $0.marks += 1 }, { $0.externalEditsMerged += 1 }, { $0.file?.size = 1 },
+            { $0.refusedFile = "3:1: no" },
         ] {
             change(&next.persister)
             let again = try #require(preview(state.handle(.snapshot(next), now: Fixture.start)))

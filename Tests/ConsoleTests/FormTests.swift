@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -96,10 +97,10 @@ struct FormTests {
         arguments: [
             (.url, "https://api.anthropic.com", .apiKey), (.urlAnthropic, "https://relay.example.com", .apiKey),
             (.url, "https://api.openai.com", .authToken), (.urlOpenAI, "https://relay.example.com", .authToken),
-        ] as [(EndpointDraft.Field, String, EndpointStatus.AuthType)])
-    func suggestedAuth(field: EndpointDraft.Field, url: String, expected: EndpointStatus.AuthType) {
+        ] as [(EndpointDraft.Field, String, AuthType)])
+    func suggestedAuth(field: EndpointDraft.Field, url: String, expected: AuthType) {
         var endpoint = Fixture.endpoint(0)
-        endpoint.authType = .none
+        endpoint.authType = "none"
         endpoint.maskedSecret = nil
         endpoint.url = nil
         var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
@@ -144,7 +145,7 @@ struct FormTests {
         let form = form { set(&$0, .secret, "k") }
         #expect(form.authType == .apiKey)
         var endpoint = Fixture.endpoint(0)
-        endpoint.authType = .passthrough
+        endpoint.authType = "passthrough"
         var other = EndpointForm(editing: endpoint, in: Fixture.snapshot())
         set(&other, .secret, "k")
         #expect(other.authType == .passthrough)
@@ -312,7 +313,7 @@ struct FormTests {
             _ = state.handle(.commandFinished(saved, .failure(failure)), now: Fixture.start)
             var next = Fixture.snapshot()
             next.persister.isDirty = true
-            var mine = isNew ? EndpointStatus(id: 99, name: "new") : next.endpoints[0]
+            var mine = isNew ? Snapshot.Endpoint(id: 99, name: "new") : next.endpoints[0]
             mine.name = isNew ? "new" : "anthropic-main-2"
             mine.revision = 8
             if isNew { next.endpoints.append(mine) } else { next.endpoints[0] = mine }
@@ -346,7 +347,7 @@ struct FormTests {
         ] as [(String, [(String, String?)], String?)])
     func headers(text: String, headers: [(String, String?)], problem: String?) {
         let present = [
-            EndpointStatus.Header(name: "x-key", shown: "••••"), EndpointStatus.Header(name: "x-dot", shown: "a • b"),
+            EndpointHeader(name: "x-key", value: nil), EndpointHeader(name: "x-dot", value: "a • b"),
         ]
         let parsed = HeaderText.parse(text, of: present)
         #expect(parsed.headers == headers.map { EndpointDraft.Header(name: $0.0, value: $0.1) })
@@ -356,7 +357,7 @@ struct FormTests {
     @Test("What is typed beside a masked secret is refused at its field, and nothing is saved")
     func besideTheMask() {
         var endpoint = Fixture.endpoint(0)
-        endpoint.headers = [.init(name: "x-org", shown: "blue"), .init(name: "Cookie", shown: "••••")]
+        endpoint.headers = [.init(name: "x-org", value: "blue"), .init(name: "Cookie", value: nil)]
         var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
         form.focus = .field(.headers)
         form.insert("ZZ")
@@ -371,8 +372,8 @@ struct FormTests {
     @Test("Which header changed is said by its name, and its value where that is no secret")
     func headerWords() {
         let before = [
-            EndpointStatus.Header(name: "x-org", shown: "blue"), EndpointStatus.Header(name: "Cookie", shown: "••••"),
-            EndpointStatus.Header(name: "x-old", shown: "1"),
+            EndpointHeader(name: "x-org", value: "blue"), EndpointHeader(name: "Cookie", value: nil),
+            EndpointHeader(name: "x-old", value: "1"),
         ]
         func words(_ after: (String, String?)...) -> [String] {
             HeaderText.changes(from: before, to: after.map { EndpointDraft.Header(name: $0.0, value: $0.1) })
@@ -416,7 +417,7 @@ struct FormTests {
     @Test("Headers and proxy keep the secrets that the console does not hold")
     func keptSecrets() {
         var endpoint = Fixture.endpoint(0)
-        endpoint.headers = [.init(name: "x-org", shown: "blue"), .init(name: "x-api-key", shown: "••••")]
+        endpoint.headers = [.init(name: "x-org", value: "blue"), .init(name: "x-api-key", value: nil)]
         endpoint.proxy = "socks5://user:••••@10.0.0.1:1080"
         var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
         #expect(form.draft.headers == nil)

@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -47,8 +48,8 @@ struct KeymapTests {
         "Each binding of the main screen does something", arguments: Keymap.standard.bindings(in: .main).map(\.action))
     func live(action: ConsoleAction) {
         var snapshot = Fixture.snapshot()
-        snapshot.undo = UndoOffer(label: "move")
-        snapshot.redo = UndoOffer(label: "move")
+        snapshot.undo = "move"
+        snapshot.redo = "move"
         var state = Fixture.console(80, 24, snapshot)
         state.press(.down, .down)
         if action == .nextMatch || action == .previousMatch {

@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -10,7 +11,7 @@ struct MainScreenTests {
              podium prod-1:8080  ● 4 up ◐ 1 slow ✗ 1 down  12.4 r/s p95 812ms       LIVE 1s
             ─▸1 Endpoints · sort rank▲ · auto ──────────────────────────────────────── 7/7 ─
                # S NAME              KIND  PRI   OK%   p50   p95  r/s  IN  LAST 60s
-            ▸  1 ● anthropic-main    anth    1  99.8   410   780  6.1   3  ▂▃▃▅▄▃▂▃▅█▅▄▃▃▅▄
+            ▸  1 ● anthropic-main    any     1  99.8   410   780  6.1   3  ▂▃▃▅▄▃▂▃▅█▅▄▃▃▅▄
                2 ● anthropic-eu      anth    2  99.6   455   840  3.0   1  ▂▂▃▃▂▂▃█▃▂▂▃▂▂▂▃
              ↑ 3 ● openai-team       oai     3  99.1   520   910  1.9   1  ▁▁▂█▂▂▁▁▂▂▁▂▃▂▁▂
              ↓ 4 ◐ azure-gpt         oai     4  96.2   990  3.1s  0.9   2  ▂▃▅▇█▇▅▆▇▆▅▆▇█▇▆

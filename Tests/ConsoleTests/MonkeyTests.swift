@@ -1,3 +1,4 @@
+import PodiumModel
 import TestSupport
 import Testing
 
@@ -111,11 +112,11 @@ private struct Monkey {
             snapshot.endpoints[index].rank = index + 1
             snapshot.endpoints[index].revision += 1
         }
-        let offer = UndoOffer(label: "moved azure-gpt", expires: now + .seconds(30))
+        let offer = "moved azure-gpt"
         snapshot.undo = Bool.random(using: &random) ? offer : nil
         snapshot.redo = Bool.random(using: &random) ? offer : nil
-        snapshot.server.staleSince = Int.random(in: 0..<9, using: &random) == 0 ? now : nil
-        snapshot.sampledAt = now
+        snapshot.staleSince = Int.random(in: 0..<9, using: &random) == 0 ? now : nil
+        snapshot.receivedAt = now
         take(.snapshot(snapshot))
     }
 
@@ -138,7 +139,7 @@ private struct Monkey {
             open.append(id)
             given.insert(command.kind)
             if command.isChange {
-                #expect(!before.isReadOnly && before.latest.server.staleSince == nil, "\(command)")
+                #expect(!before.isReadOnly && before.latest.staleSince == nil, "\(command)")
             }
             #expect(Self.isAskedFor(command, by: input, before), "\(command) after \(input) in \(before.context)")
             check(command)
@@ -216,7 +217,7 @@ private struct Monkey {
 
     /// Wherever it got to: a few Escapes and answers lead back to the main screen, where the keys do what they say.
     mutating func comeBack() {
-        snapshot.server.staleSince = nil
+        snapshot.staleSince = nil
         take(.snapshot(snapshot))
         while !open.isEmpty { take(.commandFinished(open.removeFirst(), .failure(CommandFailure(message: "no")))) }
         take(.resize(columns: 80, lines: 24))

@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -108,8 +109,8 @@ struct OverlayTests {
             box(state.screen()) == """
                 ╭─ Edit endpoint · anthropic-eu ──────────────────────────────── 1 change ─╮
                 │  Name       anthropic-eu                                                 │
-                │  URL        https://anthropic-eu.example.com                             │
-                │  URL anth   —                                                            │
+                │  URL        —                                                            │
+                │  URL anth   https://anthropic-eu.example.com                             │
                 │  URL openai —                                                            │
                 │  Auth       ‹api_key›  auth_token   passthrough   none                   │
                 │  Secret     sk-ant-…3f9c                                                 │
@@ -174,7 +175,9 @@ struct OverlayTests {
                 │ 1 change, 0 bytes changed, file 4.1 K                                    │
                 │                                                                          │
                 │ encode       0.58 ms ██████████                                          │
+                │ write        0.00 ms                                                     │
                 │ fsync        2.32 ms ████████████████████████████████████████            │
+                │ rename       0.00 ms                                                     │
                 │ all          2.90 ms                                                     │
                 │                                                                          │
                 │ • anthropic-main priority 1→2                                            │
@@ -185,7 +188,7 @@ struct OverlayTests {
     @Test("F passes over flushes that found nothing to write, unless one of them was chosen")
     func lastTellingFlush() {
         var snapshot = Fixture.snapshot()
-        var idle = FlushEntry(id: 213, time: Fixture.time(12, 4, 0), trigger: "operator")
+        var idle = Snapshot.Flush(number: 213, time: Fixture.time(12, 4, 0), trigger: "operator")
         idle.result = .unchanged
         snapshot.flushes.append(idle)
         var state = Fixture.console(80, 24, snapshot)

@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -10,7 +11,7 @@ struct OwnActionTests {
         state.succeed(state.press(.character("m")), "pinned anthropic-main", undo: "pinned anthropic-main")
         #expect(state.screen().contains("✓ pinned anthropic-main · u undo pinned anthropic-main"))
         var older = Fixture.snapshot()
-        older.undo = UndoOffer(label: "disabled gemini-a")
+        older.undo = "disabled gemini-a"
         for key: Character in ["w", "T", "s"] {
             state = Fixture.console(80, 24, older)
             state.succeed(state.press(.character(key)))
@@ -35,18 +36,18 @@ struct OwnActionTests {
         var state = Fixture.console()
         state.succeed(state.press(.character("m")), undo: "pinned a")
         var next = Fixture.snapshot()
-        next.undo = UndoOffer(label: "pinned a")
+        next.undo = "pinned a"
         _ = state.handle(.snapshot(next), now: Fixture.start)
         #expect(state.screen().contains("u undo"))
-        next.undo = UndoOffer(label: "disabled b")
+        next.undo = "disabled b"
         _ = state.handle(.snapshot(next), now: Fixture.start)
         #expect(!state.screen().contains("u undo"))
     }
 
-    private func swapped() -> DashboardSnapshot {
+    private func swapped() -> ConsolePicture {
         var next = Fixture.snapshot()
-        next.undo = UndoOffer(label: "x")
-        next.redo = UndoOffer(label: "x")
+        next.undo = "x"
+        next.redo = "x"
         next.endpoints.swapAt(0, 1)
         next.endpoints[0].rank = 1
         next.endpoints[1].rank = 2
@@ -60,8 +61,8 @@ struct OwnActionTests {
     @Test("What the operator did moves rows at once; the cursor stays with its endpoint", arguments: keys)
     func orderNotHeld(key: Key) {
         var before = Fixture.snapshot()
-        before.undo = UndoOffer(label: "x")
-        before.redo = UndoOffer(label: "x")
+        before.undo = "x"
+        before.redo = "x"
         var state = Fixture.console(80, 24, before)
         state.succeed(state.press(key))
         _ = state.handle(.snapshot(swapped()), now: Fixture.start + .milliseconds(100))
@@ -75,7 +76,7 @@ struct OwnActionTests {
         state.press(.character("p"))
         let effects = state.press(.character(" "))
         var next = Fixture.snapshot()
-        next.endpoints[0].isEnabled = false
+        next.endpoints[0].enabled = false
         next.endpoints[0].state = .off
         next.endpoints[0].revision = 8
         let later = Fixture.start + .milliseconds(50)
@@ -86,9 +87,9 @@ struct OwnActionTests {
         #expect(state.screen(at: later).contains("PAUSED"))
         // What happens by itself is held again.
         var more = next
-        more.traffic.requestsPerSecond = 99
+        more.traffic.perSecond = 99
         _ = state.handle(.snapshot(more), now: later + .milliseconds(100))
-        #expect(state.shown.traffic.requestsPerSecond != 99)
+        #expect(state.shown.traffic.perSecond != 99)
         more.endpoints[1].revision = 99
         _ = state.handle(.snapshot(more), now: later + .seconds(4))
         #expect(state.shown.endpoints[1].revision == 7)
@@ -100,23 +101,23 @@ struct OwnActionTests {
         state.press(.character("p"))
         let effects = state.press(.character("m"))
         var next = Fixture.snapshot()
-        next.endpoints[0].isPinned = true
+        next.endpoints[0].pinned = true
         next.endpoints[0].revision = 8
         _ = state.handle(.snapshot(next), now: Fixture.start)
-        #expect(!state.shown.endpoints[0].isPinned)
+        #expect(!state.shown.endpoints[0].pinned)
         state.succeed(effects)
-        #expect(state.shown.endpoints[0].isPinned)
+        #expect(state.shown.endpoints[0].pinned)
     }
 
     @Test("That it is not connected is said for as long as it is so")
     func connectedAgain() {
         var lost = Fixture.snapshot()
-        lost.server.isAttached = true
-        lost.server.staleSince = Fixture.start
+        lost.isAttached = true
+        lost.staleSince = Fixture.start
         var state = Fixture.console(80, 24, lost)
         #expect(state.press(.character(" ")) == [.bell])
         #expect(state.screen().contains("not connected: this picture is old"))
-        lost.server.staleSince = nil
+        lost.staleSince = nil
         _ = state.handle(.snapshot(lost), now: Fixture.start)
         #expect(!state.screen().contains("not connected"))
     }

@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -18,9 +19,9 @@ struct PanelTests {
     @Test("The persister while a write has failed and is retried")
     func failing() {
         var snapshot = Fixture.snapshot()
-        snapshot.persister.retryAt = Fixture.start + .seconds(3)
-        snapshot.persister.lastFailure = .init(
-            time: Fixture.time(11, 41, 7), code: "ENOSPC", text: "config.yaml: No space left on device")
+        snapshot.persister.nextTrigger = "retry"
+        snapshot.persister.nextDeadline = Fixture.now + 3
+        snapshot.flushes.insert(Fixture.failedFlush("ENOSPC", "config.yaml: No space left on device"), at: 0)
         let state = Fixture.console(140, 40, snapshot)
         #expect(
             panel(.persister, state) == """
@@ -40,7 +41,7 @@ struct PanelTests {
     @Test("A panel without a box says how much of it is in sight", arguments: [(40, 10), (80, 12)])
     func range(columns: Int, lines: Int) {
         var snapshot = Fixture.snapshot()
-        snapshot.endpoints[0].explanation = (1...9).map { "Sentence \($0)." }
+        snapshot.endpoints[0].explanation = Fixture.explanation((1...9).map { "Sentence \($0)." })
         var state = Fixture.console(columns, lines, snapshot)
         state.press(.character("5"))
         // The graph's lines stay in sight where there is room for it.
@@ -62,10 +63,11 @@ struct PanelTests {
     func briefPaths() {
         var snapshot = Fixture.snapshot()
         let text = "/etc/podium/config.yaml:3:5: priority has to be a whole number"
-        snapshot.persister.retryAt = Fixture.start + .seconds(3)
-        snapshot.persister.lastFailure = .init(time: Fixture.time(11, 41, 7), code: "REFUSED", text: text)
+        snapshot.persister.nextTrigger = "retry"
+        snapshot.persister.nextDeadline = Fixture.now + 3
+        snapshot.flushes.insert(Fixture.failedFlush("REFUSED", text), at: 0)
         snapshot.events = [
-            EventEntry(id: 1, time: Fixture.time(12, 0, 0), level: .error, source: "persist", text: text)
+            Fixture.event(1, Fixture.time(12, 0, 0), .error, "persist", text)
         ]
         var state = Fixture.console(140, 40, snapshot)
         #expect(!state.screen().contains(text))
@@ -78,10 +80,9 @@ struct PanelTests {
     @Test("What repeats stands once, with how often it happened; open, since when")
     func repeats() {
         var snapshot = Fixture.snapshot()
-        var event = EventEntry(
-            id: 7, time: Fixture.time(12, 0, 9), level: .warning, source: "proxy",
-            text: "refused 10.0.0.9: 400 no request")
-        (event.latest, event.count, event.firstTime) = (2_106, 2_100, Fixture.time(12, 0, 3))
+        var event = Fixture.event(
+            2_106, Fixture.time(12, 0, 9), .warning, "proxy", "refused 10.0.0.9: 400 no request")
+        (event.firstID, event.count, event.firstTime) = (7, 2_100, Fixture.time(12, 0, 3))
         snapshot.events.append(event)
         var state = Fixture.console(140, 40, snapshot)
         #expect(panel(.events, state).contains("proxy      ×2,100 refused 10.0.0.9: 400 no request"))
@@ -97,7 +98,8 @@ struct PanelTests {
         var snapshot = Fixture.snapshot()
         snapshot.persister.isOverdue = true
         #expect(panel(.persister, Fixture.console(80, 24, snapshot)).contains("✗ OVERDUE  4 changes, oldest 18s"))
-        snapshot.persister = PersisterStatus()
+        snapshot.persister = Snapshot.Persister()
+        snapshot.persister.strategy = "throttled"
         #expect(
             panel(.persister, Fixture.console(80, 24, snapshot)) == """
                 ─ 2 Persister ─────────────────────────
@@ -118,14 +120,14 @@ struct PanelTests {
     @Test("The detail with why this rank")
     func detail() {
         var snapshot = Fixture.snapshot()
-        snapshot.endpoints[0].attempts = 1_206
-        snapshot.endpoints[0].errors = 2
+        snapshot.endpoints[0].traffic.total = 1_206
+        snapshot.endpoints[0].traffic.failures = 2
         snapshot.endpoints[0].successStreak = 88
-        snapshot.endpoints[0].errorSeries = Array(repeating: 0, count: 11) + [2, 0, 0, 0, 0]
-        snapshot.endpoints[0].learned = "chat_completions"
-        snapshot.endpoints[0].explanation = [
+        snapshot.endpoints[0].traffic.failuresPerSecondSeries = Array(repeating: 0, count: 11) + [2, 0, 0, 0, 0]
+        snapshot.endpoints[0].openAIPreference = "chat_completions"
+        snapshot.endpoints[0].explanation = Fixture.explanation([
             "up, 410 ms to the first byte", "10 % faster than anthropic-eu: within 15 %, so it holds its rank",
-        ]
+        ])
         snapshot.endpoints[0].lastError = .init(time: Fixture.time(11, 48, 2), text: "529 overloaded")
         var state = Fixture.console(60, 30, snapshot)
         state.press(.character("5"))
@@ -182,9 +184,10 @@ struct PanelTests {
     func zoomedPersister() {
         var snapshot = Fixture.snapshot()
         snapshot.persister.marks = 148
-        snapshot.persister.writesByTrigger = [.init(name: "interval", count: 200), .init(name: "operator", count: 12)]
-        snapshot.persister.failuresByCode = [.init(name: "ENOSPC", count: 1)]
-        snapshot.persister.fileProblem = "config.yaml 4:9: port has to be a number"
+        snapshot.persister.writesByTrigger = ["interval": 200, "operator": 12]
+        snapshot.persister.failuresByError = ["ENOSPC": 1]
+        snapshot.persister.refusals = 0
+        snapshot.persister.refusedFile = "config.yaml 4:9: port has to be a number"
         var state = Fixture.console(80, 24, snapshot)
         state.press(.character("2"), .character("z"))
         let text = panel(.persister, state)
@@ -201,9 +204,10 @@ struct PanelTests {
         var snapshot = Fixture.snapshot()
         var kinds = snapshot.flushes
         kinds[0].result = .unchanged
-        kinds[0].fileSize = nil
+        kinds[0].fileSize = 0
         kinds[1].result = .durabilityUnknown
-        kinds[2].result = .failed(code: "ENOSPC", text: "No space left on device")
+        kinds[2].result = .failed
+        (kinds[2].errorCode, kinds[2].error) = ("ENOSPC", "No space left on device")
         snapshot.flushes = kinds
         let text = panel(.flushes, Fixture.console(140, 40, snapshot))
         #expect(text.contains("│ 12:03:49 interval  4  4.1 K   3.2 ENOSPC   │"))
@@ -281,8 +285,8 @@ struct StalePictureTests {
         setup.canSuspend = true
         var state = ConsoleState(setup: setup, columns: 100, lines: 30, now: Fixture.start)
         var snapshot = Fixture.snapshot(2)
-        snapshot.server.isAttached = true
-        snapshot.server.staleSince = staleSince
+        snapshot.isAttached = true
+        snapshot.staleSince = staleSince
         _ = state.handle(.snapshot(snapshot), now: Fixture.start)
         return state
     }

@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -8,13 +9,13 @@ struct PlainReportTests {
     func report() {
         var snapshot = Fixture.snapshot(2)
         snapshot.endpoints[1].state = .down
-        snapshot.endpoints[1].retryAt = Fixture.start + .seconds(40)
+        snapshot.endpoints[1].availability.until = Fixture.now + 40
         snapshot.endpoints[1].lastError = .init(time: Fixture.time(12, 0, 0), text: "502\u{1B}[2J Bad Gateway")
         #expect(
             PlainReport.lines(snapshot) == [
                 "podium 1.4.0 at prod-1:8080, up 3d 04:12",
                 "endpoints: 1 up, 1 down; 12.4 requests/s, p95 812ms, errors 0.7%, in flight 7; auto-sort on",
-                "rank 1: anthropic-main, up, anth, ok 99.8%, p50 410ms, p95 780ms, 6.1 requests/s",
+                "rank 1: anthropic-main, up, any, ok 99.8%, p50 410ms, p95 780ms, 6.1 requests/s",
                 "rank 2: anthropic-eu, down, anth, ok 99.6%, p50 455ms, p95 840ms, 3.0 requests/s, tried again in 40s, "
                     + "last error: 502[2J Bad Gateway",
                 "persister: 4 unsaved, oldest 18s, next write in 12s; 212 writes, 37 throttled, 1 failed",
@@ -25,19 +26,21 @@ struct PlainReportTests {
 
     @Test("What cannot be used says why, and one failure is told once")
     func reasons() {
-        var snapshot = DashboardSnapshot(sampledAt: .now)
-        var endpoint = EndpointStatus(id: 1, name: "main")
+        var snapshot = ConsolePicture(receivedAt: .now)
+        var endpoint = Snapshot.Endpoint(id: 1, name: "main")
         endpoint.state = .misconfigured
-        endpoint.explanation = ["Cannot be used: environment variable KEY not set.", "Rank 1 for 3 s."]
+        endpoint.explanation = Fixture.explanation([
+            "Cannot be used: environment variable KEY not set.", "Rank 1 for 3 s.",
+        ])
         snapshot.endpoints = [endpoint]
-        var flush = FlushEntry(id: 1, time: Fixture.time(1, 2, 3), trigger: "reload")
-        flush.result = .failed(code: "ENOSPC", text: "no space")
-        snapshot.persister.lastFailure = .init(time: Fixture.time(1, 2, 3), code: "ENOSPC", text: "no space")
+        var flush = Snapshot.Flush(number: 1, time: Fixture.time(1, 2, 3), trigger: "reload")
+        flush.result = .failed
+        (flush.errorCode, flush.error) = ("ENOSPC", "no space")
         snapshot.flushes = [flush]
         var lines = PlainReport.lines(snapshot)
         #expect(lines[2].hasSuffix(", cannot be used: environment variable KEY not set"))
         #expect(lines.filter { $0.contains("no space") }.count == 1)
-        snapshot.flushes = []
+        snapshot.flushes.append(Snapshot.Flush(number: 2, time: Fixture.time(1, 2, 4), trigger: "interval"))
         lines = PlainReport.lines(snapshot)
         #expect(lines.filter { $0.contains("no space") }.count == 1)
     }
@@ -45,13 +48,13 @@ struct PlainReportTests {
     @Test("One change is one change")
     func one() {
         var snapshot = Fixture.snapshot()
-        snapshot.flushes[2].changeCount = 1
+        snapshot.flushes[2].changes = ["one"]
         #expect(PlainReport.lines(snapshot).last?.contains("interval, 1 change, 3.2 ms") == true)
     }
 
     @Test("An event in a line")
     func event() {
-        let event = EventEntry(id: 1, time: Fixture.time(1, 2, 3), level: .warning, source: "proxy", text: "a\nb")
+        let event = Fixture.event(1, Fixture.time(1, 2, 3), .warning, "proxy", "a\nb")
         #expect(PlainReport.line(event, utcOffset: 3_600) == "02:02:03 warning proxy: a b")
     }
 }

@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -177,13 +178,13 @@ struct ReducerTests {
         let before = state.screen()
         var next = Fixture.snapshot()
         next.endpoints[0].revision = 9
-        next.traffic.requestsPerSecond = 99
+        next.traffic.perSecond = 99
         _ = state.handle(.snapshot(next), now: Fixture.start + .seconds(5))
         #expect(state.screen(at: Fixture.start + .seconds(5)) == before)
         let effects = state.press(.character("m"), at: Fixture.start + .seconds(5))
         #expect(command(effects) == .setPinned(EndpointReference(id: 1, name: "anthropic-main", revision: 9), true))
         state.press(.character("p"), at: Fixture.start + .seconds(5))
-        #expect(state.shown.traffic.requestsPerSecond == 99)
+        #expect(state.shown.traffic.perSecond == 99)
     }
 
     @Test("The filter narrows the table and Escape widens it again")
@@ -270,7 +271,7 @@ struct ReducerTests {
     @Test("A failure to save lapses once all is on disk; another failure stays")
     func toastLapses() {
         var clean = Fixture.snapshot()
-        clean.persister = PersisterStatus()
+        clean.persister = Snapshot.Persister()
         for isKept in [true, false] {
             var state = Fixture.console()
             let effects = state.press(.character("w"))
@@ -349,26 +350,24 @@ struct ReducerTests {
         var snapshot = Fixture.snapshot()
         for id in 7...40 {
             snapshot.events.append(
-                EventEntry(
-                    id: UInt64(id), time: Fixture.time(12, 5, Double(id)), level: .info, source: "x",
-                    text: "event \(id)"))
+                Fixture.event(UInt64(id), Fixture.time(12, 5, Double(id)), .info, "x", "event \(id)"))
         }
         var state = Fixture.console(80, 24, snapshot)
         state.press(.character("4"), .down, .down)
-        #expect(state.selectedEvent?.id == 38)
+        #expect(state.selectedEvent?.identity == 38)
         state.press(.pageDown)
         let first = state.selectedEvent
         let line = state.render(now: Fixture.start).text(line: state.layout.content(of: .events).line)
         #expect(!line.contains("event 40"))
         snapshot.events.append(
-            EventEntry(id: 41, time: Fixture.time(12, 6, 0), level: .info, source: "x", text: "event 41"))
+            Fixture.event(41, Fixture.time(12, 6, 0), .info, "x", "event 41"))
         _ = state.handle(.snapshot(snapshot), now: Fixture.start + .seconds(5))
         #expect(state.render(now: Fixture.start).text(line: state.layout.content(of: .events).line) == line)
         #expect(state.selectedEvent == first)
         // Older ones that repeat go to the top, past it.
         for index in 0..<3 {
             var repeated = snapshot.events.remove(at: 0)
-            (repeated.latest, repeated.count) = (UInt64(42 + index), 2)
+            (repeated.firstID, repeated.id, repeated.count) = (repeated.id, UInt64(42 + index), 2)
             snapshot.events.append(repeated)
         }
         _ = state.handle(.snapshot(snapshot), now: Fixture.start + .seconds(6))

@@ -1,4 +1,5 @@
 import Foundation
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -9,72 +10,70 @@ import Testing
 struct ScreenTests {
     struct Scene: Sendable {
         var name: String
-        var snapshot: DashboardSnapshot = Scene.rich
+        var snapshot: ConsolePicture = Scene.rich
         var play: @Sendable (inout ConsoleState) -> Void = { _ in }
 
         /// The data of the mock-ups, with something to see in every panel.
-        static let rich: DashboardSnapshot = {
+        static let rich: ConsolePicture = {
             var snapshot = Fixture.snapshot()
             snapshot.journal = Fixture.journal
-            snapshot.endpoints[0].attempts = 1_206
-            snapshot.endpoints[0].errors = 2
+            snapshot.endpoints[0].traffic.total = 1_206
+            snapshot.endpoints[0].traffic.failures = 2
             snapshot.endpoints[0].successStreak = 88
-            snapshot.endpoints[0].rankChanges = 4
-            snapshot.endpoints[0].isPinned = true
-            snapshot.endpoints[0].learned = "chat_completions"
-            snapshot.endpoints[0].headers = [.init(name: "x-org", shown: "blue")]
-            snapshot.endpoints[0].explanation = [
-                "Up; response time 410 ms, usually 430 ms.",
-                "10 % faster than anthropic-eu: within 15 %, so it holds its rank.",
-            ]
-            snapshot.endpoints[0].errorSeries = Array(repeating: 0, count: 11) + [2, 0, 0, 0, 0]
+            snapshot.endpoints[0].pinned = true
+            snapshot.endpoints[0].openAIPreference = "chat_completions"
+            snapshot.endpoints[0].headers = [.init(name: "x-org", value: "blue")]
+            snapshot.endpoints[0].explanation = Fixture.explanation(
+                [
+                    "Up; response time 410 ms, usually 430 ms.",
+                    "10 % faster than anthropic-eu: within 15 %, so it holds its rank.",
+                ], rankChanges: 4)
+            snapshot.endpoints[0].traffic.failuresPerSecondSeries = Array(repeating: 0, count: 11) + [2, 0, 0, 0, 0]
             snapshot.endpoints[0].lastError = .init(time: Fixture.time(11, 48, 2), text: "529 overloaded")
-            snapshot.traffic.requestSeries = Fixture.series("▂▃▃▅▄▃▂▃▅▆▅▄▃▃▅▄▅▆▇█").map(Double.init)
-            snapshot.server.cpu = 0.03
+            snapshot.traffic.perSecondSeries = Fixture.series("▂▃▃▅▄▃▂▃▅▆▅▄▃▃▅▄▅▆▇█")
+            snapshot.load = 0.03
             snapshot.server.residentBytes = 61 << 20
             snapshot.persister.marks = 249
-            snapshot.persister.writesByTrigger = [
-                .init(name: "interval", count: 200), .init(name: "operator", count: 12),
-            ]
-            snapshot.persister.failuresByCode = [.init(name: "ENOSPC", count: 1)]
-            snapshot.persister.lastFailure = .init(
-                time: Fixture.time(11, 41, 7), code: "ENOSPC", text: "config.yaml: no space left on the disk")
+            snapshot.persister.writesByTrigger = ["interval": 200, "operator": 12]
+            snapshot.persister.failuresByError = ["ENOSPC": 1]
+            snapshot.persister.refusals = 0
+            snapshot.flushes.insert(Fixture.failedFlush("ENOSPC", "config.yaml: no space left on the disk"), at: 0)
             return snapshot
         }()
 
         /// As an attached console that may only look shows it once the connection is lost.
-        static let old: DashboardSnapshot = {
+        static let old: ConsolePicture = {
             var snapshot = rich
-            snapshot.server.isAttached = true
-            snapshot.server.isReadOnly = true
-            snapshot.server.staleSince = Fixture.start
+            snapshot.isAttached = true
+            snapshot.isReadOnly = true
+            snapshot.staleSince = Fixture.start
             return snapshot
         }()
 
-        static let lastOne: DashboardSnapshot = {
+        static let lastOne: ConsolePicture = {
             var snapshot = rich
             for index in snapshot.endpoints.indices.dropFirst() { snapshot.endpoints[index].state = .down }
             return snapshot
         }()
 
         /// What goes wrong, all at once.
-        static let degraded: DashboardSnapshot = {
+        static let degraded: ConsolePicture = {
             var snapshot = rich
-            let states: [EndpointStatus.State] = [.up, .slow, .cooling, .misconfigured, .down, .down, .untested]
+            let states: [Snapshot.Endpoint.State] = [.up, .slow, .cooling, .misconfigured, .down, .down, .untested]
             for (index, state) in states.enumerated() { snapshot.endpoints[index].state = state }
-            snapshot.endpoints[6].isEnabled = true
+            snapshot.endpoints[6].enabled = true
             snapshot.persister.isOverdue = true
-            snapshot.persister.retryAt = Fixture.start + .seconds(4)
-            snapshot.persister.maxDirty = Fixture.start
-            snapshot.persister.oldestUnsaved = .seconds(312)
+            snapshot.persister.nextTrigger = "retry"
+            snapshot.persister.nextDeadline = Fixture.now + 4
+            snapshot.persister.maxDirtyDeadline = Fixture.now
+            snapshot.persister.oldestUnsavedSeconds = 312
             snapshot.server.warning = "UNSAVED for too long: see the persister"
-            var failed = FlushEntry(id: 213, time: Fixture.time(12, 4, 30), trigger: "retry")
-            failed.changeCount = 4
-            failed.duration = .microseconds(400)
-            failed.result = .failed(code: "ENOSPC", text: "config.yaml: no space left on the disk: free some")
-            failed.steps = [
-                .init(name: "encode", duration: .microseconds(300)), .init(name: "write", duration: .microseconds(100)),
-            ]
+            var failed = Snapshot.Flush(number: 213, time: Fixture.time(12, 4, 30), trigger: "retry")
+            failed.totalSeconds = 0.000_4
+            failed.result = .failed
+            failed.errorCode = "ENOSPC"
+            failed.error = "config.yaml: no space left on the disk: free some"
+            (failed.encodeSeconds, failed.writeSeconds) = (0.000_3, 0.000_1)
             failed.changes = ["openai-team priority 4→3", "azure-gpt priority 3→4"]
             snapshot.flushes.append(failed)
             return snapshot
@@ -84,7 +83,7 @@ struct ScreenTests {
     static let scenes: [Scene] = [
         Scene(name: "main"),
         Scene(name: "degraded", snapshot: Scene.degraded),
-        Scene(name: "empty", snapshot: DashboardSnapshot(sampledAt: Fixture.start)),
+        Scene(name: "empty", snapshot: ConsolePicture(receivedAt: Fixture.start)),
         Scene(name: "read-only, not connected", snapshot: Scene.old) { $0.press(.character(" ")) },
         Scene(name: "endpoints, zoomed") { $0.press(.character("z")) },
         Scene(name: "persister, zoomed") { $0.press(.character("2"), .character("z")) },

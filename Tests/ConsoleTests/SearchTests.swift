@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -24,8 +25,7 @@ struct SearchTests {
     func otherMatches() {
         var snapshot = Fixture.snapshot()
         snapshot.journal = (1...80).map {
-            JournalEntry(
-                id: UInt64($0), time: Fixture.time(12, 0, 0), endpoint: "e\($0)", from: 2, to: 1, cause: "faster")
+            Fixture.rankChange(time: Fixture.time(12, 0, 0), endpoint: "e\($0)", from: 2, to: 1, text: "faster")
         }
         var state = Fixture.console(80, 24, snapshot)
         state.press(.character("7"), .character("/"))

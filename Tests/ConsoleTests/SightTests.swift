@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Console
@@ -65,12 +66,13 @@ struct SightTests {
         let time = Fixture.time(12, 5, 1)
         for id in 7...60 {
             snapshot.events.append(
-                EventEntry(id: UInt64(id), time: time, level: .info, source: "x", text: "event \(id)"))
-            var flush = FlushEntry(id: UInt64(id + 300), time: time, trigger: "interval")
-            flush.changeCount = 1
+                Fixture.event(UInt64(id), time, .info, "x", "event \(id)"))
+            var flush = Snapshot.Flush(number: UInt64(id + 300), time: time, trigger: "interval")
+            flush.changes = ["one"]
+            flush.result = .written
             snapshot.flushes.append(flush)
             snapshot.journal.append(
-                JournalEntry(id: UInt64(id), time: time, endpoint: "e\(id)", from: 2, to: 1, cause: "faster"))
+                Fixture.rankChange(time: time, endpoint: "e\(id)", from: 2, to: 1, text: "faster"))
         }
         for panel: Character in ["3", "4", "7"] {
             var paged = Fixture.console(80, 24, snapshot)

@@ -1,3 +1,4 @@
+import PodiumModel
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import CNcurses
 import Console
+import PodiumModel
 import Support
 import Synchronization
 import Testing
@@ -80,10 +81,10 @@ struct TerminalAppTests {
         return options
     }
 
-    private func snapshot() -> DashboardSnapshot {
-        var snapshot = DashboardSnapshot(sampledAt: .now)
+    private func snapshot() -> ConsolePicture {
+        var snapshot = ConsolePicture(receivedAt: .now)
         snapshot.server.address = "host:1"
-        var endpoint = EndpointStatus(id: 1, name: "only-one")
+        var endpoint = Snapshot.Endpoint(id: 1, name: "only-one")
         endpoint.rank = 1
         snapshot.endpoints = [endpoint]
         return snapshot

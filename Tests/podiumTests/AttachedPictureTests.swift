@@ -23,7 +23,7 @@ private func answer(
 }
 
 private func ids(_ picture: AttachedPicture) -> [UInt64] {
-    picture.dashboard(now: epoch, patience: .seconds(3)).events.map(\.id)
+    picture.dashboard(now: epoch, patience: .seconds(3)).events.map(\.identity)
 }
 
 private func take(_ answer: Snapshot, isWhole: Bool, into picture: inout AttachedPicture) -> Bool {
@@ -50,7 +50,7 @@ struct AttachedPictureTests {
         var part = answer(at: 1_001, events: 4...5)
         (part.events[1].firstID, part.events[1].firstTime, part.events[1].count) = (2, 0, 2)
         #expect(take(part, isWhole: false, into: &picture))
-        #expect(picture.dashboard(now: epoch, patience: .seconds(3)).events.map(\.id) == [1, 3, 4, 2])
+        #expect(picture.dashboard(now: epoch, patience: .seconds(3)).events.map(\.identity) == [1, 3, 4, 2])
         #expect(picture.dashboard(now: epoch, patience: .seconds(3)).events.last?.count == 2)
         #expect(picture.known.event == 5)
         var flood = answer(at: 1_002, events: 6...3_000)
@@ -103,7 +103,7 @@ struct AttachedPictureTests {
         var picture = AttachedPicture()
         _ = picture.take(answer(), isWhole: true, at: epoch)
         func stale(after: Duration) -> ContinuousClock.Instant? {
-            picture.dashboard(now: epoch + after, patience: .seconds(3)).server.staleSince
+            picture.dashboard(now: epoch + after, patience: .seconds(3)).staleSince
         }
         #expect(stale(after: .seconds(3)) == nil)
         #expect(stale(after: .seconds(4)) == epoch)
@@ -113,65 +113,18 @@ struct AttachedPictureTests {
         #expect(shown.server.warning == "not connected: the connection broke off; trying again")
         _ = picture.take(answer(at: 1_010), isWhole: true, at: epoch + .seconds(10))
         #expect(stale(after: .seconds(10)) == nil)
-        #expect(AttachedPicture().dashboard(now: epoch, patience: .seconds(3)).server.staleSince == epoch)
+        #expect(AttachedPicture().dashboard(now: epoch, patience: .seconds(3)).staleSince == epoch)
     }
 
     @Test func theLoadIsThatBetweenTwoPicturesOfOneProcess() {
         var picture = AttachedPicture()
-        func cpu() -> Double? { picture.dashboard(now: epoch, patience: .seconds(3)).server.cpu }
+        func cpu() -> Double? { picture.dashboard(now: epoch, patience: .seconds(3)).load }
         _ = picture.take(answer(at: 1_000, cpu: 5), isWhole: true, at: epoch)
         #expect(cpu() == nil)
         _ = picture.take(answer(at: 1_002, cpu: 5.5), isWhole: false, at: epoch)
         #expect(cpu() == 0.25)
         _ = picture.take(answer(pid: 2, at: 1_003, cpu: 0.1), isWhole: true, at: epoch)
         #expect(cpu() == nil)
-    }
-}
-
-struct ControlSnapshotMappingTests {
-    @Test func deadlinesFollowTheOtherProcesssClock() {
-        var snapshot = answer(at: 1_000_000)
-        snapshot.persister.isDirty = true
-        snapshot.persister.nextDeadline = 1_000_012
-        snapshot.persister.generation = 7
-        snapshot.persister.savedGeneration = 4
-        var endpoint = Snapshot.Endpoint()
-        endpoint.state = .cooling
-        endpoint.availability.kind = .rateLimited
-        endpoint.availability.until = 1_000_040
-        endpoint.misconfiguration = "no key"
-        snapshot.endpoints = [endpoint]
-        let dashboard = DashboardSnapshot(snapshot, receivedAt: epoch, cpu: nil)
-        #expect(dashboard.persister.nextFlush == epoch + .seconds(12))
-        #expect(dashboard.persister.unsavedChanges == 3)
-        #expect(dashboard.endpoints[0].retryAt == epoch + .seconds(40))
-        #expect(dashboard.endpoints[0].state == .cooling)
-        #expect(dashboard.endpoints[0].explanation == ["Cannot be used: no key."])
-
-    }
-
-    @Test func brokenFiguresDoNotTrap() {
-        var snapshot = answer(at: .infinity)
-        snapshot.persister.nextDeadline = .nan
-        snapshot.persister.generation = 1
-        snapshot.persister.savedGeneration = 9
-        snapshot.server.uptimeSeconds = -1
-        let dashboard = DashboardSnapshot(snapshot, receivedAt: epoch, cpu: nil)
-        #expect(dashboard.persister.unsavedChanges == 0)
-        #expect(dashboard.server.uptime == .zero)
-    }
-
-    @Test func theJournalTellsWhoMovedAndWhy() {
-        var snapshot = answer()
-        var change = Snapshot.RankChange()
-        change.endpoint = "main"
-        change.from = 3
-        change.to = 1
-        change.text = "22 % faster than other"
-        snapshot.journal = [change]
-        let entry = DashboardSnapshot(snapshot, receivedAt: epoch, cpu: nil).journal.first
-        #expect(entry?.cause == "22 % faster than other")
-        #expect([entry?.from, entry?.to] == [3, 1])
     }
 }
 
@@ -186,40 +139,25 @@ struct TextTableTests {
         #expect(
             TextTable.lines([["A", "B"], ["long", ""], ["x", "y\u{1B}[2J"]]) == ["A     B", "long", "x     y[2J"])
     }
-
-    @Test func timeBetweenTheStepsOfAFlushIsShownAsWaiting() {
-        func steps(total: Double) -> [String] {
-            var flush = Snapshot.Flush()
-            (flush.encodeSeconds, flush.writeSeconds, flush.fsyncSeconds, flush.renameSeconds) = (
-                0.001, 0.001, 0.002, 0.001
-            )
-            flush.totalSeconds = total
-            var snapshot = answer()
-            snapshot.flushes = [flush]
-            return DashboardSnapshot(snapshot, receivedAt: epoch, cpu: nil).flushes.flatMap { $0.steps.map(\.name) }
-        }
-        #expect(steps(total: 0.015).first == "waiting")
-        // Less than 5 ms is the time between the steps.
-        #expect(steps(total: 0.009).first == "encode")
-    }
 }
 
 struct ToldEventsTests {
-    private func entry(_ id: UInt64, latest: UInt64? = nil, count: UInt64 = 1) -> EventEntry {
-        var entry = EventEntry(id: id, time: WallTime(secondsSinceEpoch: 0), level: .warning, source: "proxy", text: "")
-        (entry.latest, entry.count) = (latest ?? id, count)
+    private func entry(_ id: UInt64, latest: UInt64? = nil, count: UInt64 = 1) -> Snapshot.Event {
+        var entry = Snapshot.Event(
+            id: latest ?? id, time: 0, level: "warning", source: "proxy", endpoint: nil, text: "")
+        if count > 1 { (entry.firstID, entry.count) = (id, count) }
         return entry
     }
 
     @Test func eachIsToldOnceAndWhatRepeatsEveryTenSeconds() {
-        func at(_ seconds: Double) -> WallTime { WallTime(secondsSinceEpoch: seconds) }
+        func at(_ seconds: Double) -> Double { seconds }
         var told = ToldEvents([entry(1)])
         #expect(told.due(in: [entry(1)], now: at(0)).isEmpty)
-        #expect(told.due(in: [entry(1), entry(2)], now: at(1)).map(\.id) == [2])
+        #expect(told.due(in: [entry(1), entry(2)], now: at(1)).map(\.identity) == [2])
         #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(2)).isEmpty)
-        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(11)).map(\.count) == [8])
+        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(11)).map(\.times) == [8])
         #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(30)).isEmpty)
         // Another process, whose events begin anew.
-        #expect(told.due(in: [entry(1)], now: at(31)).map(\.id) == [1])
+        #expect(told.due(in: [entry(1)], now: at(31)).map(\.identity) == [1])
     }
 }

@@ -1,14 +1,15 @@
 import Console
+import PodiumModel
 import Testing
 
 @testable import podium
 
 struct LineCommandTests {
-    private let snapshot: DashboardSnapshot = {
-        var snapshot = DashboardSnapshot(sampledAt: .now)
-        var one = EndpointStatus(id: 1, name: "main")
+    private let snapshot: ConsolePicture = {
+        var snapshot = ConsolePicture(receivedAt: .now)
+        var one = Snapshot.Endpoint(id: 1, name: "main")
         one.revision = 5
-        var two = EndpointStatus(id: 2, name: "two words 3")
+        var two = Snapshot.Endpoint(id: 2, name: "two words 3")
         two.revision = 6
         snapshot.endpoints = [one, two]
         return snapshot

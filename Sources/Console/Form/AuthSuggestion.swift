@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension EndpointForm {
     /// A secret is of use only with a way to present it: without the operator's word, the one that the URL asks for.
     mutating func suggestAuth() {
@@ -6,12 +8,12 @@ extension EndpointForm {
             authType = usualAuth
             return
         }
-        guard original.authType == .none else { return }
+        guard original.auth == .none else { return }
         authType = text(.secret).isEmpty ? .none : usualAuth
     }
 
     /// Anthropic's own API takes its keys as `x-api-key`, everything else a bearer token.
-    private var usualAuth: EndpointStatus.AuthType {
+    private var usualAuth: AuthType {
         guard trimmed(.urlOpenAI).isEmpty else { return .authToken }
         let url = trimmed(.url)
         let isAnthropic = url.isEmpty ? !trimmed(.urlAnthropic).isEmpty : url.lowercased().contains("anthropic")

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The form for one endpoint: what was typed, what is wrong with it, and what saving would change.
 struct EndpointForm: Sendable, Equatable {
     typealias Field = EndpointDraft.Field
@@ -30,8 +32,8 @@ struct EndpointForm: Sendable, Equatable {
     struct Typed: Sendable, Equatable {
         var name: String
         var editors: [Field: LineEditor]
-        var authType: EndpointStatus.AuthType
-        var openAIPreference: EndpointStatus.OpenAIPreference
+        var authType: AuthType
+        var openAIPreference: OpenAIPreference
         var isEnabled: Bool
         var isPinned: Bool
     }
@@ -57,25 +59,25 @@ struct EndpointForm: Sendable, Equatable {
         var size: UInt64?
         var problem: String?
 
-        init(_ persister: PersisterStatus) {
+        init(_ persister: Snapshot.Persister) {
             writes = persister.writes
             marks = persister.marks
             merged = persister.externalEditsMerged
-            size = persister.fileSize
-            problem = persister.fileProblem
+            size = persister.file?.size
+            problem = persister.refusedFile
         }
     }
 
     /// nil when adding.
-    private(set) var original: EndpointStatus?
+    private(set) var original: Snapshot.Endpoint?
     private var otherNames: Set<String>
     private(set) var ranks: Int
     var focus = Focus.field(.name)
     var editors: [Field: LineEditor] = [:]
-    var authType: EndpointStatus.AuthType
+    var authType: AuthType
     /// The operator decided on `authType`: until then it follows what is typed.
     var isAuthChosen = false
-    var openAIPreference = EndpointStatus.OpenAIPreference.auto
+    var openAIPreference = OpenAIPreference.auto
     var isEnabled: Bool
     var isPinned: Bool
     var isSaving = false
@@ -107,19 +109,19 @@ struct EndpointForm: Sendable, Equatable {
         .name, .url, .urlAnthropic, .urlOpenAI, .secret, .priority, .tags, .headers, .proxy,
     ]
 
-    init(adding snapshot: DashboardSnapshot) {
+    init(adding snapshot: ConsolePicture) {
         self.init(nil, snapshot, authType: .authToken, isEnabled: true, isPinned: false)
     }
 
-    init(editing endpoint: EndpointStatus, in snapshot: DashboardSnapshot) {
+    init(editing endpoint: Snapshot.Endpoint, in snapshot: ConsolePicture) {
         self.init(
-            endpoint, snapshot, authType: endpoint.authType, isEnabled: endpoint.isEnabled, isPinned: endpoint.isPinned)
-        openAIPreference = endpoint.openAIPreference
+            endpoint, snapshot, authType: endpoint.auth, isEnabled: endpoint.enabled, isPinned: endpoint.pinned)
+        openAIPreference = endpoint.preference
         for field in Self.textFields { editors[field] = LineEditor(Self.originalText(field, endpoint)) }
     }
 
     private init(
-        _ original: EndpointStatus?, _ snapshot: DashboardSnapshot, authType: EndpointStatus.AuthType, isEnabled: Bool,
+        _ original: Snapshot.Endpoint?, _ snapshot: ConsolePicture, authType: AuthType, isEnabled: Bool,
         isPinned: Bool
     ) {
         self.original = original
@@ -176,7 +178,7 @@ struct EndpointForm: Sendable, Equatable {
         return text(field) != SafeText.clean(before)
     }
 
-    static func originalText(_ field: Field, _ original: EndpointStatus) -> String {
+    static func originalText(_ field: Field, _ original: Snapshot.Endpoint) -> String {
         switch field {
         case .name: original.name
         case .url: original.url ?? ""

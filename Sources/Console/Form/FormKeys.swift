@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension EndpointForm {
     mutating func perform(_ action: ConsoleAction, now: ContinuousClock.Instant) -> Outcome {
         switch action {

@@ -1,7 +1,9 @@
+internal import PodiumModel
+
 /// What becomes of a form whose endpoint is no longer what it was opened with.
 extension EndpointForm {
     /// Takes over what the endpoint is now, where this form was not edited.
-    mutating func rebase(in snapshot: DashboardSnapshot) {
+    mutating func rebase(in snapshot: ConsolePicture) {
         if keptSince != nil, awaitsRebase { return adoptKept(in: snapshot) }
         guard let before = original else { return }
         guard let endpoint = snapshot.endpoints.first(where: { $0.id == before.id }) else {
@@ -13,10 +15,10 @@ extension EndpointForm {
         var fresh = EndpointForm(editing: endpoint, in: snapshot)
         for field in Self.textFields where isEdited(field) { fresh.editors[field] = editors[field] }
         fresh.isAuthChosen = isAuthChosen
-        if authType != before.authType { fresh.authType = authType }
-        if openAIPreference != before.openAIPreference { fresh.openAIPreference = openAIPreference }
-        if isEnabled != before.isEnabled { fresh.isEnabled = isEnabled }
-        if isPinned != before.isPinned { fresh.isPinned = isPinned }
+        if authType != before.auth { fresh.authType = authType }
+        if openAIPreference != before.preference { fresh.openAIPreference = openAIPreference }
+        if isEnabled != before.enabled { fresh.isEnabled = isEnabled }
+        if isPinned != before.pinned { fresh.isPinned = isPinned }
         fresh.focus = focus
         fresh.touched = touched
         fresh.differenceScroll = differenceScroll
@@ -30,7 +32,7 @@ extension EndpointForm {
     }
 
     /// What could not be written is in memory all the same, and is this form's own: what was typed since stays typed.
-    private mutating func adoptKept(in snapshot: DashboardSnapshot) {
+    private mutating func adoptKept(in snapshot: ConsolePicture) {
         guard let saved, let endpoint = snapshot.endpoints.first(where: { $0.name == saved.name }),
             endpoint.revision != original?.revision
         else { return }
@@ -50,7 +52,7 @@ extension EndpointForm {
     }
 
     /// Whether the endpoint is what was kept in memory for this form.
-    func isKept(in snapshot: DashboardSnapshot) -> Bool {
+    func isKept(in snapshot: ConsolePicture) -> Bool {
         guard let original, let endpoint = snapshot.endpoints.first(where: { $0.id == original.id }) else {
             return false
         }
@@ -61,10 +63,10 @@ extension EndpointForm {
     func isChanged(_ field: Field) -> Bool {
         guard let original else { return isEdited(field) }
         switch field {
-        case .authType: return authType != original.authType
-        case .openAIPreference: return openAIPreference != original.openAIPreference
-        case .enabled: return isEnabled != original.isEnabled
-        case .pinned: return isPinned != original.isPinned
+        case .authType: return authType != original.auth
+        case .openAIPreference: return openAIPreference != original.preference
+        case .enabled: return isEnabled != original.enabled
+        case .pinned: return isPinned != original.pinned
         default: return isEdited(field)
         }
     }
@@ -80,18 +82,18 @@ extension EndpointForm {
     }
 
     /// Ranks change by themselves: only one that was pinned is somebody's.
-    private static func differs(_ field: Field, _ before: EndpointStatus, _ after: EndpointStatus) -> Bool {
-        if field == .priority, !after.isPinned { return false }
+    private static func differs(_ field: Field, _ before: Snapshot.Endpoint, _ after: Snapshot.Endpoint) -> Bool {
+        if field == .priority, !after.pinned { return false }
         return value(field, of: before) != value(field, of: after)
     }
 
-    private static func value(_ field: Field, of endpoint: EndpointStatus) -> String {
+    private static func value(_ field: Field, of endpoint: Snapshot.Endpoint) -> String {
         switch field {
         case .secret: endpoint.maskedSecret ?? ""
-        case .authType: endpoint.authType.rawValue
-        case .openAIPreference: endpoint.openAIPreference.rawValue
-        case .enabled: endpoint.isEnabled ? "on" : "off"
-        case .pinned: endpoint.isPinned ? "yes" : "no"
+        case .authType: endpoint.auth.rawValue
+        case .openAIPreference: endpoint.preference.rawValue
+        case .enabled: endpoint.enabled ? "on" : "off"
+        case .pinned: endpoint.pinned ? "yes" : "no"
         default: originalText(field, endpoint)
         }
     }

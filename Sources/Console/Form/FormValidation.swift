@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension EndpointForm {
     /// What keeps the form from being saved, per field.
     var problems: [Field: String] {
@@ -64,7 +66,7 @@ extension EndpointForm {
         add("URL", original.url ?? "", draft.url ?? "")
         add("URL anthropic", original.urlAnthropic ?? "", draft.urlAnthropic ?? "")
         add("URL openai", original.urlOpenAI ?? "", draft.urlOpenAI ?? "")
-        add("Auth", original.authType.rawValue, draft.authType.rawValue)
+        add("Auth", original.auth.rawValue, draft.authType.rawValue)
         switch draft.secret {
         case .unchanged: break
         case .set: lines.append("Secret replaced")
@@ -76,14 +78,14 @@ extension EndpointForm {
             let changes = HeaderText.changes(from: original.headers, to: headers)
             lines.append(SafeText.clean("Headers: " + changes.joined(separator: ", ")))
         }
-        add("OpenAI API", original.openAIPreference.rawValue, draft.openAIPreference.rawValue)
+        add("OpenAI API", original.preference.rawValue, draft.openAIPreference.rawValue)
         switch draft.proxy {
         case .unchanged: break
         case .set: lines.append("Proxy \(original.proxy == nil ? "set" : "changed")")
         case .removed: lines.append("Proxy removed")
         }
-        add("Enabled", original.isEnabled ? "on" : "off", draft.isEnabled ? "on" : "off")
-        add("Pinned", original.isPinned ? "yes" : "no", draft.isPinned ? "yes" : "no")
+        add("Enabled", original.enabled ? "on" : "off", draft.isEnabled ? "on" : "off")
+        add("Pinned", original.pinned ? "yes" : "no", draft.isPinned ? "yes" : "no")
         return lines
     }
 
@@ -101,7 +103,7 @@ extension EndpointForm {
             return "begin with http:// or socks5://"
         }
         if proxy.contains("•") {
-            let isWhole = proxy.contains(":\(EndpointStatus.keptSecret)@") && proxy.count { $0 == "•" } == 4
+            let isWhole = proxy.contains(":\(Snapshot.keptSecret)@") && proxy.count { $0 == "•" } == 4
             guard isWhole else { return "type the whole password anew, or leave ••••" }
             guard present?.contains("•") == true else { return "no password to keep yet: type one" }
         }

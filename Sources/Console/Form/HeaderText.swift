@@ -1,15 +1,16 @@
+internal import PodiumModel
 internal import PureSupport
 
 /// Headers in one line: `name: value; name: value`.
 enum HeaderText {
-    static func render(_ headers: [EndpointStatus.Header]) -> String {
+    static func render(_ headers: [EndpointHeader]) -> String {
         headers.map { "\($0.name): \($0.shown)" }.joined(separator: "; ")
     }
 
     /// - Parameter present: the headers the text was made from.
     /// - Returns: the headers, and what keeps the first bad one from being one.
     static func parse(
-        _ text: String, of present: [EndpointStatus.Header] = []
+        _ text: String, of present: [EndpointHeader] = []
     ) -> (headers: [EndpointDraft.Header], problem: String?) {
         var headers: [EndpointDraft.Header] = []
         for piece in pieces(text) {
@@ -21,9 +22,9 @@ enum HeaderText {
             guard !value.isEmpty else { return (headers, "\(name) has no value") }
             let before = present.first { $0.name.lowercased() == name.lowercased() }.map { SafeText.clean($0.shown) }
             // As it looks without Unicode.
-            if before == EndpointStatus.keptSecret { value = value.replacing("****", with: EndpointStatus.keptSecret) }
+            if before == Snapshot.keptSecret { value = value.replacing("****", with: Snapshot.keptSecret) }
             if let problem = problem(value: value, before: before) { return (headers, "\(name): \(problem)") }
-            headers.append(.init(name: name, value: value == EndpointStatus.keptSecret ? nil : value))
+            headers.append(.init(name: name, value: value == Snapshot.keptSecret ? nil : value))
         }
         return (headers, nil)
     }
@@ -31,12 +32,12 @@ enum HeaderText {
     /// What is typed beside the stand-in for a secret would take the secret's place.
     private static func problem(value: String, before: String?) -> String? {
         guard value.contains("•"), value != before else { return nil }
-        guard value == EndpointStatus.keptSecret else { return "type the whole value anew, or leave ••••" }
+        guard value == Snapshot.keptSecret else { return "type the whole value anew, or leave ••••" }
         return "no value to keep yet: type one"
     }
 
     /// What became of which header, in words; the console holds no secrets that could be among them.
-    static func changes(from old: [EndpointStatus.Header], to new: [EndpointDraft.Header]) -> [String] {
+    static func changes(from old: [EndpointHeader], to new: [EndpointDraft.Header]) -> [String] {
         func isSame(_ one: String, _ other: String) -> Bool { one.lowercased() == other.lowercased() }
         var changes: [String] = []
         for header in new {
@@ -46,7 +47,7 @@ enum HeaderText {
             }
             if before.name != header.name { changes.append("\(before.name) is now \(header.name)") }
             guard let value = header.value, value != before.shown else { continue }
-            let isSecret = before.shown == EndpointStatus.keptSecret
+            let isSecret = before.shown == Snapshot.keptSecret
             changes.append(isSecret ? "\(header.name) changed" : "\(header.name) \(before.shown)→\(value)")
         }
         changes += old.filter { header in !new.contains { isSame($0.name, header.name) } }.map { "\($0.name) removed" }

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The characters that carry meaning, in Unicode and in ASCII; every one is a single column.
 public struct Glyphs: Sendable, Equatable {
     let isASCII: Bool
@@ -27,7 +29,7 @@ public struct Glyphs: Sendable, Equatable {
         teeDown: "+", teeUp: "+", dash: "-", ellipsis: "~", separator: "-", arrow: ">", check: "*", cross: "x",
         bullet: "*", blank: "_", choiceLeft: "<", choiceRight: ">")
 
-    func state(_ state: EndpointStatus.State) -> Character {
+    func state(_ state: Snapshot.Endpoint.State) -> Character {
         switch state {
         case .up: up
         case .slow: slow

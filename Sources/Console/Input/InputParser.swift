@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// Turns the bytes a terminal sends into keys, pastes and mouse events, and keeps everything else away from them.
 ///
 /// A terminal, or a multiplexer in front of it, also speaks for itself: it answers questions that another program asked and

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// A key as the operator pressed it.
 public enum Key: Sendable, Hashable {
     case character(Character)
@@ -53,7 +55,7 @@ public enum ConsoleInput: Sendable, Equatable {
     /// Text pasted as one piece; never taken for commands.
     case paste(String)
     case resize(columns: Int, lines: Int)
-    case snapshot(DashboardSnapshot)
+    case snapshot(ConsolePicture)
     case commandFinished(CommandID, CommandResult)
     /// Something for the operator to read, such as how the terminal was chosen.
     case notice(String)

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// One line of the keymap: it feeds dispatch, the bottom bar, the help overlay and the documentation.
 public struct Binding: Sendable {
     /// What it does.

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// Everything a key can do. The raw value is the name of the action in `:` commands and the documentation.
 public enum ConsoleAction: String, Sendable, CaseIterable {
     case cursorUp = "up"

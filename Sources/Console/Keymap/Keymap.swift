@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The one table of keys.
 public struct Keymap: Sendable {
     /// In the order help and documentation show them.

@@ -1,3 +1,6 @@
+public import PodiumModel
+
+
 /// What the console asks of the proxy. Endpoints are named with the revision the operator saw.
 public enum ConsoleCommand: Sendable, Equatable {
     /// Moves the endpoint to a rank (1 is the top) and pins it there.
@@ -109,7 +112,7 @@ public struct EndpointDraft: Sendable, Equatable {
     /// Base URL for OpenAI-shaped requests.
     public var urlOpenAI: String?
     /// How its credential is presented.
-    public var authType = EndpointStatus.AuthType.none
+    public var authType = AuthType.none
     /// What becomes of the credential.
     public var secret = SecretEdit.unchanged
     /// The rank to place it at; nil leaves it where it is (a new one stands below those that can be used).
@@ -123,7 +126,7 @@ public struct EndpointDraft: Sendable, Equatable {
     /// In file order; nil leaves them as they are. A value of nil keeps the present one.
     public var headers: [Header]?
     /// Which OpenAI API it speaks.
-    public var openAIPreference = EndpointStatus.OpenAIPreference.auto
+    public var openAIPreference = OpenAIPreference.auto
     /// The way there.
     public var proxy = ProxyEdit.unchanged
 
@@ -153,16 +156,16 @@ public struct EndpointDraft: Sendable, Equatable {
     public init() {}
 
     /// The draft that changes nothing.
-    public init(_ endpoint: EndpointStatus) {
+    public init(_ endpoint: Snapshot.Endpoint) {
         name = endpoint.name
         url = endpoint.url
         urlAnthropic = endpoint.urlAnthropic
         urlOpenAI = endpoint.urlOpenAI
-        authType = endpoint.authType
+        authType = endpoint.auth
         tags = endpoint.tags
-        isEnabled = endpoint.isEnabled
-        isPinned = endpoint.isPinned
-        openAIPreference = endpoint.openAIPreference
+        isEnabled = endpoint.enabled
+        isPinned = endpoint.pinned
+        openAIPreference = endpoint.preference
     }
 
     /// The console never holds the present secret, so it can only keep, replace or remove it.

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The keys that can be pressed now.
 enum BottomBar {
     static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {

@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import PureSupport
 
 /// How long flushes took and how much they changed.
@@ -34,13 +35,13 @@ enum ChartPanel {
                 let eighths = Int((value / top * Double(height * steps)).rounded(.up))
                 let here = eighths - floor * steps
                 guard here > 0 else { continue }
-                let failed = if case .failed = flushes[index].result { true } else { false }
+                let failed = flushes[index].result == .failed
                 grid.put(
                     String(glyphs.levels[min(steps, here) - 1]), column: content.column + labels + index, line: line,
                     limit: content.right, style: CellStyle(failed ? .bad : .graph))
             }
         }
-        let changes = Sparkline.text(flushes.map { Double($0.changeCount) }, width: flushes.count, glyphs: glyphs)
+        let changes = Sparkline.text(flushes.map { Double($0.changes.count) }, width: flushes.count, glyphs: glyphs)
         grid.put(" chg ", column: content.column, line: content.bottom - 2, style: CellStyle(.faint))
         grid.put(
             changes, column: content.column + labels, line: content.bottom - 2, limit: content.right,

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// Where everything stands: a pure function of the size.
 struct DashboardLayout: Sendable, Equatable {
     enum Size: Sendable, Equatable {

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// Everything about the endpoint under the cursor, with why it has its rank.
 enum DetailPanel {
     static func draw(
@@ -30,7 +32,7 @@ enum DetailPanel {
         }
     }
 
-    private static func endpoint(_ state: ConsoleState) -> EndpointStatus? {
+    private static func endpoint(_ state: ConsoleState) -> Snapshot.Endpoint? {
         state.rows.indices.contains(state.selectedRow) ? state.shown.endpoints[state.rows[state.selectedRow]] : nil
     }
 
@@ -58,22 +60,23 @@ enum DetailPanel {
         if let url = endpoint.url { add("URL", url) }
         if let url = endpoint.urlAnthropic { add("Anthr.", url) }
         if let url = endpoint.urlOpenAI { add("OpenAI", url) }
-        add("Auth", endpoint.authType.rawValue + (endpoint.maskedSecret.map { "  " + $0 } ?? ""))
+        add("Auth", endpoint.auth.rawValue + (endpoint.maskedSecret.map { "  " + $0 } ?? ""))
         add("Tags", endpoint.tags.isEmpty ? dash : endpoint.tags.joined(separator: ", "))
         let times = endpoint.rankChanges == 1 ? "once" : "\(endpoint.rankChanges) times"
-        add("Pinned", (endpoint.isPinned ? "yes" : "no") + ", rank changed \(times)")
-        if let learned = endpoint.learned { add("Learned", learned) }
+        add("Pinned", (endpoint.pinned ? "yes" : "no") + ", rank changed \(times)")
+        if endpoint.preference != .auto { add("Learned", endpoint.preference.rawValue) }
         lines += gap
-        add("State", stateText(endpoint, now), Header.role(endpoint.state))
+        add("State", stateText(endpoint, state.shown, now), Header.role(endpoint.state))
         add("Health", health(endpoint, dash))
         if let error = endpoint.lastError {
             let time = Quantity.clock(error.time, utcOffset: state.shown.utcOffset)
             add("Error", "\(time) \(error.text)", .bad)
         }
-        if !endpoint.explanation.isEmpty {
+        let sentences = endpoint.sentences
+        if !sentences.isEmpty {
             lines += gap
             lines.append([Segment(" Why rank \(endpoint.rank)", .title)])
-            for sentence in endpoint.explanation {
+            for sentence in sentences {
                 for (index, part) in wrap(SafeText.clean(sentence), max(1, width - 4)).enumerated() {
                     lines.append([Segment(index == 0 ? " \(glyphs.bullet) " : "   ", .accent), Segment(part)])
                 }
@@ -82,34 +85,36 @@ enum DetailPanel {
         return lines
     }
 
-    private static func stateText(_ endpoint: EndpointStatus, _ now: ContinuousClock.Instant) -> String {
-        guard let retry = endpoint.retryAt, retry > now else { return endpoint.state.rawValue }
+    private static func stateText(_ endpoint: Snapshot.Endpoint, _ picture: ConsolePicture, _ now: ContinuousClock.Instant) -> String {
+        guard let retry = picture.retry(of: endpoint), retry > now else { return endpoint.state.rawValue }
         return "\(endpoint.state.rawValue), tried again in \(Quantity.age(retry - now))"
     }
 
-    private static func health(_ endpoint: EndpointStatus, _ dash: String) -> String {
-        guard endpoint.attempts > 0 else { return "no requests yet" }
-        let rate = Quantity.percent(endpoint.successRate, dash: dash)
-        let good = Quantity.grouped(endpoint.attempts - min(endpoint.errors, endpoint.attempts))
-        return "OK \(rate)%  \(good) of \(Quantity.grouped(endpoint.attempts))  streak \(endpoint.successStreak)"
+    private static func health(_ endpoint: Snapshot.Endpoint, _ dash: String) -> String {
+        guard endpoint.traffic.total > 0 else { return "no requests yet" }
+        let rate = Quantity.percent(endpoint.traffic.successRatio, dash: dash)
+        let good = Quantity.grouped(endpoint.traffic.total - min(endpoint.traffic.failures, endpoint.traffic.total))
+        return "OK \(rate)%  \(good) of \(Quantity.grouped(endpoint.traffic.total))  streak \(endpoint.successStreak)"
     }
 
-    private static func graphs(_ endpoint: EndpointStatus, _ content: Frame, _ glyphs: Glyphs) -> [[Segment]] {
+    private static func graphs(_ endpoint: Snapshot.Endpoint, _ content: Frame, _ glyphs: Glyphs) -> [[Segment]] {
         let width = content.width
         let room = max(1, width - 2)
-        guard let peak = endpoint.latencySeries.max(), peak > 0 else { return [] }
+        let series = endpoint.latencySeries
+        guard let peak = series.max(), peak > 0 else { return [] }
         let label = " first byte ms, last 60 s"
-        let values = "max \(peak) "
+        let values = "max \(Int(peak)) "
         var lines: [[Segment]] = content.height < 20 ? [] : [[]]
         lines.append([
             Segment(label, .faint),
             Segment(TextField.fit(values, max(1, width - label.count), align: .right, glyphs: glyphs)),
         ])
         lines.append([
-            Segment(" " + Sparkline.text(endpoint.latencySeries.map(Double.init), width: room, glyphs: glyphs), .graph)
+            Segment(" " + Sparkline.text(series, width: room, glyphs: glyphs), .graph)
         ])
-        guard endpoint.errorSeries.contains(where: { $0 > 0 }) else { return lines }
-        let errors = Sparkline.text(endpoint.errorSeries.map(Double.init), width: max(1, room - 4), glyphs: glyphs)
+        let failures = endpoint.traffic.failuresPerSecondSeries
+        guard failures.contains(where: { $0 > 0 }) else { return lines }
+        let errors = Sparkline.text(failures.map(Double.init), width: max(1, room - 4), glyphs: glyphs)
         lines.append([Segment(" err ", .faint), Segment(errors, .bad)])
         return lines
     }

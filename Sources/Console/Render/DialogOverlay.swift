@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// Small questions in the middle of the screen.
 enum DialogOverlay {
     private struct Button {
@@ -7,7 +9,7 @@ enum DialogOverlay {
 
     static func draw(_ state: ConsoleState, _ dialog: QuitDialog, _ grid: inout CellGrid) {
         let persister = state.latest.persister
-        let isAttached = state.latest.server.isAttached
+        let isAttached = state.latest.isAttached
         let place = isAttached ? "The proxy runs in another process." : "The proxy runs in this process."
         var lines = [Segment(place, weight: 2)]
         let inFlight = state.latest.traffic.inFlight

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// One event in full, however long it is.
 enum EventOverlay {
     static func draw(_ state: ConsoleState, _ view: EventView, _ grid: inout CellGrid) {
@@ -10,19 +12,19 @@ enum EventOverlay {
     }
 
     private static func lines(_ state: ConsoleState, _ view: EventView) -> [[Segment]] {
-        guard let event = state.shown.events.last(where: { $0.id == view.id }) else {
+        guard let event = state.shown.events.last(where: { $0.identity == view.id }) else {
             return [[Segment("This event is no longer in the log.", .faint)]]
         }
         let time = Quantity.preciseClock(event.time, utcOffset: state.shown.utcOffset)
-        let text = DetailPanel.wrap(SafeText.clean(event.text), TextOverlay.width(state))
+        let text = DetailPanel.wrap(SafeText.clean(event.line), TextOverlay.width(state))
         let count = EventPanel.count(event, isASCII: state.setup.glyphs.isASCII)
-        let since = Quantity.preciseClock(event.firstTime, utcOffset: state.shown.utcOffset)
+        let since = Quantity.preciseClock(event.since, utcOffset: state.shown.utcOffset)
         let repeats = count.isEmpty ? [] : [[Segment(count, .warning), Segment(" since \(since)", .faint)]]
         return [
             [
-                Segment(time, .strong), Segment("  \(event.level.word)  ", EventPanel.role(event.level)),
+                Segment(time, .strong), Segment("  \(event.severity.rawValue)  ", EventPanel.role(event.severity)),
                 Segment(SafeText.clean(event.source), .faint),
             ]
-        ] + repeats + [[]] + text.map { [Segment($0, event.level == .error ? .bad : .text)] }
+        ] + repeats + [[]] + text.map { [Segment($0, event.severity == .error ? .bad : .text)] }
     }
 }

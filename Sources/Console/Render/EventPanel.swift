@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The log, newest first.
 enum EventPanel {
     static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
@@ -56,7 +58,7 @@ enum EventPanel {
         }
     }
 
-    private static func row(_ event: EventEntry, _ state: ConsoleState, isWide: Bool, isNarrow: Bool) -> [Segment] {
+    private static func row(_ event: Snapshot.Event, _ state: ConsoleState, isWide: Bool, isNarrow: Bool) -> [Segment] {
         let offset = state.shown.utcOffset
         let time =
             isWide
@@ -65,21 +67,21 @@ enum EventPanel {
         let source = TextField.fit(SafeText.clean(event.source), 9, glyphs: state.setup.glyphs) + gap
         let count = count(event, isASCII: state.setup.glyphs.isASCII)
         return [
-            Segment(" " + time + gap, .faint), Segment(letter(event.level) + gap, role(event.level)),
+            Segment(" " + time + gap, .faint), Segment(letter(event.severity) + gap, role(event.severity)),
             // Where there is no room for both, what happened says more than who speaks.
             Segment(isNarrow ? "" : source, .faint), Segment(count.isEmpty ? "" : count + " ", .warning),
             Segment(
-                state.brief(SafeText.clean(event.text)),
-                event.level == .error ? .bad : event.level == .debug ? .faint : .text),
+                state.brief(SafeText.clean(event.line)),
+                event.severity == .error ? .bad : event.severity == .debug ? .faint : .text),
         ]
     }
 
     /// Such as `×2,100`; empty where it happened once.
-    static func count(_ event: EventEntry, isASCII: Bool) -> String {
-        event.count > 1 ? (isASCII ? "x" : "×") + Quantity.grouped(event.count) : ""
+    static func count(_ event: Snapshot.Event, isASCII: Bool) -> String {
+        event.times > 1 ? (isASCII ? "x" : "×") + Quantity.grouped(event.times) : ""
     }
 
-    private static func name(_ level: EventEntry.Level) -> String {
+    private static func name(_ level: EventLevel) -> String {
         switch level {
         case .debug: "debug"
         case .info: "info"
@@ -88,7 +90,7 @@ enum EventPanel {
         }
     }
 
-    static func letter(_ level: EventEntry.Level) -> String {
+    static func letter(_ level: EventLevel) -> String {
         switch level {
         case .debug: "D"
         case .info: "I"
@@ -97,7 +99,7 @@ enum EventPanel {
         }
     }
 
-    static func role(_ level: EventEntry.Level) -> CellStyle.Role {
+    static func role(_ level: EventLevel) -> CellStyle.Role {
         switch level {
         case .debug: .faint
         case .info: .accent

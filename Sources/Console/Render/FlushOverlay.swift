@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import PureSupport
 
 /// One flush: how long each step took and what it changed.
@@ -11,7 +12,7 @@ enum FlushOverlay {
     }
 
     static func lines(_ state: ConsoleState, _ view: FlushView) -> [[Segment]] {
-        guard let flush = state.shown.flushes.last(where: { $0.id == view.id }) else {
+        guard let flush = state.shown.flushes.last(where: { $0.number == view.id }) else {
             return [[Segment("This flush is no longer in the history.", .faint)]]
         }
         let glyphs = state.setup.glyphs
@@ -23,12 +24,15 @@ enum FlushOverlay {
                 Segment("  \(SafeText.clean(flush.trigger))  "), Segment(result.text, result.role),
             ],
             [
-                Segment("\(Quantity.counted(flush.changeCount, "change")), \(flush.bytesChanged) bytes changed, file "),
-                Segment(Quantity.bytes(flush.fileSize, dash: String(glyphs.dash))),
+                Segment(
+                    "\(Quantity.counted(flush.changes.count, "change")), \(flush.bytesChanged) bytes changed, file "),
+                Segment(Quantity.bytes(flush.shownSize, dash: String(glyphs.dash))),
             ],
         ]
-        if case .failed(_, let text) = flush.result {
-            for part in DetailPanel.wrap(SafeText.clean(text), max(8, width)) { lines.append([Segment(part, .bad)]) }
+        if let failure = flush.failure {
+            for part in DetailPanel.wrap(SafeText.clean(failure.text), max(8, width)) {
+                lines.append([Segment(part, .bad)])
+            }
         }
         lines.append([])
         let whole = max(flush.duration.inMilliseconds, 0.001)
@@ -59,9 +63,6 @@ enum FlushOverlay {
             for (index, part) in DetailPanel.wrap(SafeText.clean(change), max(8, width - 2)).enumerated() {
                 lines.append([Segment(index == 0 ? "\(glyphs.bullet) " : "  ", .accent), Segment(part)])
             }
-        }
-        if flush.changeCount > flush.changes.count {
-            lines.append([Segment("and \(flush.changeCount - flush.changes.count) more", .faint)])
         }
         return lines
     }

@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import PureSupport
 
 /// The history of flushes, newest first.
@@ -53,29 +54,29 @@ enum FlushPanel {
         }
     }
 
-    private static func row(_ flush: FlushEntry, _ state: ConsoleState, width: Int) -> [Segment] {
+    private static func row(_ flush: Snapshot.Flush, _ state: ConsoleState, width: Int) -> [Segment] {
         let glyphs = state.setup.glyphs
         func right(_ text: String, _ width: Int) -> String { TextField.fit(text, width, align: .right, glyphs: glyphs) }
         let result = result(flush, glyphs)
         let why = [
             Segment(" " + Quantity.clock(flush.time, utcOffset: state.shown.utcOffset), .faint),
             Segment(" " + TextField.fit(trigger(flush.trigger), 8, glyphs: glyphs)),
-            Segment(right(Quantity.count(UInt64(max(0, flush.changeCount)), width: 3), 3)),
+            Segment(right(Quantity.count(UInt64(flush.changes.count), width: 3), 3)),
         ]
         // A failure's word needs the room of the size and the time, which it has not got.
-        if case .failed = flush.result, width < 44 {
+        if flush.result == .failed, width < 44 {
             return why + [Segment("  \(glyphs.cross) \(result.text)", result.role)]
         }
         return why + [
-            Segment(right(Quantity.bytes(flush.fileSize, dash: String(glyphs.dash)), 7)),
+            Segment(right(Quantity.bytes(flush.shownSize, dash: String(glyphs.dash)), 7)),
             Segment(right(Quantity.milliseconds(flush.worked), 6)),
             Segment(" " + (width >= wide ? TextField.fit(result.text, 9, glyphs: glyphs) : result.text), result.role),
         ] + (width >= wide ? changed(flush, width - 46, glyphs) : [])
     }
 
-    private static func changed(_ flush: FlushEntry, _ room: Int, _ glyphs: Glyphs) -> [Segment] {
+    private static func changed(_ flush: Snapshot.Flush, _ room: Int, _ glyphs: Glyphs) -> [Segment] {
         guard let first = flush.changes.first else { return [] }
-        let more = flush.changeCount > 1 ? " +\(flush.changeCount - 1)" : ""
+        let more = flush.changes.count > 1 ? " +\(flush.changes.count - 1)" : ""
         return [
             Segment(TextField.cut(SafeText.clean(first), room - more.count, glyphs: glyphs)), Segment(more, .faint),
         ]
@@ -86,14 +87,14 @@ enum FlushPanel {
         trigger == "max_dirty" ? "maxdirty" : SafeText.clean(trigger)
     }
 
-    static func result(_ flush: FlushEntry, _ glyphs: Glyphs) -> (text: String, role: CellStyle.Role) {
+    static func result(_ flush: Snapshot.Flush, _ glyphs: Glyphs) -> (text: String, role: CellStyle.Role) {
         switch flush.result {
-        case .saved where flush.worked >= slow: ("SLOW", .warning)
-        case .saved: flush.waited > .zero ? ("wait", .faint) : ("ok", .good)
+        case .written where flush.worked >= slow: ("SLOW", .warning)
+        case .written: flush.waited > .zero ? ("wait", .faint) : ("ok", .good)
         case .unchanged: ("same", .faint)
         case .inMemory: ("memory", .faint)
         case .durabilityUnknown: ("sync?", .bad)
-        case .failed(let code, _): (SafeText.clean(code), .bad)
+        case .failed: (SafeText.clean(flush.errorCode ?? ""), .bad)
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The lines between the fields and the buttons of a form: what stands in the way, what a test said, what saving does.
 enum FormFooter {
     static func lines(

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The form for one endpoint.
 enum FormOverlay {
     private static let labelWidth = 11

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The top of the screen.
 enum Header {
     static func draw(
@@ -25,12 +27,12 @@ enum Header {
             head.append(Segment(" " + SafeText.clean(snapshot.server.version), .faint, weight: 50))
         }
         head.append(Segment(" " + SafeText.clean(snapshot.server.address), .strong, weight: 30))
-        if isWide { head.append(Segment("  up " + Quantity.uptime(snapshot.server.uptime), .faint, weight: 60)) }
+        if isWide { head.append(Segment("  up " + Quantity.uptime(snapshot.uptime), .faint, weight: 60)) }
         var tail: [Segment] = []
         if isWide {
             tail = persister(state, now)
         } else {
-            tail.append(Segment("  " + Quantity.rate(snapshot.traffic.requestsPerSecond) + " r/s", .strong, weight: 20))
+            tail.append(Segment("  " + Quantity.rate(snapshot.traffic.perSecond) + " r/s", .strong, weight: 20))
             let p95 = Quantity.latencyWithUnit(snapshot.traffic.p95, dash: String(glyphs.dash))
             tail.append(Segment(" p95 " + p95, .text, weight: 25))
         }
@@ -57,7 +59,7 @@ enum Header {
     }
 
     /// Where not all fit, the bad news stays.
-    private static func weight(_ state: EndpointStatus.State) -> Int {
+    private static func weight(_ state: Snapshot.Endpoint.State) -> Int {
         switch state {
         case .down: 2
         case .misconfigured: 3
@@ -69,7 +71,7 @@ enum Header {
         }
     }
 
-    private static let counted: [([EndpointStatus.State], String)] = [
+    private static let counted: [([Snapshot.Endpoint.State], String)] = [
         ([.up], "up"), ([.slow], "slow"), ([.down], "down"), ([.cooling], "cooling"),
         ([.misconfigured], "misconfigured"), ([.untested], "untested"), ([.off], "off"),
     ]
@@ -80,7 +82,7 @@ enum Header {
         let summary = PersisterPanel.summary(status, glyphs: glyphs)
         var text = "   \(summary.glyph) \(summary.word)"
         if status.isDirty { text += " \(status.unsavedChanges)" }
-        if let due = status.retryAt ?? status.nextFlush, status.isDirty {
+        if let due = state.shown.nextFlush, status.isDirty {
             text += " \(glyphs.separator) next flush \(Quantity.age(due - now))"
         }
         return [Segment(text, summary.role, weight: 15)]
@@ -93,9 +95,9 @@ enum Header {
         var segments: [Segment] = []
         let server = state.shown.server
         if server.isDemo { segments.append(Segment("DEMO ", .accent, weight: 20)) }
-        if server.isAttached { segments.append(Segment("ATTACHED ", .accent, weight: 30)) }
+        if state.shown.isAttached { segments.append(Segment("ATTACHED ", .accent, weight: 30)) }
         if state.isReadOnly { segments.append(Segment("READ-ONLY ", .warning, weight: 10)) }
-        if let since = state.latest.server.staleSince {
+        if let since = state.latest.staleSince {
             segments.append(Segment("RECONNECTING \(Quantity.age(max(.zero, now - since))) ", .bad))
         } else if state.pausedAt != nil {
             segments.append(Segment("PAUSED ", .warning))
@@ -104,7 +106,7 @@ enum Header {
             segments.append(Segment(ConsoleState.name(state.refresh) + " ", .faint, weight: 40))
         }
         if layout.size == .wide {
-            let clock = Quantity.clock(state.shown.wallClock, utcOffset: state.shown.utcOffset)
+            let clock = Quantity.clock(state.shown.takenAt, utcOffset: state.shown.utcOffset)
             segments.append(Segment("    " + clock + " ", .text, weight: 35))
         }
         return segments
@@ -115,8 +117,8 @@ enum Header {
         let glyphs = state.setup.glyphs
         let dash = String(glyphs.dash)
         var segments = [
-            Segment(" \(Quantity.rate(traffic.requestsPerSecond)) req/s ", .strong),
-            Segment(Sparkline.text(traffic.requestSeries, width: 20, glyphs: glyphs), .graph, weight: 50),
+            Segment(" \(Quantity.rate(traffic.perSecond)) req/s ", .strong),
+            Segment(Sparkline.text(traffic.perSecondSeries.map(Double.init), width: 20, glyphs: glyphs), .graph, weight: 50),
             Segment("   p50 " + Quantity.latencyWithUnit(traffic.p50, dash: dash)),
             Segment("  p95 " + Quantity.latencyWithUnit(traffic.p95, dash: dash)),
             Segment("  p99 " + Quantity.latencyWithUnit(traffic.p99, dash: dash), weight: 10),
@@ -127,7 +129,7 @@ enum Header {
         segments.append(Segment("   in-flight \(traffic.inFlight)", weight: 5))
         segments.append(Segment("   in " + Quantity.byteRate(traffic.bytesInPerSecond), .faint, weight: 20))
         segments.append(Segment("  out " + Quantity.byteRate(traffic.bytesOutPerSecond), .faint, weight: 21))
-        if let cpu = state.shown.server.cpu {
+        if let cpu = state.shown.load {
             segments.append(Segment("   cpu \(Quantity.fixed(cpu * 100, 0))%", .faint, weight: 30))
         }
         if let bytes = state.shown.server.residentBytes {
@@ -136,7 +138,7 @@ enum Header {
         return segments
     }
 
-    static func role(_ state: EndpointStatus.State) -> CellStyle.Role {
+    static func role(_ state: Snapshot.Endpoint.State) -> CellStyle.Role {
         switch state {
         case .up: .good
         case .slow, .cooling: .warning

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The keys, made from the keymap.
 enum HelpOverlay {
     static func draw(_ state: ConsoleState, _ view: HelpView, _ grid: inout CellGrid) {
@@ -61,7 +63,7 @@ enum HelpOverlay {
         while lines.last?.allSatisfy({ $0.text.allSatisfy { $0 == " " } }) == true { lines.removeLast() }
         let glyphs = state.setup.glyphs
         let legend =
-            EndpointStatus.State.allCases.map { "\(glyphs.state($0)) \($0.rawValue)" }.joined(separator: "  ")
+            Snapshot.Endpoint.State.allCases.map { "\(glyphs.state($0)) \($0.rawValue)" }.joined(separator: "  ")
             + "  \(glyphs.bullet) pinned  \(glyphs.dirty) unsaved; faint: not now, search says why"
         lines += DetailPanel.wrap(legend, width).map { [Segment($0, .faint)] }
         return lines

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// Who changed rank, when and why, newest first.
 enum JournalPanel {
     static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
@@ -35,7 +37,7 @@ enum JournalPanel {
         }
     }
 
-    private static func row(_ entry: JournalEntry, _ state: ConsoleState, _ width: Int) -> [Segment] {
+    private static func row(_ entry: Snapshot.RankChange, _ state: ConsoleState, _ width: Int) -> [Segment] {
         let glyphs = state.setup.glyphs
         let time = " " + Quantity.clock(entry.time, utcOffset: state.shown.utcOffset) + " "
         let name = TextField.fit(SafeText.clean(entry.endpoint), width < 60 ? 14 : 20, glyphs: glyphs)
@@ -47,7 +49,7 @@ enum JournalPanel {
         let used = time.count + TextWidth.columns(of: name) + 7 + 3
         return [
             Segment(time, .faint), Segment(name), Segment(sign, rose ? .good : .warning), Segment(places, .strong),
-            Segment(" " + TextField.cut(SafeText.clean(entry.cause), max(1, width - used - 1), glyphs: glyphs), .faint),
+            Segment(" " + TextField.cut(SafeText.clean(entry.text), max(1, width - used - 1), glyphs: glyphs), .faint),
         ]
     }
 }

@@ -1,14 +1,15 @@
+internal import PodiumModel
 internal import PureSupport
 
 /// What is unsaved, when it is written, and the counters.
 enum PersisterPanel {
-    static func summary(_ status: PersisterStatus, glyphs: Glyphs) -> (
+    static func summary(_ status: Snapshot.Persister, glyphs: Glyphs) -> (
         glyph: Character, word: String, role: CellStyle.Role
     ) {
         if status.memoryOnly != nil { return (glyphs.dash, "not saved", .warning) }
         if status.isOverdue { return (glyphs.cross, "OVERDUE", .bad) }
         if status.isWriting { return (glyphs.writing, "writing", .accent) }
-        if status.isDirty, status.retryAt != nil { return (glyphs.cross, "FAILED", .bad) }
+        if status.isDirty, status.isRetrying { return (glyphs.cross, "FAILED", .bad) }
         if status.isDirty { return (glyphs.dirty, "DIRTY", .warning) }
         return (glyphs.clean, "saved", .good)
     }
@@ -25,7 +26,7 @@ enum PersisterPanel {
         let isScrolling = state.focus == .persister && lines.count > content.height
         let right =
             layout.isBoxed
-            ? [Segment("\(SafeText.clean(status.strategy)) \(Quantity.age(status.flushInterval))", .faint)]
+            ? [Segment("\(SafeText.clean(status.strategy)) \(Quantity.age(state.shown.flushInterval))", .faint)]
             : isScrolling ? [Segment(place, .faint)] : []
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .persister, left: state.title(.persister),
@@ -47,7 +48,7 @@ enum PersisterPanel {
         var text = " \(summary.glyph) \(summary.word)"
         if status.isDirty { text += " \(status.unsavedChanges)" }
         var segments = [Segment(text, summary.role)]
-        if status.isDirty, let due = status.retryAt ?? status.nextFlush {
+        if status.isDirty, let due = state.shown.nextFlush {
             segments.append(Segment(" \(glyphs.separator) flush in \(Quantity.age(due - now))", weight: 10))
         }
         segments.append(Segment(" \(glyphs.separator) \(Quantity.grouped(status.writes)) writes", .faint, weight: 20))
@@ -66,25 +67,25 @@ enum PersisterPanel {
         var lines = [
             headline(status, glyphs, width, now),
             bar(
-                " next flush ", status.isDirty ? status.retryAt ?? status.nextFlush : nil, status.flushInterval,
+                " next flush ", status.isDirty ? state.shown.nextFlush : nil, state.shown.flushInterval,
                 .accent, glyphs, width, now),
             bar(
-                " max dirty  ", status.isDirty ? status.maxDirty : nil, status.maxDirtyTime, .warning, glyphs, width,
+                " max dirty  ", status.isDirty ? state.shown.maxDirty : nil, state.shown.maxDirtyTime, .warning, glyphs, width,
                 now),
             counters(status, glyphs, width),
         ]
-        lines.append(failure(status, state, glyphs, width))
-        let isUsed = status.fileProblem == nil
+        lines.append(failure(state, glyphs, width))
+        let isUsed = status.refusedFile == nil
         var file = [
             Segment(" file ", .faint), Segment("\(isUsed ? glyphs.check : glyphs.cross) ", isUsed ? .good : .bad),
-            Segment(pathEnd(status.filePath, width - 25, glyphs)),
+            Segment(pathEnd(state.shown.server.configPath, width - 25, glyphs)),
         ]
-        file.append(Segment("  " + Quantity.bytes(status.fileSize, dash: String(glyphs.dash)), weight: 10))
-        if let mode = status.fileMode {
+        file.append(Segment("  " + Quantity.bytes(status.file?.size, dash: String(glyphs.dash)), weight: 10))
+        if let mode = status.file?.mode {
             file.append(Segment("  0" + String(mode & 0o7777, radix: 8), .faint, weight: 20))
         }
         lines.append(Segment.fit(file, into: width))
-        let backup = status.lastBackup.map { Quantity.clock($0, utcOffset: state.shown.utcOffset) } ?? "none yet"
+        let backup = status.file?.backupTime.map { Quantity.clock($0, utcOffset: state.shown.utcOffset) } ?? "none yet"
         lines.append(
             Segment.fit(
                 [
@@ -98,7 +99,7 @@ enum PersisterPanel {
     }
 
     /// What the zoom has room for.
-    private static func more(_ status: PersisterStatus, _ width: Int, _ glyphs: Glyphs) -> [[Segment]] {
+    private static func more(_ status: Snapshot.Persister, _ width: Int, _ glyphs: Glyphs) -> [[Segment]] {
         var lines: [[Segment]] = [[]]
         func add(_ label: String, _ text: String, _ role: CellStyle.Role = .text) {
             let label = TextField.fit(" " + label, 17, glyphs: glyphs)
@@ -108,7 +109,7 @@ enum PersisterPanel {
                 ])
             }
         }
-        func list(_ counts: [PersisterStatus.Count]) -> String {
+        func list(_ counts: [(name: String, count: UInt64)]) -> String {
             counts.isEmpty
                 ? "none"
                 : counts.map { "\(SafeText.clean($0.name)) \(Quantity.grouped($0.count))" }.joined(separator: ", ")
@@ -116,9 +117,9 @@ enum PersisterPanel {
         if let reason = status.memoryOnly {
             add("not saved", "ranks and changes live in memory only: \(SafeText.clean(reason))", .warning)
         }
-        if let problem = status.fileProblem { add("file not used", SafeText.clean(problem), .bad) }
-        add("writes by cause", list(status.writesByTrigger))
-        add("failures", list(status.failuresByCode), status.failuresByCode.isEmpty ? .text : .bad)
+        if let problem = status.refusedFile { add("file not used", SafeText.clean(problem), .bad) }
+        add("writes by cause", list(status.causes))
+        add("failures", list(status.failureCodes), status.failures == 0 ? .text : .bad)
         add("marks", Quantity.grouped(status.marks))
         let share = status.marks > 0 ? Double(status.coalesced) / Double(status.marks) : nil
         let saved =
@@ -130,7 +131,7 @@ enum PersisterPanel {
     }
 
     private static func headline(
-        _ status: PersisterStatus, _ glyphs: Glyphs, _ width: Int, _ now: ContinuousClock.Instant
+        _ status: Snapshot.Persister, _ glyphs: Glyphs, _ width: Int, _ now: ContinuousClock.Instant
     ) -> [Segment] {
         let summary = summary(status, glyphs: glyphs)
         var segments = [Segment(" \(summary.glyph) \(summary.word)", summary.role)]
@@ -139,9 +140,6 @@ enum PersisterPanel {
         } else if status.isDirty {
             segments.append(Segment("  " + Quantity.counted(status.unsavedChanges, "change")))
             if let age = status.oldestUnsaved { segments.append(Segment(", oldest \(Quantity.age(age))", weight: 10)) }
-            if let cause = status.dirtyBecause {
-                segments.append(Segment(" \(glyphs.separator) by \(SafeText.clean(cause))", .faint, weight: 20))
-            }
         } else if !status.isWriting {
             segments.append(Segment("  nothing unsaved", .faint, weight: 10))
         }
@@ -172,7 +170,7 @@ enum PersisterPanel {
         ]
     }
 
-    private static func counters(_ status: PersisterStatus, _ glyphs: Glyphs, _ width: Int) -> [Segment] {
+    private static func counters(_ status: Snapshot.Persister, _ glyphs: Glyphs, _ width: Int) -> [Segment] {
         let dot = " \(glyphs.separator) "
         return Segment.fit(
             [
@@ -186,17 +184,17 @@ enum PersisterPanel {
     }
 
     private static func failure(
-        _ status: PersisterStatus, _ state: ConsoleState, _ glyphs: Glyphs, _ width: Int
+        _ state: ConsoleState, _ glyphs: Glyphs, _ width: Int
     ) -> [Segment] {
-        guard let failure = status.lastFailure else { return [Segment(" last failure  none", .faint)] }
+        guard let failure = state.shown.lastFailure else { return [Segment(" last failure  none", .faint)] }
         let time = Quantity.clock(failure.time, utcOffset: state.shown.utcOffset)
         let head = [
-            Segment(" last failure  ", .faint), Segment("\(time) \(SafeText.clean(failure.code))", .bad),
+            Segment(" last failure  ", .faint), Segment("\(time) \(SafeText.clean(failure.errorCode ?? ""))", .bad),
         ]
         let room = width - head.reduce(1) { $0 + $1.columns }
         return head + [
             Segment(
-                " " + TextField.cut(state.brief(SafeText.clean(failure.text)), max(1, room), glyphs: glyphs), .faint)
+                " " + TextField.cut(state.brief(SafeText.clean(failure.error ?? "")), max(1, room), glyphs: glyphs), .faint)
         ]
     }
 

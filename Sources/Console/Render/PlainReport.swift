@@ -1,9 +1,12 @@
+public import PodiumModel
+
+
 /// The state in plain lines, for `podium status`, pipes and screen readers: words instead of glyphs, no columns to count.
 public enum PlainReport {
     /// One line per fact; endpoints in rank order.
-    public static func lines(_ snapshot: DashboardSnapshot) -> [String] {
+    public static func lines(_ snapshot: ConsolePicture) -> [String] {
         var lines = [head(snapshot), traffic(snapshot)]
-        lines += snapshot.endpoints.map { endpoint($0, now: snapshot.sampledAt) }
+        lines += snapshot.endpoints.map { endpoint($0, snapshot) }
         lines += persister(snapshot)
         if let flush = snapshot.flushes.last { lines.append(line(flush, snapshot)) }
         if let warning = snapshot.server.warning { lines.append("warning: \(SafeText.clean(warning))") }
@@ -11,54 +14,56 @@ public enum PlainReport {
     }
 
     /// One event as a line, with the date left to the reader's log.
-    public static func line(_ event: EventEntry, utcOffset: Int) -> String {
+    public static func line(_ event: Snapshot.Event, utcOffset: Int) -> String {
         let time = Quantity.clock(event.time, utcOffset: utcOffset)
-        let since = Quantity.clock(event.firstTime, utcOffset: utcOffset)
-        let repeats = event.count > 1 ? " (\(Quantity.grouped(event.count)) times since \(since))" : ""
-        return "\(time) \(event.level.word) \(SafeText.clean(event.source)): \(SafeText.clean(event.text))\(repeats)"
+        let since = Quantity.clock(event.since, utcOffset: utcOffset)
+        let repeats = event.times > 1 ? " (\(Quantity.grouped(event.times)) times since \(since))" : ""
+        return "\(time) \(event.severity.rawValue) \(SafeText.clean(event.source)): \(SafeText.clean(event.line))\(repeats)"
     }
 
-    private static func head(_ snapshot: DashboardSnapshot) -> String {
+    private static func head(_ snapshot: ConsolePicture) -> String {
         let server = snapshot.server
         var words = ["podium"]
         if !server.version.isEmpty { words.append(SafeText.clean(server.version)) }
-        words.append("at \(SafeText.clean(server.address)), up \(Quantity.uptime(server.uptime))")
+        words.append("at \(SafeText.clean(server.address)), up \(Quantity.uptime(snapshot.uptime))")
         if server.isDemo { words.append("(demo)") }
         return words.joined(separator: " ")
     }
 
-    private static func traffic(_ snapshot: DashboardSnapshot) -> String {
+    private static func traffic(_ snapshot: ConsolePicture) -> String {
         let traffic = snapshot.traffic
         var counts: [String] = []
-        for state in EndpointStatus.State.allCases {
+        for state in Snapshot.Endpoint.State.allCases {
             let count = snapshot.endpoints.count { $0.state == state }
             if count > 0 { counts.append("\(count) \(state.rawValue)") }
         }
         let states = counts.isEmpty ? "no endpoints" : counts.joined(separator: ", ")
         let errors = traffic.errorRate.map { Quantity.fixed($0 * 100, 1) + "%" } ?? "none measured"
-        return "endpoints: \(states); \(Quantity.rate(traffic.requestsPerSecond)) requests/s, p95 "
+        return "endpoints: \(states); \(Quantity.rate(traffic.perSecond)) requests/s, p95 "
             + "\(Quantity.latencyWithUnit(traffic.p95, dash: "none")), errors \(errors), in flight \(traffic.inFlight); "
             + "auto-sort \(snapshot.autoSort ? "on" : "off")"
     }
 
-    private static func endpoint(_ endpoint: EndpointStatus, now: ContinuousClock.Instant) -> String {
+    private static func endpoint(_ endpoint: Snapshot.Endpoint, _ picture: ConsolePicture) -> String {
         var facts = [endpoint.state.rawValue, endpoint.kind.rawValue]
-        if endpoint.isPinned { facts.append("pinned") }
-        if let rate = endpoint.successRate { facts.append("ok \(Quantity.percent(rate, dash: ""))%") }
-        if endpoint.p50 != nil { facts.append("p50 \(Quantity.latencyWithUnit(endpoint.p50, dash: ""))") }
-        if endpoint.p95 != nil { facts.append("p95 \(Quantity.latencyWithUnit(endpoint.p95, dash: ""))") }
-        if endpoint.state != .off { facts.append("\(Quantity.rate(endpoint.requestsPerSecond)) requests/s") }
-        if let retry = endpoint.retryAt, retry > now { facts.append("tried again in \(Quantity.age(retry - now))") }
+        if endpoint.pinned { facts.append("pinned") }
+        if let rate = endpoint.traffic.successRatio { facts.append("ok \(Quantity.percent(rate, dash: ""))%") }
+        if endpoint.traffic.p50 != nil { facts.append("p50 \(Quantity.latencyWithUnit(endpoint.traffic.p50, dash: ""))") }
+        if endpoint.traffic.p95 != nil { facts.append("p95 \(Quantity.latencyWithUnit(endpoint.traffic.p95, dash: ""))") }
+        if endpoint.state != .off { facts.append("\(Quantity.rate(endpoint.traffic.perSecond)) requests/s") }
+        if let retry = picture.retry(of: endpoint), retry > picture.receivedAt {
+            facts.append("tried again in \(Quantity.age(retry - picture.receivedAt))")
+        }
         if let error = endpoint.lastError, endpoint.state != .up {
             facts.append("last error: \(SafeText.clean(error.text))")
-        } else if endpoint.state == .misconfigured, let reason = endpoint.explanation.first {
+        } else if endpoint.state == .misconfigured, let reason = endpoint.sentences.first {
             let words = reason.hasSuffix(".") ? reason.dropLast() : Substring(reason)
             facts.append(SafeText.clean(words.prefix(1).lowercased() + words.dropFirst()))
         }
         return "rank \(endpoint.rank): \(SafeText.clean(endpoint.name)), \(facts.joined(separator: ", "))"
     }
 
-    private static func persister(_ snapshot: DashboardSnapshot) -> [String] {
+    private static func persister(_ snapshot: ConsolePicture) -> [String] {
         let status = snapshot.persister
         var text = "persister: "
         if let reason = status.memoryOnly {
@@ -66,8 +71,8 @@ public enum PlainReport {
         } else if status.isDirty {
             text += "\(status.unsavedChanges) unsaved"
             if let age = status.oldestUnsaved { text += ", oldest \(Quantity.age(age))" }
-            if let due = status.retryAt ?? status.nextFlush {
-                text += ", next write in \(Quantity.age(due - snapshot.sampledAt))"
+            if let due = snapshot.nextFlush {
+                text += ", next write in \(Quantity.age(due - snapshot.receivedAt))"
             }
             if status.isOverdue { text += ", OVERDUE" }
         } else {
@@ -75,29 +80,27 @@ public enum PlainReport {
         }
         text += "; \(status.writes) writes, \(status.coalesced) throttled, \(status.failures) failed"
         var lines = [
-            text, "file: \(SafeText.clean(status.filePath)), \(Quantity.bytes(status.fileSize, dash: "size unknown"))",
+            text, "file: \(SafeText.clean(snapshot.server.configPath)), \(Quantity.bytes(status.file?.size, dash: "size unknown"))",
         ]
         // What failed just now is told with the last flush.
-        var failedJustNow = false
-        if case .failed = snapshot.flushes.last?.result { failedJustNow = true }
-        if let failure = status.lastFailure, !failedJustNow {
+        if let failure = snapshot.lastFailure, snapshot.flushes.last?.result != .failed {
             let time = Quantity.clock(failure.time, utcOffset: snapshot.utcOffset)
-            lines.append("last failed write: \(time) \(SafeText.clean(failure.code)), \(SafeText.clean(failure.text))")
+            lines.append("last failed write: \(time) \(SafeText.clean(failure.errorCode ?? "")), \(SafeText.clean(failure.error ?? ""))")
         }
         return lines
     }
 
-    static func line(_ flush: FlushEntry, _ snapshot: DashboardSnapshot) -> String {
+    static func line(_ flush: Snapshot.Flush, _ snapshot: ConsolePicture) -> String {
         let result =
             switch flush.result {
-            case .saved: "saved"
+            case .written: "saved"
             case .unchanged: "nothing to write"
             case .inMemory: "kept in memory only"
             case .durabilityUnknown: "written, durability unknown"
-            case .failed(let code, let text): "failed: \(SafeText.clean(code)), \(SafeText.clean(text))"
+            case .failed: "failed: \(SafeText.clean(flush.errorCode ?? "")), \(SafeText.clean(flush.error ?? ""))"
             }
         return
             "last flush: \(Quantity.clock(flush.time, utcOffset: snapshot.utcOffset)) \(SafeText.clean(flush.trigger)), "
-            + "\(Quantity.counted(flush.changeCount, "change")), \(Quantity.milliseconds(flush.duration)) ms, \(result)"
+            + "\(Quantity.counted(flush.changes.count, "change")), \(Quantity.milliseconds(flush.duration)) ms, \(result)"
     }
 }

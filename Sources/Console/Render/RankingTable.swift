@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The table of endpoints.
 enum RankingTable {
     /// Which columns there is room for, and how wide the elastic ones are.
@@ -126,7 +128,7 @@ enum RankingTable {
     }
 
     private static func drawRow(
-        _ state: ConsoleState, _ columns: Columns, _ endpoint: EndpointStatus, _ isSelected: Bool, _ content: Frame,
+        _ state: ConsoleState, _ columns: Columns, _ endpoint: Snapshot.Endpoint, _ isSelected: Bool, _ content: Frame,
         _ line: Int, _ grid: inout CellGrid
     ) {
         let glyphs = state.setup.glyphs
@@ -137,12 +139,12 @@ enum RankingTable {
             column = grid.put(text, column: column, line: line, limit: content.right, style: CellStyle(role))
         }
         put(isSelected ? String(glyphs.cursor) : " ", .accent)
-        let movement = endpoint.rankMovement
+        let movement = endpoint.movement
         put(
             movement > 0 ? String(glyphs.risen) : movement < 0 ? String(glyphs.fallen) : " ",
             movement > 0 ? .good : .warning)
         put(TextField.fit(String(endpoint.rank), columns.rank, align: .right, glyphs: glyphs), isOff ? .faint : .strong)
-        put(endpoint.isPinned ? String(glyphs.bullet) : " ", .accent)
+        put(endpoint.pinned ? String(glyphs.bullet) : " ", .accent)
         put(String(glyphs.state(endpoint.state)) + " ", Header.role(endpoint.state))
         let suffix = note(endpoint)
         let name = SafeText.clean(endpoint.name)
@@ -160,7 +162,7 @@ enum RankingTable {
         }
         if columns.spark > 0 {
             put("  ", body)
-            let series = endpoint.latencySeries.map(Double.init)
+            let series = endpoint.latencySeries
             put(Sparkline.text(series, width: columns.spark, glyphs: glyphs), isOff ? .faint : .graph)
         }
         if isSelected {
@@ -172,7 +174,7 @@ enum RankingTable {
     }
 
     /// The state in a word, so that it is never said by the glyph alone.
-    private static func note(_ endpoint: EndpointStatus) -> String {
+    private static func note(_ endpoint: Snapshot.Endpoint) -> String {
         switch endpoint.state {
         case .up, .slow, .down: ""
         case .off: " (off)"
@@ -183,7 +185,7 @@ enum RankingTable {
     }
 
     private static func cell(
-        _ column: SortColumn, _ endpoint: EndpointStatus, _ glyphs: Glyphs, _ body: CellStyle.Role
+        _ column: SortColumn, _ endpoint: Snapshot.Endpoint, _ glyphs: Glyphs, _ body: CellStyle.Role
     ) -> (String, CellStyle.Role) {
         let dash = String(glyphs.dash)
         let isOff = endpoint.state == .off
@@ -191,14 +193,14 @@ enum RankingTable {
         case .kind: return (endpoint.kind.rawValue, body)
         case .priority: return (endpoint.priority.map(String.init) ?? dash, body)
         case .success:
-            let rate = endpoint.successRate
+            let rate = endpoint.traffic.successRatio
             let role = (rate ?? 1) < 0.9 ? CellStyle.Role.bad : (rate ?? 1) < 0.98 ? .warning : body
             return (Quantity.percent(rate, dash: dash), role)
-        case .p50: return (Quantity.latency(endpoint.p50, dash: dash), body)
-        case .p95: return (Quantity.latency(endpoint.p95, dash: dash), endpoint.state == .slow ? .warning : body)
-        case .rate: return (isOff ? dash : Quantity.rate(endpoint.requestsPerSecond), body)
-        case .inFlight: return (isOff ? dash : String(endpoint.inFlight), body)
-        case .errors: return (Quantity.count(endpoint.errors, width: 5), endpoint.errors > 0 ? body : .faint)
+        case .p50: return (Quantity.latency(endpoint.traffic.p50, dash: dash), body)
+        case .p95: return (Quantity.latency(endpoint.traffic.p95, dash: dash), endpoint.state == .slow ? .warning : body)
+        case .rate: return (isOff ? dash : Quantity.rate(endpoint.traffic.perSecond), body)
+        case .inFlight: return (isOff ? dash : String(endpoint.traffic.inFlight), body)
+        case .errors: return (Quantity.count(endpoint.traffic.failures, width: 5), endpoint.traffic.failures > 0 ? body : .faint)
         case .rank, .state, .name: return ("", body)
         }
     }

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension ConsoleState {
     /// Draws the state: the same state and time give the same screen.
     public func render(now: ContinuousClock.Instant) -> CellGrid {
@@ -9,12 +11,12 @@ extension ConsoleState {
             drawTiny(now, &grid)
             return grid
         }
-        Header.draw(self, layout, latest.server.staleSince == nil ? time : now, &grid)
+        Header.draw(self, layout, latest.staleSince == nil ? time : now, &grid)
         for panel in Panel.allCases { draw(panel, layout, time, &grid) }
         if let line = layout.persisterLine { PersisterPanel.drawLine(self, line, time, &grid) }
         if layout.size == .normal { joinRules(layout, &grid) }
         // What is old must not look alive.
-        if latest.server.staleSince != nil { grid.fade(from: layout.header.bottom) }
+        if latest.staleSince != nil { grid.fade(from: layout.header.bottom) }
         drawOverlay(layout, now, &grid)
         StatusLine.draw(self, layout, now, &grid)
         BottomBar.draw(self, layout, &grid)
@@ -62,7 +64,7 @@ extension ConsoleState {
             }
             let up = (stateCounts[.up] ?? 0) + (stateCounts[.slow] ?? 0)
             let dirty = shown.persister.isDirty ? "\(glyphs.dirty)\(shown.persister.unsavedChanges) " : ""
-            let rate = Quantity.rate(shown.traffic.requestsPerSecond)
+            let rate = Quantity.rate(shown.traffic.perSecond)
             text = " \(up)/\(shown.endpoints.count) up  \(dirty)\(rate) r/s  q quits; 40x10 shows more"
         case .quit: text = " s stop  k keep serving  Esc cancel"
         default: text = " Esc leaves this; 40x10 shows it"
@@ -93,7 +95,7 @@ extension ConsoleState {
 
     /// The configuration by its name alone: where it lies stands in the persister's panel, and in the event in full.
     func brief(_ text: String) -> String {
-        let path = SafeText.clean(latest.persister.filePath)
+        let path = SafeText.clean(latest.server.configPath)
         guard let slash = path.lastIndex(of: "/"), text.contains(path) else { return text }
         return text.replacing(path, with: path[path.index(after: slash)...])
     }
@@ -112,8 +114,8 @@ extension ConsoleState {
         case .events: visibleEvents.count
         case .journal: visibleJournal.count
         case .persister:
-            PersisterPanel.lines(self, layout.content(of: .persister), now: shown.sampledAt).count
-        case .detail: DetailPanel.lines(self, layout.content(of: .detail), now: shown.sampledAt).count
+            PersisterPanel.lines(self, layout.content(of: .persister), now: shown.receivedAt).count
+        case .detail: DetailPanel.lines(self, layout.content(of: .detail), now: shown.receivedAt).count
         }
     }
 }

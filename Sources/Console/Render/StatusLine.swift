@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The line above the bar: what is being typed, what happened, or what needs the operator.
 enum StatusLine {
     static func draw(
@@ -84,10 +86,10 @@ enum StatusLine {
             return [Segment(" \(glyphs.writing) \(SafeText.clean(pending.label))\(glyphs.ellipsis)\(waited)", .accent)]
         }
         let persister = state.latest.persister
-        if persister.isOverdue || persister.retryAt != nil, let failure = persister.lastFailure {
+        if persister.isOverdue || persister.isRetrying, let failure = state.latest.lastFailure {
             return [
                 Segment(" \(glyphs.cross) ", .bad),
-                Segment("Not saved: \(state.brief(SafeText.clean(failure.text)))", .bad),
+                Segment("Not saved: \(state.brief(SafeText.clean(failure.error ?? "")))", .bad),
             ]
         }
         if let warning = state.latest.server.warning {

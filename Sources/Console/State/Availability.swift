@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension ConsoleState {
     /// Why an action cannot be taken now; nil when it can.
     func obstacle(to action: ConsoleAction) -> String? {
@@ -24,7 +26,7 @@ extension ConsoleState {
             return filter.text.isEmpty ? "no filter: press \(key(.filter)) first" : nil
         case .suspend:
             if setup.canSuspend { return nil }
-            return latest.server.isAttached
+            return latest.isAttached
                 ? "there is no shell to come back from: \(key(.quit)) leaves"
                 : "the proxy lives in this process: \(key(.quit)), then k leaves the console and serves on"
         case .faster: return refresh <= .milliseconds(200) ? "0.2 s is the fastest" : nil
@@ -36,7 +38,7 @@ extension ConsoleState {
     /// Why nothing may be changed at all now.
     var changeObstacle: String? {
         if isReadOnly { return "read-only: actions that change the proxy are switched off" }
-        return latest.server.staleSince == nil ? nil : Self.notConnected
+        return latest.staleSince == nil ? nil : Self.notConnected
     }
 
     /// Ends with the disconnection.
@@ -76,14 +78,14 @@ extension ConsoleState {
     }
 
     /// Those that are off stand last, and move among themselves.
-    func allowedRanks(of endpoint: EndpointStatus) -> ClosedRange<Int> {
+    func allowedRanks(of endpoint: Snapshot.Endpoint) -> ClosedRange<Int> {
         let count = max(1, latest.endpoints.count)
-        let enabled = latest.endpoints.count { $0.isEnabled }
-        return endpoint.isEnabled ? 1...max(1, enabled) : min(enabled + 1, count)...count
+        let enabled = latest.endpoints.count { $0.enabled }
+        return endpoint.enabled ? 1...max(1, enabled) : min(enabled + 1, count)...count
     }
 
     /// Its rank once all moves asked for so far are done.
-    func wantedRank(of endpoint: EndpointStatus) -> Int {
+    func wantedRank(of endpoint: Snapshot.Endpoint) -> Int {
         if let queuedMove, queuedMove.id == endpoint.id { return queuedMove.rank }
         for command in pending.values {
             if case .move(let reference, let rank) = command.command, reference.id == endpoint.id { return rank }

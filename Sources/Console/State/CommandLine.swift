@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The `:` line.
 struct CommandLine: Sendable, Equatable {
     private(set) var editor = LineEditor()
@@ -51,7 +53,7 @@ struct CommandLine: Sendable, Equatable {
             case "go": endpoints
             case "sort": SortColumn.allCases.flatMap { [$0.word, $0.word + " asc", $0.word + " desc"] }
             case "theme": Theme.all.map(\.name)
-            case "level": EventEntry.Level.allCases.map(\.word)
+            case "level": EventLevel.allCases.map(\.rawValue)
             default: []
             }
         return arguments.filter { $0.hasPrefix(words[1]) }.map { verb + " " + $0 }
@@ -95,8 +97,8 @@ extension ConsoleState {
             return []
         case "sort": return sort(words.dropFirst(), now: now)
         case "level" where words.count == 2:
-            guard let level = EventEntry.Level.allCases.first(where: { $0.word == argument }) else {
-                return refuse("levels: " + EventEntry.Level.allCases.map(\.word).joined(separator: ", "), now: now)
+            guard let level = EventLevel.allCases.first(where: { $0.rawValue == argument }) else {
+                return refuse("levels: " + EventLevel.allCases.map(\.rawValue).joined(separator: ", "), now: now)
             }
             lowestLevel = level
             followEvents()

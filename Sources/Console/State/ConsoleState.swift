@@ -1,10 +1,12 @@
+internal import PodiumModel
+
 /// Everything the console knows. A pure reducer: `handle` takes an input and the time and returns what is to be done;
 /// `render(now:)` draws the state.
 public struct ConsoleState: Sendable {
     /// What the picture is made from; older than the newest snapshot while paused.
-    var shown: DashboardSnapshot
+    var shown: ConsolePicture
     /// The newest snapshot: commands are made from this one.
-    var latest: DashboardSnapshot
+    var latest: ConsolePicture
     /// Columns and lines of the terminal.
     public private(set) var columns: Int
     /// Lines of the terminal.
@@ -27,7 +29,7 @@ public struct ConsoleState: Sendable {
     var isFilterOpen = false
     var command: CommandLine?
     var commandHistory: [String] = []
-    var lowestLevel = EventEntry.Level.debug
+    var lowestLevel = EventLevel.debug
     /// Time the picture stands still at; nil while live.
     var pausedAt: ContinuousClock.Instant?
     var selectedID: UInt32?
@@ -39,7 +41,7 @@ public struct ConsoleState: Sendable {
     /// The endpoint the left button went down on.
     var dragged: UInt32?
     /// How many endpoints are in each state, counted once per snapshot.
-    var stateCounts: [EndpointStatus.State: Int] = [:]
+    var stateCounts: [Snapshot.Endpoint.State: Int] = [:]
     /// Topmost visible row per panel; for logs, lines scrolled up from the newest.
     var scroll: [Panel: Int] = [:]
     /// The flush under the cursor; nil follows the newest.
@@ -85,7 +87,7 @@ public struct ConsoleState: Sendable {
         self.lines = lines
         theme = setup.theme
         refresh = min(.seconds(10), max(.milliseconds(200), setup.refresh))
-        shown = DashboardSnapshot(sampledAt: now)
+        shown = ConsolePicture(receivedAt: now)
         latest = shown
     }
 
@@ -126,13 +128,13 @@ public struct ConsoleState: Sendable {
 
     /// The time the picture shows: it stands still while paused.
     func pictureTime(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
-        pausedAt ?? latest.server.staleSince ?? now
+        pausedAt ?? latest.staleSince ?? now
     }
 
-    var isReadOnly: Bool { setup.isReadOnly || latest.server.isReadOnly }
+    var isReadOnly: Bool { setup.isReadOnly || latest.isReadOnly }
 
     /// The endpoint under the cursor as the newest snapshot has it.
-    var selected: EndpointStatus? {
+    var selected: Snapshot.Endpoint? {
         guard rows.indices.contains(selectedRow) else { return nil }
         let endpoint = shown.endpoints[rows[selectedRow]]
         guard pausedAt != nil else { return endpoint }

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension ConsoleState {
     mutating func performPrompt(_ action: ConsoleAction) -> [ConsoleEffect] {
         isFilterOpen = false
@@ -96,10 +98,10 @@ extension ConsoleState {
         case .flush(var view):
             if action == .copy { return copyFlush(view, now: now) }
             if action == .previousEntry || action == .nextEntry {
-                if let index = shown.flushes.lastIndex(where: { $0.id <= view.id }) {
+                if let index = shown.flushes.lastIndex(where: { $0.number <= view.id }) {
                     let other = index + (action == .nextEntry ? 1 : -1)
                     if shown.flushes.indices.contains(other) {
-                        view = FlushView(id: shown.flushes[other].id)
+                        view = FlushView(id: shown.flushes[other].number)
                         selectedFlushID = view.id
                     }
                 }
@@ -124,14 +126,14 @@ extension ConsoleState {
         let events = visibleEvents
         switch action {
         case .copy:
-            guard let event = events.last(where: { $0.id == view.id }) else { return [] }
+            guard let event = events.last(where: { $0.identity == view.id }) else { return [] }
             return copy(PlainReport.line(event, utcOffset: shown.utcOffset), now: now)
         case .previousEntry, .nextEntry:
             if let index = place(of: view.id, in: events) {
                 let other = index + (action == .nextEntry ? 1 : -1)
                 guard events.indices.contains(other) else { return [] }
                 selectEvent(place: events.count - 1 - other, of: events)
-                view = EventView(id: events[other].id)
+                view = EventView(id: events[other].identity)
             }
         default:
             guard let step = step(action) else {
@@ -145,7 +147,7 @@ extension ConsoleState {
     }
 
     private mutating func copyFlush(_ view: FlushView, now: ContinuousClock.Instant) -> [ConsoleEffect] {
-        guard let flush = shown.flushes.last(where: { $0.id == view.id }) else { return [] }
+        guard let flush = shown.flushes.last(where: { $0.number == view.id }) else { return [] }
         return copy(PlainReport.line(flush, shown), now: now)
     }
 

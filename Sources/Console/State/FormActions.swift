@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension ConsoleState {
     mutating func performForm(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         guard case .form(var form) = overlay else { return [] }

@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import PureSupport
 
 /// A form between ^S and the disk.
@@ -65,10 +66,10 @@ extension ConsoleState {
     }
 
     /// Holds the open form against a new picture, and says so when what could not be written is on disk at last.
-    mutating func followSaving(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) {
+    mutating func followSaving(_ snapshot: ConsolePicture, now: ContinuousClock.Instant) {
         let isSaved = !snapshot.persister.isDirty && snapshot.server.warning == nil
         if case .form(var form) = overlay, !form.isSaving {
-            if form.refusal?.message == Self.notConnected, snapshot.server.staleSince == nil { form.refusal = nil }
+            if form.refusal?.message == Self.notConnected, snapshot.staleSince == nil { form.refusal = nil }
             if form.awaitsRebase { form.rebase(in: snapshot) }
             overlay = .form(form)
             if isSaved, let since = form.keptSince, !form.awaitsRebase {
@@ -82,7 +83,7 @@ extension ConsoleState {
     }
 
     private mutating func confirm(
-        _ form: EndpointForm, since: ContinuousClock.Instant, _ snapshot: DashboardSnapshot,
+        _ form: EndpointForm, since: ContinuousClock.Instant, _ snapshot: ConsolePicture,
         now: ContinuousClock.Instant
     ) {
         var form = form

@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension ConsoleState {
     /// Which part of the keymap applies now.
     var context: KeyContext {
@@ -120,7 +122,7 @@ extension ConsoleState {
         case .add: overlay = .form(EndpointForm(adding: latest))
         case .delete: if let selected { overlay = .delete(DeletePrompt(endpoint: selected.reference)) }
         case .rankUp, .rankDown: return moveRank(up: (action == .rankUp) != isDescending, now: now)
-        case .pin: if let selected { return [run(.setPinned(selected.reference, !selected.isPinned), now: now)] }
+        case .pin: if let selected { return [run(.setPinned(selected.reference, !selected.pinned), now: now)] }
         case .toggle: return toggle(now: now)
         case .copy: if let selected { return copy(selected, now: now) }
         case .test: if let selected { return [run(.test(selected.reference), now: now)] }
@@ -155,19 +157,19 @@ extension ConsoleState {
     private mutating func openSelected() {
         switch focus {
         case .flushes, .chart: open(selectedFlush)
-        case .events: if let event = selectedEvent { overlay = .event(EventView(id: event.id)) }
+        case .events: if let event = selectedEvent { overlay = .event(EventView(id: event.identity)) }
         case .endpoints, .persister, .detail, .journal:
             if let selected { overlay = .form(EndpointForm(editing: selected, in: latest)) }
         }
     }
 
-    private mutating func open(_ flush: FlushEntry?) {
+    private mutating func open(_ flush: Snapshot.Flush?) {
         guard let flush else { return }
-        overlay = .flush(FlushView(id: flush.id))
+        overlay = .flush(FlushView(id: flush.number))
     }
 
     /// The flush that was chosen, else the last one that there is something to tell about.
-    private var telling: FlushEntry? {
+    private var telling: Snapshot.Flush? {
         guard selectedFlushID == nil else { return selectedFlush }
         return shown.flushes.last { $0.result != .unchanged } ?? shown.flushes.last
     }
@@ -184,9 +186,9 @@ extension ConsoleState {
 
     private mutating func toggle(now: ContinuousClock.Instant) -> [ConsoleEffect] {
         guard let selected else { return [] }
-        let command = ConsoleCommand.setEnabled(selected.reference, !selected.isEnabled)
-        let others = latest.endpoints.contains { $0.id != selected.id && $0.isEnabled && $0.state.serves }
-        if selected.isEnabled, selected.state.serves, !others {
+        let command = ConsoleCommand.setEnabled(selected.reference, !selected.enabled)
+        let others = latest.endpoints.contains { $0.id != selected.id && $0.enabled && $0.state.serves }
+        if selected.enabled, selected.state.serves, !others {
             overlay = .confirm(
                 ConfirmDialog(
                     title: "Switch off \(SafeText.clean(selected.name))",
@@ -197,7 +199,7 @@ extension ConsoleState {
         return [run(command, now: now)]
     }
 
-    private mutating func copy(_ endpoint: EndpointStatus, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+    private mutating func copy(_ endpoint: Snapshot.Endpoint, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         copy(endpoint.url ?? endpoint.urlAnthropic ?? endpoint.urlOpenAI ?? endpoint.name, now: now)
     }
 
@@ -208,7 +210,7 @@ extension ConsoleState {
     }
 }
 
-extension EndpointStatus.State {
+extension Snapshot.Endpoint.State {
     /// Whether requests go to it.
     var serves: Bool { self == .up || self == .slow || self == .untested }
 }

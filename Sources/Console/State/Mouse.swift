@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension ConsoleState {
     static let wheelStep = 3
 
@@ -73,7 +75,7 @@ extension ConsoleState {
         return [run(.move(endpoint.reference, toRank: target.rank), now: now)]
     }
 
-    private func dragObstacle(_ endpoint: EndpointStatus) -> String? {
+    private func dragObstacle(_ endpoint: Snapshot.Endpoint) -> String? {
         if sort != .rank { return "sorted by \(sort.title), not by rank: < and > change that" }
         return isBusy(endpoint.id) ? "\(SafeText.clean(endpoint.name)) is being saved" : nil
     }

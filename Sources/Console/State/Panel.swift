@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import PureSupport
 
 /// A part of the screen that can have the focus.
@@ -70,12 +71,12 @@ enum SortColumn: Int, Sendable, CaseIterable {
     }
 
     /// Whether there is something to compare; rows without it come last in either direction.
-    func hasValue(_ endpoint: EndpointStatus) -> Bool {
+    func hasValue(_ endpoint: Snapshot.Endpoint) -> Bool {
         switch self {
         case .priority: endpoint.priority != nil
-        case .success: endpoint.successRate != nil
-        case .p50: endpoint.p50 != nil
-        case .p95: endpoint.p95 != nil
+        case .success: endpoint.traffic.successRatio != nil
+        case .p50: endpoint.traffic.p50Seconds != nil
+        case .p95: endpoint.traffic.p95Seconds != nil
         case .rate, .inFlight: endpoint.state != .off
         case .rank, .state, .name, .kind, .errors: true
         }
@@ -87,24 +88,24 @@ enum SortColumn: Int, Sendable, CaseIterable {
         case words([String])
     }
 
-    func keys(_ endpoints: [EndpointStatus]) -> Keys {
+    func keys(_ endpoints: [Snapshot.Endpoint]) -> Keys {
         switch self {
         case .rank: .numbers(endpoints.map { Double($0.rank) })
         case .state: .numbers(endpoints.map { Self.severity($0.state) })
         case .name: .words(endpoints.map(\.name))
         case .kind: .words(endpoints.map(\.kind.rawValue))
         case .priority: .numbers(endpoints.map { Double($0.priority ?? .max) })
-        case .success: .numbers(endpoints.map { $0.successRate ?? 2 })
-        case .p50: .numbers(endpoints.map { ($0.p50 ?? .zero).inMilliseconds })
-        case .p95: .numbers(endpoints.map { ($0.p95 ?? .zero).inMilliseconds })
-        case .rate: .numbers(endpoints.map(\.requestsPerSecond))
-        case .inFlight: .numbers(endpoints.map { Double($0.inFlight) })
-        case .errors: .numbers(endpoints.map { Double($0.errors) })
+        case .success: .numbers(endpoints.map { $0.traffic.successRatio ?? 2 })
+        case .p50: .numbers(endpoints.map { $0.traffic.p50Seconds ?? 0 })
+        case .p95: .numbers(endpoints.map { $0.traffic.p95Seconds ?? 0 })
+        case .rate: .numbers(endpoints.map(\.traffic.perSecond))
+        case .inFlight: .numbers(endpoints.map { Double($0.traffic.inFlight) })
+        case .errors: .numbers(endpoints.map { Double($0.traffic.failures) })
         }
     }
 
     /// The rows in order; equal ones keep theirs.
-    func sorted(_ rows: [Int], of endpoints: [EndpointStatus], descending: Bool) -> [Int] {
+    func sorted(_ rows: [Int], of endpoints: [Snapshot.Endpoint], descending: Bool) -> [Int] {
         func sorted<Value: Comparable>(_ keys: [Value]) -> [Int] {
             rows.sorted { left, right in
                 if keys[left] == keys[right] { return left < right }
@@ -117,7 +118,7 @@ enum SortColumn: Int, Sendable, CaseIterable {
         }
     }
 
-    private static func severity(_ state: EndpointStatus.State) -> Double {
+    private static func severity(_ state: Snapshot.Endpoint.State) -> Double {
         switch state {
         case .misconfigured: 0
         case .down: 1

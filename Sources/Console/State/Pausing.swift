@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 extension ConsoleState {
     /// How long after a command its effect is waited for: an attached console's picture may come later than the answer.
     static let showThrough = Duration.seconds(3)
@@ -21,8 +23,8 @@ extension ConsoleState {
     }
 
     /// Whether what operators change is different; figures that only moved on are not.
-    private static func isChanged(_ one: DashboardSnapshot, _ other: DashboardSnapshot) -> Bool {
-        one.autoSort != other.autoSort || one.flushes.last?.id != other.flushes.last?.id
+    private static func isChanged(_ one: ConsolePicture, _ other: ConsolePicture) -> Bool {
+        one.autoSort != other.autoSort || one.flushes.last?.number != other.flushes.last?.number
             || !one.endpoints.elementsEqual(other.endpoints) {
                 ($0.id, $0.revision, $0.rank) == ($1.id, $1.revision, $1.rank)
             }

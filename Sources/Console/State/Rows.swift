@@ -1,9 +1,11 @@
+internal import PodiumModel
+
 extension ConsoleState {
-    mutating func take(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+    mutating func take(_ snapshot: ConsolePicture, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         latest = snapshot
         let isSaved = !snapshot.persister.isDirty && snapshot.server.warning == nil
-        let isConnected = snapshot.server.staleSince == nil
-        updateToast(isSaved: isSaved, isConnected: isConnected, undo: snapshot.undo?.label)
+        let isConnected = snapshot.staleSince == nil
+        updateToast(isSaved: isSaved, isConnected: isConnected, undo: snapshot.undo)
         if pausedAt == nil { show(snapshot, now: now) } else { showThrough(now: now) }
         followSaving(snapshot, now: now)
         bringBackLeftForm(now: now)
@@ -27,15 +29,15 @@ extension ConsoleState {
         }
     }
 
-    mutating func show(_ snapshot: DashboardSnapshot, now: ContinuousClock.Instant) {
+    mutating func show(_ snapshot: ConsolePicture, now: ContinuousClock.Instant) {
         let heldOrder = orderHeldUntil.map { $0 > now } == true ? rows.map { shown.endpoints[$0].id } : nil
-        let lastChange = shown.journal.last?.id
+        let lastChange = shown.journal.last?.time
         // A log that is scrolled stands still while new lines arrive: the one under the cursor keeps its place on the screen.
         let line = selectedEventID == nil ? nil : eventPlace(in: visibleEvents) - (scroll[.events] ?? 0)
         shown = snapshot
         if let line { scroll[.events] = max(0, eventPlace(in: visibleEvents) - line) }
         if let offset = scroll[.journal], offset > 0, let lastChange {
-            scroll[.journal] = offset + visibleJournal.reversed().prefix { $0.id > lastChange }.count
+            scroll[.journal] = offset + visibleJournal.reversed().prefix { $0.time > lastChange }.count
         }
         if let name = pendingSelection, let added = snapshot.endpoints.first(where: { $0.name == name }) {
             selectedID = added.id
@@ -104,27 +106,27 @@ extension ConsoleState {
     }
 
     /// Changes of rank that contain the search, oldest first.
-    var visibleJournal: [JournalEntry] {
+    var visibleJournal: [Snapshot.RankChange] {
         let needle = eventFilter.text.lowercased()
         guard !needle.isEmpty else { return shown.journal }
         return shown.journal.filter {
-            $0.endpoint.lowercased().contains(needle) || $0.cause.lowercased().contains(needle)
+            $0.endpoint.lowercased().contains(needle) || $0.text.lowercased().contains(needle)
         }
     }
 
     /// Events at or above the chosen level that contain the search, oldest first.
-    var visibleEvents: [EventEntry] {
+    var visibleEvents: [Snapshot.Event] {
         let needle = eventFilter.text.lowercased()
         guard lowestLevel != .debug || !needle.isEmpty else { return shown.events }
         return shown.events.filter { event in
-            guard event.level >= lowestLevel else { return false }
-            return needle.isEmpty || event.text.lowercased().contains(needle)
+            guard event.severity >= lowestLevel else { return false }
+            return needle.isEmpty || event.line.lowercased().contains(needle)
                 || event.source.lowercased().contains(needle)
         }
     }
 }
 
-extension EndpointStatus {
+extension Snapshot.Endpoint {
     /// Whether a lower-case word is found in its name or tags, or is its kind or state.
     func matches(_ needle: String) -> Bool {
         name.lowercased().contains(needle) || kind.rawValue == needle || state.rawValue == needle

@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import PureSupport
 
 extension ConsoleState {
@@ -11,7 +12,7 @@ extension ConsoleState {
             isDescending.toggle()
             arrange()
         case .level:
-            let levels: [EventEntry.Level] = [.debug, .info, .warning, .error]
+            let levels: [EventLevel] = [.debug, .info, .warning, .error]
             let index = levels.firstIndex(of: lowestLevel) ?? 0
             lowestLevel = levels[(index + 1) % levels.count]
             followEvents()
@@ -42,7 +43,7 @@ extension ConsoleState {
         case .commandLine: command = CommandLine(history: commandHistory)
         case .help: overlay = .help(HelpView())
         // The proxy is not this process's to stop.
-        case .quit where latest.server.isAttached: return [.quit(.keepServing)]
+        case .quit where latest.isAttached: return [.quit(.keepServing)]
         case .quit: overlay = .quit(QuitDialog())
         default: break
         }
@@ -75,7 +76,7 @@ extension ConsoleState {
             guard !flushes.isEmpty else { return }
             let place = flushes.count - 1 - (selectedFlushIndex ?? flushes.count - 1)
             let target = destination(action, from: place, page: page, count: flushes.count)
-            selectedFlushID = target == 0 ? nil : flushes[flushes.count - 1 - target].id
+            selectedFlushID = target == 0 ? nil : flushes[flushes.count - 1 - target].number
         case .events: moveEvent(action, page: page)
         case .persister, .detail, .journal:
             let most = max(0, contentHeight(of: focus) - layout.page(of: focus))
@@ -119,9 +120,9 @@ extension ConsoleState {
     }
 
     /// `place` counts from the newest.
-    mutating func selectEvent(place: Int, of events: [EventEntry]) {
+    mutating func selectEvent(place: Int, of events: [Snapshot.Event]) {
         guard events.indices.contains(events.count - 1 - place) else { return }
-        selectedEventID = place == 0 ? nil : events[events.count - 1 - place].id
+        selectedEventID = place == 0 ? nil : events[events.count - 1 - place].identity
         let height = max(1, layout.page(of: .events))
         var top = min(scroll[.events] ?? 0, max(0, events.count - height))
         if place < top { top = place }
@@ -130,18 +131,18 @@ extension ConsoleState {
     }
 
     /// How far from the newest of the events shown the one under the cursor is.
-    func eventPlace(in events: [EventEntry]) -> Int {
+    func eventPlace(in events: [Snapshot.Event]) -> Int {
         guard let selectedEventID else { return 0 }
         guard let index = place(of: selectedEventID, in: events) else { return max(0, events.count - 1) }
         return events.count - 1 - index
     }
 
     /// Where an event is, or the one before it, if it is not among these any more.
-    func place(of id: UInt64, in events: [EventEntry]) -> Int? {
-        events.lastIndex { $0.id == id } ?? events.lastIndex { $0.id <= id }
+    func place(of id: UInt64, in events: [Snapshot.Event]) -> Int? {
+        events.lastIndex { $0.identity == id } ?? events.lastIndex { $0.identity <= id }
     }
 
-    var selectedEvent: EventEntry? {
+    var selectedEvent: Snapshot.Event? {
         let events = visibleEvents
         let index = events.count - 1 - eventPlace(in: events)
         return events.indices.contains(index) ? events[index] : nil
@@ -149,9 +150,9 @@ extension ConsoleState {
 
     var selectedFlushIndex: Int? {
         guard let selectedFlushID else { return shown.flushes.isEmpty ? nil : shown.flushes.count - 1 }
-        return shown.flushes.lastIndex { $0.id <= selectedFlushID } ?? (shown.flushes.isEmpty ? nil : 0)
+        return shown.flushes.lastIndex { $0.number <= selectedFlushID } ?? (shown.flushes.isEmpty ? nil : 0)
     }
 
     /// The flush under the cursor: the newest, unless another was chosen.
-    var selectedFlush: FlushEntry? { selectedFlushIndex.map { shown.flushes[$0] } }
+    var selectedFlush: Snapshot.Flush? { selectedFlushIndex.map { shown.flushes[$0] } }
 }

@@ -108,18 +108,18 @@ enum Quantity {
     }
 
     /// `12:04:29`.
-    static func clock(_ time: WallTime, utcOffset: Int) -> String {
+    static func clock(_ time: Double, utcOffset: Int) -> String {
         let day = secondOfDay(time, utcOffset: utcOffset)
         return "\((day / 3_600).twoDigits):\((day / 60 % 60).twoDigits):\((day % 60).twoDigits)"
     }
 
     /// `12:04:29.114`.
-    static func preciseClock(_ time: WallTime, utcOffset: Int) -> String {
+    static func preciseClock(_ time: Double, utcOffset: Int) -> String {
         // 13.87 is a little less as a binary fraction; half a microsecond more than makes up for it.
-        let seconds = time.secondsSinceEpoch + 0.000_000_5
+        let seconds = time + 0.000_000_5
         let fraction = seconds.isFinite ? Int((seconds - seconds.rounded(.down)) * 1_000) : 0
         let text = String(min(999, fraction))
-        return clock(WallTime(secondsSinceEpoch: seconds), utcOffset: utcOffset) + "."
+        return clock(seconds, utcOffset: utcOffset) + "."
             + String(repeating: "0", count: 3 - text.count) + text
     }
 
@@ -135,9 +135,9 @@ enum Quantity {
         return sign + "\(scaled / unit)." + String(repeating: "0", count: digits - fraction.count) + fraction
     }
 
-    private static func secondOfDay(_ time: WallTime, utcOffset: Int) -> Int {
-        guard time.secondsSinceEpoch.isFinite, abs(time.secondsSinceEpoch) < 1e12 else { return 0 }
-        let seconds = (Int(time.secondsSinceEpoch.rounded(.down)) + utcOffset) % 86_400
+    private static func secondOfDay(_ time: Double, utcOffset: Int) -> Int {
+        guard time.isFinite, abs(time) < 1e12 else { return 0 }
+        let seconds = (Int(time.rounded(.down)) + utcOffset) % 86_400
         return seconds < 0 ? seconds + 86_400 : seconds
     }
 }

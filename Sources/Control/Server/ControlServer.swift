@@ -2,6 +2,7 @@ public import Engine
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import PodiumModel
 internal import Synchronization
 
 internal import Support

@@ -84,7 +84,7 @@ public struct EndpointEdit: Sendable, Equatable {
     }
 
     /// Stands for a secret that its editor does not hold and that stays what it is.
-    public static let keptSecret = "••••"
+    public static let keptSecret = Snapshot.keptSecret
 
     /// Whether a text that is to be a secret has been typed beside the stand-in of one: it would replace it.
     private static func isTypedBesideMask(_ value: String) -> Bool { value.contains("•") }

@@ -1,3 +1,4 @@
+internal import PodiumModel
 internal import Ranking
 internal import PureSupport
 

@@ -1,88 +1,29 @@
+internal import PodiumModel
 internal import PureSupport
 
-/// How much an event matters.
-public enum EventLevel: String, Sendable, Comparable, CaseIterable {
-    case debug
-    case info
-    case warning
-    case error
-
-    /// Less important levels come first.
-    public static func < (left: EventLevel, right: EventLevel) -> Bool {
-        left.order < right.order
-    }
-
-    private var order: Int {
-        Self.allCases.firstIndex(of: self) ?? 0
-    }
-}
-
-/// What brings an event about.
-public enum EventKind: String, Sendable {
-    /// A change of the state of an endpoint, of the configuration or of the program. These tell the story of an outage, and
-    /// each stands for itself, unless the very same is said twice in a row.
-    case change
-    /// A request, a trial or a write, which come as often as they come. What is the same is one event that is counted.
-    case traffic
-}
-
 /// Something an operator may want to know of.
-public struct LoggedEvent: Sendable, Equatable, Identifiable {
+struct LoggedEvent: Sendable, Equatable, Identifiable {
     /// Rises with everything that is logged; that of the last time where it happened several times.
-    public internal(set) var id: UInt64
+    var id: UInt64
     /// Seconds since 1970, of the last time.
-    public internal(set) var time: Double
+    var time: Double
     /// How much it matters.
-    public let level: EventLevel
+    let level: EventLevel
     /// What brought it about.
-    public let kind: EventKind
+    let kind: EventKind
     /// `proxy`, `ranking`, `endpoint`, `config`, `persist`, `service` or `control`; of an operator's command the way by
     /// which it came: `console`, `cli` or `api`.
-    public let source: String
+    let source: String
     /// Whom it concerns, if one endpoint.
-    public let endpoint: String?
+    let endpoint: String?
     /// One line in plain words, of the last time: the request and the client are other ones each time.
-    public internal(set) var text: String
+    var text: String
     /// How often it happened.
-    public internal(set) var count: UInt64 = 1
+    var count: UInt64 = 1
     /// The id of the first time, which stays the same.
-    public let firstID: UInt64
+    let firstID: UInt64
     /// Seconds since 1970, of the first time.
-    public let firstTime: Double
-}
-
-/// How many events are kept, in parts of their own: what comes often must not push out what matters.
-public enum EventRetention: Int, Sendable, CaseIterable {
-    case errors
-    case changes
-    case warnings
-    case infos
-    case debugs
-
-    /// Where an event is kept.
-    public init(level: EventLevel, kind: EventKind) {
-        switch (level, kind) {
-        case (.error, _): self = .errors
-        case (.debug, _): self = .debugs
-        case (_, .change): self = .changes
-        case (.warning, .traffic): self = .warnings
-        case (.info, .traffic): self = .infos
-        }
-    }
-
-    /// As many of the newest are kept.
-    public var capacity: Int {
-        switch self {
-        case .errors: 500
-        case .changes: 700
-        case .warnings: 300
-        case .infos: 300
-        case .debugs: 200
-        }
-    }
-
-    /// Of all parts together.
-    public static let total = allCases.reduce(0) { $0 + $1.capacity }
+    let firstTime: Double
 }
 
 /// The last events. What repeats is folded into one with a count, and the log that is written out gets a word on it at most

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Persistence
+internal import PodiumModel
 internal import PureSupport
 
 extension EngineState {

@@ -35,7 +35,7 @@ extension Snapshot.Endpoint {
         openAIPreference = settings.openAIPreference.rawValue
         cookies = settings.cookies.rawValue
         forwarded = settings.forwarded
-        proxy = settings.proxy.map { $0.shown(mask: EndpointEdit.keptSecret) }
+        proxy = settings.proxy.map { $0.shown(mask: Snapshot.keptSecret) }
     }
 }
 

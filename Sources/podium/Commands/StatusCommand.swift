@@ -23,7 +23,8 @@ struct StatusCommand: AsyncParsableCommand {
             try control.printJSON(snapshot)
             return
         }
-        let picture = DashboardSnapshot(snapshot, receivedAt: .now, cpu: nil)
+        let picture = ConsolePicture(
+            snapshot, receivedAt: .now, utcOffset: LocalTime.offset(at: snapshot.takenAt))
         for line in PlainReport.lines(picture) { StandardStreams.output(line) }
         for event in picture.events.suffix(max(0, events)) {
             StandardStreams.output(PlainReport.line(event, utcOffset: picture.utcOffset))

@@ -1,4 +1,5 @@
 import Console
+import PodiumModel
 
 /// What can be typed into the line console.
 enum LineCommand: Equatable {
@@ -16,7 +17,7 @@ enum LineCommand: Equatable {
         """
 
     /// Reads a line; endpoints are named as the picture has them, at the revision that it has.
-    static func parse(_ line: String, in snapshot: DashboardSnapshot) -> LineCommand {
+    static func parse(_ line: String, in snapshot: ConsolePicture) -> LineCommand {
         let words = line.split(separator: " ").map(String.init)
         guard let verb = words.first?.lowercased() else { return .status }
         switch verb {
@@ -38,7 +39,7 @@ enum LineCommand: Equatable {
     }
 
     private static func endpoint(
-        _ verb: String, _ words: ArraySlice<String>, _ snapshot: DashboardSnapshot
+        _ verb: String, _ words: ArraySlice<String>, _ snapshot: ConsolePicture
     ) -> LineCommand {
         let rank = verb == "move" ? words.last.flatMap(Int.init) : nil
         if verb == "move", rank == nil { return .refused("move takes a name and a rank: move NAME 1") }

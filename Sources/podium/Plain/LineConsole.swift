@@ -1,4 +1,5 @@
 import Console
+import PodiumModel
 
 /// The console as plain lines, for screen readers, serial lines and terminals that no picture can be drawn on: what happens is
 /// printed as it happens, and commands are typed as words.
@@ -36,7 +37,7 @@ final class LineConsole: Sendable {
     }
 
     func run(
-        source: @Sendable () -> DashboardSnapshot,
+        source: @Sendable () -> ConsolePicture,
         perform: @Sendable (ConsoleCommand) async -> CommandResult
     ) async -> Ending {
         StandardInput.read { [input] line in input.yield(line.map { .line($0) } ?? .endOfInput) }
@@ -54,7 +55,7 @@ final class LineConsole: Sendable {
             // Who cannot be told anything is no console.
             if StandardStreams.isLost { return .ended(byRequest: false) }
             let snapshot = source()
-            for event in told.due(in: snapshot.events, now: snapshot.wallClock) { printEvent(event, snapshot) }
+            for event in told.due(in: snapshot.events, now: snapshot.takenAt) { printEvent(event, snapshot) }
             switch next {
             case .tick: continue
             case .endOfInput: return .ended(byRequest: false)
@@ -63,7 +64,7 @@ final class LineConsole: Sendable {
                 switch LineCommand.parse(line, in: snapshot) {
                 case .status: report(snapshot)
                 case .events:
-                    let events = snapshot.events.filter { $0.level >= .info }
+                    let events = snapshot.events.filter { $0.severity >= .info }
                     for event in events.suffix(Self.shownEvents) { printEvent(event, snapshot) }
                 case .help: StandardStreams.output(LineCommand.overview)
                 case .refused(let reason): StandardStreams.output("error: \(SafeText.clean(reason))")
@@ -83,7 +84,7 @@ final class LineConsole: Sendable {
         return .ended(byRequest: true)
     }
 
-    private func report(_ snapshot: DashboardSnapshot) {
+    private func report(_ snapshot: ConsolePicture) {
         for line in PlainReport.lines(snapshot) { StandardStreams.output(line) }
     }
 
@@ -95,7 +96,7 @@ final class LineConsole: Sendable {
         }
     }
 
-    private func printEvent(_ event: EventEntry, _ snapshot: DashboardSnapshot) {
+    private func printEvent(_ event: Snapshot.Event, _ snapshot: ConsolePicture) {
         StandardStreams.output(PlainReport.line(event, utcOffset: snapshot.utcOffset))
     }
 }
@@ -109,24 +110,23 @@ struct ToldEvents {
     private var told: [UInt64: (count: UInt64, at: Double)] = [:]
 
     /// - Parameter events: What needs no telling.
-    init(_ events: [EventEntry]) {
-        last = events.last?.latest ?? 0
-        for event in events { told[event.id] = (event.count, -.infinity) }
+    init(_ events: [Snapshot.Event]) {
+        last = events.last?.id ?? 0
+        for event in events { told[event.identity] = (event.times, -.infinity) }
     }
 
     /// What is to be printed now, oldest first.
-    mutating func due(in events: [EventEntry], now: WallTime) -> [EventEntry] {
+    mutating func due(in events: [Snapshot.Event], now: Double) -> [Snapshot.Event] {
         // Another process's events begin anew when it does.
-        if last > events.last?.latest ?? 0 { self = ToldEvents([]) }
-        let now = now.secondsSinceEpoch
+        if last > events.last?.id ?? 0 { self = ToldEvents([]) }
         let due = events.filter { event in
-            guard event.level >= .info else { return false }
-            guard let before = told[event.id] else { return event.latest > last }
-            return event.count > before.count && (now - before.at >= Self.gap || now < before.at)
+            guard event.severity >= .info else { return false }
+            guard let before = told[event.identity] else { return event.id > last }
+            return event.times > before.count && (now - before.at >= Self.gap || now < before.at)
         }
-        for event in due { told[event.id] = (event.count, now) }
-        last = max(last, events.last?.latest ?? 0)
-        let kept = Set(events.map(\.id))
+        for event in due { told[event.identity] = (event.times, now) }
+        last = max(last, events.last?.id ?? 0)
+        let kept = Set(events.map(\.identity))
         told = told.filter { kept.contains($0.key) }
         return due
     }

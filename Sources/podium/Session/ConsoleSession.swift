@@ -74,7 +74,7 @@ struct ConsoleSession: Sendable {
     /// What the console shows: the same snapshot that an attached console is sent, so that both show the same.
     private static func source(
         of engine: Engine, isDemo: Bool, isReadOnly: Bool
-    ) -> @Sendable () -> DashboardSnapshot {
+    ) -> @Sendable () -> ConsolePicture {
         let facts = ServerFacts(version: Version.number, isDemo: isDemo)
         let previous = Mutex<Snapshot?>(nil)
         return {
@@ -83,10 +83,11 @@ struct ConsoleSession: Sendable {
                 defer { previous = snapshot }
                 return previous
             }
-            let cpu = before.flatMap { AttachedPicture.load($0, snapshot) }
-            var dashboard = DashboardSnapshot(snapshot, receivedAt: .now, cpu: cpu)
-            dashboard.server.isReadOnly = isReadOnly
-            return dashboard
+            var picture = ConsolePicture(
+                snapshot, receivedAt: .now, utcOffset: LocalTime.offset(at: snapshot.takenAt),
+                load: before.flatMap { AttachedPicture.load($0, snapshot) })
+            picture.isReadOnly = isReadOnly
+            return picture
         }
     }
 

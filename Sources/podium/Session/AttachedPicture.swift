@@ -1,6 +1,5 @@
 import Console
 import Control
-import Engine
 import PodiumModel
 
 /// The newest picture of another process, put together from whole and partial answers. Pure.
@@ -9,7 +8,7 @@ struct AttachedPicture {
 
     private var picture: Snapshot?
     private var receivedAt = ContinuousClock.now
-    private var cpu: Double?
+    private var load: Double?
     /// Why there is no newer one; nil while there is.
     private(set) var loss: String?
 
@@ -40,9 +39,9 @@ struct AttachedPicture {
                     next.endpoints = Self.merge(answer.endpoints, into: before.endpoints)
                 }
             }
-            cpu = Self.load(before, answer)
+            load = Self.load(before, answer)
         } else {
-            cpu = nil
+            load = nil
         }
         picture = next
         receivedAt = now
@@ -56,17 +55,18 @@ struct AttachedPicture {
     }
 
     /// What the console shows: marked as old once nothing came for `patience`.
-    func dashboard(now: ContinuousClock.Instant, patience: Duration) -> DashboardSnapshot {
+    func dashboard(now: ContinuousClock.Instant, patience: Duration) -> ConsolePicture {
         guard let picture else {
-            var empty = DashboardSnapshot(sampledAt: now)
-            empty.server.isAttached = true
-            empty.server.staleSince = now
+            var empty = ConsolePicture(receivedAt: now)
+            empty.isAttached = true
+            empty.staleSince = now
             return empty
         }
-        var dashboard = DashboardSnapshot(picture, receivedAt: receivedAt, cpu: cpu)
-        dashboard.server.isAttached = true
+        var dashboard = ConsolePicture(
+            picture, receivedAt: receivedAt, utcOffset: LocalTime.offset(at: picture.takenAt), load: load)
+        dashboard.isAttached = true
         if loss != nil || now - receivedAt > patience {
-            dashboard.server.staleSince = receivedAt
+            dashboard.staleSince = receivedAt
             dashboard.server.warning = "not connected: \(loss ?? "no answer"); trying again"
         }
         return dashboard
@@ -89,7 +89,7 @@ struct AttachedPicture {
         var kept: [Snapshot.Event] = []
         for event in (known.filter { !repeated.contains($0.identity) } + fresh).reversed() {
             let part = EventRetention(
-                level: EventLevel(rawValue: event.level) ?? .info, kind: EventKind(rawValue: event.kind) ?? .change)
+                level: event.severity, kind: EventKind(rawValue: event.kind) ?? .change)
             guard room[part.rawValue] > 0 else { continue }
             room[part.rawValue] -= 1
             kept.append(event)

@@ -23,7 +23,7 @@ final class AttachedFeed: Sendable {
     }
 
     /// What the console shows now.
-    func dashboard() -> DashboardSnapshot {
+    func dashboard() -> ConsolePicture {
         picture.withLock { $0.dashboard(now: .now, patience: max(.seconds(3), interval * 3)) }
     }
 

@@ -1,0 +1,81 @@
+public import PodiumModel
+
+/// What the console shows of an endpoint.
+extension Snapshot.Endpoint {
+    /// Which API it serves, by the URLs it has.
+    enum Kind: String, Sendable, Equatable, CaseIterable {
+        case anthropic = "anth"
+        case openAI = "oai"
+        case any = "any"
+    }
+
+    /// Which API it serves.
+    var kind: Kind {
+        switch (url, urlAnthropic, urlOpenAI) {
+        case (nil, .some, nil): .anthropic
+        case (nil, nil, .some): .openAI
+        default: .any
+        }
+    }
+
+    /// How often it has changed rank since the start, as far as that is told.
+    var rankChanges: Int { explanation?.rankChanges ?? 0 }
+
+    /// Why it has its rank, or cannot be used: one finished sentence per line.
+    var sentences: [String] {
+        (explanation?.sentences ?? misconfiguration.map { ["Cannot be used: \($0)."] } ?? [])
+            + (notInFile.map { ["In force, but not in the file: \($0)."] } ?? [])
+    }
+
+    /// How its credential is presented.
+    var auth: AuthType { AuthType(rawValue: authType) ?? .none }
+
+    /// Which OpenAI API it speaks.
+    var preference: OpenAIPreference { OpenAIPreference(rawValue: openAIPreference) ?? .auto }
+
+    /// Mean time to the first byte in milliseconds over the last minute, oldest first; 0 means no traffic.
+    var latencySeries: [Double] {
+        traffic.firstByteMillisecondsSeries.map { $0.map { min(max($0, 1), 4e9).rounded(.down) } ?? 0 }
+    }
+
+    /// What a command needs to name this endpoint.
+    public var reference: EndpointReference {
+        EndpointReference(id: id, name: name, revision: revision)
+    }
+}
+
+extension Snapshot.Traffic {
+    /// Median time to the first byte; nil without traffic.
+    var p50: Duration? { p50Seconds.map { .seconds($0) } }
+
+    /// 95th percentile of the time to the first byte; nil without traffic.
+    var p95: Duration? { p95Seconds.map { .seconds($0) } }
+
+    /// 99th percentile of the time to the first byte; nil without traffic.
+    var p99: Duration? { p99Seconds.map { .seconds($0) } }
+
+    /// Fraction of requests that failed; nil without traffic.
+    var errorRate: Double? { successRatio.map { 1 - $0 } }
+}
+
+extension EndpointHeader {
+    /// As configured, or the stand-in for a secret.
+    var shown: String { value ?? Snapshot.keptSecret }
+}
+
+/// Names an endpoint at a revision: never a row of the screen.
+public struct EndpointReference: Sendable, Hashable {
+    /// Outlives renames and rank changes.
+    public var id: UInt32
+    /// As configured; unique.
+    public var name: String
+    /// The revision the operator saw.
+    public var revision: UInt64
+
+    /// The endpoint as the operator saw it.
+    public init(id: UInt32, name: String, revision: UInt64) {
+        self.id = id
+        self.name = name
+        self.revision = revision
+    }
+}
