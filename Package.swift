@@ -132,7 +132,7 @@ let package = Package(
         tests("Console", ["PodiumModel"]),
         tests("Terminal", ["Support", "PodiumModel", "Console"]),
         tests("Service", [logging]),
-        tests("podium", ["PodiumModel", "Console", "Control"]),
+        tests("podium", ["PodiumModel", "Console", "Control", "Engine", "Configuration", logging]),
         tests("Demo"),
     ]
 )

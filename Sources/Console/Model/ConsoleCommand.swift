@@ -1,6 +1,5 @@
 public import PodiumModel
 
-
 /// What the console asks of the proxy. Endpoints are named with the revision the operator saw.
 public enum ConsoleCommand: Sendable, Equatable {
     /// Moves the endpoint to a rank (1 is the top) and pins it there.

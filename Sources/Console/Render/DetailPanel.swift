@@ -85,7 +85,9 @@ enum DetailPanel {
         return lines
     }
 
-    private static func stateText(_ endpoint: Snapshot.Endpoint, _ picture: ConsolePicture, _ now: ContinuousClock.Instant) -> String {
+    private static func stateText(
+        _ endpoint: Snapshot.Endpoint, _ picture: ConsolePicture, _ now: ContinuousClock.Instant
+    ) -> String {
         guard let retry = picture.retry(of: endpoint), retry > now else { return endpoint.state.rawValue }
         return "\(endpoint.state.rawValue), tried again in \(Quantity.age(retry - now))"
     }

@@ -118,7 +118,8 @@ enum Header {
         let dash = String(glyphs.dash)
         var segments = [
             Segment(" \(Quantity.rate(traffic.perSecond)) req/s ", .strong),
-            Segment(Sparkline.text(traffic.perSecondSeries.map(Double.init), width: 20, glyphs: glyphs), .graph, weight: 50),
+            Segment(
+                Sparkline.text(traffic.perSecondSeries.map(Double.init), width: 20, glyphs: glyphs), .graph, weight: 50),
             Segment("   p50 " + Quantity.latencyWithUnit(traffic.p50, dash: dash)),
             Segment("  p95 " + Quantity.latencyWithUnit(traffic.p95, dash: dash)),
             Segment("  p99 " + Quantity.latencyWithUnit(traffic.p99, dash: dash), weight: 10),

@@ -70,7 +70,8 @@ enum PersisterPanel {
                 " next flush ", status.isDirty ? state.shown.nextFlush : nil, state.shown.flushInterval,
                 .accent, glyphs, width, now),
             bar(
-                " max dirty  ", status.isDirty ? state.shown.maxDirty : nil, state.shown.maxDirtyTime, .warning, glyphs, width,
+                " max dirty  ", status.isDirty ? state.shown.maxDirty : nil, state.shown.maxDirtyTime, .warning, glyphs,
+                width,
                 now),
             counters(status, glyphs, width),
         ]
@@ -194,7 +195,8 @@ enum PersisterPanel {
         let room = width - head.reduce(1) { $0 + $1.columns }
         return head + [
             Segment(
-                " " + TextField.cut(state.brief(SafeText.clean(failure.error ?? "")), max(1, room), glyphs: glyphs), .faint)
+                " " + TextField.cut(state.brief(SafeText.clean(failure.error ?? "")), max(1, room), glyphs: glyphs),
+                .faint)
         ]
     }
 

@@ -1,6 +1,5 @@
 public import PodiumModel
 
-
 /// The state in plain lines, for `podium status`, pipes and screen readers: words instead of glyphs, no columns to count.
 public enum PlainReport {
     /// One line per fact; endpoints in rank order.
@@ -18,7 +17,8 @@ public enum PlainReport {
         let time = Quantity.clock(event.time, utcOffset: utcOffset)
         let since = Quantity.clock(event.since, utcOffset: utcOffset)
         let repeats = event.times > 1 ? " (\(Quantity.grouped(event.times)) times since \(since))" : ""
-        return "\(time) \(event.severity.rawValue) \(SafeText.clean(event.source)): \(SafeText.clean(event.line))\(repeats)"
+        return
+            "\(time) \(event.severity.rawValue) \(SafeText.clean(event.source)): \(SafeText.clean(event.line))\(repeats)"
     }
 
     private static func head(_ snapshot: ConsolePicture) -> String {
@@ -48,8 +48,12 @@ public enum PlainReport {
         var facts = [endpoint.state.rawValue, endpoint.kind.rawValue]
         if endpoint.pinned { facts.append("pinned") }
         if let rate = endpoint.traffic.successRatio { facts.append("ok \(Quantity.percent(rate, dash: ""))%") }
-        if endpoint.traffic.p50 != nil { facts.append("p50 \(Quantity.latencyWithUnit(endpoint.traffic.p50, dash: ""))") }
-        if endpoint.traffic.p95 != nil { facts.append("p95 \(Quantity.latencyWithUnit(endpoint.traffic.p95, dash: ""))") }
+        if endpoint.traffic.p50 != nil {
+            facts.append("p50 \(Quantity.latencyWithUnit(endpoint.traffic.p50, dash: ""))")
+        }
+        if endpoint.traffic.p95 != nil {
+            facts.append("p95 \(Quantity.latencyWithUnit(endpoint.traffic.p95, dash: ""))")
+        }
         if endpoint.state != .off { facts.append("\(Quantity.rate(endpoint.traffic.perSecond)) requests/s") }
         if let retry = picture.retry(of: endpoint), retry > picture.receivedAt {
             facts.append("tried again in \(Quantity.age(retry - picture.receivedAt))")
@@ -80,12 +84,15 @@ public enum PlainReport {
         }
         text += "; \(status.writes) writes, \(status.coalesced) throttled, \(status.failures) failed"
         var lines = [
-            text, "file: \(SafeText.clean(snapshot.server.configPath)), \(Quantity.bytes(status.file?.size, dash: "size unknown"))",
+            text,
+            "file: \(SafeText.clean(snapshot.server.configPath)), \(Quantity.bytes(status.file?.size, dash: "size unknown"))",
         ]
         // What failed just now is told with the last flush.
         if let failure = snapshot.lastFailure, snapshot.flushes.last?.result != .failed {
             let time = Quantity.clock(failure.time, utcOffset: snapshot.utcOffset)
-            lines.append("last failed write: \(time) \(SafeText.clean(failure.errorCode ?? "")), \(SafeText.clean(failure.error ?? ""))")
+            lines.append(
+                "last failed write: \(time) \(SafeText.clean(failure.errorCode ?? "")), \(SafeText.clean(failure.error ?? ""))"
+            )
         }
         return lines
     }

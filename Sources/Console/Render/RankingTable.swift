@@ -197,10 +197,12 @@ enum RankingTable {
             let role = (rate ?? 1) < 0.9 ? CellStyle.Role.bad : (rate ?? 1) < 0.98 ? .warning : body
             return (Quantity.percent(rate, dash: dash), role)
         case .p50: return (Quantity.latency(endpoint.traffic.p50, dash: dash), body)
-        case .p95: return (Quantity.latency(endpoint.traffic.p95, dash: dash), endpoint.state == .slow ? .warning : body)
+        case .p95:
+            return (Quantity.latency(endpoint.traffic.p95, dash: dash), endpoint.state == .slow ? .warning : body)
         case .rate: return (isOff ? dash : Quantity.rate(endpoint.traffic.perSecond), body)
         case .inFlight: return (isOff ? dash : String(endpoint.traffic.inFlight), body)
-        case .errors: return (Quantity.count(endpoint.traffic.failures, width: 5), endpoint.traffic.failures > 0 ? body : .faint)
+        case .errors:
+            return (Quantity.count(endpoint.traffic.failures, width: 5), endpoint.traffic.failures > 0 ? body : .faint)
         case .rank, .state, .name: return ("", body)
         }
     }

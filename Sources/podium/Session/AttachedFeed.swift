@@ -7,7 +7,7 @@ import Synchronization
 final class AttachedFeed: Sendable {
     private let client: ControlClient
     private let interval: Duration
-    private let picture = Mutex(AttachedPicture())
+    private let held = Mutex(AttachedPicture())
 
     /// Bursts of events cost one picture.
     private static let leastGap = Duration.milliseconds(150)
@@ -23,19 +23,19 @@ final class AttachedFeed: Sendable {
     }
 
     /// What the console shows now.
-    func dashboard() -> ConsolePicture {
-        picture.withLock { $0.dashboard(now: .now, patience: max(.seconds(3), interval * 3)) }
+    func picture() -> ConsolePicture {
+        held.withLock { $0.dashboard(now: .now, patience: max(.seconds(3), interval * 3)) }
     }
 
     /// Asks once.
     func refresh() async throws(ControlClientError) {
-        let known = picture.withLock { $0.known }
+        let known = held.withLock { $0.known }
         let isWhole = known.event == nil && known.flush == nil && known.endpoints == nil
         let answer = try await client.snapshot(
             eventsSince: known.event, flushesSince: known.flush, endpointsSince: known.endpoints)
-        if picture.withLock({ $0.take(answer, isWhole: isWhole, at: .now) }) { return }
+        if held.withLock({ $0.take(answer, isWhole: isWhole, at: .now) }) { return }
         let whole = try await client.snapshot()
-        _ = picture.withLock { $0.take(whole, isWhole: true, at: .now) }
+        _ = held.withLock { $0.take(whole, isWhole: true, at: .now) }
     }
 
     /// Until it is cancelled. `onChange` is called after each new picture, and when the connection is lost.
@@ -48,7 +48,7 @@ final class AttachedFeed: Sendable {
                 onChange()
                 try await follow(onChange)
             } catch {
-                picture.withLock { $0.lost("\(error)") }
+                held.withLock { $0.lost("\(error)") }
                 onChange()
             }
             try? await Task.sleep(for: pause)
@@ -58,7 +58,7 @@ final class AttachedFeed: Sendable {
 
     /// As long as the connection holds.
     private func follow(_ onChange: @escaping @Sendable () -> Void) async throws(ControlClientError) {
-        let last = picture.withLock { $0.known.event }
+        let last = held.withLock { $0.known.event }
         let (ticks, tick) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         let failure: ControlClientError = await withTaskGroup { [self] tasks in
             tasks.addTask { await self.listen(after: last) { tick.yield() } }

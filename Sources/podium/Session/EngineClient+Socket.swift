@@ -2,18 +2,33 @@ import Console
 import Control
 import PodiumModel
 
-/// The console's commands over the control socket.
-struct AttachedCommands: Sendable {
-    let client: ControlClient
+extension EngineClient {
+    /// Of a Podium in another process, over its control socket.
+    ///
+    /// - Parameter refresh: how often the console is redrawn.
+    static func attached(_ client: ControlClient, refresh: Duration) async -> EngineClient {
+        let feed = AttachedFeed(client: client, refresh: refresh)
+        // The first frame shows what is, not an empty picture.
+        try? await feed.refresh()
+        return EngineClient(
+            isAttached: true, picture: { feed.picture() },
+            perform: { command in
+                let result = await perform(command, over: client)
+                // The picture that comes with the answer shows what it says.
+                try? await feed.refresh()
+                return result
+            },
+            follow: { await feed.run(onChange: $0) })
+    }
 
-    func perform(_ command: ConsoleCommand) async -> CommandResult {
+    private static func perform(_ command: ConsoleCommand, over client: ControlClient) async -> CommandResult {
         do throws(ControlClientError) {
             if case .preview(let endpoint, let draft) = command {
                 let preview = try await client.preview(
                     EndpointDocument(draft), of: endpoint?.name, revision: endpoint?.revision)
                 return .preview(preview.lines.map { DifferenceLine($0) })
             }
-            guard let receipt = try await send(command) else {
+            guard let receipt = try await send(command, over: client) else {
                 return .failure(CommandFailure(message: "not a command of an attached console"))
             }
             return .success(message: receipt.message, undo: receipt.undo)
@@ -22,7 +37,9 @@ struct AttachedCommands: Sendable {
         }
     }
 
-    private func send(_ command: ConsoleCommand) async throws(ControlClientError) -> ControlReceipt? {
+    private static func send(
+        _ command: ConsoleCommand, over client: ControlClient
+    ) async throws(ControlClientError) -> ControlReceipt? {
         switch command {
         case .move(let endpoint, let rank):
             try await client.move(endpoint.name, toRank: rank, revision: endpoint.revision)

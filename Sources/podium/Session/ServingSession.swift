@@ -59,7 +59,8 @@ struct ServingSession {
         let consoleSession =
             interactive
             ? ConsoleSession(
-                engine: engine, options: console, keymap: file.keymap, isDemo: isDemo) : nil
+                .of(engine, isDemo: isDemo, isReadOnly: console.picture.readOnly), options: console.picture,
+                keymap: file.keymap) : nil
         signals.started(engine, console: consoleSession)
         warnOfReadableSecrets(engine)
         let control = await serveControl(engine)
