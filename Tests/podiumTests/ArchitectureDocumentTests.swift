@@ -94,6 +94,21 @@ struct ArchitectureDocumentTests {
         #expect(documented == built)
     }
 
+    @Test("What the package lets a target import, its code does import")
+    func importsInCode() throws {
+        for (target, declared) in try Self.imports() {
+            var imported: Set<String> = []
+            for path in try Repository.files(below: "Sources/\(target)") where path.hasSuffix(".swift") {
+                for line in try Repository.text(path).split(separator: "\n") {
+                    let words = line.split(separator: " ")
+                    guard words.count < 5, words.contains("import"), let module = words.last else { continue }
+                    imported.insert(String(module))
+                }
+            }
+            #expect(declared.subtracting(imported) == [], "\(target)")
+        }
+    }
+
     @Test("The table of threads has every queue and every named thread")
     func threads() throws {
         let code = try Self.sources()
