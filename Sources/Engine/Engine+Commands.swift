@@ -82,8 +82,12 @@ extension Engine {
     /// Makes the TLS context that an edit needs, before the lock is taken. Whatever an undo brings back was prepared before.
     private func prepare(for command: EngineCommand) {
         switch command {
-        case .add(let edit), .update(_, let edit):
-            guard let settings = try? edit.applied(to: EndpointSettings(name: edit.name)) else { return }
+        case .add(let edit):
+            guard let settings = try? edit.applied(to: EndpointSettings(name: "")) else { return }
+            authorities.prepare([settings], context)
+        case .update(let target, let edit):
+            let present = withState { $0.record(named: target.name)?.settings }
+            guard let present, let settings = try? edit.applied(to: present) else { return }
             authorities.prepare([settings], context)
         case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo: break
         }
@@ -139,7 +143,7 @@ extension Engine {
     /// The same for an edit that is not saved.
     ///
     /// - Parameter target: the endpoint that is edited, nil for a new one.
-    public func test(_ edit: EndpointEdit, of target: CommandTarget?) async throws(CommandError) -> CommandReceipt {
+    public func test(_ edit: EndpointPatch, of target: CommandTarget?) async throws(CommandError) -> CommandReceipt {
         let assembly = withState { state in
             UpstreamAssembly(context: state.context, timeouts: state.configuration.timeouts)
         }
@@ -147,9 +151,9 @@ extension Engine {
         if let target {
             present = try find(CommandTarget(name: target.name)).settings
         } else {
-            present = EndpointSettings(name: edit.name)
+            present = EndpointSettings(name: edit.name ?? "")
         }
-        let settings = try edit.applied(to: present)
+        let settings = try edit.made(on: present)
         switch assembly.assemble(id: EndpointID(.max), settings: settings, previous: nil) {
         case .ready(let upstream): return try await trial(upstream)
         case .misconfigured(let reason): throw .unreachable(name: settings.name, reason: reason)
@@ -161,7 +165,7 @@ extension Engine {
     /// - Parameter target: the endpoint that is edited, nil for a new one.
     /// - Throws: what saving would throw.
     public func preview(
-        _ edit: EndpointEdit, of target: CommandTarget?
+        _ edit: EndpointPatch, of target: CommandTarget?
     ) async throws(CommandError) -> LineDifference {
         if let refused = persister.statistics(now: .now).refusedFile {
             throw .notSaved(change: "nothing changed", reason: refused.description)

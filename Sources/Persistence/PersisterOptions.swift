@@ -1,5 +1,5 @@
 public import Configuration
-public import PodiumModel
+internal import PodiumModel
 
 /// How and where a ``Persister`` writes.
 public struct PersisterOptions: Sendable {

@@ -1,4 +1,4 @@
-public import Configuration
+internal import Configuration
 public import PodiumModel
 
 /// A change that holds in memory and cannot be written where the file has its place; nothing else is held up by it.

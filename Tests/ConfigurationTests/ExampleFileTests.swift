@@ -35,8 +35,8 @@ import PodiumModel
     @Test func namesEveryKey() throws {
         let text = String(decoding: try Self.exampleBytes(), as: UTF8.self)
         let keys =
-            EndpointField.all.map(\.key) + ServerSettings.knownKeys + RankingSettings.knownKeys
-            + TimeoutSettings.knownKeys
+            EndpointField.all.map(\.key) + ServerSettings.table.map(\.key) + RankingSettings.table.map(\.key)
+            + TimeoutSettings.table.map(\.key)
         for key in keys { #expect(text.contains("\(key): ") || text.contains("\(key):\n"), "\(key)") }
     }
 

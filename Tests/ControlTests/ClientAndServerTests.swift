@@ -90,10 +90,10 @@ struct ClientAndServerTests {
     @Test func aCommandIsOnDiskWhenItIsAnswered() async throws {
         try await ControlHarness.run { podium in
             let client = podium.client
-            var document = EndpointDocument()
-            document.name = "new/ä?"
-            document.url = .set("http://127.0.0.1:2")
-            document.tags = ["x"]
+            var document = EndpointPatch()
+            document[.name] = .text("new/ä?")
+            document[.url] = .text("http://127.0.0.1:2")
+            document[.tags] = .list(["x"])
             let added = try await client.add(document)
             #expect(podium.text.contains("new/ä?"))
             #expect(added.endpoint?.rank == 4)
@@ -104,10 +104,10 @@ struct ClientAndServerTests {
             let order = try await client.endpoints().endpoints.map(\.name)
             #expect(order == ["new/ä?", "a", "b", "c"])
 
-            var change = EndpointDocument()
-            change.urlOpenAI = .set("http://127.0.0.1:3")
-            change.url = .removed
-            change.authValue = .set("${NOWHERE}")
+            var change = EndpointPatch()
+            change[.urlOpenAI] = .text("http://127.0.0.1:3")
+            change[.url] = .absent
+            change[.authValue] = .text("${NOWHERE}")
             let changed = try await client.change("new/ä?", change, revision: moved.endpoint?.revision)
             #expect(changed.endpoint?.url == nil)
             #expect(changed.endpoint?.urlOpenAI == "http://127.0.0.1:3")
@@ -115,9 +115,9 @@ struct ClientAndServerTests {
             #expect(changed.endpoint?.pinned == true)
             #expect(podium.text.contains("url_openai: http://127.0.0.1:3"))
 
-            var whole = EndpointDocument()
-            whole.name = "renamed"
-            whole.url = .set("http://127.0.0.1:4")
+            var whole = EndpointPatch()
+            whole[.name] = .text("renamed")
+            whole[.url] = .text("http://127.0.0.1:4")
             let replaced = try await client.replace("new/ä?", with: whole)
             #expect(replaced.endpoint?.name == "renamed")
             #expect(replaced.endpoint?.tags == [])
@@ -214,8 +214,8 @@ struct ClientAndServerTests {
 
     private static func tryToAdd(_ tag: String, to name: String, _ client: ControlClient) async throws -> Bool {
         let seen = try await client.endpoint(name)
-        var document = EndpointDocument()
-        document.tags = seen.tags + [tag]
+        var document = EndpointPatch()
+        document[.tags] = .list(seen.tags + [tag])
         do {
             _ = try await client.change(name, document, revision: seen.revision)
             return true
@@ -229,9 +229,9 @@ struct ClientAndServerTests {
     @Test func refusalsNameTheField() async throws {
         try await ControlHarness.run { podium in
             func problem(
-                _ build: (inout EndpointDocument) -> Void
+                _ build: (inout EndpointPatch) -> Void
             ) async throws -> ControlProblem {
-                var document = EndpointDocument()
+                var document = EndpointPatch()
                 build(&document)
                 do {
                     _ = try await podium.client.change("b", document)
@@ -241,11 +241,11 @@ struct ClientAndServerTests {
                 throw CancellationError()
             }
             let fields = [
-                try await problem { $0.url = .set("nonsense") }, try await problem { $0.rank = 9 },
-                try await problem { $0.authType = "basic" }, try await problem { $0.authValue = .removed },
+                try await problem { $0[.url] = .text("nonsense") }, try await problem { $0[.priority] = .integer(9) },
+                try await problem { $0[.authType] = .text("basic") }, try await problem { $0[.authValue] = .absent },
             ].map(\.field)
             #expect(fields == ["url", "rank", "auth_type", "auth_value"])
-            let taken = try await problem { $0.name = "a" }
+            let taken = try await problem { $0[.name] = .text("a") }
             #expect(taken.status == 409 && taken.field == "name")
             let revision = try await podium.client.endpoints().revision
             #expect(revision == 1)

@@ -94,7 +94,7 @@ struct DescriptionTests {
     @Test func itHasTheKeysOfTheDocuments() throws {
         for name in ["EndpointDocument", "EndpointChange"] {
             let properties = try #require(schemas[name]?["properties"] as? Object)
-            #expect(Set(properties.keys) == Set(EndpointDocument.CodingKeys.allCases.map(\.rawValue)))
+            #expect(Set(properties.keys) == Set(EndpointField.current.map(\.documentKey)))
         }
     }
 

@@ -9,15 +9,15 @@ struct DraftTests {
     @Test func aPreviewShowsTheFileAndChangesNothing() async throws {
         try await ControlHarness.run { podium in
             let before = podium.text
-            var document = EndpointDocument()
-            document.tags = ["x"]
-            document.authValue = .set("sk-other")
+            var document = EndpointPatch()
+            document[.tags] = .list(["x"])
+            document[.authValue] = .text("sk-other")
             let lines = try await podium.client.preview(document, of: "b").lines
             #expect(lines.contains { $0.kind == .added && $0.text.contains("tags") })
             #expect(!lines.contains { $0.text.contains("sk-other") || $0.text.contains(ControlHarness.secret) })
-            var new = EndpointDocument()
-            new.name = "newcomer"
-            new.url = .set("http://127.0.0.1:2")
+            var new = EndpointPatch()
+            new[.name] = .text("newcomer")
+            new[.url] = .text("http://127.0.0.1:2")
             let added = try await podium.client.preview(new).lines
             #expect(added.contains { $0.kind == .added && $0.text.contains("name: newcomer") })
             #expect(podium.text == before)
@@ -30,7 +30,7 @@ struct DraftTests {
         try await ControlHarness.run { podium in
             _ = try await podium.client.setPinned("b", true)
             await #expect(throws: ControlClientError.self) {
-                try await podium.client.preview(EndpointDocument(), of: "b", revision: 1)
+                try await podium.client.preview(EndpointPatch(), of: "b", revision: 1)
             }
         }
     }
@@ -41,8 +41,8 @@ struct DraftTests {
             [.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")]
         }
         try await ControlHarness.run(endpoints: ["test", "sort"]) { podium in
-            var document = EndpointDocument()
-            document.url = .set("http://127.0.0.1:\(upstream.port)")
+            var document = EndpointPatch()
+            document[.url] = .text("http://127.0.0.1:\(upstream.port)")
             _ = try await podium.client.test(document, of: "test")
             #expect(upstream.requests.first?.header("authorization") == "Bearer \(ControlHarness.secret)")
             _ = try await podium.client.setPinned("sort", true)
@@ -57,10 +57,12 @@ struct DraftTests {
 
     @Test func headersProxyAndPreferenceAreEdited() async throws {
         try await ControlHarness.run { podium in
-            var document = EndpointDocument()
-            document.headers = [.init(name: "x-secret", value: nil), .init(name: "x-plain", value: "1")]
-            document.proxy = .set("socks5://me:hidden@127.0.0.1:1080")
-            document.openAIPreference = "responses"
+            var document = EndpointPatch()
+            document[.headers] = .headers([
+                .init(name: "x-secret", value: EndpointPatch.keptSecret), .init(name: "x-plain", value: "1"),
+            ])
+            document[.proxy] = .text("socks5://me:hidden@127.0.0.1:1080")
+            document[.openAIPreference] = .text("responses")
             let endpoint = try #require(try await podium.client.change("b", document).endpoint)
             #expect(endpoint.headers == [.init(name: "x-secret", value: nil), .init(name: "x-plain", value: "1")])
             #expect(endpoint.proxy == "socks5://me:••••@127.0.0.1:1080")
@@ -68,20 +70,20 @@ struct DraftTests {
             #expect(podium.text.contains("hidden"))
             // Nothing typed beside a stand-in takes the secret's place.
             for value in ["••••ZZ", "•••"] {
-                var beside = EndpointDocument()
-                beside.headers = [.init(name: "x-secret", value: value)]
+                var beside = EndpointPatch()
+                beside[.headers] = .headers([.init(name: "x-secret", value: value)])
                 await #expect(throws: ControlClientError.self) { try await podium.client.change("b", beside) }
             }
             // What a document does not name of these stays, also in a PUT.
-            var whole = EndpointDocument()
-            whole.name = "b"
-            whole.url = .set("http://127.0.0.1:1")
+            var whole = EndpointPatch()
+            whole[.name] = .text("b")
+            whole[.url] = .text("http://127.0.0.1:1")
             let same = try #require(try await podium.client.replace("b", with: whole).endpoint)
             #expect(same.headers == endpoint.headers)
             #expect(same.proxy == endpoint.proxy)
-            document = EndpointDocument()
-            document.proxy = .removed
-            document.openAIPreference = "best"
+            document = EndpointPatch()
+            document[.proxy] = .absent
+            document[.openAIPreference] = .text("best")
             await #expect(throws: ControlClientError.self) { try await podium.client.change("b", document) }
         }
     }

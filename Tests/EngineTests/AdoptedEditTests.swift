@@ -57,7 +57,7 @@ private let epoch = ContinuousClock.now
 
     @Test func theFileWinsAndUndoBringsTheOperatorsValueBack() throws {
         var state = start()
-        let mine = EndpointEdit(name: "b", url: "http://mine.test", tags: ["mine"])
+        let mine = EndpointPatch(name: "b", url: "http://mine.test", tags: ["mine"])
         _ = try state.apply(.update(target("b"), mine), now: epoch)
         let adopted = state.adopt(
             edit {
@@ -95,7 +95,7 @@ private let epoch = ContinuousClock.now
 
     @Test func anEndpointRemovedInTheFileComesBackWithUndo() throws {
         var state = start()
-        _ = try state.apply(.update(target("b"), EndpointEdit(name: "b", url: "http://mine.test")), now: epoch)
+        _ = try state.apply(.update(target("b"), EndpointPatch(name: "b", url: "http://mine.test")), now: epoch)
         _ = state.adopt(edit { $0.remove(at: 1) }, now: epoch)
         #expect(names(state) == ["a", "c"])
         _ = try state.apply(.undo, now: epoch)
@@ -165,7 +165,7 @@ private let epoch = ContinuousClock.now
         #expect(names(state) == ["a", "b", "c"])
         #expect(state.record(EndpointID(1))?.settings.name == "b")
         // The same with redo.
-        let another = EndpointEdit(name: "b2", url: "http://b.test")
+        let another = EndpointPatch(name: "b2", url: "http://b.test")
         _ = try state.apply(.update(target("b"), another), now: epoch)
         _ = try state.apply(.undo, now: epoch)
         let taken = state.insert(Self.endpoint("b2", priority: 9), now: epoch)

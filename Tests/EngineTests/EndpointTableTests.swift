@@ -71,7 +71,7 @@ struct EndpointTableTests {
     @Test func theMemoryOfActionsIsBounded() throws {
         var state = start()
         for number in 0..<300 {
-            _ = try state.apply(.add(EndpointEdit(name: "n\(number)", url: "http://127.0.0.1:1")), now: epoch)
+            _ = try state.apply(.add(EndpointPatch(name: "n\(number)", url: "http://127.0.0.1:1")), now: epoch)
             _ = try state.apply(.remove(CommandTarget(name: "n\(number)")), now: epoch)
         }
         #expect(state.actions.undoable.count == ActionHistory.depth)
@@ -105,8 +105,8 @@ struct UndoneOrderTests {
     private static let commands: [EngineCommand] = [
         .move(CommandTarget(name: "e2"), toRank: 1), .setEnabled(CommandTarget(name: "e0"), false),
         .remove(CommandTarget(name: "e1")), .setPinned(CommandTarget(name: "e2"), true),
-        .update(CommandTarget(name: "e1"), EndpointEdit(name: "other", url: "http://127.0.0.1:2", rank: 3)),
-        .add(EndpointEdit(name: "new", url: "http://127.0.0.1:2", rank: 1)), .setAutoSort(true),
+        .update(CommandTarget(name: "e1"), EndpointPatch(name: "other", url: "http://127.0.0.1:2", rank: 3)),
+        .add(EndpointPatch(name: "new", url: "http://127.0.0.1:2", rank: 1)), .setAutoSort(true),
     ]
 
     /// Priorities as somebody wrote them, with gaps or none at all, are not numbered anew by what was taken back.

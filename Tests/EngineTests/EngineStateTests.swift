@@ -131,7 +131,7 @@ struct EngineStateTests {
 
     @Test func whatIsSoAlreadyIsLeftAndSaidSo() throws {
         var state = state([endpoint("a", priority: 1)])
-        let same = EndpointEdit(name: "a", url: "http://127.0.0.1:1")
+        let same = EndpointPatch(name: "a", url: "http://127.0.0.1:1")
         let commands: [(EngineCommand, String)] = [
             (.setEnabled(reference("a"), true), "left a enabled, as it was"),
             (.setPinned(reference("a"), false), "left a unpinned, as it was"),
@@ -194,7 +194,7 @@ struct EngineStateTests {
         settings.authValue = "sk-1"
         settings.headers = [HeaderField(name: "x-team", value: "1")]
         var state = state([settings])
-        let edit = EndpointEdit(name: "renamed", url: "http://127.0.0.1:2", authType: .apiKey, tags: ["prod"])
+        let edit = EndpointPatch(name: "renamed", url: "http://127.0.0.1:2", authType: .apiKey, tags: ["prod"])
         _ = try state.apply(.update(reference("a"), edit), now: epoch)
         let edited = try #require(state.record(named: "renamed")?.settings)
         #expect(edited.authValue == "sk-1")
@@ -204,16 +204,16 @@ struct EngineStateTests {
     }
 
     @Test(arguments: [
-        (EndpointEdit(name: "", url: "http://h"), EndpointField.name),
-        (EndpointEdit(name: "b", url: "http://h"), .name),
-        (EndpointEdit(name: "n"), .url),
-        (EndpointEdit(name: "n", url: "ftp://h"), .url),
-        (EndpointEdit(name: "n", urlOpenAI: "http://"), .urlOpenAI),
-        (EndpointEdit(name: "n", url: "http://h", authType: .apiKey), .authValue),
-        (EndpointEdit(name: "n", url: "http://h", rank: 9), .priority),
-        (EndpointEdit(name: "n", url: "http://h", tags: [""]), .tags),
+        (EndpointPatch(name: "", url: "http://h"), EndpointField.name),
+        (EndpointPatch(name: "b", url: "http://h"), .name),
+        (EndpointPatch(name: "n"), .url),
+        (EndpointPatch(name: "n", url: "ftp://h"), .url),
+        (EndpointPatch(name: "n", urlOpenAI: "http://"), .urlOpenAI),
+        (EndpointPatch(name: "n", url: "http://h", authType: .apiKey), .authValue),
+        (EndpointPatch(name: "n", url: "http://h", rank: 9), .priority),
+        (EndpointPatch(name: "n", url: "http://h", tags: [""]), .tags),
     ])
-    func badEditsNameTheirFieldAndChangeNothing(edit: EndpointEdit, field: EndpointField) throws {
+    func badEditsNameTheirFieldAndChangeNothing(edit: EndpointPatch, field: EndpointField) throws {
         var state = state([endpoint("a"), endpoint("b")])
         let before = state.persistedState()
         for command in [EngineCommand.update(reference("a"), edit), .add(edit)] {
@@ -256,7 +256,7 @@ struct EngineStateTests {
 
     @Test func addRemoveAndTheirUndo() throws {
         var state = state([endpoint("a", priority: 1), endpoint("b", priority: 2)])
-        _ = try state.apply(.add(EndpointEdit(name: "n", url: "http://h", rank: 1)), now: epoch)
+        _ = try state.apply(.add(EndpointPatch(name: "n", url: "http://h", rank: 1)), now: epoch)
         #expect(names(state) == ["n", "a", "b"])
         _ = try state.apply(.remove(reference("a")), now: epoch)
         #expect(names(state) == ["n", "b"])

@@ -71,7 +71,8 @@ struct PreferenceLearningTests {
         let id = EndpointID(0)
         _ = state.learn(.serves(.chatCompletions), about: id, now: .now)
         _ = state.learn(.lacks(.responses), about: id, now: .now)
-        let edit = EndpointEdit(name: "a", url: "http://127.0.0.1:1", openAIPreference: .auto)
+        var edit = EndpointPatch(name: "a", url: "http://127.0.0.1:1")
+        edit[.openAIPreference] = .text("auto")
         _ = try state.apply(.update(CommandTarget(name: "a"), edit), now: .now)
         #expect(state.routingTable(now: .now).candidates.first?.upstream.lacks == nil)
         // The proof begins anew.
@@ -81,7 +82,7 @@ struct PreferenceLearningTests {
 
     @Test func anEditThatSaysNothingAboutItLeavesIt() throws {
         var state = state(.chatCompletions)
-        let edit = EndpointEdit(name: "b", url: "http://127.0.0.1:1")
+        let edit = EndpointPatch(name: "b", url: "http://127.0.0.1:1")
         _ = try state.apply(.update(CommandTarget(name: "a"), edit), now: .now)
         #expect(state.record(named: "b")?.settings.openAIPreference == .chatCompletions)
     }

@@ -41,8 +41,8 @@ struct RevisionLogTests {
     @Test func eachChangeSaysWhoAndWhat() throws {
         var state = state(["a", "b"])
         try perform(.move(.init(name: "b"), toRank: 1), on: &state, by: "bob")
-        var edit = EndpointEdit(name: "a2", url: "http://127.0.0.1:1", secret: .set("sk-hidden"))
-        edit.tags = ["x"]
+        var edit = EndpointPatch(name: "a2", url: "http://127.0.0.1:1", secret: "sk-hidden")
+        edit[.tags] = .list(["x"])
         try perform(.update(.init(name: "a"), edit), on: &state)
         try perform(.remove(.init(name: "b")), on: &state)
         try perform(.setAutoSort(true), on: &state)

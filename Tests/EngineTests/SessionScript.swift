@@ -92,14 +92,14 @@ struct SessionScript {
         return pick(["n\(fresh)", "Name \(fresh)", "it's \(fresh)", "\(fresh)e\(fresh)"]) ?? "n"
     }
 
-    private mutating func edit(_ name: String, _ count: Int) -> EndpointEdit {
-        var edit = EndpointEdit(name: name, url: "http://127.0.0.1:\(number(7_000...7_009))")
-        edit.enabled = !chance(4)
-        edit.pinned = chance(4)
-        if chance(3) { edit.rank = number(1...max(1, count)) }
-        if chance(3) { edit.tags = pick([[], ["one"], ["two", "three"], ["one", "two", "a, b"]]) ?? [] }
-        if chance(3) { edit.headers = pick([[], [.init(name: "X-Team", value: "red")]]) }
-        if chance(5) { edit.openAIPreference = .responses }
+    private mutating func edit(_ name: String, _ count: Int) -> EndpointPatch {
+        var edit = EndpointPatch(name: name, url: "http://127.0.0.1:\(number(7_000...7_009))")
+        edit[.enabled] = .boolean(!chance(4))
+        edit[.pinned] = .boolean(chance(4))
+        if chance(3) { edit[.priority] = .integer(number(1...max(1, count))) }
+        if chance(3) { edit[.tags] = .list(pick([[], ["one"], ["two", "three"], ["one", "two", "a, b"]]) ?? []) }
+        if chance(3) { edit[.headers] = pick([.headers([]), .headers([.init(name: "X-Team", value: "red")])]) }
+        if chance(5) { edit[.openAIPreference] = .text("responses") }
         return edit
     }
 

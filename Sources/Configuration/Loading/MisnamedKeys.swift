@@ -24,8 +24,8 @@ enum MisnamedKeys {
     private static func normalized(_ key: String) -> String { key.lowercased().filter { $0.isLetter || $0.isNumber } }
 
     private static let known: [String: [String]] = [
-        "endpoint": EndpointField.all.map(\.key), "server": ServerSettings.knownKeys,
-        "ranking": RankingSettings.knownKeys, "timeouts": TimeoutSettings.knownKeys,
+        "endpoint": EndpointField.all.map(\.key), "server": ServerSettings.table.map(\.key),
+        "ranking": RankingSettings.table.map(\.key), "timeouts": TimeoutSettings.table.map(\.key),
         "the file": ["server", "ranking", "timeouts", "console", "endpoints"],
     ]
 

@@ -2,38 +2,103 @@ internal import PodiumModel
 internal import YAMLDocument
 internal import Support
 
+/// A key of a section of settings: the section's table lists them, and what is known, read and documented (a test holds the page
+/// against it) goes by the table. A new setting is a property and a row.
+struct Setting<Section> {
+    let key: String
+    let read: (inout Section, SettingReader) -> Void
+
+    init(_ key: String, read: @escaping (inout Section, SettingReader) -> Void) {
+        self.key = key
+        self.read = read
+    }
+
+    /// A setting that `value` finds by the key; nil leaves the default.
+    private static func row<Value>(
+        _ key: String, _ path: WritableKeyPath<Section, Value>, _ value: @escaping (SectionReader, String) -> Value?
+    ) -> Setting {
+        Setting(key) { section, reader in
+            if let value = value(reader.section, key) { section[keyPath: path] = value }
+        }
+    }
+
+    static func flag(_ key: String, _ path: WritableKeyPath<Section, Bool>) -> Setting {
+        row(key, path) { $0.boolean($1) }
+    }
+
+    static func integer(_ key: String, _ path: WritableKeyPath<Section, Int>, in range: ClosedRange<Int>) -> Setting {
+        row(key, path) { $0.integer($1, in: range) }
+    }
+
+    static func duration(
+        _ key: String, _ path: WritableKeyPath<Section, Duration>, atLeast minimum: Duration = .zero
+    ) -> Setting {
+        row(key, path) { $0.duration($1, atLeast: minimum) }
+    }
+
+    static func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ key: String, _ path: WritableKeyPath<Section, Choice>
+    ) -> Setting {
+        row(key, path) { $0.choice($1, of: Choice.self) }
+    }
+
+    static func value<Value>(
+        _ key: String, _ path: WritableKeyPath<Section, Value>,
+        _ parse: @escaping (String) throws(ValueProblem) -> Value
+    ) -> Setting {
+        row(key, path) { $0.value($1, parse) }
+    }
+}
+
+/// What a row of a table of settings reads from.
+struct SettingReader {
+    let section: SectionReader
+    let environment: [String: String]
+
+    /// - Parameter settings: the section's defaults, replaced by what the file says.
+    static func read<Section>(
+        _ node: YAMLNode?, title: String, _ table: [Setting<Section>], into settings: inout Section,
+        retired: [String: String] = [:], environment: [String: String] = [:], sink: DiagnosticSink
+    ) {
+        let section = SectionReader(node, title: title, known: table.map(\.key), retired: retired, sink: sink)
+        let reader = SettingReader(section: section, environment: environment)
+        for setting in table { setting.read(&settings, reader) }
+    }
+}
+
 extension ServerSettings {
-    static let knownKeys = [
-        "host", "port", "auto_sort_endpoints", "persist_strategy", "config_flush_interval", "config_max_dirty_time",
-        "on_hangup", "client_tokens", "allowed_origins", "admin_token", "drain_timeout", "allow_in_place",
-        "replay_limit", "access_log", "persist", "half_close",
-    ]
+    /// A computed table: its key paths are of no type that threads may share.
+    static var table: [Setting<ServerSettings>] {
+        [
+            .value("host", \.host, checkedHost),
+            // 0 asks the system for a free port.
+            .integer("port", \.port, in: 0...65535),
+            .flag("auto_sort_endpoints", \.autoSortEndpoints),
+            .choice("persist_strategy", \.persistStrategy),
+            .duration("config_flush_interval", \.configFlushInterval, atLeast: .milliseconds(10)),
+            Setting("config_max_dirty_time") { $0.readMaxDirtyTime($1.section) },
+            .choice("on_hangup", \.onHangup),
+            Setting("client_tokens") { $0.readClientTokens($1) },
+            Setting("allowed_origins") { $0.readOrigins($1.section) },
+            Setting("admin_token") { $0.readAdminToken($1) },
+            .duration("drain_timeout", \.drainTimeout),
+            .flag("allow_in_place", \.allowInPlace),
+            .value("replay_limit", \.replayLimit, byteCount),
+            .value("access_log", \.accessLog, accessLogTarget),
+            .value("persist", \.persist, persistMode),
+            .choice("half_close", \.halfClose),
+        ]
+    }
 
     init(_ node: YAMLNode?, environment: [String: String], sink: DiagnosticSink) {
         self.init()
-        let reader = SectionReader(
-            node, title: "server", known: Self.knownKeys, retired: ["default_model": "endpoints keep their own models"],
-            sink: sink)
-        host = reader.value("host", Self.checkedHost) ?? host
-        // 0 asks the system for a free port.
-        port = reader.integer("port", in: 0...65535) ?? port
-        autoSortEndpoints = reader.boolean("auto_sort_endpoints") ?? autoSortEndpoints
-        persist = reader.value("persist", Self.persistMode) ?? persist
-        persistStrategy = reader.choice("persist_strategy", of: PersistStrategy.self) ?? persistStrategy
-        onHangup = reader.choice("on_hangup", of: HangupAction.self) ?? onHangup
-        drainTimeout = reader.duration("drain_timeout") ?? drainTimeout
-        allowInPlace = reader.boolean("allow_in_place") ?? allowInPlace
-        replayLimit = reader.value("replay_limit", Self.byteCount) ?? replayLimit
-        halfClose = reader.choice("half_close", of: HalfCloseAction.self) ?? halfClose
-        accessLog = reader.value("access_log", Self.accessLogTarget) ?? accessLog
-        readIntervals(reader)
-        readTokens(reader, environment)
-        readOrigins(reader)
+        SettingReader.read(
+            node, title: "server", Self.table, into: &self,
+            retired: ["default_model": "endpoints keep their own models"], environment: environment, sink: sink)
     }
 
-    private mutating func readIntervals(_ reader: SectionReader) {
-        configFlushInterval =
-            reader.duration("config_flush_interval", atLeast: .milliseconds(10)) ?? configFlushInterval
+    /// Read behind the interval.
+    private mutating func readMaxDirtyTime(_ reader: SectionReader) {
         let written = reader.duration("config_max_dirty_time", atLeast: .milliseconds(10))
         // Unwritten, the limit gives way to a long interval; written, a contradiction is the operator's to solve.
         configMaxDirtyTime = written ?? max(configMaxDirtyTime, configFlushInterval)
@@ -47,20 +112,25 @@ extension ServerSettings {
                 fix: "raise config_max_dirty_time to \(interval) or more, or lower config_flush_interval"))
     }
 
-    private mutating func readTokens(_ reader: SectionReader, _ environment: [String: String]) {
-        for (written, node) in reader.list("client_tokens") {
+    private mutating func readClientTokens(_ reader: SettingReader) {
+        let sink = reader.section.sink
+        for (written, node) in reader.section.list("client_tokens") {
             let text = (node.resolved ?? node).withForeignTag(written)
             if written.isEmpty {
-                reader.sink.error(at: node, "a client token is empty", fix: "remove it")
+                sink.error(at: node, "a client token is empty", fix: "remove it")
             } else {
-                Self.check(text, "a client token", at: node, environment, reader.sink)
+                Self.check(text, "a client token", at: node, reader.environment, sink)
                 clientTokens.append(text)
             }
         }
-        guard let written = reader.text("admin_token"), !written.isEmpty else { return }
-        let text = reader.node("admin_token")?.withForeignTag(written) ?? written
+    }
+
+    private mutating func readAdminToken(_ reader: SettingReader) {
+        guard let written = reader.section.text("admin_token"), !written.isEmpty else { return }
+        let node = reader.section.node("admin_token")
+        let text = node?.withForeignTag(written) ?? written
         adminToken = text
-        if let node = reader.node("admin_token") { Self.check(text, "admin_token", at: node, environment, reader.sink) }
+        if let node { Self.check(text, "admin_token", at: node, reader.environment, reader.section.sink) }
     }
 
     private mutating func readOrigins(_ reader: SectionReader) {
@@ -144,34 +214,37 @@ extension ServerSettings {
 }
 
 extension RankingSettings {
-    static let knownKeys = ["hysteresis", "min_dwell", "decay"]
+    static var table: [Setting<RankingSettings>] {
+        [
+            .value("hysteresis", \.hysteresis, FractionText.parse),
+            .duration("min_dwell", \.minDwell),
+            .duration("decay", \.decay, atLeast: .milliseconds(1)),
+        ]
+    }
 
     init(_ node: YAMLNode?, sink: DiagnosticSink) {
         self.init()
-        let reader = SectionReader(node, title: "ranking", known: Self.knownKeys, sink: sink)
-        hysteresis = reader.value("hysteresis", FractionText.parse) ?? hysteresis
-        minDwell = reader.duration("min_dwell") ?? minDwell
-        decay = reader.duration("decay", atLeast: .milliseconds(1)) ?? decay
+        SettingReader.read(node, title: "ranking", Self.table, into: &self, sink: sink)
     }
 }
 
 extension TimeoutSettings {
-    static let knownKeys = [
-        "connect", "tls_handshake", "response_header", "stream_idle", "idle_connection", "health_check_timeout",
-        "check_interval", "recovery_threshold",
-    ]
+    static var table: [Setting<TimeoutSettings>] {
+        let least = Duration.milliseconds(1)
+        return [
+            .duration("connect", \.connect, atLeast: least),
+            .duration("tls_handshake", \.tlsHandshake, atLeast: least),
+            .duration("response_header", \.responseHeader, atLeast: least),
+            .duration("stream_idle", \.streamIdle, atLeast: least),
+            .duration("idle_connection", \.idleConnection, atLeast: least),
+            .duration("health_check_timeout", \.healthCheckTimeout, atLeast: least),
+            .duration("check_interval", \.checkInterval, atLeast: .milliseconds(100)),
+            .integer("recovery_threshold", \.recoveryThreshold, in: 1...1000),
+        ]
+    }
 
     init(_ node: YAMLNode?, sink: DiagnosticSink) {
         self.init()
-        let reader = SectionReader(node, title: "timeouts", known: Self.knownKeys, sink: sink)
-        let least = Duration.milliseconds(1)
-        connect = reader.duration("connect", atLeast: least) ?? connect
-        tlsHandshake = reader.duration("tls_handshake", atLeast: least) ?? tlsHandshake
-        responseHeader = reader.duration("response_header", atLeast: least) ?? responseHeader
-        streamIdle = reader.duration("stream_idle", atLeast: least) ?? streamIdle
-        idleConnection = reader.duration("idle_connection", atLeast: least) ?? idleConnection
-        healthCheckTimeout = reader.duration("health_check_timeout", atLeast: least) ?? healthCheckTimeout
-        checkInterval = reader.duration("check_interval", atLeast: .milliseconds(100)) ?? checkInterval
-        recoveryThreshold = reader.integer("recovery_threshold", in: 1...1000) ?? recoveryThreshold
+        SettingReader.read(node, title: "timeouts", Self.table, into: &self, sink: sink)
     }
 }

@@ -83,20 +83,20 @@ public struct ControlClient: Sendable {
     // MARK: Commands
 
     /// Adds an endpoint.
-    public func add(_ document: EndpointDocument) async throws(ControlClientError) -> ControlReceipt {
+    public func add(_ document: EndpointPatch) async throws(ControlClientError) -> ControlReceipt {
         try await command(.POST, "/admin/api/endpoints", body: Self.encode(document))
     }
 
     /// Gives all of an endpoint's fields anew.
     public func replace(
-        _ name: String, with document: EndpointDocument, revision: UInt64? = nil
+        _ name: String, with document: EndpointPatch, revision: UInt64? = nil
     ) async throws(ControlClientError) -> ControlReceipt {
         try await command(.PUT, Self.path(of: name), body: Self.encode(document), revision: revision)
     }
 
     /// Changes the fields that the document names.
     public func change(
-        _ name: String, _ document: EndpointDocument, revision: UInt64? = nil
+        _ name: String, _ document: EndpointPatch, revision: UInt64? = nil
     ) async throws(ControlClientError) -> ControlReceipt {
         try await command(.PATCH, Self.path(of: name), body: Self.encode(document), revision: revision)
     }
@@ -137,7 +137,7 @@ public struct ControlClient: Sendable {
     ///
     /// - Parameter name: the endpoint that the document changes, nil for a new one.
     public func test(
-        _ document: EndpointDocument, of name: String? = nil
+        _ document: EndpointPatch, of name: String? = nil
     ) async throws(ControlClientError) -> ControlReceipt {
         let query = name.map { "?of=\(PercentEncoding.encode($0))" } ?? ""
         return try await command(.POST, "/admin/api/endpoints/test\(query)", body: Self.encode(document))
@@ -147,7 +147,7 @@ public struct ControlClient: Sendable {
     ///
     /// - Parameter name: the endpoint that the document replaces, nil for a new one.
     public func preview(
-        _ document: EndpointDocument, of name: String? = nil, revision: UInt64? = nil
+        _ document: EndpointPatch, of name: String? = nil, revision: UInt64? = nil
     ) async throws(ControlClientError) -> FilePreview {
         let path = name.map { Self.path(of: $0) } ?? "/admin/api/endpoints"
         let answer = try await exchange(

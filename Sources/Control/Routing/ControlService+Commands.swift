@@ -50,67 +50,70 @@ extension ControlService {
     private func add(
         _ request: ControlRequest, revision: UInt64?, by author: CommandAuthor
     ) async throws(ControlProblem) -> ControlAnswer {
-        let document = try JSONBody.decode(EndpointDocument.self, request.body)
-        let edit = try document.edit(of: nil, isPartial: false)
-        guard find(edit.name) == nil else {
-            throw ControlProblem(
-                .nameTaken, status: 409, detail: "there is another endpoint '\(edit.name)'", field: "name")
-        }
-        var answer = try await perform(.add(edit), about: edit.name, ifRevision: revision, by: author)
+        let edit = try document(request)
+        guard let name = edit.name else { throw Self.nameIsMissing }
+        guard find(name) == nil else { throw Self.nameTaken(name) }
+        var answer = try await perform(.add(edit), about: name, ifRevision: revision, by: author)
         answer.status = 201
-        answer.headers.append(("Location", "/admin/api/endpoints/" + PercentEncoding.encode(edit.name)))
+        answer.headers.append(("Location", "/admin/api/endpoints/" + PercentEncoding.encode(name)))
         return answer
     }
 
     private func edit(
         _ name: String, _ request: ControlRequest, isPartial: Bool, revision: UInt64?, by author: CommandAuthor
     ) async throws(ControlProblem) -> ControlAnswer {
-        let document = try JSONBody.decode(EndpointDocument.self, request.body)
-        while true {
-            let present = try present(name)
-            let edit = try document.edit(of: present, isPartial: isPartial)
-            if edit.name != name, find(edit.name) != nil {
-                throw ControlProblem(
-                    .nameTaken, status: 409, detail: "there is another endpoint '\(edit.name)'", field: "name")
-            }
-            // A partial document was completed from what was there just now, so that is what it is based on. Where somebody
-            // else was quicker it is completed anew: its author has asked for no comparison, and so gets no conflict.
-            let isCompleted = revision == nil && isPartial
-            let target = CommandTarget(name: name, revision: isCompleted ? present.revision : revision)
-            do throws(CommandError) {
-                return try await carryOut(.update(target, edit), about: edit.name, by: author)
-            } catch {
-                if case .revisionConflict = error, isCompleted { continue }
-                throw problem(error, about: edit.name, revision: revision)
-            }
+        let document = try document(request)
+        _ = try present(name)
+        guard isPartial || document.name != nil else { throw Self.nameIsMissing }
+        let newName = document.name ?? name
+        if newName != name, find(newName) != nil { throw Self.nameTaken(newName) }
+        let edit = isPartial ? document : document.asWhole
+        let target = CommandTarget(name: name, revision: revision)
+        do throws(CommandError) {
+            return try await carryOut(.update(target, edit), about: newName, by: author)
+        } catch {
+            throw problem(error, about: newName, revision: revision)
         }
     }
 
+    private func document(_ request: ControlRequest) throws(ControlProblem) -> EndpointPatch {
+        try JSONBody.decode(EndpointPatch.self, request.body)
+    }
+
+    private static let nameIsMissing = ControlProblem.invalid("name", "'name' is missing")
+
+    private static func nameTaken(_ name: String) -> ControlProblem {
+        ControlProblem(.nameTaken, status: 409, detail: "there is another endpoint '\(name)'", field: "name")
+    }
+
+    /// A document that is not to be saved, for the endpoint that the request names or a new one.
+    private func draft(_ name: String?, _ request: ControlRequest) throws(ControlProblem) -> EndpointPatch {
+        let document = try document(request)
+        guard try presentIfNamed(name) != nil || document.name != nil else { throw Self.nameIsMissing }
+        return document
+    }
+
     private func testDocument(_ request: ControlRequest) async throws(ControlProblem) -> ControlAnswer {
-        let document = try JSONBody.decode(EndpointDocument.self, request.body)
         let name = try request.text("of")
-        let present = try presentIfNamed(name)
-        let edit = try document.edit(of: present, isPartial: present != nil)
+        let edit = try draft(name, request)
         do throws(CommandError) {
             let receipt = try await engine.test(edit, of: name.map { CommandTarget(name: $0) })
             return .json(ControlReceipt(message: receipt.message, revision: engine.configurationRevision))
         } catch {
-            throw problem(error, about: edit.name, revision: nil)
+            throw problem(error, about: edit.name ?? name ?? "", revision: nil)
         }
     }
 
     private func preview(
         _ name: String?, _ request: ControlRequest, revision: UInt64?
     ) async throws(ControlProblem) -> ControlAnswer {
-        let document = try JSONBody.decode(EndpointDocument.self, request.body)
-        let present = try presentIfNamed(name)
-        let edit = try document.edit(of: present, isPartial: present != nil)
+        let edit = try draft(name, request)
         do throws(CommandError) {
             let target = name.map { CommandTarget(name: $0, revision: revision) }
             let difference = try await engine.preview(edit, of: target)
             return .json(FilePreview(lines: difference.lines.map { FilePreview.Line($0) }))
         } catch {
-            throw problem(error, about: name ?? edit.name, revision: revision)
+            throw problem(error, about: name ?? edit.name ?? "", revision: revision)
         }
     }
 
@@ -165,7 +168,7 @@ extension ControlService {
                 "the configuration", now: engine.configurationRevision,
                 changes.map { RevisionChange($0, ofEndpoint: false) })
         case .invalid(let field, let reason):
-            return .invalid(field == .priority ? "rank" : field.key, reason)
+            return .invalid(field.documentKey, reason)
         case .nothingToUndo, .nothingToRedo:
             return ControlProblem(.nothingToDo, status: 409, detail: error.description)
         case .notSaved, .notWritable:

@@ -19,8 +19,8 @@ enum JSONBody {
     static func decode<Value: Decodable>(_ type: Value.Type, _ body: [UInt8]) throws(ControlProblem) -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(body))
-        } catch let error as EndpointDocument.UnknownKey {
-            let known = EndpointDocument.CodingKeys.allCases.map(\.rawValue).joined(separator: ", ")
+        } catch let error as EndpointPatch.UnknownKey {
+            let known = EndpointField.current.map(\.documentKey).joined(separator: ", ")
             throw .invalid(
                 SecretSigns.hiding(in: printable(error.name), behind: "***"),
                 "there is no such key; an endpoint has \(known)")

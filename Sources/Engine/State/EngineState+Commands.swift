@@ -95,7 +95,7 @@ extension EngineState {
         case .update(let reference, let edit):
             // What is invalid is so whoever was first: only then does the revision count.
             let record = try find(CommandTarget(name: reference.name))
-            let settings = try edit.applied(to: record.settings)
+            let settings = try edit.made(on: record.settings)
             try validate(settings, replacing: record.id, rank: edit.rank, count: ranking.count)
             return try update(find(reference), to: settings, edit, now: now)
         case .add(let edit):
@@ -211,14 +211,14 @@ extension EngineState {
     }
 
     private mutating func update(
-        _ record: EndpointRecord, to settings: EndpointSettings, _ edit: EndpointEdit, now: ContinuousClock.Instant
+        _ record: EndpointRecord, to settings: EndpointSettings, _ edit: EndpointPatch, now: ContinuousClock.Instant
     ) -> String {
         let before = memento(record.id)
         replaceSettings(of: record.id, with: settings, now: now)
         if let rank = edit.rank, rank != before?.rank {
             place(record.id, at: rank, now: now)
             // A rank asked for in the form holds only if it is pinned, unless the form itself took the pin away.
-            if !edit.pinned, record.settings.pinned {
+            if edit[.pinned] == .boolean(false), record.settings.pinned {
                 _ = ranking.setPinned(false, for: record.id, now: now)
                 withRecord(record.id) { $0.settings.pinned = false }
             }
@@ -230,8 +230,8 @@ extension EngineState {
         return "changed \(settings.name)"
     }
 
-    private mutating func add(_ edit: EndpointEdit, now: ContinuousClock.Instant) throws(CommandError) -> String {
-        let settings = try edit.applied(to: EndpointSettings(name: edit.name))
+    private mutating func add(_ edit: EndpointPatch, now: ContinuousClock.Instant) throws(CommandError) -> String {
+        let settings = try edit.made(on: EndpointSettings(name: edit.name ?? ""))
         try validate(settings, replacing: nil, rank: edit.rank, count: ranking.count + 1)
         let id = insert(settings, now: now)
         if let rank = edit.rank {
@@ -257,14 +257,7 @@ extension EngineState {
         if let rank, !(1...count).contains(rank) {
             throw .invalid(field: .priority, reason: "rank \(rank) does not exist; there are ranks 1 to \(count)")
         }
-        let usesCredential = settings.authType == .apiKey || settings.authType == .authToken
-        let found = settings.problems.first { problem in
-            problem.severity == .error || (problem.field == .authValue && usesCredential)
-        }
-        if let found {
-            let fix = found.problem.fix.isEmpty ? "" : "; \(found.problem.fix)"
-            throw .invalid(field: found.field, reason: found.problem.message + fix)
-        }
+        if let found = settings.fatalProblem { throw CommandError(found) }
     }
 }
 

@@ -1,5 +1,5 @@
 public import Configuration
-public import PodiumModel
+internal import PodiumModel
 
 /// An edit somebody else made to the file, ready to be taken in.
 ///

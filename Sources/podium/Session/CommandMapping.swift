@@ -31,26 +31,47 @@ extension CommandTarget {
     }
 }
 
-extension EndpointEdit {
+extension EndpointPatch {
+    /// All the fields of the form: a field that is empty there has none here.
     init(_ draft: EndpointDraft) {
-        let secret: Secret =
-            switch draft.secret {
-            case .unchanged: .unchanged
-            case .set(let value): .set(value)
-            case .removed: .removed
-            }
-        self.init(
-            name: draft.name, url: draft.url, urlAnthropic: draft.urlAnthropic, urlOpenAI: draft.urlOpenAI,
-            authType: AuthType(rawValue: draft.authType.rawValue) ?? .none, secret: secret, rank: draft.priority,
-            tags: draft.tags, enabled: draft.isEnabled, pinned: draft.isPinned)
-        headers = draft.headers?.map { Header(name: $0.name, value: $0.value) }
-        openAIPreference = OpenAIPreference(rawValue: draft.openAIPreference.rawValue)
-        proxy =
-            switch draft.proxy {
-            case .unchanged: .unchanged
-            case .set(let text): .set(text)
-            case .removed: .removed
-            }
+        self.init()
+        self[.name] = .text(draft.name)
+        self[.url] = draft.url.map(FieldValue.text) ?? .absent
+        self[.urlAnthropic] = draft.urlAnthropic.map(FieldValue.text) ?? .absent
+        self[.urlOpenAI] = draft.urlOpenAI.map(FieldValue.text) ?? .absent
+        self[.authType] = .text(draft.authType.rawValue)
+        switch draft.secret {
+        case .unchanged: break
+        case .set(let value): self[.authValue] = .text(value)
+        case .removed: self[.authValue] = .absent
+        }
+        self[.priority] = draft.priority.map(FieldValue.integer)
+        self[.tags] = .list(draft.tags)
+        self[.enabled] = .boolean(draft.isEnabled)
+        self[.pinned] = .boolean(draft.isPinned)
+        self[.headers] = draft.headers.map { headers in
+            .headers(headers.map { HeaderField(name: $0.name, value: $0.value ?? Self.keptSecret) })
+        }
+        self[.openAIPreference] = .text(draft.openAIPreference.rawValue)
+        switch draft.proxy {
+        case .unchanged: break
+        case .set(let text): self[.proxy] = .text(text)
+        case .removed: self[.proxy] = .absent
+        }
+    }
+}
+
+extension EndpointDraft.Field {
+    /// The form's row for a field; nil for one that it does not have.
+    init?(_ field: EndpointField) {
+        switch field {
+        case .authValue: self = .secret
+        case .urlAnthropic: self = .urlAnthropic
+        case .urlOpenAI: self = .urlOpenAI
+        case .authType: self = .authType
+        case .openAIPreference: self = .openAIPreference
+        default: self.init(rawValue: field.key)
+        }
     }
 }
 
@@ -63,23 +84,7 @@ extension CommandFailure {
         default: break
         }
         if case .invalid(let field, _) = error {
-            self.field =
-                switch field {
-                case .name: .name
-                case .url: .url
-                case .urlAnthropic: .urlAnthropic
-                case .urlOpenAI: .urlOpenAI
-                case .authType: .authType
-                case .authValue: .secret
-                case .priority: .priority
-                case .tags: .tags
-                case .enabled: .enabled
-                case .pinned: .pinned
-                case .headers: .headers
-                case .openAIPreference: .openAIPreference
-                case .proxy: .proxy
-                default: nil
-                }
+            self.field = EndpointDraft.Field(field)
         }
     }
 }

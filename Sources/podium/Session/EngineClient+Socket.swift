@@ -25,7 +25,7 @@ extension EngineClient {
         do throws(ControlClientError) {
             if case .preview(let endpoint, let draft) = command {
                 let preview = try await client.preview(
-                    EndpointDocument(draft), of: endpoint?.name, revision: endpoint?.revision)
+                    EndpointPatch(draft), of: endpoint?.name, revision: endpoint?.revision)
                 return .preview(preview.lines.map { DifferenceLine($0) })
             }
             guard let receipt = try await send(command, over: client) else {
@@ -50,8 +50,8 @@ extension EngineClient {
         case .sortNow: try await client.sort()
         case .setAutoSort(let on): try await client.setAutoSort(on)
         case .update(let endpoint, let draft):
-            try await client.replace(endpoint.name, with: EndpointDocument(draft), revision: endpoint.revision)
-        case .add(let draft): try await client.add(EndpointDocument(draft))
+            try await client.replace(endpoint.name, with: EndpointPatch(draft), revision: endpoint.revision)
+        case .add(let draft): try await client.add(EndpointPatch(draft))
         case .remove(let endpoint): try await client.remove(endpoint.name, revision: endpoint.revision)
         case .flush: try await client.flush()
         case .undo: try await client.undo()
@@ -59,36 +59,8 @@ extension EngineClient {
         case .reload: try await client.reload()
         case .test(let endpoint): try await client.test(endpoint.name)
         case .testDraft(let endpoint, let draft):
-            try await client.test(EndpointDocument(draft), of: endpoint?.name)
+            try await client.test(EndpointPatch(draft), of: endpoint?.name)
         case .preview: nil
-        }
-    }
-}
-
-extension EndpointDocument {
-    /// All the fields of the form: a field that is empty there has none here.
-    init(_ draft: EndpointDraft) {
-        self.init()
-        name = draft.name
-        url = draft.url.map { .set($0) } ?? .removed
-        urlAnthropic = draft.urlAnthropic.map { .set($0) } ?? .removed
-        urlOpenAI = draft.urlOpenAI.map { .set($0) } ?? .removed
-        authType = draft.authType.rawValue
-        switch draft.secret {
-        case .unchanged: authValue = .absent
-        case .set(let value): authValue = .set(value)
-        case .removed: authValue = .removed
-        }
-        rank = draft.priority
-        tags = draft.tags
-        enabled = draft.isEnabled
-        pinned = draft.isPinned
-        headers = draft.headers?.map { EndpointHeader(name: $0.name, value: $0.value) }
-        openAIPreference = draft.openAIPreference.rawValue
-        switch draft.proxy {
-        case .unchanged: proxy = .absent
-        case .set(let text): proxy = .set(text)
-        case .removed: proxy = .removed
         }
     }
 }
@@ -113,27 +85,8 @@ extension CommandFailure {
             return
         }
         self.init(
-            message: ProblemText.line(problem), field: problem.field.flatMap(Self.field),
+            message: ProblemText.line(problem),
+            field: problem.field.flatMap(EndpointField.documented).flatMap(EndpointDraft.Field.init),
             kind: problem.code == .notSaved ? .keptUnsaved : problem.code == .revisionConflict ? .conflict : .refused)
-    }
-
-    /// The form's field for a key of the document.
-    private static func field(_ key: String) -> EndpointDraft.Field? {
-        switch EndpointDocument.CodingKeys(rawValue: key) {
-        case .name: .name
-        case .url: .url
-        case .urlAnthropic: .urlAnthropic
-        case .urlOpenAI: .urlOpenAI
-        case .authType: .authType
-        case .authValue: .secret
-        case .rank: .priority
-        case .tags: .tags
-        case .enabled: .enabled
-        case .pinned: .pinned
-        case .headers: .headers
-        case .openAIPreference: .openAIPreference
-        case .proxy: .proxy
-        case .cookies, .forwarded, nil: nil
-        }
     }
 }

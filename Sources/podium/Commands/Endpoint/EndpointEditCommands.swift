@@ -1,6 +1,7 @@
 import ArgumentParser
 import Control
 import PodiumModel
+import PodiumModel
 
 struct EndpointAddCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,9 +22,9 @@ struct EndpointAddCommand: AsyncParsableCommand {
 
     func run() async throws {
         var document = try fields.document()
-        document.name = name
-        if disabled { document.enabled = false }
-        if !fields.headers.isEmpty { document.headers = HeaderOption.apply(fields.headers, to: []) }
+        document[.name] = .text(name)
+        if disabled { document[.enabled] = .boolean(false) }
+        if !fields.headers.isEmpty { document[.headers] = .headers(HeaderOption.apply(fields.headers, to: [])) }
         let final = document
         try await control.perform { client throws(ControlClientError) in try await client.add(final) }
     }
@@ -47,8 +48,8 @@ struct EndpointSetCommand: AsyncParsableCommand {
 
     func run() async throws {
         var document = try fields.document()
-        document.name = rename
-        guard document != EndpointDocument() || !fields.headers.isEmpty else {
+        document[.name] = rename.map(FieldValue.text)
+        guard document != EndpointPatch() || !fields.headers.isEmpty else {
             throw ValidationError("there is nothing to change")
         }
         var revision = endpoint.revision
@@ -56,7 +57,7 @@ struct EndpointSetCommand: AsyncParsableCommand {
             let present = try await control.ask { client throws(ControlClientError) in
                 try await client.endpoint(endpoint.name)
             }
-            document.headers = HeaderOption.apply(fields.headers, to: present.headers)
+            document[.headers] = .headers(HeaderOption.apply(fields.headers, to: present.headers.map(\.name)))
             // The list is made from what is there now: it must not take away what somebody adds meanwhile.
             revision = revision ?? present.revision
         }

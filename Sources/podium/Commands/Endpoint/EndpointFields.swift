@@ -1,152 +1,147 @@
 import ArgumentParser
-import Configuration
 import PodiumModel
-import Control
 
-/// The fields of an endpoint as options. An empty text takes a field away.
-struct EndpointFields: ParsableArguments {
-    @Option(help: "Base URL for any path.")
-    var url: String?
+/// The fields of an endpoint as options, one for each row of the table. An empty text takes a field away.
+///
+/// `ArgumentParser` finds the options of a type by its mirror and decodes them by their names there: both are made from
+/// ``EndpointField`` here, so that a new field is an option without a line for it.
+struct EndpointFields: ParsableArguments, CustomReflectable {
+    /// What was given, but for the headers, which depend on those that are there, and a credential on standard input.
+    private var patch = EndpointPatch()
+    private var headerArguments: [HeaderArgument] = []
+    private var secretFromStdin = false
 
-    @Option(name: .customLong("url-anthropic"), help: "Base URL for the Anthropic API.")
-    var urlAnthropic: String?
+    init() {}
 
-    @Option(name: .customLong("url-openai"), help: "Base URL for the OpenAI APIs.")
-    var urlOpenAI: String?
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        for field in EndpointField.current where field.isOption {
+            let key = Key(field.key)
+            switch field.kind {
+            case .flag:
+                patch[field] = try container.decode(Flag<Bool?>.self, forKey: key).wrappedValue.map(FieldValue.boolean)
+            case .rank, .integer:
+                patch[field] = try container.decode(Option<Int?>.self, forKey: key).wrappedValue.map(FieldValue.integer)
+            case .words:
+                let words = try container.decode(Option<[String]>.self, forKey: key).wrappedValue
+                if !words.isEmpty { patch[field] = .list(words.filter { !$0.isEmpty }) }
+            case .headers:
+                headerArguments = try container.decode(Option<[HeaderArgument]>.self, forKey: key).wrappedValue
+            case .name, .text, .file, .url, .secret, .choice, .proxy:
+                let text = try container.decode(Option<String?>.self, forKey: key).wrappedValue
+                patch[field] = text.map { $0.isEmpty ? .absent : .text($0) }
+                guard field.kind == .secret else { continue }
+                secretFromStdin = try container.decode(Flag<Bool>.self, forKey: .secretFromStdin).wrappedValue
+            }
+        }
+    }
 
-    @Option(help: "How the credential is sent: api_key, auth_token, passthrough or none.")
-    var authType: CredentialUse?
+    var customMirror: Mirror {
+        var options: [(label: String?, value: Any)] = []
+        for field in EndpointField.current where field.isOption {
+            options.append((field.key, field.option))
+            if field.kind == .secret { options.append((Key.secretFromStdin.stringValue, Self.secretFlag)) }
+        }
+        return Mirror(self, children: options, displayStyle: .struct)
+    }
 
-    @Option(
-        help: ArgumentHelp(
-            "The credential as a reference, '${NAME}'. Write it in single quotes, or the shell expands it.",
-            valueName: "reference"))
-    var authValue: String?
-
-    @Flag(name: .customLong("secret-from-stdin"), help: "Read the credential itself from standard input.")
-    var secretFromStdin = false
-
-    @Option(help: "The rank to place it at, pinned.")
-    var rank: Int?
-
-    @Option(name: .customLong("tag"), help: "A free word; repeat it for more. The words replace those it had.")
-    var tags: [String] = []
-
-    @Option(
-        name: .customLong("header"),
-        help: ArgumentHelp(
-            "A request header, 'NAME: VALUE'; 'NAME:' takes it away. Repeat it for more; other headers stay.",
-            valueName: "header"),
-        transform: HeaderArgument.init)
-    var headerArguments: [HeaderArgument] = []
+    private static var secretFlag: Flag<Bool> {
+        Flag(
+            wrappedValue: false, name: .customLong("secret-from-stdin"),
+            help: "Read the credential itself from standard input.")
+    }
 
     var headers: [HeaderOption] { headerArguments.compactMap { try? $0.option.get() } }
 
-    @Option(
-        help: ArgumentHelp(
-            "The proxy to reach it through: socks5://HOST:PORT or http://HOST:PORT, with '${USER}:${PASSWORD}@' in front.",
-            valueName: "url"))
-    var proxy: String?
-
-    @Option(
-        name: .customLong("openai-preference"),
-        help: "Which of OpenAI's APIs it speaks: responses, chat_completions, or auto to learn it anew.")
-    var openAIPreference: PreferredAPI?
-
-    @Option(help: "Whether cookies pass between clients and the endpoint: off or pass.")
-    var cookies: CookieUse?
-
-    @Flag(inversion: .prefixedNo, help: "Whether the endpoint is told who asks: Via, X-Forwarded-For and their kin.")
-    var forwarded: Bool?
-
     func validate() throws {
         for header in headerArguments { _ = try header.option.get() }
-        try Self.check("--auth-type", authType?.rawValue, CredentialUse.allValueStrings)
-        try Self.check("--cookies", cookies?.rawValue, CookieUse.allValueStrings)
-        try Self.check("--openai-preference", openAIPreference?.rawValue, PreferredAPI.allValueStrings)
-        guard !secretFromStdin || authValue == nil else {
+        guard !secretFromStdin || patch[.authValue] == nil else {
             throw ValidationError("--auth-value and --secret-from-stdin exclude each other")
         }
-        if let authValue, !authValue.isEmpty, SecretExpansion.isLiteral(authValue) {
-            throw ValidationError(
-                "arguments are visible to everybody on this machine: give --auth-value '${NAME}' (in single quotes), or "
-                    + "--secret-from-stdin")
+        for (field, value) in patch.values.sorted(by: { $0.key.key < $1.key.key }) {
+            if case .text(let text) = value { try Self.check(text, as: field) }
         }
-        if let proxy, !proxy.isEmpty { try Self.check(proxy: proxy) }
     }
 
     /// Here and not where the argument is read: there the value would be printed, and a secret can be in the wrong place.
-    private static func check(_ option: String, _ value: String?, _ known: [String]) throws {
-        guard let value, !known.contains(value) else { return }
-        throw ValidationError("\(option) takes one of \(known.joined(separator: ", "))")
-    }
-
-    private static func check(proxy text: String) throws {
-        let proxy: OutboundProxy
-        do throws(ValueProblem) {
-            proxy = try ProxyText.parse(text)
-        } catch {
-            throw ValidationError("--proxy: \(error.message); \(error.fix)")
-        }
-        if let password = proxy.password, SecretExpansion.isLiteral(password) {
+    private static func check(_ text: String, as field: EndpointField) throws {
+        let areVisible = "arguments are visible to everybody on this machine: give"
+        switch field.kind {
+        case .choice(let words) where !words.contains(text):
+            throw ValidationError("--\(field.optionName) takes one of \(words.joined(separator: ", "))")
+        case .secret where SecretExpansion.isLiteral(text):
             throw ValidationError(
-                "arguments are visible to everybody on this machine: give the proxy's password as '${NAME}' (in single "
-                    + "quotes)")
+                "\(areVisible) --\(field.optionName) '${NAME}' (in single quotes), or --secret-from-stdin")
+        case .proxy:
+            let proxy: OutboundProxy
+            do throws(ValueProblem) {
+                proxy = try ProxyText.parse(text)
+            } catch {
+                throw ValidationError("--\(field.optionName): \(error.message); \(error.fix)")
+            }
+            guard let password = proxy.password, SecretExpansion.isLiteral(password) else { return }
+            throw ValidationError("\(areVisible) the proxy's password as '${NAME}' (in single quotes)")
+        default: break
         }
     }
 
     /// All but the headers, which depend on those that are there. Reads the credential if it comes on standard input.
-    func document() throws -> EndpointDocument {
-        var document = EndpointDocument()
-        document.url = Self.change(url)
-        document.urlAnthropic = Self.change(urlAnthropic)
-        document.urlOpenAI = Self.change(urlOpenAI)
-        document.authType = authType?.rawValue
-        document.authValue = secretFromStdin ? .set(try SecretInput.read()) : Self.change(authValue)
-        document.rank = rank
-        if !tags.isEmpty { document.tags = tags.filter { !$0.isEmpty } }
-        document.proxy = Self.change(proxy)
-        document.openAIPreference = openAIPreference?.rawValue
-        document.cookies = cookies?.rawValue
-        document.forwarded = forwarded
-        return document
+    func document() throws -> EndpointPatch {
+        var patch = patch
+        if secretFromStdin { patch[.authValue] = .text(try SecretInput.read()) }
+        return patch
     }
 
-    private static func change(_ text: String?) -> FieldChange {
-        guard let text else { return .absent }
-        return text.isEmpty ? .removed : .set(text)
+    private struct Key: CodingKey {
+        static let secretFromStdin = Key("secretFromStdin")
+
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(_ name: String) { stringValue = name }
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
     }
 }
 
-/// The values of `auth_type`, as an argument.
-struct CredentialUse: ExpressibleByArgument, RawRepresentable {
-    var rawValue: String
-
-    init(rawValue: String) {
-        self.rawValue = rawValue
+extension EndpointField {
+    /// What has a verb of its own, as `enable` and `pin`, needs no option.
+    fileprivate var isOption: Bool {
+        switch kind {
+        case .name: false
+        case .flag: !traits.contains(.rankOrSwitch)
+        default: true
+        }
     }
 
-    static var allValueStrings: [String] { AuthType.allCases.map(\.rawValue) }
-}
-
-/// The values of `cookies`, as an argument.
-struct CookieUse: ExpressibleByArgument, RawRepresentable {
-    var rawValue: String
-
-    init(rawValue: String) {
-        self.rawValue = rawValue
+    /// Without the dashes. An option that is repeated has the name of one of the list.
+    fileprivate var optionName: String {
+        let key = documentKey.replacing("_", with: "-")
+        return switch kind {
+        case .words, .headers: String(key.dropLast())
+        default: key
+        }
     }
 
-    static var allValueStrings: [String] { CookiePolicy.allCases.map(\.rawValue) }
-}
-
-/// The values of `openai_preference`, as an argument.
-struct PreferredAPI: ExpressibleByArgument, RawRepresentable {
-    var rawValue: String
-
-    init(rawValue: String) {
-        self.rawValue = rawValue
+    /// The option, as a property of the command would define it.
+    fileprivate var option: Any {
+        let name = NameSpecification.customLong(optionName)
+        return switch kind {
+        case .flag: Flag<Bool?>(name: name, inversion: .prefixedNo, help: ArgumentHelp(help))
+        case .rank, .integer: Option<Int?>(name: name, help: ArgumentHelp(help))
+        case .words: Option<[String]>(wrappedValue: [], name: name, help: ArgumentHelp(help))
+        case .headers:
+            Option<[HeaderArgument]>(
+                wrappedValue: [], name: name, help: ArgumentHelp(help, valueName: "header"),
+                transform: HeaderArgument.init)
+        case .choice(let words):
+            Option<String?>(
+                name: name, help: ArgumentHelp("\(help) (values: \(words.joined(separator: ", ")))"),
+                completion: .list(words))
+        case .secret: Option<String?>(name: name, help: ArgumentHelp(help, valueName: "reference"))
+        case .proxy: Option<String?>(name: name, help: ArgumentHelp(help, valueName: "url"))
+        case .file: Option<String?>(name: name, help: ArgumentHelp(help, valueName: "file"), completion: .file())
+        case .name, .text, .url: Option<String?>(name: name, help: ArgumentHelp(help))
+        }
     }
-
-    static var allValueStrings: [String] { OpenAIPreference.allCases.map(\.rawValue) }
 }

@@ -37,16 +37,16 @@ struct HeaderOption: Equatable {
         }
     }
 
-    /// The headers with the options carried out in their order. Present values are not repeated: secret ones are not known
-    /// here, and a header without a value stays what it is.
-    static func apply(_ options: [HeaderOption], to present: [EndpointHeader]) -> [EndpointHeader] {
-        var headers = present.map { EndpointHeader(name: $0.name, value: nil) }
+    /// The headers of the present names with the options carried out in their order. Present values are not repeated: secret ones
+    /// are not known here, and a header with the stand-in for a value keeps its own.
+    static func apply(_ options: [HeaderOption], to present: [String]) -> [HeaderField] {
+        var headers = present.map { HeaderField(name: $0, value: EndpointPatch.keptSecret) }
         for option in options {
             let index = headers.firstIndex { $0.name.lowercased() == option.name.lowercased() }
             switch (index, option.value) {
             case (let index?, nil): headers.remove(at: index)
-            case (let index?, let value?): headers[index] = EndpointHeader(name: headers[index].name, value: value)
-            case (nil, let value?): headers.append(EndpointHeader(name: option.name, value: value))
+            case (let index?, let value?): headers[index].value = value
+            case (nil, let value?): headers.append(HeaderField(name: option.name, value: value))
             case (nil, nil): break
             }
         }

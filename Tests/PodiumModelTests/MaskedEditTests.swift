@@ -1,8 +1,5 @@
-import Configuration
 import PodiumModel
 import Testing
-
-@testable import Engine
 
 /// `••••` stands for what an editor does not hold: whatever it is mixed with, it must never take the place of the secret.
 struct MaskedEditTests {
@@ -19,14 +16,14 @@ struct MaskedEditTests {
         return settings
     }()
 
-    private func edited(_ change: (inout EndpointEdit) -> Void) throws(CommandError) -> EndpointSettings {
-        var edit = EndpointEdit(name: "a", url: "http://127.0.0.1:1", authType: .apiKey)
+    private func edited(_ change: (inout EndpointPatch) -> Void) throws(EndpointProblem) -> EndpointSettings {
+        var edit = EndpointPatch()
         change(&edit)
         return try edit.applied(to: present)
     }
 
-    private func headers(_ value: String, name: String) throws(CommandError) -> String? {
-        try edited { $0.headers = [.init(name: name, value: value)] }.headers.first?.value
+    private func headers(_ value: String, name: String) throws(EndpointProblem) -> String? {
+        try edited { $0[.headers] = .headers([.init(name: name, value: value)]) }.headers.first?.value
     }
 
     @Test(arguments: ["Cookie", "cookie", "x-note"]) func aHeaderIsKeptOrGivenWhole(_ name: String) throws {
@@ -34,9 +31,9 @@ struct MaskedEditTests {
         #expect(try headers("••••", name: name) == kept)
         #expect(try headers("new", name: name) == "new")
         for value in ["••••ZZ", "ZZ••••", "•••", "••••••••"] {
-            #expect(throws: CommandError.self, "\(value)") { try headers(value, name: name) }
+            #expect(throws: EndpointProblem.self, "\(value)") { try headers(value, name: name) }
         }
-        #expect(throws: CommandError.self) { try headers("••••", name: "x-other") }
+        #expect(throws: EndpointProblem.self) { try headers("••••", name: "x-other") }
     }
 
     @Test func aHeaderThatIsNoSecretMayHoldWhatItLikes() throws {
@@ -44,9 +41,9 @@ struct MaskedEditTests {
     }
 
     @Test func credentialAndProxyToo() throws {
-        #expect(try edited { $0.secret = .set("••••") }.authValue == "sk-present")
-        #expect(try edited { $0.proxy = .set("socks5://u:••••@h:2") }.proxy?.password == "p")
-        #expect(throws: CommandError.self) { try edited { $0.secret = .set("••••ZZ") } }
-        #expect(throws: CommandError.self) { try edited { $0.proxy = .set("socks5://u:••••x@h:1") } }
+        #expect(try edited { $0[.authValue] = .text("••••") }.authValue == "sk-present")
+        #expect(try edited { $0[.proxy] = .text("socks5://u:••••@h:2") }.proxy?.password == "p")
+        #expect(throws: EndpointProblem.self) { try edited { $0[.authValue] = .text("••••ZZ") } }
+        #expect(throws: EndpointProblem.self) { try edited { $0[.proxy] = .text("socks5://u:••••x@h:1") } }
     }
 }

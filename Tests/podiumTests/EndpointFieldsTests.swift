@@ -1,0 +1,64 @@
+import ArgumentParser
+import PodiumModel
+import Testing
+
+@testable import podium
+
+/// The options of `podium endpoint add` and `set` are made from the table of fields.
+struct EndpointFieldsTests {
+    private func patch(_ arguments: String...) throws -> EndpointPatch {
+        try EndpointFields.parse(arguments).document()
+    }
+
+    @Test func eachFieldIsGivenByItsOption() throws {
+        let patch = try patch(
+            "--url", "http://a", "--url-openai", "", "--auth-type", "api_key", "--auth-value", "${KEY}", "--rank", "2",
+            "--tag", "x", "--tag", "y", "--openai-preference", "responses", "--proxy", "socks5://h:1", "--ca-file",
+            "ca.pem", "--cookies", "pass", "--no-forwarded")
+        var expected = EndpointPatch()
+        expected[.url] = .text("http://a")
+        expected[.urlOpenAI] = .absent
+        expected[.authType] = .text("api_key")
+        expected[.authValue] = .text("${KEY}")
+        expected[.priority] = .integer(2)
+        expected[.tags] = .list(["x", "y"])
+        expected[.openAIPreference] = .text("responses")
+        expected[.proxy] = .text("socks5://h:1")
+        expected[.caFile] = .text("ca.pem")
+        expected[.cookies] = .text("pass")
+        expected[.forwarded] = .boolean(false)
+        #expect(patch == expected)
+    }
+
+    @Test func whatIsNotGivenIsNotNamed() throws {
+        #expect(try patch() == EndpointPatch())
+    }
+
+    @Test func headersAreKeptApart() throws {
+        let fields = try EndpointFields.parse(["--header", "x-team: blue", "--header", "x-old:"])
+        #expect(fields.headers.map(\.name) == ["x-team", "x-old"])
+        #expect(try fields.document() == EndpointPatch())
+    }
+
+    @Test(arguments: [
+        (["--auth-type", "basic"], "--auth-type takes one of api_key, auth_token, passthrough, none"),
+        (["--cookies", "yes"], "--cookies takes one of off, pass"),
+        (["--auth-value", "sk-clear"], "arguments are visible to everybody on this machine"),
+        (["--auth-value", "${A}", "--secret-from-stdin"], "exclude each other"),
+        (["--proxy", "ftp://h"], "--proxy: 'ftp' is not a kind of proxy; use http or socks5"),
+        (["--proxy", "http://u:p@h:1"], "the proxy's password as '${NAME}'"),
+        (["--header", "X-Api-Key: sk-1"], "arguments are visible to everybody on this machine"),
+    ])
+    func whatCannotBeIsRefused(arguments: [String], text: String) {
+        let error = #expect(throws: (any Error).self) { try EndpointFields.parse(arguments) }
+        #expect(error.map { EndpointFields.message(for: $0) }?.contains(text) == true)
+    }
+
+    /// Everything that people can set has an option, or a verb of its own.
+    @Test func theHelpNamesEachField() {
+        let help = EndpointFields.helpMessage(columns: 400)
+        for field in EndpointField.current where ![.name, .enabled, .pinned].contains(field) {
+            #expect(help.contains(field.help), "\(field)")
+        }
+    }
+}
