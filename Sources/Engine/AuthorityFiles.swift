@@ -40,8 +40,8 @@ final class AuthorityFiles: Sendable {
     /// nil for an endpoint that is reached without TLS and names no file.
     private static func options(of settings: EndpointSettings, _ context: ConfigurationContext) -> UpstreamTLSOptions? {
         let expanded = (try? settings.expanded(environment: context.environment)) ?? settings
-        let urls = [expanded.url, expanded.urlAnthropic, expanded.urlOpenAI].compactMap { $0 }
-        guard settings.caFile != nil || urls.contains(where: { $0.lowercased().hasPrefix("https:") }) else {
+        guard settings.caFile != nil || expanded.baseURLs.contains(where: { $0.lowercased().hasPrefix("https:") })
+        else {
             return nil
         }
         return UpstreamTLSOptions(authorityFile: settings.caFile.map { context.located($0) })

@@ -117,8 +117,8 @@ extension EndpointSettings {
             found += problems.map {
                 EndpointProblem(severity: .error, field: field, item: $0.item, problem: $0.problem)
             }
-            if field == EndpointField.urls.last, EndpointField.urls.allSatisfy({ effectiveValue(of: $0) == .absent }) {
-                found.append(EndpointProblem(severity: .error, field: .url, problem: EndpointField.noURL))
+            if field == EndpointField.urls.last, let first = EndpointField.urls.first, baseURLs.isEmpty {
+                found.append(EndpointProblem(severity: .error, field: first, problem: EndpointField.noURL))
             }
             if field.kind == .secret, let problem = credentialProblem {
                 found.append(EndpointProblem(severity: .warning, field: field, problem: problem))

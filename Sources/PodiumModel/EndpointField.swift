@@ -318,6 +318,9 @@ extension EndpointField {
     /// Those that people and the control API know.
     public static let current = all.filter { !$0.traits.contains(.fileOnly) }
 
+    /// How the endpoint's own credential is sent, and what it is.
+    public static let credential = [authType, authValue]
+
     /// The base URLs.
     public static let urls = all.filter { $0.kind == .url }
 

@@ -127,7 +127,9 @@ extension EndpointField {
             throw ValueProblem(
                 "the header '\(header.name)' has no value yet", brief: "\(header.name): no value to keep yet: type one")
         }
-        let isSecret = kept?.holdsSecret == true || HeaderField(name: header.name, value: value).holdsSecret
+        let isSecret =
+            kept?.holdsSecret == true || kept?.value == EndpointPatch.keptSecret
+            || HeaderField(name: header.name, value: value).holdsSecret
         guard !isSecret || given.map(isTypedBesideMask) != true else {
             throw ValueProblem(
                 "the header '\(header.name)': give the whole value anew, or \(EndpointPatch.keptSecret) to keep it",
@@ -155,6 +157,13 @@ extension EndpointField {
 }
 
 // MARK: - In JSON
+
+/// A request header in JSON.
+private struct HeaderObject: Codable {
+    var name: String
+    /// Absent where it is a secret; in a document that leaves it what it is.
+    var value: String?
+}
 
 extension EndpointField {
     /// The key in the documents of the control API, which speak of ranks and not of the numbers in the file.
@@ -225,7 +234,7 @@ extension FieldValue {
         case .rank, .integer: self = .integer(try container.decode(Int.self, forKey: key))
         case .words: self = .list(try container.decode([String].self, forKey: key))
         case .headers:
-            let headers = try container.decode([EndpointHeader].self, forKey: key)
+            let headers = try container.decode([HeaderObject].self, forKey: key)
             self = .headers(headers.map { HeaderField(name: $0.name, value: $0.value ?? EndpointPatch.keptSecret) })
         }
     }
@@ -240,7 +249,7 @@ extension FieldValue {
         case .list(let list): try container.encode(list, forKey: key)
         case .headers(let headers):
             let shown = headers.map {
-                EndpointHeader(name: $0.name, value: $0.value == EndpointPatch.keptSecret ? nil : $0.value)
+                HeaderObject(name: $0.name, value: $0.value == EndpointPatch.keptSecret ? nil : $0.value)
             }
             try container.encode(shown, forKey: key)
         case .proxy(let proxy): try container.encode(proxy.shown(mask: EndpointPatch.keptSecret), forKey: key)

@@ -50,6 +50,11 @@ public struct EndpointSettings: Sendable, Equatable {
 }
 
 extension EndpointSettings {
+    /// The base URLs that it has, the one for any API first.
+    public var baseURLs: [String] {
+        EndpointField.urls.compactMap { if case .text(let text) = value(of: $0) { text } else { nil } }
+    }
+
     /// The base URL for any path; none where `endpoint_type` says which API `url` is for.
     public var anyBase: String? { endpointType == nil ? url : nil }
     /// The base URL for the Anthropic API alone.

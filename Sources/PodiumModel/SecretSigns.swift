@@ -26,7 +26,8 @@ public enum SecretSigns {
     /// Whether a key of the file names a secret; some of Podium's own only sound like it.
     public static func inKey(_ key: some StringProtocol) -> Bool {
         let name = String(key).filter { $0 != "\"" && $0 != "'" && $0 != " " }
-        return !["auth_type", "keys"].contains(name) && inName(name)
+        if let field = EndpointField.named(name), !field.isSecret { return false }
+        return name != "keys" && inName(name)
     }
 
     /// Whether such a value is likely a secret, whatever its name: `Bearer …`, `sk-…`, a long random-looking token.

@@ -1,10 +1,9 @@
 extension Snapshot {
     /// One endpoint: its settings, its place in the ranking and why, its traffic.
+    @dynamicMemberLookup
     public struct Endpoint: Codable, Sendable, Equatable, Identifiable {
         /// Outlives renames and rank changes; not reused while the process lives.
         public var id: UInt32 = 0
-        /// As configured; unique.
-        public var name = ""
         /// Raised by each change that somebody made to it; what `If-Match` names.
         public var revision: UInt64 = 0
         /// 1 is tried first.
@@ -28,67 +27,70 @@ extension Snapshot {
         /// Its most recent failure.
         public var lastError: LastError?
 
-        /// Base URL for any API.
-        public var url: String?
-        /// Base URL for Anthropic-shaped requests.
-        public var urlAnthropic: String?
-        /// Base URL for OpenAI-shaped requests.
-        public var urlOpenAI: String?
-        /// `api_key`, `auth_token`, `passthrough` or `none`.
-        public var authType = "none"
-        /// `***`, or `${NAME}` as written; absent when there is none.
-        public var maskedSecret: String?
-        /// False when it was taken out of service.
-        public var enabled = true
-        /// True when automatic sorting leaves its rank alone.
-        public var pinned = false
-        /// `priority` as the file has it, or is to have it.
-        public var priority: Int?
-        /// Free words, in file order.
-        public var tags: [String] = []
-        /// Extra request headers, in file order.
-        public var headers: [EndpointHeader] = []
-        /// `auto`, `responses` or `chat_completions`.
-        public var openAIPreference = "auto"
-        /// The proxy it is reached through, such as `socks5://user:••••@host:1080`.
-        public var proxy: String?
-        /// `off` or `pass`.
-        public var cookies: String {
-            get { cookiesIfTold ?? "off" }
-            set { cookiesIfTold = newValue }
-        }
-        /// Whether it is told who asks.
-        public var forwarded: Bool {
-            get { forwardedIfTold ?? false }
-            set { forwardedIfTold = newValue }
-        }
-
-        // Members that came later are optional when they are read: a Podium that was started before its program was updated
-        // does not send them, and the new verbs have to work on it.
-        private var cookiesIfTold: String? = "off"
-        private var forwardedIfTold: Bool? = false
+        /// As configured, with every secret masked (``EndpointSettings/shown``). The fields are also members of the endpoint:
+        /// `endpoint.url`.
+        public var settings: EndpointSettings
 
         /// An endpoint without settings, that is up and has seen no traffic.
         public init(id: UInt32 = 0, name: String = "") {
             self.id = id
-            self.name = name
+            settings = EndpointSettings(name: name)
         }
 
-        enum CodingKeys: String, CodingKey {
-            case id, name, revision, rank, state, availability, misconfiguration, explanation, movement, traffic
+        /// A field of the settings.
+        public subscript<Value>(dynamicMember field: WritableKeyPath<EndpointSettings, Value>) -> Value {
+            get { settings[keyPath: field] }
+            set { settings[keyPath: field] = newValue }
+        }
+
+        /// `***`, `${NAME}` as written, or the end of the secret; nil when there is none.
+        public var maskedSecret: String? {
+            get { settings.authValue }
+            set { settings.authValue = newValue }
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case id, revision, rank, state, availability, misconfiguration, explanation, movement, traffic
             case notInFile = "not_in_file"
             case successStreak = "success_streak"
             case lastError = "last_error"
-            case url
-            case urlAnthropic = "url_anthropic"
-            case urlOpenAI = "url_openai"
-            case authType = "auth_type"
-            case maskedSecret = "masked_secret"
-            case enabled, pinned, priority, tags, headers
-            case openAIPreference = "openai_preference"
-            case proxy
-            case cookiesIfTold = "cookies"
-            case forwardedIfTold = "forwarded"
+        }
+
+        /// Reads what another Podium has sent, also one that was started before its program was updated: a field of the settings that
+        /// it does not know has its default.
+        public init(from decoder: any Decoder) throws {
+            settings = try EndpointSettings(shownIn: decoder)
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            id = try container.decode(UInt32.self, forKey: .id)
+            revision = try container.decode(UInt64.self, forKey: .revision)
+            rank = try container.decode(Int.self, forKey: .rank)
+            state = try container.decode(State.self, forKey: .state)
+            availability = try container.decode(Availability.self, forKey: .availability)
+            misconfiguration = try container.decodeIfPresent(String.self, forKey: .misconfiguration)
+            notInFile = try container.decodeIfPresent(String.self, forKey: .notInFile)
+            explanation = try container.decodeIfPresent(Snapshot.Explanation.self, forKey: .explanation)
+            movement = try container.decode(Int.self, forKey: .movement)
+            traffic = try container.decode(Snapshot.Traffic.self, forKey: .traffic)
+            successStreak = try container.decode(Int.self, forKey: .successStreak)
+            lastError = try container.decodeIfPresent(LastError.self, forKey: .lastError)
+        }
+
+        /// The settings stand beside the other members, as in the file.
+        public func encode(to encoder: any Encoder) throws {
+            try settings.encodeShown(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(id, forKey: .id)
+            try container.encode(revision, forKey: .revision)
+            try container.encode(rank, forKey: .rank)
+            try container.encode(state, forKey: .state)
+            try container.encode(availability, forKey: .availability)
+            try container.encodeIfPresent(misconfiguration, forKey: .misconfiguration)
+            try container.encodeIfPresent(notInFile, forKey: .notInFile)
+            try container.encodeIfPresent(explanation, forKey: .explanation)
+            try container.encode(movement, forKey: .movement)
+            try container.encode(traffic, forKey: .traffic)
+            try container.encode(successStreak, forKey: .successStreak)
+            try container.encodeIfPresent(lastError, forKey: .lastError)
         }
     }
 }
@@ -147,19 +149,5 @@ extension Snapshot.Endpoint {
             self.time = time
             self.text = text
         }
-    }
-}
-
-/// An extra request header.
-public struct EndpointHeader: Codable, Sendable, Equatable {
-    /// As configured; compared without regard to case.
-    public var name: String
-    /// Absent where it is a secret; in a document that leaves it what it is.
-    public var value: String?
-
-    /// From its parts.
-    public init(name: String, value: String?) {
-        self.name = name
-        self.value = value
     }
 }

@@ -34,7 +34,7 @@ public struct Snapshot: Codable, Sendable, Equatable {
     public var redo: String?
 
     /// Stands for a secret that a reader does not hold, and that stays what it is where it is sent back.
-    public static let keptSecret = "••••"
+    public static let keptSecret = EndpointPatch.keptSecret
 
     /// An empty picture.
     public init() {}

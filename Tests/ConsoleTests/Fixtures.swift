@@ -75,7 +75,7 @@ enum Fixture {
         case .anthropic: endpoint.urlAnthropic = url
         case .openAI: endpoint.urlOpenAI = url
         }
-        endpoint.authType = AuthType.apiKey.rawValue
+        endpoint.authType = .apiKey
         endpoint.maskedSecret = "sk-ant-…3f9c"
         endpoint.tags = ["prod", "claude"]
         return endpoint

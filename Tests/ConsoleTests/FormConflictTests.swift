@@ -63,16 +63,16 @@ struct FormConflictTests {
     func everyField() {
         var form = EndpointForm(editing: Fixture.endpoint(0), in: Fixture.snapshot())
         form.authType = .passthrough
-        form.isEnabled = false
+        form.flags[.enabled] = false
         form.focus = .field(.tags)
         form.insert(", mine")
         form.focus = .field(.headers)
         form.insert("x-org: mine")
         form.rebase(
             in: theirs {
-                $0.authType = "none"
+                $0.authType = .none
                 $0.tags = []
-                $0.headers = [.init(name: "x-org", value: "theirs"), .init(name: "Cookie", value: nil)]
+                $0.headers = [.init(name: "x-org", value: "theirs"), .init(name: "Cookie", value: "••••")]
                 $0.enabled = false
                 $0.rank = 3
             })

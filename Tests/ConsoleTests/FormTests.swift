@@ -11,7 +11,7 @@ struct FormTests {
         return form
     }
 
-    private func set(_ form: inout EndpointForm, _ field: EndpointDraft.Field, _ text: String) {
+    private func set(_ form: inout EndpointForm, _ field: EndpointField, _ text: String) {
         form.focus = .field(field)
         form.handle(.control("E"))
         form.handle(.control("U"))
@@ -23,7 +23,7 @@ struct FormTests {
         let form = form { _ in }
         #expect(form.changes.isEmpty)
         #expect(form.command == nil)
-        #expect(form.draft == EndpointDraft(Fixture.endpoint(0)))
+        #expect(form.draft == EndpointPatch())
     }
 
     @Test(
@@ -56,7 +56,7 @@ struct FormTests {
         let form = form {
             set(&$0, .name, "main")
             set(&$0, .tags, "prod,  eu ,")
-            set(&$0, .secret, "sk-new")
+            set(&$0, .authValue, "sk-new")
             set(&$0, .priority, "3")
             $0.focus = .field(.enabled)
             $0.handle(.character(" "))
@@ -67,28 +67,29 @@ struct FormTests {
                 "Tags prod, claude→prod, eu",
                 "Enabled on→off",
             ])
-        var draft = EndpointDraft(Fixture.endpoint(0))
-        draft.name = "main"
-        draft.tags = ["prod", "eu"]
-        draft.secret = .set("sk-new")
-        draft.priority = 3
-        draft.isEnabled = false
+        var draft = EndpointPatch()
+        draft[.name] = .text("main")
+        draft[.tags] = .list(["prod", "eu"])
+        draft[.authValue] = .text("sk-new")
+        draft[.priority] = .integer(3)
+        draft[.pinned] = .boolean(Fixture.endpoint(0).pinned)
+        draft[.enabled] = .boolean(false)
         #expect(form.command == .update(Fixture.endpoint(0).reference, draft))
     }
 
     @Test("A new endpoint needs a name, a URL and a secret")
     func adding() {
         var form = EndpointForm(adding: Fixture.snapshot())
-        #expect(Set(form.problems.keys) == [.name, .url, .secret])
+        #expect(Set(form.problems.keys) == [.name, .url, .authValue])
         set(&form, .name, "new")
         set(&form, .urlOpenAI, "https://h")
-        set(&form, .secret, "k")
+        set(&form, .authValue, "k")
         #expect(form.problems.isEmpty)
-        var draft = EndpointDraft()
-        draft.name = "new"
-        draft.urlOpenAI = "https://h"
-        draft.authType = .authToken
-        draft.secret = .set("k")
+        var draft = EndpointPatch()
+        draft[.name] = .text("new")
+        draft[.urlOpenAI] = .text("https://h")
+        draft[.authType] = .text("auth_token")
+        draft[.authValue] = .text("k")
         #expect(form.command == .add(draft))
     }
 
@@ -97,22 +98,22 @@ struct FormTests {
         arguments: [
             (.url, "https://api.anthropic.com", .apiKey), (.urlAnthropic, "https://relay.example.com", .apiKey),
             (.url, "https://api.openai.com", .authToken), (.urlOpenAI, "https://relay.example.com", .authToken),
-        ] as [(EndpointDraft.Field, String, AuthType)])
-    func suggestedAuth(field: EndpointDraft.Field, url: String, expected: AuthType) {
+        ] as [(EndpointField, String, AuthType)])
+    func suggestedAuth(field: EndpointField, url: String, expected: AuthType) {
         var endpoint = Fixture.endpoint(0)
-        endpoint.authType = "none"
+        endpoint.authType = .none
         endpoint.maskedSecret = nil
         endpoint.url = nil
         var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
         set(&form, field, url)
         #expect(form.authType == .none)
-        set(&form, .secret, "k")
+        set(&form, .authValue, "k")
         #expect(form.authType == expected)
         #expect(form.changes.contains("Auth none→\(expected.rawValue)"))
         #expect(form.problems.isEmpty)
         form.handle(.backspace)
         #expect(form.authType == .none)
-        #expect(!form.isEdited(.secret))
+        #expect(!form.isEdited(.authValue))
 
         var added = EndpointForm(adding: Fixture.snapshot())
         set(&added, field, url)
@@ -127,29 +128,29 @@ struct FormTests {
         form.focus = .field(.authType)
         form.handle(.right)
         #expect(form.authType == .authToken)
-        set(&form, .secret, "k")
+        set(&form, .authValue, "k")
         set(&form, .url, "https://anthropic.example.com")
         #expect(form.authType == .authToken)
         #expect(form.problems.isEmpty)
         form.focus = .field(.authType)
         form.handle(.right)
-        #expect(form.problems[.secret] == "not sent: Auth is passthrough")
+        #expect(form.problems[.authValue] == "not sent: Auth is passthrough")
         form.handle(.right)
-        #expect(form.problems[.secret] == "not sent: Auth is none")
-        set(&form, .secret, "")
+        #expect(form.problems[.authValue] == "not sent: Auth is none")
+        set(&form, .authValue, "")
         #expect(form.problems.isEmpty)
     }
 
     @Test("A way to present a secret that was there before is left alone")
     func presentAuth() {
-        let form = form { set(&$0, .secret, "k") }
+        let form = form { set(&$0, .authValue, "k") }
         #expect(form.authType == .apiKey)
         var endpoint = Fixture.endpoint(0)
-        endpoint.authType = "passthrough"
+        endpoint.authType = .passthrough
         var other = EndpointForm(editing: endpoint, in: Fixture.snapshot())
-        set(&other, .secret, "k")
+        set(&other, .authValue, "k")
         #expect(other.authType == .passthrough)
-        #expect(other.message(for: .secret)?.text == "not sent: Auth is passthrough")
+        #expect(other.message(for: .authValue)?.text == "not sent: Auth is passthrough")
     }
 
     @Test("A refusal keeps what was typed and shows the reason at its field")
@@ -248,13 +249,14 @@ struct FormTests {
         #expect(openForm(state)?.focus == .field(.url))
         state.type("https://api.example.com")
         #expect(state.press(.control("T")).isEmpty)
-        #expect(openForm(state)?.focus == .field(.secret))
+        #expect(openForm(state)?.focus == .field(.authValue))
         state.type("k")
         let effects = state.press(.control("T"))
-        var draft = EndpointDraft()
-        draft.url = "https://api.example.com"
-        draft.authType = .authToken
-        draft.secret = .set("k")
+        var draft = EndpointPatch()
+        draft[.name] = .text("")
+        draft[.url] = .text("https://api.example.com")
+        draft[.authType] = .text("auth_token")
+        draft[.authValue] = .text("k")
         let id = try #require(identifier(effects) { $0 == .testDraft(nil, draft) })
         #expect(state.screen().contains("Testing…"))
         #expect(state.press(.control("T")) == [.bell])
@@ -286,7 +288,7 @@ struct FormTests {
         #expect(state.screen().contains("Somebody changed it: taken over Tags. Not saved yet."))
         guard case .update(let reference, let draft)? = form.command else { return #expect(Bool(false)) }
         #expect(reference.revision == 8)
-        #expect(draft.tags == ["theirs"])
+        #expect(draft[.tags] == nil, "what they gave stays")
     }
 
     @Test(
@@ -347,17 +349,17 @@ struct FormTests {
         ] as [(String, [(String, String?)], String?)])
     func headers(text: String, headers: [(String, String?)], problem: String?) {
         let present = [
-            EndpointHeader(name: "x-key", value: nil), EndpointHeader(name: "x-dot", value: "a • b"),
+            HeaderField(name: "x-key", value: "••••"), HeaderField(name: "x-dot", value: "a • b"),
         ]
         let parsed = HeaderText.parse(text, of: present)
-        #expect(parsed.headers == headers.map { EndpointDraft.Header(name: $0.0, value: $0.1) })
+        #expect(parsed.headers == headers.map { HeaderField(name: $0.0, value: $0.1 ?? "••••") })
         #expect(parsed.problem == problem)
     }
 
     @Test("What is typed beside a masked secret is refused at its field, and nothing is saved")
     func besideTheMask() {
         var endpoint = Fixture.endpoint(0)
-        endpoint.headers = [.init(name: "x-org", value: "blue"), .init(name: "Cookie", value: nil)]
+        endpoint.headers = [.init(name: "x-org", value: "blue"), .init(name: "Cookie", value: "••••")]
         var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
         form.focus = .field(.headers)
         form.insert("ZZ")
@@ -372,11 +374,11 @@ struct FormTests {
     @Test("Which header changed is said by its name, and its value where that is no secret")
     func headerWords() {
         let before = [
-            EndpointHeader(name: "x-org", value: "blue"), EndpointHeader(name: "Cookie", value: nil),
-            EndpointHeader(name: "x-old", value: "1"),
+            HeaderField(name: "x-org", value: "blue"), HeaderField(name: "Cookie", value: "••••"),
+            HeaderField(name: "x-old", value: "1"),
         ]
         func words(_ after: (String, String?)...) -> [String] {
-            HeaderText.changes(from: before, to: after.map { EndpointDraft.Header(name: $0.0, value: $0.1) })
+            HeaderText.changes(from: before, to: after.map { HeaderField(name: $0.0, value: $0.1 ?? "••••") })
         }
         #expect(words(("x-org", "blue"), ("Cookie", "sess=Y"), ("x-old", "1")) == ["Cookie changed"])
         #expect(
@@ -417,17 +419,19 @@ struct FormTests {
     @Test("Headers and proxy keep the secrets that the console does not hold")
     func keptSecrets() {
         var endpoint = Fixture.endpoint(0)
-        endpoint.headers = [.init(name: "x-org", value: "blue"), .init(name: "x-api-key", value: nil)]
-        endpoint.proxy = "socks5://user:••••@10.0.0.1:1080"
+        endpoint.headers = [.init(name: "x-org", value: "blue"), .init(name: "x-api-key", value: "••••")]
+        endpoint.proxy = try? ProxyText.parse("socks5://user:••••@10.0.0.1:1080")
         var form = EndpointForm(editing: endpoint, in: Fixture.snapshot())
-        #expect(form.draft.headers == nil)
-        #expect(form.draft.proxy == .unchanged)
+        #expect(form.draft[.headers] == nil)
+        #expect(form.draft[.proxy] == nil)
         set(&form, .headers, "x-org: red; x-api-key: ••••")
         set(&form, .proxy, "socks5://user:••••@10.0.0.2:1080")
-        #expect(form.draft.headers == [.init(name: "x-org", value: "red"), .init(name: "x-api-key", value: nil)])
-        #expect(form.draft.proxy == .set("socks5://user:••••@10.0.0.2:1080"))
+        #expect(
+            form.draft[.headers]
+                == .headers([.init(name: "x-org", value: "red"), .init(name: "x-api-key", value: "••••")]))
+        #expect(form.draft[.proxy] == .text("socks5://user:••••@10.0.0.2:1080"))
         set(&form, .proxy, "")
-        #expect(form.draft.proxy == .removed)
+        #expect(form.draft[.proxy] == .absent)
         for (text, problem) in [
             ("socks5://user:••••x@10.0.0.1:1080", "type the whole password anew, or leave ••••"),
             ("ftp://h", "begin with http:// or socks5://"), ("http://", "has no host"), ("http://u@:1", "has no host"),

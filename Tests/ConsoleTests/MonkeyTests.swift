@@ -208,9 +208,11 @@ private struct Monkey {
         #expect(grid.cells.count == grid.width * grid.height)
         if let cursor = grid.cursor { #expect(cursor.column < grid.width && cursor.line < grid.height) }
         let secret = "secret-typed"
-        guard case .form(let form) = state.overlay, form.text(.secret).contains(secret) else { return }
+        guard case .form(let form) = state.overlay, form.text(.authValue).contains(secret) else { return }
         // A monkey types it into other fields as well.
-        guard EndpointForm.textFields.allSatisfy({ $0 == .secret || !form.text($0).contains(secret) }) else { return }
+        guard EndpointForm.textFields.allSatisfy({ $0 == .authValue || !form.text($0).contains(secret) }) else {
+            return
+        }
         if let report = form.testReport, case .done = report { return }
         if form.revealedUntil.map({ $0 <= now }) ?? true { #expect(!grid.text.contains(secret)) }
     }

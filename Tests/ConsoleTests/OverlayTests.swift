@@ -119,13 +119,13 @@ struct OverlayTests {
                 │  Headers    —                                                            │
                 │  OpenAI API ‹auto›  responses   chat_completions                         │
                 │  Proxy      —                                                            │
+                │  CA file    —                                                            │
+                │  Cookies    ‹off›  pass                                                  │
+                │  Forwarded  [ ]                                                          │
                 │  Enabled    [x]                                                          │
                 │  Pinned     [ ]                                                          │
                 │                                                                          │
                 │  Saves: Priority 2→1, pinned there. Takes effect now, on disk now.       │
-                │                                                                          │
-                │                                                                          │
-                │                                                                          │
                 │                                                                          │
                 │  [ Save  ^S ]   [ Test request  ^T ]   [ Cancel  Esc ]                   │
                 ╰─────────────────────────────────────────────────────────── Tab ↑↓ field ─╯

@@ -124,7 +124,7 @@ struct PanelTests {
         snapshot.endpoints[0].traffic.failures = 2
         snapshot.endpoints[0].successStreak = 88
         snapshot.endpoints[0].traffic.failuresPerSecondSeries = Array(repeating: 0, count: 11) + [2, 0, 0, 0, 0]
-        snapshot.endpoints[0].openAIPreference = "chat_completions"
+        snapshot.endpoints[0].openAIPreference = .chatCompletions
         snapshot.endpoints[0].explanation = Fixture.explanation([
             "up, 410 ms to the first byte", "10 % faster than anthropic-eu: within 15 %, so it holds its rank",
         ])

@@ -21,7 +21,7 @@ struct ScreenTests {
             snapshot.endpoints[0].traffic.failures = 2
             snapshot.endpoints[0].successStreak = 88
             snapshot.endpoints[0].pinned = true
-            snapshot.endpoints[0].openAIPreference = "chat_completions"
+            snapshot.endpoints[0].openAIPreference = .chatCompletions
             snapshot.endpoints[0].headers = [.init(name: "x-org", value: "blue")]
             snapshot.endpoints[0].explanation = Fixture.explanation(
                 [

@@ -14,7 +14,7 @@ struct ClientAndServerTests {
             #expect(snapshot.endpoints.map(\.name) == ["a", "b", "c"])
             #expect(snapshot.endpoints.map(\.rank) == [1, 2, 3])
             #expect(snapshot.endpoints.first?.maskedSecret == "***")
-            #expect(snapshot.endpoints.first?.headers == [EndpointHeader(name: "x-secret", value: nil)])
+            #expect(snapshot.endpoints.first?.headers == [HeaderField(name: "x-secret", value: "••••")])
             #expect(snapshot.endpoints.first?.state == .untested)
             #expect(snapshot.server.version == "9.9")
             #expect(snapshot.server.pid == getpid())

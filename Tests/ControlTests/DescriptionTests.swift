@@ -62,7 +62,8 @@ struct DescriptionTests {
         endpoint.notInFile = ""
         endpoint.lastError = .init(time: 1, text: "")
         (endpoint.url, endpoint.urlAnthropic, endpoint.urlOpenAI) = ("", "", "")
-        (endpoint.maskedSecret, endpoint.priority, endpoint.proxy) = ("", 1, "")
+        (endpoint.maskedSecret, endpoint.priority, endpoint.proxy) = ("", 1, .environment)
+        endpoint.caFile = "ca.pem"
         endpoint.headers = [.init(name: "a", value: "b")]
         endpoint.traffic = Self.fullTraffic
         endpoint.explanation = Self.fullExplanation

@@ -64,9 +64,9 @@ struct DraftTests {
             document[.proxy] = .text("socks5://me:hidden@127.0.0.1:1080")
             document[.openAIPreference] = .text("responses")
             let endpoint = try #require(try await podium.client.change("b", document).endpoint)
-            #expect(endpoint.headers == [.init(name: "x-secret", value: nil), .init(name: "x-plain", value: "1")])
-            #expect(endpoint.proxy == "socks5://me:••••@127.0.0.1:1080")
-            #expect(endpoint.openAIPreference == "responses")
+            #expect(endpoint.headers == [.init(name: "x-secret", value: "••••"), .init(name: "x-plain", value: "1")])
+            #expect(endpoint.proxy?.shown(mask: "••••") == "socks5://me:••••@127.0.0.1:1080")
+            #expect(endpoint.openAIPreference == .responses)
             #expect(podium.text.contains("hidden"))
             // Nothing typed beside a stand-in takes the secret's place.
             for value in ["••••ZZ", "•••"] {

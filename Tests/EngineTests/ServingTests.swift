@@ -207,7 +207,7 @@ struct ServingTests {
         }
         #expect(try running.text().contains("- name: chat-only   # ours\n"))
         let snapshot = running.engine.snapshot()
-        #expect(snapshot.endpoints.first?.openAIPreference == "chat_completions")
+        #expect(snapshot.endpoints.first?.openAIPreference == .chatCompletions)
         #expect(snapshot.flushes.map(\.trigger) == ["learned"])
         #expect(
             snapshot.events.contains {

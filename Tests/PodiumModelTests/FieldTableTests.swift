@@ -43,18 +43,10 @@ struct FieldTableTests {
                     case (.flag(let on, let off), .boolean(let flag)): ["`\(flag)`", "`\(flag ? on : off)`"]
                     case (.headers, _): ["`{}`"]
                     case (.words, _): ["`[]`"]
-                    default: ["`\(Self.word(field.defaultValue))`"]
+                    default: ["`\(field.text(of: field.defaultValue))`"]
                     }
                 #expect(written.contains(initial), "\(field): \(initial)")
             }
-        }
-    }
-
-    private static func word(_ value: FieldValue) -> String {
-        switch value {
-        case .text(let text): text
-        case .integer(let number): String(number)
-        default: ""
         }
     }
 
@@ -65,12 +57,17 @@ struct FieldTableTests {
         return try #require((description?["components"] as? Object)?["schemas"] as? [String: Object])
     }
 
-    @Test(arguments: ["EndpointDocument", "EndpointChange"])
-    func theDescriptionHasTheTypeOfEachField(schema name: String) throws {
+    @Test(arguments: [
+        ("Endpoint", \EndpointField.snapshotKey), ("EndpointDocument", \.documentKey),
+        ("EndpointChange", \.documentKey),
+    ])
+    func theDescriptionHasTheTypeOfEachField(
+        schema name: String, key: any KeyPath<EndpointField, String> & Sendable
+    ) throws {
         let schemas = try Self.schemas()
         let properties = try #require(schemas[name]?["properties"] as? [String: Object])
         for field in EndpointField.current {
-            var property = try #require(properties[field.documentKey], "\(name) lacks \(field)")
+            var property = try #require(properties[field[keyPath: key]], "\(name) lacks \(field)")
             if let reference = property["$ref"] as? String {
                 property = try #require(schemas[String(reference.split(separator: "/").last ?? "")])
             }
@@ -79,6 +76,14 @@ struct FieldTableTests {
             let isNullable = field.isOptional && name != "Endpoint"
             #expect(types == ([Self.type(of: field)] + (isNullable ? ["null"] : [])).sorted(), "\(name).\(field)")
             if case .choice(let words) = field.kind { #expect(property["enum"] as? [String] == words, "\(field)") }
+        }
+    }
+
+    /// What is always there in an answer is what an endpoint cannot be without.
+    @Test func theDescriptionSaysWhichFieldsAreAlwaysThere() throws {
+        let required = Set(try #require(try Self.schemas()["Endpoint"]?["required"] as? [String]))
+        for field in EndpointField.current {
+            #expect(required.contains(field.snapshotKey) == (field.defaultValue != .absent), "\(field)")
         }
     }
 

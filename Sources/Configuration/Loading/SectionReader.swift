@@ -173,7 +173,7 @@ struct SectionReader {
         if names.contains(text) { return text }
         let suggestion = NearestName.suggestion(for: text, among: names)
         // Beside the place for the secret: what is no slip of one of the names can be the secret itself.
-        let isHidden = key == "auth_type" && suggestion == nil
+        let isHidden = suggestion == nil && EndpointField.credential.contains { $0.key == key }
         sink.report(
             .error, at: place(key),
             ValueProblem(

@@ -1,6 +1,26 @@
 internal import PodiumModel
 
 extension EndpointForm {
+    var authType: AuthType {
+        get { choices[.authType].flatMap(AuthType.init) ?? .none }
+        set { choices[.authType] = newValue.rawValue }
+    }
+
+    static let secretField = Field.authValue
+
+    /// The secret that is typed anew; empty leaves the present one.
+    var secret: String { text(Self.secretField) }
+
+    /// Without a way to present it, the present secret goes.
+    var removesSecret: Bool { secret.isEmpty && authType == .none && original?.maskedSecret != nil }
+
+    /// From now on the form suggests no other way to present the secret; and the operator has been in the secret, as it were.
+    mutating func noteChoice(of field: Field, before: String?) {
+        guard field == .authType else { return }
+        if choices[field] != before { isAuthChosen = true }
+        touched.insert(Self.secretField)
+    }
+
     /// A secret is of use only with a way to present it: without the operator's word, the one that the URL asks for.
     mutating func suggestAuth() {
         guard !isAuthChosen else { return }
@@ -8,8 +28,8 @@ extension EndpointForm {
             authType = usualAuth
             return
         }
-        guard original.auth == .none else { return }
-        authType = text(.secret).isEmpty ? .none : usualAuth
+        guard original.authType == .none else { return }
+        authType = secret.isEmpty ? .none : usualAuth
     }
 
     /// Anthropic's own API takes its keys as `x-api-key`, everything else a bearer token.

@@ -2,7 +2,7 @@ internal import PodiumModel
 
 /// The form for one endpoint: what was typed, what is wrong with it, and what saving would change.
 struct EndpointForm: Sendable, Equatable {
-    typealias Field = EndpointDraft.Field
+    typealias Field = EndpointField
 
     enum Focus: Sendable, Hashable {
         case field(Field)
@@ -32,10 +32,8 @@ struct EndpointForm: Sendable, Equatable {
     struct Typed: Sendable, Equatable {
         var name: String
         var editors: [Field: LineEditor]
-        var authType: AuthType
-        var openAIPreference: OpenAIPreference
-        var isEnabled: Bool
-        var isPinned: Bool
+        var choices: [Field: String]
+        var flags: [Field: Bool]
     }
 
     enum Held: Sendable, Equatable {
@@ -46,7 +44,7 @@ struct EndpointForm: Sendable, Equatable {
 
     /// What a preview depends on: another of these makes another difference.
     struct Comparison: Sendable, Equatable {
-        var draft: EndpointDraft
+        var draft: EndpointPatch
         var revision: UInt64?
         var file: FileGeneration
     }
@@ -73,13 +71,14 @@ struct EndpointForm: Sendable, Equatable {
     private var otherNames: Set<String>
     private(set) var ranks: Int
     var focus = Focus.field(.name)
+    /// Of the fields that are typed.
     var editors: [Field: LineEditor] = [:]
-    var authType: AuthType
+    /// The words of the fields of which one is chosen.
+    var choices: [Field: String] = [:]
+    /// The boxes that are checked or not.
+    var flags: [Field: Bool] = [:]
     /// The operator decided on `authType`: until then it follows what is typed.
     var isAuthChosen = false
-    var openAIPreference = OpenAIPreference.auto
-    var isEnabled: Bool
-    var isPinned: Bool
     var isSaving = false
     /// What the save under way, or the last one, was given.
     var saved: Typed?
@@ -104,61 +103,74 @@ struct EndpointForm: Sendable, Equatable {
     /// Fields the operator has been in: an empty form does not scold.
     var touched: Set<Field> = []
 
-    static let order: [Focus] = Field.allCases.map { .field($0) } + [.save, .test, .cancel]
-    static let textFields: [Field] = [
-        .name, .url, .urlAnthropic, .urlOpenAI, .secret, .priority, .tags, .headers, .proxy,
-    ]
+    /// The rows: the table's fields, and its switches last.
+    static let fields = EndpointField.current.filter { !$0.isSwitch } + EndpointField.current.filter(\.isSwitch)
+    static let order: [Focus] = fields.map { .field($0) } + [.save, .test, .cancel]
+    static let textFields = fields.filter(\.isTyped)
 
     init(adding snapshot: ConsolePicture) {
-        self.init(nil, snapshot, authType: .authToken, isEnabled: true, isPinned: false)
+        self.init(nil, snapshot)
+        authType = .authToken
     }
 
     init(editing endpoint: Snapshot.Endpoint, in snapshot: ConsolePicture) {
-        self.init(
-            endpoint, snapshot, authType: endpoint.auth, isEnabled: endpoint.enabled, isPinned: endpoint.pinned)
-        openAIPreference = endpoint.preference
-        for field in Self.textFields { editors[field] = LineEditor(Self.originalText(field, endpoint)) }
+        self.init(endpoint, snapshot)
     }
 
-    private init(
-        _ original: Snapshot.Endpoint?, _ snapshot: ConsolePicture, authType: AuthType, isEnabled: Bool,
-        isPinned: Bool
-    ) {
+    private init(_ original: Snapshot.Endpoint?, _ snapshot: ConsolePicture) {
         self.original = original
-        self.authType = authType
-        self.isEnabled = isEnabled
-        self.isPinned = isPinned
         otherNames = Set(snapshot.endpoints.filter { $0.id != original?.id }.map(\.name))
         ranks = snapshot.endpoints.count + (original == nil ? 1 : 0)
-        for field in Self.textFields { editors[field] = LineEditor() }
+        for field in Self.fields {
+            switch (field.kind, Self.value(field, of: original)) {
+            case (.choice, .text(let word)): choices[field] = word
+            case (.flag, .boolean(let flag)): flags[field] = flag
+            default: editors[field] = LineEditor(original.map { Self.originalText(field, $0) } ?? "")
+            }
+        }
+    }
+
+    /// What the endpoint has; for a new one, what one has that names nothing.
+    static func value(_ field: Field, of endpoint: Snapshot.Endpoint?) -> FieldValue {
+        endpoint?.settings.effectiveValue(of: field) ?? field.defaultValue
     }
 
     func text(_ field: Field) -> String { editors[field]?.text ?? "" }
 
-    var draft: EndpointDraft {
-        var draft = original.map { EndpointDraft($0) } ?? EndpointDraft()
-        // What was not edited goes back as it came, also where the screen could not show all of it.
-        if isEdited(.name) { draft.name = trimmed(.name) }
-        if isEdited(.url) { draft.url = filled(.url) }
-        if isEdited(.urlAnthropic) { draft.urlAnthropic = filled(.urlAnthropic) }
-        if isEdited(.urlOpenAI) { draft.urlOpenAI = filled(.urlOpenAI) }
-        if isEdited(.tags) { draft.tags = tags }
-        if isEdited(.headers) { draft.headers = parsedHeaders.headers }
-        if isEdited(.proxy) { draft.proxy = filled(.proxy).map { .set($0) } ?? .removed }
-        draft.openAIPreference = openAIPreference
-        draft.authType = authType
-        draft.isEnabled = isEnabled
-        draft.isPinned = isPinned
-        if isEdited(.priority) { draft.priority = Int(trimmed(.priority)) }
-        if !text(.secret).isEmpty {
-            draft.secret = .set(text(.secret))
-        } else if authType == .none, original?.maskedSecret != nil {
-            draft.secret = .removed
+    /// What the form changes: what was not edited is not in it, also where the screen could not show all of it.
+    var draft: EndpointPatch {
+        var patch = EndpointPatch()
+        for field in Self.fields where isChanged(field) { patch[field] = entered(field) }
+        if original == nil {
+            patch[.name] = .text(name)
+            patch[.authType] = .text(authType.rawValue)
         }
-        return draft
+        if removesSecret { patch[Self.secretField] = .absent }
+        // A rank asked for is a pin, unless the box says otherwise.
+        if patch[.priority] != nil { patch[.pinned] = flags[.pinned].map(FieldValue.boolean) }
+        return patch
     }
 
-    var parsedHeaders: (headers: [EndpointDraft.Header], problem: String?) {
+    /// The endpoint's name once the form is saved.
+    var name: String { isEdited(.name) ? trimmed(.name) : original?.name ?? "" }
+
+    /// What stands in the form as the field's value; nil where that is none.
+    func entered(_ field: Field) -> FieldValue? {
+        let text = trimmed(field)
+        switch field.kind {
+        case .choice: return choices[field].map(FieldValue.text)
+        case .flag: return flags[field].map(FieldValue.boolean)
+        case .secret: return .text(self.text(field))
+        case .words: return .list(Self.words(text))
+        case .headers: return .headers(parsedHeaders.headers)
+        case .rank: return Int(text).map(FieldValue.integer)
+        case .integer: return text.isEmpty ? .absent : Int(text).map(FieldValue.integer)
+        case .name: return .text(text)
+        case .text, .file, .url, .proxy: return text.isEmpty ? .absent : .text(text)
+        }
+    }
+
+    var parsedHeaders: (headers: [HeaderField], problem: String?) {
         HeaderText.parse(text(.headers), of: original?.headers ?? [])
     }
 
@@ -178,17 +190,12 @@ struct EndpointForm: Sendable, Equatable {
         return text(field) != SafeText.clean(before)
     }
 
+    /// What a field's line begins with. Secrets are typed anew, and ranks are those of now.
     static func originalText(_ field: Field, _ original: Snapshot.Endpoint) -> String {
-        switch field {
-        case .name: original.name
-        case .url: original.url ?? ""
-        case .urlAnthropic: original.urlAnthropic ?? ""
-        case .urlOpenAI: original.urlOpenAI ?? ""
-        case .priority: String(original.rank)
-        case .tags: original.tags.joined(separator: ", ")
-        case .headers: HeaderText.render(original.headers)
-        case .proxy: original.proxy ?? ""
-        default: ""
+        switch field.kind {
+        case .secret: ""
+        case .rank: String(original.rank)
+        default: field.text(of: value(field, of: original))
         }
     }
 
@@ -199,13 +206,8 @@ struct EndpointForm: Sendable, Equatable {
         return String(text)
     }
 
-    private func filled(_ field: Field) -> String? {
-        let text = trimmed(field)
-        return text.isEmpty ? nil : text
-    }
-
-    private var tags: [String] {
-        text(.tags).split(separator: ",").map { part in
+    private static func words(_ text: String) -> [String] {
+        text.split(separator: ",").map { part in
             var part = part
             while part.first == " " { part.removeFirst() }
             while part.last == " " { part.removeLast() }
@@ -214,4 +216,19 @@ struct EndpointForm: Sendable, Equatable {
     }
 
     func isTaken(_ name: String) -> Bool { otherNames.contains(name) }
+}
+
+extension EndpointField {
+    /// Whether its row of the form is a line to type in.
+    var isTyped: Bool {
+        switch kind {
+        case .choice, .flag: false
+        default: true
+        }
+    }
+
+    /// Whether it is on or off, and has a key of its own in the list of endpoints.
+    fileprivate var isSwitch: Bool {
+        if case .flag = kind { traits.contains(.rankOrSwitch) } else { false }
+    }
 }

@@ -24,11 +24,13 @@ extension EndpointForm {
 
     /// Only what is typed here can be shown: armed for later, it would show a secret that nobody asked to see.
     private mutating func reveal(now: ContinuousClock.Instant) -> Outcome {
-        guard text(.secret).isEmpty else {
+        guard secret.isEmpty else {
             revealedUntil = revealedUntil == nil ? now + .seconds(10) : nil
             return .stay
         }
-        let isStored = focus == .field(.secret) ? original?.maskedSecret != nil : text(.headers).contains("•")
+        let isStored =
+            focus == .field(Self.secretField)
+            ? original?.maskedSecret != nil : Self.fields.contains { $0.kind == .headers && text($0).contains("•") }
         return .refused(isStored ? "a stored secret cannot be shown, only a typed one" : "no secret is typed yet")
     }
 
@@ -41,31 +43,25 @@ extension EndpointForm {
             if key == .left { focus = buttons[(index + buttons.count - 1) % buttons.count] }
             return
         }
-        switch field {
-        case .authType:
-            let before = authType
-            authType = Self.choose(from: authType, by: key)
-            if authType != before { isAuthChosen = true }
-            touched.insert(.secret)
-            changed(.authType)
-        case .openAIPreference:
-            openAIPreference = Self.choose(from: openAIPreference, by: key)
-            changed(.openAIPreference)
-        case .enabled: if key == .character(" ") { isEnabled.toggle() }
-        case .pinned: if key == .character(" ") { isPinned.toggle() }
+        switch field.kind {
+        case .choice(let words):
+            let before = choices[field]
+            choices[field] = Self.choose(from: words, before, by: key)
+            noteChoice(of: field, before: before)
+            changed(field)
+        case .flag: if key == .character(" ") { flags[field]?.toggle() }
         default:
             _ = editors[field]?.handle(key)
             changed(field)
         }
     }
 
-    private static func choose<Choice: CaseIterable & Equatable>(from choice: Choice, by key: Key) -> Choice {
-        let all = Array(Choice.allCases)
-        let index = all.firstIndex(of: choice) ?? 0
+    private static func choose(from all: [String], _ word: String?, by key: Key) -> String? {
+        let index = all.firstIndex { $0 == word } ?? 0
         switch key {
         case .right, .character(" "): return all[(index + 1) % all.count]
         case .left: return all[(index + all.count - 1) % all.count]
-        default: return choice
+        default: return word
         }
     }
 
@@ -87,8 +83,7 @@ extension EndpointForm {
         isSaving = true
         isAskedToLeave = false
         saved = Typed(
-            name: draft.name, editors: editors, authType: authType, openAIPreference: openAIPreference,
-            isEnabled: isEnabled, isPinned: isPinned)
+            name: name, editors: editors, choices: choices, flags: flags)
     }
 
     /// The save has failed; what was typed meanwhile goes to where it was typed.
@@ -113,7 +108,7 @@ extension EndpointForm {
         touched.insert(field)
         refusal = nil
         testReport = nil
-        if text(.secret).isEmpty { revealedUntil = nil }
+        if secret.isEmpty { revealedUntil = nil }
         suggestAuth()
     }
 
@@ -130,7 +125,7 @@ extension EndpointForm {
     }
 
     mutating func take(test result: CommandResult) {
-        let name = draft.name + ": "
+        let name = name + ": "
         // Whose form it is stands above.
         func text(_ message: String) -> String {
             SafeText.clean(message.hasPrefix(name) ? String(message.dropFirst(name.count)) : message)
@@ -145,7 +140,7 @@ extension EndpointForm {
     /// A test needs less than saving does: a place to go to.
     private mutating func tryTest() -> Outcome {
         let problems = problems
-        let needed: [Field] = [.url, .urlAnthropic, .urlOpenAI, .secret, .headers, .proxy]
+        let needed = Self.fields.filter { $0.kind == .file || $0.takesReferences }
         guard let first = needed.first(where: { problems[$0] != nil }) else { return .test }
         touched.insert(first)
         focus = .field(first)
@@ -161,9 +156,9 @@ extension EndpointForm {
 
     private mutating func trySave() -> Outcome {
         guard !isSaving else { return .stay }
-        touched.formUnion(Field.allCases)
+        touched.formUnion(Self.fields)
         let problems = problems
-        if let first = Field.allCases.first(where: { problems[$0] != nil }) {
+        if let first = Self.fields.first(where: { problems[$0] != nil }) {
             focus = .field(first)
             return .stay
         }

@@ -13,18 +13,16 @@ extension EndpointForm {
         }
         guard endpoint.revision != before.revision else { return }
         var fresh = EndpointForm(editing: endpoint, in: snapshot)
-        for field in Self.textFields where isEdited(field) { fresh.editors[field] = editors[field] }
+        for field in Self.fields where field.isTyped ? isEdited(field) : isChanged(field) {
+            fresh.take(field, from: self)
+        }
         fresh.isAuthChosen = isAuthChosen
-        if authType != before.auth { fresh.authType = authType }
-        if openAIPreference != before.preference { fresh.openAIPreference = openAIPreference }
-        if isEnabled != before.enabled { fresh.isEnabled = isEnabled }
-        if isPinned != before.pinned { fresh.isPinned = isPinned }
         fresh.focus = focus
         fresh.touched = touched
         fresh.differenceScroll = differenceScroll
-        let changed = Field.allCases.filter { Self.differs($0, before, endpoint) }
+        let changed = Self.fields.filter { Self.differs($0, before, endpoint) }
         for field in changed + theirs.keys where fresh.isChanged(field) {
-            fresh.theirs[field] = Self.value(field, of: endpoint)
+            fresh.theirs[field] = Self.shownValue(field, of: endpoint)
         }
         let taken = changed.filter { !isChanged($0) }
         fresh.refusal = CommandFailure(message: fresh.account(ofTaken: taken), kind: .conflict)
@@ -37,14 +35,13 @@ extension EndpointForm {
             endpoint.revision != original?.revision
         else { return }
         var fresh = EndpointForm(editing: endpoint, in: snapshot)
-        for field in Self.textFields where editors[field]?.text != saved.editors[field]?.text {
-            fresh.editors[field] = editors[field]
+        for field in Self.fields
+        where editors[field]?.text != saved.editors[field]?.text || choices[field] != saved.choices[field]
+            || flags[field] != saved.flags[field]
+        {
+            fresh.take(field, from: self)
         }
         fresh.isAuthChosen = isAuthChosen
-        if authType != saved.authType { fresh.authType = authType }
-        if openAIPreference != saved.openAIPreference { fresh.openAIPreference = openAIPreference }
-        if isEnabled != saved.isEnabled { fresh.isEnabled = isEnabled }
-        if isPinned != saved.isPinned { fresh.isPinned = isPinned }
         fresh.focus = focus
         fresh.refusal = refusal
         fresh.keptSince = keptSince
@@ -56,24 +53,30 @@ extension EndpointForm {
         guard let original, let endpoint = snapshot.endpoints.first(where: { $0.id == original.id }) else {
             return false
         }
-        return Field.allCases.allSatisfy { $0 == .priority || !Self.differs($0, original, endpoint) }
+        return Self.fields.allSatisfy { $0 == .priority || !Self.differs($0, original, endpoint) }
+    }
+
+    /// What stands in another form's row.
+    private mutating func take(_ field: Field, from other: EndpointForm) {
+        editors[field] = other.editors[field]
+        choices[field] = other.choices[field]
+        flags[field] = other.flags[field]
     }
 
     /// Whether the operator made it something else than the endpoint has.
     func isChanged(_ field: Field) -> Bool {
-        guard let original else { return isEdited(field) }
-        switch field {
-        case .authType: return authType != original.auth
-        case .openAIPreference: return openAIPreference != original.preference
-        case .enabled: return isEnabled != original.enabled
-        case .pinned: return isPinned != original.pinned
-        default: return isEdited(field)
+        switch field.kind {
+        case .choice, .flag: return entered(field) != Self.value(field, of: original)
+        case .secret, .headers, .rank: return isEdited(field)
+        case .proxy: return isEdited(field)
+        case .words: return isEdited(field) && entered(field) != Self.value(field, of: original)
+        default: return isEdited(field) && (original == nil || entered(field) != Self.value(field, of: original))
         }
     }
 
     private func account(ofTaken taken: [Field]) -> String {
-        func labels(_ fields: [Field]) -> String { fields.map(FormOverlay.label).joined(separator: ", ") }
-        let clashes = Field.allCases.filter { theirs[$0] != nil }
+        func labels(_ fields: [Field]) -> String { fields.map(\.shortLabel).joined(separator: ", ") }
+        let clashes = Self.fields.filter { theirs[$0] != nil }
         var words: [String] = []
         if !taken.isEmpty { words.append("taken over \(labels(taken))") }
         if !clashes.isEmpty { words.append("theirs beside \(labels(clashes))") }
@@ -84,17 +87,13 @@ extension EndpointForm {
     /// Ranks change by themselves: only one that was pinned is somebody's.
     private static func differs(_ field: Field, _ before: Snapshot.Endpoint, _ after: Snapshot.Endpoint) -> Bool {
         if field == .priority, !after.pinned { return false }
-        return value(field, of: before) != value(field, of: after)
+        return shownValue(field, of: before) != shownValue(field, of: after)
     }
 
-    private static func value(_ field: Field, of endpoint: Snapshot.Endpoint) -> String {
-        switch field {
-        case .secret: endpoint.maskedSecret ?? ""
-        case .authType: endpoint.auth.rawValue
-        case .openAIPreference: endpoint.preference.rawValue
-        case .enabled: endpoint.enabled ? "on" : "off"
-        case .pinned: endpoint.pinned ? "yes" : "no"
-        default: originalText(field, endpoint)
-        }
+    private static func shownValue(_ field: Field, of endpoint: Snapshot.Endpoint) -> String {
+        field.kind == .secret
+            ? endpoint.maskedSecret ?? ""
+            : field.isTyped
+                ? originalText(field, endpoint) : field.text(of: value(field, of: endpoint))
     }
 }

@@ -3,41 +3,38 @@ internal import PureSupport
 
 /// Headers in one line: `name: value; name: value`.
 enum HeaderText {
-    static func render(_ headers: [EndpointHeader]) -> String {
-        headers.map { "\($0.name): \($0.shown)" }.joined(separator: "; ")
-    }
-
     /// - Parameter present: the headers the text was made from.
     /// - Returns: the headers, and what keeps the first bad one from being one.
     static func parse(
-        _ text: String, of present: [EndpointHeader] = []
-    ) -> (headers: [EndpointDraft.Header], problem: String?) {
-        var headers: [EndpointDraft.Header] = []
+        _ text: String, of present: [HeaderField] = []
+    ) -> (headers: [HeaderField], problem: String?) {
+        var headers: [HeaderField] = []
         for piece in pieces(text) {
             let part = trimmed(piece)
             guard let colon = part.firstIndex(of: ":") else { return (headers, "write name: value; name: value") }
             let name = String(trimmed(part[..<colon]))
             var value = String(trimmed(part[part.index(after: colon)...]))
-            guard ASCII.isToken(name) else { return (headers, "'\(name)' is no header name") }
+            if let problem = HeaderRules.problem(inName: name) { return (headers, problem.brief) }
             guard !value.isEmpty else { return (headers, "\(name) has no value") }
-            let before = present.first { $0.name.lowercased() == name.lowercased() }.map { SafeText.clean($0.shown) }
+            var before = present.first { $0.name.lowercased() == name.lowercased() }
+            if let shown = before?.value { before?.value = SafeText.clean(shown) }
             // As it looks without Unicode.
-            if before == Snapshot.keptSecret { value = value.replacing("****", with: Snapshot.keptSecret) }
-            if let problem = problem(value: value, before: before) { return (headers, "\(name): \(problem)") }
-            headers.append(.init(name: name, value: value == Snapshot.keptSecret ? nil : value))
+            if before?.value == kept { value = value.replacing("****", with: kept) }
+            let header = HeaderField(name: name, value: value)
+            if value != before?.value || value == kept,
+                let problem = EndpointField.problem(inHeader: header, keeping: before)
+            {
+                return (headers, problem.brief)
+            }
+            headers.append(header)
         }
         return (headers, nil)
     }
 
-    /// What is typed beside the stand-in for a secret would take the secret's place.
-    private static func problem(value: String, before: String?) -> String? {
-        guard value.contains("•"), value != before else { return nil }
-        guard value == Snapshot.keptSecret else { return "type the whole value anew, or leave ••••" }
-        return "no value to keep yet: type one"
-    }
+    private static let kept = EndpointPatch.keptSecret
 
     /// What became of which header, in words; the console holds no secrets that could be among them.
-    static func changes(from old: [EndpointHeader], to new: [EndpointDraft.Header]) -> [String] {
+    static func changes(from old: [HeaderField], to new: [HeaderField]) -> [String] {
         func isSame(_ one: String, _ other: String) -> Bool { one.lowercased() == other.lowercased() }
         var changes: [String] = []
         for header in new {
@@ -46,9 +43,9 @@ enum HeaderText {
                 continue
             }
             if before.name != header.name { changes.append("\(before.name) is now \(header.name)") }
-            guard let value = header.value, value != before.shown else { continue }
-            let isSecret = before.shown == Snapshot.keptSecret
-            changes.append(isSecret ? "\(header.name) changed" : "\(header.name) \(before.shown)→\(value)")
+            guard header.value != kept, header.value != before.value else { continue }
+            changes.append(
+                before.value == kept ? "\(header.name) changed" : "\(header.name) \(before.value)→\(header.value)")
         }
         changes += old.filter { header in !new.contains { isSame($0.name, header.name) } }.map { "\($0.name) removed" }
         return changes.isEmpty ? ["other order"] : changes

@@ -9,8 +9,8 @@ public enum ConsoleCommand: Sendable, Equatable {
     case sortNow
     case setAutoSort(Bool)
     /// Saves the fields that differ from the endpoint at that revision.
-    case update(EndpointReference, EndpointDraft)
-    case add(EndpointDraft)
+    case update(EndpointReference, EndpointPatch)
+    case add(EndpointPatch)
     case remove(EndpointReference)
     /// Writes what is unsaved, now.
     case flush
@@ -21,9 +21,9 @@ public enum ConsoleCommand: Sendable, Equatable {
     /// Connects to the endpoint and reports the times of each step; sends no paid request.
     case test(EndpointReference)
     /// The same for a form that is not saved; nil for a new endpoint.
-    case testDraft(EndpointReference?, EndpointDraft)
+    case testDraft(EndpointReference?, EndpointPatch)
     /// What saving the form would do to the file; changes nothing, and is answered by `.preview`.
-    case preview(EndpointReference?, EndpointDraft)
+    case preview(EndpointReference?, EndpointPatch)
 }
 
 /// Ties a result to its command.
@@ -78,7 +78,7 @@ public struct CommandFailure: Sendable, Equatable {
     /// What went wrong and what to do.
     public var message: String
     /// The form field it concerns, if it concerns one.
-    public var field: EndpointDraft.Field?
+    public var field: EndpointField?
 
     /// What comes of it.
     public var kind: Kind
@@ -93,102 +93,10 @@ public struct CommandFailure: Sendable, Equatable {
     }
 
     /// A failure in words the operator can act on.
-    public init(message: String, field: EndpointDraft.Field? = nil, kind: Kind = .refused) {
+    public init(message: String, field: EndpointField? = nil, kind: Kind = .refused) {
         self.message = message
         self.field = field
         self.kind = kind
-    }
-}
-
-/// An endpoint as the form holds it.
-public struct EndpointDraft: Sendable, Equatable {
-    /// As configured; unique.
-    public var name = ""
-    /// Base URL for any API; nil when only the specific ones are given.
-    public var url: String?
-    /// Base URL for Anthropic-shaped requests.
-    public var urlAnthropic: String?
-    /// Base URL for OpenAI-shaped requests.
-    public var urlOpenAI: String?
-    /// How its credential is presented.
-    public var authType = AuthType.none
-    /// What becomes of the credential.
-    public var secret = SecretEdit.unchanged
-    /// The rank to place it at; nil leaves it where it is (a new one stands below those that can be used).
-    public var priority: Int?
-    /// Free words, in file order.
-    public var tags: [String] = []
-    /// False when the operator took it out of service.
-    public var isEnabled = true
-    /// True when automatic sorting leaves its rank alone.
-    public var isPinned = false
-    /// In file order; nil leaves them as they are. A value of nil keeps the present one.
-    public var headers: [Header]?
-    /// Which OpenAI API it speaks.
-    public var openAIPreference = OpenAIPreference.auto
-    /// The way there.
-    public var proxy = ProxyEdit.unchanged
-
-    /// A request header.
-    public struct Header: Sendable, Equatable {
-        /// As typed.
-        public var name: String
-        /// nil keeps the value it has.
-        public var value: String?
-
-        /// A header with its value.
-        public init(name: String, value: String?) {
-            self.name = name
-            self.value = value
-        }
-    }
-
-    /// What becomes of the proxy on the way to the endpoint.
-    public enum ProxyEdit: Sendable, Equatable {
-        case unchanged
-        /// Such as `socks5://user:••••@host:1080`, where `••••` keeps the present password.
-        case set(String)
-        case removed
-    }
-
-    /// An empty draft.
-    public init() {}
-
-    /// The draft that changes nothing.
-    public init(_ endpoint: Snapshot.Endpoint) {
-        name = endpoint.name
-        url = endpoint.url
-        urlAnthropic = endpoint.urlAnthropic
-        urlOpenAI = endpoint.urlOpenAI
-        authType = endpoint.auth
-        tags = endpoint.tags
-        isEnabled = endpoint.enabled
-        isPinned = endpoint.pinned
-        openAIPreference = endpoint.preference
-    }
-
-    /// The console never holds the present secret, so it can only keep, replace or remove it.
-    public enum SecretEdit: Sendable, Equatable {
-        case unchanged
-        case set(String)
-        case removed
-    }
-
-    /// One field of the form.
-    public enum Field: String, Sendable, Hashable, CaseIterable {
-        case name
-        case url
-        case urlAnthropic
-        case urlOpenAI
-        case authType
-        case secret
-        case priority
-        case tags
-        case headers
-        case openAIPreference
-        case proxy
-        case enabled
-        case pinned
     }
 }
 

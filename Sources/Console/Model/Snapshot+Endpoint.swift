@@ -11,7 +11,7 @@ extension Snapshot.Endpoint {
 
     /// Which API it serves.
     var kind: Kind {
-        switch (url, urlAnthropic, urlOpenAI) {
+        switch (settings.url, settings.urlAnthropic, settings.urlOpenAI) {
         case (nil, .some, nil): .anthropic
         case (nil, nil, .some): .openAI
         default: .any
@@ -27,12 +27,6 @@ extension Snapshot.Endpoint {
             + (notInFile.map { ["In force, but not in the file: \($0)."] } ?? [])
     }
 
-    /// How its credential is presented.
-    var auth: AuthType { AuthType(rawValue: authType) ?? .none }
-
-    /// Which OpenAI API it speaks.
-    var preference: OpenAIPreference { OpenAIPreference(rawValue: openAIPreference) ?? .auto }
-
     /// Mean time to the first byte in milliseconds over the last minute, oldest first; 0 means no traffic.
     var latencySeries: [Double] {
         traffic.firstByteMillisecondsSeries.map { $0.map { min(max($0, 1), 4e9).rounded(.down) } ?? 0 }
@@ -40,7 +34,7 @@ extension Snapshot.Endpoint {
 
     /// What a command needs to name this endpoint.
     public var reference: EndpointReference {
-        EndpointReference(id: id, name: name, revision: revision)
+        EndpointReference(id: id, name: settings.name, revision: revision)
     }
 }
 
@@ -56,11 +50,6 @@ extension Snapshot.Traffic {
 
     /// Fraction of requests that failed; nil without traffic.
     var errorRate: Double? { successRatio.map { 1 - $0 } }
-}
-
-extension EndpointHeader {
-    /// As configured, or the stand-in for a secret.
-    var shown: String { value ?? Snapshot.keptSecret }
 }
 
 /// Names an endpoint at a revision: never a row of the screen.

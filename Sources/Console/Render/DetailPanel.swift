@@ -60,11 +60,12 @@ enum DetailPanel {
         if let url = endpoint.url { add("URL", url) }
         if let url = endpoint.urlAnthropic { add("Anthr.", url) }
         if let url = endpoint.urlOpenAI { add("OpenAI", url) }
-        add("Auth", endpoint.auth.rawValue + (endpoint.maskedSecret.map { "  " + $0 } ?? ""))
+        let credential = EndpointField.credential.map { $0.text(of: endpoint.settings.effectiveValue(of: $0)) }
+        add("Auth", credential.filter { !$0.isEmpty }.joined(separator: "  "))
         add("Tags", endpoint.tags.isEmpty ? dash : endpoint.tags.joined(separator: ", "))
         let times = endpoint.rankChanges == 1 ? "once" : "\(endpoint.rankChanges) times"
         add("Pinned", (endpoint.pinned ? "yes" : "no") + ", rank changed \(times)")
-        if endpoint.preference != .auto { add("Learned", endpoint.preference.rawValue) }
+        if endpoint.openAIPreference != .auto { add("Learned", endpoint.openAIPreference.rawValue) }
         lines += gap
         add("State", stateText(endpoint, state.shown, now), Header.role(endpoint.state))
         add("Health", health(endpoint, dash))

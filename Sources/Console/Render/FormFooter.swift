@@ -41,7 +41,7 @@ enum FormFooter {
         // Beside the field there is hardly room for it on a narrow screen.
         if width < 56, case .field(let field) = form.focus, let note = form.message(for: field), note.kind == .note {
             return wrapped(
-                "\(FormOverlay.label(field)), \(note.text)", width, max(leastReason, limit), .warning, glyphs)
+                "\(field.shortLabel), \(note.text)", width, max(leastReason, limit), .warning, glyphs)
         }
         if let refusal = form.refusal {
             let words = refusal.kind != .refused ? refusal.message : "Not saved: \(refusal.message)"
@@ -58,13 +58,13 @@ enum FormFooter {
     ) -> [[Segment]] {
         let glyphs = state.setup.glyphs
         let problems = form.problems
-        let shown = EndpointDraft.Field.allCases.filter { problems[$0] != nil && form.touched.contains($0) }
+        let shown = EndpointForm.fields.filter { problems[$0] != nil && form.touched.contains($0) }
         if form.original == nil, shown.isEmpty, !problems.isEmpty {
             return [[Segment("Needs a name, a URL and a secret (or auth none).", .faint)]]
         }
         if !shown.isEmpty {
             if case .field(let field) = form.focus, let problem = problems[field] {
-                return wrapped("\(FormOverlay.label(field)): \(problem)", width, limit, .warning, glyphs)
+                return wrapped("\(field.shortLabel): \(problem)", width, limit, .warning, glyphs)
             }
             let words = problems.count == 1 ? "Mend the marked field first." : "Mend \(problems.count) fields first."
             return [[Segment(words, .warning)]]

@@ -9,13 +9,14 @@ enum FormOverlay {
     ) {
         let glyphs = state.setup.glyphs
         let width = min(100, max(min(76, state.columns), state.columns - 20))
-        let fields = EndpointDraft.Field.allCases
+        let fields = EndpointForm.fields
         let room = max(3, state.lines - 2)
         // Where there is room, so much stays free that the form does not jump while it is filled in.
         let free = room - fields.count - 5
+        let leastFooter = FormFooter.leastLines
         let footer = FormFooter.lines(
-            state, form, now, width: width - 6, limit: max(1, free >= 1 ? free : min(3, room - 8)))
-        let wanted = fields.count + max(footer.count, min(free, FormFooter.leastLines)) + 5
+            state, form, now, width: width - 6, limit: max(1, free >= leastFooter ? free : min(leastFooter, room - 8)))
+        let wanted = fields.count + max(footer.count, min(free, leastFooter)) + 5
         let height = min(room, wanted)
         let frame = Frame(
             column: (state.columns - width) / 2, line: max(0, (state.lines - 2 - height) / 2), width: width,
@@ -63,23 +64,22 @@ enum FormOverlay {
     }
 
     private static func drawField(
-        _ state: ConsoleState, _ form: EndpointForm, _ field: EndpointDraft.Field, _ now: ContinuousClock.Instant,
+        _ state: ConsoleState, _ form: EndpointForm, _ field: EndpointField, _ now: ContinuousClock.Instant,
         _ inner: Frame, _ line: Int, _ grid: inout CellGrid
     ) {
         let isFocused = form.focus == .field(field)
         let glyphs = state.setup.glyphs
-        let label = TextField.fit(label(field), labelWidth - 1, glyphs: glyphs) + " "
+        let label = TextField.fit(field.shortLabel, labelWidth - 1, glyphs: glyphs) + " "
         let marker = isFocused ? String(glyphs.cursor) : " "
         var column = grid.put(marker + " ", column: inner.column, line: line, style: CellStyle(.accent, on: .overlay))
         column = grid.put(
             label, column: column, line: line, limit: inner.right,
             style: CellStyle(isFocused ? .strong : .faint, on: .overlay))
-        switch field {
-        case .authType: column = drawChoice(form.authType, isFocused, glyphs, inner, column, line, &grid)
-        case .openAIPreference:
-            column = drawChoice(form.openAIPreference, isFocused, glyphs, inner, column, line, &grid)
-        case .enabled, .pinned:
-            let isOn = field == .enabled ? form.isEnabled : form.isPinned
+        switch field.kind {
+        case .choice(let words):
+            column = drawChoice(form.choices[field] ?? "", of: words, isFocused, glyphs, inner, column, line, &grid)
+        case .flag:
+            let isOn = form.flags[field] ?? false
             if isFocused {
                 grid.cursor = CellGrid.Cursor(column: min(inner.right - 1, column + 1), line: line, isVisible: true)
             }
@@ -97,18 +97,16 @@ enum FormOverlay {
             style: CellStyle(role(message.kind), on: .overlay))
     }
 
-    private static func drawChoice<Choice: RawRepresentable<String> & CaseIterable & Equatable>(
-        _ chosen: Choice, _ isFocused: Bool, _ glyphs: Glyphs, _ inner: Frame, _ start: Int, _ line: Int,
-        _ grid: inout CellGrid
+    private static func drawChoice(
+        _ chosen: String, of all: [String], _ isFocused: Bool, _ glyphs: Glyphs, _ inner: Frame, _ start: Int,
+        _ line: Int, _ grid: inout CellGrid
     ) -> Int {
         var column = start
-        let all = Array(Choice.allCases)
-        let needed = all.reduce(0) { $0 + $1.rawValue.count + 3 }
+        let needed = all.reduce(0) { $0 + $1.count + 3 }
         // Where not all fit, the chosen one stands alone; the arrow keys still go round.
         for choice in column + needed <= inner.right ? all : [chosen] {
             let isChosen = choice == chosen
-            let text =
-                isChosen ? "\(glyphs.choiceLeft)\(choice.rawValue)\(glyphs.choiceRight)" : " \(choice.rawValue) "
+            let text = isChosen ? "\(glyphs.choiceLeft)\(choice)\(glyphs.choiceRight)" : " \(choice) "
             if isChosen, isFocused { grid.cursor = CellGrid.Cursor(column: column, line: line, isVisible: true) }
             let style = CellStyle(isChosen ? .key : .faint, on: isChosen && isFocused ? .focusedButton : .overlay)
             column = grid.put(text, column: column, line: line, limit: inner.right, style: style) + 1
@@ -117,7 +115,7 @@ enum FormOverlay {
     }
 
     private static func drawText(
-        _ state: ConsoleState, _ form: EndpointForm, _ field: EndpointDraft.Field, _ now: ContinuousClock.Instant,
+        _ state: ConsoleState, _ form: EndpointForm, _ field: EndpointField, _ now: ContinuousClock.Instant,
         _ inner: Frame, _ start: Int, _ line: Int, _ grid: inout CellGrid
     ) {
         let glyphs = state.setup.glyphs
@@ -127,21 +125,21 @@ enum FormOverlay {
         let most = message?.kind == .note ? (inner.right - start - 2) / 2 : inner.width
         let messageText = message.map { TextField.cut(sign($0.kind, glyphs) + $0.text, most, glyphs: glyphs) } ?? ""
         // A hint must not take the room to type in.
-        let hint = isFocused || field == .priority ? hint(form, field, isNarrow: inner.width < 60) : ""
+        let hint = isFocused || field.kind == .rank ? hint(form, field, isNarrow: inner.width < 60) : ""
         let side = TextWidth.columns(of: messageText.isEmpty ? hint : messageText)
-        let least = field == .priority ? 4 : messageText.isEmpty ? 10 : 6
+        let least = field.kind == .rank ? 4 : messageText.isEmpty ? 10 : 6
         let typing = max(42, inner.width - 36)
-        let usual = field == .priority ? 4 : isFocused || !messageText.isEmpty ? typing : inner.width
+        let usual = field.kind == .rank ? 4 : isFocused || !messageText.isEmpty ? typing : inner.width
         let room = max(least, min(usual, inner.right - start - 2 - (side > 0 ? side + 2 : 0)))
         var column = start
         if let editor = form.editors[field] {
             var window = editor.window(width: room)
             let isRevealed = form.revealedUntil.map { $0 > now } ?? false
-            if field == .secret, !isRevealed {
+            if field.kind == .secret, !isRevealed {
                 window.text = String(repeating: String(glyphs.bullet), count: window.text.count)
                 window.cursor = min(window.cursor, window.text.count)
             }
-            if field == .secret, editor.characters.isEmpty, let masked = form.original?.maskedSecret, !isFocused {
+            if field.kind == .secret, editor.characters.isEmpty, let masked = form.original?.maskedSecret, !isFocused {
                 grid.put(
                     TextField.fit(SafeText.clean(masked), room, glyphs: glyphs), column: column, line: line,
                     limit: inner.right, style: CellStyle(.faint, on: .overlay))
@@ -150,7 +148,7 @@ enum FormOverlay {
                     String(glyphs.dash), column: column, line: line, limit: inner.right,
                     style: CellStyle(.faint, on: .overlay))
             } else {
-                let whole = field == .secret ? window.text : editor.text
+                let whole = field.kind == .secret ? window.text : editor.text
                 let padded = TextField.fit(whole, room, glyphs: glyphs)
                 let filled =
                     window.text
@@ -190,35 +188,14 @@ enum FormOverlay {
         }
     }
 
-    private static func hint(_ form: EndpointForm, _ field: EndpointDraft.Field, isNarrow: Bool) -> String {
-        if isNarrow { return field == .priority ? "1–\(form.ranks)" : "" }
+    private static func hint(_ form: EndpointForm, _ field: EndpointField, isNarrow: Bool) -> String {
+        if isNarrow { return field.kind == .rank ? "1–\(form.ranks)" : "" }
         let isKept = form.original?.maskedSecret != nil
-        switch field {
-        case .priority: return "rank 1–\(form.ranks)" + (form.original == nil ? ", empty: below those up" : "")
-        case .secret where form.text(.secret).isEmpty: return isKept ? "empty: keeps the present one" : "^R shows it"
-        case .secret: return form.secretHeader.map { "sent as \($0)" } ?? ""
-        case .tags: return "comma between"
-        case .headers: return "name: value; name: value"
-        case .proxy: return "http:// or socks5://, or none"
-        default: return ""
-        }
-    }
-
-    static func label(_ field: EndpointDraft.Field) -> String {
-        switch field {
-        case .name: "Name"
-        case .url: "URL"
-        case .urlAnthropic: "URL anth"
-        case .urlOpenAI: "URL openai"
-        case .authType: "Auth"
-        case .secret: "Secret"
-        case .priority: "Priority"
-        case .tags: "Tags"
-        case .headers: "Headers"
-        case .openAIPreference: "OpenAI API"
-        case .proxy: "Proxy"
-        case .enabled: "Enabled"
-        case .pinned: "Pinned"
+        switch field.kind {
+        case .rank: return "rank 1–\(form.ranks)" + (form.original == nil ? ", empty: below those up" : "")
+        case .secret where !form.text(field).isEmpty: return form.secretHeader.map { "sent as \($0)" } ?? ""
+        case .secret where isKept: return "empty: keeps the present one"
+        default: return field.hint
         }
     }
 

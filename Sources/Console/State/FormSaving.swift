@@ -98,7 +98,7 @@ extension ConsoleState {
         }
         let rest = form.changes.isEmpty ? "" : "; what you typed since is not"
         overlay = form.changes.isEmpty ? nil : .form(form)
-        let name = form.original?.name ?? form.draft.name
+        let name = form.original?.name ?? form.name
         say(.good, "\(name) is on disk now (\(Self.after(now - since)))\(rest)", now: now)
     }
 

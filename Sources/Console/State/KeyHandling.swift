@@ -200,7 +200,7 @@ extension ConsoleState {
     }
 
     private mutating func copy(_ endpoint: Snapshot.Endpoint, now: ContinuousClock.Instant) -> [ConsoleEffect] {
-        copy(endpoint.url ?? endpoint.urlAnthropic ?? endpoint.urlOpenAI ?? endpoint.name, now: now)
+        copy(endpoint.settings.baseURLs.first ?? endpoint.name, now: now)
     }
 
     mutating func copy(_ text: String, now: ContinuousClock.Instant) -> [ConsoleEffect] {

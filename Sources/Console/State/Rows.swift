@@ -129,8 +129,8 @@ extension ConsoleState {
 extension Snapshot.Endpoint {
     /// Whether a lower-case word is found in its name or tags, or is its kind or state.
     func matches(_ needle: String) -> Bool {
-        name.lowercased().contains(needle) || kind.rawValue == needle || state.rawValue == needle
-            || tags.contains { $0.lowercased().contains(needle) }
+        settings.name.lowercased().contains(needle) || kind.rawValue == needle || state.rawValue == needle
+            || settings.tags.contains { $0.lowercased().contains(needle) }
     }
 }
 
@@ -150,7 +150,8 @@ extension ConsoleCommand {
     /// The name that its label says.
     var subject: String? {
         switch self {
-        case .add(let draft), .testDraft(_, let draft): draft.name
+        case .add(let draft): draft.name
+        case .testDraft(let endpoint, let draft): draft.name ?? endpoint?.name
         default: endpoint?.name
         }
     }
@@ -172,14 +173,14 @@ extension ConsoleCommand {
         case .sortNow: "Sorting"
         case .setAutoSort(let on): "Switching auto-sort \(on ? "on" : "off")"
         case .update(let endpoint, _): "Saving \(endpoint.name)"
-        case .add(let draft): "Adding \(draft.name)"
+        case .add(let draft): "Adding \(draft.name ?? "")"
         case .remove(let endpoint): "Deleting \(endpoint.name)"
         case .flush: "Writing"
         case .undo: "Undoing"
         case .redo: "Redoing"
         case .reload: "Reading the file"
         case .test(let endpoint): "Testing \(endpoint.name)"
-        case .testDraft(_, let draft): "Testing \(draft.name)"
+        case .testDraft(let endpoint, let draft): "Testing \(draft.name ?? endpoint?.name ?? "")"
         case .preview: "Comparing"
         }
     }

@@ -1,4 +1,5 @@
 public import Engine
+internal import PodiumModel
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix

@@ -6,9 +6,7 @@ internal import Support
 extension Snapshot.Endpoint {
     init(_ endpoint: EndpointReading, clock: WallClockMapping, name: (EndpointID) -> String) {
         self.init()
-        let settings = endpoint.settings
         id = endpoint.id.rawValue
-        self.name = settings.name
         revision = endpoint.revision
         rank = endpoint.rank
         state = endpoint.state
@@ -22,20 +20,7 @@ extension Snapshot.Endpoint {
         traffic = .init(endpoint.traffic, inFlight: endpoint.inFlight)
         successStreak = endpoint.successStreak
         lastError = endpoint.lastError.map { LastError(time: $0.time, text: $0.text) }
-        url = settings.url
-        urlAnthropic = settings.urlAnthropic
-        urlOpenAI = settings.urlOpenAI
-        authType = settings.authType.rawValue
-        maskedSecret = settings.authValue.map(SecretExpansion.masked)
-        enabled = settings.enabled
-        pinned = settings.pinned
-        priority = settings.priority
-        tags = settings.tags
-        headers = settings.headers.map { EndpointHeader(name: $0.name, value: $0.holdsSecret ? nil : $0.value) }
-        openAIPreference = settings.openAIPreference.rawValue
-        cookies = settings.cookies.rawValue
-        forwarded = settings.forwarded
-        proxy = settings.proxy.map { $0.shown(mask: Snapshot.keptSecret) }
+        settings = endpoint.settings.shown
     }
 }
 

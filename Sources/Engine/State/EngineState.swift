@@ -109,7 +109,7 @@ struct EngineState: Sendable {
             record.learning = PreferenceLearning()
         }
         assembleUpstream(of: id)
-        if before.authType != settings.authType || before.authValue != settings.authValue {
+        if EndpointField.credential.contains(where: { before.value(of: $0) != settings.value(of: $0) }) {
             _ = ranking.credentialChanged(for: id, now: now)
         }
         if before.enabled != settings.enabled {

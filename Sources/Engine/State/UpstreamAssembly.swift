@@ -63,9 +63,8 @@ struct UpstreamAssembly {
 
     /// What is referred to as `${NAME}` in URLs and headers: whoever keeps it out of the file does not want it told.
     private func secrets(of settings: EndpointSettings) -> [String] {
-        let texts =
-            [settings.url, settings.urlAnthropic, settings.urlOpenAI].compactMap(\.self) + settings.headers.map(\.value)
-        return texts.flatMap { SecretExpansion.references(in: $0) }.compactMap { name in
+        let texts = settings.referenceTexts.filter { $0.field.kind == .url || $0.field.kind == .headers }
+        return texts.flatMap { SecretExpansion.references(in: $0.text) }.compactMap { name in
             try? SecretExpansion.expand("${\(name)}", environment: context.environment)
         }
     }

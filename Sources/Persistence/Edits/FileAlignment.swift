@@ -23,6 +23,6 @@ struct FileAlignment {
     private static func isRenamed(_ before: EndpointSettings, _ after: EndpointSettings) -> Bool {
         var renamed = before
         renamed.name = after.name
-        return renamed == after && (after.url != nil || after.urlAnthropic != nil || after.urlOpenAI != nil)
+        return renamed == after && !after.baseURLs.isEmpty
     }
 }

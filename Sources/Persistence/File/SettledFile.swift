@@ -250,7 +250,7 @@ struct FileOutline {
     /// The last entry of the list may end before its credential does.
     private var unfinishedEntry: String? {
         guard let lastEntry, let common else { return nil }
-        let credential = ["auth_type", "auth_value"].filter(common.contains)
+        let credential = EndpointField.credential.map(\.key).filter(common.contains)
         guard let missing = credential.first(where: { !lastEntry.contains($0) }) else { return nil }
         return "\(missing) in its last endpoint"
     }

@@ -37,10 +37,10 @@ extension EngineClient {
             }
             if case .testDraft(let reference, let draft) = command {
                 let target = reference.map { CommandTarget(name: $0.name) }
-                return .success(message: try await engine.test(EndpointPatch(draft), of: target).message)
+                return .success(message: try await engine.test(draft, of: target).message)
             }
             if case .preview(let reference, let draft) = command {
-                let difference = try await engine.preview(EndpointPatch(draft), of: reference.map { CommandTarget($0) })
+                let difference = try await engine.preview(draft, of: reference.map { CommandTarget($0) })
                 return .preview(difference.lines.map { DifferenceLine($0) })
             }
             guard let translated = EngineCommand(command) else {

@@ -25,7 +25,7 @@ extension EngineClient {
         do throws(ControlClientError) {
             if case .preview(let endpoint, let draft) = command {
                 let preview = try await client.preview(
-                    EndpointPatch(draft), of: endpoint?.name, revision: endpoint?.revision)
+                    draft, of: endpoint?.name, revision: endpoint?.revision)
                 return .preview(preview.lines.map { DifferenceLine($0) })
             }
             guard let receipt = try await send(command, over: client) else {
@@ -50,8 +50,8 @@ extension EngineClient {
         case .sortNow: try await client.sort()
         case .setAutoSort(let on): try await client.setAutoSort(on)
         case .update(let endpoint, let draft):
-            try await client.replace(endpoint.name, with: EndpointPatch(draft), revision: endpoint.revision)
-        case .add(let draft): try await client.add(EndpointPatch(draft))
+            try await client.change(endpoint.name, draft, revision: endpoint.revision)
+        case .add(let draft): try await client.add(draft)
         case .remove(let endpoint): try await client.remove(endpoint.name, revision: endpoint.revision)
         case .flush: try await client.flush()
         case .undo: try await client.undo()
@@ -59,7 +59,7 @@ extension EngineClient {
         case .reload: try await client.reload()
         case .test(let endpoint): try await client.test(endpoint.name)
         case .testDraft(let endpoint, let draft):
-            try await client.test(EndpointPatch(draft), of: endpoint?.name)
+            try await client.test(draft, of: endpoint?.name)
         case .preview: nil
         }
     }
@@ -86,7 +86,7 @@ extension CommandFailure {
         }
         self.init(
             message: ProblemText.line(problem),
-            field: problem.field.flatMap(EndpointField.documented).flatMap(EndpointDraft.Field.init),
+            field: problem.field.flatMap(EndpointField.documented),
             kind: problem.code == .notSaved ? .keptUnsaved : problem.code == .revisionConflict ? .conflict : .refused)
     }
 }

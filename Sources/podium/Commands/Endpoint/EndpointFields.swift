@@ -55,7 +55,7 @@ struct EndpointFields: ParsableArguments, CustomReflectable {
 
     func validate() throws {
         for header in headerArguments { _ = try header.option.get() }
-        guard !secretFromStdin || patch[.authValue] == nil else {
+        guard !secretFromStdin || !patch.values.keys.contains(where: { $0.kind == .secret }) else {
             throw ValidationError("--auth-value and --secret-from-stdin exclude each other")
         }
         for (field, value) in patch.values.sorted(by: { $0.key.key < $1.key.key }) {
@@ -88,7 +88,9 @@ struct EndpointFields: ParsableArguments, CustomReflectable {
     /// All but the headers, which depend on those that are there. Reads the credential if it comes on standard input.
     func document() throws -> EndpointPatch {
         var patch = patch
-        if secretFromStdin { patch[.authValue] = .text(try SecretInput.read()) }
+        for field in EndpointField.current where field.kind == .secret && secretFromStdin {
+            patch[field] = .text(try SecretInput.read())
+        }
         return patch
     }
 

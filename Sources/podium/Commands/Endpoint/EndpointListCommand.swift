@@ -24,7 +24,7 @@ struct EndpointListCommand: AsyncParsableCommand {
         let pin = endpoint.pinned ? " (pinned)" : ""
         let p50 = endpoint.traffic.p50Seconds.map { "\(Int(($0 * 1_000).rounded()))ms" } ?? "-"
         let ok = endpoint.traffic.successRatio.map { "\(Int(($0 * 100).rounded(.down)))%" } ?? "-"
-        let url = endpoint.url ?? endpoint.urlAnthropic ?? endpoint.urlOpenAI ?? "-"
+        let url = endpoint.settings.baseURLs.first ?? "-"
         return [String(endpoint.rank), endpoint.name + pin, endpoint.state.rawValue, p50, ok, url]
     }
 }

@@ -32,18 +32,7 @@ struct EndpointShowCommand: AsyncParsableCommand {
         facts.append(
             ("state", endpoint.misconfiguration.map { "\(endpoint.state.rawValue): \($0)" } ?? endpoint.state.rawValue))
         if let text = endpoint.notInFile { facts.append(("not in file", text)) }
-        for (label, url) in [
-            ("url", endpoint.url), ("url_anthropic", endpoint.urlAnthropic), ("url_openai", endpoint.urlOpenAI),
-            ("proxy", endpoint.proxy),
-        ] {
-            if let url { facts.append((label, url)) }
-        }
-        facts.append(("credential", endpoint.maskedSecret.map { "\(endpoint.authType) \($0)" } ?? endpoint.authType))
-        if !endpoint.tags.isEmpty { facts.append(("tags", endpoint.tags.joined(separator: ", "))) }
-        for header in endpoint.headers { facts.append(("header", "\(header.name): \(header.value ?? "***")")) }
-        if endpoint.openAIPreference != "auto" { facts.append(("openai", endpoint.openAIPreference)) }
-        if endpoint.cookies != "off" { facts.append(("cookies", endpoint.cookies)) }
-        if endpoint.forwarded { facts.append(("forwarded", "on")) }
+        facts += configured(endpoint.settings)
         let traffic = endpoint.traffic
         var words = ["\(traffic.total) attempts", "\(traffic.failures) failed", "\(traffic.inFlight) in flight"]
         if let p50 = traffic.p50Seconds { words.append("p50 \(Int((p50 * 1_000).rounded()))ms") }
@@ -52,5 +41,33 @@ struct EndpointShowCommand: AsyncParsableCommand {
         if let error = endpoint.lastError { facts.append(("last error", error.text)) }
         facts.append(("revision", String(endpoint.revision)))
         return facts
+    }
+
+    /// What the file says of it, but for defaults: where it is reached, with which credential, and the rest.
+    private static func configured(_ settings: EndpointSettings) -> [(String, String)] {
+        var (way, rest): ([(String, String)], [(String, String)]) = ([], [])
+        let credential = EndpointField.credential.map { $0.text(of: settings.effectiveValue(of: $0)) }
+        for field in EndpointField.current where !field.isShownElsewhere {
+            let value = settings.effectiveValue(of: field)
+            guard value != field.defaultValue else { continue }
+            // The column of labels is narrow.
+            let label = field.key.count < 14 ? field.key : field.label.lowercased()
+            switch (field.kind, value) {
+            case (.url, _), (.proxy, _): way.append((label, field.text(of: value)))
+            case (_, .headers(let headers)):
+                rest += headers.map {
+                    ("header", "\($0.name): \($0.value == EndpointPatch.keptSecret ? "***" : $0.value)")
+                }
+            default: rest.append((label, field.text(of: value)))
+            }
+        }
+        return way + [("credential", credential.filter { !$0.isEmpty }.joined(separator: " "))] + rest
+    }
+}
+
+extension EndpointField {
+    /// Whether `show` names it in its first lines or beside the credential.
+    fileprivate var isShownElsewhere: Bool {
+        kind == .name || EndpointField.credential.contains(self) || traits.contains(.rankOrSwitch)
     }
 }
