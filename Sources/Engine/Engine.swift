@@ -259,7 +259,7 @@ extension Engine {
             },
             requestStarted: recorder.map { recorder in { @Sendable in recorder.request(at: .now) } },
             requestFinished: { self.requestFinished($0) },
-            admitProbation: { id in self.withState { $0.ranking.admitTrial(id, now: .now) } },
+            admitProbation: { id in self.withState { $0.ranking.admitHalfOpen(id, now: .now) } },
             clientRejected: { rejection in
                 self.handle { $0.clientRejected(rejection, wallTime: Self.wallTime()) }
             })

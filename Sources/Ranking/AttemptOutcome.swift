@@ -41,3 +41,118 @@ public enum FailureKind: Sendable, Hashable {
         }
     }
 }
+
+extension FailureKind {
+    /// What happened, in a few words: `status 502`, `timed out` … The same words in answers to clients, in the event log, in
+    /// the console and in the control API, so that one fault can be found everywhere by one search.
+    public var text: String {
+        switch self {
+        case .nameResolution: "name not resolved"
+        case .connect: "connection refused or unreachable"
+        case .proxy(let fault): fault.text
+        case .tlsFailure(let known): known.fault.text.isEmpty ? "TLS failed" : "TLS failed: \(known.fault.text)"
+        case .timeout: "timed out"
+        case .closed: "connection closed"
+        case .badResponse: "malformed response"
+        case .status(let status): "status \(status)"
+        case .brokenStream: "response broke off"
+        }
+    }
+}
+
+/// What went wrong at the proxy through which an endpoint is reached.
+public enum ProxyFault: Sendable, Hashable {
+    /// Its name is not known.
+    case nameResolution
+    /// Refused or unreachable.
+    case connect
+    /// It wants credentials and none are configured.
+    case credentialsNeeded
+    /// HTTP 407, or SOCKS' answer to a wrong user or password.
+    case credentialsRefused
+    /// HTTP's answer to CONNECT.
+    case refused(status: Int)
+    /// The code of a SOCKS 5 reply (RFC 1928 §6).
+    case socksReply(UInt8)
+    case malformedAnswer
+    /// It closed the connection before it had let it through.
+    case closed
+
+    /// In a few words.
+    public var text: String {
+        switch self {
+        case .nameResolution: "the proxy's name is not known"
+        case .connect: "the proxy cannot be reached"
+        case .credentialsNeeded: "the proxy wants a user and a password"
+        case .credentialsRefused: "the proxy refuses the user or the password"
+        case .refused(let status): "the proxy refuses the connection (status \(status))"
+        case .socksReply(let code): "the proxy \(Self.words(code))"
+        case .malformedAnswer: "malformed answer of the proxy"
+        case .closed: "the proxy closed the connection"
+        }
+    }
+
+    private static func words(_ code: UInt8) -> String {
+        switch code {
+        case 1: "failed"
+        case 2: "does not allow the connection"
+        case 3: "cannot reach the endpoint's network"
+        case 4: "cannot reach the endpoint"
+        case 5: "was refused by the endpoint"
+        case 6: "gave the endpoint up (TTL expired)"
+        case 7: "does not know CONNECT"
+        case 8: "does not know this type of address"
+        default: "refuses the connection (SOCKS reply \(code))"
+        }
+    }
+}
+
+/// What attempts fail by, for counters: a closed set, whatever statuses and proxies there are.
+public enum ErrorKind: String, Sendable, Hashable, CaseIterable {
+    /// The name is not known.
+    case name
+    /// Refused or unreachable.
+    case connect
+    /// The proxy on the way there.
+    case proxy
+    case tls
+    case timeout
+    /// Closed before an answer came.
+    case closed
+    case malformed
+    /// The answer broke off after it had begun.
+    case broken
+    /// 5xx, and 503 and 529 without a time to wait.
+    case serverError = "server_error"
+    /// 429.
+    case rateLimited = "rate_limited"
+    /// 503 or 529 with a time to wait.
+    case overloaded
+    /// 401, 402 or 403.
+    case credential
+    /// 408.
+    case requestTimeout = "request_timeout"
+
+    /// nil for an outcome that is no error.
+    public init?(_ outcome: AttemptOutcome, status: Int?) {
+        switch outcome {
+        case .success, .declined, .neutral: return nil
+        case .misconfigured: self = .credential
+        case .rateLimited: self = status == 429 ? .rateLimited : .overloaded
+        case .failure(let kind):
+            switch kind {
+            case .nameResolution: self = .name
+            case .connect: self = .connect
+            case .proxy: self = .proxy
+            case .tlsFailure: self = .tls
+            case .timeout: self = .timeout
+            case .closed: self = .closed
+            case .badResponse: self = .malformed
+            case .brokenStream: self = .broken
+            case .status(429): self = .rateLimited
+            case .status(408): self = .requestTimeout
+            case .status: self = .serverError
+            }
+        }
+    }
+}

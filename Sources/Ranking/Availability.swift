@@ -2,8 +2,9 @@
 public enum Availability: Sendable, Equatable {
     /// Requests flow freely.
     case available
-    /// Back from a time out: one request at a time until it has proved itself.
-    case probation
+    /// Back from a time out: one request at a time until it has proved itself. Texts for operators, JSON and metrics call this
+    /// "probation" or "on trial", as they always have: the texts of `RankExplanation` and the mapping to `Snapshot` say so.
+    case halfOpen
     /// Timed out by the breaker after failures.
     case open(until: ContinuousClock.Instant, cause: OutageCause)
     /// The endpoint named a time to wait.
@@ -13,10 +14,17 @@ public enum Availability: Sendable, Equatable {
     /// Switched off by the operator.
     case disabled
 
-    /// Whether requests may be sent, freely or on probation.
+    /// What it is without the details: what makes an event and a new routing table.
+    enum Kind: Sendable, Equatable {
+        case available, halfOpen, open, rateLimited, misconfigured, disabled
+
+        var isUsable: Bool { self == .available || self == .halfOpen }
+    }
+
+    /// Whether requests may be sent, freely or one at a time.
     public var isUsable: Bool {
         switch self {
-        case .available, .probation: true
+        case .available, .halfOpen: true
         case .open, .rateLimited, .misconfigured, .disabled: false
         }
     }
@@ -26,7 +34,7 @@ public enum Availability: Sendable, Equatable {
         switch self {
         case .open(let until, _), .rateLimited(let until): until
         case .misconfigured(let until, _): until
-        case .available, .probation, .disabled: nil
+        case .available, .halfOpen, .disabled: nil
         }
     }
 }
@@ -35,7 +43,7 @@ public enum Availability: Sendable, Equatable {
 public enum OutageCause: Sendable, Equatable {
     case failuresInARow(Int, last: FailureKind)
     case failureShare(failed: Int, of: Int, last: FailureKind)
-    case trialFailed(FailureKind)
+    case halfOpenFailed(FailureKind)
     case credentialRefused(status: Int)
 }
 
@@ -60,13 +68,13 @@ public struct AvailabilityChange: Sendable, Equatable {
 public struct RankingUpdate: Sendable, Equatable {
     /// Some endpoint has another rank than before.
     public var orderChanged = false
-    /// Some endpoint on probation is to be asked before its rank.
-    public var trialsOffered = false
+    /// Some half-open endpoint is to be asked before its rank.
+    public var halfOpenOffered = false
     /// Endpoints that came, went or changed their reason for being away; empty (and unallocated) as a rule.
     public var availabilityChanges: [AvailabilityChange] = []
 
     /// Whether a routing table made from `candidates(now:)` has to be made anew.
-    public var candidatesChanged: Bool { orderChanged || trialsOffered || !availabilityChanges.isEmpty }
+    public var candidatesChanged: Bool { orderChanged || halfOpenOffered || !availabilityChanges.isEmpty }
 
     /// Nothing happened.
     public static let unchanged = RankingUpdate()
@@ -74,13 +82,13 @@ public struct RankingUpdate: Sendable, Equatable {
     init() {}
 }
 
-/// One step of the failover walk.
+/// One step of the failover order.
 public struct RankedCandidate: Sendable, Equatable {
     /// How freely requests may be sent to a candidate.
     public enum Gate: Sendable, Equatable {
         case open
-        /// One request at a time: ask `admitTrial(_:now:)` before each.
-        case probation
+        /// One request at a time: ask `admitHalfOpen(_:now:)` before each.
+        case halfOpen
     }
 
     /// Whom to try.
@@ -102,4 +110,17 @@ public enum AttemptSource: Sendable, Equatable {
     /// A probe (connect and TLS, or a configured GET): says that the endpoint can be reached. Its time is not
     /// comparable with a request's and never enters the response time.
     case probe
+}
+
+extension OutageCause {
+    /// `3 failures in a row, last: status 502`
+    public var text: String {
+        switch self {
+        case .failuresInARow(let count, let last): "\(count) failures in a row, last: \(last.text)"
+        case .failureShare(let failed, let all, let last): "\(failed) of \(all) attempts failed, last: \(last.text)"
+        case .halfOpenFailed(let kind): "the trial failed: \(kind.text)"
+        case .credentialRefused(402): "nothing left on the account (402)"
+        case .credentialRefused(let status): "credential refused (\(status))"
+        }
+    }
 }

@@ -1,8 +1,8 @@
-/// Takes one endpoint out of use after failures and lets it back in by trial: closed → open → half-open → closed.
+/// Takes one endpoint out of use after failures and lets it back in request by request: closed → open → half-open → closed.
 struct Breaker: Sendable {
     enum State: Sendable, Equatable {
         case closed
-        case open(until: Moment)
+        case open(until: RankingTime)
         case halfOpen(successes: Int)
     }
 
@@ -20,20 +20,20 @@ struct Breaker: Sendable {
     private(set) var failuresInARow = 0
     private(set) var lastFailure: FailureKind?
     /// When a request was last answered well with the credential that is in use.
-    private var lastAnswer: Moment?
+    private var lastAnswer: RankingTime?
     private var refusalsInARow = 0
     /// End of the last time out.
-    private(set) var timedOutUntil = Moment(nanoseconds: 0)
+    private(set) var timedOutUntil = RankingTime(nanoseconds: 0)
     private var window = FailureWindow()
     /// Openings without a long good time between them: the exponent of the next cooldown.
     private var openings = 0
-    private var closedSince = Moment(nanoseconds: 0)
+    private var closedSince = RankingTime(nanoseconds: 0)
 
     /// Whether reaching the endpoint proves anything: it does after it could not be reached, but one that
     /// answered wrongly may do so again, which only a request can tell.
     var isProvedByProbe: Bool {
         switch cause {
-        case .failuresInARow(_, let kind), .failureShare(_, _, let kind), .trialFailed(let kind): kind.isUnreachable
+        case .failuresInARow(_, let kind), .failureShare(_, _, let kind), .halfOpenFailed(let kind): kind.isUnreachable
         case .credentialRefused, nil: false
         }
     }
@@ -41,17 +41,18 @@ struct Breaker: Sendable {
     /// Whether the beginning of an answer proves anything: not after answers that broke off in the middle.
     var isProvedByFirstByte: Bool {
         switch cause {
-        case .failuresInARow(_, let kind), .failureShare(_, _, let kind), .trialFailed(let kind): kind != .brokenStream
+        case .failuresInARow(_, let kind), .failureShare(_, _, let kind), .halfOpenFailed(let kind):
+            kind != .brokenStream
         case .credentialRefused, nil: true
         }
     }
 
-    func recentTotals(at now: Moment) -> (attempts: Int, failures: Int) {
+    func recentTotals(at now: RankingTime) -> (attempts: Int, failures: Int) {
         window.totals(at: now)
     }
 
     mutating func record(
-        _ event: Event, from source: AttemptSource, at now: Moment, settings: EndpointRanking.Settings,
+        _ event: Event, from source: AttemptSource, at now: RankingTime, settings: EndpointRanking.Settings,
         random: () -> UInt64
     ) {
         switch event {
@@ -69,10 +70,10 @@ struct Breaker: Sendable {
     }
 
     /// An answer has begun.
-    mutating func recordFirstByte(at now: Moment, settings: EndpointRanking.Settings) {
+    mutating func recordFirstByte(at now: RankingTime, settings: EndpointRanking.Settings) {
         answered(at: now)
         guard case .halfOpen(let successes) = state, isProvedByFirstByte else { return }
-        trialSucceeded(successes, now, settings)
+        halfOpenSucceeded(successes, now, settings)
     }
 
     /// Another credential is in use: what was found out about the one before says nothing about it.
@@ -82,19 +83,20 @@ struct Breaker: Sendable {
         if case .open = state, case .credentialRefused = cause { state = .halfOpen(successes: 0) }
     }
 
-    private mutating func answered(at now: Moment) {
+    private mutating func answered(at now: RankingTime) {
         lastAnswer = now
         refusalsInARow = 0
     }
 
     /// A credential that was good a moment ago is hardly the reason: one request for what it does not cover (a model, a
     /// region, a policy) must not take the endpoint from all the others.
-    private func provesMisconfiguration(at now: Moment, _ settings: EndpointRanking.Settings) -> Bool {
+    private func provesMisconfiguration(at now: RankingTime, _ settings: EndpointRanking.Settings) -> Bool {
         guard let lastAnswer, now < lastAnswer + settings.misconfiguredCooldown else { return true }
         return refusalsInARow >= settings.refusalsInARow
     }
 
-    private mutating func trialSucceeded(_ successes: Int, _ now: Moment, _ settings: EndpointRanking.Settings) {
+    private mutating func halfOpenSucceeded(_ successes: Int, _ now: RankingTime, _ settings: EndpointRanking.Settings)
+    {
         if successes + 1 >= settings.recoveryThreshold {
             close(now)
         } else {
@@ -103,12 +105,12 @@ struct Breaker: Sendable {
     }
 
     /// The cooldown may have passed.
-    mutating func advance(to now: Moment) {
+    mutating func advance(to now: RankingTime) {
         if case .open(let until) = state, until <= now { state = .halfOpen(successes: 0) }
     }
 
     private mutating func closed(
-        _ event: Event, _ source: AttemptSource, _ now: Moment, _ settings: EndpointRanking.Settings,
+        _ event: Event, _ source: AttemptSource, _ now: RankingTime, _ settings: EndpointRanking.Settings,
         _ random: () -> UInt64
     ) {
         switch event {
@@ -134,7 +136,7 @@ struct Breaker: Sendable {
     }
 
     private mutating func open(
-        _ until: Moment, _ event: Event, _ now: Moment, _ settings: EndpointRanking.Settings
+        _ until: RankingTime, _ event: Event, _ now: RankingTime, _ settings: EndpointRanking.Settings
     ) {
         // Attempts that began before the opening end now: they neither shorten the cooldown nor lengthen it.
         if case .credentialRefused(let status) = event {
@@ -143,24 +145,24 @@ struct Breaker: Sendable {
     }
 
     private mutating func halfOpen(
-        _ successes: Int, _ event: Event, _ source: AttemptSource, _ now: Moment,
+        _ successes: Int, _ event: Event, _ source: AttemptSource, _ now: RankingTime,
         _ settings: EndpointRanking.Settings, _ random: () -> UInt64
     ) {
         switch event {
         case .success:
             guard source == .traffic || isProvedByProbe else { return }
-            trialSucceeded(successes, now, settings)
+            halfOpenSucceeded(successes, now, settings)
         case .completion:
             break
         case .failure(let kind):
             failuresInARow += 1
-            trip(.trialFailed(kind), now, settings, random)
+            trip(.halfOpenFailed(kind), now, settings, random)
         case .credentialRefused(let status):
             refuse(status, until: now + settings.misconfiguredCooldown)
         }
     }
 
-    private mutating func close(_ now: Moment) {
+    private mutating func close(_ now: RankingTime) {
         state = .closed
         cause = nil
         failuresInARow = 0
@@ -168,14 +170,14 @@ struct Breaker: Sendable {
         closedSince = now
     }
 
-    private mutating func refuse(_ status: Int, until: Moment) {
+    private mutating func refuse(_ status: Int, until: RankingTime) {
         cause = .credentialRefused(status: status)
         timedOutUntil = until
         state = .open(until: until)
     }
 
     private mutating func trip(
-        _ cause: OutageCause, _ now: Moment, _ settings: EndpointRanking.Settings, _ random: () -> UInt64
+        _ cause: OutageCause, _ now: RankingTime, _ settings: EndpointRanking.Settings, _ random: () -> UInt64
     ) {
         if state == .closed, closedSince + settings.cooldownMaximum <= now { openings = 0 }
         // 2^20 cooldowns are past any maximum; the bound keeps the shift defined.

@@ -13,3 +13,47 @@ public struct EndpointID: Hashable, Sendable, Comparable {
         left.rawValue < right.rawValue
     }
 }
+
+/// Where the record of an endpoint is. Ids are small and dense as a rule, and then one array read tells; finding one is
+/// on the path of every request.
+///
+/// Its memory is bounded however many endpoints came and went: the array by its limit, the dictionary by the endpoints that
+/// are there.
+public struct SlotIndex: Sendable {
+    static let denseLimit: UInt32 = 1 << 16
+
+    private var dense: [Int32] = []
+    private var sparse: [EndpointID: Int] = [:]
+
+    /// Knows nobody yet.
+    public init() {}
+
+    /// Entries that take up memory.
+    var footprint: Int { dense.count + sparse.count }
+
+    /// nil for an endpoint that has no record; set nil to forget one.
+    public subscript(id: EndpointID) -> Int? {
+        get {
+            let raw = id.rawValue
+            guard raw < Self.denseLimit else { return sparse[id] }
+            guard Int(raw) < dense.count, dense[Int(raw)] >= 0 else { return nil }
+            return Int(dense[Int(raw)])
+        }
+        set {
+            let raw = id.rawValue
+            guard raw < Self.denseLimit else {
+                sparse[id] = newValue
+                return
+            }
+            guard let newValue else {
+                guard Int(raw) < dense.count else { return }
+                dense[Int(raw)] = -1
+                while dense.last == -1 { dense.removeLast() }
+                return
+            }
+            let missing = Int(raw) + 1 - dense.count
+            if missing > 0 { dense.append(contentsOf: repeatElement(-1, count: missing)) }
+            dense[Int(raw)] = Int32(newValue)
+        }
+    }
+}

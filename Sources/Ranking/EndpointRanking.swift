@@ -28,12 +28,12 @@ public struct EndpointRanking: Sendable {
     /// The memory is taken at once, so that no change of order allocates.
     var journal = RingBuffer<RankChange>(capacity: 1_000, reserving: true)
     /// The first moment at which time alone may change something.
-    var wake = Moment.never
-    /// The leader's time, in µs, from which on some endpoint on probation is worth a trial; infinite when none waits.
-    var trialThreshold = Double.infinity
+    var wake = RankingTime.never
+    /// The leader's time, in µs, from which on a half-open endpoint is asked before it; infinite where none waits.
+    var halfOpenThreshold = Double.infinity
     /// Slow average of the response times of all traffic, in seconds: presumed for endpoints without any.
     var fleetUsual: Double?
-    var fleetUpdate = Moment(nanoseconds: 0)
+    var fleetUpdate = RankingTime(nanoseconds: 0)
     var suspicion = RequestSuspicion()
     /// Record of the event being worked off; empty between events, kept for its memory.
     var touched: [Touch] = []
@@ -52,7 +52,7 @@ public struct EndpointRanking: Sendable {
         }
         var order: [Int] = []
         for (_, endpoint) in sorted where slotByID[endpoint.id] == nil {
-            order.append(insert(endpoint, at: Moment(nanoseconds: 0)))
+            order.append(insert(endpoint, at: RankingTime(nanoseconds: 0)))
             if endpoint.isPinned { self.endpoints[order.count - 1].pinnedRank = order.count }
         }
         // Disabled endpoints stand last, so ranks are counted among the enabled ones.
@@ -65,13 +65,13 @@ public struct EndpointRanking: Sendable {
         for index in free.indices {
             let slot = free[index].slot
             free[index] = key(
-                ofSlot: slot, standing: self.endpoints[slot].standing(at: Moment(nanoseconds: 0)).standing)
+                ofSlot: slot, kind: self.endpoints[slot].availability(at: RankingTime(nanoseconds: 0)).kind)
         }
-        settle(0..<free.count, at: Moment(nanoseconds: 0), tracking: false)
+        settle(0..<free.count, at: RankingTime(nanoseconds: 0), tracking: false)
         reindex()
     }
 
-    /// Everyone, first to last.
+    /// All endpoints, first to last.
     public var order: [EndpointID] {
         orderedSlots.map { endpoints[$0].id }
     }
@@ -107,14 +107,14 @@ public struct EndpointRanking: Sendable {
         wake == .never ? nil : instant(wake)
     }
 
-    /// Whom to try, in this order; made once per change of the ranking, not per request. An endpoint on probation may stand
-    /// before its rank: see `offerTrials`.
+    /// What to try, in this order; made once per change of the ranking, not per request. A half-open endpoint may stand
+    /// before its rank: see `offerHalfOpen`.
     public func candidates(now: ContinuousClock.Instant) -> [RankedCandidate] {
         let moment = moment(now)
         return slotsToTry.compactMap { slot in
-            switch endpoints[slot].standing(at: moment).standing {
-            case .usable: RankedCandidate(endpoint: endpoints[slot].id, gate: .open)
-            case .probation: RankedCandidate(endpoint: endpoints[slot].id, gate: .probation)
+            switch endpoints[slot].availability(at: moment).kind {
+            case .available: RankedCandidate(endpoint: endpoints[slot].id, gate: .open)
+            case .halfOpen: RankedCandidate(endpoint: endpoints[slot].id, gate: .halfOpen)
             case .open, .rateLimited, .misconfigured, .disabled: nil
             }
         }
@@ -132,20 +132,20 @@ public struct EndpointRanking: Sendable {
 }
 
 extension EndpointRanking {
-    func moment(_ instant: ContinuousClock.Instant) -> Moment {
-        Moment(nanoseconds: (instant - epoch).wholeNanoseconds)
+    func moment(_ instant: ContinuousClock.Instant) -> RankingTime {
+        RankingTime(nanoseconds: (instant - epoch).wholeNanoseconds)
     }
 
-    func instant(_ moment: Moment) -> ContinuousClock.Instant {
+    func instant(_ moment: RankingTime) -> ContinuousClock.Instant {
         epoch + .nanoseconds(moment.nanoseconds)
     }
 
-    func availability(ofSlot slot: Int, at now: Moment) -> Availability {
+    func availability(ofSlot slot: Int, at now: RankingTime) -> Availability {
         let endpoint = endpoints[slot]
-        let (standing, until) = endpoint.standing(at: now)
-        switch standing {
-        case .usable: return .available
-        case .probation: return .probation
+        let (kind, until) = endpoint.availability(at: now)
+        switch kind {
+        case .available: return .available
+        case .halfOpen: return .halfOpen
         case .disabled: return .disabled
         case .rateLimited: return .rateLimited(until: instant(endpoint.rateLimitedUntil))
         case .misconfigured:
@@ -154,8 +154,28 @@ extension EndpointRanking {
             }
             return .misconfigured(until: nil, status: nil)
         case .open:
-            guard let until, let cause = endpoint.breaker.cause else { return .probation }
+            guard let until, let cause = endpoint.breaker.cause else { return .halfOpen }
             return .open(until: instant(until), cause: cause)
         }
+    }
+}
+
+/// An instant as nanoseconds since the ranking began: one word, so that comparing and storing it is cheap.
+struct RankingTime: Comparable, Sendable {
+    var nanoseconds: Int64
+
+    static let never = RankingTime(nanoseconds: .max)
+
+    static func < (left: RankingTime, right: RankingTime) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+
+    static func + (moment: RankingTime, interval: Duration) -> RankingTime {
+        let (sum, overflow) = moment.nanoseconds.addingReportingOverflow(interval.wholeNanoseconds)
+        return overflow ? .never : RankingTime(nanoseconds: sum)
+    }
+
+    func seconds(since earlier: RankingTime) -> Double {
+        Double(nanoseconds - earlier.nanoseconds) * 1e-9
     }
 }

@@ -8,7 +8,7 @@ struct FailureWindow: Sendable {
     private var failures = SIMD8<UInt32>()
     private var newestLane: Int64 = 0
 
-    mutating func add(failed: Bool, at now: Moment) {
+    mutating func add(failed: Bool, at now: RankingTime) {
         forgetLanes(upTo: now)
         let lane = Int(newestLane & 7)
         attempts[lane] &+= 1
@@ -20,13 +20,13 @@ struct FailureWindow: Sendable {
         failures = .init()
     }
 
-    func totals(at now: Moment) -> (attempts: Int, failures: Int) {
+    func totals(at now: RankingTime) -> (attempts: Int, failures: Int) {
         var current = self
         current.forgetLanes(upTo: now)
         return (Int(current.attempts.wrappedSum()), Int(current.failures.wrappedSum()))
     }
 
-    private mutating func forgetLanes(upTo now: Moment) {
+    private mutating func forgetLanes(upTo now: RankingTime) {
         let lane = max(0, now.nanoseconds) / Self.laneNanoseconds
         guard lane > newestLane else { return }
         if lane - newestLane >= 8 {

@@ -45,3 +45,38 @@ public enum RankChangeCause: Sendable, Equatable {
     /// The settings of the ranking changed.
     case settings
 }
+
+extension RankChange {
+    /// `3 → 1, 22 % faster than NAME`
+    public func text(name: (EndpointID) -> String) -> String {
+        let places =
+            if from == 0 { "at \(to)" } else if to == 0 { "from \(from)" } else { "\(from) → \(to)" }
+        return "\(places), \(cause.text(name: name))"
+    }
+}
+
+extension RankChangeCause {
+    /// `22 % faster than NAME`
+    public func text(name: (EndpointID) -> String) -> String {
+        switch self {
+        case .faster(let other, let fraction): "\(Int(fraction * 100 + 0.5)) % faster than \(name(other))"
+        case .slower(let other): "slower than \(name(other))"
+        case .preferred(let other): "\(name(other)) declines what it is asked"
+        case .declining: "declines what it is asked"
+        case .unavailable: "could not be used"
+        case .recovered: "can be used again"
+        case .displaced(let other): "\(name(other)) moved"
+        case .moved: "moved by hand"
+        case .pinned: "pinned"
+        case .unpinned: "unpinned"
+        case .enabled: "enabled"
+        case .disabled: "disabled"
+        case .added: "added"
+        case .removed: "removed"
+        case .reordered: "new order"
+        case .sorted: "sorted"
+        case .autoSort: "auto-sort switched"
+        case .settings: "settings changed"
+        }
+    }
+}

@@ -4,7 +4,7 @@
 struct RankKey: Sendable, Equatable {
     enum Class: UInt64, Sendable {
         case usable = 0
-        /// Timed out, or on probation: what has not proved itself does not rank above others that are down.
+        /// Timed out, or half-open: what has not proved itself does not rank above others that are down.
         case unusable = 1
         case disabled = 2
     }

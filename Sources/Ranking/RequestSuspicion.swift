@@ -13,13 +13,13 @@ struct RequestSuspicion: Sendable {
     /// So long after it at least: three requests that fail everywhere may well come one after the other where many come.
     static let silence = Duration.seconds(2)
 
-    private var lastAnswer: Moment?
+    private var lastAnswer: RankingTime?
     /// Two requests that failed everywhere since the last good answer.
     private var first: UInt64?
     private var second: UInt64?
 
     /// Some endpoint has answered some request well.
-    mutating func answered(at now: Moment) {
+    mutating func answered(at now: RankingTime) {
         lastAnswer = now
         if first != nil {
             first = nil
@@ -28,7 +28,7 @@ struct RequestSuspicion: Sendable {
     }
 
     /// - Returns: whether it is the request that is to blame. It is the same for every endpoint that the request was sent to.
-    mutating func suspects(_ request: UInt64, at now: Moment) -> Bool {
+    mutating func suspects(_ request: UInt64, at now: RankingTime) -> Bool {
         guard let lastAnswer, now < lastAnswer + Self.evidence else { return false }
         if request == first || request == second { return true }
         if first == nil {

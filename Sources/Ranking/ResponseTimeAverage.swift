@@ -11,8 +11,8 @@ struct ResponseTimeAverage: Sendable {
     private(set) var samples = 0
     /// A figure that is not kept up by traffic has to be better to count as much.
     private(set) var isIdle = false
-    private(set) var lastSample = Moment(nanoseconds: 0)
-    private var lastUpdate = Moment(nanoseconds: 0)
+    private(set) var lastSample = RankingTime(nanoseconds: 0)
+    private var lastUpdate = RankingTime(nanoseconds: 0)
 
     /// `usual` follows `value`, and probes bring `value` back to `usual`, this many times slower than `decay`.
     static let usualDecay = 20.0
@@ -25,7 +25,7 @@ struct ResponseTimeAverage: Sendable {
     /// The endpoint comes back from a time out, during which others were measured.
     mutating func becomeIdle() { isIdle = true }
 
-    mutating func add(_ sample: Double, at now: Moment, decay: Double) {
+    mutating func add(_ sample: Double, at now: RankingTime, decay: Double) {
         let elapsed = max(0, now.seconds(since: lastUpdate))
         if samples > 0, let value, let usual {
             let next = sample >= value ? sample : sample + (value - sample) * exponential(-elapsed / decay)
@@ -45,7 +45,7 @@ struct ResponseTimeAverage: Sendable {
 
     /// Without a request of its own, an endpoint is taken to be like the others. The figure is never raised: when all
     /// that is measured grows slower together, one that is not has to be tried.
-    mutating func presume(_ value: Double, at now: Moment) {
+    mutating func presume(_ value: Double, at now: RankingTime) {
         guard samples == 0 else { return }
         let presumed = min(value, self.value ?? value)
         self.value = presumed
@@ -55,7 +55,7 @@ struct ResponseTimeAverage: Sendable {
 
     /// The endpoint gets no traffic but can be reached: a bad spell is slowly taken to have ended, and a good one,
     /// which may have been luck, at once.
-    mutating func recallUsual(at now: Moment, decay: Double) {
+    mutating func recallUsual(at now: RankingTime, decay: Double) {
         guard let value, let usual else { return }
         isIdle = true
         let elapsed = max(0, now.seconds(since: lastUpdate))

@@ -19,19 +19,19 @@ struct AvailabilityLineTests {
         #expect(
             line(.available, down)
                 == "error: down for 10 s: 3 failures in a row, last: connection refused or unreachable")
-        #expect(line(.probation, .available) == "info: up")
+        #expect(line(.halfOpen, .available) == "info: up")
         #expect(line(.available, .rateLimited(until: now + .seconds(30))) == "warning: rate limited for 30 s")
     }
 
     @Test func aDeadEndpointThatIsTriedAgainIsOneQuietLine() {
         let down = Availability.open(until: now + .seconds(10), cause: .failuresInARow(3, last: .connect))
-        let again = Availability.open(until: now + .seconds(20), cause: .trialFailed(.connect))
-        #expect(line(down, .probation) == nil)
+        let again = Availability.open(until: now + .seconds(20), cause: .halfOpenFailed(.connect))
+        #expect(line(down, .halfOpen) == nil)
         #expect(
-            line(.probation, again)
+            line(.halfOpen, again)
                 == "info: still down, tried again in 20 s: the trial failed: connection refused or unreachable")
         let refused = Availability.misconfigured(until: now + .seconds(300), status: 401)
-        #expect(line(.probation, refused) == "info: still credential refused (401), tried again in 5m00s")
+        #expect(line(.halfOpen, refused) == "info: still credential refused (401), tried again in 5m00s")
         #expect(line(.available, refused) == "error: credential refused (401), tried again in 5m00s")
     }
 }

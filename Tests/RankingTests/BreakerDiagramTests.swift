@@ -18,7 +18,7 @@ import Testing
 
     /// What can happen to a breaker, by the diagram's names.
     private static func happen(
-        _ event: String, to breaker: inout Breaker, at now: inout Moment, _ random: inout SeededRandom
+        _ event: String, to breaker: inout Breaker, at now: inout RankingTime, _ random: inout SeededRandom
     ) {
         let settings = EndpointRanking.Settings()
         let source: AttemptSource = random.next() % 4 == 0 ? .probe : .traffic
@@ -49,7 +49,7 @@ import Testing
         for seed in 0..<200 as Range<UInt64> {
             var random = SeededRandom(seed: seed)
             var breaker = Breaker()
-            var now = Moment(nanoseconds: 0)
+            var now = RankingTime(nanoseconds: 0)
             for _ in 0..<200 {
                 let before = Self.name(breaker)
                 let event = events[Int(random.next() % UInt64(events.count))]

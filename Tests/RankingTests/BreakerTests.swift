@@ -11,7 +11,7 @@ import Testing
         #expect(update.availabilityChanges == [AvailabilityChange(endpoint: 0, from: .available, to: open)])
         #expect(ranking.order == [1, 0])
         #expect(ranking.candidates(now: at(12.9)).map(\.endpoint) == [1])
-        #expect(ranking.candidates(now: at(13)).contains(RankedCandidate(endpoint: 0, gate: .probation)))
+        #expect(ranking.candidates(now: at(13)).contains(RankedCandidate(endpoint: 0, gate: .halfOpen)))
         #expect(ranking.nextDeadline == at(13))
     }
 
@@ -83,15 +83,15 @@ import Testing
     @Test func halfOpenAdmitsOneRequestAtATime() {
         var ranking = EndpointRanking(count: 1)
         for _ in 0..<3 { ranking.fail(0, at: 0) }
-        var admitted = [9.0, 10, 11].map { ranking.admitTrial(0, now: at($0)) }
+        var admitted = [9.0, 10, 11].map { ranking.admitHalfOpen(0, now: at($0)) }
         #expect(admitted == [false, true, false])
         _ = ranking.record(.neutral, for: 0, now: at(12), random: noJitter)
         // A trial whose outcome never comes is given up after two minutes.
-        admitted = [12, 131.9, 132].map { ranking.admitTrial(0, now: at($0)) }
+        admitted = [12, 131.9, 132].map { ranking.admitHalfOpen(0, now: at($0)) }
         #expect(admitted == [true, false, true])
         ranking.succeed(0, 100, at: 133)
         #expect(ranking.availability(of: 0, now: at(133)) == .available)
-        admitted = [133, 133].map { ranking.admitTrial(0, now: at($0)) }
+        admitted = [133, 133].map { ranking.admitHalfOpen(0, now: at($0)) }
         #expect(admitted == [true, true])
     }
 
@@ -101,7 +101,7 @@ import Testing
         var ranking = EndpointRanking(count: 1, settings: settings)
         for _ in 0..<3 { ranking.fail(0, at: 0) }
         ranking.succeed(0, 100, at: 10)
-        #expect(ranking.availability(of: 0, now: at(10)) == .probation)
+        #expect(ranking.availability(of: 0, now: at(10)) == .halfOpen)
         ranking.succeed(0, 100, at: 11)
         #expect(ranking.availability(of: 0, now: at(11)) == .available)
     }
@@ -115,7 +115,7 @@ import Testing
     }
 
     @Test func aProbeClosesOnlyWhatReachingTheEndpointProves() {
-        for (kind, expected) in [(FailureKind.connect, Availability.available), (.status(500), .probation)] {
+        for (kind, expected) in [(FailureKind.connect, Availability.available), (.status(500), .halfOpen)] {
             var ranking = EndpointRanking(count: 1)
             for _ in 0..<3 { ranking.fail(0, kind, at: 0) }
             ranking.probe(0, .success(timeToFirstByte: .milliseconds(1)), at: 10)
@@ -147,7 +147,7 @@ import Testing
         #expect(states[..<4].allSatisfy { $0 == .available })
         #expect(states[4] == .misconfigured(until: at(602), status: 401))
         // Back from it, nothing vouches for the credential any more.
-        #expect(ranking.availability(of: 0, now: at(602)) == .probation)
+        #expect(ranking.availability(of: 0, now: at(602)) == .halfOpen)
         #expect(refuse(&ranking, at: 602) == .misconfigured(until: at(902), status: 403))
     }
 
@@ -170,9 +170,9 @@ import Testing
         var ranking = EndpointRanking(count: 1)
         ranking.succeed(0, 100, at: 0)
         for _ in 0..<3 { ranking.fail(0, at: 1) }
-        #expect(ranking.availability(of: 0, now: at(11)) == .probation)
-        #expect(refuse(&ranking, at: 11) == .probation)
-        let admitted = ranking.admitTrial(0, now: at(12))
+        #expect(ranking.availability(of: 0, now: at(11)) == .halfOpen)
+        #expect(refuse(&ranking, at: 11) == .halfOpen)
+        let admitted = ranking.admitHalfOpen(0, now: at(12))
         #expect(admitted)
     }
 
@@ -181,7 +181,7 @@ import Testing
         #expect(refuse(&ranking, at: 0)?.isUsable == false)
         let update = ranking.credentialChanged(for: 0, now: at(1))
         #expect(update.candidatesChanged)
-        #expect(ranking.availability(of: 0, now: at(1)) == .probation)
+        #expect(ranking.availability(of: 0, now: at(1)) == .halfOpen)
         ranking.succeed(0, 100, at: 2)
         _ = ranking.credentialChanged(for: 0, now: at(3))
         #expect(refuse(&ranking, at: 4)?.isUsable == false)
@@ -197,9 +197,9 @@ import Testing
         _ = ranking.record(.misconfigured(status: 401), for: 0, now: at(0), random: noJitter)
         #expect(ranking.availability(of: 0, now: at(0)) == .misconfigured(until: at(300), status: 401))
         #expect(ranking.order == [1, 0])
-        #expect(ranking.availability(of: 0, now: at(300)) == .probation)
+        #expect(ranking.availability(of: 0, now: at(300)) == .halfOpen)
         ranking.probe(0, .success(timeToFirstByte: .milliseconds(1)), at: 301)
-        #expect(ranking.availability(of: 0, now: at(301)) == .probation)
+        #expect(ranking.availability(of: 0, now: at(301)) == .halfOpen)
         ranking.succeed(0, 100, at: 302)
         #expect(ranking.availability(of: 0, now: at(302)) == .available)
     }

@@ -57,12 +57,12 @@ import Testing
         var ranking = EndpointRanking(count: 2)
         for second in 0..<3 { ranking.fail(0, at: Double(second)) }
         _ = ranking.advance(now: at(20))
-        let first = ranking.admitTrial(0, now: at(20))
-        let second = ranking.admitTrial(0, now: at(20))
+        let first = ranking.admitHalfOpen(0, now: at(20))
+        let second = ranking.admitHalfOpen(0, now: at(20))
         #expect(first && !second)
         decline(&ranking, 0, at: 21)
-        #expect(ranking.availability(of: 0, now: at(21)) == .probation)
-        let third = ranking.admitTrial(0, now: at(21))
+        #expect(ranking.availability(of: 0, now: at(21)) == .halfOpen)
+        let third = ranking.admitHalfOpen(0, now: at(21))
         #expect(third)
     }
 
@@ -109,7 +109,7 @@ import Testing
         for second in 1...3 { ranking.fail(0, at: Double(second)) }
         for second in 4...40 { decline(&ranking, 1, at: Double(second)) }
         #expect(ranking.candidates(now: at(40)).map(\.endpoint) == [0, 1])
-        let isAdmitted = ranking.admitTrial(0, now: at(40))
+        let isAdmitted = ranking.admitHalfOpen(0, now: at(40))
         #expect(isAdmitted)
         ranking.succeed(0, 300, at: 41)
         #expect(ranking.order == [0, 1])

@@ -47,12 +47,12 @@ import Testing
     @Test func theFirstByteEndsAProbation() {
         var ranking = EndpointRanking(count: 1)
         for _ in 0..<3 { ranking.fail(0, .timeout, at: 0) }
-        let isAdmitted = ranking.admitTrial(0, now: at(10))
+        let isAdmitted = ranking.admitHalfOpen(0, now: at(10))
         #expect(isAdmitted)
         let update = firstByte(&ranking, 0, 100, at: 11)
         #expect(
             update.availabilityChanges.last
-                == AvailabilityChange(endpoint: 0, from: .probation, to: .available))
+                == AvailabilityChange(endpoint: 0, from: .halfOpen, to: .available))
         end(&ranking, .success(timeToFirstByte: .milliseconds(100)), at: 300)
         #expect(ranking.availability(of: 0, now: at(300)) == .available)
     }
@@ -60,13 +60,13 @@ import Testing
     @Test func afterBrokenStreamsOnlyAWholeAnswerEndsAProbation() {
         var ranking = EndpointRanking(count: 1)
         for _ in 0..<3 { ranking.fail(0, .brokenStream, at: 0) }
-        var admitted = [ranking.admitTrial(0, now: at(10))]
+        var admitted = [ranking.admitHalfOpen(0, now: at(10))]
         _ = firstByte(&ranking, 0, 100, at: 11)
-        #expect(ranking.availability(of: 0, now: at(11)) == .probation)
-        admitted.append(ranking.admitTrial(0, now: at(12)))
+        #expect(ranking.availability(of: 0, now: at(11)) == .halfOpen)
+        admitted.append(ranking.admitHalfOpen(0, now: at(12)))
         end(&ranking, .failure(.brokenStream), at: 13)
         #expect(ranking.availability(of: 0, now: at(13))?.recovery == at(33))
-        admitted.append(ranking.admitTrial(0, now: at(33)))
+        admitted.append(ranking.admitHalfOpen(0, now: at(33)))
         #expect(admitted == [true, false, true])
         _ = firstByte(&ranking, 0, 100, at: 34)
         end(&ranking, .success(timeToFirstByte: .milliseconds(100)), at: 40)
@@ -80,7 +80,7 @@ import Testing
         for _ in 0..<3 { ranking.fail(0, .timeout, at: 0) }
         _ = firstByte(&ranking, 0, 100, at: 10)
         end(&ranking, .success(timeToFirstByte: .milliseconds(100)), at: 11)
-        #expect(ranking.availability(of: 0, now: at(11)) == .probation)
+        #expect(ranking.availability(of: 0, now: at(11)) == .halfOpen)
         _ = firstByte(&ranking, 0, 100, at: 12)
         #expect(ranking.availability(of: 0, now: at(12)) == .available)
     }

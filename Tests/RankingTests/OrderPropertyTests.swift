@@ -127,9 +127,9 @@ private struct RandomHistory {
     }
 
     private func rankClass(_ slot: Int, _ ranking: EndpointRanking) -> Int {
-        let standing = ranking.endpoints[slot].standing(at: ranking.moment(at(now))).standing
-        if standing == .disabled { return 2 }
-        return ranking.isAutoSorting && standing != .usable ? 1 : 0
+        let kind = ranking.endpoints[slot].availability(at: ranking.moment(at(now))).kind
+        if kind == .disabled { return 2 }
+        return ranking.isAutoSorting && kind != .available ? 1 : 0
     }
 
     private func hasMargin(_ challenger: Int, _ holder: Int, _ ranking: EndpointRanking) -> Bool {
@@ -151,7 +151,7 @@ private struct RandomHistory {
     private func time(_ slot: Int, _ ranking: EndpointRanking) -> Double? {
         let endpoint = ranking.endpoints[slot]
         if endpoint.response.samples == 0, endpoint.declinedInARow > 0 { return nil }
-        let isUntried = endpoint.standing(at: ranking.moment(at(now))).standing == .usable
+        let isUntried = endpoint.availability(at: ranking.moment(at(now))).kind == .available
         return endpoint.response.value.map { endpoint.response.samples > 0 || isUntried ? $0 : 1_000 }
     }
 
@@ -162,7 +162,7 @@ private struct RandomHistory {
     private mutating func compareWithFullSort(
         _ before: EndpointRanking, _ after: EndpointRanking, _ what: String
     ) -> String? {
-        // New times and standings, but the old order and the old dwell.
+        // New times and available, but the old order and the old dwell.
         var reference = after
         for slot in reference.endpoints.indices where slot < before.endpoints.count {
             reference.endpoints[slot].heldSince = before.endpoints[slot].heldSince
@@ -228,9 +228,9 @@ private struct RandomHistory {
     private func brokenCandidates(_ order: [EndpointID]) -> String? {
         func slot(_ id: EndpointID) -> Int { ranking.slotByID[id] ?? 0 }
         let moment = ranking.moment(at(now))
-        let usable = order.filter { ranking.endpoints[slot($0)].standing(at: moment).standing.isUsable }
+        let usable = order.filter { ranking.endpoints[slot($0)].availability(at: moment).kind.isUsable }
         let waiting = usable.filter {
-            ranking.endpoints[slot($0)].standing(at: moment).standing == .probation
+            ranking.endpoints[slot($0)].availability(at: moment).kind == .halfOpen
                 && !ranking.endpoints[slot($0)].holdsPinnedRank
         }
         let offered = waiting.filter { ranking.endpoints[slot($0)].isOffered }

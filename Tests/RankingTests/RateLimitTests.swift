@@ -40,7 +40,7 @@ import Testing
         #expect(ranking.availability(of: 0, now: at(5))?.recovery == at(10))
         limit(&ranking, 0, .seconds(60), 5)
         #expect(ranking.availability(of: 0, now: at(11)) == .rateLimited(until: at(65)))
-        #expect(ranking.availability(of: 0, now: at(65)) == .probation)
+        #expect(ranking.availability(of: 0, now: at(65)) == .halfOpen)
     }
 
     @Test func staggeredRecoveriesNameTheEarliest() {

@@ -72,7 +72,7 @@ import Testing
         for second in 0..<20 { ranking.succeed(0, 400, at: Double(second)) }
         for second in 1...3 { ranking.fail(1, at: Double(second)) }
         _ = ranking.advance(now: at(14))
-        #expect(ranking.availability(of: 1, now: at(14)) == .probation)
+        #expect(ranking.availability(of: 1, now: at(14)) == .halfOpen)
         ranking.succeed(0, 4_000, at: 30)
         _ = ranking.advance(now: at(60))
         #expect(ranking.order == [0, 1])

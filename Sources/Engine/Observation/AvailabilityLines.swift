@@ -9,14 +9,14 @@ extension AvailabilityChange {
     /// - Returns: `fold` is what such a trial has in common with the one before; nil where the line is of a change.
     func logLine(now: ContinuousClock.Instant) -> (level: EventLevel, text: String, fold: String?)? {
         switch (from, to) {
-        case (_, .probation):
+        case (_, .halfOpen):
             return nil
-        case (.probation, .open(let until, let cause)):
+        case (.halfOpen, .open(let until, let cause)):
             return (
                 .info, "still down, tried again in \((until - now).shortText): \(cause.text)",
                 "still down: \(cause.text)"
             )
-        case (.probation, .misconfigured(.some, _)):
+        case (.halfOpen, .misconfigured(.some, _)):
             return (.info, "still \(to.plainWords(now: now))", "still misconfigured")
         case (_, .available), (_, .disabled):
             return (.info, to.plainWords(now: now), nil)

@@ -59,7 +59,7 @@ extension EndpointReading {
         }
         switch availability {
         case .disabled: return .off
-        case .open, .probation: return .down
+        case .open, .halfOpen: return .down
         case .rateLimited: return .cooling
         case .misconfigured: return .misconfigured
         case .available:

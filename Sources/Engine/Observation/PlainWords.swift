@@ -6,7 +6,7 @@ extension Availability {
     public func plainWords(now: ContinuousClock.Instant) -> String {
         switch self {
         case .available: return "up"
-        case .probation: return "on probation: one request at a time until one succeeds"
+        case .halfOpen: return "on probation: one request at a time until one succeeds"
         case .open(let until, let cause): return "down for \((until - now).shortText): \(cause.text)"
         case .rateLimited(let until): return "rate limited for \((until - now).shortText)"
         case .misconfigured(let until, let status):

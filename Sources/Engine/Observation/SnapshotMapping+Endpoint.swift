@@ -32,7 +32,7 @@ extension Snapshot.Endpoint.Availability {
         switch availability {
         case .open(_, let reason): cause = reason.text
         case .misconfigured(_, let status): cause = status.map { "credential refused (\($0))" }
-        case .available, .probation, .rateLimited, .disabled: break
+        case .available, .halfOpen, .rateLimited, .disabled: break
         }
     }
 }
@@ -41,7 +41,7 @@ extension Snapshot.Endpoint.Availability.Kind {
     init(_ availability: Availability) {
         switch availability {
         case .available: self = .available
-        case .probation: self = .probation
+        case .halfOpen: self = .probation
         case .open: self = .open
         case .rateLimited: self = .rateLimited
         case .misconfigured: self = .misconfigured

@@ -3,14 +3,14 @@ internal import PodiumModel
 internal import Ranking
 
 /// One endpoint as an operator's action found or left it.
-struct EndpointMemento: Sendable, Equatable {
+struct EndpointSnapshot: Sendable, Equatable {
     var settings: EndpointSettings
     var rank: Int
     var fileIndex: Int
 }
 
 /// The whole order at one moment: what stands where in the ranking and in the file, and by which numbers.
-struct OrderMemento: Sendable, Equatable {
+struct OrderSnapshot: Sendable, Equatable {
     var arrangement: EndpointRanking.Arrangement
     var fileOrder: [EndpointID]
     /// By place in `fileOrder`.
@@ -21,7 +21,7 @@ struct OrderMemento: Sendable, Equatable {
 struct OperatorAction: Sendable, Equatable {
     enum Effect: Sendable, Equatable {
         /// nil before: it was added. nil after: it was removed.
-        case endpoint(EndpointID, before: EndpointMemento?, after: EndpointMemento?)
+        case endpoint(EndpointID, before: EndpointSnapshot?, after: EndpointSnapshot?)
         case autoSort(before: Bool)
         case order(before: [EndpointID], after: [EndpointID])
     }
@@ -36,8 +36,8 @@ struct OperatorAction: Sendable, Equatable {
     var number: UInt64 = 0
 
     struct Orders: Sendable, Equatable {
-        var before: OrderMemento
-        var after: OrderMemento
+        var before: OrderSnapshot
+        var after: OrderSnapshot
     }
 
     init(label: String, effect: Effect) {

@@ -105,7 +105,7 @@ struct EndpointTable: Sendable {
         formerOrder.last { namesOfFormer[$0] == name }
     }
 
-    var names: EndpointNames {
-        EndpointNames(index: index, present: slots.map { $0?.settings.name }, former: namesOfFormer)
+    var names: EndpointNameTable {
+        EndpointNameTable(index: index, present: slots.map { $0?.settings.name }, former: namesOfFormer)
     }
 }

@@ -69,7 +69,7 @@ extension EngineState {
             defer { next += 1 }
             return next
         }
-        let before = mementos(of: merged.conflicts)
+        let before = snapshots(of: merged.conflicts)
         let known = misconfigured
         var notes = adoptSettings(edit.configuration, now: now)
         adoptEndpoints(merged.state, now: now)
@@ -81,12 +81,12 @@ extension EngineState {
         return (merged, notes)
     }
 
-    private func mementos(of conflicts: [EditConflict]) -> [EndpointID: EndpointMemento] {
-        var mementos: [EndpointID: EndpointMemento] = [:]
+    private func snapshots(of conflicts: [EditConflict]) -> [EndpointID: EndpointSnapshot] {
+        var snapshots: [EndpointID: EndpointSnapshot] = [:]
         for case let ours? in conflicts.map(\.ours) {
-            mementos[EndpointID(ours.id)] = memento(EndpointID(ours.id))
+            snapshots[EndpointID(ours.id)] = snapshot(EndpointID(ours.id))
         }
-        return mementos
+        return snapshots
     }
 
     private mutating func adoptSettings(_ new: Configuration, now: ContinuousClock.Instant) -> [String] {

@@ -55,11 +55,11 @@ extension EngineState {
             actions.redid(action.number)
             return "did again: \(action.label)"
         default:
-            let before = orderMemento()
+            let before = orderSnapshot()
             let made = actions.made
             let change = try carryOut(command, now: now)
             if actions.made != made {
-                actions.completeLast(OperatorAction.Orders(before: before, after: orderMemento(sharing: before)))
+                actions.completeLast(OperatorAction.Orders(before: before, after: orderSnapshot(sharing: before)))
             }
             return change
         }
@@ -117,31 +117,31 @@ extension EngineState {
         return record
     }
 
-    func memento(_ id: EndpointID) -> EndpointMemento? {
+    func snapshot(_ id: EndpointID) -> EndpointSnapshot? {
         guard let record = record(id), let rank = ranking.rank(of: id), let fileIndex = fileOrder.firstIndex(of: id)
         else {
             return nil
         }
-        return EndpointMemento(settings: record.settings, rank: rank, fileIndex: fileIndex)
+        return EndpointSnapshot(settings: record.settings, rank: rank, fileIndex: fileIndex)
     }
 
     /// The numbers are settled at every action, so that each is undone to the numbers it found.
-    mutating func orderMemento(sharing other: OrderMemento? = nil) -> OrderMemento {
+    mutating func orderSnapshot(sharing other: OrderSnapshot? = nil) -> OrderSnapshot {
         settlePriorities()
-        var memento = OrderMemento(
+        var snapshot = OrderSnapshot(
             arrangement: ranking.arrangement, fileOrder: fileOrder,
             priorities: fileOrder.map { record($0)?.settings.priority })
-        guard let other else { return memento }
+        guard let other else { return snapshot }
         // Equal parts are held once: a hundred actions in a file of thousands would hold much.
-        if memento.arrangement == other.arrangement { memento.arrangement = other.arrangement }
-        if memento.fileOrder == other.fileOrder { memento.fileOrder = other.fileOrder }
-        if memento.priorities == other.priorities { memento.priorities = other.priorities }
-        return memento
+        if snapshot.arrangement == other.arrangement { snapshot.arrangement = other.arrangement }
+        if snapshot.fileOrder == other.fileOrder { snapshot.fileOrder = other.fileOrder }
+        if snapshot.priorities == other.priorities { snapshot.priorities = other.priorities }
+        return snapshot
     }
 
-    private mutating func noteChange(_ id: EndpointID, _ label: String, before: EndpointMemento?) {
+    private mutating func noteChange(_ id: EndpointID, _ label: String, before: EndpointSnapshot?) {
         settlePriorities()
-        let after = memento(id)
+        let after = snapshot(id)
         if before != after {
             actions.did(OperatorAction(label: label, effect: .endpoint(id, before: before, after: after)))
         }
@@ -150,7 +150,7 @@ extension EngineState {
     private mutating func move(_ id: EndpointID, to rank: Int, now: ContinuousClock.Instant) throws(CommandError)
         -> String
     {
-        guard let before = memento(id) else {
+        guard let before = snapshot(id) else {
             throw .noSuchEndpoint("")
         }
         guard (1...ranking.count).contains(rank) else {
@@ -192,7 +192,7 @@ extension EngineState {
     private mutating func change(
         _ id: EndpointID, label: String, now: ContinuousClock.Instant, _ body: (inout EndpointSettings) -> Void
     ) -> String {
-        guard let before = memento(id) else {
+        guard let before = snapshot(id) else {
             return ""
         }
         var settings = before.settings
@@ -213,7 +213,7 @@ extension EngineState {
     private mutating func update(
         _ record: EndpointRecord, to settings: EndpointSettings, _ edit: EndpointPatch, now: ContinuousClock.Instant
     ) -> String {
-        let before = memento(record.id)
+        let before = snapshot(record.id)
         replaceSettings(of: record.id, with: settings, now: now)
         if let rank = edit.rank, rank != before?.rank {
             place(record.id, at: rank, now: now)
@@ -223,7 +223,7 @@ extension EngineState {
                 withRecord(record.id) { $0.settings.pinned = false }
             }
         }
-        guard before != memento(record.id) else {
+        guard before != snapshot(record.id) else {
             return "left \(settings.name) as it was"
         }
         noteChange(record.id, "edit \(record.settings.name)", before: before)
@@ -242,7 +242,7 @@ extension EngineState {
     }
 
     private mutating func remove(_ record: EndpointRecord, now: ContinuousClock.Instant) -> String {
-        let before = memento(record.id)
+        let before = snapshot(record.id)
         remove(record.id, now: now)
         noteChange(record.id, "delete \(record.settings.name)", before: before)
         return "deleted \(record.settings.name)"

@@ -53,7 +53,7 @@ extension EngineState {
     ///
     /// - Throws: `CommandError` where that is not possible now; then nothing was changed.
     mutating func restore(_ action: OperatorAction, now: ContinuousClock.Instant) throws(CommandError) {
-        let present = orderMemento()
+        let present = orderSnapshot()
         switch action.effect {
         case .autoSort(let before):
             setAutoSort(before, now: now)
@@ -83,7 +83,7 @@ extension EngineState {
         }
     }
 
-    private mutating func restore(_ order: OrderMemento, now: ContinuousClock.Instant) {
+    private mutating func restore(_ order: OrderSnapshot, now: ContinuousClock.Instant) {
         if Set(order.fileOrder) == Set(fileOrder) {
             setFileOrder(order.fileOrder)
         }
@@ -94,7 +94,7 @@ extension EngineState {
     }
 
     private mutating func bringBack(
-        _ id: EndpointID, _ before: EndpointMemento, _ action: OperatorAction, now: ContinuousClock.Instant
+        _ id: EndpointID, _ before: EndpointSnapshot, _ action: OperatorAction, now: ContinuousClock.Instant
     ) throws(CommandError) {
         guard record(id) == nil else {
             throw .invalid(field: .name, reason: "there is another endpoint '\(before.settings.name)' by now")
@@ -122,7 +122,7 @@ extension EngineState {
         }
     }
 
-    private mutating func place(_ id: EndpointID, as before: EndpointMemento, now: ContinuousClock.Instant) {
+    private mutating func place(_ id: EndpointID, as before: EndpointSnapshot, now: ContinuousClock.Instant) {
         // What somebody switched on or off since then stands where that puts it.
         guard let settings = record(id)?.settings, settings.enabled == before.settings.enabled,
             ranking.rank(of: id) != before.rank
@@ -137,7 +137,7 @@ extension EngineState {
     /// Where the file overruled the operator, undo brings the operator's side back.
     ///
     /// - Parameter ranks: the ranks before the file's edit was taken in.
-    mutating func offerUndo(of conflicts: [EditConflict], ranks: [EndpointID: EndpointMemento]) {
+    mutating func offerUndo(of conflicts: [EditConflict], ranks: [EndpointID: EndpointSnapshot]) {
         for conflict in conflicts {
             guard let action = action(for: conflict, ranks: ranks) else {
                 continue
@@ -146,12 +146,12 @@ extension EngineState {
         }
     }
 
-    private func action(for conflict: EditConflict, ranks: [EndpointID: EndpointMemento]) -> OperatorAction? {
+    private func action(for conflict: EditConflict, ranks: [EndpointID: EndpointSnapshot]) -> OperatorAction? {
         let label = "file's edit of \(conflict.endpoint)"
         switch (conflict.subject, conflict.ours, conflict.theirs) {
         case (.field(let field), let ours?, _):
             let id = EndpointID(ours.id)
-            guard let after = memento(id) else {
+            guard let after = snapshot(id) else {
                 return nil
             }
             var before = after
@@ -170,7 +170,7 @@ extension EngineState {
                 label: "removal of \(conflict.endpoint) in the file", effect: .endpoint(id, before: before, after: nil))
         case (.removedHere, _, let theirs?):
             let id = EndpointID(theirs.id)
-            return OperatorAction(label: label, effect: .endpoint(id, before: nil, after: memento(id)))
+            return OperatorAction(label: label, effect: .endpoint(id, before: nil, after: snapshot(id)))
         default:
             return nil
         }

@@ -72,7 +72,7 @@ struct EngineState: Sendable {
         records.modify(id, body)
     }
 
-    var names: EndpointNames { records.names }
+    var names: EndpointNameTable { records.names }
 
     /// Takes in an endpoint, at a place of the file (nil: last) and at the rank its priority gives.
     ///
@@ -176,7 +176,7 @@ struct EngineState: Sendable {
             guard let upstream = record(candidate.endpoint)?.upstream else {
                 return nil
             }
-            return Candidate(upstream: upstream, gate: candidate.gate == .probation ? .probation : .open)
+            return Candidate(upstream: upstream, gate: candidate.gate == .halfOpen ? .probation : .open)
         }
         return RoutingTable(
             candidates: candidates, earliestRecovery: ranking.earliestRecovery(now: now), served: servedAPIs,

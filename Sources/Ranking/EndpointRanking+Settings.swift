@@ -38,8 +38,8 @@ extension EndpointRanking {
         public var rateLimitMaximum = Duration.seconds(86_400)
         /// Successes in a row that close a half-open breaker.
         public var recoveryThreshold = 1
-        /// After this long an admitted trial request whose outcome never came counts as lost.
-        public var trialTimeout = Duration.seconds(120)
+        /// After this long a request that was admitted half-open and whose outcome never came counts as lost.
+        public var halfOpenTimeout = Duration.seconds(120)
         /// How long an endpoint may go without traffic before it is probed, and the time between probes.
         public var checkInterval = Duration.seconds(30)
 

@@ -60,16 +60,16 @@ extension EndpointRanking {
     }
 
     /// The word that says where the endpoint belongs.
-    func key(ofSlot slot: Int, standing: RankedEndpoint.Standing) -> RankKey {
+    func key(ofSlot slot: Int, kind: Availability.Kind) -> RankKey {
         var key = RankKey(slot: slot)
         let rankClass: RankKey.Class =
-            if standing == .disabled { .disabled } else if isAutoSorting, standing != .usable { .unusable } else {
+            if kind == .disabled { .disabled } else if isAutoSorting, kind != .available { .unusable } else {
                 .usable
             }
         key.rankClass = rankClass.rawValue
         let response = endpoints[slot].response
         // What has failed and never succeeded challenges nobody by a time that is only presumed, nor holds up anybody.
-        let isCredible = response.samples > 0 || standing == .usable
+        let isCredible = response.samples > 0 || kind == .available
         if endpoints[slot].isDoubted {
             key.setTime(seconds: .infinity, evidence: .doubted)
         } else if response.samples == 0, endpoints[slot].declinedInARow > 0 {
@@ -86,7 +86,7 @@ extension EndpointRanking {
     /// "May pass" is a strict partial order that does not change during one event, so the result does not depend
     /// on who passes first: it is what passing neighbours all over the list would end in.
     @discardableResult
-    mutating func settle(_ indices: Range<Int>, at now: Moment, primary: Int? = nil, tracking: Bool) -> Bool {
+    mutating func settle(_ indices: Range<Int>, at now: RankingTime, primary: Int? = nil, tracking: Bool) -> Bool {
         var index = max(1, indices.lowerBound)
         var end = min(indices.upperBound, free.count)
         var changed = false
@@ -110,7 +110,7 @@ extension EndpointRanking {
         return changed
     }
 
-    private mutating func mayPass(_ challenger: RankKey, _ holder: RankKey, at now: Moment) -> Bool {
+    private mutating func mayPass(_ challenger: RankKey, _ holder: RankKey, at now: RankingTime) -> Bool {
         if challenger.rankClass != holder.rankClass { return challenger.rankClass < holder.rankClass }
         // Who was fast before it went down is no reason to move among those that are down.
         guard isAutoSorting, challenger.rankClass == RankKey.Class.usable.rawValue,
@@ -163,7 +163,7 @@ extension EndpointRanking {
     }
 
     /// Counts and writes down what `settle` has tracked.
-    mutating func commitTouched(at now: Moment, leaderBefore: Int?) {
+    mutating func commitTouched(at now: RankingTime, leaderBefore: Int?) {
         let instant = instant(now)
         for touch in touched {
             commit(touch, rankAfter: rank(ofSlot: touch.slot), at: now, instant)
@@ -173,11 +173,11 @@ extension EndpointRanking {
     }
 
     /// Requests have just moved over to the new first endpoint: another move at once would cost them as much again.
-    mutating func protectNewLeader(before: Int?, at now: Moment) {
+    mutating func protectNewLeader(before: Int?, at now: RankingTime) {
         if let leader = free.first?.slot, leader != before { endpoints[leader].heldSince = now }
     }
 
-    mutating func commit(_ touch: Touch, rankAfter: Int, at now: Moment, _ instant: ContinuousClock.Instant) {
+    mutating func commit(_ touch: Touch, rankAfter: Int, at now: RankingTime, _ instant: ContinuousClock.Instant) {
         guard rankAfter != touch.rankBefore else { return }
         let change = RankChange(
             at: instant, endpoint: endpoints[touch.slot].id, from: touch.rankBefore, to: rankAfter,
@@ -188,5 +188,74 @@ extension EndpointRanking {
         if touch.hasWon, rankAfter < touch.rankBefore { endpoints[touch.slot].heldSince = now }
         if case .displaced = touch.cause { return }
         journal.append(change)
+    }
+}
+
+// MARK: - Half-open endpoints
+
+/// How a half-open endpoint comes to the request that it has to answer.
+///
+/// Its rank stays among those that are down until it has answered one: a request that fails would only take it back there, and two
+/// dead endpoints would pass each other for ever. Where all others fail, failover reaches it. Where they do not, it is asked before
+/// the leader once it would pass the leader by its time, so that a fast endpoint is not left for a slow one.
+extension EndpointRanking {
+    /// The key of an endpoint whose time or kind of availability may have changed, with what follows where it is half-open.
+    mutating func newKey(ofSlot slot: Int, kind: Availability.Kind) -> RankKey {
+        let key = key(ofSlot: slot, kind: kind)
+        guard kind == .halfOpen, isAutoSorting else {
+            endpoints[slot].isOffered = false
+            return key
+        }
+        if !endpoints[slot].isOffered { halfOpenThreshold = min(halfOpenThreshold, key.leastToPass(settings)) }
+        return key
+    }
+
+    /// Has half-open endpoints asked before the leader where that is worth it. Constant time, unless it is for one.
+    mutating func offerHalfOpen(at now: RankingTime, _ update: inout RankingUpdate) {
+        guard let leader = usableLeader, Double(leader.microseconds) > halfOpenThreshold else { return }
+        let heldUntil = endpoints[leader.slot].heldSince + settings.minDwell
+        guard heldUntil <= now else {
+            wake = min(wake, heldUntil)
+            return
+        }
+        halfOpenThreshold = .infinity
+        for key in free where key.rankClass == RankKey.Class.unusable.rawValue {
+            guard endpoints[key.slot].availability(at: now).kind == .halfOpen, !endpoints[key.slot].isOffered else {
+                continue
+            }
+            if key.isFaster(than: leader, by: settings) {
+                endpoints[key.slot].isOffered = true
+                update.halfOpenOffered = true
+            } else {
+                halfOpenThreshold = min(halfOpenThreshold, key.leastToPass(settings))
+            }
+        }
+    }
+
+    /// All endpoints in the order in which requests ask them.
+    var slotsToTry: [Int] {
+        let slots = orderedSlots
+        guard let leader = usableLeader?.slot else { return slots }
+        let offered = slots.filter { endpoints[$0].isOffered && !endpoints[$0].holdsPinnedRank }
+        guard !offered.isEmpty else { return slots }
+        return slots.flatMap { slot -> [Int] in
+            if slot == leader { return offered + [leader] }
+            return offered.contains(slot) ? [] : [slot]
+        }
+    }
+
+    /// The first of the free ones, if it can be used.
+    private var usableLeader: RankKey? {
+        guard let leader = free.first, leader.rankClass == RankKey.Class.usable.rawValue, leader.isMeasured else {
+            return nil
+        }
+        return leader
+    }
+}
+
+extension RankKey {
+    /// The holder's time, in µs, above which this one may pass it.
+    fileprivate func leastToPass(_ settings: EndpointRanking.Settings) -> Double {
+        isMeasured ? Double(microseconds) / max(1e-9, 1 - margin(settings)) : .infinity
     }
 }

@@ -102,7 +102,7 @@ extension EndpointRanking {
         guard let slot = slotByID[id] else { return .unchanged }
         return rearrange(now, .recovered, by: id) { ranking, _ in
             ranking.endpoints[slot].breaker.credentialChanged()
-            ranking.endpoints[slot].isTrusted()
+            ranking.endpoints[slot].restoreTrust()
         }
     }
 
@@ -149,7 +149,7 @@ extension EndpointRanking {
     /// rank has been held; also while auto-sort is off.
     public mutating func sortNow(now: ContinuousClock.Instant) -> RankingUpdate {
         rearrange(now, .sorted, by: nil) { ranking, moment in
-            let standings = ranking.endpoints.map { $0.standing(at: moment).standing == .usable }
+            let available = ranking.endpoints.map { $0.availability(at: moment).kind == .available }
             ranking.free = ranking.free.enumerated().sorted { left, right in
                 let (leftKey, rightKey) = (left.element, right.element)
                 let disabled = RankKey.Class.disabled.rawValue
@@ -157,7 +157,7 @@ extension EndpointRanking {
                 if leftOff || rightOff {
                     return leftOff == rightOff ? left.offset < right.offset : rightOff
                 }
-                if standings[leftKey.slot] != standings[rightKey.slot] { return standings[leftKey.slot] }
+                if available[leftKey.slot] != available[rightKey.slot] { return available[leftKey.slot] }
                 let (leftDoubted, rightDoubted) = (leftKey.evidence == .doubted, rightKey.evidence == .doubted)
                 if leftDoubted != rightDoubted { return rightDoubted }
                 return (leftKey.microseconds, left.offset) < (rightKey.microseconds, right.offset)
@@ -181,7 +181,7 @@ extension EndpointRanking {
 
 extension EndpointRanking {
     /// Makes a record for an endpoint, not yet placed in the order.
-    mutating func insert(_ endpoint: Endpoint, at now: Moment) -> Int {
+    mutating func insert(_ endpoint: Endpoint, at now: RankingTime) -> Int {
         var record = RankedEndpoint(
             id: endpoint.id, isEnabled: endpoint.isEnabled, isConfigured: endpoint.isConfigured, pinnedRank: nil,
             heldSince: now, rankSince: now)
@@ -189,11 +189,11 @@ extension EndpointRanking {
         let slot = freeSlots.popLast() ?? endpoints.count
         if slot == endpoints.count { endpoints.append(record) } else { endpoints[slot] = record }
         slotByID[endpoint.id] = slot
-        endpoints[slot].reported = (endpoints[slot].standing(at: now).standing, availability(ofSlot: slot, at: now))
+        endpoints[slot].reported = (endpoints[slot].availability(at: now).kind, availability(ofSlot: slot, at: now))
         return slot
     }
 
-    /// Gives everyone a place from one list: the pinned keep the ranks they want, the free ones this order.
+    /// Gives all endpoints a place from one list: the pinned keep the ranks they want, the free ones this order.
     mutating func place(_ order: [Int]) {
         for (index, slot) in order.enumerated() { endpoints[slot].position = index }
         pinned = order.filter { endpoints[$0].holdsPinnedRank }
@@ -208,7 +208,7 @@ extension EndpointRanking {
     /// operator's actions only.
     private mutating func rearrange(
         _ now: ContinuousClock.Instant, _ cause: RankChangeCause, by mover: EndpointID?,
-        _ edit: (inout EndpointRanking, Moment) -> Void
+        _ edit: (inout EndpointRanking, RankingTime) -> Void
     ) -> RankingUpdate {
         let moment = moment(now)
         var update = RankingUpdate()
@@ -237,22 +237,22 @@ extension EndpointRanking {
     }
 
     /// Makes every key anew and lets the whole order settle.
-    private mutating func resettle(_ now: Moment, _ update: inout RankingUpdate) {
+    private mutating func resettle(_ now: RankingTime, _ update: inout RankingUpdate) {
         wake = .never
-        trialThreshold = .infinity
+        halfOpenThreshold = .infinity
         for slot in endpoints.indices where slotByID[endpoints[slot].id] == slot {
-            let (standing, until) = endpoints[slot].standing(at: now)
+            let (kind, until) = endpoints[slot].availability(at: now)
             if let until { wake = min(wake, until) }
-            report(slot, standing, at: now, &update)
+            report(slot, kind, at: now, &update)
             if endpoints[slot].holdsPinnedRank {
                 endpoints[slot].isOffered = false
             } else {
-                free[endpoints[slot].position] = newKey(ofSlot: slot, standing: standing)
+                free[endpoints[slot].position] = newKey(ofSlot: slot, kind: kind)
             }
         }
         settle(0..<free.count, at: now, tracking: false)
         reindex()
-        offerTrials(at: now, &update)
+        offerHalfOpen(at: now, &update)
     }
 
     private func allowedRanks(ofSlot slot: Int) -> ClosedRange<Int> {

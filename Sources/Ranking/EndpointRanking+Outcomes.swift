@@ -21,7 +21,7 @@ extension EndpointRanking {
             return update
         }
         if source == .traffic {
-            endpoints[slot].trialSince = nil
+            endpoints[slot].halfOpenSince = nil
         }
         var isFirstEver = false
         switch outcome {
@@ -34,7 +34,7 @@ extension EndpointRanking {
                 answeredWell(slot, moment)
                 if let time, !isAnswered { isFirstEver = measure(time, slot, moment) }
             }
-            // On probation the first byte has been counted, unless only a whole answer counts there.
+            // Half-open, the first byte has been counted, unless only a whole answer counts there.
             let isCounted = isAnswered && endpoints[slot].breaker.isProvedByFirstByte
             endpoints[slot].breaker.record(
                 isCounted ? .completion : .success, from: source, at: moment, settings: settings, random: random)
@@ -62,7 +62,7 @@ extension EndpointRanking {
 
     /// Takes in the first byte of an answer that goes on: its time counts now, not when a long stream has ended.
     ///
-    /// It ends a probation as a success does. Towards the failures in a row it proves nothing: the answer may break off,
+    /// It closes a half-open breaker as a success does. Towards the failures in a row it proves nothing: the answer may break off,
     /// and `record` says at its end whether it did.
     public mutating func recordFirstByte(
         after time: Duration, for id: EndpointID, now: ContinuousClock.Instant
@@ -73,7 +73,7 @@ extension EndpointRanking {
         if let slot = slotByID[id] {
             endpoints[slot].lastTraffic = moment
             answeredWell(slot, moment)
-            if endpoints[slot].breaker.isProvedByFirstByte { endpoints[slot].trialSince = nil }
+            if endpoints[slot].breaker.isProvedByFirstByte { endpoints[slot].halfOpenSince = nil }
             let isFirstEver = measure(time, slot, moment)
             endpoints[slot].breaker.recordFirstByte(at: moment, settings: settings)
             refresh(slot, everything: isFirstEver, at: moment, &update)
@@ -91,28 +91,28 @@ extension EndpointRanking {
         return update
     }
 
-    /// Whether a request may go to an endpoint on probation now; when it may, no other may until its outcome is
-    /// recorded or the trial timeout has passed.
-    public mutating func admitTrial(_ id: EndpointID, now: ContinuousClock.Instant) -> Bool {
+    /// Whether a request may go to a half-open endpoint now; when it may, no other may until its outcome is recorded or
+    /// `halfOpenTimeout` has passed.
+    public mutating func admitHalfOpen(_ id: EndpointID, now: ContinuousClock.Instant) -> Bool {
         guard let slot = slotByID[id] else { return false }
         let moment = moment(now)
-        switch endpoints[slot].standing(at: moment).standing {
-        case .usable: return true
+        switch endpoints[slot].availability(at: moment).kind {
+        case .available: return true
         case .open, .rateLimited, .misconfigured, .disabled: return false
-        case .probation:
-            if let since = endpoints[slot].trialSince, since + settings.trialTimeout > moment { return false }
-            endpoints[slot].trialSince = moment
+        case .halfOpen:
+            if let since = endpoints[slot].halfOpenSince, since + settings.halfOpenTimeout > moment { return false }
+            endpoints[slot].halfOpenSince = moment
             return true
         }
     }
 
-    private mutating func answeredWell(_ slot: Int, _ now: Moment) {
-        endpoints[slot].isTrusted()
+    private mutating func answeredWell(_ slot: Int, _ now: RankingTime) {
+        endpoints[slot].restoreTrust()
         suspicion.answered(at: now)
     }
 
     /// Whether what a request has met everywhere is not held against this endpoint.
-    private mutating func isExcused(_ request: UInt64, _ slot: Int, _ now: Moment) -> Bool {
+    private mutating func isExcused(_ request: UInt64, _ slot: Int, _ now: RankingTime) -> Bool {
         if suspicion.suspects(request, at: now) { return true }
         if let last = endpoints[slot].lastFailedEverywhere, last.request == request,
             now < last.at + RequestSuspicion.repetition
@@ -124,7 +124,7 @@ extension EndpointRanking {
     }
 
     /// - Returns: whether it was the first figure of all, so that every endpoint has a time from now on.
-    private mutating func measure(_ time: Duration, _ slot: Int, _ now: Moment) -> Bool {
+    private mutating func measure(_ time: Duration, _ slot: Int, _ now: RankingTime) -> Bool {
         defer { fleetUpdate = now }
         let decay = max(settings.decay.secondsToTheNanosecond, 1e-9)
         endpoints[slot].response.add(max(0, time.secondsToTheNanosecond), at: now, decay: decay)
@@ -140,39 +140,39 @@ extension EndpointRanking {
     }
 
     /// A first figure to presume puts every endpoint on one scale.
-    private mutating func presumeForUnmeasured(_ value: Double, _ now: Moment) {
+    private mutating func presumeForUnmeasured(_ value: Double, _ now: RankingTime) {
         for index in free.indices {
             let slot = free[index].slot
             endpoints[slot].response.presume(value, at: now)
-            free[index] = newKey(ofSlot: slot, standing: endpoints[slot].standing(at: now).standing)
+            free[index] = newKey(ofSlot: slot, kind: endpoints[slot].availability(at: now).kind)
         }
         for slot in pinned { endpoints[slot].response.presume(value, at: now) }
     }
 
-    private mutating func recall(_ slot: Int, _ now: Moment) {
+    private mutating func recall(_ slot: Int, _ now: RankingTime) {
         // What it declined is long ago: it may be asked again, and one more refusal brings the doubt back.
         if endpoints[slot].isDoubted, endpoints[slot].lastDeclined + settings.misconfiguredCooldown <= now {
             endpoints[slot].isDoubted = false
         }
         if endpoints[slot].response.samples == 0 {
             if let usual = fleetUsual { endpoints[slot].response.presume(usual, at: now) }
-        } else if now >= (endpoints[slot].lastTraffic ?? Moment(nanoseconds: 0)) + settings.checkInterval {
+        } else if now >= (endpoints[slot].lastTraffic ?? RankingTime(nanoseconds: 0)) + settings.checkInterval {
             endpoints[slot].response.recallUsual(at: now, decay: max(settings.decay.secondsToTheNanosecond, 1e-9))
         }
     }
 
     /// Puts one endpoint where it now belongs.
     private mutating func refresh(
-        _ slot: Int, everything: Bool, at now: Moment, _ update: inout RankingUpdate
+        _ slot: Int, everything: Bool, at now: RankingTime, _ update: inout RankingUpdate
     ) {
-        let (standing, until) = endpoints[slot].standing(at: now)
+        let (kind, until) = endpoints[slot].availability(at: now)
         if let until { wake = min(wake, until) }
-        report(slot, standing, at: now, &update)
+        report(slot, kind, at: now, &update)
         let isPinned = endpoints[slot].holdsPinnedRank
         guard everything || !isPinned else { return }
         let index = endpoints[slot].position
         if !isPinned {
-            let key = newKey(ofSlot: slot, standing: standing)
+            let key = newKey(ofSlot: slot, kind: kind)
             guard everything || key != free[index] else { return }
             free[index] = key
         }
@@ -182,28 +182,28 @@ extension EndpointRanking {
             commitTouched(at: now, leaderBefore: leader)
             update.orderChanged = true
         }
-        offerTrials(at: now, &update)
+        offerHalfOpen(at: now, &update)
     }
 
     /// Ends the cooldowns that are over and looks at the whole order once.
-    mutating func catchUp(to now: Moment, _ update: inout RankingUpdate) {
+    mutating func catchUp(to now: RankingTime, _ update: inout RankingUpdate) {
         wake = .never
-        trialThreshold = .infinity
+        halfOpenThreshold = .infinity
         let leader = free.first?.slot
         for slot in endpoints.indices where slotByID[endpoints[slot].id] == slot {
             endpoints[slot].breaker.advance(to: now)
-            let (standing, until) = endpoints[slot].standing(at: now)
+            let (kind, until) = endpoints[slot].availability(at: now)
             if let until { wake = min(wake, until) }
-            report(slot, standing, at: now, &update)
+            report(slot, kind, at: now, &update)
             if !endpoints[slot].holdsPinnedRank {
-                free[endpoints[slot].position] = newKey(ofSlot: slot, standing: standing)
+                free[endpoints[slot].position] = newKey(ofSlot: slot, kind: kind)
             }
         }
         if settle(0..<free.count, at: now, tracking: true) {
             commitTouched(at: now, leaderBefore: leader)
             update.orderChanged = true
         }
-        offerTrials(at: now, &update)
+        offerHalfOpen(at: now, &update)
     }
 
     mutating func finish(_ update: RankingUpdate) {
@@ -211,15 +211,63 @@ extension EndpointRanking {
     }
 
     mutating func report(
-        _ slot: Int, _ standing: RankedEndpoint.Standing, at now: Moment, _ update: inout RankingUpdate
+        _ slot: Int, _ kind: Availability.Kind, at now: RankingTime, _ update: inout RankingUpdate
     ) {
         let known = endpoints[slot].reported
-        if standing == known.standing, standing.isUsable { return }
+        if kind == known.kind, kind.isUsable { return }
         let availability = availability(ofSlot: slot, at: now)
-        endpoints[slot].reported = (standing, availability)
-        guard standing != known.standing else { return }
-        if standing.isUsable, !known.standing.isUsable { endpoints[slot].response.becomeIdle() }
+        endpoints[slot].reported = (kind, availability)
+        guard kind != known.kind else { return }
+        if kind.isUsable, !known.kind.isUsable { endpoints[slot].response.becomeIdle() }
         update.availabilityChanges.append(
             AvailabilityChange(endpoint: endpoints[slot].id, from: known.availability, to: availability))
+    }
+}
+
+// MARK: - Probes
+
+/// Which endpoints are to be probed, and when.
+extension EndpointRanking {
+    /// The endpoints that are due for a probe now; each counts as probed from now on.
+    ///
+    /// Due is an enabled endpoint without traffic and without a probe for `checkInterval`, and at once one that is
+    /// back from a time out which reaching it would end. Never one that is timed out. Linear in the number of
+    /// endpoints: call it at `nextProbe`, not per request.
+    public mutating func takeDueProbes(now: ContinuousClock.Instant, limit: Int = .max) -> [EndpointID] {
+        let moment = moment(now)
+        var due: [(at: RankingTime, slot: Int)] = []
+        for slot in endpoints.indices {
+            if let at = nextProbe(ofSlot: slot, at: moment), at <= moment { due.append((at, slot)) }
+        }
+        due.sort { ($0.at, $0.slot) < ($1.at, $1.slot) }
+        return due.prefix(limit).map { _, slot in
+            endpoints[slot].lastProbe = moment
+            return endpoints[slot].id
+        }
+    }
+
+    /// When the next probe is due, as far as is known now; nil when no endpoint can be probed.
+    public func nextProbe(now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+        let moment = moment(now)
+        return endpoints.indices.lazy.compactMap { nextProbe(ofSlot: $0, at: moment) }.min().map(instant)
+    }
+
+    private func nextProbe(ofSlot slot: Int, at now: RankingTime) -> RankingTime? {
+        let endpoint = endpoints[slot]
+        guard slotByID[endpoint.id] == slot, endpoint.isEnabled, endpoint.isConfigured else { return nil }
+        if let recovery = endpoint.recovery(at: now) { return recovery }
+        let interval = settings.checkInterval
+        let regular = [endpoint.lastTraffic, endpoint.lastProbe].compactMap { $0.map { $0 + interval } }.max()
+        guard let regular else { return endpoint.firstProbe }
+        let back = endpoint.breaker.timedOutUntil
+        guard endpoint.breaker.state != .closed, endpoint.breaker.isProvedByProbe else { return regular }
+        return endpoint.lastProbe.map { $0 < back } ?? true ? back : regular
+    }
+}
+
+enum ProbeSchedule {
+    /// A part of the interval, in [0, 1), that differs well between neighbouring ids (multiples of the golden ratio).
+    static func phase(of id: EndpointID) -> Double {
+        Double(id.rawValue &* 0x9E37_79B9) * 0x1p-32
     }
 }

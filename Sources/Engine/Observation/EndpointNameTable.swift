@@ -1,8 +1,8 @@
 public import Ranking
 
-/// What endpoints are called, also those that are gone and that events and the journal still speak of. Made for each picture, so
+/// What endpoints are called, also those that are gone and that events and the journal still speak of. Made for each snapshot, so
 /// it is an array: a dictionary of 10,000 takes 4 ms, under the lock that requests need.
-public struct EndpointNames: Sendable {
+public struct EndpointNameTable: Sendable {
     private let index: SlotIndex
     /// By the slot that the index gives.
     private let present: [String?]
