@@ -117,6 +117,7 @@ let package = Package(
         tests("Configuration", ["PodiumModel", "YAMLDocument"]),
         tests("Ranking", ["PureSupport"]),
         tests("PureSupport"),
+        tests("Support"),
         tests("Persistence", ["PodiumModel", "Configuration", "YAMLDocument"]),
         tests("HTTPWire", ["WireOracle"]),
         tests("LLMWire", data: ["Vectors"]),

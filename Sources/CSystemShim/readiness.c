@@ -99,7 +99,7 @@ int podium_stream_socket(int family) {
 
 void podium_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
-void podium_sharpen_timers(void) { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
+void podium_minimize_timer_slack(void) { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }
 
 void podium_sleep(uint32_t nanoseconds) {
     struct timespec rest = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};

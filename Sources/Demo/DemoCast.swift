@@ -1,4 +1,4 @@
-/// Who plays in the demo: names, APIs and parts.
+/// The endpoints of the demo: their names, APIs and the parts they play.
 struct DemoCast: Sendable {
     struct Member: Sendable, Equatable {
         var name: String

@@ -44,7 +44,7 @@ struct DemoListener: Sendable {
                 if script.isRefusing(endpoint: listeners[index].number, elapsed: elapsed) {
                     await listeners[index].close()
                 } else {
-                    // Somebody may have taken the port meanwhile: then it stays down until the next look.
+                    // Another process may have taken the port meanwhile. Then the endpoint stays down until the next look.
                     try? await listeners[index].open()
                 }
             }

@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 internal import Support
+import Synchronization
 
 /// What became of the demo's requests.
 public struct DemoTrafficStatistics: Sendable, Equatable {
@@ -149,5 +150,21 @@ struct DemoTrafficPlan: Sendable {
                     body: #"{"model":"demo-large","stream":\#(streams),"input":"Which endpoint is on top?"}"#)
             }
         return (.seconds(wait), request)
+    }
+}
+
+/// A number that several threads count up and down.
+final class DemoCounter: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var value: Int { count.load(ordering: .relaxed) }
+
+    @discardableResult
+    func increment() -> Int {
+        count.wrappingAdd(1, ordering: .relaxed).newValue
+    }
+
+    func decrement() {
+        count.wrappingSubtract(1, ordering: .relaxed)
     }
 }

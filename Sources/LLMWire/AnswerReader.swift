@@ -17,7 +17,7 @@ public struct AnswerReader {
         case neutral
         /// The first or further output.
         case content
-        /// Of no known type. Who decides whether to pass an answer on has to take it for content, so that a new event never
+        /// Of no known type. The proxy, which decides whether to pass an answer on, has to take it for content, so that a new event never
         /// breaks traffic; for measurements it is none.
         case unknown
         /// The endpoint says that it failed.
@@ -59,7 +59,7 @@ public struct AnswerReader {
     private var markBytes: UInt8 = 0
     private var framing = EventStreamFraming()
     private var scanner = JSONScanner()
-    private var event = EventFacts()
+    private var event = EventInfo()
     private var object = UsageObject()
     /// How many names lead to the usage object that is open; 0: none is.
     private var usageLevel = 0
@@ -216,7 +216,7 @@ public struct AnswerReader {
         if meaning != nil, event.isEndOfMessage, !hasError { hasEnd = true }
         if let meaning { onEvent(meaning, end) }
         let hasFinished = event.hasFinished
-        event = EventFacts()
+        event = EventInfo()
         event.hasFinished = hasFinished
         usageLevel = 0
         scanner.reset()

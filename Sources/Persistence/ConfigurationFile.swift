@@ -27,7 +27,7 @@ public enum ConfigurationFile {
         return image.bytes
     }
 
-    /// The same for a program that is about to serve it: waits for somebody who is writing it at the moment.
+    /// The same for a program that is about to serve it: waits for a program that is writing it at the moment.
     ///
     /// - Parameter onWait: told once, where that takes long.
     /// - Returns: the bytes, and why they are doubted where the file has stayed open for writing but did not change any more.

@@ -4,7 +4,7 @@ import YAMLDocument
 
 /// Runs the write protocol. Knows what is on disk; lives on the persister's I/O queue alone.
 struct ConfigurationWriter {
-    /// A save that somebody else makes at the same time starts the write over; this often at most.
+    /// When another program saves the file at the same time, the write starts over. This is how often at most.
     static let longestRace = 40
 
     struct Base {
@@ -140,7 +140,7 @@ struct ConfigurationWriter {
 
     /// Takes in what others may have saved, without writing.
     ///
-    /// - Parameter patience: how long it may wait for somebody who is saving the file.
+    /// - Parameter patience: how long it may wait for another program that is saving the file.
     mutating func inspect(patience: Duration = SettledFile.patience) -> FlushRun {
         var run = FlushRun()
         do throws(PersistenceError) {
@@ -270,7 +270,7 @@ struct ConfigurationWriter {
     ) throws(PersistenceError) -> SettledFile.Reading {
         let start = ContinuousClock.now
         var waited = Duration.zero
-        // Waiting for somebody else's save is no work of ours: it counts in the total alone.
+        // Waiting for another program's save is not the persister's work, so it counts in the total alone.
         defer { run.durations.write += max(.zero, ContinuousClock.now - start - waited) }
         let file = SettledFile(
             fileSystem: fileSystem, environment: environment, openListener: openListener, patience: patience)
@@ -292,7 +292,7 @@ struct ConfigurationWriter {
         }
     }
 
-    /// What a write of ours that failed has left is no edit of somebody else's.
+    /// What our own failed write has left behind must not be taken for an external edit.
     private mutating func recognize(_ image: FileImage) {
         guard let attempted, image.bytes != base.bytes, image.bytes == attempted.document.bytes else { return }
         base = Base(bytes: image.bytes, state: attempted.state, document: attempted.document)

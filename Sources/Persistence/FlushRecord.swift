@@ -70,3 +70,53 @@ public struct FlushRecord: Sendable, Equatable {
         self.result = result
     }
 }
+
+/// Why a flush ran.
+public enum FlushTrigger: String, Sendable, Hashable, CaseIterable {
+    /// The first unsaved mark is one flush interval old (`throttled`), or automatic changes are written at once (`immediate`).
+    case interval
+    /// No mark came for one flush interval (`batched`).
+    case settled
+    /// The first unsaved mark reached the maximum dirty time (`batched`).
+    case maxDirty = "max_dirty"
+    /// An operator changed something or asked for a flush.
+    case `operator`
+    /// A setting was learned from an endpoint's answers.
+    case learned
+    /// An earlier flush failed and its backoff has passed.
+    case retry
+    /// The last flush of the process.
+    case shutdown
+    /// An operator asked to take in the file as it is on disk.
+    case reload
+}
+
+/// What a caller of ``Persister/flush(trigger:)`` gets once its change is durable.
+public struct FlushReceipt: Sendable, Equatable {
+    /// How the file came to hold the caller's change.
+    public enum Outcome: Sendable, Equatable {
+        /// The file was written and synced.
+        case written
+        /// The file already said so; nothing was written.
+        case unchanged
+        /// It does not: nothing is written, on purpose.
+        case inMemory(MemoryOnly)
+    }
+
+    /// Written or found unchanged.
+    public var outcome: Outcome
+    /// Every mark up to this generation is on disk.
+    public var generation: UInt64
+    /// The flush as the history shows it; shared by all callers that waited for it.
+    public var record: FlushRecord
+
+    /// Changes that hold in memory alone, because the file has no place that could be edited for them.
+    public var unwritten: [UnwrittenChange] { record.unwritten }
+
+    /// A receipt for a finished flush.
+    public init(outcome: Outcome, generation: UInt64, record: FlushRecord) {
+        self.outcome = outcome
+        self.generation = generation
+        self.record = record
+    }
+}

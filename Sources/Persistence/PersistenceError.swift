@@ -1,3 +1,5 @@
+import Support
+
 /// Why the file was not written, in words that say what to do.
 public enum PersistenceError: Error, Sendable, Equatable {
     /// Another process holds the lock of this configuration.
@@ -64,4 +66,81 @@ public struct FileProblem: Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         line > 0 ? "\(line):\(column): \(message)" : message
     }
+}
+
+extension PersistenceError: CustomStringConvertible {
+    /// What went wrong and what to do about it, in one line.
+    public var description: String {
+        switch self {
+        case .locked(let path, let holder):
+            let who = holder.map { "process \($0)" } ?? "another process"
+            return "\(path) is in use by another Podium (\(who)): stop that one first"
+        case .system(let operation, let path, let errno):
+            return "\(path.isEmpty ? "" : "\(path): ")\(operation): \(errnoText(errno))\(Self.advice(errno))"
+        case .refused(let refusal): return refusal.description
+        case .durabilityUnknown(let errno):
+            return "the file is in place, but its directory did not sync (\(errnoText(errno))): "
+                + "a power cut could bring the old version back; it is written again until it does"
+        case .closed: return "the persister is shut down"
+        }
+    }
+
+    private static func advice(_ errno: Int32) -> String {
+        switch errno {
+        case ENOSPC, EDQUOT: ": free some space; the changes are kept and written then"
+        case EIO: ": the disk or its connection fails; look at the kernel's log"
+        case EROFS: ": remount the file system writable"
+        case EACCES, EPERM: ": give the user that runs Podium write access"
+        case EFBIG: ": raise the limit on file sizes (ulimit -f)"
+        default: ""
+        }
+    }
+}
+
+extension Refusal: CustomStringConvertible {
+    /// Why nothing was written and what to do about it, in one line.
+    public var description: String {
+        switch self {
+        case .invalidFile(let path, let problems):
+            let first = problems.first.map { ":\($0)" } ?? ""
+            let more = problems.count > 1 ? " (and \(problems.count - 1) more; `podium check` lists them)" : ""
+            return "\(path)\(first)\(more): correct the file, or bring back an older one with `podium restore`"
+        case .missing(let path):
+            return "\(path) is gone: put it back, or bring back the last version with `podium restore`"
+        case .empty(let path):
+            return "\(path) is empty: restore its content, or bring back the last version with `podium restore`"
+        case .beingEdited(let path):
+            return "\(path) is open for writing in another program: it is written as soon as that program has closed it"
+        case .unfinishedEdit(let path, let reason):
+            return "\(path) may not be complete yet: \(reason)"
+        case .notRegularFile(let path, let kind):
+            return "\(path) is \(kind), not a regular file: name the configuration file itself"
+        case .symbolicLinkLoop(let path):
+            return "\(path): the symbolic links lead in a circle or are more than 40: let the link name the file"
+        case .hardLinked(let path, let links):
+            return "\(path) has \(links) hard links: replacing it would part it from the others; "
+                + "make it a file of its own, or use symbolic links"
+        case .tooLarge(let path, let bytes):
+            return "\(path) has \(bytes) bytes; the limit is \(FileImage.largest)"
+        case .protectedFile(let path, let flags):
+            return "\(path) is \(flags): take that away with chattr -i or -a, or set server.persist: off"
+        case .attributesNotKept(let path, let attribute, let errno):
+            return "\(path): \(attribute) cannot be kept (\(errnoText(errno))): "
+                + "run Podium as the file's owner, or change the owner with chown"
+        case .needsInPlace(let path, let errno):
+            return "\(path) cannot be replaced (\(errnoText(errno))): mount its directory instead of the file, "
+                + "make the directory writable, or set server.allow_in_place: true "
+                + "(server.persist: off, where it is meant to stay as it is)"
+        case .cannotEdit(let path, let reason):
+            return "\(path): \(reason): write this place in a simpler form, or make the change by hand"
+        case .invalidState(let problems):
+            return "not written, because it would not load again: \(problems.first.map(\.description) ?? "")"
+        }
+    }
+}
+
+/// The system's words for an errno.
+func errnoText(_ errno: Int32) -> String {
+    guard errno > 0, let text = strerror(errno) else { return "not as it was" }
+    return String(cString: text)
 }

@@ -15,7 +15,7 @@ public final class Persister: Sendable {
     private let records = Mutex(RingBuffer<FlushRecord>(capacity: 512))
     /// Taken on `disk` alone, so never contended, however long the disk takes.
     private let writer: Mutex<ConfigurationWriter>
-    /// The file as it was last seen, for those who must not wait for a disk that hangs.
+    /// The file as it was last seen, for callers that must not wait for a disk that hangs.
     private let lastSeen: Mutex<ConfigurationWriter.Base>
     private let owner: OwnerPlace
     /// All file operations. The clock has a queue of its own: a disk that hangs must not keep the alarm from ringing.

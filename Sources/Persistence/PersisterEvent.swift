@@ -2,9 +2,9 @@
 public enum PersisterEvent: Sendable, Equatable {
     /// A flush ended, well or not.
     case flushed(FlushRecord)
-    /// Somebody edited the file; the edit is live and these texts say what it changed.
+    /// The file was edited by hand or by another program. The edit is live, and these texts say what it changed.
     case externalEditAdopted(changes: [String], conflicts: [EditConflict])
-    /// Somebody edited the file and it does not validate; the running configuration stays.
+    /// The file was edited and does not validate; the running configuration stays.
     case externalEditRefused(Refusal)
     /// The file was changed and may not be complete; it is looked at again until it is.
     case externalEditAwaited(Refusal)

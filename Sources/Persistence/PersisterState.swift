@@ -66,7 +66,7 @@ struct PersisterState: Sendable {
 
     /// Counts the edits that a run took in, and says what is new about the file being refused.
     ///
-    /// - Parameter isInspection: nobody else reports what the run failed with.
+    /// - Parameter isInspection: the run was no flush, so no caller reports what it failed with.
     mutating func noteFile(_ run: FlushRun, isInspection: Bool) -> PersisterEvent? {
         counters.externalEditsMerged += UInt64(run.edits.count)
         counters.conflicts += UInt64(run.conflicts)
@@ -186,7 +186,7 @@ extension FlushReceipt {
 }
 
 extension Refusal {
-    /// Somebody's edit of the file is what stands in the way.
+    /// An external edit of the file is what stands in the way.
     var isInvalidFile: Bool {
         switch self {
         case .invalidFile, .empty, .missing: true
@@ -194,7 +194,7 @@ extension Refusal {
         }
     }
 
-    /// Somebody is still writing it, as far as one can see.
+    /// Another program is still writing it, as far as one can see.
     var isUnfinished: Bool {
         if case .unfinishedEdit = self { true } else { false }
     }

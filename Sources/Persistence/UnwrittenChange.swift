@@ -3,7 +3,7 @@ public import PodiumModel
 
 /// A change that holds in memory and cannot be written where the file has its place; nothing else is held up by it.
 ///
-/// It is tried again with every write, and whenever somebody has edited the file.
+/// It is tried again with every write, and whenever the file was edited.
 public struct UnwrittenChange: Sendable, Equatable, CustomStringConvertible {
     /// Whose change it is; nil for one of the whole file.
     public var endpoint: UInt32?

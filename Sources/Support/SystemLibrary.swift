@@ -5,5 +5,5 @@
 @_exported public import Glibc
 
 /// What needs no C library lies in a module of its own, so that the modules without I/O can use it and the compiler holds them
-/// to that. Whoever imports `Support` has it as well.
+/// to that. A target that imports `Support` has it as well.
 @_exported public import PureSupport

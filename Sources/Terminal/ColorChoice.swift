@@ -31,7 +31,7 @@ struct ColorChoice {
     /// - Returns: nil where there are too few.
     func depth(of colors: Int32, isDirect: Bool) -> ColorDepth? {
         if isDirect {
-            // Ours are of eight bits each.
+            // The colours of the palette have eight bits for each part.
             let isWhole = colors == ColorDepth.direct.rawValue && limit ?? .direct == .direct
             return isWhole ? .direct : ColorDepth(colors: min(Int(colors), ColorDepth.eight.rawValue))
         }

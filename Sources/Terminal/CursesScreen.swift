@@ -182,15 +182,8 @@ final class CursesScreen {
 
     /// Sends text past ncurses: for what it has no words for.
     func write(_ text: String) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(fileno(files.output), $0.baseAddress, $0.count) }
-            if count > 0 {
-                bytes = bytes.dropFirst(count)
-            } else if errno != EINTR {
-                return
-            }
-        }
+        // A terminal that takes nothing must not hold the console up; what is lost is drawn again.
+        _ = DescriptorIO.write(Array(text.utf8), to: fileno(files.output), patience: 0)
     }
 
     /// What waits to be read, up to a bound; empty where nothing does, and at the end.

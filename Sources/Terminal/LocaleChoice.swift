@@ -29,10 +29,10 @@ struct LocaleChoice: Equatable {
             if let value = variable(name), !value.isEmpty { named = (name, value) }
         }
         if named != nil, let isUTF8 = set("") {
-            // Who asked for C or POSIX gets ASCII.
+            // An operator who asked for C or POSIX gets ASCII.
             return LocaleChoice(isUTF8: isUTF8)
         }
-        // Who asked for nothing, or for what is missing here, gets UTF-8 where the system has it. What names another coding is
+        // An operator who asked for nothing, or for a locale that is missing here, gets UTF-8 where the system has it. What names another coding is
         // a terminal that has it: ASCII is in all of them.
         let coding = named.flatMap { codeset(of: $0.value) }
         var isUTF8 = false

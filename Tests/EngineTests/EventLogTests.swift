@@ -6,17 +6,17 @@ import Testing
 
 @Suite("Event log")
 struct EventLogTests {
-    private static func texts(_ log: EventLog) -> [String] { log.latest(.max).map(\.text) }
+    private static func texts(_ log: EventLog) -> [String] { log.after(0, limit: .max).map(\.text) }
 
     @Test("Keeps the newest, in order")
     func newest() {
         var log = EventLog()
         for number in 1...707 { _ = log.append(.info, source: "test", "event \(number)", time: Double(number)) }
         #expect(log.total == 707)
-        #expect(log.latest(10).map(\.text) == (698...707).map { "event \($0)" })
-        #expect(log.latest(.max).count == EventRetention.changes.capacity)
-        #expect(log.latest(.max).first?.text == "event 8")
-        #expect(log.latest(0).isEmpty)
+        #expect(log.after(0, limit: 10).map(\.text) == (698...707).map { "event \($0)" })
+        #expect(log.after(0, limit: .max).count == EventRetention.changes.capacity)
+        #expect(log.after(0, limit: .max).first?.text == "event 8")
+        #expect(log.after(0, limit: 0).isEmpty)
         #expect(log.after(707, limit: 10).isEmpty)
         #expect(log.after(.max, limit: 10).isEmpty)
         #expect(log.after(705, limit: 10).map(\.id) == [706, 707])
@@ -41,7 +41,7 @@ struct EventLogTests {
                 "down for 5 s: connection refused", "refused 10.0.0.2100: 400 no request",
                 "refused 10.0.0.1: 431 too large",
             ])
-        let event = log.latest(.max)[1]
+        let event = log.after(0, limit: .max)[1]
         #expect(event.count == 2_100)
         #expect(event.firstID == 2)
         #expect(event.id == 2_101)
@@ -61,11 +61,11 @@ struct EventLogTests {
                 _ = log.append(level, source: source, endpoint: endpoint, "same", kind: .traffic, time: 1)
             }
         }
-        #expect(log.latest(.max).map(\.count) == [2, 2, 2, 2, 2])
+        #expect(log.after(0, limit: .max).map(\.count) == [2, 2, 2, 2, 2])
         _ = log.append(.info, source: "proxy", "same", kind: .traffic, time: 601)
-        #expect(log.latest(.max).map(\.count) == [2, 2, 2, 2, 3])
+        #expect(log.after(0, limit: .max).map(\.count) == [2, 2, 2, 2, 3])
         _ = log.append(.info, source: "proxy", "same", kind: .traffic, time: 1_201.5)
-        #expect(log.latest(.max).map(\.count) == [2, 2, 2, 2, 3, 1])
+        #expect(log.after(0, limit: .max).map(\.count) == [2, 2, 2, 2, 3, 1])
     }
 
     @Test("A change counts as the one before only if nothing came between them: the story of an outage stays in order")
@@ -75,7 +75,7 @@ struct EventLogTests {
             _ = log.append(.info, source: "endpoint", endpoint: "a", text, time: 1)
             _ = log.append(.info, source: "endpoint", endpoint: "b", "down", time: 1)
         }
-        let events = log.latest(.max)
+        let events = log.after(0, limit: .max)
         #expect(
             events.filter { $0.endpoint == "a" }.map { "\($0.text) \($0.count)" } == [
                 "down 1", "up 1", "down 2", "up 1",
@@ -93,7 +93,7 @@ struct EventLogTests {
                 _ = log.append(level, source: "proxy", "\(number)", kind: .traffic, time: 2)
             }
         }
-        let events = log.latest(.max)
+        let events = log.after(0, limit: .max)
         #expect(Array(events.prefix(2).map(\.text)) == ["down", "up"])
         #expect(events.count == 802)
         for (level, count) in [(EventLevel.debug, 200), (.info, 301), (.warning, 300), (.error, 1)] {
@@ -108,8 +108,8 @@ struct EventLogTests {
             _ = log.append(.warning, source: "proxy", "goes on", kind: .traffic, time: Double(number))
             _ = log.append(.warning, source: "proxy", "\(number)", kind: .traffic, time: Double(number))
         }
-        #expect(log.latest(.max).first { $0.text == "goes on" }?.count == 1_000)
-        #expect(log.latest(.max).count == EventRetention.warnings.capacity)
+        #expect(log.after(0, limit: .max).first { $0.text == "goes on" }?.count == 1_000)
+        #expect(log.after(0, limit: .max).count == EventRetention.warnings.capacity)
     }
 
     @Test("The log that is written out gets the first one at once, and one line in ten seconds of what repeats")

@@ -94,7 +94,7 @@ struct StreamSocketTests {
 
         func socketRead(_ bytes: ByteBuffer) {
             let total = reads.withLock { reads in
-                reads[loop.turn, default: []].append(bytes.readableBytes)
+                reads[loop.tick, default: []].append(bytes.readableBytes)
                 return reads.values.joined().reduce(0, +)
             }
             if total == expected { done.succeed() }
@@ -126,8 +126,8 @@ struct StreamSocketTests {
             server.setReadsAutomatically(true)
         }.get()
         let turns = try await counter.turns()
-        #expect(turns.first?.count == StreamSocket.readsPerTurn)
-        #expect(turns.allSatisfy { $0.count <= StreamSocket.readsPerTurn + 1 })
+        #expect(turns.first?.count == StreamSocket.readsPerTick)
+        #expect(turns.allSatisfy { $0.count <= StreamSocket.readsPerTick + 1 })
         #expect(turns.count > 1)
         await pair.close()
         try await group.shutdownGracefully()

@@ -66,7 +66,7 @@ void podium_watch_over(int descriptor, int idle, int interval, int count, unsign
 int podium_stream_socket(int family);
 
 /// Lets the calling thread's timers end when they are due, and not up to 50 microseconds later.
-void podium_sharpen_timers(void);
+void podium_minimize_timer_slack(void);
 /// Sleeps for so many nanoseconds, or until a signal comes.
 void podium_sleep(uint32_t nanoseconds);
 

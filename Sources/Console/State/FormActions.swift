@@ -143,7 +143,7 @@ extension ConsoleState {
             overlay = .form(form)
         }
         refuseLeftForm(of: id, failure, since: command.since)
-        // What is kept has been done, only not written yet.
+        // The command has taken effect in memory; only the file does not have it yet.
         let isKept = failure.kind == .keptUnsaved
         say(.bad, isKept ? failure.message : command.failed(failure.message), now: now)
         toast?.endsWhenSaved = isKept

@@ -79,7 +79,7 @@ public final class ControlServer: Sendable {
             ControlSocketError(description: "no directory for the control socket has a short enough path"))
         for (index, path) in paths.enumerated() {
             let attempt = await attempt(path)
-            // The first choice's reason is the one to be told.
+            // Keep the first error: it is about the preferred path.
             if case .failure = attempt, index > 0 { continue }
             outcome = attempt
             if case .success = attempt { break }

@@ -44,7 +44,7 @@ public struct ControlSocketPath: Sendable, Equatable {
             owners.append(owner)
         }
         var all = candidates(config: config, environment: environment, user: geteuid(), owners: owners)
-        // The service's, for its own user.
+        // The folder of the service, which belongs to the user that the service runs as.
         if let name = all.first?.name { all.append(ControlSocketPath(directory: "/run/podium", name: name)) }
         // A server that was given another path to the file, or that is older and knows this name alone.
         let resolved = resolvedName(config)

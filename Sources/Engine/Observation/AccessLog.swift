@@ -24,33 +24,40 @@ final class AccessLog: Sendable {
         var names: [String]
     }
 
-    private struct Pending {
-        var target = Target.off
-        var entries: [Entry] = []
-        var footprint = 0
-        var lost = 0
-        var isScheduled = false
-    }
-
     /// Memory for what is not written yet.
     static let limit = 16 << 20
-    /// Lines are written in batches.
-    private static let delay = DispatchTimeInterval.milliseconds(100)
 
-    private let pending = Mutex(Pending())
+    /// What the writer needs; it must not own the log, which owns it.
+    private final class State: Sendable {
+        let target = Mutex(Target.off)
+        let output: Mutex<AccessLogOutput>
+        let listener = Mutex<@Sendable (EventLevel, String) -> Void>({ _, _ in })
+
+        init(configPath: String) {
+            output = Mutex(AccessLogOutput(configPath: configPath))
+        }
+    }
+
     private let isOn = Atomic<Bool>(false)
-    private let queue = DispatchQueue(label: "podium.access-log")
-    private let output: Mutex<AccessLogOutput>
-    private let listener = Mutex<@Sendable (EventLevel, String) -> Void>({ _, _ in })
+    private let state: State
+    private let writer: BoundedWriter<Entry>
 
     /// - Parameter configPath: this file is never written into, whatever `access_log` says
     init(configPath: String) {
-        output = Mutex(AccessLogOutput(configPath: configPath))
+        let state = State(configPath: configPath)
+        self.state = state
+        // Lines are written in batches.
+        writer = BoundedWriter(
+            on: DispatchQueue(label: "podium.access-log"), limit: Self.limit, delay: .milliseconds(100)
+        ) { entries, lost in
+            AccessLog.write(entries, lost: lost, state)
+            return 0
+        }
     }
 
     /// `note` takes what the operator should know; it is called on the log's own thread.
     func connect(_ note: @escaping @Sendable (EventLevel, String) -> Void) {
-        listener.withLock { $0 = note }
+        state.listener.withLock { $0 = note }
     }
 
     /// What a request pays where there is no access log.
@@ -58,70 +65,38 @@ final class AccessLog: Sendable {
 
     /// Lines of requests that end from now on go there.
     func direct(to target: Target) {
-        pending.withLock { $0.target = target }
+        state.target.withLock { $0 = target }
         isOn.store(target != .off, ordering: .relaxed)
         // Opened at once, so that a folder that is missing is noticed now and not with the first request.
-        queue.async { self.drain(opensFirst: true) }
+        writer.perform { [state] in AccessLog.write([], lost: 0, state) }
     }
 
     func append(_ report: RequestReport, names: [String]) {
-        let schedule = pending.withLock { pending in
-            guard pending.footprint < Self.limit else {
-                pending.lost += 1
-                return false
-            }
-            pending.entries.append(Entry(report: report, names: names))
-            pending.footprint += report.footprint
-            defer { pending.isScheduled = true }
-            return !pending.isScheduled
-        }
-        if schedule {
-            queue.asyncAfter(deadline: .now() + Self.delay) { self.drain() }
-        }
+        writer.offer(Entry(report: report, names: names), size: report.footprint)
     }
 
     /// Writes what is left, but waits no longer than this for whoever does not read.
     func finish(within patience: Duration) {
         isOn.store(false, ordering: .relaxed)
-        let done = DispatchSemaphore(value: 0)
-        queue.async {
-            self.drain()
-            done.signal()
-        }
-        _ = done.wait(timeout: .now() + .milliseconds(Int(patience.wholeMicroseconds / 1_000)))
+        writer.flush(within: patience.inSeconds)
     }
 
-    private func note(_ level: EventLevel, _ text: String) {
-        listener.withLock { $0 }(level, text)
-    }
-
-    /// - Parameter opensFirst: also where there is nothing to write
-    private func drain(opensFirst: Bool = false) {
-        let batch = pending.withLock { pending in
-            defer {
-                pending.entries = []
-                pending.footprint = 0
-                pending.lost = 0
-                pending.isScheduled = false
-            }
-            return pending
-        }
+    private static func write(_ entries: [Entry], lost: Int, _ state: State) {
+        let note = state.listener.withLock { $0 }
         let (now, wallTime) = (ContinuousClock.now, WallClock.seconds)
         var text: [UInt8] = []
-        for entry in batch.entries {
+        for entry in entries {
             let age = now - entry.report.at
             let unixTime = wallTime - Double(age.wholeMicroseconds) / 1e6
             text += entry.report.accessLogLine(unixTime: unixTime, names: entry.names).utf8
             text.append(UInt8(ascii: "\n"))
         }
-        if batch.lost > 0 {
-            text += "{\"lost\":\(batch.lost)}\n".utf8
-            note(.warning, "access log: \(batch.lost) lines lost, it is written too slowly")
+        if lost > 0 {
+            text += "{\"lost\":\(lost)}\n".utf8
+            note(.warning, "access log: \(lost) lines lost, it is written too slowly")
         }
-        guard opensFirst || !text.isEmpty else {
-            return
-        }
-        switch output.withLock({ $0.write(text, to: batch.target) }) {
+        let target = state.target.withLock { $0 }
+        switch state.output.withLock({ $0.write(text, to: target) }) {
         case .fine: break
         case .recovered: note(.info, "access log: written again")
         case .failed(let reason): note(.error, "access log: \(reason); requests are served without it")

@@ -30,9 +30,9 @@ struct AccessLogOutput: ~Copyable {
             failure = nil
         case .standardOutput:
             closeFile()
-            failure = Self.send(bytes, to: STDOUT_FILENO).map { "cannot write to standard output: \($0)" }
+            failure = Self.failure(of: bytes, to: STDOUT_FILENO).map { "cannot write to standard output: \($0)" }
         case .file(let path):
-            failure = open(path) ?? Self.send(bytes, to: descriptor).map { "cannot write \(path): \($0)" }
+            failure = open(path) ?? Self.failure(of: bytes, to: descriptor).map { "cannot write \(path): \($0)" }
         }
         defer { isFailing = failure != nil }
         switch (failure, isFailing) {
@@ -46,9 +46,11 @@ struct AccessLogOutput: ~Copyable {
     ///
     /// - Returns: why it cannot be opened
     private mutating func open(_ path: String) -> String? {
-        if descriptor >= 0, openPath == path, Self.identity(path) == Self.identity(descriptor) { return nil }
+        if descriptor >= 0, openPath == path, FileIdentity(path: path) == FileIdentity(descriptor: descriptor) {
+            return nil
+        }
         closeFile()
-        if let config = Self.identity(configPath), config == Self.identity(path) {
+        if let config = FileIdentity(path: configPath), config == FileIdentity(path: path) {
             return "\(path) is the configuration file"
         }
         // A pipe that nobody reads must not hold the thread up for ever.
@@ -64,43 +66,10 @@ struct AccessLogOutput: ~Copyable {
         openPath = nil
     }
 
+    /// Waits a second for the reader of a pipe that is full.
+    ///
     /// - Returns: why the bytes, or the rest of them, are lost
-    private static func send(_ bytes: [UInt8], to descriptor: Int32) -> String? {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer -> Int in
-                guard let base = buffer.baseAddress else { return 0 }
-                return Glibc.write(descriptor, base + sent, buffer.count - sent)
-            }
-            if count >= 0 {
-                sent += count
-            } else if errno == EAGAIN {
-                var readiness = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                guard poll(&readiness, 1, 1_000) > 0 else { return "nobody reads" }
-            } else if errno != EINTR {
-                return String(cString: strerror(errno))
-            }
-        }
-        return nil
-    }
-
-    private struct Identity: Equatable {
-        var device: UInt64
-        var inode: UInt64
-
-        init(_ status: stat) {
-            device = UInt64(status.st_dev)
-            inode = UInt64(status.st_ino)
-        }
-    }
-
-    private static func identity(_ path: String) -> Identity? {
-        var status = stat()
-        return stat(path, &status) == 0 ? Identity(status) : nil
-    }
-
-    private static func identity(_ descriptor: Int32) -> Identity? {
-        var status = stat()
-        return fstat(descriptor, &status) == 0 ? Identity(status) : nil
+    private static func failure(of bytes: [UInt8], to descriptor: Int32) -> String? {
+        DescriptorIO.write(bytes, to: descriptor, patience: 1_000)?.text
     }
 }

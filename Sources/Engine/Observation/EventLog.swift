@@ -151,11 +151,6 @@ struct EventLog: Sendable {
         return (lines, held > 0)
     }
 
-    /// At most `limit` of the newest, oldest first.
-    func latest(_ limit: Int) -> [LoggedEvent] {
-        after(0, limit: limit)
-    }
-
     /// At most `limit` of the newest that happened, or happened again, after an id, oldest first.
     func after(_ id: UInt64, limit: Int) -> [LoggedEvent] {
         guard limit > 0, id < total else { return [] }

@@ -46,7 +46,7 @@ struct AuthoredFile {
     ///
     /// - Parameters:
     ///   - written: the last version that the program knew: this file with the program's changes.
-    ///   - edited: the file as somebody else saved it.
+    ///   - edited: the file as another program saved it.
     ///   - environment: for reading what comes out.
     func edited(
         from written: [UInt8], to edited: AuthoredFile, environment: [String: String]

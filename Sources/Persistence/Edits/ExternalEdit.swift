@@ -1,7 +1,7 @@
 public import Configuration
 internal import PodiumModel
 
-/// An edit somebody else made to the file, ready to be taken in.
+/// An edit that was made to the file by hand or by another program, ready to be taken in.
 ///
 /// The owner calls ``merge(into:allocateID:)`` under its own lock, makes the result its state, applies the other
 /// settings of ``configuration``, and returns the result to the persister.
@@ -39,4 +39,30 @@ public struct MergedEdit: Sendable {
 struct FileEndpoint: Sendable, Equatable {
     var id: UInt32?
     var settings: EndpointSettings
+}
+
+/// Recognises the endpoints of an edited file: which entry is which of those that were known.
+struct FileAlignment {
+    let known: PersistedState
+
+    /// By name; an entry under a new name in the place of one that is gone, otherwise the same, is that one renamed.
+    func align(_ file: PersistedState) -> [FileEndpoint] {
+        let byName = Dictionary(
+            known.endpoints.map { ($0.settings.name, $0.id) }, uniquingKeysWith: { first, _ in first })
+        let names = Set(file.endpoints.map(\.settings.name))
+        var orphans = known.endpoints.filter { !names.contains($0.settings.name) }
+        return file.endpoints.map { entry in
+            if let id = byName[entry.settings.name] { return FileEndpoint(id: id, settings: entry.settings) }
+            guard let index = orphans.firstIndex(where: { Self.isRenamed($0.settings, entry.settings) }) else {
+                return FileEndpoint(id: nil, settings: entry.settings)
+            }
+            return FileEndpoint(id: orphans.remove(at: index).id, settings: entry.settings)
+        }
+    }
+
+    private static func isRenamed(_ before: EndpointSettings, _ after: EndpointSettings) -> Bool {
+        var renamed = before
+        renamed.name = after.name
+        return renamed == after && !after.baseURLs.isEmpty
+    }
 }

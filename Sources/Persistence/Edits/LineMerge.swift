@@ -1,4 +1,4 @@
-/// Brings two descendants of one text together, line by line: the one that somebody edited by hand, and the one from which
+/// Brings two descendants of one text together, line by line: the one that was edited by hand, and the one from which
 /// the common ancestor was made.
 struct LineMerge {
     /// Lines of the ancestor, and what stands in their place. An empty range is an insertion before its line.

@@ -37,7 +37,7 @@ struct CopyGuard {
 
     private func narrow(_ name: String, like file: FileStatus, list: [UInt8]?) throws(FileError) {
         guard let seen = try fileSystem.entryStatus(target.directory, name), seen.isRegular else { return }
-        // Without rights for anybody else there is nothing to take, and nothing to open.
+        // Without rights for other users there is nothing to take, and nothing to open.
         guard seen.permissions & 0o077 != 0 || seen.owner != file.owner else { return }
         let copy = try fileSystem.open(target.directory, name)
         var status = try fileSystem.status(copy, name)
@@ -50,7 +50,7 @@ struct CopyGuard {
         if status.group != file.group { allowed &= ~0o070 }
         let present = try fileSystem.attributes(copy, name)[Self.accessList]
         if let present, present != list {
-            // A list says who else may read; without the same one only the owner may.
+            // An access list says which other users may read; without the same one only the owner may.
             try fileSystem.removeAttribute(copy, name, Self.accessList)
             if list != nil { allowed &= 0o700 }
         }

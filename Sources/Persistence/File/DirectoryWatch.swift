@@ -1,3 +1,4 @@
+internal import Support
 import CSystemShim
 @preconcurrency import Dispatch
 import Synchronization

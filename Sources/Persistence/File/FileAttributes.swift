@@ -1,3 +1,4 @@
+internal import Support
 /// Makes the new file indistinguishable from the one it replaces: owner, mode, access lists, extended attributes.
 struct FileAttributes {
     /// Signatures of the content: the kernel or its tools make new ones.
@@ -6,7 +7,7 @@ struct FileAttributes {
     let fileSystem: FileSystem
     let path: String
 
-    /// Refuses if anything cannot be kept: a configuration that suddenly belongs to somebody else, or is readable by
+    /// Refuses if anything cannot be kept: a configuration that suddenly belongs to another user, or is readable by
     /// more or fewer, is worse than one that was not saved yet.
     func copy(from original: FileImage, to copy: OpenFile, named name: String) throws(PersistenceError) {
         var step = "owner"

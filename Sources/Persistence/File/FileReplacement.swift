@@ -5,7 +5,7 @@ struct FileReplacement {
     enum Outcome: Equatable {
         /// In place and durable. `backupFailure`: why the old version could not be kept.
         case replaced(backupFailure: Int32?)
-        /// Somebody saved the file meanwhile; nothing of it was touched.
+        /// Another program saved the file meanwhile; nothing of it was touched.
         case fileChanged
     }
 
@@ -48,7 +48,7 @@ struct FileReplacement {
         }
     }
 
-    /// A file where there is none. A link, unlike a rename, fails if somebody was first.
+    /// A file where there is none. A link, unlike a rename, fails if another program was first.
     mutating func createNew(_ bytes: [UInt8]) throws(PersistenceError) {
         _ = try prepare(temporaryName, bytes, like: nil)
         defer { discard(temporaryName) }
@@ -82,8 +82,8 @@ struct FileReplacement {
         }
     }
 
-    /// Somebody who has the file open for writing would go on writing to the inode that is swapped away; while the lease
-    /// is held, nobody new gets it open. Not every file system and not every owner can have one.
+    /// A program that has the file open for writing would go on writing to the inode that is swapped away; while the lease
+    /// is held, no other program gets it open. Not every file system and not every owner can have one.
     private func takeLease(_ original: FileImage) throws(PersistenceError) -> Bool {
         do throws(FileError) {
             try fileSystem.takeLease(original.file, target.name)
@@ -195,7 +195,7 @@ struct FileReplacement {
         return .replaced(backupFailure: backupFailure)
     }
 
-    /// Whether what the swap brought out is what the edit was based on, and nobody waits to write to it.
+    /// Whether what the swap brought out is what the edit was based on, and no program waits to write to it.
     private func cameOut(_ original: FileImage, guarded: Bool) throws(PersistenceError) -> Bool {
         do {
             guard let displaced = try fileSystem.entryStatus(target.directory, temporaryName),
@@ -211,7 +211,7 @@ struct FileReplacement {
         }
     }
 
-    /// Undoes the swap because somebody saved in between. Their version goes back to its place.
+    /// Undoes the swap because another program saved in between. Its version goes back to its place.
     private func putBack(ours: FileStatus) throws(PersistenceError) {
         do throws(FileError) {
             try fileSystem.exchange(target.directory, temporaryName, target.name)

@@ -73,17 +73,3 @@ struct FileStatus: Sendable, Equatable {
         device == other.device && inode == other.inode
     }
 }
-
-/// An open descriptor, closed when the last reference goes.
-final class OpenFile: Sendable {
-    let descriptor: Int32
-
-    init(_ descriptor: Int32) {
-        self.descriptor = descriptor
-    }
-
-    deinit {
-        // Everything that matters was synced before; a close is never retried, the number may be in use again.
-        close(descriptor)
-    }
-}

@@ -11,7 +11,7 @@ struct InPlaceJournal: Sendable {
         case settled
         /// The file is a mixture: it has to be overwritten again.
         case torn
-        /// Somebody has edited the file since.
+        /// The file was edited since.
         case edited
     }
 
@@ -45,7 +45,7 @@ struct InPlaceJournal: Sendable {
 
     /// A write that was interrupted leaves sectors of the new version, sectors of the old one, sectors that were allocated and
     /// read as zeros, and at most one that begins as the new version and ends as the old one. A file that holds what both
-    /// versions hold in any other arrangement was made by somebody.
+    /// versions hold in any other arrangement was made by an editor.
     func state(of current: [UInt8]) -> State {
         if current == old || current == new { return .settled }
         guard current.count <= max(old.count, new.count) else { return .edited }

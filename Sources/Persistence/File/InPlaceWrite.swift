@@ -51,7 +51,7 @@ struct InPlaceWrite {
     }
 
     /// Puts the old bytes back at once, so that nothing is left to be mended: not by the next attempt, and not by a start
-    /// long after somebody has mended it by hand.
+    /// long after it was mended by hand.
     private mutating func undo(_ file: OpenFile?, to old: [UInt8], _ journal: Place) {
         guard let file else { return remove(journal) }
         do throws(FileError) {
@@ -73,7 +73,7 @@ struct InPlaceWrite {
         places.contains { (try? fileSystem.entryStatus($0.target.directory, $0.name)) ?? nil != nil }
     }
 
-    /// Undoes what a crash or an error interrupted: whoever asked for it was never told that it was done. Runs under the
+    /// Undoes what a crash or an error interrupted: the caller was never told that it was done. Runs under the
     /// lock, before the file is read. True if the file was repaired.
     ///
     /// - Parameter own: what this process's own attempt left, so that even a file that looks finished may not be durable. At

@@ -34,7 +34,7 @@ final class ProcessLock: Sendable {
                 guard error.errno == EWOULDBLOCK || error.errno == EAGAIN else { throw error }
                 throw PersistenceError.locked(path: target.path, holder: holder(file, target.lockName, fileSystem))
             }
-            // Who holds it is for messages only; a full disk must not keep the program from starting.
+            // The holder's process id is for messages only, so a full disk that cannot take it must not keep the program from starting.
             if isOwnFile {
                 try? fileSystem.truncate(file, target.lockName, to: 0)
                 try? fileSystem.write(file, target.lockName, Array("\(getpid())\n".utf8))

@@ -4,17 +4,18 @@ import YAMLDocument
 
 import Support
 
-/// Decides when a file that somebody has changed is complete. Pure: what was seen and when in, how long to wait out.
+/// Decides when a file that another program has changed is complete. It is pure: it takes what was seen and when, and returns
+/// how long to wait.
 ///
-/// A program that writes slowly (`cp`, `scp`, an editor on a slow disk) passes through files that load and that nobody
-/// meant. That nobody has the file open any more is the best sign of its end; where that cannot be asked, only that the file
+/// A program that writes slowly (`cp`, `scp`, an editor on a slow disk) passes through files that load and that are not what
+/// its user meant. That no program has the file open any more is the best sign that it is complete; where that cannot be asked, only that the file
 /// has stayed as it is for a while; and a file that lacks something it had is doubted longer than one that does not.
 struct Settling: Sendable {
     /// Whether any program has the file open for writing.
     enum Writers: Sendable, CaseIterable {
         case none
         case some
-        /// Somebody else's file, or a file system without leases.
+        /// The file belongs to another user, or its file system has no leases.
         case unknown
     }
 
@@ -60,7 +61,7 @@ struct Settling: Sendable {
     }
 }
 
-/// Reads the file once nobody is in the middle of saving it.
+/// Reads the file once no program is in the middle of saving it.
 ///
 /// Editors pass through states that mean nothing: vim truncates and writes, or moves the file away and creates it anew, so
 /// a missing, empty, half-written or just changed file is looked at again for a while before it is believed.
@@ -132,7 +133,7 @@ struct SettledFile {
         case wait(Refusal)
     }
 
-    /// For a program that knows no earlier version to compare with. An old file that nobody has open is taken at once.
+    /// For a program that knows no earlier version to compare with. An old file that no program has open is taken at once.
     func firstLook(_ target: ConfigurationTarget, settling: inout Settling) throws(PersistenceError) -> FirstLook {
         guard let image = try FileImage.read(target.name, in: target, fileSystem) else {
             throw .refused(.missing(path: target.path))
@@ -169,7 +170,7 @@ struct SettledFile {
         let still = settling.stillness(image.status, at: settling.now)
         guard still >= Settling.look else { return .wait(.unfinishedEdit(path: target.path, reason: Self.changing)) }
         let writers = writers(of: image)
-        // Whoever has it open may be about to mend what is wrong with it.
+        // The program that has it open may be about to mend what is wrong with it.
         let isComplete = still >= Settling.wanted(writers, lacksSomething: false)
         guard isComplete || writers == .none else {
             return .wait(unfinished(target, writers, lacking: nil))
@@ -188,7 +189,7 @@ struct SettledFile {
         return .ready(Reading(image: image, edited: loaded, doubt: doubt))
     }
 
-    /// While a read lease is held, nobody has the file open for writing, and nobody can open it.
+    /// While a read lease is held, no program has the file open for writing, and none can open it.
     private func writers(of image: FileImage) -> Settling.Writers {
         do throws(FileError) {
             try fileSystem.takeLease(image.file, "")
@@ -196,7 +197,7 @@ struct SettledFile {
             return error.errno == EAGAIN ? .some : .unknown
         }
         defer { try? fileSystem.releaseLease(image.file, "") }
-        // Who has just closed it may have written until then.
+        // A program that has just closed it may have written until then.
         return (try? fileSystem.status(image.file, "")) == image.status ? .none : .some
     }
 

@@ -43,7 +43,7 @@ public struct ConfigurationRestore: Sendable {
         return LineDifference(from: try currentBytes(target) ?? [], to: try version(name, target))
     }
 
-    /// Throws ``PersistenceError/locked(path:holder:)`` while a Podium runs on this configuration, before anybody is asked
+    /// Throws ``PersistenceError/locked(path:holder:)`` while a Podium runs on this configuration, before the operator is asked
     /// anything.
     public func requireUnused() throws(PersistenceError) {
         let target = try ConfigurationTarget.resolve(path, fileSystem)

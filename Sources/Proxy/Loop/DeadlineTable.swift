@@ -32,10 +32,6 @@ struct DeadlineTable {
         deadlines[slot] = min(deadline.uptimeNanoseconds, Self.free - 1)
     }
 
-    mutating func disarm(_ slot: Slot) {
-        deadlines[slot] = Self.never
-    }
-
     /// Disarms and returns the slots whose time has come.
     mutating func expire(now: NIODeadline) -> [Slot] {
         var expired: [Slot] = []

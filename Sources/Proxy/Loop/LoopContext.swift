@@ -112,7 +112,7 @@ final class LoopContext {
 
     func requestStarted() {
         coalescing.requestStarted()
-        socketLoop?.pacing.requestStarted()
+        socketLoop?.moderation.requestStarted()
         shared.requestStarted()
         if let requestStarted = events.requestStarted { requestStarted() }
     }
@@ -124,7 +124,7 @@ final class LoopContext {
 
     func requestEnded() {
         coalescing.requestEnded()
-        socketLoop?.pacing.requestEnded()
+        socketLoop?.moderation.requestEnded()
     }
 
     // MARK: Clients without a place
@@ -164,7 +164,7 @@ final class LoopContext {
 
     /// Always the same where the loop does not tell: then no connection has been looked at since.
     private var turn: UInt64 {
-        if let socketLoop { return socketLoop.turn }
+        if let socketLoop { return socketLoop.tick }
         return 0
     }
 

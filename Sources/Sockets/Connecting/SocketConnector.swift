@@ -42,9 +42,9 @@ package final class SocketConnector {
         promise = loop.makePromise()
     }
 
-    private func begin(_ found: EventLoopFuture<[SocketAddress]>, _ patience: TimeAmount) {
+    private func begin(_ found: EventLoopFuture<[SocketAddress]>, _ limit: TimeAmount) {
         let bound = NIOLoopBound(self, eventLoop: loop)
-        timeout = loop.scheduleTask(in: patience) { bound.value.timedOut(after: patience) }
+        timeout = loop.scheduleTask(in: limit) { bound.value.timedOut(after: limit) }
         found.hop(to: loop).whenComplete { bound.value.race(to: (try? $0.get()) ?? []) }
     }
 
@@ -76,14 +76,16 @@ package final class SocketConnector {
         do {
             descriptor = try StreamDescriptor.open(for: address)
         } catch {
-            // Later: the walk along many addresses must not be as deep a recursion.
+            // In a task of its own, since many addresses that fail at once would recurse as deeply.
             return loop.execute { bound.value.failed(error) }
         }
         StreamDescriptor.sendAtOnce(descriptor)
         let socket = StreamSocket(loop: loop, descriptor: descriptor, peer: address)
-        // What a server says unasked is known before somebody asks it for something in the same turn.
+        // A server may close an idle connection in the very tick in which a request is about to use it. Endpoints are read
+        // first, so that the request learns of it in time.
         socket.comesFirst = true
-        // What was asked for is worth having, also from somebody who has gone.
+        // An answer that arrived before a reset is read before the reset is reported, since it was asked for and may be
+        // complete.
         socket.tellsResetInTurn = true
         attempts.append(socket)
         let outcome = loop.makePromise(of: Void.self)
@@ -114,9 +116,9 @@ package final class SocketConnector {
         perform(race.failed())
     }
 
-    private func timedOut(after patience: TimeAmount) {
+    private func timedOut(after limit: TimeAmount) {
         guard !isOver else { return }
-        end(.failure(ChannelError.connectTimeout(patience)))
+        end(.failure(ChannelError.connectTimeout(limit)))
     }
 
     private func end(_ result: Result<any Channel, any Error>) {

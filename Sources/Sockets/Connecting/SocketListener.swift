@@ -4,7 +4,7 @@ package import NIOCore
 
 /// Accepts TCP connections on one loop and gives them to all of the group's, in turn.
 package final class SocketListener: Pollable, @unchecked Sendable {
-    /// Accepted in one turn: the requests that are running go on in between.
+    /// How many connections are accepted in one tick; requests that are running go on in between.
     private static let batch = 16
     /// How long to leave clients waiting when the process or the system has no descriptor left.
     private static let recovery = TimeAmount.milliseconds(100)
@@ -76,7 +76,7 @@ package final class SocketListener: Pollable, @unchecked Sendable {
             guard accepted >= 0 else { return acceptFailed(-accepted) }
             hand(accepted, SocketAddress(storage))
         }
-        // There may be more, of which the kernel does not speak again.
+        // There may be more connections, and the kernel does not report them again: it reports changes only.
         loop.execute { self.ready(.readable) }
     }
 
@@ -86,12 +86,12 @@ package final class SocketListener: Pollable, @unchecked Sendable {
         switch code {
         case EAGAIN: break
         case ECONNABORTED, EINTR, EPROTO, ENETDOWN, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT:
-            // One client's trouble.
+            // That connection alone has failed; others may wait behind it.
             loop.execute { self.ready(.readable) }
         default:
-            // No descriptor or memory is left. They wait in the kernel's queue until some are free.
+            // No descriptor or memory is left. Connections wait in the kernel's queue until there is.
             guard !isRecovering else { return }
-            // Once: the kernel speaks of each one that comes meanwhile.
+            // One timer is enough, although the kernel reports every connection that comes meanwhile.
             isRecovering = true
             _ = loop.scheduleTask(in: Self.recovery) {
                 self.isRecovering = false

@@ -4,7 +4,7 @@ internal import NIOCore
 
 /// Something a loop waits for.
 package class Pollable {
-    /// Of what is found in one turn it is told first.
+    /// Owners with this mark are told before the others of the same tick.
     final var comesFirst = false
 
     init() {}
@@ -67,7 +67,7 @@ final class ReadinessQueue {
         _ = podium_notification_send(notification)
     }
 
-    /// The owner has to live until it is removed, and to the end of the turn in which it is.
+    /// The owner has to live to the end of the tick in which it is removed.
     func add(_ owner: Pollable, _ descriptor: CInt) throws {
         _ = try Self.checked(
             podium_readiness_add(self.descriptor, descriptor, Unmanaged.passUnretained(owner).toOpaque()),

@@ -17,13 +17,13 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
     /// fifth more time, 16 KiB twice as many calls.
     static let receiveCapacity = 32 * 1024
 
-    private struct Mail {
+    private struct Inbox {
         var work: ContiguousArray<Work> = []
         var isClosed = false
     }
 
-    private let mail = Mutex(Mail())
-    private let hasMail = Atomic<Bool>(false)
+    private let inbox = Mutex(Inbox())
+    private let hasNews = Atomic<Bool>(false)
     private let thread = Atomic<UInt>(0)
     private let timerCount = Atomic<UInt64>(0)
 
@@ -31,18 +31,18 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
     private var timers = TimerQueue()
     private var work: ContiguousArray<Work> = []
     private var running: ContiguousArray<Work> = []
-    /// What there is of everybody that is registered.
+    /// What is registered with the kernel. The references keep the owners of descriptors alive.
     private var registered: [ObjectIdentifier: Pollable] = [:]
-    /// Unregistered in this turn, in which the kernel may still have reported them.
+    /// Unregistered in this tick. The kernel may have reported them before, so they live until its end.
     private var retired: ContiguousArray<Pollable> = []
     private var readAgain: ContiguousArray<StreamSocket> = []
     private var readingAgain: ContiguousArray<StreamSocket> = []
     private var receiveBuffer: ByteBuffer?
     private var isEnding = false
-    /// Whoever serves requests on this loop says when they begin and end.
-    package var pacing = TurnPacing()
+    /// The proxy says here when a request begins and ends on this loop.
+    package var moderation = PollModeration()
     /// Rises each time the kernel has been asked what is ready.
-    package private(set) var turn: UInt64 = 1
+    package private(set) var tick: UInt64 = 1
     private var whenEnded: [Work] = []
 
     /// - Throws: `IOError` where the process has no descriptor left.
@@ -66,7 +66,7 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
             { argument in
                 guard let argument else { return nil }
                 podium_name_thread("sockets")
-                podium_sharpen_timers()
+                podium_minimize_timer_slack()
                 Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
                 return nil
             }, Unmanaged.passRetained(body).toOpaque())
@@ -78,23 +78,23 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
     private func run() {
         while true {
             let count = queue.wait(timeout())
-            turn &+= 1
-            let began = pacing.isBusy ? Self.now : 0
+            tick &+= 1
+            let began = moderation.isBusy ? Self.now : 0
             queue.report(count)
             readWhatIsLeft()
-            deliverMail()
+            takeInbox()
             runDueTimers()
             runWork()
             if !retired.isEmpty { retired.removeAll(keepingCapacity: true) }
             if isEnding, work.isEmpty { break }
-            if pacing.isBusy, work.isEmpty, readAgain.isEmpty { rest(turnBegan: began) }
+            if moderation.isBusy, work.isEmpty, readAgain.isEmpty { pause(tickBegan: began) }
         }
         end()
     }
 
     /// Lets more come together before the kernel is asked again.
-    private func rest(turnBegan began: Int) {
-        let pause = pacing.rest(turnBegan: began, now: Self.now)
+    private func pause(tickBegan began: Int) {
+        let pause = moderation.pause(tickBegan: began, now: Self.now)
         if pause > 0 { podium_sleep(UInt32(pause)) }
     }
 
@@ -116,12 +116,12 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
         readingAgain.removeAll(keepingCapacity: true)
     }
 
-    private func deliverMail() {
-        guard hasMail.load(ordering: .relaxed) else { return }
-        hasMail.store(false, ordering: .sequentiallyConsistent)
-        let delivered = mail.withLock { mail in
+    private func takeInbox() {
+        guard hasNews.load(ordering: .relaxed) else { return }
+        hasNews.store(false, ordering: .sequentiallyConsistent)
+        let delivered = inbox.withLock { inbox in
             var taken: ContiguousArray<Work> = []
-            swap(&taken, &mail.work)
+            swap(&taken, &inbox.work)
             return taken
         }
         work.append(contentsOf: delivered)
@@ -144,11 +144,11 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
         for pollable in registered.values { pollable.loopEnds() }
         for abandon in timers.removeAll() { abandon() }
         while true {
-            deliverMail()
+            takeInbox()
             runWork()
-            let isClosed = mail.withLock { mail in
-                mail.isClosed = mail.work.isEmpty && work.isEmpty
-                return mail.isClosed
+            let isClosed = inbox.withLock { inbox in
+                inbox.isClosed = inbox.work.isEmpty && work.isEmpty
+                return inbox.isClosed
             }
             if isClosed { break }
         }
@@ -172,8 +172,8 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
         retired.append(pollable)
     }
 
-    /// It has read as much as one turn allows.
-    func readAgain(_ socket: StreamSocket) {
+    /// The socket has read as much as one tick allows; it reads on in the next.
+    func readNextTick(_ socket: StreamSocket) {
         readAgain.append(socket)
     }
 
@@ -182,12 +182,12 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
         guard var buffer = receiveBuffer.take() else {
             return ByteBufferAllocator().buffer(capacity: Self.receiveCapacity)
         }
-        // Makes a new one where somebody has kept a part of it.
+        // The buffer makes new storage where a handler has kept a part of the old one.
         buffer.clear()
         return buffer
     }
 
-    func giveBack(_ buffer: consuming ByteBuffer) {
+    func returnReceiveBuffer(_ buffer: consuming ByteBuffer) {
         receiveBuffer = buffer
     }
 
@@ -204,12 +204,12 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
     }
 
     private func post(_ item: @escaping Work) {
-        let isAccepted = mail.withLock { mail in
-            guard !mail.isClosed else { return false }
-            mail.work.append(item)
+        let isAccepted = inbox.withLock { inbox in
+            guard !inbox.isClosed else { return false }
+            inbox.work.append(item)
             return true
         }
-        if isAccepted, !hasMail.exchange(true, ordering: .sequentiallyConsistent) { queue.wake() }
+        if isAccepted, !hasNews.exchange(true, ordering: .sequentiallyConsistent) { queue.wake() }
     }
 
     package func scheduleTask<T>(
@@ -219,7 +219,7 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
         let id = timerCount.wrappingAdd(1, ordering: .relaxed).newValue
         let run: Work = {
             do {
-                // It has run on the loop, where the promise is at home.
+                // The task ran on the loop that the promise belongs to.
                 promise.assumeIsolatedUnsafeUnchecked().succeed(try task())
             } catch {
                 promise.fail(error)
@@ -237,7 +237,7 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
             if !isCancelled.isSet { timers.add(id, at: deadline, run: run, abandon: abandon) }
         }
         return Scheduled(promise: promise) { [self] in
-            // It may be on its way here still.
+            // The timer may still be in the inbox.
             isCancelled.set()
             if inEventLoop { timers.cancel(id) } else { post { [self] in timers.cancel(id) } }
         }
@@ -258,16 +258,16 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
     /// Closes its sockets, then ends the thread.
     package func shutdownGracefully(queue: DispatchQueue, _ callback: @escaping @Sendable ((any Error)?) -> Void) {
         let report: Work = { queue.async { callback(nil) } }
-        let isAccepted = mail.withLock { mail in
-            guard !mail.isClosed else { return false }
-            mail.work.append { [self] in
+        let isAccepted = inbox.withLock { inbox in
+            guard !inbox.isClosed else { return false }
+            inbox.work.append { [self] in
                 isEnding = true
                 whenEnded.append(report)
             }
             return true
         }
         guard isAccepted else { return report() }
-        hasMail.store(true, ordering: .sequentiallyConsistent)
+        hasNews.store(true, ordering: .sequentiallyConsistent)
         self.queue.wake()
     }
 }

@@ -2,10 +2,10 @@ package import Dispatch
 package import NIOCore
 internal import Synchronization
 
-/// Loops that take turns.
+/// Loops of which each new connection gets the next.
 package final class SocketLoopGroup: EventLoopGroup {
     private let loops: [SocketLoop]
-    private let turn = Atomic<Int>(0)
+    private let count = Atomic<Int>(0)
 
     /// - Parameter count: of threads, at least 1
     /// - Throws: `IOError` where the process has no descriptors left.
@@ -17,7 +17,7 @@ package final class SocketLoopGroup: EventLoopGroup {
     package func next() -> any EventLoop { nextLoop() }
 
     func nextLoop() -> SocketLoop {
-        loops[(turn.wrappingAdd(1, ordering: .relaxed).oldValue & Int.max) % loops.count]
+        loops[(count.wrappingAdd(1, ordering: .relaxed).oldValue & Int.max) % loops.count]
     }
 
     package func makeIterator() -> EventLoopIterator { EventLoopIterator(loops) }

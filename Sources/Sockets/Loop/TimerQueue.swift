@@ -69,7 +69,7 @@ struct TimerQueue {
         return nil
     }
 
-    /// Removes everything and returns what tells those who wait.
+    /// Removes everything and returns what fails the promises of the tasks that will not run.
     mutating func removeAll() -> [() -> Void] {
         defer {
             upcomingIsKnown = false

@@ -33,7 +33,7 @@ struct OutboundQueue {
 
     /// The kernel has taken so many bytes.
     ///
-    /// - Returns: who waits for what has left.
+    /// - Returns: the promises of what has left, to be fulfilled.
     mutating func remove(_ count: Int) -> [EventLoopPromise<Void>] {
         var rest = count
         var written: [EventLoopPromise<Void>] = []
@@ -48,7 +48,7 @@ struct OutboundQueue {
         return written
     }
 
-    /// - Returns: who waits in vain.
+    /// - Returns: the promises of what will never leave, to be failed.
     mutating func removeAll() -> [EventLoopPromise<Void>] {
         defer {
             entries = []

@@ -115,13 +115,8 @@ private struct ScratchFolder {
             throw ConfigurationFile.ReadError(description: "\(file): \(String(cString: strerror(errno)))")
         }
         defer { close(descriptor) }
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else {
-                throw ConfigurationFile.ReadError(description: "\(file): \(String(cString: strerror(errno)))")
-            }
-            rest = rest.dropFirst(count)
+        if let failure = DescriptorIO.write(Array(text.utf8), to: descriptor) {
+            throw ConfigurationFile.ReadError(description: "\(file): \(failure.text)")
         }
     }
 

@@ -71,31 +71,6 @@ enum StandardStreams {
     private static func write(_ line: String, to descriptor: Int32) -> Int32? {
         var bytes = Array(line.utf8)
         bytes.append(UInt8(ascii: "\n"))
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
-                unistdWrite(descriptor, buffer.baseAddress.map { $0 + sent }, buffer.count - sent)
-            }
-            if count >= 0 {
-                sent += count
-                continue
-            }
-            switch errno {
-            case EINTR: continue
-            case EAGAIN:
-                // Somebody made the descriptor non-blocking, as a shell's other jobs can.
-                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = poll(&ready, 1, -1)
-            default: return errno
-            }
-        }
-        return nil
+        return DescriptorIO.write(bytes, to: descriptor)?.errno
     }
-}
-
-private func unistdWrite(_ descriptor: Int32, _ base: UnsafeRawPointer?, _ count: Int) -> Int {
-    guard let base else {
-        return 0
-    }
-    return write(descriptor, base, count)
 }

@@ -11,29 +11,14 @@ enum TextFile {
 
     /// - Parameter path: `-` is standard input.
     static func read(_ path: String) throws(ReadError) -> String {
-        let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw ReadError(reason: String(cString: strerror(errno)))
+        do throws(DescriptorIO.ReadFailure) {
+            let bytes = try
+                (path == "-"
+                ? DescriptorIO.contents(of: STDIN_FILENO, limit: limit)
+                : DescriptorIO.contents(of: path, limit: limit, waits: true))
+            return String(decoding: bytes, as: UTF8.self)
+        } catch {
+            throw ReadError(reason: error == .tooLarge ? "larger than 1 GiB" : error.text)
         }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count == 0 {
-                break
-            }
-            if count < 0 {
-                if errno == EINTR {
-                    continue
-                }
-                throw ReadError(reason: String(cString: strerror(errno)))
-            }
-            bytes += chunk[..<count]
-            guard bytes.count <= limit else {
-                throw ReadError(reason: "larger than 1 GiB")
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }
