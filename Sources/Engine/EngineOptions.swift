@@ -21,7 +21,6 @@ public struct EngineOptions: Sendable {
     /// What reads the files of authorities.
     var authorities = AuthorityFiles()
 
-    /// From its parts.
     public init(environment: [String: String], logger: Logger) {
         self.environment = environment
         self.logger = logger

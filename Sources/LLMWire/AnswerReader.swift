@@ -17,8 +17,8 @@ public struct AnswerReader {
         case neutral
         /// The first or further output.
         case content
-        /// Of no known type. The proxy, which decides whether to pass an answer on, has to take it for content, so that a new event never
-        /// breaks traffic; for measurements it is none.
+        /// Of no known type. The proxy, which decides whether to pass an answer on, has to take it for content, so
+        /// that a new event never breaks traffic; for measurements it is none.
         case unknown
         /// The endpoint says that it failed.
         case error

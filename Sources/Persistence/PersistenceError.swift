@@ -144,3 +144,10 @@ func errnoText(_ errno: Int32) -> String {
     guard errno > 0, let text = strerror(errno) else { return "not as it was" }
     return String(cString: text)
 }
+
+extension PersistenceError {
+    /// What a block has thrown that throws both this error and those of single calls.
+    init(anyOf error: any Error) {
+        self = (error as? PersistenceError) ?? (error as? FileError)?.asPersistenceError ?? .closed
+    }
+}

@@ -6,7 +6,7 @@ internal import Synchronization
 public struct PersisterOwner: Sendable {
     /// The state to save.
     public var snapshot: @Sendable () -> PersistedState
-    /// Takes in an edit that somebody else made to the file, by ``ExternalEdit/merge(into:allocateID:)`` under the owner's
+    /// Takes in an external edit of the file, by ``ExternalEdit/merge(into:allocateID:)`` under the owner's
     /// lock, and returns what the merge gave. Never called while `snapshot` runs.
     public var adopt: @Sendable (ExternalEdit) -> MergedEdit
     /// Takes in the order of the endpoints in the file, by identity.

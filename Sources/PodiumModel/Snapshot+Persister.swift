@@ -164,7 +164,6 @@ extension Snapshot.Persister {
         /// When the backup beside it was made.
         public var backupTime: Double?
 
-        /// From its parts.
         public init(size: UInt64, mode: UInt32, backupTime: Double?) {
             self.size = size
             self.mode = mode

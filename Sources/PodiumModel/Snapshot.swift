@@ -175,7 +175,6 @@ extension Snapshot {
         /// Earlier versions do not send it.
         private var kindIfTold: String?
 
-        /// From its parts.
         public init(
             id: UInt64, time: Double, level: String, kind: String = "change", source: String, endpoint: String?,
             text: String

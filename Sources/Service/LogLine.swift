@@ -23,14 +23,12 @@ public struct LogLine: Sendable, Equatable {
         /// In words.
         public var value: String
 
-        /// From its parts.
         public init(key: String, value: String) {
             self.key = key
             self.value = value
         }
     }
 
-    /// From its parts.
     public init(
         time: LogTime, level: Logger.Level, source: String, endpoint: String? = nil, message: String,
         details: [Detail] = []
@@ -57,7 +55,6 @@ public struct LogTime: Sendable, Equatable {
     /// Within the second.
     public var milliseconds: Int
 
-    /// From its parts.
     public init(seconds: Int, milliseconds: Int) {
         self.seconds = seconds
         self.milliseconds = milliseconds

@@ -32,8 +32,8 @@ struct LocaleChoice: Equatable {
             // An operator who asked for C or POSIX gets ASCII.
             return LocaleChoice(isUTF8: isUTF8)
         }
-        // An operator who asked for nothing, or for a locale that is missing here, gets UTF-8 where the system has it. What names another coding is
-        // a terminal that has it: ASCII is in all of them.
+        // An operator who asked for nothing, or for a locale that is missing here, gets UTF-8 where the system
+        // has it. A locale that names another coding says that the terminal has that coding, and ASCII is in all of them.
         let coding = named.flatMap { codeset(of: $0.value) }
         var isUTF8 = false
         if coding == nil || coding == "utf8" {

@@ -101,7 +101,7 @@ struct AuthorityFileTests {
             running.engine.snapshot().endpoints.first { $0.name == "secure" }?.misconfiguration
         }
         #expect(problem() == "ca_file authority.pem does not exist")
-        try Data(Self.certificate.utf8).write(to: running.folder.appending(path: "authority.pem"))
+        try Data(Certificates.authority.utf8).write(to: running.folder.appending(path: "authority.pem"))
         // The probe loop looks every two seconds; this does the same now.
         AuthorityFiles(contexts: contexts).lookForChanges { running.engine.authoritiesBecameUsable() }
         try await eventually { problem() == nil }
@@ -111,18 +111,4 @@ struct AuthorityFileTests {
         #expect(problem() == nil)
         await running.stop()
     }
-
-    private static let certificate = """
-        -----BEGIN CERTIFICATE-----
-        MIIBlzCCAT2gAwIBAgIUXeqIoqBUq8oXP0IwZTCGplLcpcEwCgYIKoZIzj0EAwIw
-        IDEeMBwGA1UEAwwVUG9kaXVtIHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyMzIwNTA0
-        NFoYDzIxMjYxMDMwMjA1MDQ0WjAgMR4wHAYDVQQDDBVQb2RpdW0gdGVzdCBhdXRo
-        b3JpdHkwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAR0+Kv24p57Lf3bg9oQThoF
-        4IOpoeWmbsu2WXNnVrUNdyO810jFp64IyjZ2BjD7wNNlfD192eYmuBXXAe5NecrK
-        o1MwUTAdBgNVHQ4EFgQU9b7faW+bhEx0Qr4rmG3TfzK2jIYwHwYDVR0jBBgwFoAU
-        9b7faW+bhEx0Qr4rmG3TfzK2jIYwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQD
-        AgNIADBFAiEA6i+Hvq4Bi71MJQYrgHiELemNEITDEwWj0E6skIVJFEQCIEMZX6od
-        CBmozfH7bKNZf3IsxCkDUYjfsZOUM3KRjv+O
-        -----END CERTIFICATE-----
-        """
 }

@@ -106,7 +106,7 @@ private let epoch = ContinuousClock.now
             change.change(&edited)
             #expect(edited != file, "\(change.key) is not changed by the test")
             let (_, effects) = state.takeIn(Self.edit(file, to: edited), now: epoch, wallTime: 0)
-            let notes = state.events.latest(10).map(\.text)
+            let notes = state.events.after(0, limit: 10).map(\.text)
             // Whatever was changed, proxy, persister and access log are brought in line, and requests follow.
             #expect(effects.tasks.contains(.followSettings) && effects.routes != nil)
             switch change.effect {

@@ -31,7 +31,6 @@ public final class ForwardProxy: Sendable {
         /// nil where none were presented.
         public var password: String?
 
-        /// From its parts.
         public init(target: String = "", username: String? = nil, password: String? = nil) {
             self.target = target
             self.username = username

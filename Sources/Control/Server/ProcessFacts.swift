@@ -68,7 +68,6 @@ public struct ServerFacts: Sendable {
     /// Whether endpoints and traffic are simulated.
     public var isDemo: Bool
 
-    /// From its parts.
     public init(version: String, isDemo: Bool) {
         self.version = version
         self.isDemo = isDemo

@@ -14,7 +14,6 @@ public struct FilePreview: Codable, Sendable, Equatable {
         /// Secrets masked.
         public var text: String
 
-        /// From its parts.
         public init(kind: Kind, number: Int, text: String) {
             self.kind = kind
             self.number = number

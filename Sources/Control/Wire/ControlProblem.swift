@@ -72,7 +72,6 @@ public struct RevisionChange: Codable, Sendable, Equatable {
     /// What, such as `main enabled true→false`; secrets masked.
     public var text: String
 
-    /// From its parts.
     public init(revision: UInt64, time: Double, actor: String, text: String) {
         self.revision = revision
         self.time = time

@@ -11,7 +11,6 @@ public struct ControlReceipt: Codable, Sendable, Equatable {
     /// What undo would take back of this command; absent where it made nothing to undo.
     public var undo: String?
 
-    /// From its parts.
     public init(message: String, revision: UInt64, endpoint: Snapshot.Endpoint? = nil, undo: String? = nil) {
         self.message = message
         self.revision = revision
@@ -27,7 +26,6 @@ public struct EndpointList: Codable, Sendable, Equatable {
     /// In rank order.
     public var endpoints: [Snapshot.Endpoint]
 
-    /// From its parts.
     public init(revision: UInt64, endpoints: [Snapshot.Endpoint]) {
         self.revision = revision
         self.endpoints = endpoints
@@ -41,7 +39,6 @@ public struct HealthReport: Codable, Sendable, Equatable {
     /// Why it fails, in words; only for those who may see more than the status.
     public var reasons: [String]?
 
-    /// From its parts.
     public init(status: String, reasons: [String]? = nil) {
         self.status = status
         self.reasons = reasons

@@ -30,7 +30,6 @@ public struct CommandReceipt: Sendable, Equatable {
     /// What undo would take back of it; nil where it made nothing to undo.
     public var undo: String?
 
-    /// From its parts.
     public init(message: String, undo: String? = nil) {
         self.message = message
         self.undo = undo

@@ -172,7 +172,6 @@ public struct TrafficSummary: Sendable, Equatable {
     /// One value a second, oldest first; empty when none failed.
     public var failuresPerSecondSeries: [Int] = []
 
-    /// From its parts.
     public init() {}
 }
 
@@ -185,7 +184,6 @@ public struct Percentiles: Sendable, Equatable {
     /// 99th percentile.
     public var p99: Duration
 
-    /// From its parts.
     public init(p50: Duration, p95: Duration, p99: Duration) {
         self.p50 = p50
         self.p95 = p95

@@ -33,12 +33,8 @@ struct ConfigurationTarget: Sendable {
                     directory: directory, directoryPath: step.directory, name: step.name, places: walk.places)
             }
             throw PersistenceError.refused(.missing(path: path))
-        } catch let error as PersistenceError {
-            throw error
-        } catch let error as FileError {
-            throw error.asPersistenceError
         } catch {
-            throw .closed
+            throw PersistenceError(anyOf: error)
         }
     }
 

@@ -34,7 +34,8 @@ final class ProcessLock: Sendable {
                 guard error.errno == EWOULDBLOCK || error.errno == EAGAIN else { throw error }
                 throw PersistenceError.locked(path: target.path, holder: holder(file, target.lockName, fileSystem))
             }
-            // The holder's process id is for messages only, so a full disk that cannot take it must not keep the program from starting.
+            // The holder's process id is for messages only, so a full disk that cannot take it must not keep the program from
+            // starting.
             if isOwnFile {
                 try? fileSystem.truncate(file, target.lockName, to: 0)
                 try? fileSystem.write(file, target.lockName, Array("\(getpid())\n".utf8))
@@ -42,12 +43,8 @@ final class ProcessLock: Sendable {
             return ProcessLock(
                 file: file, status: try fileSystem.status(file, target.lockName),
                 name: isOwnFile ? target.lockName : target.name)
-        } catch let error as PersistenceError {
-            throw error
-        } catch let error as FileError {
-            throw error.asPersistenceError
         } catch {
-            throw .closed
+            throw PersistenceError(anyOf: error)
         }
     }
 

@@ -8,8 +8,9 @@ import Support
 /// how long to wait.
 ///
 /// A program that writes slowly (`cp`, `scp`, an editor on a slow disk) passes through files that load and that are not what
-/// its user meant. That no program has the file open any more is the best sign that it is complete; where that cannot be asked, only that the file
-/// has stayed as it is for a while; and a file that lacks something it had is doubted longer than one that does not.
+/// its user meant. That no program has the file open any more is the best sign that it is complete.
+/// Where that cannot be asked, the only sign is that the file has stayed as it is for a while. A file that lacks something it
+/// had is doubted longer than one that does not.
 struct Settling: Sendable {
     /// Whether any program has the file open for writing.
     enum Writers: Sendable, CaseIterable {

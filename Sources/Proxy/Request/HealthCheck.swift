@@ -16,7 +16,6 @@ public struct HealthAnswer: Sendable, Equatable {
     /// JSON.
     public var body: [UInt8]
 
-    /// From its parts.
     public init(status: Int, body: [UInt8]) {
         self.status = status
         self.body = body

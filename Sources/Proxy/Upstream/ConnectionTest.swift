@@ -132,7 +132,7 @@ enum ConnectionTest {
     }
 
     /// What a test waits for, each with when it came about, since the waiting task may be told late.
-    fileprivate struct Steps: Sendable {
+    fileprivate struct Steps: ConnectionSteps {
         let reachable: EventLoopPromise<ContinuousClock.Instant>
         let secured: EventLoopPromise<ContinuousClock.Instant>
         let answered: EventLoopPromise<Answer>
@@ -198,19 +198,10 @@ private final class TrialHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let diagnosis, !(error is TunnelError) {
-            let (steps, error) = (steps, TLSError(fault: diagnosis.fault(of: error, in: context)))
-            // That the connection is closed may come first, and why TLS closed it right behind.
-            if error.fault == .closed { context.eventLoop.execute { steps.fail(error) } } else { steps.fail(error) }
-        } else {
-            steps.fail(error)
-        }
-        context.close(promise: nil)
+        steps.fail(by: error, diagnosis, context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        let steps = steps
-        // Later: TLS may be about to say why.
-        context.eventLoop.execute { steps.fail(ChannelError.eof) }
+        steps.failAtEnd(context)
     }
 }

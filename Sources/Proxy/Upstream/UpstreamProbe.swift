@@ -62,7 +62,7 @@ enum UpstreamProbe {
 }
 
 /// What a probe waits for.
-private struct Steps: Sendable {
+private struct Steps: ConnectionSteps {
     /// The endpoint's end of the connection is there.
     let reachable: EventLoopPromise<Void>
     /// The handshake is done.
@@ -99,19 +99,34 @@ private final class ProbeHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        steps.fail(by: error, diagnosis, context)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        steps.failAtEnd(context)
+    }
+}
+
+/// The steps of a connection that is made to see how far it gets, and the way they end where it gets no further.
+protocol ConnectionSteps: Sendable {
+    /// Fails the steps that have not been taken.
+    func fail(_ error: any Error)
+}
+
+extension ConnectionSteps {
+    func fail(by error: any Error, _ diagnosis: TLSDiagnosis?, _ context: ChannelHandlerContext) {
         if let diagnosis, !(error is TunnelError) {
-            let (steps, error) = (steps, TLSError(fault: diagnosis.fault(of: error, in: context)))
+            let fault = TLSError(fault: diagnosis.fault(of: error, in: context))
             // That the connection is closed may come first, and why TLS closed it right behind.
-            if error.fault == .closed { context.eventLoop.execute { steps.fail(error) } } else { steps.fail(error) }
+            if fault.fault == .closed { context.eventLoop.execute { fail(fault) } } else { fail(fault) }
         } else {
-            steps.fail(error)
+            fail(error)
         }
         context.close(promise: nil)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        let steps = steps
-        // Later: TLS may be about to say why.
-        context.eventLoop.execute { steps.fail(ChannelError.eof) }
+    func failAtEnd(_ context: ChannelHandlerContext) {
+        // In a task of its own, since TLS may be about to say why.
+        context.eventLoop.execute { fail(ChannelError.eof) }
     }
 }

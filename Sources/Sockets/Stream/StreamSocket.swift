@@ -569,7 +569,8 @@ extension SocketAddress {
 
 /// Takes what a socket reads without the detour through the channel's pipeline; everything else still comes through it.
 package protocol SocketReader: AnyObject {
-    /// - Parameter bytes: lent for this call. A reader that keeps a part of them copies it, or the loop has to make a new buffer.
+    /// - Parameter bytes: lent for this call. A reader that keeps a part of them copies it, or the loop has to
+    ///   make a new buffer.
     func socketRead(_ bytes: ByteBuffer)
     /// Nothing more comes in this tick.
     func socketReadComplete()

@@ -34,13 +34,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let path = file ?? DefaultConfiguration.path
-        let file: ConfigurationFile
-        do {
-            file = try ConfigurationFile(path: path)
-        } catch {
-            StandardStreams.error("podium: \(error)")
-            throw ExitCode(ExitStatus.badConfiguration.rawValue)
-        }
+        let file = try ConfigurationFile.readOrExit(path)
         for diagnostic in file.diagnostics {
             StandardStreams.output(diagnostic.rendered(file: path))
         }

@@ -94,13 +94,7 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     private func fileSettings(_ path: String) throws -> EndpointRanking.Settings {
-        let file: ConfigurationFile
-        do {
-            file = try ConfigurationFile(path: path)
-        } catch {
-            StandardStreams.error("podium: \(error)")
-            throw ExitCode(ExitStatus.badConfiguration.rawValue)
-        }
+        let file = try ConfigurationFile.readOrExit(path)
         guard let configuration = file.loaded.configuration else {
             for diagnostic in file.loaded.diagnostics where diagnostic.severity == .error {
                 StandardStreams.error(diagnostic.rendered(file: path))

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Configuration
 import PodiumModel
 import Engine
@@ -28,6 +29,18 @@ struct ConfigurationFile {
         let folder = Engine.folder(ofConfiguration: path)
         loaded = ConfigurationLoader.load(bytes: bytes, environment: Self.environment) { file in
             AuthorityFile.problem(at: file.hasPrefix("/") ? file : folder + file)
+        }
+    }
+
+    /// The same for a command that has nothing to do without the file.
+    ///
+    /// - Throws: `ExitCode`, after having said what went wrong.
+    static func readOrExit(_ path: String) throws -> ConfigurationFile {
+        do {
+            return try ConfigurationFile(path: path)
+        } catch {
+            StandardStreams.error("podium: \(error)")
+            throw ExitCode(ExitStatus.badConfiguration.rawValue)
         }
     }
 

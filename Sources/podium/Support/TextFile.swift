@@ -12,7 +12,8 @@ enum TextFile {
     /// - Parameter path: `-` is standard input.
     static func read(_ path: String) throws(ReadError) -> String {
         do throws(DescriptorIO.ReadFailure) {
-            let bytes = try
+            let bytes =
+                try
                 (path == "-"
                 ? DescriptorIO.contents(of: STDIN_FILENO, limit: limit)
                 : DescriptorIO.contents(of: path, limit: limit, waits: true))

@@ -2,7 +2,20 @@ import ArgumentParser
 import Console
 import Control
 
-struct EndpointMoveCommand: AsyncParsableCommand {
+/// A command that makes one change to one endpoint and prints what it did.
+protocol EndpointChange: AsyncParsableCommand {
+    var control: ControlOptions { get }
+
+    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt
+}
+
+extension EndpointChange {
+    func run() async throws {
+        try await control.perform { client throws(ControlClientError) in try await send(to: client) }
+    }
+}
+
+struct EndpointMoveCommand: EndpointChange {
     static let configuration = CommandConfiguration(
         commandName: "move", abstract: "Puts an endpoint at a rank and pins it there; `unpin` releases it.")
 
@@ -13,66 +26,56 @@ struct EndpointMoveCommand: AsyncParsableCommand {
 
     @OptionGroup var control: ControlOptions
 
-    func run() async throws {
-        try await control.perform { client throws(ControlClientError) in
-            try await client.move(endpoint.name, toRank: rank, revision: endpoint.revision)
-        }
+    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
+        try await client.move(endpoint.name, toRank: rank, revision: endpoint.revision)
     }
 }
 
-struct EndpointPinCommand: AsyncParsableCommand {
+struct EndpointPinCommand: EndpointChange {
     static let configuration = CommandConfiguration(
         commandName: "pin", abstract: "Keeps an endpoint's rank from automatic sorting.")
 
     @OptionGroup var endpoint: EndpointArgument
     @OptionGroup var control: ControlOptions
 
-    func run() async throws {
-        try await control.perform { client throws(ControlClientError) in
-            try await client.setPinned(endpoint.name, true, revision: endpoint.revision)
-        }
+    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
+        try await client.setPinned(endpoint.name, true, revision: endpoint.revision)
     }
 }
 
-struct EndpointUnpinCommand: AsyncParsableCommand {
+struct EndpointUnpinCommand: EndpointChange {
     static let configuration = CommandConfiguration(
         commandName: "unpin", abstract: "Gives an endpoint's rank back to automatic sorting.")
 
     @OptionGroup var endpoint: EndpointArgument
     @OptionGroup var control: ControlOptions
 
-    func run() async throws {
-        try await control.perform { client throws(ControlClientError) in
-            try await client.setPinned(endpoint.name, false, revision: endpoint.revision)
-        }
+    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
+        try await client.setPinned(endpoint.name, false, revision: endpoint.revision)
     }
 }
 
-struct EndpointEnableCommand: AsyncParsableCommand {
+struct EndpointEnableCommand: EndpointChange {
     static let configuration = CommandConfiguration(
         commandName: "enable", abstract: "Takes an endpoint into service.")
 
     @OptionGroup var endpoint: EndpointArgument
     @OptionGroup var control: ControlOptions
 
-    func run() async throws {
-        try await control.perform { client throws(ControlClientError) in
-            try await client.setEnabled(endpoint.name, true, revision: endpoint.revision)
-        }
+    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
+        try await client.setEnabled(endpoint.name, true, revision: endpoint.revision)
     }
 }
 
-struct EndpointDisableCommand: AsyncParsableCommand {
+struct EndpointDisableCommand: EndpointChange {
     static let configuration = CommandConfiguration(
         commandName: "disable", abstract: "Takes an endpoint out of service; requests that run there may end.")
 
     @OptionGroup var endpoint: EndpointArgument
     @OptionGroup var control: ControlOptions
 
-    func run() async throws {
-        try await control.perform { client throws(ControlClientError) in
-            try await client.setEnabled(endpoint.name, false, revision: endpoint.revision)
-        }
+    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
+        try await client.setEnabled(endpoint.name, false, revision: endpoint.revision)
     }
 }
 

@@ -1,6 +1,6 @@
 /// A test authority and two certificates it signed, valid for a hundred years; the keys guard nothing.
-enum Certificates {
-    static let authority = """
+public enum Certificates {
+    public static let authority = """
         -----BEGIN CERTIFICATE-----
         MIIBlzCCAT2gAwIBAgIUXeqIoqBUq8oXP0IwZTCGplLcpcEwCgYIKoZIzj0EAwIw
         IDEeMBwGA1UEAwwVUG9kaXVtIHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyMzIwNTA0
@@ -13,7 +13,7 @@ enum Certificates {
         CBmozfH7bKNZf3IsxCkDUYjfsZOUM3KRjv+O
         -----END CERTIFICATE-----
         """
-    static let localhost = """
+    public static let localhost = """
         -----BEGIN CERTIFICATE-----
         MIIBkDCCATegAwIBAgIUPyNg5jNseUe5/aWgzFy0qmiDavwwCgYIKoZIzj0EAwIw
         IDEeMBwGA1UEAwwVUG9kaXVtIHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyMzIwNTA0
@@ -26,14 +26,14 @@ enum Certificates {
         V7cnnsQBdh8l0yWXHO943BT4FSQ=
         -----END CERTIFICATE-----
         """
-    static let localhostKey = """
+    public static let localhostKey = """
         -----BEGIN PRIVATE KEY-----
         MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgMV0CE4gHMQgf0MXi
         dUDiLfLBUPdAsrr3JtgdFb+jVRuhRANCAASgO9CuAVvvP8g0vTmAn+uJeoc2lScb
         V1WA/syu81Kg2ui1iWapQ1bzPUNO3O736epM4tdVxDjMFxuBDRaoyWIZ
         -----END PRIVATE KEY-----
         """
-    static let otherName = """
+    public static let otherName = """
         -----BEGIN CERTIFICATE-----
         MIIBkTCCATagAwIBAgIUPyNg5jNseUe5/aWgzFy0qmiDav0wCgYIKoZIzj0EAwIw
         IDEeMBwGA1UEAwwVUG9kaXVtIHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyMzIwNTA0
@@ -46,7 +46,7 @@ enum Certificates {
         cobbwu3aL/RzOKQQ2Vne981OzR4d
         -----END CERTIFICATE-----
         """
-    static let otherNameKey = """
+    public static let otherNameKey = """
         -----BEGIN PRIVATE KEY-----
         MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgPrrPo/qUccx1yGjB
         leZBUpzrxJHs8XYFlnbUCbXAZOyhRANCAASvQnM2LK+J8Cei1zXKVotMbZseI2rq
@@ -54,7 +54,7 @@ enum Certificates {
         -----END PRIVATE KEY-----
         """
     /// Issued the two certificates below, which are out of date and not valid yet.
-    static let datesAuthority = """
+    public static let datesAuthority = """
         -----BEGIN CERTIFICATE-----
         MIIBuzCCAWGgAwIBAgIUNU0ttnJQYMcw0EgmsLlFgEyesDkwCgYIKoZIzj0EAwIw
         MjEPMA0GA1UECgwGUG9kaXVtMR8wHQYDVQQDDBZQb2RpdW0gZGF0ZXMgYXV0aG9y
@@ -69,7 +69,7 @@ enum Certificates {
         -----END CERTIFICATE-----
         """
     /// For `localhost`, with `localhostKey`, valid until 2 March 2025, 12:00 UTC.
-    static let expired = """
+    public static let expired = """
         -----BEGIN CERTIFICATE-----
         MIIBjzCCATWgAwIBAgICEAEwCgYIKoZIzj0EAwIwMjEPMA0GA1UECgwGUG9kaXVt
         MR8wHQYDVQQDDBZQb2RpdW0gZGF0ZXMgYXV0aG9yaXR5MB4XDTI0MDEwMTAwMDAw
@@ -83,7 +83,7 @@ enum Certificates {
         -----END CERTIFICATE-----
         """
     /// For `localhost`, with `localhostKey`, valid from 1 January 2120 on.
-    static let notYetValid = """
+    public static let notYetValid = """
         -----BEGIN CERTIFICATE-----
         MIIBkjCCATmgAwIBAgICEAIwCgYIKoZIzj0EAwIwMjEPMA0GA1UECgwGUG9kaXVt
         MR8wHQYDVQQDDBZQb2RpdW0gZGF0ZXMgYXV0aG9yaXR5MCIYDzIxMjAwMTAxMDAw
@@ -97,7 +97,7 @@ enum Certificates {
         -----END CERTIFICATE-----
         """
     /// For `localhost`, with `localhostKey`, issued by nobody else.
-    static let selfSigned = """
+    public static let selfSigned = """
         -----BEGIN CERTIFICATE-----
         MIIBnDCCAUOgAwIBAgIUfu3m4bGh0Q2wB8svjXiMk3g7S/AwCgYIKoZIzj0EAwIw
         FTETMBEGA1UEAwwKbXkgb3duIGJveDAgFw0yNjExMjkyMDAxNTFaGA8yMTI2MTEw
