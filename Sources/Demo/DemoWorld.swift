@@ -95,7 +95,7 @@ public final class DemoWorld: Sendable {
         }
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
-        // Fails only when it was shut down before.
+        // This fails only where the group was shut down before.
         try? await group.shutdownGracefully()
     }
 }

@@ -151,7 +151,8 @@ struct ConfigurationWriter {
             run.result = .failed(error)
         }
         run.memoryOnly = memoryOnly
-        // What an edit means can differ from what it says: what is off stands last, whatever its priority.
+        // The merged state can differ from the edited text: an endpoint that is off stands last, whatever its
+        // priority.
         run.unsaved = memoryOnly == nil && !base.state.changes(to: snapshot()).isEmpty
         return run
     }
@@ -252,7 +253,7 @@ struct ConfigurationWriter {
         let target = try ConfigurationTarget.resolve(path, fileSystem)
         places = target.places
         sighting = see(target)
-        // A link that leads elsewhere now: the lock has to stand beside the file that is written.
+        // The link leads elsewhere now. The lock has to stand beside the file that is written, so it is taken anew.
         let isElsewhere = lock.map { !$0.covers(target, fileSystem) } ?? false
         if isElsewhere { lock = try ProcessLock.take(target, fileSystem) }
         if isElsewhere || memoryOnly != nil || !isStorageKnown { memoryOnly = reasonNotToWrite(target) }
@@ -319,7 +320,7 @@ struct ConfigurationWriter {
             from: written,
             to: AuthoredFile(bytes: reading.image.bytes, state: merged.agreed, document: edited.document),
             environment: environment)
-        // What is on disk now is theirs, and so theirs to be kept.
+        // The bytes on disk come from the external edit now, so they are kept as they are.
         isOwnVersion = false
         attempted = nil
         run.edits.append(

@@ -110,7 +110,7 @@ public final class Persister: Sendable {
 
     /// What of `state` the file, as it was last seen, has no place for. Waits for nothing.
     public func unwritable(_ state: PersistedState) -> [UnwrittenChange] {
-        // Where nothing is written, nothing has to have a place in the file.
+        // Nothing is written, so no change needs a place in the file.
         if self.state.withLock({ $0.isMemoryOnly }) { return [] }
         return lastSeen.withLock { $0 }.unwritable(state)
     }
@@ -183,7 +183,8 @@ public final class Persister: Sendable {
         for action in actions {
             switch action {
             case .start(let write): disk.async { self.run(write) }
-            // The deadline is read when the timer is set, so the last setting is right in whatever order they come.
+            // The deadline is read when the timer is set. So the last setting of the timer is right, in whatever
+            // order the calls come.
             case .rearm: clock.async { [weak self] in self?.setTimer() }
             case .raiseAlarm(let since): clock.async { self.onEvent(.overdue(since: since)) }
             case .endAlarm: clock.async { self.onEvent(.overdueEnded) }
@@ -278,7 +279,7 @@ public final class Persister: Sendable {
     private func lookAround() {
         let isAwaited = state.withLock { $0.isClosed || $0.inspectionIsPending }
         guard !isAwaited, writer.withLock({ $0.mayHaveChanged() }) else { return }
-        // What was waited for in vain is looked at once: the next look is soon.
+        // A look has waited for a writing program in vain. This one does not wait again, since the next one is soon.
         inspect(patience: writer.withLock { $0.isUnsettled } ? .zero : SettledFile.patience)
     }
 

@@ -77,7 +77,7 @@ struct PersisterState: Sendable {
         case .failed(.refused(let refusal)) where refusal.isUnfinished:
             let isKnown = counters.refusedFile?.isUnfinished == true
             counters.refusedFile = refusal
-            // What it lacks changes while it is written; that it is being written is said once.
+            // What a file lacks changes while it is being written, so the message is given once.
             return isKnown ? nil : .externalEditAwaited(refusal)
         case .failed(.refused(.beingEdited)): return nil
         case .failed(let error) where isInspection: return report(.fileUnreachable(error))

@@ -60,7 +60,7 @@ public final class LogFile: Sendable {
     }
 
     private static func open(_ path: String) -> Int32 {
-        // Without waiting, so that a pipe without a reader cannot hold up the start.
+        // It is opened without waiting, so that a pipe without a reader cannot hold up the start.
         systemOpen(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0o600)
     }
 }

@@ -94,7 +94,8 @@ struct ConsoleLoop {
                     if let reason = carryOut(effect, &state, perform) { return reason }
                 }
             }
-            // One that was asked for before a command was answered does not show what it did: then comes another.
+            // A snapshot that was taken before a command was answered does not show its effect, so another one is
+            // taken.
             if now >= due, !isAwaited {
                 isAwaited = true
                 due = now + state.refresh

@@ -115,7 +115,7 @@ final class CursesScreen {
             start_color()
             use_default_colors()
         }
-        // A program before may have left it on.
+        // The program before may have left mouse reports on.
         podium_mouse(1)
         podium_mouse(0)
         if isModern { write("\u{1B}[?1002l\u{1B}[?1003l\u{1B}[?1004l") }
@@ -127,7 +127,7 @@ final class CursesScreen {
         guard isOpen else { return }
         isOpen = false
         if isGone {
-            // ncurses still writes on its way out: let that go nowhere.
+            // ncurses still writes while it closes, which must go nowhere.
             let null = Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)
             if null >= 0 {
                 dup2(null, fileno(files.output))

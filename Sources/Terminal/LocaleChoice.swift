@@ -10,7 +10,7 @@ struct LocaleChoice: Equatable {
 
     /// Sets the locale of the process.
     static func set() -> LocaleChoice {
-        // The characters alone matter: a language for dates that is missing must not cost them.
+        // Only the class for characters is set, so that a missing language for dates does not cost the characters.
         choose(
             variable: { name in getenv(name).map { String(cString: $0) } },
             set: { name in

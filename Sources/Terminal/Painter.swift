@@ -86,7 +86,7 @@ struct Painter {
         let key = PairKey(
             foreground: appearance.foreground?.index(at: depth) ?? -1,
             background: appearance.background?.index(at: depth) ?? -1)
-        // One of its own for the terminal's colours too: ncurses goes back to pair 0 by six bytes more.
+        // The terminal's own colours get a pair too, since ncurses needs six bytes more to go back to pair 0.
         if let pair = pairs[key] { return pair }
         let next = Int32(pairs.count + 1)
         guard next < podium_color_pairs(), init_extended_pair(next, key.foreground, key.background) == OK else {

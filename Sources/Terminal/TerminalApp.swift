@@ -66,7 +66,7 @@ public final class TerminalApp: Sendable {
         source: @escaping @Sendable () -> ConsolePicture,
         perform: @escaping @Sendable (ConsoleCommand, @escaping @Sendable (CommandResult) -> Void) -> Void
     ) -> ExitReason {
-        // Before ncurses would install its own; it leaves handlers that are there alone.
+        // The handlers are installed before ncurses would install its own; it leaves alone what is there.
         _ = podium_tty_signals_begin(wakeUp.writeEnd)
         var reason = ExitReason.stopped
         defer { podium_tty_signals_end(reason == .hangup ? 1 : 0) }

@@ -19,9 +19,9 @@ struct TerminfoDatabase {
     /// The description by that name; nil if there is none that can be read.
     func entry(_ name: String) -> TerminfoEntry? {
         guard let initial = name.utf8.first, !name.contains("/"), !name.hasPrefix(".") else { return nil }
-        // A description in the variable itself: what it says is what the operator wants.
+        // The variable may hold a description itself, which is what the operator wants.
         if let first = folders.first, first.hasPrefix("b64:") || first.hasPrefix("hex:") { return nil }
-        // The second where file names are not told apart by case.
+        // The second form is used by systems whose file names do not differ by case.
         let subfolders = [String(decoding: [initial], as: UTF8.self), String(initial, radix: 16)]
         for folder in folders where !folder.isEmpty {
             for subfolder in subfolders {

@@ -22,12 +22,15 @@ struct LogNoticesTests {
         var notices = LogNotices()
         let first = notices.complete([line("a")], dropped: 1, now: epoch)
         // The notice was lost with its batch, so what it counted is counted again.
-        #expect(notices.wrote(first, fault: "No space left on device") == 1)
+        let again = notices.wrote(first, fault: "No space left on device")
+        #expect(again == 1)
         let second = notices.complete([line("b")], dropped: 1, now: epoch)
         #expect(second[0].message == "1 log line could not be written: No space left on device")
         #expect(second[1].message == "b")
         #expect(second[2].message.hasPrefix("1 log line dropped"))
-        #expect(notices.wrote(second, fault: nil) == 0)
-        #expect(notices.complete([line("c")], dropped: 0, now: epoch).map(\.message) == ["c"])
+        let none = notices.wrote(second, fault: nil)
+        let third = notices.complete([line("c")], dropped: 0, now: epoch)
+        #expect(none == 0)
+        #expect(third.map(\.message) == ["c"])
     }
 }

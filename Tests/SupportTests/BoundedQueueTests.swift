@@ -7,13 +7,16 @@ import Testing
 struct BoundedQueueTests {
     @Test func theWriterIsWokenOnceForAllThatComesBeforeItHasWoken() {
         var queue = BoundedQueue<String>(limit: 100)
-        #expect(queue.offer("a", size: 1))
-        #expect(!queue.offer("b", size: 1))
-        #expect(queue.take()?.elements == ["a", "b"])
+        let wakes = [queue.offer("a", size: 1), queue.offer("b", size: 1)]
+        #expect(wakes == [true, false])
+        let first = queue.take()
+        #expect(first?.elements == ["a", "b"])
         // What comes while a batch is written is a batch of its own.
-        #expect(queue.offer("c", size: 1))
-        #expect(queue.take()?.elements == ["c"])
-        #expect(queue.take() == nil)
+        let wakesAgain = queue.offer("c", size: 1)
+        #expect(wakesAgain)
+        let (second, third) = (queue.take(), queue.take())
+        #expect(second?.elements == ["c"])
+        #expect(third?.elements == nil)
     }
 
     @Test func whatDoesNotFitIsCountedOnce() {
@@ -23,7 +26,8 @@ struct BoundedQueueTests {
         #expect(batch?.elements == ["a", "b"])
         #expect(batch?.dropped == 2)
         _ = queue.offer("c", size: 1)
-        #expect(queue.take()?.dropped == 0)
+        let next = queue.take()
+        #expect(next?.dropped == 0)
     }
 
     @Test func oneElementAlwaysFits() {
@@ -38,9 +42,11 @@ struct BoundedQueueTests {
     @Test func aCountOutlivesABatchThatIsEmpty() {
         var queue = BoundedQueue<String>(limit: 2)
         queue.drop(3)
-        #expect(queue.take() == nil)
+        let empty = queue.take()
+        #expect(empty?.elements == nil)
         _ = queue.offer("a", size: 1)
-        #expect(queue.take()?.dropped == 3)
+        let batch = queue.take()
+        #expect(batch?.dropped == 3)
     }
 
     @Test func whatAWriteLosesIsToldWithTheNext() {

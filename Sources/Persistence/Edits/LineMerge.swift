@@ -68,7 +68,7 @@ struct LineMerge {
             ($0.element.range.lowerBound, $0.element.range.upperBound, $0.offset)
                 < ($1.element.range.lowerBound, $1.element.range.upperBound, $1.offset)
         }.map(\.element)
-        // At one place: first what comes in of ours, then of theirs, then what is replaced there.
+        // At one place our insertions come first, then theirs, then what replaces the lines there.
         var result: [UInt8] = []
         var (next, their) = (0, 0)
         var line = 0

@@ -40,7 +40,7 @@ struct ThreeWayMerge {
                 continue
             }
             fileIDs.insert(id)
-            // Removed here and changed in the file: it is back, as what it was.
+            // The endpoint was removed here and changed in the file. It comes back with the identity that it had.
             let isBack = ourIndex[id] == nil && entry.settings != ancestor[id]
             let file = PersistedState.Endpoint(id: id, settings: entry.settings)
             agreed.append(file)
@@ -52,7 +52,7 @@ struct ThreeWayMerge {
             }
         }
 
-        // Names stay unique: an endpoint that both sides added under one name is the file's.
+        // Names stay unique. Where both sides added an endpoint under one name, the file's is taken.
         let names = Set(merged.map(\.settings.name))
         for endpoint in ours.endpoints where !fileIDs.contains(endpoint.id) {
             if let before = ancestor[endpoint.id] {
@@ -87,7 +87,7 @@ struct ThreeWayMerge {
         guard let before = ancestor[ours.id] else { return theirs }
         var result = theirs
         for field in EndpointField.all where before.value(of: field) != ours.settings.value(of: field) {
-            // A new name of ours may have been given to another entry in the file; names stay unique.
+            // The file may have given our new name to another entry, and names stay unique.
             let nameTaken = field == .name && fileNames.contains(ours.settings.name)
             if before.value(of: field) == theirs.settings.value(of: field), !nameTaken {
                 result.settings.set(field, to: ours.settings.value(of: field))

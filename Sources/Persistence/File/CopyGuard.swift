@@ -42,7 +42,7 @@ struct CopyGuard {
         let copy = try fileSystem.open(target.directory, name)
         var status = try fileSystem.status(copy, name)
         if status.owner != file.owner || status.group != file.group {
-            // Only root may; what cannot be given away is taken away.
+            // Only root may change the owner. Rights that cannot be given to the right users are taken away.
             try? fileSystem.setOwner(copy, name, owner: file.owner, group: file.group)
             status = try fileSystem.status(copy, name)
         }

@@ -41,7 +41,7 @@ extension FileFlags {
             return []
         }
         let wanted = flags.intersection(kept)
-        // What the directory gave it and the original does not have goes.
+        // Attributes that the directory has given the new file and the original does not have are removed.
         var present = fresh
         if try change(&present, fresh.subtracting(kept).union(wanted), copy, name, fileSystem) { return [] }
         var missing: FileFlags = []

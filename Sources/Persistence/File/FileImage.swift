@@ -28,7 +28,7 @@ struct FileImage: Sendable {
             guard bytes.count <= largest else {
                 throw PersistenceError.refused(.tooLarge(path: path, bytes: max(status.size, bytes.count)))
             }
-            // Written to while it was read: what was read may be no version at all.
+            // The file was written to while it was read, so the bytes may be no version at all.
             guard try fileSystem.status(file, name) == status, bytes.count == status.size else {
                 throw PersistenceError.refused(.beingEdited(path: path))
             }

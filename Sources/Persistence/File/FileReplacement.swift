@@ -118,7 +118,8 @@ struct FileReplacement {
                 try FileAttributes(fileSystem: fileSystem, path: target.path).copy(
                     from: original, to: file, named: name)
             }
-            // After a failed sync the kernel calls the lost pages clean: this descriptor is never asked again.
+            // After a failed sync the kernel takes the lost pages for clean, so a second sync of this descriptor
+            // would succeed wrongly.
             durations.fsync += try clock.measure { try fileSystem.sync(file, name) }
             return try fileSystem.status(file, name)
         } catch {

@@ -70,7 +70,7 @@ struct FileSystem: Sendable {
     }
 
     func names(in directory: OpenFile, _ path: String) throws(FileError) -> [String] {
-        // A descriptor of its own: `closedir` closes it, and the position is not shared.
+        // The listing gets a descriptor of its own, since `closedir` closes it and the position must not be shared.
         let copy = try run(.list, path) {
             system(openat(directory.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
         }

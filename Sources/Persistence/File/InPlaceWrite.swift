@@ -122,7 +122,7 @@ struct InPlaceWrite {
     private var places: [Place] {
         var places = [Place(target: target, name: ".\(target.name).podium-journal")]
         guard let state = stateDirectory, let directory = try? fileSystem.openDirectory(state) else { return places }
-        // The path as a name: several configurations may share the directory.
+        // The whole path becomes the name, since several configurations may share the directory.
         let flat = target.path.map { $0 == "/" ? "%" : $0 }
         let there = ConfigurationTarget(directory: directory, directoryPath: state, name: target.name, places: [])
         places.append(Place(target: there, name: "\(String(flat.suffix(200))).podium-journal"))

@@ -42,7 +42,8 @@ struct OrphanSweep {
                 try fileSystem.unlink(target.directory, name)
                 return .removed(name: name)
             }
-            // Written before the file that is in place now: the version it displaced.
+            // This copy was written before the file that is in place now, so it is the version that the file
+            // displaced.
             let isOlder = current.map { orphan.status.modified <= $0.status.modified } ?? true
             let isNewerThanBackup = backup.map { $0.status.modified <= orphan.status.modified } ?? true
             if isOlder, isNewerThanBackup {

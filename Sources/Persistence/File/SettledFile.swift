@@ -108,7 +108,7 @@ struct SettledFile {
                 case .wait(let reason): obstacle = reason
                 }
             } catch {
-                // It grew while it was read.
+                // The file grew while it was read.
                 guard case .refused(.beingEdited(let path)) = error else { throw error }
                 settling.forget()
                 obstacle = .unfinishedEdit(path: path, reason: Self.changing)

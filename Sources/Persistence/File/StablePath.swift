@@ -8,7 +8,7 @@ public enum StablePath {
     /// `/srv/current`, which is a link to `/srv/releases/2`, means the link.
     public static func absolute(_ path: String, environment: [String: String]) -> String {
         let full = path.hasPrefix("/") ? path : "\(workingDirectory(environment))/\(path)"
-        // `..` stays: behind a link it leads elsewhere than back.
+        // `..` stays in the path: behind a link it does not lead back to where the path came from.
         let names = full.split(separator: "/").filter { $0 != "." }
         let isDirectory = full.hasSuffix("/") || full.hasSuffix("/.")
         return "/" + names.joined(separator: "/") + (isDirectory && !names.isEmpty ? "/" : "")

@@ -24,7 +24,7 @@ public struct ConfigurationRestore: Sendable {
         let current = try currentBytes(target)
         var points: [RestorePoint] = []
         for (name, kind) in try candidates(target) {
-            // What cannot be read is no version to offer; the others are.
+            // A copy that cannot be read is no version to offer; the others are offered.
             guard let image = (try? FileImage.read(name, in: target, fileSystem)) ?? nil else { continue }
             points.append(
                 RestorePoint(

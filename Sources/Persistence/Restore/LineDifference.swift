@@ -54,7 +54,7 @@ public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
         }
         appendAdded()
         lines = Self.withoutDistantContext(all)
-        // A key that one version has in its place may stand in a comment, or in ruins, in the other.
+        // A key that one version has in its place may stand in a comment of the other, or in a broken line.
         let secrets = FileMask.secrets(in: old).union(FileMask.secrets(in: new)).sorted { $0.count > $1.count }
         guard secrets.count * lines.count < Self.searched else { return }
         for index in lines.indices { lines[index].text = FileMask.hiding(secrets, in: lines[index].text) }

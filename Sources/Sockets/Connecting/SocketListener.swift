@@ -47,7 +47,7 @@ package final class SocketListener: Pollable, @unchecked Sendable {
         self.descriptor = descriptor
         do {
             StreamDescriptor.switchOn(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor)
-            // Connections inherit it.
+            // Accepted connections inherit these options.
             StreamDescriptor.sendAtOnce(descriptor)
             StreamDescriptor.watchOver(descriptor, patience: Self.clientPatience)
             guard address.withSockAddr({ bind(descriptor, $0, socklen_t($1)) }) == 0 else {

@@ -63,7 +63,7 @@ final class ReadinessQueue {
 
     /// Ends the wait, from any thread.
     func wake() {
-        // Full means that it is readable already.
+        // Where the counter is full, the loop is woken already.
         _ = podium_notification_send(notification)
     }
 

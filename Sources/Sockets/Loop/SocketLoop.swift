@@ -105,7 +105,7 @@ package final class SocketLoop: EventLoop, @unchecked Sendable {
         guard work.isEmpty, readAgain.isEmpty, !isEnding else { return 0 }
         guard let next = timers.next() else { return -1 }
         let wait = (next - NIODeadline.now()).nanoseconds
-        // Rounded up: waking early would only mean to wait again.
+        // The wait is rounded up, since waking early would only mean to wait again.
         return wait <= 0 ? 0 : CInt(clamping: (wait + 999_999) / 1_000_000)
     }
 

@@ -58,7 +58,7 @@ package final class StreamSocket: Pollable, @unchecked Sendable {
         self.peer = peer
         closePromise = loop.makePromise()
         super.init()
-        // Made here: other threads may ask for it.
+        // The pipeline is made here, because other threads may ask for it and a lazy property is not safe for that.
         _ = pipeline
     }
 
@@ -152,7 +152,7 @@ package final class StreamSocket: Pollable, @unchecked Sendable {
         phase = .active
         activity.store(true, ordering: .relaxed)
         pipeline.syncOperations.fireChannelActive()
-        // What was flushed before.
+        // Handlers may have flushed before the connection stood.
         if isOpen { writeQueued() }
         readIfNeeded()
     }
@@ -223,7 +223,7 @@ extension StreamSocket {
     private func readOnce() {
         var buffer = loop.takeReceiveBuffer()
         let descriptor = descriptor
-        // It is empty, so that all of it can be written.
+        // The buffer is empty, so that all of its storage can be written to.
         let count = buffer.withVeryUnsafeMutableBytes { podium_receive(descriptor, $0.baseAddress, $0.count) }
         guard count > 0 else {
             loop.returnReceiveBuffer(consume buffer)
@@ -240,7 +240,7 @@ extension StreamSocket {
                 reader.socketReadComplete()
                 if isReadable { goOnReading() }
             } else {
-                // The pipeline has taken over.
+                // A handler of the pipeline reads from now on.
                 readIfNeeded()
             }
         } else {
@@ -339,7 +339,7 @@ extension StreamSocket {
     }
 
     private func writingFailed(_ code: CInt) {
-        // What the other side said before it went may be here still, and may be the answer.
+        // Bytes that arrived before the error may be unread still, and they may be the answer.
         endIsNear = true
         readToTheEnd()
         if isOpen { close0(error: IOError(errnoCode: code, reason: "send"), mode: .all, promise: nil) }

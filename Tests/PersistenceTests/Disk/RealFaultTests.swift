@@ -1,3 +1,4 @@
+import Support
 import CSystemShim
 import Configuration
 import PodiumModel
