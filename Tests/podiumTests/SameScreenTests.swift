@@ -4,6 +4,7 @@ import Engine
 import Foundation
 import Logging
 import PodiumModel
+import TestSupport
 import Testing
 
 @testable import Console
@@ -41,6 +42,8 @@ struct SameScreenTests {
         let here = EngineClient.of(engine, isDemo: false, isReadOnly: false)
         let there = await EngineClient.attached(
             ControlClient(socketPath: socket, operatorName: "tester", kind: .console), refresh: .seconds(1))
+        // On a busy machine the first answer may take longer than the client waits for it.
+        try await eventually { there.picture().endpoints.count == 3 }
         let first = try #require(there.picture().endpoints.first)
         for result in [await there.perform(.setPinned(first.reference, true)), await here.perform(.flush)] {
             guard case .success = result else {
