@@ -12,8 +12,9 @@ ENDINGS = {
 }
 # The access log's words for an attempt's outcome, as the metrics count them.
 OUTCOMES = {"ok": "success", "gone": "abandoned", "declined": "declined", "rate_limited": "rate_limited", "overloaded": "rate_limited", "credential": "misconfigured"}
-# Beyond `replay_limit` a request cannot go elsewhere, so its endpoint's failure is its answer.
-UNKEPT = {200, 408, 429, 500, 502, 503, 504, 529}
+# Beyond `replay_limit` a request cannot go elsewhere, so its endpoint's failure is its answer. In the first second also the refusal of
+# the endpoint that knows no key, which no request has found out about yet.
+UNKEPT = {200, 401, 408, 429, 500, 502, 503, 504, 529}
 
 
 def read_log(path):
