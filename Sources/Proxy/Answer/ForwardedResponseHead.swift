@@ -36,30 +36,13 @@ struct ForwardedResponseHead {
             writer.write("\r\n")
             return
         }
-        switch framing {
-        case .length(let length):
-            writer.write("Content-Length: ")
-            writer.write(decimal: length)
-            writer.write("\r\n")
-        case .chunked: writer.write("Transfer-Encoding: chunked\r\n")
-        case .none, .untilClose: break
-        }
+        writer.write(framing)
         if !date.isEmpty {
             writer.write("Date: ")
             writer.write(date)
             writer.write("\r\n")
         }
-        switch requestID {
-        case .generated(let value):
-            writer.write("X-Request-ID: ")
-            writer.write(hexadecimal: value, minimumDigits: 16)
-            writer.write("\r\n")
-        case .received(let range):
-            writer.write("X-Request-ID: ")
-            writer.write(request.slice(range))
-            writer.write("\r\n")
-        case nil: break
-        }
+        requestID?.write(from: request, to: &writer)
         if let origin { CrossOrigin.writeFields(for: request.slice(origin), to: &writer) }
         // RFC 9110 §7.8: the field below is meant for this hop.
         if head.status == 426, head.fields.lines.contains(where: { $0.known == .upgrade }) {

@@ -290,4 +290,31 @@ enum RequestID: Sendable, Equatable {
             return head.getString(at: head.readerIndex + range.lowerBound, length: range.count) ?? ""
         }
     }
+    /// Writes the header line that both heads have, the endpoint's and the client's.
+    ///
+    /// - Parameter head: the request head's bytes, which a received one lies in
+    @inline(__always)
+    func write(from head: UnsafeRawBufferPointer, to writer: inout WireWriter) {
+        writer.write("X-Request-ID: ")
+        switch self {
+        case .generated(let value): writer.write(hexadecimal: value, minimumDigits: 16)
+        case .received(let range): writer.write(head.slice(range))
+        }
+        writer.write("\r\n")
+    }
+}
+
+extension WireWriter {
+    /// Writes the field that says where the body ends, if there is one.
+    @inline(__always)
+    mutating func write(_ framing: BodyFraming) {
+        switch framing {
+        case .length(let length):
+            write("Content-Length: ")
+            write(decimal: length)
+            write("\r\n")
+        case .chunked: write("Transfer-Encoding: chunked\r\n")
+        case .none, .untilClose: break
+        }
+    }
 }

@@ -42,21 +42,14 @@ struct ForwardedRequestHead {
         if let linesForProxy { writer.write(linesForProxy) }
         let announced = writeClientFields(&head, bytes, for: upstream, to: &writer)
         let replaced = upstream.replacedFields
-        if !replaced.contains(.requestID) { writeRequestID(bytes, to: &writer) }
+        if !replaced.contains(.requestID) { requestID.write(from: bytes, to: &writer) }
         writer.write("X-Hops: ")
         writer.write(decimal: hops + 1)
         writer.write("\r\n")
         if upstream.namesClients {
             writeForwarding(announced, clientAddress, replaced, &head, bytes, to: &writer)
         }
-        switch framing {
-        case .length(let length):
-            writer.write("Content-Length: ")
-            writer.write(decimal: length)
-            writer.write("\r\n")
-        case .chunked: writer.write("Transfer-Encoding: chunked\r\n")
-        case .none, .untilClose: break
-        }
+        writer.write(framing)
         writer.write("\r\n")
     }
 
@@ -172,16 +165,6 @@ struct ForwardedRequestHead {
     private func isClientToken(_ value: UnsafeRawBufferPointer) -> Bool {
         guard let tokens else { return false }
         return tokens.contain(ClientTokens.presented(in: value))
-    }
-
-    @inline(__always)
-    private func writeRequestID(_ bytes: UnsafeRawBufferPointer, to writer: inout WireWriter) {
-        writer.write("X-Request-ID: ")
-        switch requestID {
-        case .generated(let value): writer.write(hexadecimal: value, minimumDigits: 16)
-        case .received(let range): writer.write(bytes.slice(range))
-        }
-        writer.write("\r\n")
     }
 
     private func writeForwarding(
