@@ -28,9 +28,13 @@ final class ControlHarness: Sendable {
 
     var config: URL { folder.appending(path: "config.yaml") }
     var text: String { (try? String(contentsOf: config, encoding: .utf8)) ?? "" }
-    var client: ControlClient {
-        var client = ControlClient(socketPath: socket, operatorName: "tester@192.0.2.7")
-        // All tests run at once, perhaps on a machine that has more to do.
+    var client: ControlClient { Self.client(of: socket) }
+
+    /// A client that waits longer than a real one: tests run beside each other, perhaps on a machine that has more to do.
+    static func client(
+        of socket: String, operatorName: String = "tester@192.0.2.7", kind: ControlClient.Kind = .commandLine
+    ) -> ControlClient {
+        var client = ControlClient(socketPath: socket, operatorName: operatorName, kind: kind)
         client.timeout = .seconds(50)
         return client
     }

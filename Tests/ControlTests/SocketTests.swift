@@ -72,7 +72,7 @@ struct SocketTests {
             _ = try await server.listen(at: path)
             let during = try FileManager.default.contentsOfDirectory(atPath: folder)
             #expect(during.sorted() == ["x.sock", "z.sock"])
-            _ = try await ControlClient(socketPath: path.path, operatorName: "").snapshot()
+            _ = try await ControlHarness.client(of: path.path).snapshot()
             await server.stop()
             let after = try FileManager.default.contentsOfDirectory(atPath: folder)
             #expect(after == ["z.sock"])

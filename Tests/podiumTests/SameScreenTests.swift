@@ -40,9 +40,10 @@ struct SameScreenTests {
             config: path, environment: ["RUNTIME_DIRECTORY": folder.appending(path: "run").path])
         // Each gives a command, so that there is something to see of both ways.
         let here = EngineClient.of(engine, isDemo: false, isReadOnly: false)
-        let there = await EngineClient.attached(
-            ControlClient(socketPath: socket, operatorName: "tester", kind: .console), refresh: .seconds(1))
-        // On a busy machine the first answer may take longer than the client waits for it.
+        var client = ControlClient(socketPath: socket, operatorName: "tester", kind: .console)
+        client.timeout = .seconds(50)
+        let there = await EngineClient.attached(client, refresh: .seconds(1))
+        // On a busy machine the first answer may take longer than the console waits for it.
         try await eventually { there.picture().endpoints.count == 3 }
         let first = try #require(there.picture().endpoints.first)
         for result in [await there.perform(.setPinned(first.reference, true)), await here.perform(.flush)] {
