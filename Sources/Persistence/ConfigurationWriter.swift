@@ -2,7 +2,10 @@ import Configuration
 import PodiumModel
 import YAMLDocument
 
-/// Runs the write protocol. Knows what is on disk; lives on the persister's I/O queue alone.
+/// Runs the write protocol: reads the file, takes in edits by others, makes the edits that the engine's state asks for, checks the
+/// result and has it put in place. It knows what is on disk.
+///
+/// `Persister` owns the only one and calls it on its queue `podium.persist.disk` alone, since every method may wait for the disk.
 struct ConfigurationWriter {
     /// When another program saves the file at the same time, the write starts over. This is how often at most.
     static let longestRace = 40
@@ -42,9 +45,9 @@ struct ConfigurationWriter {
     /// File systems that could be written to before: if one no longer can, that is a fault and no intention.
     private var writableDevices: Set<UInt64> = []
     private(set) var base: Base
-    /// The version that a write was to put in place whose end is not known: it failed on the way.
+    /// The version that the last write was to put in place, where that write failed and it is not known how far it came.
     private var attempted: Edit?
-    /// From which all that is written is made.
+    /// The text that every written version is made from.
     private var authored: AuthoredFile
     private var lock: ProcessLock?
     /// The last write is in place, but its directory did not sync: equal bytes prove nothing until one did. Until then the

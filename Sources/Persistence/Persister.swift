@@ -1,9 +1,9 @@
-import CSystemShim
+internal import CSystemShim
 public import Configuration
+@preconcurrency internal import Dispatch
 internal import PodiumModel
-import Dispatch
-import Synchronization
 internal import Support
+internal import Synchronization
 
 /// Saves ranking and edits into the operator's file: automatic changes at most once per interval, an operator's at once.
 ///
@@ -268,7 +268,7 @@ public final class Persister: Sendable {
         if isNews { disk.async { [weak self] in self?.inspect() } }
     }
 
-    /// Looks every half second whether the path leads to something else by now: no watch tells everything.
+    /// Looks every half second whether the path leads to something else by now, because there are changes that no watch reports.
     private func startPatrol() {
         let timer = RepeatingTimer(every: Self.patrolInterval, on: disk) { [weak self] in self?.lookAround() }
         patrol.withLock { $0 = timer }
@@ -297,5 +297,52 @@ public final class Persister: Sendable {
         if storage == .memoryOnlyEnded, run.unsaved {
             perform(state.withLock { $0.isClosed ? [] : $0.schedule.request(.reload, now: .now).actions })
         }
+    }
+}
+
+/// One one-shot timer on the monotonic clock. Setting it replaces what was set before.
+private final class DeadlineTimer: Sendable {
+    private let source: any DispatchSourceTimer
+
+    init(queue: DispatchQueue, fire: @escaping @Sendable () -> Void) {
+        source = DispatchSource.makeTimerSource(queue: queue)
+        source.setEventHandler(handler: fire)
+        source.schedule(deadline: .distantFuture)
+        source.activate()
+    }
+
+    deinit {
+        source.cancel()
+    }
+
+    func set(_ deadline: ContinuousClock.Instant?) {
+        guard let deadline else {
+            source.schedule(deadline: .distantFuture)
+            return
+        }
+        // A day is longer than any deadline that is not recomputed before.
+        let wait = min(max(deadline - ContinuousClock.now, .zero), .seconds(86_400)).components
+        let nanoseconds = wait.seconds * 1_000_000_000 + wait.attoseconds / 1_000_000_000
+        source.schedule(deadline: .now() + .nanoseconds(Int(nanoseconds)), leeway: .milliseconds(1))
+    }
+
+    func cancel() {
+        source.cancel()
+    }
+}
+
+/// Calls at regular intervals until it is released. Calls that the queue was too busy for are not repeated later.
+private final class RepeatingTimer: Sendable {
+    private let source: any DispatchSourceTimer
+
+    init(every interval: DispatchTimeInterval, on queue: DispatchQueue, _ fired: @escaping @Sendable () -> Void) {
+        source = DispatchSource.makeTimerSource(queue: queue)
+        source.schedule(deadline: .now() + interval, repeating: interval, leeway: .milliseconds(100))
+        source.setEventHandler(handler: fired)
+        source.activate()
+    }
+
+    deinit {
+        source.cancel()
     }
 }

@@ -1,5 +1,5 @@
-/// Brings two descendants of one text together, line by line: the one that was edited by hand, and the one from which
-/// the common ancestor was made.
+/// Brings two descendants of one text together, line by line. "Theirs" is the text that was edited by hand; "ours" is the one
+/// from which the common ancestor was made. `AuthoredFile` takes the program's own changes out of an edited file with it.
 struct LineMerge {
     /// Lines of the ancestor, and what stands in their place. An empty range is an insertion before its line.
     private struct Hunk {
@@ -10,9 +10,9 @@ struct LineMerge {
     private let ancestor: [ArraySlice<UInt8>]
     private let ours: [Hunk]
     private var theirs: [Hunk]
-    /// Our hunks that touch nothing that they changed.
+    /// Our hunks that touch no line of theirs.
     private(set) var compatible: [Int] = []
-    /// Those, and what comes in amid what they rewrote.
+    /// Those, and our insertions amid lines that theirs rewrote.
     private var applicable: Set<Int> = []
 
     var hunkCount: Int { ours.count }
@@ -45,8 +45,8 @@ struct LineMerge {
         self.theirs = pieces + self.theirs[behind...]
     }
 
-    /// What only comes in, amid lines that they rewrote, comes in before the first of theirs that begins as it does, with the
-    /// dash of an entry; else behind them all.
+    /// An insertion amid lines that theirs rewrote goes before the first of their lines that begins as it does, with the dash of
+    /// an entry; where there is none, it goes behind them all.
     private static func split(
         _ hunk: Hunk, at line: Int, for lines: ArraySlice<ArraySlice<UInt8>>
     ) -> (before: Hunk, after: Hunk) {
@@ -98,7 +98,7 @@ struct LineMerge {
         }
     }
 
-    /// Hunks that only touch each other do not.
+    /// Whether two hunks overlap; hunks that only touch each other do not.
     private static func overlap(_ left: Range<Int>, _ right: Range<Int>) -> Bool {
         switch (left.isEmpty, right.isEmpty) {
         case (true, true): false

@@ -1,5 +1,8 @@
 import Support
 
+// Where the configuration is: which file the operator's path leads to, and what may be written there. It is found out anew for
+// each flush and each look at the file, since links are switched and rights are changed while Podium runs.
+
 /// The real file behind the path that the operator named: an open directory and a name in it.
 ///
 /// Everything after the resolution goes through the directory's descriptor, so that a directory or link that is moved
@@ -10,7 +13,7 @@ struct ConfigurationTarget: Sendable {
     let directory: OpenFile
     let directoryPath: String
     let name: String
-    /// Every name on the way, the links and at last the file: whoever changes one changes the configuration.
+    /// Every name on the way, the links and at last the file: a program that changes one of them changes the configuration.
     let places: [DirectoryWatch.Place]
 
     var path: String { directoryPath == "/" ? "/\(name)" : "\(directoryPath)/\(name)" }
@@ -128,5 +131,86 @@ private struct PathWalk {
         case "/": "/\(name)"
         default: "\(directory)/\(name)"
         }
+    }
+}
+
+/// A path that keeps its meaning whatever links are switched and whatever directories are moved.
+public enum StablePath {
+    /// The path made absolute, with no link in it followed.
+    ///
+    /// A relative path begins where the shell says that it stands (`$PWD`), if that is where the process is: an operator in
+    /// `/srv/current`, which is a link to `/srv/releases/2`, means the link.
+    public static func absolute(_ path: String, environment: [String: String]) -> String {
+        let full = path.hasPrefix("/") ? path : "\(workingDirectory(environment))/\(path)"
+        // `..` stays in the path: behind a link it does not lead back to where the path came from.
+        let names = full.split(separator: "/").filter { $0 != "." }
+        let isDirectory = full.hasSuffix("/") || full.hasSuffix("/.")
+        return "/" + names.joined(separator: "/") + (isDirectory && !names.isEmpty ? "/" : "")
+    }
+
+    private static func workingDirectory(_ environment: [String: String]) -> String {
+        if let logical = environment["PWD"], logical.hasPrefix("/"), let there = identity(of: logical),
+            let here = identity(of: "."), there == here
+        {
+            return logical
+        }
+        guard let physical = getcwd(nil, 0) else { return "/" }
+        defer { free(physical) }
+        return String(cString: physical)
+    }
+
+    private static func identity(of path: String) -> [UInt64]? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return [UInt64(truncatingIfNeeded: status.st_dev), UInt64(truncatingIfNeeded: status.st_ino)]
+    }
+}
+
+/// Why ranks and changes live in memory alone.
+public enum MemoryOnly: Sendable, Equatable, CustomStringConvertible {
+    /// `server.persist` is off.
+    case asConfigured
+    /// The file lies where nothing can be written and never could: a mounted ConfigMap, an image, a store of packages.
+    case readOnly(path: String, errno: Int32)
+
+    /// In a few words.
+    public var description: String {
+        switch self {
+        case .asConfigured: "server.persist is off"
+        case .readOnly(let path, let errno): "\(path) cannot be written (\(errnoText(errno)))"
+        }
+    }
+}
+
+/// What may be written at the file's place, as the system says without anything being tried.
+struct WriteAccess {
+    /// The errno with which a new file beside the configuration would fail; 0 where it would not.
+    var directory: Int32
+    /// The same for writing to the file itself.
+    var file: Int32
+    /// A Podium has written here before: its lock or a backup is there.
+    var hasTraces: Bool
+
+    init(directory: Int32, file: Int32, hasTraces: Bool) {
+        self.directory = directory
+        self.file = file
+        self.hasTraces = hasTraces
+    }
+
+    init(_ target: ConfigurationTarget, _ fileSystem: FileSystem) {
+        directory = fileSystem.writeObstacle(target.directory, ".")
+        file = directory == 0 ? 0 : fileSystem.writeObstacle(target.directory, target.name)
+        hasTraces =
+            directory != 0
+            && [target.lockName, target.backupName].contains {
+                (try? fileSystem.entryStatus(target.directory, $0)) ?? nil != nil
+            }
+    }
+
+    /// A place that could be written to and no longer can is broken, and so is one where the file could be written but not
+    /// replaced: both are the operator's to know of. All else was made so.
+    func isReadOnlyOnPurpose(wasWritable: Bool) -> Bool {
+        let isReadOnly = [EROFS, EACCES, EPERM].contains(directory) && [EROFS, EACCES, EPERM].contains(file)
+        return isReadOnly && !hasTraces && !wasWritable
     }
 }
