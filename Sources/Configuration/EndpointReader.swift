@@ -202,7 +202,7 @@ extension YAMLNode {
 }
 
 /// Reads `proxy:` in either form.
-struct ProxyReader {
+private struct ProxyReader {
     let reader: SectionReader
     let key: String
 

@@ -1,14 +1,17 @@
 internal import PodiumModel
-internal import YAMLDocument
 internal import Support
+internal import YAMLDocument
+
+// Reading the sections of settings: `server:`, `ranking:`, `timeouts:` and `console:`. `ConfigurationLoader` calls it. Each section has a
+// table of its keys, so that what is read, what is known and what is documented cannot differ.
 
 /// A key of a section of settings: the section's table lists them, and what is known, read and documented (a test holds the page
 /// against it) goes by the table. A new setting is a property and a row.
 struct Setting<Section> {
     let key: String
-    let read: (inout Section, SettingReader) -> Void
+    fileprivate let read: (inout Section, SettingReader) -> Void
 
-    init(_ key: String, read: @escaping (inout Section, SettingReader) -> Void) {
+    fileprivate init(_ key: String, read: @escaping (inout Section, SettingReader) -> Void) {
         self.key = key
         self.read = read
     }
@@ -51,7 +54,7 @@ struct Setting<Section> {
 }
 
 /// What a row of a table of settings reads from.
-struct SettingReader {
+private struct SettingReader {
     let section: SectionReader
     let environment: [String: String]
 
@@ -100,7 +103,8 @@ extension ServerSettings {
     /// Read behind the interval.
     private mutating func readMaxDirtyTime(_ reader: SectionReader) {
         let written = reader.duration("config_max_dirty_time", atLeast: .milliseconds(10))
-        // Unwritten, the limit gives way to a long interval; written, a contradiction is the operator's to solve.
+        // A limit that is not in the file gives way to a long interval. One that is in the file contradicts it, which the
+        // operator has to solve.
         configMaxDirtyTime = written ?? max(configMaxDirtyTime, configFlushInterval)
         guard configMaxDirtyTime < configFlushInterval else { return }
         let limit = DurationText.render(configMaxDirtyTime)
@@ -145,11 +149,11 @@ extension ServerSettings {
         }
     }
 
-    /// A token that cannot be expanded would lock everybody out, or let everybody in.
+    /// A token that cannot be expanded would keep all clients out, or let all of them in.
     private static func check(
         _ text: String, _ subject: String, at node: YAMLNode, _ environment: [String: String], _ sink: DiagnosticSink
     ) {
-        // Whoever guesses the name of a variable would be let in by it.
+        // The name of the variable would be the token then, and a client that guesses the name would be let in.
         if let found = Placeholder.find(in: text) {
             sink.report(.error, at: node, found.problem(at: subject), isSecret: true)
             return
@@ -246,5 +250,64 @@ extension TimeoutSettings {
     init(_ node: YAMLNode?, sink: DiagnosticSink) {
         self.init()
         SettingReader.read(node, title: "timeouts", Self.table, into: &self, sink: sink)
+    }
+}
+
+extension ConsoleSettings {
+    init(_ node: YAMLNode?, sink: DiagnosticSink) {
+        self.init()
+        let reader = SectionReader(node, title: "console", known: ["keys"], sink: sink)
+        guard let keys = reader.node("keys") else { return }
+        guard keys.kind == .mapping else {
+            // A key of the console that cannot be used must not keep the proxy from starting.
+            sink.report(
+                .warning, at: keys, ValueProblem("keys has to be a mapping", fix: "write flush: W, or flush: [W, F5]"))
+            return
+        }
+        for (command, value) in keys.pairs {
+            guard let words = Self.words(value, sink), command.kind == .scalar else { continue }
+            self.keys.append(KeySetting(command: .init(command), keys: words))
+        }
+    }
+
+    private static func words(_ value: YAMLNode, _ sink: DiagnosticSink) -> [KeySetting.Word]? {
+        let nodes = value.resolved?.kind == .sequence ? value.resolved?.entries ?? [] : [value]
+        var words: [KeySetting.Word] = []
+        for node in nodes {
+            guard let resolved = node.resolved, resolved.kind == .scalar,
+                resolved.style != .plain || resolved.scalar != .null
+            else {
+                sink.report(
+                    .warning, at: node,
+                    ValueProblem("a key has to be a text", fix: "quote it, as in \"~\"; write [] for no key at all"))
+                return nil
+            }
+            words.append(.init(resolved))
+        }
+        return words
+    }
+}
+
+extension KeySetting.Word {
+    fileprivate init(_ node: YAMLNode) {
+        self.init(text: node.text, line: node.line, column: node.column)
+    }
+}
+
+/// Origins of web pages as browsers write them (RFC 6454 §6.2).
+private enum OriginText {
+    /// Whether the text is `scheme://host[:port]` and nothing more. Extensions have schemes of their own.
+    static func isOrigin(_ text: String) -> Bool {
+        guard let separator = text.firstRange(of: "://") else { return false }
+        let scheme = text[..<separator.lowerBound].utf8
+        guard let first = scheme.first, ASCII.isLetter(first), scheme.allSatisfy(isSchemePart) else { return false }
+        return (try? HostAndPort(text[separator.upperBound...])) != nil
+    }
+
+    private static func isSchemePart(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."): true
+        default: ASCII.isLetter(byte) || ASCII.isDigit(byte)
+        }
     }
 }

@@ -9,7 +9,7 @@ public enum ConfigurationLoader {
     ///   - environment: where `${NAME}` is looked up. Values are only checked, never put into the result: it holds the
     ///     texts as written.
     ///   - authorityProblem: why the file of authorities of this name cannot be used, to stand behind the name; nil where
-    ///     it can, or where nobody looks.
+    ///     it can be used, or where that is not checked.
     ///   - openListener: where Podium listens at present, if other machines can reach that and only client tokens keep
     ///     them out: a file without any is an error then. nil: it is a warning where the file's own host is such a one.
     public static func load(
@@ -112,7 +112,7 @@ public enum ConfigurationLoader {
 }
 
 /// What to do about the usual slips, which the parser's words do not say.
-enum SyntaxAdvice {
+private enum SyntaxAdvice {
     static func fix(for error: YAMLError, in bytes: [UInt8]) -> String {
         let lines = bytes.split(omittingEmptySubsequences: false) { $0 == 0x0A }
         let line = error.line >= 1 && error.line <= lines.count ? lines[error.line - 1] : []
@@ -128,4 +128,31 @@ enum SyntaxAdvice {
         if error.reason.contains("cannot start any token") { return "quote the value" }
         return ""
     }
+}
+
+/// What became of a file: all its findings, and the configuration if none of them is an error.
+public struct LoadedConfiguration: Sendable {
+    /// Nil if and only if there is an error among the diagnostics.
+    public var configuration: Configuration?
+    /// In file order.
+    public var diagnostics: [Diagnostic]
+    /// Nil where the file is not YAML at all.
+    public var document: YAMLDocument?
+    /// A warning for each secret that stands in the file as it is. They are not among the diagnostics, because they matter
+    /// only where others can read the file, which its bytes do not say.
+    public var literalSecrets: [Diagnostic]
+
+    /// Creates a result from its parts.
+    public init(
+        configuration: Configuration?, diagnostics: [Diagnostic], document: YAMLDocument?,
+        literalSecrets: [Diagnostic] = []
+    ) {
+        self.configuration = configuration
+        self.diagnostics = diagnostics
+        self.document = document
+        self.literalSecrets = literalSecrets
+    }
+
+    /// The errors alone.
+    public var errors: [Diagnostic] { diagnostics.filter { $0.severity == .error } }
 }

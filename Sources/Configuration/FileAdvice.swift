@@ -1,8 +1,9 @@
 internal import PodiumModel
-internal import YAMLDocument
 internal import Support
+internal import YAMLDocument
 
-/// Warnings about what is valid and hardly meant: each of them has cost somebody an evening.
+/// Warnings about settings that are valid and that the operator hardly meant. Each is about a mistake that is easily made and
+/// takes long to find in a running program.
 struct FileAdvice {
     let configuration: Configuration
     /// In file order, each with its node.
@@ -84,7 +85,7 @@ struct FileAdvice {
         }
     }
 
-    /// Who sets them for all programs may believe that Podium is one of these.
+    /// An operator who sets these variables for all programs may believe that Podium goes by them without being told to.
     private func reportProxyVariables() {
         let names = ProxyVariables(environment).names
         let heeding = endpoints.filter { $0.settings.proxy == .environment }
@@ -203,7 +204,7 @@ enum ReferenceSlip: Equatable {
 }
 
 /// Addresses that lead back to this machine.
-enum LocalAddress {
+private enum LocalAddress {
     static func isSame(_ host: String, asListener listener: String) -> Bool {
         let host = host.lowercased()
         let isWildcard = ["0.0.0.0", "::"].contains(host)
