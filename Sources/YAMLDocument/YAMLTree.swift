@@ -1,3 +1,105 @@
+// A parsed file as a flat table of nodes, and how the table is built from the parser's events. Everything that reads or edits a document
+// goes by this table; `YAMLNode` is a view of one row.
+
+/// One node, fixed size, so that a tree is one allocation and can be shifted after an edit.
+struct NodeRecord: Sendable {
+    var kind: YAMLNode.Kind
+    var style: YAMLNode.Style
+    /// Byte offsets, anchor and tag included.
+    var start: Int32
+    var end: Int32
+    /// 1-based.
+    var line: Int32
+    var column: Int32
+    var textStart: Int32 = 0
+    var textLength: Int32 = 0
+    /// Index of the first record behind this node's subtree.
+    var next: Int32
+    /// Direct children; a pair counts two.
+    var childCount: Int32 = 0
+    /// Index into `YAMLTree.propertyTable`, or -1.
+    var properties: Int32 = -1
+}
+
+/// Anchor, tag and alias target of a node. Few nodes have any of them, so they lie outside the records, in a table of their own.
+struct NodeProperties: Sendable, Equatable {
+    var anchor: String?
+    var tag: String?
+    /// For an alias: the record it stands for.
+    var aliasTarget: Int?
+}
+
+/// A parsed file: nodes in document order, each followed by its children.
+final class YAMLTree: Sendable {
+    let bytes: [UInt8]
+    let records: [NodeRecord]
+    /// The scalars' texts, back to back.
+    let arena: [UInt8]
+    let propertyTable: [NodeProperties]
+    /// `%YAML` or `%TAG` is there, or `---`, or `...`.
+    let hasDocumentMarkers: Bool
+
+    init(
+        bytes: [UInt8], records: [NodeRecord], arena: [UInt8], propertyTable: [NodeProperties], hasDocumentMarkers: Bool
+    ) {
+        self.bytes = bytes
+        self.records = records
+        self.arena = arena
+        self.propertyTable = propertyTable
+        self.hasDocumentMarkers = hasDocumentMarkers
+    }
+
+    /// Whether any part of the file is used in a second place.
+    var hasAliases: Bool { propertyTable.contains { $0.aliasTarget != nil } }
+
+    func text(of index: Int) -> ArraySlice<UInt8> {
+        let record = records[index]
+        return arena[Int(record.textStart)..<Int(record.textStart + record.textLength)]
+    }
+
+    func properties(of index: Int) -> NodeProperties? {
+        let row = records[index].properties
+        return row < 0 ? nil : propertyTable[Int(row)]
+    }
+
+    /// Whether a written tag says of a value what it is without one.
+    static func tagIsTrue(_ tag: String?, of value: YAMLValue) -> Bool {
+        guard let tag else { return true }
+        return switch value {
+        case .null: tag == "tag:yaml.org,2002:null"
+        case .boolean: tag == "tag:yaml.org,2002:bool"
+        case .integer: tag == "tag:yaml.org,2002:int"
+        case .string: tag == "tag:yaml.org,2002:str" || tag == "!"
+        case .sequence: tag == "tag:yaml.org,2002:seq" || tag == "!"
+        case .mapping: tag == "tag:yaml.org,2002:map" || tag == "!"
+        }
+    }
+
+    /// The records of the direct children, keys and values alternating in a mapping.
+    func children(of index: Int) -> [Int] {
+        var children: [Int] = []
+        children.reserveCapacity(Int(records[index].childCount))
+        var child = index + 1
+        for _ in 0..<records[index].childCount {
+            children.append(child)
+            child = Int(records[child].next)
+        }
+        return children
+    }
+
+    /// The first pair of a mapping that has this scalar key.
+    func firstPair(of index: Int, key: String) -> (key: Int, value: Int)? {
+        guard records[index].kind == .mapping else { return nil }
+        var child = index + 1
+        for _ in 0..<records[index].childCount / 2 {
+            let value = Int(records[child].next)
+            if records[child].kind == .scalar, text(of: child).elementsEqual(key.utf8) { return (child, value) }
+            child = Int(records[value].next)
+        }
+        return nil
+    }
+}
+
 /// Builds a tree from the parser's events.
 struct TreeBuilder {
     private var records: [NodeRecord] = []
@@ -156,5 +258,37 @@ struct TreeBuilder {
         if header.contains(UInt8(ascii: "+")) { return record.end }
         let last = LineBreaks.endWithoutBlanks(bytes, in: start..<end)
         return Int32(LineBreaks.endOfLine(bytes, from: last, limit: end) + prefix)
+    }
+}
+
+/// Turns libyaml's positions, which count code points, into byte offsets.
+///
+/// Positions come almost in order, so it walks from the last one; in ASCII there is nothing to walk.
+private struct CodePointCursor {
+    private let bytes: UnsafeBufferPointer<UInt8>
+    private let isASCII: Bool
+    private var codePoint = 0
+    private var offset = 0
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>) {
+        self.bytes = bytes
+        var bits: UInt8 = 0
+        for byte in bytes { bits |= byte }
+        isASCII = bits < 0x80
+    }
+
+    mutating func byteOffset(of target: Int) -> Int {
+        if isASCII { return min(target, bytes.count) }
+        while codePoint < target, offset < bytes.count {
+            offset += 1
+            while offset < bytes.count, bytes[offset] & 0xC0 == 0x80 { offset += 1 }
+            codePoint += 1
+        }
+        while codePoint > target, offset > 0 {
+            offset -= 1
+            while offset > 0, bytes[offset] & 0xC0 == 0x80 { offset -= 1 }
+            codePoint -= 1
+        }
+        return offset
     }
 }

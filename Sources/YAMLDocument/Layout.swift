@@ -1,4 +1,8 @@
-/// Works out which bytes to replace; knows how the file is laid out, but not what the edits mean.
+/// Works out which bytes of the file to replace. It knows how the file is laid out (indents, line breaks, comments, blank lines,
+/// brackets), but not what the edits mean: `EditPlan` tells it what is to become of which node and takes its splices.
+///
+/// The rules here are those that an operator would follow by hand: a comment belongs to the line it stands on or above, a new entry
+/// looks like its neighbours, and what is removed takes its comments along and leaves no gap.
 struct Layout {
     /// What happens to the children of one collection.
     struct Changes {
@@ -58,7 +62,7 @@ struct Layout {
     /// Where lines that are to follow the one with `offset` go.
     ///
     /// A line without a break at the end of the file is given one by `lines(_:at:)`.
-    func lineBehind(_ offset: Int) -> Int {
+    private func lineBehind(_ offset: Int) -> Int {
         // A block scalar that keeps its blank lines ends where the next line begins.
         if offset > 0, LineBreaks.length(bytes, before: offset) > 0 { return offset }
         return LineBreaks.startOfNextLine(bytes, after: offset)
@@ -83,20 +87,20 @@ struct Layout {
         bytes[lineStart(offset)..<offset].allSatisfy(LineBreaks.isSpace)
     }
 
-    func isBlankLine(at start: Int) -> Bool {
+    private func isBlankLine(at start: Int) -> Bool {
         let text = LineBreaks.skippingSpaces(bytes, from: start)
         return text < bytes.count && LineBreaks.length(bytes, at: text) > 0
     }
 
     /// The 0-based column of a comment that has its line to itself.
-    func commentColumn(at start: Int) -> Int? {
+    private func commentColumn(at start: Int) -> Int? {
         let text = LineBreaks.skippingSpaces(bytes, from: start)
         return text < bytes.count && bytes[text] == UInt8(ascii: "#") ? text - start : nil
     }
 
     /// The end of the comment lines directly behind `offset` that are indented deeper than `column`: they belong to what
     /// stands before them.
-    func endOfOwnComments(from offset: Int, deeperThan column: Int) -> Int {
+    private func endOfOwnComments(from offset: Int, deeperThan column: Int) -> Int {
         var position = offset
         while position < bytes.count, let comment = commentColumn(at: position), comment > column {
             position = LineBreaks.startOfNextLine(bytes, after: position)
@@ -109,7 +113,7 @@ struct Layout {
     /// A value, or a pair, as it is written within brackets or braces.
     ///
     /// - Parameter indent: that of the line it begins; nil in the middle of one.
-    func flowText(_ key: String?, _ value: YAMLValue, indent: String?) -> String {
+    private func flowText(_ key: String?, _ value: YAMLValue, indent: String?) -> String {
         guard let json else {
             return key.map { ValueWriter.inlinePair($0, value) } ?? ValueWriter.inline(value, in: .flow)
         }
@@ -128,8 +132,8 @@ struct Layout {
 
     // MARK: Anchors and tags
 
-    /// What stands before a node's own text.
-    struct Properties {
+    /// Anchor and tag of a node, which stand before its own text.
+    private struct Properties {
         var tag: Range<Int>?
         /// Behind the anchor or the tag, whichever comes last.
         var end: Int
@@ -138,7 +142,7 @@ struct Layout {
     }
 
     /// Nil where the node has neither anchor nor tag.
-    func properties(_ index: Int) -> Properties? {
+    private func properties(_ index: Int) -> Properties? {
         guard let written = tree.properties(of: index), written.anchor != nil || written.tag != nil else { return nil }
         let limit = end(index)
         var found = Properties(tag: nil, end: start(index), content: start(index))
@@ -176,9 +180,9 @@ struct Layout {
         return position
     }
 
-    /// Takes away the tag of a node that gets a value of which it would not be true. An anchor stays: what refers to it is
-    /// another matter.
-    mutating func dropTag(of index: Int, unlessTrueOf value: YAMLValue, in container: Int) {
+    /// Takes away the tag of a node that gets a value of which the tag would not be true. An anchor stays: whether its aliases
+    /// allow the change is for `EditPlan` to say.
+    private mutating func dropTag(of index: Int, unlessTrueOf value: YAMLValue, in container: Int) {
         guard let tag = properties(index)?.tag, !YAMLTree.tagIsTrue(tree.properties(of: index)?.tag, of: value) else {
             return
         }
@@ -206,7 +210,7 @@ struct Layout {
     }
 
     /// The end of a pair's value, or of its key where the value is empty.
-    func pairEnd(_ key: Int) -> Int {
+    private func pairEnd(_ key: Int) -> Int {
         let value = Int(record(key).next)
         return max(end(value), end(key))
     }
@@ -371,7 +375,7 @@ extension Layout {
     /// and the deeper comments behind that. Nil if the entry begins on a line that belongs to another.
     ///
     /// A commented-out entry above belongs to no entry and stays.
-    func entryExtent(_ units: [Int], _ index: Int, key: Int) -> Range<Int>? {
+    private func entryExtent(_ units: [Int], _ index: Int, key: Int) -> Range<Int>? {
         guard let dash = dash(ofEntry: units[index]), beginsLine(dash) else { return nil }
         let line = lineStart(dash)
         let column = dash - line
@@ -399,7 +403,7 @@ extension Layout {
     }
 
     /// Takes the blank lines on one side along, so that removing an entry does not leave two gaps in a row.
-    func withBlankLines(
+    private func withBlankLines(
         _ extent: Range<Int>, _ units: [Int], _ index: Int, previousStays: Bool
     ) -> Range<Int> {
         var (lower, upper) = (extent.lowerBound, extent.upperBound)
@@ -656,7 +660,7 @@ extension Layout {
     }
 
     /// The first dash or key of a block collection.
-    func firstItemOffset(_ collection: Int) -> Int {
+    private func firstItemOffset(_ collection: Int) -> Int {
         guard record(collection).kind == .sequence else { return start(collection + 1) }
         return dash(ofEntry: collection + 1) ?? start(collection)
     }
@@ -691,7 +695,7 @@ extension Layout {
     }
 
     /// The key that a value belongs to; nil for a root, an entry, or a key in the long form.
-    func keyAndColon(ofValue value: Int) -> (key: Int, colon: Int)? {
+    private func keyAndColon(ofValue value: Int) -> (key: Int, colon: Int)? {
         // The key is the record whose subtree ends where the value begins, and keys that matter here are scalars.
         guard value > 0, record(value - 1).kind == .scalar, let colon = colon(afterKey: value - 1)
         else { return nil }
