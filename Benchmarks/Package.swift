@@ -33,6 +33,11 @@ let package = Package(
             dependencies: ["AllocationCounter", .product(name: "PodiumPureParts", package: "podium")],
             path: "Benchmarks/RankingAllocations", swiftSettings: [.swiftLanguageMode(.v6)]),
 
+        .executableTarget(
+            name: "ReaderBenchmarks",
+            dependencies: ["AllocationCounter", .product(name: "PodiumPureParts", package: "podium")],
+            path: "Benchmarks/ReaderBenchmarks", swiftSettings: [.swiftLanguageMode(.v6)]),
+
         .target(
             name: "WholeDocument", path: "oracle/WholeDocument", linkerSettings: [.linkedLibrary("yaml")]),
         .executableTarget(

@@ -2,7 +2,7 @@
 /// names, the tokens that it says were used, the model that answered, and whether it came to its end.
 ///
 /// Pure and incremental: no I/O, no clock, no allocation for an event, and the same result however the bytes are cut. It
-/// never fails: what it does not know passes. It keeps about a kilobyte, whatever comes.
+/// never fails: what it does not know passes. It keeps a kilobyte and a half, whatever comes.
 ///
 ///     var reader = AnswerReader(api: .messages, status: 200, contentType: "text/event-stream")
 ///     reader.read(bytes) { event, end in … }      // for each piece of the body
@@ -17,13 +17,16 @@ public struct AnswerReader {
         case neutral
         /// The first or further output.
         case content
-        /// Of no known type. The proxy, which decides whether to pass an answer on, has to take it for content, so
-        /// that a new event never breaks traffic; for measurements it is none.
+        /// Of no known type, or no JSON. The proxy, which decides whether to pass an answer on, has to take it for content
+        /// (`isOutput`), so that a new event never breaks traffic; for measurements it is none.
         case unknown
         /// The endpoint says that it failed.
         case error
         /// The API's last event.
         case end
+
+        /// Whether the client must have it.
+        public var isOutput: Bool { self == .content || self == .unknown }
     }
 
     /// How an answer ended.
@@ -39,6 +42,8 @@ public struct AnswerReader {
         case legible
         /// Neither JSON nor an event stream by its media type.
         case foreign
+        /// Under a content coding such as `gzip`. It is not undone: what is so encoded is judged by its status and head alone.
+        case encoded
     }
 
     /// What an error says of itself.
@@ -51,7 +56,7 @@ public struct AnswerReader {
         public var message: String
     }
 
-    private enum Shape: UInt8 { case unknown, json, events }
+    private enum Shape: UInt8 { case unknown, json, events, markup }
 
     private let api: LLMAPI
     private let status: Int
@@ -67,9 +72,10 @@ public struct AnswerReader {
     private var hasEnd = false
     private var hasError = false
     private var modelText = ShortText<128>()
+    private var finishText = ShortText<32>()
     private var errorType = ShortText<48>()
     private var errorCode = ShortText<48>()
-    private var errorMessage = ShortText<128>()
+    private var errorMessage = JSONText()
 
     /// How far the body can be looked into.
     public let legibility: Legibility
@@ -77,15 +83,32 @@ public struct AnswerReader {
     public private(set) var usage = Usage()
     /// How many bytes of a stream had come when its first content was known.
     public private(set) var firstContent: Int?
+    /// Whether anything came that the client must have.
+    public private(set) var hasOutput = false
 
     /// - Parameters:
     ///   - api: which API was asked.
     ///   - status: of the answer.
     ///   - contentType: its media type with parameters; nil or empty where there is none.
-    public init(api: LLMAPI, status: Int, contentType: String?) {
+    ///   - contentEncoding: its content coding; nil, empty or `identity` where there is none.
+    public init(api: LLMAPI, status: Int, contentType: String?, contentEncoding: String? = nil) {
         self.api = api
         self.status = status
-        legibility = Self.legibility(of: contentType ?? "")
+        let coding = (contentEncoding ?? "").lowercased().filter { $0 != " " && $0 != "\t" }
+        legibility = ["", "identity"].contains(coding) ? Self.legibility(of: contentType ?? "") : .encoded
+        if contentType.map(Self.isMarkup) == true { shape = .markup }
+    }
+
+    /// Whether it is a page of HTML, by its media type or its first byte, where JSON or a stream was due.
+    public var isMarkup: Bool { shape == .markup }
+
+    /// Whether nothing but white space has come, as far as that can be known.
+    public var isEmpty: Bool { legibility == .legible && shape == .unknown }
+
+    /// Why the model stopped, in the API's own word, such as `end_turn` or `length`; nil where that was not said.
+    public var finishReason: String? {
+        let text = finishText.cleaned
+        return text.isEmpty ? nil : text
     }
 
     /// The model that answered; nil where none was named.
@@ -98,6 +121,11 @@ public struct AnswerReader {
     public var error: NamedError? {
         guard hasError || (shape == .json && status >= 400) else { return nil }
         return NamedError(type: errorType.cleaned, code: errorCode.cleaned, message: errorMessage.cleaned)
+    }
+
+    private static func isMarkup(_ contentType: String) -> Bool {
+        let type = contentType.drop { $0 == " " || $0 == "\t" }.lowercased()
+        return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
     }
 
     private static func legibility(of contentType: String) -> Legibility {
@@ -119,9 +147,15 @@ public struct AnswerReader {
     ) {
         guard legibility == .legible else { return }
         var place = 0
-        if shape == .unknown { place = recognise(bytes) }
+        if shape == .unknown {
+            place = recognise(bytes)
+            if shape == .markup {
+                hasError = true
+                onEvent(.error, place + 1)
+            }
+        }
         switch shape {
-        case .unknown: break
+        case .unknown, .markup: break
         case .json: readJSON(bytes, from: place, onEvent)
         case .events: readEvents(bytes, from: place, onEvent)
         }
@@ -148,7 +182,7 @@ public struct AnswerReader {
         return event.hasFinished && isClean && shape == .events ? .complete : .partial
     }
 
-    /// JSON begins with a bracket; everything else is read as an event stream. White space in front keeps a connection alive.
+    /// JSON begins with a bracket and HTML with an angle; everything else is read as an event stream. White space in front keeps a connection alive.
     private mutating func recognise(_ bytes: UnsafeRawBufferPointer) -> Int {
         let mark: StaticString = "\u{FEFF}"
         for (place, byte) in bytes.enumerated() {
@@ -160,6 +194,9 @@ public struct AnswerReader {
             case 0x20, 0x09, 0x0A, 0x0D: continue
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 shape = .json
+                return place
+            case UInt8(ascii: "<"):
+                shape = .markup
                 return place
             default:
                 shape = .events
@@ -177,6 +214,7 @@ public struct AnswerReader {
         while let token = scanner.next(bytes, &place) { take(token) }
         guard scanner.isDone else { return }
         if event.hasErrorObject || event.type == .error || event.hasFailedStatus { hasError = true }
+        if !hasError, status < 400 { hasOutput = true }
         onEvent(hasError || status >= 400 ? .error : .content, place)
     }
 
@@ -206,7 +244,8 @@ public struct AnswerReader {
 
     /// An event has ended: what it said becomes part of the whole.
     private mutating func conclude(at end: Int, _ onEvent: (EventClass, Int) -> Void) {
-        let meaning = event.meaning(api, isBroken: scanner.isBroken || !(scanner.isDone || scanner.isUntouched))
+        let meaning = event.meaning(api, dataKind)
+        if let meaning, meaning.isOutput { hasOutput = true }
         switch meaning {
         case .content: if firstContent == nil { firstContent = total + end }
         case .error: if !hasEnd { hasError = true }
@@ -222,6 +261,11 @@ public struct AnswerReader {
         scanner.reset()
     }
 
+    private var dataKind: EventInfo.DataKind {
+        if scanner.isBroken { return .foreign }
+        return scanner.isDone ? .json : scanner.isUntouched ? .none : .cut
+    }
+
     // MARK: JSON
 
     private mutating func take(_ token: JSONScanner.Token) {
@@ -232,7 +276,11 @@ public struct AnswerReader {
                 usageLevel = path.count - 1
                 object = UsageObject()
             }
-            if path.count == 2, path[0] == .error { event.hasErrorObject = true }
+            event.takeBracket(path)
+            // A response's first events echo the whole request: instructions, tools.
+            if path[path.count - 2] == .other, path.count == 2 || (path.count == 3 && path[0] == .response) {
+                scanner.skip()
+            }
         case .end:
             if usageLevel > 0 {
                 if path.count == usageLevel {
@@ -283,10 +331,14 @@ public struct AnswerReader {
         event.take(scanner.text, at: path, api)
         guard !scanner.text.isEmpty else { return }
         switch (path.count, path[0], path.last) {
-        case (1, .model, _): modelText = scanner.text
-        case (2, .message, .model) where api == .messages: modelText = scanner.text
-        case (2, .response, .model) where api == .responses: modelText = scanner.text
-        case (1, .error, _), (1, .message, _), (2, .error, .message):
+        case (1, .model, _): modelText.take(scanner.text)
+        case (2, .message, .model) where api == .messages: modelText.take(scanner.text)
+        case (2, .response, .model) where api == .responses: modelText.take(scanner.text)
+        case (2, .delta, .stopReason), (1, .stopReason, _), (3, .choices, .finishReason): finishText.take(scanner.text)
+        case (1, .status, _), (2, .response, .status): if api == .responses { finishText.take(scanner.text) }
+        case (2, .incompleteDetails, .reason): finishText.take(scanner.text)
+        case (3, .response, .reason) where path[1] == .incompleteDetails: finishText.take(scanner.text)
+        case (1, .error, _), (1, .message, _), (1, .detail, _), (2, .error, .message):
             if errorMessage.isEmpty { errorMessage = scanner.text }
         case (2, .error, .type): if errorType.isEmpty { errorType.take(scanner.text) }
         case (2, .error, .code), (1, .code, _): if errorCode.isEmpty { errorCode.take(scanner.text) }

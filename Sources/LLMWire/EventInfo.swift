@@ -35,6 +35,7 @@ struct EventInfo {
             ("response.error", .responseFailed), ("response.output_item.added", .itemAdded),
             ("response.output_item.done", .itemDone), ("response.content_part.added", .partAdded),
             ("response.reasoning_summary_part.added", .partAdded),
+            ("keepalive", .ping), ("codex.rate_limits", .ping),
         ]
     }
 
@@ -52,7 +53,8 @@ struct EventInfo {
     var hasFinished = false
     private var hasText = false
     private var hasStopReason = false
-    private var hasChoices = false
+    /// `choices` or `usage`.
+    private var isChatChunk = false
     private var blockIsPlain = false
     private var doneBytes: UInt8 = 0
     private var isOnlyDone = true
@@ -84,7 +86,7 @@ struct EventInfo {
     private var isDone: Bool { isOnlyDone && Int(doneBytes) == Self.done.utf8CodeUnitCount }
 
     /// Takes in a string of the event's JSON.
-    mutating func take(_ text: ShortText<128>, at path: JSONPath, _ api: LLMAPI) {
+    mutating func take(_ text: JSONText, at path: JSONPath, _ api: LLMAPI) {
         let isEmpty = text.isEmpty
         switch path[0] {
         case .type where path.count == 1: type = Kind(text)
@@ -111,35 +113,58 @@ struct EventInfo {
     }
 
     private mutating func takeChoice(_ isEmpty: Bool, _ path: JSONPath) {
-        guard path.count >= 3 else { return }
-        hasChoices = true
-        guard !isEmpty else { return }
+        guard path.count >= 3, !isEmpty else { return }
         if path.count == 3 {
             if path.last == .finishReason { hasFinished = true }
             if path.last == .text { hasText = true }
-        } else if path[2] == .delta {
-            switch path.last {
-            case .content, .reasoningContent, .reasoning, .refusal, .text, .thinking, .name, .arguments, .data, .input,
-                .transcript:
-                hasText = true
-            default: break
-            }
+        } else if path[2] == .delta || path[2] == .message {
+            // Whatever a model may say one day: all but who it is that speaks.
+            if path.count > 4 || path.last != .role { hasText = true }
         }
     }
 
-    /// - Parameter isBroken: whether the data is no whole JSON.
-    /// - Returns: nil for an event that says nothing: without data, or with data that is neither JSON nor `[DONE]`.
-    func meaning(_ api: LLMAPI, isBroken: Bool) -> AnswerReader.EventClass? {
+    /// Takes in that a bracket was opened.
+    mutating func takeBracket(_ path: JSONPath) {
+        guard path.count == 2 else { return }
+        switch path[0] {
+        case .error: hasErrorObject = true
+        case .choices, .usage: isChatChunk = true
+        default: break
+        }
+    }
+
+    /// - Parameter json: what the data was.
+    /// - Returns: nil for an event that says nothing: without data, or cut off.
+    func meaning(_ api: LLMAPI, _ json: DataKind) -> AnswerReader.EventClass? {
         if isDone { return .end }
         let kind = kind
         if kind == .error || kind == .responseFailed { return hasData ? .error : nil }
-        guard hasData, !isBroken else { return nil }
+        guard hasData else { return nil }
+        switch json {
+        case .cut: return nil
+        // `data:` and nothing more is a sign of life.
+        case .none: return .neutral
+        case .foreign: return .unknown
+        case .json: break
+        }
         if hasErrorObject || (hasFailedStatus && kind != .responseText) { return .error }
         switch api {
         case .messages: return messagesMeaning(kind)
         case .responses: return responsesMeaning(kind)
-        case .chatCompletions: return hasText ? .content : .neutral
+        case .chatCompletions: return hasText ? .content : isChatChunk || kind == .ping ? .neutral : .unknown
         }
+    }
+
+    /// What the data of an event was.
+    enum DataKind {
+        /// Nothing, or white space.
+        case none
+        /// A whole document.
+        case json
+        /// The beginning of a document.
+        case cut
+        /// Something else.
+        case foreign
     }
 
     private func messagesMeaning(_ kind: Kind) -> AnswerReader.EventClass {

@@ -55,6 +55,10 @@ enum JSONKey: UInt8, CaseIterable {
     case promptCacheKey
     case metadata
     case userID
+    case role
+    case detail
+    case incompleteDetails
+    case reason
 
     /// The key of this name.
     init<let capacity: Int>(_ name: ShortText<capacity>) {
@@ -119,6 +123,10 @@ enum JSONKey: UInt8, CaseIterable {
         ("prompt_cache_key", .promptCacheKey),
         ("metadata", .metadata),
         ("user_id", .userID),
+        ("role", .role),
+        ("detail", .detail),
+        ("incomplete_details", .incompleteDetails),
+        ("reason", .reason),
     ]
 
     /// The names by their length: few have the same, so that nearly every comparison is the right one.

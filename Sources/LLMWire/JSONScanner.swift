@@ -27,6 +27,7 @@ struct JSONScanner {
         case value, firstKey, key, colon, separator
         case string, escape, unicode
         case number, literal
+        case skipping, skippingString, skippingEscape
         case done, broken
     }
 
@@ -36,7 +37,7 @@ struct JSONScanner {
     /// The names on the way to the present value, outermost first; the elements of a list are `.element`.
     private(set) var path = JSONPath()
     /// The string that was met last.
-    private(set) var text = ShortText<128>()
+    private(set) var text = JSONText()
 
     private var state = State.value
     private var isKey = false
@@ -50,6 +51,8 @@ struct JSONScanner {
     private var literal = Token.null
     private var literalRest: StaticString = ""
     private var literalPlace = 0
+    /// How many brackets are open within the one that is passed over, with that one.
+    private var skipped = 0
 
     private enum NumberState: UInt8 { case whole, fraction, odd }
 
@@ -65,6 +68,13 @@ struct JSONScanner {
         state = .value
         depth = 0
         path.count = 0
+    }
+
+    /// Passes over what is within the bracket that was just met (`.begin`): the next token is its end. Only brackets and strings
+    /// are looked at on the way, which is many times faster, and what is not JSON there is not noticed.
+    mutating func skip() {
+        skipped = 1
+        state = .skipping
     }
 
     /// Goes on to the next token.
@@ -88,6 +98,9 @@ struct JSONScanner {
                 afterValue()
                 if depth <= Self.levels { return token }
                 continue
+            case .skipping, .skippingString, .skippingEscape:
+                guard passOver(bytes, &place) else { return nil }
+                return close(isObject: isInObject)
             case .escape: readEscape(byte)
             case .unicode: readUnicode(byte)
             case .literal:
@@ -190,25 +203,69 @@ struct JSONScanner {
     }
 
     private mutating func readString(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Token? {
-        while place < bytes.count {
-            let byte = bytes[place]
-            place += 1
-            if byte == UInt8(ascii: "\"") {
-                guard isKey else {
-                    afterValue()
-                    return depth <= Self.levels ? .string : nil
-                }
-                path.rename(JSONKey(text))
-                state = .colon
-                return nil
-            }
-            if byte == UInt8(ascii: "\\") {
-                state = .escape
-                return nil
-            }
-            text.append(byte)
+        let end = bytes.quoteOrBackslash(from: place)
+        text.append(UnsafeRawBufferPointer(rebasing: bytes[place..<end]))
+        place = end
+        guard end < bytes.count else { return nil }
+        place += 1
+        if bytes[end] == UInt8(ascii: "\\") {
+            state = .escape
+            return nil
         }
+        guard isKey else {
+            afterValue()
+            return depth <= Self.levels ? .string : nil
+        }
+        path.rename(JSONKey(text))
+        state = .colon
         return nil
+    }
+
+    /// - Returns: whether the bracket that is passed over was closed; `place` is behind it then.
+    private mutating func passOver(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Bool {
+        var index = place
+        var open = skipped
+        var isInString = state == .skippingString
+        if state == .skippingEscape {
+            index += 1
+            isInString = true
+        }
+        state = .skipping
+        defer {
+            place = index
+            skipped = open
+        }
+        while index < bytes.count {
+            if isInString {
+                index = bytes.quoteOrBackslash(from: index)
+                guard index < bytes.count else { break }
+                guard bytes[index] == UInt8(ascii: "\\") else {
+                    index += 1
+                    isInString = false
+                    continue
+                }
+                index += 2
+                if index > bytes.count {
+                    index = bytes.count
+                    state = .skippingEscape
+                    return false
+                }
+                continue
+            }
+            let byte = bytes[index]
+            index += 1
+            if byte == UInt8(ascii: "\"") {
+                isInString = true
+            } else if byte | 0x20 == UInt8(ascii: "{") {
+                // A square bracket differs from a curly one in this bit alone.
+                open += 1
+            } else if byte | 0x20 == UInt8(ascii: "}") {
+                open -= 1
+                if open == 0 { return true }
+            }
+        }
+        if isInString { state = .skippingString }
+        return false
     }
 
     private mutating func readEscape(_ byte: UInt8) {
@@ -300,5 +357,30 @@ struct JSONPath {
     fileprivate mutating func rename(_ key: JSONKey) {
         guard count > 0 else { return }
         keys[count - 1] = key
+    }
+}
+
+/// The text of a string as far as it is kept: enough for the longest names and identifiers, and for what most errors say.
+typealias JSONText = ShortText<256>
+
+extension UnsafeRawBufferPointer {
+    /// The place of the next quotation mark or backslash; the end of the bytes where there is none.
+    ///
+    /// Eight bytes at a time: texts are most of what requests and answers consist of.
+    @inline(__always)
+    func quoteOrBackslash(from begin: Int) -> Int {
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        var index = begin
+        while index &+ 8 <= count {
+            let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let quote = word ^ (ones &* 0x22)
+            let backslash = word ^ (ones &* 0x5C)
+            // A byte that is zero borrows from the one above it, so that the lowest mark is always a true one.
+            let marks = (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)) & highs
+            if marks != 0 { return index &+ marks.trailingZeroBitCount &>> 3 }
+            index &+= 8
+        }
+        while index < count, self[index] != 0x22, self[index] != 0x5C { index &+= 1 }
+        return index
     }
 }

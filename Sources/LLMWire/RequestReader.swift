@@ -1,22 +1,24 @@
-/// Reads the beginning of a request's JSON body as its bytes pass: the model, whether the answer is to be a stream, and what
-/// tells the requests of one session from others. Pure, incremental, without an allocation.
+/// Reads a request's JSON body as its bytes pass: the model, whether the answer is to be a stream, and what tells the requests
+/// of one session from others. Pure, incremental, without an allocation.
+///
+/// Clients write `stream` and `metadata` behind megabytes of messages, so all of a body is read; but of messages and tools only
+/// brackets and the ends of strings are looked at, at more than a gigabyte in a second.
 public struct RequestReader {
     /// A body is looked into as far as this many bytes.
-    public static let limit = 64 << 10
+    public static let limit = 64 << 20
 
     private var scanner = JSONScanner()
     private var read = 0
     private var modelText = ShortText<128>()
     private var isModelText = false
-    private var hasBegun = false
-    private var markBytes: UInt8 = 0
 
     /// Whether a stream was asked for; nil where nothing is said.
     public private(set) var stream: Bool?
     /// Whether the usage is asked for at the end of a stream (`stream_options.include_usage`); nil where nothing is said.
     public private(set) var includeUsage: Bool?
-    /// A hash of what names the session in the body: `prompt_cache_key`, else `metadata.user_id`. nil where neither is there.
-    public private(set) var sessionHash: UInt64?
+    /// What names the session in the body: `prompt_cache_key`, else `metadata.user_id`, in which Claude Code names it. nil where
+    /// neither is there. A field of the head (`SessionKey.fields`) goes before both.
+    public private(set) var session: SessionKey?
     private var hasCacheKey = false
 
     /// A reader at the beginning of a body.
@@ -43,6 +45,10 @@ public struct RequestReader {
 
     private mutating func take(_ token: JSONScanner.Token) {
         let path = scanner.path
+        if token == .begin {
+            if path.count == 2, path[0] != .streamOptions, path[0] != .metadata { scanner.skip() }
+            return
+        }
         let flag: Bool? =
             switch token {
             case .true: true
@@ -52,14 +58,36 @@ public struct RequestReader {
         switch (path.count, path[0], path.last) {
         case (1, .model, _):
             isModelText = token == .string
-            modelText = scanner.text
+            modelText.take(scanner.text)
         case (1, .stream, _): stream = flag
         case (2, .streamOptions, .includeUsage): includeUsage = flag
         case (1, .promptCacheKey, _) where token == .string:
             hasCacheKey = true
-            sessionHash = scanner.text.hash
-        case (2, .metadata, .userID) where token == .string && !hasCacheKey: sessionHash = scanner.text.hash
+            session = SessionKey(hash: scanner.text.hash)
+        case (2, .metadata, .userID) where token == .string && !hasCacheKey:
+            session = SessionKey(hash: scanner.text.hash)
         default: break
         }
+    }
+}
+
+/// Tells the requests of one session of a client from those of others. Only a hash is kept, never the text.
+public struct SessionKey: Hashable, Sendable {
+    let hash: UInt64
+
+    init(hash: UInt64) { self.hash = hash }
+
+    /// The fields of a request's head that name a session, in lower case; the first that is there counts. None of those that
+    /// differ for each request, such as `x-client-request-id`, is among them.
+    public static let fields: [StaticString] = ["x-claude-code-session-id", "session_id", "session-id", "x-session-id"]
+
+    /// The session that this field names.
+    ///
+    /// - Returns: nil for an empty value.
+    public init?(field value: UnsafeRawBufferPointer) {
+        guard !value.isEmpty else { return nil }
+        var text = JSONText()
+        text.append(value)
+        hash = text.hash
     }
 }

@@ -32,6 +32,15 @@ struct ShortText<let capacity: Int> {
         tail = tail << 8 | UInt64(byte)
     }
 
+    /// Takes a stretch of bytes; of those that no longer fit, only the length and the end are kept.
+    @inline(__always)
+    mutating func append(_ more: UnsafeRawBufferPointer) {
+        let kept = max(0, min(more.count, capacity - length))
+        for index in 0..<kept { bytes[length &+ index] = more[index] }
+        length &+= more.count
+        for index in max(0, more.count &- 8)..<more.count { tail = tail << 8 | UInt64(more[index]) }
+    }
+
     /// Takes the value of a `\\u` escape. A half of a pair that stays alone becomes a replacement character.
     mutating func append(utf16 unit: UInt16) {
         if UTF16.isLeadSurrogate(unit) {

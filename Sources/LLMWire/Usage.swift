@@ -105,7 +105,7 @@ struct UsageObject {
     }
 
     /// A string within the object: an iteration says whose it is.
-    mutating func take(_ text: ShortText<128>, at path: JSONPath, below level: Int) {
+    mutating func take(_ text: JSONText, at path: JSONPath, below level: Int) {
         if path.count - level == 3, path[level] == .iterations, path[level + 2] == .type {
             isForeignIteration = text.equals("advisor_message")
         }
