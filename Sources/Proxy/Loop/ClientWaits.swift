@@ -12,6 +12,16 @@ struct ClientWaits: Sendable {
         progress = TimeAmount(options.clientProgressTimeout)
         idle = TimeAmount(options.clientIdleTimeout)
     }
+
+    /// How long the client may take for what is waited for, if that is the client's.
+    func timeout(for wait: ExchangeStateMachine.Wait) -> TimeAmount? {
+        switch wait {
+        case .requestHead: header
+        case .nextRequest: idle
+        case .requestBody, .clientTakes: progress
+        case .unchanged, .connect, .tlsHandshake, .answerHead, .upload, .answerBody: nil
+        }
+    }
 }
 
 /// The same for an endpoint.
@@ -32,5 +42,16 @@ struct UpstreamWaits: Sendable {
         streamIdle = TimeAmount(timeouts.streamIdle)
         idleConnection = TimeAmount(timeouts.idleConnection)
         unconfirmed = max(.seconds(120), streamIdle + .seconds(10))
+    }
+
+    /// How long the endpoint may take for what is waited for, if that is the endpoint's.
+    func timeout(for wait: ExchangeStateMachine.Wait) -> TimeAmount? {
+        switch wait {
+        case .connect: connect
+        case .tlsHandshake: tlsHandshake
+        case .answerHead: responseHeader
+        case .upload, .answerBody: streamIdle
+        case .unchanged, .requestHead, .nextRequest, .requestBody, .clientTakes: nil
+        }
     }
 }

@@ -34,7 +34,7 @@ final class LoopContext {
     private(set) var routing: SharedState.Routing
     private var routingVersion: Int
 
-    private var connections: ContiguousArray<ClientConnection?> = []
+    private var connections: ContiguousArray<ClientChannel?> = []
     private var heard: [OverloadHandler] = []
     private var pools: [Int: IdleConnections] = [:]
     /// The pool that was asked last, which is nearly always the one that is asked next.
@@ -81,7 +81,7 @@ final class LoopContext {
 
     // MARK: Connections
 
-    func register(_ connection: ClientConnection) -> DeadlineTable.Slot {
+    func register(_ connection: ClientChannel) -> DeadlineTable.Slot {
         let slot = deadlines.allocate()
         if slot == connections.count { connections.append(connection) } else { connections[slot] = connection }
         return slot

@@ -49,3 +49,45 @@ struct SharedReceiveAllocator: RecvByteBufferAllocator {
         return true
     }
 }
+
+/// What has been read from a connection and could not be used yet: part of a head, or requests sent ahead.
+///
+/// Where everything that is read can be used at once, which is nearly always, nothing is copied here.
+struct UnreadBytes: ~Copyable {
+    private var bytes = ByteBuffer()
+
+    var count: Int { bytes.readableBytes }
+
+    mutating func append(_ buffer: ByteBuffer) { bytes.writeImmutableBuffer(buffer) }
+
+    /// Keeps the rest of a buffer behind its first `used` bytes. It is copied, since the buffer goes back to the loop.
+    mutating func keep(_ buffer: ByteBuffer, behind used: Int) {
+        var rest = buffer
+        rest.moveReaderIndex(forwardBy: used)
+        bytes.clear()
+        bytes.writeImmutableBuffer(rest)
+    }
+
+    mutating func take() -> ByteBuffer {
+        var taken = ByteBuffer()
+        swap(&taken, &bytes)
+        return taken
+    }
+
+    /// Puts the rest of a buffer from `take` before what has come since.
+    mutating func putBack(_ taken: consuming ByteBuffer, behind used: Int) {
+        taken.moveReaderIndex(forwardBy: used)
+        guard taken.readableBytes > 0 else { return }
+        taken.discardReadBytes()
+        if bytes.readableBytes > 0 { taken.writeImmutableBuffer(bytes) }
+        bytes = taken
+    }
+
+    mutating func removeAll() {
+        if bytes.capacity > 0 { bytes = ByteBuffer() }
+    }
+
+    func withUnsafeReadableBytes<T>(_ body: (UnsafeRawBufferPointer) -> T) -> T {
+        bytes.withUnsafeReadableBytes(body)
+    }
+}

@@ -35,3 +35,18 @@ extension ByteBuffer {
         moveWriterIndex(forwardBy: count)
     }
 }
+
+extension WireWriter {
+    /// Writes the field that says where the body ends, if there is one.
+    @inline(__always)
+    mutating func write(_ framing: BodyFraming) {
+        switch framing {
+        case .length(let length):
+            write("Content-Length: ")
+            write(decimal: length)
+            write("\r\n")
+        case .chunked: write("Transfer-Encoding: chunked\r\n")
+        case .none, .untilClose: break
+        }
+    }
+}

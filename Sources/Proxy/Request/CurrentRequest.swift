@@ -3,14 +3,20 @@ internal import NIOCore
 internal import Ranking
 internal import Support
 
-/// What is remembered of the request that runs on a client connection.
-struct CurrentRequest {
+/// The request that runs on a client connection: its head, what is kept of its body, and how both are written to an endpoint.
+///
+/// `ClientConnection` has one, which each of its requests fills anew. It cannot be copied, since a copy would count references to all
+/// that it holds.
+struct CurrentRequest: ~Copyable {
+    /// Bodies up to here are kept behind their head instead of in a buffer of their own.
+    private static let inlineBodyLimit = 8 * 1024
+
     /// The head as received, then as much of the body as came along with it.
-    var bytes = ByteBuffer()
-    var headLength = 0
+    private(set) var bytes = ByteBuffer()
+    private(set) var headLength = 0
     /// Names the request within its event loop.
-    var serial: UInt64 = 0
-    var started = NIODeadline.uptimeNanoseconds(0)
+    private(set) var serial: UInt64 = 0
+    private(set) var started = NIODeadline.uptimeNanoseconds(0)
     var minorVersion: UInt8 = 1
     var isHEAD = false
     var framing = BodyFraming.none
@@ -26,24 +32,16 @@ struct CurrentRequest {
     var origin: Range<Int>?
     /// How many proxies of this kind it has come by before.
     var hops = 0
-    var bytesUp = 0
-    var table: RoutingTable?
-    var nextCandidate = 0
-    /// Whether any endpoint of the table serves this API.
-    var foundURL = false
-    /// An endpoint was passed over because it speaks the other OpenAI API.
-    var wasSkipped = false
-    var firstAttempt: AttemptReport?
-    var furtherAttempts: [AttemptReport] = []
-    /// Failed attempts that have not been reported yet: while all of them failed in the same way, the request may be to blame.
-    var untold: [AttemptReport] = []
-    /// The last attempt's report goes with the request's.
-    var isConcludedByAttempt = false
-    /// What became of the endpoints tried, for the message of a 503.
-    var failures: [(name: String, reason: String)] = []
+
+    var body = BodyReader(.none)
+    /// Body bytes that have come.
+    private(set) var bytesUp = 0
+    private var replay = ReplayBuffer()
 
     /// Body bytes that follow the head in `bytes`.
-    var inlineBodyLength: Int { bytes.readableBytes - headLength }
+    private var inlineBodyLength: Int { bytes.readableBytes - headLength }
+    /// Bytes of the body that are kept for another endpoint.
+    var keptBody: Int { replay.count + inlineBodyLength }
 
     var path: String { bytes.getString(at: bytes.readerIndex + pathRange.lowerBound, length: pathRange.count) ?? "" }
     var requestIDText: String { requestID.text(in: bytes) }
@@ -59,6 +57,7 @@ struct CurrentRequest {
         return UInt64(truncatingIfNeeded: hasher.finalize())
     }
 
+    /// `RequestAdmission` fills in what the head says.
     mutating func begin(_ head: UnsafeRawBufferPointer, serial: UInt64, now: NIODeadline) {
         bytes.clear()
         bytes.append(head)
@@ -66,213 +65,113 @@ struct CurrentRequest {
         self.serial = serial
         started = now
         bytesUp = 0
-        nextCandidate = 0
-        foundURL = false
-        wasSkipped = false
         origin = nil
         hops = 0
-        firstAttempt = nil
-        isConcludedByAttempt = false
-        if !furtherAttempts.isEmpty { furtherAttempts = [] }
-        if !failures.isEmpty { failures = [] }
-        if !untold.isEmpty { untold = [] }
     }
 
-    // MARK: Endpoints
+    // MARK: Its body
 
-    /// Whether an endpoint is left to ask, which may then still turn out to be half-open and busy.
-    var hasNextCandidate: Bool {
-        guard let table else { return false }
-        return table.candidates[nextCandidate...].contains { candidate in
-            guard candidate.upstream.url(for: api) != nil else { return false }
-            return openAIAPI == nil || candidate.upstream.lacks != openAIAPI
+    /// Counts a piece of the body.
+    ///
+    /// - Returns: bytes of the body that are kept so far
+    mutating func bodyRead(_ count: Int) -> Int {
+        bytesUp += count
+        return keptBody
+    }
+
+    /// Keeps a piece of the body for the endpoints that may be asked later.
+    mutating func keepBody(_ piece: UnsafeRawBufferPointer, _ range: Range<Int>, of buffer: ByteBuffer) {
+        if replay.count == 0, inlineBodyLength + range.count <= Self.inlineBodyLimit {
+            bytes.append(piece)
+        } else if let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
+            replay.append(slice)
         }
     }
 
-    /// Records an attempt, and tells the ranking of it where it is about the endpoint and not perhaps about the request.
-    ///
-    /// - Parameters:
-    ///   - concludes: the request ends with it, and its report with the request's
-    ///   - isCommitted: the client has part of the answer, so no other endpoint is asked
-    @inline(__always)
-    mutating func finish(
-        _ attempt: CurrentAttempt, _ outcome: AttemptOutcome, reason: String?, concludes: Bool, isCommitted: Bool,
-        at end: Moment, on loop: LoopContext
+    /// No other endpoint will be sent the request. What stands behind the head stays: it costs nothing.
+    mutating func forgetBody() { replay.removeAll() }
+
+    // MARK: To an endpoint
+
+    /// Fills `loop.output` with the head that the endpoint gets.
+    func writeHead(
+        for target: Upstream, _ url: UpstreamURL, framing: BodyFraming, isForwarded: Bool, clientAddress: [UInt8],
+        on loop: LoopContext
     ) {
-        if let reason { failures.append((attempt.upstream.name, reason)) }
-        let isEvidence = StatusMeaning.isEvidence(
-            outcome, of: kind, credentialIsClients: attempt.upstream.forwardsClientCredential)
-        var report = AttemptReport(
-            endpoint: attempt.upstream.id, outcome: outcome, status: attempt.status,
-            timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
-            ended: end.report, wasAnswered: attempt.wasAnswered, detection: detection(of: attempt, outcome),
-            isEvidence: isEvidence)
-        let isAlike = mayBeRequests(report, isCommitted: isCommitted)
-        if concludes {
-            tellUntold(failedEverywhere: isAlike && !hasNextCandidate, loop)
-            if isAlike, !hasNextCandidate { report.failedEverywhere = fingerprint }
-        } else if isAlike {
-            untold.append(report)
+        let linesForProxy = isForwarded ? target.proxyAuthorization(for: url) : nil
+        let asksForToken = target.forwardsClientCredential && !loop.routing.tokens.admitsEveryone
+        let forwarded = ForwardedRequestHead(
+            framing: framing, requestID: requestID, hops: hops,
+            tokens: asksForToken ? loop.routing.tokens : nil, linesForProxy: linesForProxy)
+        let bound =
+            ForwardedRequestHead.maximumLength(headLength: headLength, target, url, clientAddress: clientAddress)
+            + inlineBodyLength
+            + (linesForProxy.map { $0.count + url.authorityBytes.count + 16 } ?? 0)
+        let limits = loop.shared.options.limits
+        loop.output.clear()
+        bytes.withUnsafeReadableBytes { all in
+            let bytes = all.slice(0..<headLength)
+            if loop.requestHeadOwner != serial {
+                // Another request was parsed meanwhile. These bytes have been parsed before, so they parse again.
+                guard (try? loop.requestHead.parse(bytes, limits: limits)) == headLength else { return }
+                loop.requestHeadOwner = serial
+            }
+            loop.output.writeInPlace(atMost: bound) { output in
+                var writer = WireWriter(output)
+                forwarded.write(
+                    &loop.requestHead, bytes, path: pathRange, for: target, url, clientAddress: clientAddress,
+                    to: &writer)
+                return writer.count
+            }
+        }
+    }
+
+    /// Writes the head from `loop.output` and what there is of the body.
+    func writeKept(to connection: UpstreamConnection, inChunks: Bool, on loop: LoopContext) {
+        let inline = inlineBodyLength
+        if inline > 0 {
+            if inChunks { loop.output.writeChunkSize(inline) }
+            bytes.withUnsafeReadableBytes { all in loop.output.append(all.slice(headLength..<all.count)) }
+            if inChunks { loop.output.writeStaticString("\r\n") }
+        }
+        connection.writeOutput(mayLeaveAtOnce: true)
+        replay.forEachSegment { connection.writeBody($0, inChunks: inChunks) }
+    }
+}
+
+/// The part of a request body that is kept for the next endpoint.
+///
+/// Small pieces are copied together, large ones kept as they came from the socket.
+struct ReplayBuffer {
+    private(set) var count = 0
+    private var segments: [ByteBuffer] = []
+
+    /// Pieces from this size on, which fill most of the buffer they were read into, are kept by reference: they pin all of it.
+    static let referenceThreshold = 24 * 1024
+
+    mutating func append(_ piece: ByteBuffer) {
+        count += piece.readableBytes
+        if piece.readableBytes < Self.referenceThreshold, let last = segments.indices.last,
+            segments[last].readableBytes < Self.referenceThreshold
+        {
+            segments[last].writeImmutableBuffer(piece)
+        } else if piece.readableBytes < Self.referenceThreshold {
+            var copy = ByteBuffer()
+            copy.writeImmutableBuffer(piece)
+            segments.append(copy)
         } else {
-            settleUntold(report, loop)
-            loop.events.attemptFinished(report)
-        }
-        if firstAttempt == nil { firstAttempt = report } else { furtherAttempts.append(report) }
-        isConcludedByAttempt = concludes
-    }
-
-    private func detection(of attempt: CurrentAttempt, _ outcome: AttemptOutcome) -> APIDetection? {
-        guard teaches, let openAIAPI, let status = attempt.status else { return nil }
-        switch outcome {
-        case .success, .declined: break
-        case .failure, .rateLimited, .misconfigured, .neutral: return nil
-        }
-        return APIDetection(openAIAPI, status: status, saysUnknownPath: attempt.saysUnknownPath)
-    }
-
-    /// Whether the request may have brought it about, and has met nothing else so far.
-    private func mayBeRequests(_ report: AttemptReport, isCommitted: Bool) -> Bool {
-        guard report.isEvidence, StatusMeaning.mayBeRequests(report.outcome) else { return false }
-        // After the commit point no other endpoint is asked.
-        if case .failure = report.outcome, isCommitted { return false }
-        guard let first = untold.first else { return true }
-        return ErrorKind(first.outcome, status: first.status) == ErrorKind(report.outcome, status: report.status)
-    }
-
-    /// What an attempt says about the failures before it.
-    private mutating func settleUntold(_ report: AttemptReport, _ loop: LoopContext) {
-        switch report.outcome {
-        // It says nothing about the request.
-        case .neutral, .rateLimited: break
-        case .failure(let kind) where kind.isUnreachable: break
-        case .success, .declined, .misconfigured, .failure: tellUntold(failedEverywhere: false, loop)
+            segments.append(piece)
         }
     }
 
-    /// Tells the ranking of the failures that were kept back.
-    ///
-    /// - Parameter failedEverywhere: no endpoint that the request was sent to did otherwise
-    mutating func tellUntold(failedEverywhere: Bool, _ loop: LoopContext) {
-        guard !untold.isEmpty else { return }
-        let fingerprint = failedEverywhere ? fingerprint : nil
-        for var report in untold {
-            report.failedEverywhere = fingerprint
-            loop.events.attemptFinished(report)
-        }
-        untold = []
+    mutating func removeAll() {
+        guard count > 0 else { return }
+        count = 0
+        segments.removeAll(keepingCapacity: segments.count <= 4)
     }
 
-    // MARK: No endpoint is left
-
-    /// Endpoints that a 503 accounts for by name.
-    private static let namedFailures = 8
-
-    /// - Parameter wasOnlyRefused: every endpoint that was asked refused the credential
-    func exhaustedAnswer(_ table: RoutingTable, wasOnlyRefused: Bool) -> LocalAnswer {
-        if failures.isEmpty, wasSkipped, !foundURL, table.earliestRecovery == nil, let openAIAPI {
-            // The truth about the path; a 503 would be tried again and again.
-            let message =
-                "no endpoint serves \(openAIAPI.path); they speak \(openAIAPI.other.path), "
-                + "as their openai_preference says (auto forgets what was learned)"
-            return LocalAnswer(status: 404, message: message)
-        }
-        if !foundURL, !table.served.isEmpty, !table.served.contains(ServedAPIs(api)) {
-            return LocalAnswer(status: 404, message: "no endpoint has a URL for this path")
-        }
-        // Their own words were let go while there still seemed to be another endpoint.
-        if wasOnlyRefused {
-            return LocalAnswer(status: 502, message: "every endpoint refused this request (\(failureList))")
-        }
-        let message: String
-        if !failures.isEmpty {
-            message = "no endpoint could answer (\(failureList))"
-        } else if !foundURL, !table.candidates.isEmpty {
-            // Those that are out or switched off are not in the table, whatever they serve.
-            message = "no endpoint that has a URL for this API is available"
-        } else {
-            message = "no endpoint is available"
-        }
-        return LocalAnswer(status: 503, message: message, retryAfter: retryAfter(table))
-    }
-
-    private var failureList: String {
-        var list = failures.prefix(Self.namedFailures).map { "\($0.name): \($0.reason)" }
-        let unnamed = failures.count - list.count
-        if unnamed > 0 { list.append("and \(unnamed) more") }
-        return list.joined(separator: "; ")
-    }
-
-    /// Whole seconds until the first endpoint may be tried again: of those left out, or of those just tried.
-    private func retryAfter(_ table: RoutingTable) -> Int? {
-        let now = ContinuousClock.now
-        var waits: [Duration] = []
-        if let recovery = table.earliestRecovery { waits.append(recovery - now) }
-        for attempt in [firstAttempt].compactMap({ $0 }) + furtherAttempts {
-            if case .rateLimited(let wait) = attempt.outcome { waits.append(wait - (now - attempt.at)) }
-        }
-        guard let shortest = waits.min() else { return 1 }
-        let components = shortest.components
-        return max(1, Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0))
-    }
-}
-
-/// The attempt at one endpoint that is under way.
-struct CurrentAttempt {
-    let upstream: Upstream
-    let url: UpstreamURL
-    let started: NIODeadline
-    /// When the endpoint had been sent the whole request, whatever time the client took for it.
-    var requestWritten: NIODeadline?
-    var firstByte: NIODeadline?
-    var status: Int?
-    /// A status that tells against the endpoint although the response is forwarded.
-    var retryAfter: Duration?
-    /// The answer's beginning has been reported.
-    var wasAnswered = false
-    /// A 404 or 405 that is about the path.
-    var saysUnknownPath = false
-
-    var timeToFirstByte: Duration? {
-        guard let requestWritten, let firstByte else { return nil }
-        return Duration(firstByte - requestWritten)
-    }
-}
-
-/// What was sent on a connection that has not shown yet that it leads to the endpoint. Apart from `CurrentAttempt`, which is
-/// optional: each look into that costs as much as all of this.
-struct UnprovenConnection {
-    /// When the first byte of the request was written.
-    var headWritten = NIODeadline.uptimeNanoseconds(0)
-    /// Of its head and body, as they are before encryption.
-    var bytesSent = 0
-}
-
-/// What is remembered of the response that is being passed on.
-struct CurrentResponse {
-    /// Part of a response head.
-    var input = ByteBuffer()
-    /// The client's head, and of an event stream what came before the first event's end.
-    var held = ByteBuffer()
-    var reader = BodyReader(.none)
-    var isEventStream = false
-    var firstEvent = FirstEventScanner()
-    var eventPosition = EventStreamPosition()
-    /// Nothing readable can be put into it.
-    var isEncoded = false
-    var status: Int?
-    var bytesDown = 0
-    var firstSent: NIODeadline?
-    /// Its beginning is to be looked into: does it speak of an unknown path?
-    var isJudged = false
-
-    mutating func reset() {
-        if input.readableBytes > 0 { input = ByteBuffer() }
-        if held.capacity > 0 { held = ByteBuffer() }
-        isEventStream = false
-        status = nil
-        bytesDown = 0
-        firstSent = nil
-        isJudged = false
+    func forEachSegment(_ body: (ByteBuffer) -> Void) {
+        for segment in segments { body(segment) }
     }
 }
 
@@ -301,20 +200,5 @@ enum RequestID: Sendable, Equatable {
         case .received(let range): writer.write(head.slice(range))
         }
         writer.write("\r\n")
-    }
-}
-
-extension WireWriter {
-    /// Writes the field that says where the body ends, if there is one.
-    @inline(__always)
-    mutating func write(_ framing: BodyFraming) {
-        switch framing {
-        case .length(let length):
-            write("Content-Length: ")
-            write(decimal: length)
-            write("\r\n")
-        case .chunked: write("Transfer-Encoding: chunked\r\n")
-        case .none, .untilClose: break
-        }
     }
 }

@@ -491,6 +491,13 @@ struct ExchangeStateMachine {
         return now + Self.confirmation
     }
 
+    /// When the present wait is over.
+    ///
+    /// - Parameter timeout: how long the side that is waited for may take
+    mutating func deadline(_ wait: Wait, _ timeout: TimeAmount, from now: NIODeadline) -> NIODeadline {
+        wait == .answerHead || wait == .upload ? endpointDeadline(timeout, from: now) : now + timeout
+    }
+
     enum Look: Equatable {
         case retryOnFreshConnection
         /// The endpoint has the rest of its time.

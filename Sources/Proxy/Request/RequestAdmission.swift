@@ -69,6 +69,7 @@ struct RequestAdmission {
         request.minorVersion = loop.requestHead.minorVersion
         request.isHEAD = loop.requestHead.isHEAD
         request.framing = loop.requestHead.framing
+        request.body = BodyReader(request.framing)
     }
 
     /// Codex asks for a WebSocket first, and takes 426 alone as the hint to go on with HTTP at once. Such a request is not counted.

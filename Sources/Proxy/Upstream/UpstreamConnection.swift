@@ -43,6 +43,16 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
 
     // MARK: For the client connection
 
+    /// Writes a piece of the request's body; `flush` has to follow.
+    func writeBody(_ piece: ByteBuffer, inChunks: Bool) {
+        guard inChunks else { return write(piece) }
+        loop.output.clear()
+        loop.output.writeChunkSize(piece.readableBytes)
+        write(loop.output, [0..<piece.readableBytes], of: piece, "\r\n")
+    }
+
+    func writeLastChunk() { write(ByteBuffer(staticString: "0\r\n\r\n")) }
+
     func attach(_ client: ClientConnection) {
         self.client = client
     }
