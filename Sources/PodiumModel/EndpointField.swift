@@ -47,7 +47,7 @@ public struct EndpointField: Sendable {
         case choice([String])
         /// True or false, and what a person calls the two.
         case flag(on: String, off: String)
-        /// A place in the ranking. The file has it as a number; who edits it names the rank to place the endpoint at.
+        /// A place in the ranking. The file has it as a number; a patch names the rank to place the endpoint at.
         case rank
         case integer(ClosedRange<Int>)
         /// A list of texts.

@@ -1,7 +1,7 @@
 /// What is to become of an endpoint's fields: those that are named change, the others stay.
 ///
 /// The body of `PATCH`, the changes of the console's form and the options of `podium endpoint set` are all of this type, and the engine
-/// applies it. Nobody outside the engine holds the secrets: ``keptSecret`` in the place of one leaves it what it is.
+/// applies it. No secret leaves the engine: ``keptSecret`` in the place of one leaves it what it is.
 ///
 /// Of `priority` a patch does not name the number in the file but the rank to place the endpoint at, which pins it there.
 public struct EndpointPatch: Sendable, Equatable {

@@ -30,7 +30,7 @@ public struct EndpointSettings: Sendable, Equatable {
     public var caFile: String?
     /// Whether cookies pass between clients and the endpoint.
     public var cookies: CookiePolicy
-    /// Whether the endpoint is told who asks: `Via`, `X-Forwarded-For` and their kin.
+    /// Whether the endpoint is told which client asks: `Via`, `X-Forwarded-For` and the like.
     public var forwarded: Bool
     /// Of files of the older system: which API `url` is for; nil for any.
     public var endpointType: EndpointType?

@@ -1,12 +1,15 @@
 /// One consistent picture of a running Podium, as `GET /admin/api/snapshot` answers it.
 ///
 /// Times are seconds since 1970-01-01 00:00 UTC, durations are seconds, shares are 0...1. Keys that have no value are
-/// left out. Secrets are masked: nothing in here has to be kept from whoever may look at the console.
+/// left out. Secrets are masked: everything in here may be seen by all users who may look at the console.
+///
+/// The engine makes it (`Engine.snapshot`), the control API sends it as it is, and the console shows it, in whichever process
+/// the console runs. So it is the only description of a running Podium: a new figure is a property here and a line where it is filled.
 public struct Snapshot: Codable, Sendable, Equatable {
     /// When it was taken.
     public var takenAt = 0.0
-    /// Raised by every change that somebody made to the configuration; what `If-Match` names for writes that concern no
-    /// single endpoint.
+    /// Raised by every change of the configuration, but not by ranks that move by themselves; what `If-Match` names for writes that
+    /// concern no single endpoint.
     public var revision: UInt64 = 0
     /// The program itself.
     public var server = Server()
@@ -162,7 +165,7 @@ extension Snapshot {
         }
         /// The part that speaks: `proxy`, `endpoint`, `persist`, `config`, `console`.
         public var source: String
-        /// Whom it concerns, if one endpoint.
+        /// The endpoint that it concerns, if it is one.
         public var endpoint: String?
         /// One line in plain words; of what repeats, the last one.
         public var text: String
@@ -202,6 +205,464 @@ extension Snapshot {
             case kindIfTold = "kind"
             case firstID = "first_id"
             case firstTime = "first_time"
+        }
+    }
+}
+
+extension Snapshot {
+    /// One endpoint: its settings, its place in the ranking and why, its traffic.
+    @dynamicMemberLookup
+    public struct Endpoint: Codable, Sendable, Equatable, Identifiable {
+        /// Outlives renames and rank changes; not reused while the process lives.
+        public var id: UInt32 = 0
+        /// Raised by each change of it, but not by ranks that move by themselves; what `If-Match` names.
+        public var revision: UInt64 = 0
+        /// 1 is tried first.
+        public var rank = 0
+        /// What the ranking thinks of it now, in one word.
+        public var state = State.up
+        /// Whether requests may be sent, and if not, why and until when.
+        public var availability = Availability()
+        /// Why it cannot be used as configured.
+        public var misconfiguration: String?
+        /// What of it is in force and not in the file, because the file has no place that could be edited for it, and why.
+        public var notInFile: String?
+        /// Why it has its rank; absent beyond the first few hundred endpoints.
+        public var explanation: Explanation?
+        /// Ranks gained (positive) or lost in the last minute.
+        public var movement = 0
+        /// The last minute in figures.
+        public var traffic = Traffic()
+        /// Successes in a row up to now.
+        public var successStreak = 0
+        /// Its most recent failure.
+        public var lastError: LastError?
+
+        /// As configured, with every secret masked (``EndpointSettings/shown``). The fields are also members of the endpoint:
+        /// `endpoint.url`.
+        public var settings: EndpointSettings
+
+        /// An endpoint without settings, that is up and has seen no traffic.
+        public init(id: UInt32 = 0, name: String = "") {
+            self.id = id
+            settings = EndpointSettings(name: name)
+        }
+
+        /// A field of the settings.
+        public subscript<Value>(dynamicMember field: WritableKeyPath<EndpointSettings, Value>) -> Value {
+            get { settings[keyPath: field] }
+            set { settings[keyPath: field] = newValue }
+        }
+
+        /// `***`, `${NAME}` as written, or the end of the secret; nil when there is none.
+        public var maskedSecret: String? {
+            get { settings.authValue }
+            set { settings.authValue = newValue }
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case id, revision, rank, state, availability, misconfiguration, explanation, movement, traffic
+            case notInFile = "not_in_file"
+            case successStreak = "success_streak"
+            case lastError = "last_error"
+        }
+
+        /// Reads what another Podium has sent, also one that was started before its program was updated: a field of the settings that
+        /// it does not know has its default.
+        public init(from decoder: any Decoder) throws {
+            settings = try EndpointSettings(shownIn: decoder)
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            id = try container.decode(UInt32.self, forKey: .id)
+            revision = try container.decode(UInt64.self, forKey: .revision)
+            rank = try container.decode(Int.self, forKey: .rank)
+            state = try container.decode(State.self, forKey: .state)
+            availability = try container.decode(Availability.self, forKey: .availability)
+            misconfiguration = try container.decodeIfPresent(String.self, forKey: .misconfiguration)
+            notInFile = try container.decodeIfPresent(String.self, forKey: .notInFile)
+            explanation = try container.decodeIfPresent(Snapshot.Explanation.self, forKey: .explanation)
+            movement = try container.decode(Int.self, forKey: .movement)
+            traffic = try container.decode(Snapshot.Traffic.self, forKey: .traffic)
+            successStreak = try container.decode(Int.self, forKey: .successStreak)
+            lastError = try container.decodeIfPresent(LastError.self, forKey: .lastError)
+        }
+
+        /// The settings stand beside the other members, as in the file.
+        public func encode(to encoder: any Encoder) throws {
+            try settings.encodeShown(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(id, forKey: .id)
+            try container.encode(revision, forKey: .revision)
+            try container.encode(rank, forKey: .rank)
+            try container.encode(state, forKey: .state)
+            try container.encode(availability, forKey: .availability)
+            try container.encodeIfPresent(misconfiguration, forKey: .misconfiguration)
+            try container.encodeIfPresent(notInFile, forKey: .notInFile)
+            try container.encodeIfPresent(explanation, forKey: .explanation)
+            try container.encode(movement, forKey: .movement)
+            try container.encode(traffic, forKey: .traffic)
+            try container.encode(successStreak, forKey: .successStreak)
+            try container.encodeIfPresent(lastError, forKey: .lastError)
+        }
+    }
+}
+
+extension Snapshot.Endpoint {
+    /// What the ranking thinks of an endpoint, in one word.
+    public enum State: String, Codable, Sendable, CaseIterable {
+        case up
+        /// It answers, but takes more than twice as long as is usual for it.
+        case slow
+        /// Timed out after failures, or on trial after that.
+        case down
+        /// Switched off.
+        case off
+        case misconfigured
+        /// It named a time to wait.
+        case cooling
+        /// In service, but no request and no probe has ended yet.
+        case untested
+    }
+
+    /// Whether requests may be sent, and if not, why and until when.
+    public struct Availability: Codable, Sendable, Equatable {
+        /// The reason, for programs.
+        public enum Kind: String, Codable, Sendable, CaseIterable {
+            case available
+            /// Back from a time out: one request at a time until one succeeds.
+            case probation
+            /// Timed out by the breaker.
+            case open
+            case rateLimited = "rate_limited"
+            case misconfigured
+            case disabled
+        }
+
+        /// The reason, for programs.
+        public var kind = Kind.available
+        /// When it is tried again, where that is known.
+        public var until: Double?
+        /// Why the breaker opened, or the status that refused the credential, in words.
+        public var cause: String?
+
+        /// Available.
+        public init() {}
+    }
+
+    /// The most recent failure.
+    public struct LastError: Codable, Sendable, Equatable {
+        /// When it happened.
+        public var time: Double
+        /// One line in plain words.
+        public var text: String
+
+        /// A failure at a time.
+        public init(time: Double, text: String) {
+            self.time = time
+            self.text = text
+        }
+    }
+}
+
+extension Snapshot {
+    /// Why an endpoint has its rank: figures for programs, sentences for people.
+    public struct Explanation: Codable, Sendable, Equatable {
+        /// One finished sentence per line, most important first.
+        public var sentences: [String] = []
+        /// Time to first byte as the ranking sees it; absent until anything was measured.
+        public var responseTime: ResponseTime?
+        /// The rank it is pinned at.
+        public var pinnedRank: Int?
+        /// Against the endpoint above; absent at rank 1.
+        public var above: Margin?
+        /// Against the endpoint below; absent at the last rank.
+        public var below: Margin?
+        /// Failures in a row, now.
+        public var failuresInARow = 0
+        /// Attempts within the last minute.
+        public var recentAttempts = 0
+        /// Failed ones among them.
+        public var recentFailures = 0
+        /// The last failure, in words.
+        public var lastFailure: String?
+        /// Since when it has this rank.
+        public var rankSince = 0.0
+        /// How often its rank changed since the start.
+        public var rankChanges = 0
+        /// The last change of its rank.
+        public var lastChange: RankChange?
+
+        /// Nothing known yet.
+        public init() {}
+
+        enum CodingKeys: String, CodingKey {
+            case sentences, above, below
+            case responseTime = "response_time"
+            case pinnedRank = "pinned_rank"
+            case failuresInARow = "failures_in_a_row"
+            case recentAttempts = "recent_attempts"
+            case recentFailures = "recent_failures"
+            case lastFailure = "last_failure"
+            case rankSince = "rank_since"
+            case rankChanges = "rank_changes"
+            case lastChange = "last_change"
+        }
+    }
+
+    /// One endpoint's change of rank, with its cause.
+    public struct RankChange: Codable, Sendable, Equatable {
+        /// When.
+        public var time = 0.0
+        /// The endpoint that moved; `?` when it has been removed since.
+        public var endpoint = ""
+        /// Rank before; 0 for an endpoint that was just added.
+        public var from = 0
+        /// Rank after; 0 for an endpoint that was just removed.
+        public var to = 0
+        /// `faster`, `slower`, `unavailable`, `recovered`, `preferred`, `declining`, `displaced`, `moved`, `pinned`, `unpinned`, `enabled`, `disabled`,
+        /// `added`, `removed`, `reordered`, `sorted`, `auto_sort` or `settings`.
+        public var cause = ""
+        /// The other endpoint of a `faster`, `slower` or `displaced`.
+        public var other: String?
+        /// Of a `faster`: by which share of the other's response time.
+        public var share: Double?
+        /// The cause in words, such as `22 % faster than NAME`.
+        public var text = ""
+
+        /// No change.
+        public init() {}
+    }
+}
+
+extension Snapshot.Explanation {
+    /// Time to first byte as the ranking sees it.
+    public struct ResponseTime: Codable, Sendable, Equatable {
+        /// The peak-sensitive average that is compared.
+        public var averageSeconds = 0.0
+        /// What is usual for this endpoint.
+        public var usualSeconds = 0.0
+        /// Requests measured since start; 0 when the average is presumed from the other endpoints.
+        public var samples = 0
+        /// Time since the last measured request; absent when there was none.
+        public var ageSeconds: Double?
+
+        /// Nothing measured.
+        public init() {}
+
+        enum CodingKeys: String, CodingKey {
+            case samples
+            case averageSeconds = "average_seconds"
+            case usualSeconds = "usual_seconds"
+            case ageSeconds = "age_seconds"
+        }
+    }
+
+    /// How an endpoint compares with the one next to it.
+    public struct Margin: Codable, Sendable, Equatable {
+        /// What keeps the lower of two neighbours below the upper.
+        public enum Keep: String, Codable, Sendable, CaseIterable {
+            case slower, hysteresis, dwell, pinned, unavailable, unmeasured, manual
+        }
+
+        /// The neighbour's name.
+        public var neighbour = ""
+        /// How much less time the lower of the two needs, as a share of the upper's; negative when it needs more.
+        public var lowerIsFasterBy: Double?
+        /// The share the lower must exceed to pass.
+        public var required = 0.0
+        /// What keeps the two in this order.
+        public var keptBy = Keep.unmeasured
+        /// Of `hysteresis`: the lower passes once its response time is below this.
+        public var passesBelowSeconds: Double?
+        /// Of `dwell`: when the upper may be passed.
+        public var until: Double?
+
+        /// Nothing compared.
+        public init() {}
+
+        enum CodingKeys: String, CodingKey {
+            case neighbour, required, until
+            case lowerIsFasterBy = "lower_is_faster_by"
+            case keptBy = "kept_by"
+            case passesBelowSeconds = "passes_below_seconds"
+        }
+    }
+}
+
+extension Snapshot {
+    /// The persister's counters and gauges; `GET /admin/api/config/stats` answers this alone.
+    public struct Persister: Codable, Sendable, Equatable {
+        // MARK: Counters since the start
+
+        /// Accepted automatic changes.
+        public var marks: UInt64 = 0
+        /// Marks that joined an already dirty state: the writes that throttling saved.
+        public var coalesced: UInt64 = 0
+        /// Writes that reached the disk.
+        public var writes: UInt64 = 0
+        /// The same by trigger: `interval`, `settled`, `max_dirty`, `operator`, `learned`, `retry`, `shutdown`, `reload`.
+        public var writesByTrigger: [String: UInt64] = [:]
+        /// Flushes that found nothing to write.
+        public var unchanged: UInt64 = 0
+        /// Failed flushes by error, such as `ENOSPC`.
+        public var failuresByError: [String: UInt64] = [:]
+        /// Flushes that were refused.
+        public var refusals: UInt64 = 0
+        /// Bytes written to temporaries, journals and backups.
+        public var bytesWritten: UInt64 = 0
+        /// Edits by others that were taken in.
+        public var externalEditsMerged: UInt64 = 0
+        /// Fields changed on both sides, where the file won.
+        public var conflicts: UInt64 = 0
+        /// Displaced files that could not be kept as the backup.
+        public var backupsFailed: UInt64 = 0
+        /// Writes whose directory did not sync.
+        public var durabilityUnknown: UInt64 = 0
+
+        // MARK: Gauges
+
+        /// `throttled`, `batched` or `immediate`.
+        public var strategy = "throttled"
+        /// Whether anything accepted is not on disk.
+        public var isDirty = false
+        /// Raised by each accepted change.
+        public var generation: UInt64 = 0
+        /// The newest generation that is on disk.
+        public var savedGeneration: UInt64 = 0
+        /// The first change that is not on disk.
+        public var dirtySince: Double?
+        /// Its age.
+        public var oldestUnsavedSeconds: Double?
+        /// When the next automatic flush or retry starts.
+        public var nextDeadline: Double?
+        /// What that flush will be called.
+        public var nextTrigger: String?
+        /// When unsaved changes become overdue.
+        public var maxDirtyDeadline: Double?
+        /// Unsaved changes are older than the maximum dirty time.
+        public var isOverdue = false
+        /// Start of the flush that runs now.
+        public var writingSince: Double?
+        /// Failed flushes since the last success.
+        public var consecutiveFailures = 0
+        /// The last failure, in words; absent again after a success.
+        public var lastError: String?
+        /// Why the file on disk is not taken in as it is; the running configuration stays.
+        public var refusedFile: String?
+        /// Why nothing is written into the file; absent where changes are.
+        public var memoryOnly: String?
+        /// The configuration file as it is on disk; absent when it cannot be looked at.
+        public var file: File?
+
+        /// All zero and clean.
+        public init() {}
+
+        enum CodingKeys: String, CodingKey {
+            case marks, coalesced, writes, unchanged, refusals, conflicts, strategy, generation, file
+            case writesByTrigger = "writes_by_trigger"
+            case failuresByError = "failures_by_error"
+            case bytesWritten = "bytes_written"
+            case externalEditsMerged = "external_edits_merged"
+            case backupsFailed = "backups_failed"
+            case durabilityUnknown = "durability_unknown"
+            case isDirty = "is_dirty"
+            case savedGeneration = "saved_generation"
+            case dirtySince = "dirty_since"
+            case oldestUnsavedSeconds = "oldest_unsaved_seconds"
+            case nextDeadline = "next_deadline"
+            case nextTrigger = "next_trigger"
+            case maxDirtyDeadline = "max_dirty_deadline"
+            case isOverdue = "is_overdue"
+            case writingSince = "writing_since"
+            case consecutiveFailures = "consecutive_failures"
+            case lastError = "last_error"
+            case refusedFile = "refused_file"
+            case memoryOnly = "memory_only"
+        }
+    }
+
+    /// One line of the flush history.
+    public struct Flush: Codable, Sendable, Equatable {
+        /// How a flush ended.
+        public enum Result: String, Codable, Sendable, CaseIterable {
+            case written, unchanged
+            /// Nothing is written, on purpose.
+            case inMemory = "in_memory"
+            /// In place, but its directory did not sync.
+            case durabilityUnknown = "durability_unknown"
+            case failed
+        }
+
+        /// Counts flushes from 1.
+        public var number: UInt64 = 0
+        /// When it began.
+        public var time = 0.0
+        /// Why it ran.
+        public var trigger = ""
+        /// The generation that it saved or tried to save.
+        public var generation: UInt64 = 0
+        /// One text per changed field or entry, such as `anthropic-main priority 2→1`; secrets masked.
+        public var changes: [String] = []
+        /// Bytes of the file that differ from before.
+        public var bytesChanged = 0
+        /// Size of the file afterwards; 0 when it was not read.
+        public var fileSize = 0
+        /// Comparing, splicing and verifying.
+        public var encodeSeconds = 0.0
+        /// Reading the file on disk and writing the temporary.
+        public var writeSeconds = 0.0
+        /// Syncing the file and the directory.
+        public var fsyncSeconds = 0.0
+        /// Putting the new file in place and keeping the old one as the backup.
+        public var renameSeconds = 0.0
+        /// From start to end, waiting for editors included.
+        public var totalSeconds = 0.0
+        /// How it ended.
+        public var result = Result.unchanged
+        /// Short and symbolic, such as `ENOSPC`; absent unless it failed.
+        public var errorCode: String?
+        /// The whole story in one line; absent unless it failed.
+        public var error: String?
+
+        /// A flush that found nothing.
+        public init(number: UInt64 = 0, time: Double = 0, trigger: String = "") {
+            self.number = number
+            self.time = time
+            self.trigger = trigger
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case number, time, trigger, generation, changes, result, error
+            case bytesChanged = "bytes_changed"
+            case fileSize = "file_size"
+            case encodeSeconds = "encode_seconds"
+            case writeSeconds = "write_seconds"
+            case fsyncSeconds = "fsync_seconds"
+            case renameSeconds = "rename_seconds"
+            case totalSeconds = "total_seconds"
+            case errorCode = "error_code"
+        }
+    }
+}
+
+extension Snapshot.Persister {
+    /// The configuration file as it is on disk.
+    public struct File: Codable, Sendable, Equatable {
+        /// Bytes.
+        public var size: UInt64
+        /// Permission bits.
+        public var mode: UInt32
+        /// When the backup beside it was made.
+        public var backupTime: Double?
+
+        public init(size: UInt64, mode: UInt32, backupTime: Double?) {
+            self.size = size
+            self.mode = mode
+            self.backupTime = backupTime
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case size, mode
+            case backupTime = "backup_time"
         }
     }
 }
