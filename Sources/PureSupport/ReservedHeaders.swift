@@ -1,5 +1,5 @@
 /// Headers that frame a message or handle a connection. A configured value would break the message, so reading the settings
-/// refuses it, and so does the proxy, which must not depend on whoever assembles its upstreams.
+/// refuses it. The proxy refuses it as well, because its safety must not depend on the code that assembles its upstreams.
 public enum ReservedHeaders {
     private static let names: Set<String> = [
         "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
