@@ -3,7 +3,8 @@ import Console
 import PodiumModel
 import Support
 
-/// Waits, reads, lets the state decide, draws. Everything here runs on the console's one thread.
+/// The loop of the console: waits for keys, mail and time, lets the pure `ConsoleState` decide, performs its effects and draws.
+/// `TerminalApp` runs it on a thread of its own, because every call of ncurses has to come from one thread.
 struct ConsoleLoop {
     private let screen: CursesScreen
     private let options: TerminalOptions
@@ -23,7 +24,7 @@ struct ConsoleLoop {
     }
 
     private static let leastGap = Duration.milliseconds(200)
-    /// While a snapshot is on its way, which wakes the loop.
+    /// The longest wait while a snapshot is on its way; the snapshot wakes the loop.
     private static let longestWait = Duration.seconds(1)
 
     /// - Parameter request: asks for a snapshot, which comes by mail.
@@ -232,4 +233,58 @@ struct ConsoleLoop {
             }
         }
     }
+}
+
+/// Keeps frames from piling up on a slow link, where the kernel takes minutes of them without complaint.
+///
+/// Each frame ends in a question the terminal answers once it has drawn it. Frames that only renew the picture wait for
+/// the answer; those after a key may run a few ahead, so that a long round trip is not felt in typing.
+struct FramePacing {
+    private var unanswered = 0
+    private var lastSent: ContinuousClock.Instant?
+    private var hasAnswered = false
+    private(set) var asks: Bool
+
+    private static let mostAhead = 4
+    /// A terminal that never answered by then does not know the question.
+    private static let patience = Duration.seconds(2)
+    /// An answer that is lost, as when a multiplexer is detached, must not stop the picture for good.
+    private static let longest = Duration.seconds(10)
+
+    init(asks: Bool) {
+        self.asks = asks
+    }
+
+    mutating func mayDraw(isUrgent: Bool, now: ContinuousClock.Instant) -> Bool {
+        guard asks, unanswered > 0, let lastSent else { return true }
+        let waited = now - lastSent
+        if !hasAnswered, waited >= Self.patience {
+            asks = false
+            return true
+        }
+        if waited >= Self.longest {
+            unanswered = 0
+            return true
+        }
+        return isUrgent && unanswered < Self.mostAhead
+    }
+
+    mutating func sent(now: ContinuousClock.Instant) {
+        guard asks else { return }
+        unanswered += 1
+        lastSent = now
+    }
+
+    mutating func answered() {
+        hasAnswered = true
+        unanswered = max(0, unanswered - 1)
+    }
+
+    /// The answers that are due went elsewhere.
+    mutating func abandoned() {
+        unanswered = 0
+    }
+
+    /// Whether an answer may still come, which must not reach the shell afterwards.
+    var isWaiting: Bool { asks && unanswered > 0 }
 }

@@ -1,4 +1,9 @@
 import Console
+import Support
+
+// What the system's database says of the terminal that `TERM` names, and what follows from it for the colours. ncurses reads the
+// database itself, but sends 24-bit colours only where the description says so, which few descriptions do. So Podium
+// reads the description before, and `CursesScreen` hands ncurses a copy with direct colours where the terminal draws them.
 
 /// A compiled description of a terminal, as term(5) lays it out.
 struct TerminfoEntry: Equatable {
@@ -45,7 +50,7 @@ struct TerminfoEntry: Equatable {
             || extended.strings.contains { $0.name == name && $0.value != nil }
     }
 
-    mutating func setNumber(_ index: Int, to value: Int32) {
+    private mutating func setNumber(_ index: Int, to value: Int32) {
         while numbers.count <= index { numbers.append(-1) }
         numbers[index] = value
     }
@@ -284,5 +289,81 @@ extension TerminfoEntry {
         static let setBackground = 360
         /// orig_colors, initialize_color, initialize_pair, set_foreground, set_background.
         static let paletteStrings = [298, 299, 300, 302, 303]
+    }
+}
+
+/// The folders of compiled terminal descriptions, in the order of terminfo(5).
+struct TerminfoDatabase {
+    private let folders: [String]
+
+    /// - Parameter variable: gives a variable of the environment; nil where it is not set.
+    init(variable: (String) -> String?) {
+        let standard = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"]
+        var folders: [String] = []
+        if let first = variable("TERMINFO") { folders.append(first) }
+        if let home = variable("HOME") { folders.append(home + "/.terminfo") }
+        for folder in (variable("TERMINFO_DIRS") ?? "").split(separator: ":", omittingEmptySubsequences: false) {
+            folders += folder.isEmpty ? standard : [String(folder)]
+        }
+        self.folders = folders + standard
+    }
+
+    /// The description by that name; nil if there is none that can be read.
+    func entry(_ name: String) -> TerminfoEntry? {
+        guard let initial = name.utf8.first, !name.contains("/"), !name.hasPrefix(".") else { return nil }
+        // The variable may hold a description itself, which is what the operator wants.
+        if let first = folders.first, first.hasPrefix("b64:") || first.hasPrefix("hex:") { return nil }
+        // The second form is used by systems whose file names do not differ by case.
+        let subfolders = [String(decoding: [initial], as: UTF8.self), String(initial, radix: 16)]
+        for folder in folders where !folder.isEmpty {
+            for subfolder in subfolders {
+                // A file that is too large for a description, or that is no plain file, is none.
+                guard
+                    let bytes = try? DescriptorIO.contents(
+                        of: "\(folder)/\(subfolder)/\(name)", limit: TerminfoEntry.largestSize)
+                else { continue }
+                return TerminfoEntry(bytes)
+            }
+        }
+        return nil
+    }
+}
+
+/// Which colours a terminal is sent, by its description, the environment and the operator.
+struct ColorChoice {
+    /// What the operator allows; `direct` is also believed to be what the terminal draws.
+    var limit: ColorDepth?
+    /// Gives a variable of the environment; nil where it is not set.
+    var variable: (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
+
+    /// The description of the terminal, compiled, with direct colours put in; nil where it is to be taken as it is.
+    func directDescription(of term: String) -> [UInt8]? {
+        guard limit == nil || limit == .direct, let entry = TerminfoDatabase(variable: variable).entry(term),
+            drawsDirect(term, entry)
+        else { return nil }
+        return entry.withDirectColor()?.encoded()
+    }
+
+    private func drawsDirect(_ term: String, _ entry: TerminfoEntry) -> Bool {
+        // tmux's own flag for it, which kitty and others have.
+        if limit == .direct || entry.hasExtended("Tc") { return true }
+        guard let named = variable("COLORTERM"), named == "truecolor" || named == "24bit" else { return false }
+        // GNU screen hands the variable of the terminal around it on, and garbles such colours before version 5; the
+        // kernel's console makes sixteen of them. tmux goes by screen's name too, and understands them.
+        return variable("TMUX") != nil || !(term.hasPrefix("screen") || term.hasPrefix("linux"))
+    }
+
+    /// - Parameters:
+    ///   - colors: How many the description names.
+    ///   - isDirect: Whether their numbers are the colours themselves, but for the first eight.
+    /// - Returns: nil where there are too few.
+    func depth(of colors: Int32, isDirect: Bool) -> ColorDepth? {
+        if isDirect {
+            // The colours of the palette have eight bits for each part.
+            let isWhole = colors == ColorDepth.direct.rawValue && limit ?? .direct == .direct
+            return isWhole ? .direct : ColorDepth(colors: min(Int(colors), ColorDepth.eight.rawValue))
+        }
+        let depth = ColorDepth(colors: min(Int(colors), ColorDepth.palette.rawValue))
+        return depth.map { min($0, limit ?? $0) }
     }
 }
