@@ -1,6 +1,6 @@
 internal import CSystemShim
-internal import Support
 internal import NIOCore
+internal import Support
 
 /// Something a loop waits for.
 package class Pollable {

@@ -1,6 +1,6 @@
 internal import CSystemShim
-internal import Support
 package import NIOCore
+internal import Support
 
 /// Accepts TCP connections on one loop and gives them to all of the group's, in turn.
 package final class SocketListener: Pollable, @unchecked Sendable {
