@@ -25,7 +25,7 @@ public struct SlotIndex: Sendable {
     private var dense: [Int32] = []
     private var sparse: [EndpointID: Int] = [:]
 
-    /// Knows nobody yet.
+    /// Knows no endpoint yet.
     public init() {}
 
     /// Entries that take up memory.

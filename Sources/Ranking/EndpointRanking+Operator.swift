@@ -3,7 +3,7 @@ internal import PureSupport
 extension EndpointRanking {
     /// The order as the operator sees it at one moment, to be put back by ``restore(_:now:)``.
     public struct Arrangement: Sendable, Equatable {
-        /// Everyone, first to last.
+        /// All endpoints, first to last.
         public let order: [EndpointID]
         /// The ranks that pinned endpoints want, also those that are off.
         let pins: [EndpointID: Int]
@@ -122,7 +122,7 @@ extension EndpointRanking {
         }
     }
 
-    /// Who stands where, and which ranks the operator has pinned.
+    /// Which endpoint has which rank, and which ranks the operator has pinned.
     public var arrangement: Arrangement {
         var pins: [EndpointID: Int] = [:]
         for slot in orderedSlots {
@@ -131,7 +131,7 @@ extension EndpointRanking {
         return Arrangement(order: order, pins: pins)
     }
 
-    /// Puts everyone where they stood, and the pins where they were, as an undo does. Endpoints that are not part of the
+    /// Puts all endpoints where they stood, and the pins where they were, as an undo does. Endpoints that are not part of the
     /// arrangement follow; whether an endpoint is pinned at all stays as it is.
     public mutating func restore(_ arrangement: Arrangement, now: ContinuousClock.Instant) -> RankingUpdate {
         rearrange(now, .reordered, by: nil) { ranking, _ in

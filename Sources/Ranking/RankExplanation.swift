@@ -49,7 +49,7 @@ public struct RankExplanation: Sendable, Equatable {
         case manual
     }
 
-    /// Whose.
+    /// The endpoint that is explained.
     public var endpoint: EndpointID
     /// 1 is tried first.
     public var rank: Int
@@ -73,7 +73,7 @@ public struct RankExplanation: Sendable, Equatable {
     public var lastFailure: FailureKind?
     /// Requests declined since the last one that was answered well.
     public var declinedInARow = 0
-    /// So many that everybody else is preferred to it.
+    /// So many that every other endpoint is preferred to it.
     public var isDoubted = false
     /// Since when it has this rank.
     public var rankSince: ContinuousClock.Instant

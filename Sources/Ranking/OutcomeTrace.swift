@@ -139,7 +139,7 @@ extension AttemptOutcome {
         }
     }
 
-    var traceFields: String? {
+    fileprivate var traceFields: String? {
         switch self {
         case .success(let time?): "ok \(Double(time.wholeNanoseconds / 1_000) / 1_000)"
         case .failure(.status(let status)): "fail status:\(status)"
