@@ -1,4 +1,5 @@
-/// Recognises the kinds of fields that have no fixed list of names: credentials, and what tells who stands behind a request.
+/// Recognises the kinds of fields that have no fixed list of names: credentials, and what tells which person or machine a request
+/// comes from.
 ///
 /// Names are compared without regard to case, and every sign between words counts as a hyphen: programs that hand fields on
 /// as variables (CGI, WSGI, PHP) make `HTTP_X_API_KEY` of `x_api_key` and of `x.api.key` as well.
@@ -55,7 +56,7 @@ public enum FieldNameKind {
         return folded(name) { name in
             if name.begins(with: "sec-websocket-") { return .webSocket }
             if name.begins(with: "access-control-") { return .accessControl }
-            // `proxy_authorization` speaks to this proxy as much as the real one does.
+            // `proxy_authorization` is meant for this proxy as much as `Proxy-Authorization` is.
             if name.begins(with: "proxy-"), name.ends(in: "authorization") { return .proxyAuthorization }
             if isCredential(name) { return .credential }
             if isForwarding(name) { return .forwarding }

@@ -155,7 +155,7 @@ struct FramingFields {
             if coding.equalsIgnoringCase("chunked") { chunkedCodings += 1 }
             return true
         }
-        // A well-formed stack such as "gzip, chunked" is merely not implemented; anything else is an attempt.
+        // A well-formed stack such as "gzip, chunked" is merely not implemented; anything else is an attempt at smuggling.
         let endsChunked = value.hasSuffixIgnoringCase("chunked")
         encoding = chunkedCodings == 1 && endsChunked && codings > 1 ? .unknown : .malformed
         if chunkedCodings == 0, codings > 0 { encoding = .unknown }

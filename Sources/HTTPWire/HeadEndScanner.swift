@@ -28,7 +28,7 @@ public struct HeadEndScanner: Sendable {
             let isEmpty = scanned - lineStart == 1
             if !sawLine, scanned - 1 - lineStart > limits.startLine { return .startLineTooLong }
             scanned += 1
-            // One empty line before the start line is the tail of a sloppy predecessor, not an end.
+            // One empty line before the start line is what some clients send behind the message before (RFC 9112 §2.2). It is not an end.
             if isEmpty, sawLine || lineStart > 0 {
                 return scanned > limits.head ? .headTooLarge : .end(scanned)
             }

@@ -7,7 +7,7 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
     case transferEncoding, contentLength
     // Routing and forwarding.
     case host, origin, referer, expect, via, xForwardedFor, xForwardedProto, xForwardedHost, xHops, xRequestID
-    /// Any other field that says who or what stands behind this request: `Forwarded`, `X-Real-IP`, `X-Forwarded-User`.
+    /// Any other field that says which person or machine a request comes from: `Forwarded`, `X-Real-IP`, `X-Forwarded-User`.
     case forwarding
     // Credentials.
     case authorization, xAPIKey, cookie, setCookie
