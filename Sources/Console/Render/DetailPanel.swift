@@ -42,7 +42,7 @@ enum DetailPanel {
 
     private static func words(_ state: ConsoleState, _ content: Frame, now: ContinuousClock.Instant) -> [[Segment]] {
         let width = content.width
-        // Blank lines are for those who have the room.
+        // Blank lines are drawn only where there is room for them.
         let gap: [[Segment]] = content.height < 20 ? [] : [[]]
         guard let endpoint = endpoint(state) else { return [[Segment(" No endpoint under the cursor.", .faint)]] }
         let glyphs = state.setup.glyphs

@@ -68,7 +68,7 @@ enum EventPanel {
         let count = count(event, isASCII: state.setup.glyphs.isASCII)
         return [
             Segment(" " + time + gap, .faint), Segment(letter(event.severity) + gap, role(event.severity)),
-            // Where there is no room for both, what happened says more than who speaks.
+            // Where there is no room for both, the text says more than the source.
             Segment(isNarrow ? "" : source, .faint), Segment(count.isEmpty ? "" : count + " ", .warning),
             Segment(
                 state.brief(SafeText.clean(event.line)),
@@ -106,5 +106,88 @@ enum EventPanel {
         case .warning: .warning
         case .error: .bad
         }
+    }
+}
+
+/// One event in full, however long it is.
+enum EventOverlay {
+    static func draw(_ state: ConsoleState, _ view: EventView, _ grid: inout CellGrid) {
+        let lines = lines(state, view)
+        TextOverlay.draw(state, title: "Event", lines, scroll: view.scroll, &grid)
+    }
+
+    static func mostScroll(_ state: ConsoleState, _ view: EventView) -> Int {
+        TextOverlay.mostScroll(state, lines(state, view).count)
+    }
+
+    private static func lines(_ state: ConsoleState, _ view: EventView) -> [[Segment]] {
+        guard let event = state.shown.events.last(where: { $0.identity == view.id }) else {
+            return [[Segment("This event is no longer in the log.", .faint)]]
+        }
+        let time = Quantity.preciseClock(event.time, utcOffset: state.shown.utcOffset)
+        let text = DetailPanel.wrap(SafeText.clean(event.line), TextOverlay.width(state))
+        let count = EventPanel.count(event, isASCII: state.setup.glyphs.isASCII)
+        let since = Quantity.preciseClock(event.since, utcOffset: state.shown.utcOffset)
+        let repeats = count.isEmpty ? [] : [[Segment(count, .warning), Segment(" since \(since)", .faint)]]
+        return [
+            [
+                Segment(time, .strong), Segment("  \(event.severity.rawValue)  ", EventPanel.role(event.severity)),
+                Segment(SafeText.clean(event.source), .faint),
+            ]
+        ] + repeats + [[]] + text.map { [Segment($0, event.severity == .error ? .bad : .text)] }
+    }
+}
+
+/// Which endpoint changed rank, when and why, newest first.
+enum JournalPanel {
+    static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
+        guard let frame = layout.frames[.journal] else { return }
+        let content = layout.content(of: .journal)
+        let glyphs = state.setup.glyphs
+        let entries = state.visibleJournal
+        let top = min(state.scroll[.journal] ?? 0, max(0, entries.count - content.height))
+        var labels: [Segment] = []
+        if !state.eventFilter.text.isEmpty {
+            labels.append(Segment(" \(glyphs.separator) /\(state.eventFilter.text)", .accent, weight: 5))
+        }
+        let place =
+            top == 0
+            ? Segment("following \(glyphs.sortUp)", .good)
+            : Segment("\(top) newer \(glyphs.sortUp) \(state.key(.first))", .warning)
+        grid.border(
+            frame, isBoxed: layout.isBoxed, isFocused: state.focus == .journal, left: state.title(.journal, labels),
+            right: [place],
+            bottom: [Segment("\(state.key(.filter)) search \(glyphs.separator) \(state.key(.first)) follow", .faint)])
+        for offset in 0..<max(0, content.height) {
+            let index = entries.count - 1 - top - offset
+            guard entries.indices.contains(index) else { break }
+            grid.put(
+                row(entries[index], state, content.width), column: content.column, line: content.line + offset,
+                limit: content.right)
+        }
+        if entries.isEmpty, content.height > 0 {
+            let text = state.shown.journal.isEmpty ? " No rank has changed yet." : " Nothing matches: Esc shows all."
+            grid.put(
+                text, column: content.column, line: content.line, limit: content.right, style: CellStyle(.faint))
+        }
+        if state.focus == .journal {
+            grid.cursor = CellGrid.Cursor(column: content.column, line: content.line, isVisible: false)
+        }
+    }
+
+    private static func row(_ entry: Snapshot.RankChange, _ state: ConsoleState, _ width: Int) -> [Segment] {
+        let glyphs = state.setup.glyphs
+        let time = " " + Quantity.clock(entry.time, utcOffset: state.shown.utcOffset) + " "
+        let name = TextField.fit(SafeText.clean(entry.endpoint), width < 60 ? 14 : 20, glyphs: glyphs)
+        let from = entry.from == 0 ? "new" : String(entry.from)
+        let to = entry.to == 0 ? "gone" : String(entry.to)
+        let places = TextField.fit("\(from)\(glyphs.arrow)\(to)", 7, align: .right, glyphs: glyphs)
+        let rose = entry.from == 0 || (entry.to != 0 && entry.to < entry.from)
+        let sign = " \(rose ? glyphs.risen : glyphs.fallen)"
+        let used = time.count + TextWidth.columns(of: name) + 7 + 3
+        return [
+            Segment(time, .faint), Segment(name), Segment(sign, rose ? .good : .warning), Segment(places, .strong),
+            Segment(" " + TextField.cut(SafeText.clean(entry.text), max(1, width - used - 1), glyphs: glyphs), .faint),
+        ]
     }
 }

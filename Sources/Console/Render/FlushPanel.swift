@@ -98,3 +98,124 @@ enum FlushPanel {
         }
     }
 }
+
+/// One flush: how long each step took and what it changed.
+enum FlushOverlay {
+    static func draw(_ state: ConsoleState, _ view: FlushView, _ grid: inout CellGrid) {
+        TextOverlay.draw(state, title: "Flush", lines(state, view), scroll: view.scroll, &grid)
+    }
+
+    static func mostScroll(_ state: ConsoleState, _ view: FlushView) -> Int {
+        TextOverlay.mostScroll(state, lines(state, view).count)
+    }
+
+    static func lines(_ state: ConsoleState, _ view: FlushView) -> [[Segment]] {
+        guard let flush = state.shown.flushes.last(where: { $0.number == view.id }) else {
+            return [[Segment("This flush is no longer in the history.", .faint)]]
+        }
+        let glyphs = state.setup.glyphs
+        let width = TextOverlay.width(state)
+        let result = FlushPanel.result(flush, glyphs)
+        var lines: [[Segment]] = [
+            [
+                Segment(Quantity.preciseClock(flush.time, utcOffset: state.shown.utcOffset), .strong),
+                Segment("  \(SafeText.clean(flush.trigger))  "), Segment(result.text, result.role),
+            ],
+            [
+                Segment(
+                    "\(Quantity.counted(flush.changes.count, "change")), \(flush.bytesChanged) bytes changed, file "),
+                Segment(Quantity.bytes(flush.shownSize, dash: String(glyphs.dash))),
+            ],
+        ]
+        if let failure = flush.failure {
+            for part in DetailPanel.wrap(SafeText.clean(failure.text), max(8, width)) {
+                lines.append([Segment(part, .bad)])
+            }
+        }
+        lines.append([])
+        let whole = max(flush.duration.inMilliseconds, 0.001)
+        let room = max(4, width - 22)
+        for step in flush.steps {
+            let share = min(1, max(0, step.duration.inMilliseconds / whole))
+            let filled = Int((share * Double(room)).rounded())
+            lines.append([
+                Segment(TextField.fit(SafeText.clean(step.name), 9, glyphs: glyphs), .faint),
+                Segment(
+                    TextField.fit(Quantity.fixed(step.duration.inMilliseconds, 2), 8, align: .right, glyphs: glyphs)
+                        + " ms "),
+                Segment(String(repeating: String(glyphs.barFull), count: filled), .graph),
+            ])
+        }
+        lines.append([
+            Segment(TextField.fit("all", 9, glyphs: glyphs), .faint),
+            Segment(
+                TextField.fit(Quantity.fixed(flush.duration.inMilliseconds, 2), 8, align: .right, glyphs: glyphs)
+                    + " ms",
+                .strong),
+        ])
+        lines.append([])
+        if flush.result == .unchanged {
+            lines.append([Segment("The file already said so: nothing was written.", .faint)])
+        }
+        for change in flush.changes {
+            for (index, part) in DetailPanel.wrap(SafeText.clean(change), max(8, width - 2)).enumerated() {
+                lines.append([Segment(index == 0 ? "\(glyphs.bullet) " : "  ", .accent), Segment(part)])
+            }
+        }
+        return lines
+    }
+}
+
+/// How long flushes took and how much they changed.
+enum ChartPanel {
+    static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
+        guard let frame = layout.frames[.chart] else { return }
+        let content = layout.content(of: .chart)
+        let glyphs = state.setup.glyphs
+        grid.border(
+            frame, isBoxed: layout.isBoxed, isFocused: state.focus == .chart,
+            left: state.title(.chart, [Segment(" \(glyphs.separator) changes")]))
+        let labels = 5
+        let width = content.width - labels - 1
+        guard content.height >= 4, width > 4 else { return }
+        let flushes = Array(state.shown.flushes.suffix(width))
+        guard !flushes.isEmpty else {
+            grid.put(
+                " Nothing has been flushed yet.", column: content.column, line: content.line, style: CellStyle(.faint))
+            return
+        }
+        let values = flushes.map(\.worked.inMilliseconds)
+        let top = max(values.max() ?? 0, 0.1)
+        let height = content.height - 2
+        let steps = glyphs.levels.count
+        for row in 0..<height {
+            let line = content.line + row
+            let floor = height - 1 - row
+            let share = top * Double(floor + 1) / Double(height)
+            let label = share < 10 ? Quantity.fixed(share, 1) : Quantity.fixed(share, 0)
+            grid.put(
+                TextField.fit(label, labels - 1, align: .right, glyphs: glyphs) + String(glyphs.vertical),
+                column: content.column, line: line, style: CellStyle(.faint))
+            for (index, value) in values.enumerated() {
+                let eighths = Int((value / top * Double(height * steps)).rounded(.up))
+                let here = eighths - floor * steps
+                guard here > 0 else { continue }
+                let failed = flushes[index].result == .failed
+                grid.put(
+                    String(glyphs.levels[min(steps, here) - 1]), column: content.column + labels + index, line: line,
+                    limit: content.right, style: CellStyle(failed ? .bad : .graph))
+            }
+        }
+        let changes = Sparkline.text(flushes.map { Double($0.changes.count) }, width: flushes.count, glyphs: glyphs)
+        grid.put(" chg ", column: content.column, line: content.bottom - 2, style: CellStyle(.faint))
+        grid.put(
+            changes, column: content.column + labels, line: content.bottom - 2, limit: content.right,
+            style: CellStyle(.graph))
+        let sorted = values.sorted()
+        let median = Quantity.fixed(sorted[(sorted.count - 1) / 2], 1)
+        let high = Quantity.fixed(sorted[min(sorted.count - 1, (sorted.count * 95 + 99) / 100 - 1)], 1)
+        grid.put(
+            " median \(median) ms \(glyphs.separator) p95 \(high) ms \(glyphs.separator) \(flushes.count) shown",
+            column: content.column, line: content.bottom - 1, limit: content.right, style: CellStyle(.faint))
+    }
+}

@@ -58,7 +58,7 @@ enum Header {
         return segments
     }
 
-    /// Where not all fit, the bad news stays.
+    /// Where not all of them fit, the counts of endpoints that have a problem stay.
     private static func weight(_ state: Snapshot.Endpoint.State) -> Int {
         switch state {
         case .down: 2

@@ -99,7 +99,7 @@ enum PersisterPanel {
         return lines
     }
 
-    /// What the zoom has room for.
+    /// The further lines that there is room for when the panel has the screen to itself.
     private static func more(_ status: Snapshot.Persister, _ width: Int, _ glyphs: Glyphs) -> [[Segment]] {
         var lines: [[Segment]] = [[]]
         func add(_ label: String, _ text: String, _ role: CellStyle.Role = .text) {

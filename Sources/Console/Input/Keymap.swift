@@ -1,6 +1,7 @@
 internal import PodiumModel
 
-/// The one table of keys.
+/// The one table of keys: `ConsoleState` looks keys up in it, and the bottom bar, the help, the documentation and the names of `:`
+/// commands are made from it, so that none of them can say something else than the keys do.
 public struct Keymap: Sendable {
     /// In the order help and documentation show them.
     public let bindings: [Binding]
@@ -259,5 +260,247 @@ extension Keymap {
             }
             return "### \(title)\n\n| keys | action | what it does |\n|---|---|---|\n" + rows.joined(separator: "\n")
         }.joined(separator: "\n\n")
+    }
+}
+
+/// One line of the keymap: it feeds dispatch, the bottom bar, the help overlay and the documentation.
+public struct Binding: Sendable {
+    /// What it does.
+    public let action: ConsoleAction
+    /// Any of these.
+    public let keys: [Key]
+    /// Where it applies.
+    public let context: KeyContext
+    /// The help column it stands in.
+    public let group: Group
+    /// A word or two, for the bar and the help.
+    public let label: String
+    /// A whole sentence for the documentation.
+    public let help: String
+    /// Lower numbers are shown in the bottom bar first; nil keeps it out.
+    let bar: Int?
+    /// Bindings that share it stand together in the bar.
+    let barLabel: String
+    /// True when it changes the proxy or its file, so that a read-only console leaves it out.
+    let changes: Bool
+
+    init(
+        _ action: ConsoleAction, _ keys: [Key], _ label: String, _ help: String, in context: KeyContext = .main,
+        group: Group, bar: Int? = nil, barLabel: String? = nil, changes: Bool = false
+    ) {
+        self.action = action
+        self.keys = keys
+        self.label = label
+        self.help = help
+        self.context = context
+        self.group = group
+        self.bar = bar
+        self.barLabel = barLabel ?? label
+        self.changes = changes
+    }
+
+    /// A column of the help.
+    public enum Group: String, Sendable, CaseIterable {
+        case move = "MOVE"
+        case endpoint = "ENDPOINT"
+        case persister = "PERSISTER"
+        case view = "VIEW"
+        case program = "PROGRAM"
+        case dialog = "DIALOGS"
+    }
+
+    func with(keys: [Key]) -> Binding {
+        Binding(
+            action, keys, label, help, in: context, group: group, bar: bar, barLabel: barLabel, changes: changes)
+    }
+
+    /// Its keys as shown, such as `↑ k`.
+    public var keyNames: String { keyNames(isASCII: false) }
+
+    func keyNames(isASCII: Bool) -> String { keys.map { $0.name(isASCII: isASCII) }.joined(separator: " ") }
+}
+
+/// Everything a key can do. The raw value is the name of the action in `:` commands and the documentation.
+public enum ConsoleAction: String, Sendable, CaseIterable {
+    case cursorUp = "up"
+    case cursorDown = "down"
+    case pageUp = "page-up"
+    case pageDown = "page-down"
+    case first, last
+    case filter
+    case nextMatch = "next-match"
+    case previousMatch = "previous-match"
+    case back
+    case edit, add, delete
+    case rankUp = "rank-up"
+    case rankDown = "rank-down"
+    case pin, toggle, copy, test, undo, redo
+    case flush
+    case flushDetail = "flush-detail"
+    case sortNow = "sort-now"
+    case autoSort = "auto-sort"
+    case reload
+    case nextColumn = "next-column"
+    case previousColumn = "previous-column"
+    case reverse
+    case level
+    case nextPanel = "next-panel"
+    case previousPanel = "previous-panel"
+    case panel1 = "panel-endpoints"
+    case panel2 = "panel-persister"
+    case panel3 = "panel-flushes"
+    case panel4 = "panel-events"
+    case panel5 = "panel-detail"
+    case panel6 = "panel-chart"
+    case panel7 = "panel-journal"
+    case zoom, pause, faster, slower, theme, mouse, redraw, suspend
+    case commandLine = "command"
+    case help, quit
+    case accept, agree, cancel, save
+    case nextField = "next-field"
+    case previousField = "previous-field"
+    case nextChoice = "next-choice"
+    case previousChoice = "previous-choice"
+    case reveal, complete, difference
+    case previousEntry = "previous-entry"
+    case nextEntry = "next-entry"
+    case stop
+    case keepServing = "keep-serving"
+}
+
+/// Where a binding applies.
+public enum KeyContext: String, Sendable, CaseIterable {
+    case main, prompt, command, form, delete, confirm, quit, help, detail, difference
+}
+
+/// Keys that the configuration gives an action of the main screen, in place of its own.
+public struct KeyOverride: Sendable, Equatable {
+    /// The action's name, as `:` takes it.
+    public var command: String
+    /// As ``Key/init(name:)`` reads them; none leaves the action to `:`.
+    public var keys: [String]
+
+    /// Keys for an action.
+    public init(command: String, keys: [String]) {
+        self.command = command
+        self.keys = keys
+    }
+}
+
+/// Why an override is not used; the action keeps the keys it has.
+public struct KeyOverrideProblem: Sendable, Equatable {
+    /// Index of the override.
+    public var override: Int
+    /// Index of the key in it; nil where the command is meant.
+    public var key: Int?
+    /// One sentence without a full stop.
+    public var message: String
+    /// What to do about it.
+    public var fix: String
+}
+
+extension Keymap {
+    /// The keymap with the overrides that can be used, and what is wrong with the others.
+    public func overridden(by overrides: [KeyOverride]) -> (keymap: Keymap, problems: [KeyOverrideProblem]) {
+        var problems: [KeyOverrideProblem] = []
+        var accepted: [ConsoleAction: [Key]] = [:]
+        for (index, override) in overrides.enumerated() {
+            guard let binding = bindings(in: .main).first(where: { $0.action.rawValue == override.command }) else {
+                let names = bindings(in: .main).map(\.action.rawValue)
+                problems.append(
+                    KeyOverrideProblem(
+                        override: index, message: "'\(SafeText.clean(override.command))' is no action of the console",
+                        fix: "use one of \(names.joined(separator: ", "))"))
+                continue
+            }
+            switch Self.read(override, index, binding) {
+            case .success(let keys): accepted[binding.action] = keys
+            case .failure(let failure): problems.append(failure.problem)
+            }
+        }
+        // A key taken away from one action and given to no other would be lost without a word.
+        for (index, override) in overrides.enumerated() {
+            guard let action = ConsoleAction(rawValue: override.command), let keys = accepted[action],
+                let clash = clash(of: keys, for: action, accepted)
+            else { continue }
+            accepted[action] = nil
+            problems.append(
+                KeyOverrideProblem(
+                    override: index, key: clash.key,
+                    message: "the key \(keys[clash.key].name) belongs to \(clash.owner.rawValue)",
+                    fix: "choose another, or give \(clash.owner.rawValue) other keys"))
+        }
+        return (
+            Keymap(bindings.map { $0.context == .main ? $0.with(keys: accepted[$0.action] ?? $0.keys) : $0 }), problems
+        )
+    }
+
+    private static func read(
+        _ override: KeyOverride, _ index: Int, _ binding: Binding
+    ) -> Result<[Key], KeyOverrideFailure> {
+        var keys: [Key] = []
+        for (place, name) in override.keys.enumerated() {
+            guard let key = Key(name: name) else {
+                return .failure(
+                    KeyOverrideFailure(
+                        problem: KeyOverrideProblem(
+                            override: index, key: place, message: "'\(SafeText.clean(name))' is no key",
+                            fix:
+                                "write one character, ^X for Ctrl-X, F1 to F12, or one of \(Key.names.joined(separator: ", "))"
+                        )))
+            }
+            if !keys.contains(key) { keys.append(key) }
+        }
+        if keys.isEmpty, binding.action == .quit || binding.action == .commandLine {
+            return .failure(
+                KeyOverrideFailure(
+                    problem: KeyOverrideProblem(
+                        override: index, message: "\(binding.action.rawValue) needs a key",
+                        fix: "there would be no way to \(binding.action == .quit ? "leave" : "type a command")")))
+        }
+        return .success(keys)
+    }
+
+    private func clash(
+        of keys: [Key], for action: ConsoleAction, _ accepted: [ConsoleAction: [Key]]
+    ) -> (key: Int, owner: ConsoleAction)? {
+        for (place, key) in keys.enumerated() {
+            for binding in bindings(in: .main) where binding.action != action {
+                if (accepted[binding.action] ?? binding.keys).contains(key) { return (place, binding.action) }
+            }
+        }
+        return nil
+    }
+}
+
+private struct KeyOverrideFailure: Error {
+    var problem: KeyOverrideProblem
+}
+
+extension Key {
+    private static let named: [(String, Key)] = [
+        ("Enter", .enter), ("Esc", .escape), ("Tab", .tab), ("S-Tab", .backTab), ("Bksp", .backspace),
+        ("Del", .delete), ("Ins", .insert), ("Up", .up), ("Down", .down), ("Left", .left), ("Right", .right),
+        ("Home", .home), ("End", .end), ("PgUp", .pageUp), ("PgDn", .pageDown), ("space", .character(" ")),
+    ]
+
+    static var names: [String] { named.map(\.0) }
+
+    /// A key by its name, such as `w`, `^P`, `F5`, `PgUp` or `space`; nil if there is none of that name.
+    public init?(name: String) {
+        if let found = Self.named.first(where: { $0.0.lowercased() == name.lowercased() }) {
+            self = found.1
+        } else if name.first == "F", let number = Int(name.dropFirst()), (1...12).contains(number) {
+            self = .function(number)
+        } else if name.count == 2, name.first == "^", let letter = name.last?.uppercased(),
+            ("A"..."Z").contains(letter), !["H", "I", "J", "M"].contains(letter)
+        {
+            // Those four arrive as Backspace, Tab and Enter.
+            self = .control(Character(letter))
+        } else if name.count == 1, let character = name.first, SafeText.clean(name) == name {
+            self = .character(character)
+        } else {
+            return nil
+        }
     }
 }
