@@ -1,6 +1,6 @@
 internal import Configuration
-internal import PodiumModel
 internal import Dispatch
+internal import PodiumModel
 internal import Proxy
 internal import Synchronization
 

@@ -1,8 +1,9 @@
+internal import CSystemShim
 internal import Configuration
 internal import Persistence
 public import PodiumModel
 internal import Proxy
-internal import Ranking
+public import Ranking
 internal import Support
 
 /// Snapshots of the engine: the one place where its state becomes a ``Snapshot``.
@@ -96,5 +97,387 @@ extension Engine {
         let strategy = withState { $0.configuration.server.persistStrategy }
         return Snapshot.Persister(
             persister.statistics(now: clock.takenAt), strategy: strategy.rawValue, file: .look(at: path), clock: clock)
+    }
+}
+
+/// What a snapshot needs of one endpoint, as the engine's state has it. Read under the lock, where only what has to be of
+/// one moment is taken; the texts and figures of a ``Snapshot/Endpoint`` are made of it afterwards.
+struct EndpointReading: Sendable {
+    /// Outlives renames and rank changes.
+    var id: EndpointID
+    /// Raised with each operator-visible change.
+    var revision: UInt64
+    /// 1 is tried first.
+    var rank: Int
+    /// As the file has them, `${NAME}` unexpanded.
+    var settings: EndpointSettings
+    /// Whether requests may be sent.
+    var availability: Availability
+    /// Why it cannot be used as configured; nil when it can.
+    var misconfiguration: String?
+    /// What of it holds in memory alone, because the file has no place that could be edited for it, and why.
+    var notInFile: String?
+    /// Why it has its rank; nil beyond the first few hundred endpoints.
+    var explanation: RankExplanation?
+    /// Ranks gained (positive) or lost when it last moved, within a minute; 0 after that.
+    var movement: Int
+    /// The last minute in figures.
+    var traffic: TrafficSummary
+    /// Requests being served now.
+    var inFlight: Int
+    /// Successes in a row up to now.
+    var successStreak: Int
+    /// Whether any request or probe has ended well since start.
+    var hasAnswered: Bool
+    /// Failed attempts since start, by what they failed by; kinds that did not occur are left out.
+    var errors: [ErrorKind: UInt64]
+    /// Seconds since 1970, and what happened.
+    var lastError: (time: Double, text: String)?
+}
+
+extension EndpointReading {
+    /// What could not be written, in words, by endpoint.
+    fileprivate static func byEndpoint(_ unwritten: [UnwrittenChange]) -> [EndpointID: String] {
+        var texts: [EndpointID: String] = [:]
+        for change in unwritten {
+            guard let id = change.endpoint.map({ EndpointID($0) }) else { continue }
+            texts[id] = [texts[id], change.description].compactMap(\.self).joined(separator: "; ")
+        }
+        return texts
+    }
+
+    /// Above this multiple of what is usual for it, an endpoint that works counts as slow.
+    private static let slowFactor = 2.0
+
+    /// Availability, speed and configuration in one.
+    var state: Snapshot.Endpoint.State {
+        if misconfiguration != nil, settings.enabled {
+            return .misconfigured
+        }
+        switch availability {
+        case .disabled: return .off
+        case .open, .halfOpen: return .down
+        case .rateLimited: return .cooling
+        case .misconfigured: return .misconfigured
+        case .available:
+            guard let time = explanation?.responseTime, !time.isPresumed, time.usual > .zero else {
+                return hasAnswered ? .up : .untested
+            }
+            return time.average / time.usual > Self.slowFactor ? .slow : .up
+        }
+    }
+}
+
+/// Turns instants of the engine's clock into seconds since 1970.
+struct WallClockMapping {
+    var takenAt: ContinuousClock.Instant
+    var wallTime: Double
+
+    /// To the millisecond: what stands still has to read the same in the next picture.
+    func seconds(_ instant: ContinuousClock.Instant) -> Double {
+        ((wallTime + (instant - takenAt).inSeconds) * 1_000).rounded() / 1_000
+    }
+}
+
+extension Snapshot.Server {
+    /// - Parameter address: empty before the engine has begun to serve.
+    init(
+        _ settings: ServerSettings, address: String, configPath: String, startedAt: ContinuousClock.Instant,
+        drainDeadline: ContinuousClock.Instant?, persister: PersisterStatistics, requestsInFlight: Int,
+        clock: WallClockMapping
+    ) {
+        self.init()
+        self.address = address
+        self.startedAt = clock.seconds(startedAt)
+        uptimeSeconds = (clock.takenAt - startedAt).inSeconds
+        self.configPath = configPath
+        persistStrategy = settings.persistStrategy.rawValue
+        flushIntervalSeconds = settings.configFlushInterval.inSeconds
+        maxDirtyTimeSeconds = settings.configMaxDirtyTime.inSeconds
+        drainingUntil = drainDeadline.map(clock.seconds)
+        if persister.isOverdue {
+            warning = "UNSAVED for too long: see the persister"
+        } else if let refused = persister.refusedFile {
+            warning = "file on disk not used: \(refused)"
+        } else if let deadline = drainDeadline {
+            let rest = max(0, (deadline - clock.takenAt).inSeconds.rounded(.up))
+            let requests = requestsInFlight == 1 ? "1 request" : "\(requestsInFlight) requests"
+            warning = "stopping: \(requests) in flight may end within \(Int(rest)) s"
+        }
+    }
+}
+
+extension Snapshot.Traffic {
+    init(_ summary: TrafficSummary, inFlight: Int) {
+        self.init()
+        total = summary.attempts
+        failures = summary.failures
+        self.inFlight = inFlight
+        perSecond = summary.attemptsPerSecond
+        bytesInPerSecond = summary.bytesInPerSecond
+        bytesOutPerSecond = summary.bytesOutPerSecond
+        successRatio = summary.successRatio
+        p50Seconds = summary.firstByte?.p50.inSeconds
+        p95Seconds = summary.firstByte?.p95.inSeconds
+        p99Seconds = summary.firstByte?.p99.inSeconds
+        perSecondSeries = summary.attemptsPerSecondSeries
+        failuresPerSecondSeries = summary.failuresPerSecondSeries
+        firstByteMillisecondsSeries = summary.firstByteMillisecondsSeries.map { value in
+            value.map { ($0 * 1_000).rounded() / 1_000 }
+        }
+    }
+}
+
+extension Snapshot.Event {
+    init(_ event: LoggedEvent) {
+        self.init(
+            id: event.id, time: event.time, level: event.level.rawValue, kind: event.kind.rawValue,
+            source: event.source, endpoint: event.endpoint, text: event.text)
+        guard event.count > 1 else { return }
+        count = event.count
+        firstID = event.firstID
+        firstTime = event.firstTime
+    }
+}
+
+extension Snapshot.Endpoint {
+    init(_ endpoint: EndpointReading, clock: WallClockMapping, name: (EndpointID) -> String) {
+        self.init()
+        id = endpoint.id.rawValue
+        revision = endpoint.revision
+        rank = endpoint.rank
+        state = endpoint.state
+        availability = Availability(endpoint.availability, clock: clock)
+        misconfiguration = endpoint.misconfiguration
+        notInFile = endpoint.notInFile
+        explanation = endpoint.explanation.map {
+            .init($0, misconfiguration: endpoint.misconfiguration, clock: clock, name: name)
+        }
+        movement = endpoint.movement
+        traffic = .init(endpoint.traffic, inFlight: endpoint.inFlight)
+        successStreak = endpoint.successStreak
+        lastError = endpoint.lastError.map { LastError(time: $0.time, text: $0.text) }
+        settings = endpoint.settings.shown
+    }
+}
+
+extension Snapshot.Endpoint.Availability {
+    fileprivate init(_ availability: Availability, clock: WallClockMapping) {
+        self.init()
+        kind = Kind(availability)
+        until = availability.recovery.map(clock.seconds)
+        switch availability {
+        case .open(_, let reason): cause = reason.text
+        case .misconfigured(_, let status): cause = status.map { "credential refused (\($0))" }
+        case .available, .halfOpen, .rateLimited, .disabled: break
+        }
+    }
+}
+
+extension Snapshot.Endpoint.Availability.Kind {
+    init(_ availability: Availability) {
+        switch availability {
+        case .available: self = .available
+        case .halfOpen: self = .probation
+        case .open: self = .open
+        case .rateLimited: self = .rateLimited
+        case .misconfigured: self = .misconfigured
+        case .disabled: self = .disabled
+        }
+    }
+}
+
+extension Snapshot.Explanation {
+    fileprivate init(
+        _ explanation: RankExplanation, misconfiguration: String?, clock: WallClockMapping,
+        name: (EndpointID) -> String
+    ) {
+        self.init()
+        sentences = explanation.lines(now: clock.takenAt, misconfiguration: misconfiguration, name: name)
+        responseTime = explanation.responseTime.map { time in
+            var result = ResponseTime()
+            result.averageSeconds = time.average.inSeconds
+            result.usualSeconds = time.usual.inSeconds
+            result.samples = time.samples
+            result.ageSeconds = time.age?.inSeconds
+            return result
+        }
+        pinnedRank = explanation.pinnedRank
+        above = explanation.above.map { Margin($0, clock: clock, name: name) }
+        below = explanation.below.map { Margin($0, clock: clock, name: name) }
+        failuresInARow = explanation.failuresInARow
+        recentAttempts = explanation.recentAttempts
+        recentFailures = explanation.recentFailures
+        lastFailure = explanation.lastFailure?.text
+        rankSince = clock.seconds(explanation.rankSince)
+        rankChanges = explanation.rankChanges
+        lastChange = explanation.lastChange.map { .init($0, clock: clock, name: name) }
+    }
+}
+
+extension Snapshot.Explanation.Margin {
+    fileprivate init(_ margin: RankExplanation.Margin, clock: WallClockMapping, name: (EndpointID) -> String) {
+        self.init()
+        neighbour = name(margin.neighbour)
+        lowerIsFasterBy = margin.lowerIsFasterBy
+        required = margin.required
+        switch margin.kept {
+        case .slower: keptBy = .slower
+        case .hysteresis(let time):
+            keptBy = .hysteresis
+            passesBelowSeconds = time.inSeconds
+        case .dwell(let instant):
+            keptBy = .dwell
+            until = clock.seconds(instant)
+        case .pinned: keptBy = .pinned
+        case .unavailable: keptBy = .unavailable
+        case .unmeasured: keptBy = .unmeasured
+        case .manual: keptBy = .manual
+        }
+    }
+}
+
+extension Snapshot.RankChange {
+    init(_ change: RankChange, clock: WallClockMapping, name: (EndpointID) -> String) {
+        self.init()
+        time = clock.seconds(change.at)
+        endpoint = name(change.endpoint)
+        from = change.from
+        to = change.to
+        text = change.cause.text(name: name)
+        switch change.cause {
+        case .faster(let passed, let fraction):
+            cause = "faster"
+            other = name(passed)
+            share = fraction
+        case .slower(let passer):
+            cause = "slower"
+            other = name(passer)
+        case .preferred(let passed):
+            cause = "preferred"
+            other = name(passed)
+        case .declining: cause = "declining"
+        case .displaced(let mover):
+            cause = "displaced"
+            other = name(mover)
+        case .unavailable: cause = "unavailable"
+        case .recovered: cause = "recovered"
+        case .moved: cause = "moved"
+        case .pinned: cause = "pinned"
+        case .unpinned: cause = "unpinned"
+        case .enabled: cause = "enabled"
+        case .disabled: cause = "disabled"
+        case .added: cause = "added"
+        case .removed: cause = "removed"
+        case .reordered: cause = "reordered"
+        case .sorted: cause = "sorted"
+        case .autoSort: cause = "auto_sort"
+        case .settings: cause = "settings"
+        }
+    }
+}
+
+extension Snapshot.Persister {
+    init(_ statistics: PersisterStatistics, strategy: String, file: File?, clock: WallClockMapping) {
+        self.init()
+        self.strategy = strategy
+        marks = statistics.marks
+        coalesced = statistics.coalesced
+        writes = statistics.totalWrites
+        writesByTrigger = Dictionary(
+            statistics.writes.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +)
+        unchanged = statistics.unchanged
+        failuresByError = Dictionary(
+            statistics.failuresByErrno.map { (PersistenceError.symbol(ofErrno: $0.key), $0.value) },
+            uniquingKeysWith: +)
+        refusals = statistics.refusals
+        bytesWritten = statistics.bytesWritten
+        externalEditsMerged = statistics.externalEditsMerged
+        conflicts = statistics.conflicts
+        backupsFailed = statistics.backupsFailed
+        durabilityUnknown = statistics.durabilityUnknown
+        isDirty = statistics.dirtySince != nil
+        generation = statistics.generation
+        savedGeneration = statistics.savedGeneration
+        dirtySince = statistics.dirtySince.map(clock.seconds)
+        oldestUnsavedSeconds = statistics.oldestUnsavedAge?.inSeconds
+        nextDeadline = statistics.nextDeadline.map(clock.seconds)
+        nextTrigger = statistics.nextTrigger?.rawValue
+        maxDirtyDeadline = statistics.maxDirtyDeadline.map(clock.seconds)
+        isOverdue = statistics.isOverdue
+        writingSince = statistics.writingSince.map(clock.seconds)
+        consecutiveFailures = statistics.consecutiveFailures
+        lastError = statistics.lastError.map { "\($0)" }
+        refusedFile = statistics.refusedFile.map { "\($0)" }
+        memoryOnly = statistics.memoryOnly.map { "\($0)" }
+        self.file = file
+    }
+}
+
+extension Snapshot.Flush {
+    init(_ record: FlushRecord) {
+        self.init()
+        number = record.number
+        time = record.startedAt.inSeconds
+        trigger = record.trigger.rawValue
+        generation = record.generation
+        changes = record.changes
+        bytesChanged = record.bytesChanged
+        fileSize = record.fileSize
+        encodeSeconds = record.durations.encode.inSeconds
+        writeSeconds = record.durations.write.inSeconds
+        fsyncSeconds = record.durations.fsync.inSeconds
+        renameSeconds = record.durations.rename.inSeconds
+        totalSeconds = record.durations.total.inSeconds
+        switch record.result {
+        case .written: result = .written
+        case .unchanged: result = .unchanged
+        case .inMemory: result = .inMemory
+        case .failed(let failure):
+            if case .durabilityUnknown = failure {
+                result = .durabilityUnknown
+            } else {
+                result = .failed
+            }
+            errorCode = failure.symbol
+            error = "\(failure)"
+        }
+    }
+}
+
+/// What endpoints are called, also those that are gone and that events and the journal still speak of. Made for each snapshot, so
+/// it is an array: a dictionary of 10,000 takes 4 ms, under the lock that requests need.
+public struct EndpointNameTable: Sendable {
+    private let index: SlotIndex
+    /// By the slot that the index gives.
+    private let present: [String?]
+    private let former: [EndpointID: String]
+
+    init(index: SlotIndex, present: [String?], former: [EndpointID: String]) {
+        self.index = index
+        self.present = present
+        self.former = former
+    }
+
+    /// nil for an identity that no endpoint ever had, or one that has been gone for long.
+    public subscript(id: EndpointID) -> String? {
+        index[id].flatMap { $0 < present.count ? present[$0] : nil } ?? former[id]
+    }
+}
+
+extension Snapshot.Persister.File {
+    /// What the file system says of the configuration file and of the backup beside it; nil when it cannot be looked at.
+    public static func look(at path: String) -> Self? {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            return nil
+        }
+        var file = Self(
+            size: UInt64(max(0, status.st_size)), mode: UInt32(status.st_mode) & 0o7777, backupTime: nil)
+        var backup = stat()
+        if stat(path + ".backup", &backup) == 0 {
+            file.backupTime = Double(backup.st_mtim.tv_sec) + Double(backup.st_mtim.tv_nsec) / 1e9
+        }
+        return file
     }
 }

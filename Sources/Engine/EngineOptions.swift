@@ -1,7 +1,8 @@
-public import Logging
 internal import Configuration
+public import Logging
+public import Persistence
 internal import PodiumModel
-internal import Proxy
+public import Proxy
 internal import Support
 
 /// What the program, rather than the file, decides about an engine.
@@ -43,4 +44,16 @@ extension ProxyOptions {
         replayLimit = server.replayLimit
         rules = running.clients
     }
+}
+
+/// Why the engine cannot start.
+public enum EngineError: Error, Sendable {
+    /// Another Podium holds this configuration, or its file cannot be used.
+    case persistence(PersistenceError)
+    /// The address cannot be bound.
+    case proxy(ProxyError)
+    /// Listening beyond this machine without `client_tokens` would lend the endpoints' credentials to every client in the network.
+    case insecureListen(host: String)
+    /// The file for the trace cannot be made.
+    case trace(path: String, reason: String)
 }

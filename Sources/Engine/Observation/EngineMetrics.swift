@@ -1,6 +1,11 @@
 public import Persistence
 public import PodiumModel
+public import Proxy
+internal import PureSupport
 public import Ranking
+
+// All counters: what is counted of each request and attempt, and the value in which the metrics page gets them. Counting is an addition
+// under the lock that is held anyway; everything that costs more is done when a page is asked for.
 
 /// All counters at one moment: what a metrics page needs, without the work that a snapshot for people takes.
 public struct EngineMetrics: Sendable {
@@ -78,4 +83,85 @@ public struct EngineHealth: Sendable, Equatable {
     public var isOverdue: Bool
     /// What the last flush failed of.
     public var saveError: String?
+}
+
+/// How many requests ended how. Pure counters, for the metrics.
+public struct RequestTally: Sendable {
+    /// One kind of end.
+    public struct Entry: Sendable, Equatable {
+        /// What the client saw; 0 when it went away before there was a status.
+        public let status: UInt16
+        /// How it ended.
+        public let ending: RequestReport.Ending
+        /// How often.
+        public internal(set) var count: UInt64
+    }
+
+    /// In order of appearance. An endpoint that is well has one or two.
+    public private(set) var entries: [Entry] = []
+
+    mutating func record(status: Int?, ending: RequestReport.Ending) {
+        let status = UInt16(clamping: status ?? 0)
+        for index in entries.indices where entries[index].status == status && entries[index].ending == ending {
+            entries[index].count += 1
+            return
+        }
+        entries.append(Entry(status: status, ending: ending, count: 1))
+    }
+}
+
+/// Times to the first byte, counted in fixed buckets.
+public struct FirstByteHistogram: Sendable {
+    /// Upper bounds in microseconds; the last bucket has none.
+    public static let bounds: [UInt64] = [
+        5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
+        30_000_000, 60_000_000, 120_000_000,
+    ]
+
+    /// One count more than there are bounds; not cumulative.
+    public private(set) var counts = [UInt64](repeating: 0, count: bounds.count + 1)
+    /// Of all times.
+    public private(set) var sumMicroseconds: UInt64 = 0
+
+    mutating func record(_ time: Duration) {
+        let microseconds = time.wholeMicroseconds
+        let bucket = Self.bounds.firstIndex { microseconds <= $0 } ?? Self.bounds.count
+        counts[bucket] += 1
+        sumMicroseconds &+= microseconds
+    }
+}
+
+/// What is counted of one endpoint since the start.
+public struct EndpointCounters: Sendable {
+    /// Requests that this endpoint's answer went to.
+    public internal(set) var requests = RequestTally()
+    /// Attempts that succeeded.
+    public internal(set) var successes: UInt64 = 0
+    /// Attempts that failed.
+    public internal(set) var failures: UInt64 = 0
+    /// Attempts that the endpoint turned away with a time to wait.
+    public internal(set) var rateLimited: UInt64 = 0
+    /// Attempts whose credential was refused.
+    public internal(set) var misconfigured: UInt64 = 0
+    /// Attempts that the endpoint declined, for which the request may be to blame.
+    public internal(set) var declined: UInt64 = 0
+    /// Attempts that the client gave up.
+    public internal(set) var abandoned: UInt64 = 0
+    /// Of its attempts that succeeded.
+    public internal(set) var firstByte = FirstByteHistogram()
+
+    mutating func record(_ report: AttemptReport) {
+        switch report.outcome {
+        case .success(let time):
+            successes += 1
+            if let time, report.isEvidence {
+                firstByte.record(time)
+            }
+        case .failure: failures += 1
+        case .rateLimited: rateLimited += 1
+        case .misconfigured: misconfigured += 1
+        case .declined: declined += 1
+        case .neutral: abandoned += 1
+        }
+    }
 }

@@ -14,7 +14,7 @@ struct LoggedEvent: Sendable, Equatable, Identifiable {
     /// `proxy`, `ranking`, `endpoint`, `config`, `persist`, `service` or `control`; of an operator's command the way by
     /// which it came: `console`, `cli` or `api`.
     let source: String
-    /// Whom it concerns, if one endpoint.
+    /// The endpoint that it concerns, if it is one.
     let endpoint: String?
     /// One line in plain words, of the last time: the request and the client are other ones each time.
     var text: String

@@ -1,8 +1,8 @@
 internal import Configuration
 internal import PodiumModel
 internal import Proxy
-internal import Ranking
 internal import PureSupport
+public import Ranking
 
 // MARK: - The events of the data path
 
@@ -297,6 +297,95 @@ extension AttemptOutcome {
         case .misconfigured(402): "nothing left on the account (402)"
         case .misconfigured(let status): "credential refused (\(status))"
         case .failure(let kind): kind.text
+        }
+    }
+}
+
+/// Finds out which of OpenAI's two APIs an endpoint speaks: it does not know the path of the one, and serves the other.
+struct PreferenceLearning: Sendable, Equatable {
+    private var served: Set<OpenAIAPI> = []
+    private var lacking: Set<OpenAIAPI> = []
+
+    /// Takes in what an answer said.
+    ///
+    /// - Returns: the preference, once it is certain.
+    mutating func note(_ detection: APIDetection) -> OpenAIPreference? {
+        switch detection {
+        case .serves(let api):
+            guard lacking.remove(api) != nil || served.insert(api).inserted else {
+                return nil
+            }
+            served.insert(api)
+        case .lacks(let api):
+            // What it served before may be missing for a moment only: that alone is no proof.
+            if served.remove(api) == nil {
+                lacking.insert(api)
+            }
+        }
+        let known = OpenAIAPI.allCases.first { served.contains($0) && lacking.contains($0.other) }
+        return known.map { OpenAIPreference($0) }
+    }
+}
+
+extension OpenAIPreference {
+    init(_ api: OpenAIAPI) {
+        switch api {
+        case .responses: self = .responses
+        case .chatCompletions: self = .chatCompletions
+        }
+    }
+
+    /// The API that requests should not be sent for.
+    var lackedAPI: OpenAIAPI? {
+        switch self {
+        case .auto: nil
+        case .responses: .chatCompletions
+        case .chatCompletions: .responses
+        }
+    }
+}
+
+extension AvailabilityChange {
+    /// What the event log says of it; nil for what is no news: a dead endpoint is tried again and again, and each trial that
+    /// fails is one quiet line.
+    ///
+    /// - Returns: `fold` is what such a trial has in common with the one before; nil where the line is of a change.
+    func logLine(now: ContinuousClock.Instant) -> (level: EventLevel, text: String, fold: String?)? {
+        switch (from, to) {
+        case (_, .halfOpen):
+            return nil
+        case (.halfOpen, .open(let until, let cause)):
+            return (
+                .info, "still down, tried again in \((until - now).shortText): \(cause.text)",
+                "still down: \(cause.text)"
+            )
+        case (.halfOpen, .misconfigured(.some, _)):
+            return (.info, "still \(to.plainWords(now: now))", "still misconfigured")
+        case (_, .available), (_, .disabled):
+            return (.info, to.plainWords(now: now), nil)
+        case (_, .rateLimited):
+            return (.warning, to.plainWords(now: now), nil)
+        case (_, .open), (_, .misconfigured):
+            return (.error, to.plainWords(now: now), nil)
+        }
+    }
+}
+
+extension Availability {
+    /// Such as `down: 3 failures in a row, last HTTP 503`.
+    public func plainWords(now: ContinuousClock.Instant) -> String {
+        switch self {
+        case .available: return "up"
+        case .halfOpen: return "on probation: one request at a time until one succeeds"
+        case .open(let until, let cause): return "down for \((until - now).shortText): \(cause.text)"
+        case .rateLimited(let until): return "rate limited for \((until - now).shortText)"
+        case .misconfigured(let until, let status):
+            guard let until else {
+                return "misconfigured"
+            }
+            let refused = status.map { "credential refused (\($0))" } ?? "misconfigured"
+            return "\(refused), tried again in \((until - now).shortText)"
+        case .disabled: return "off"
         }
     }
 }

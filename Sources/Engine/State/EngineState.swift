@@ -1,6 +1,6 @@
 public import Configuration
-internal import PodiumModel
 internal import Persistence
+internal import PodiumModel
 internal import Proxy
 internal import PureSupport
 public import Ranking
@@ -350,5 +350,124 @@ extension EndpointRanking.Settings {
         decay = configuration.ranking.decay
         recoveryThreshold = configuration.timeouts.recoveryThreshold
         checkInterval = configuration.timeouts.checkInterval
+    }
+}
+
+/// What has to be done outside the engine's state because of an event.
+///
+/// `EngineState` is pure: a method that takes in an event changes the state and returns this. `Engine` calls the method under its
+/// lock and performs the effects after it has let go of the lock, so that nothing under the lock waits for a socket, a file, a
+/// queue or another lock. The value is two words, and empty for nearly every request: it costs no allocation.
+///
+/// **Order.** Two threads may handle two events one after the other and perform their effects the other way round. Each effect is
+/// made so that this does no harm:
+///
+/// - `routes` carries what it publishes, and a version that rises under the lock. The proxy keeps the table with the higher one.
+/// - `writeLines`, `followSettings` and `setTimer` carry nothing. `Engine` takes what there is to do from the state when it performs
+///   them; for the first two it holds a lock of their own meanwhile. So lines are written in the order in which the state
+///   made them, and the thread that comes last applies the newest settings.
+/// - `markPersister` and `saveLearned` say that the state has changed already. The persister takes its snapshot later than the mark,
+///   so it never misses a change; a mark that comes too late costs a flush that finds nothing to write.
+/// - `signalReaders` and `writeRepeatsLater` only make another thread look, and a look too many finds nothing.
+struct EngineEffects: Sendable {
+    struct Tasks: OptionSet, Sendable {
+        let rawValue: UInt8
+
+        /// The order has changed, so it has to be saved in its time.
+        static let markPersister = Tasks(rawValue: 1)
+        /// An endpoint's answers taught a setting: save it now.
+        static let saveLearned = Tasks(rawValue: 2)
+        /// Bring proxy, persister and access log in line with `RunningSettings`.
+        static let followSettings = Tasks(rawValue: 4)
+        /// Call `EngineState.deadlineReached` at `EngineState.timerDeadline`, which is earlier than it was.
+        static let setTimer = Tasks(rawValue: 8)
+        /// Write `EngineState.takeLines` into the program's log.
+        static let writeLines = Tasks(rawValue: 16)
+        /// Call `EngineState.takeRepeats` after `EventLog.gap`.
+        static let writeRepeatsLater = Tasks(rawValue: 32)
+        /// Tell the readers of the event log that there is something new.
+        static let signalReaders = Tasks(rawValue: 64)
+    }
+
+    var tasks: Tasks = []
+    /// To be published to the proxy.
+    var routes: RoutingTable?
+
+    var isEmpty: Bool { tasks.isEmpty && routes == nil }
+}
+
+extension EngineState {
+    /// Explanations take work to make; beyond this many endpoints only the first ones are explained in a snapshot.
+    private static let explainedInSnapshot = 500
+
+    /// All endpoints in rank order as of `now`; `second` counts the traffic windows' seconds.
+    ///
+    /// - Parameter unwritten: what of each endpoint could not be written into the file.
+    mutating func endpointReadings(
+        now: ContinuousClock.Instant, second: Int64, unwritten: [EndpointID: String] = [:]
+    ) -> [EndpointReading] {
+        settlePriorities()
+        let explanations = ranking.explanations(now: now, limit: Self.explainedInSnapshot)
+        return ranking.order.enumerated().compactMap { index, id in
+            // In place: a copy of each record would be the larger part of the work.
+            guard let slot = records.slot(of: id) else { return nil }
+            return records.slots[slot]?.reading(
+                rank: index + 1, notInFile: unwritten[id], movement: lastMovement(of: id, now: now),
+                availability: ranking.availability(of: id, now: now),
+                explanation: index < explanations.count ? explanations[index] : nil, second: second)
+        }
+    }
+
+    /// One endpoint, as it is in `endpointReadings`.
+    mutating func endpointReading(
+        named name: String, now: ContinuousClock.Instant, second: Int64, unwritten: [EndpointID: String] = [:]
+    ) -> EndpointReading? {
+        settlePriorities()
+        guard let record = record(named: name), let rank = ranking.rank(of: record.id) else {
+            return nil
+        }
+        return record.reading(
+            rank: rank, notInFile: unwritten[record.id], movement: lastMovement(of: record.id, now: now),
+            availability: ranking.availability(of: record.id, now: now),
+            explanation: ranking.explanation(for: record.id, now: now), second: second)
+    }
+
+    /// What is counted of each endpoint, in rank order.
+    func endpointMetrics(now: ContinuousClock.Instant) -> [EngineMetrics.Endpoint] {
+        ranking.order.enumerated().compactMap { index, id in
+            record(id).map { record in
+                EngineMetrics.Endpoint(
+                    name: record.settings.name, rank: index + 1,
+                    availability: ranking.availability(of: id, now: now) ?? .disabled,
+                    isMisconfigured: record.misconfiguration != nil, rankChanges: ranking.rankChanges(of: id),
+                    inFlight: record.load.requests, counters: record.counters, errors: record.errors,
+                    bytesIn: record.traffic.bytesIn, bytesOut: record.traffic.bytesOut)
+            }
+        }
+    }
+
+    /// Ranks gained or lost by the last change, if that was within a minute.
+    private func lastMovement(of id: EndpointID, now: ContinuousClock.Instant) -> Int {
+        guard let change = ranking.lastChange(of: id), now - change.at <= .seconds(60), change.from > 0 else {
+            return 0
+        }
+        return change.from - change.to
+    }
+}
+
+extension EndpointRecord {
+    /// - Parameter rank: 1 is tried first.
+    fileprivate func reading(
+        rank: Int, notInFile: String?, movement: Int, availability: Availability?, explanation: RankExplanation?,
+        second: Int64
+    ) -> EndpointReading {
+        let traffic = traffic.summary(second: second)
+        return EndpointReading(
+            id: id, revision: revision, rank: rank, settings: settings, availability: availability ?? .disabled,
+            misconfiguration: misconfiguration, notInFile: notInFile, explanation: explanation,
+            movement: movement, traffic: traffic,
+            inFlight: load.requests, successStreak: successStreak,
+            hasAnswered: hasAnsweredProbe || traffic.attempts > traffic.failures,
+            errors: errors, lastError: lastError.map { ($0.time, $0.text) })
     }
 }

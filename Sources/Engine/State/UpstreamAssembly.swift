@@ -3,6 +3,10 @@ internal import PodiumModel
 internal import Proxy
 internal import Ranking
 
+// From an endpoint's settings to what the data path works with. Whatever the settings refer to outside of themselves is looked up on the
+// way: variables of the environment and files of authorities, the latter only as `AuthorityFiles` has read them before,
+// because an upstream is assembled under the engine's lock, where nothing may wait for a disk.
+
 /// Turns an endpoint's settings into what the data path works with, or says why that cannot be done.
 struct UpstreamAssembly {
     let context: ConfigurationContext
@@ -61,7 +65,8 @@ struct UpstreamAssembly {
         return parsed
     }
 
-    /// What is referred to as `${NAME}` in URLs and headers: whoever keeps it out of the file does not want it told.
+    /// The values of the references `${NAME}` in URLs and headers. An operator who keeps a value out of the file does not want it in
+    /// logs and answers either.
     private func secrets(of settings: EndpointSettings) -> [String] {
         let texts = settings.referenceTexts.filter { $0.field.kind == .url || $0.field.kind == .headers }
         return texts.flatMap { SecretExpansion.references(in: $0.text) }.compactMap { name in
@@ -127,5 +132,37 @@ extension UpstreamProxy {
         try self.init(
             kind: proxy.kind == .http ? .http : .socks5, host: proxy.host, port: proxy.port, username: proxy.username,
             password: proxy.password)
+    }
+}
+
+/// What settings refer to outside the configuration file.
+struct ConfigurationContext: Sendable {
+    /// What `${NAME}` is looked up in.
+    var environment: [String: String] = [:]
+    /// What relative paths begin with: empty, or closed by `/`.
+    var folder = ""
+    /// Standard output is not a console's.
+    var standardOutputIsFree = true
+    /// Why a CA file cannot be used, nil where it can. Answers from what was read before: it is asked under the engine's lock
+    /// and must not read.
+    var authorityProblem: @Sendable (_ path: String) -> String? = { _ in nil }
+
+    func located(_ path: String) -> String {
+        path.hasPrefix("/") ? path : folder + path
+    }
+
+    /// The text with its `${NAME}` replaced.
+    ///
+    /// - Throws: `ValueProblem` where a variable is not set.
+    func expanded(_ text: String) throws -> String {
+        try SecretExpansion.expand(text, environment: environment)
+    }
+}
+
+extension Engine {
+    /// The folder in which relative paths of a configuration file begin: empty for the working directory, else closed
+    /// by `/`.
+    public static func folder(ofConfiguration path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
     }
 }
