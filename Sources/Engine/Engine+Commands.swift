@@ -1,5 +1,5 @@
 internal import Configuration
-public import Persistence
+internal import Persistence
 public import PodiumModel
 internal import Proxy
 internal import Ranking
@@ -13,11 +13,28 @@ extension Engine {
     ///   - author: who asked, for the event log.
     ///   - ifRevision: the configuration's revision that the command is based on; nil accepts any.
     /// - Returns: when the change is on disk.
-    /// - Throws: `CommandError`. After `.notSaved` and `.notWritable` the change holds in memory; after all others nothing has
-    ///   changed.
+    /// - Throws: After `notSaved` the change holds in memory; after all other refusals nothing has changed.
     public func perform(
-        _ command: EngineCommand, by author: CommandAuthor, ifRevision: UInt64? = nil
-    ) async throws(CommandError) -> CommandReceipt {
+        _ command: Command, by author: CommandAuthor, ifRevision: UInt64? = nil
+    ) async throws(CommandRefusal) -> CommandAnswer {
+        switch command {
+        case .test(let target): return .done(try await test(target))
+        case .testDraft(let target, let patch): return .done(try await test(patch, of: target))
+        case .preview(let target, let patch): return .preview(try await preview(patch, of: target))
+        case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .update, .replace, .add, .remove, .flush, .reload,
+            .undo, .redo:
+            let (message, undo) = try await change(command, by: author, ifRevision: ifRevision)
+            return .done(
+                CommandReceipt(
+                    message: message, revision: configurationRevision,
+                    endpoint: command.nameAfterwards.flatMap(endpoint(named:)), undo: undo))
+        }
+    }
+
+    /// - Returns: what was done, in words, and what undo would take back of it.
+    private func change(
+        _ command: Command, by author: CommandAuthor, ifRevision: UInt64?
+    ) async throws(CommandRefusal) -> (message: String, undo: String?) {
         prepare(for: command)
         if command.isEdit { try requireWritable(command, ifRevision) }
         let known = persister.statistics(now: .now).unwritten
@@ -27,29 +44,29 @@ extension Engine {
         do {
             receipt = try await persister.flush(trigger: command == .reload ? .reload : .operator)
         } catch .refused(let refusal) where command == .reload && refusal.isAboutTheFile && !hasUnsavedChanges {
-            throw .fileNotUsed(reason: "\(refusal)")
+            throw .fileNotUsed("\(refusal)")
         } catch {
-            throw .notSaved(change: change.isEmpty ? "nothing else changed" : change, reason: error.description)
+            throw .notSaved(change.isEmpty ? "nothing else changed" : change, error.description)
         }
         let message = Self.message(command, change: change, receipt: receipt)
         let fresh = receipt.unwritten.filter { !known.contains($0) }
-        guard !fresh.isEmpty else { return CommandReceipt(message: message, undo: applied.undo) }
+        guard !fresh.isEmpty else { return (message, applied.undo) }
         // What the command was about is in force and not in the file. A neighbour's rank that follows from it is by the way.
         let own = fresh.filter { command.concerns($0) }
         guard own.isEmpty else {
-            throw .notWritable(change: change, reason: own.map(\.description).joined(separator: "; "))
+            throw .notWritable(change, own.map(\.description).joined(separator: "; "))
         }
         let rest = fresh.map { "\($0)" }.joined(separator: "; ")
-        return CommandReceipt(message: "\(message); not in the file: \(rest)", undo: applied.undo)
+        return ("\(message); not in the file: \(rest)", applied.undo)
     }
 
     /// Refuses an edit of settings that the file has no place for, before anything is changed. Rank and switches are another
     /// matter: they are in force whatever the file says.
-    private func requireWritable(_ command: EngineCommand, _ ifRevision: UInt64?) throws(CommandError) {
-        let made: Result<(before: PersistedState, after: PersistedState), CommandError> = withState { state in
+    private func requireWritable(_ command: Command, _ ifRevision: UInt64?) throws(CommandRefusal) {
+        let made: Result<(before: PersistedState, after: PersistedState), CommandRefusal> = withState { state in
             var copy = state
-            do throws(CommandError) {
-                if let ifRevision, ifRevision != state.revisions.revision { throw .staleRevision }
+            do throws(CommandRefusal) {
+                try copy.check(command, ifRevision)
                 let before = copy.persistedState()
                 _ = try copy.apply(command, now: .now)
                 return .success((before, copy.persistedState()))
@@ -64,7 +81,7 @@ extension Engine {
     /// - Throws: what of a command's own changes is among those that cannot be written.
     static func require(
         _ unwritten: [UnwrittenChange], from before: PersistedState, to after: PersistedState, path: String
-    ) throws(CommandError) {
+    ) throws(CommandRefusal) {
         for change in unwritten where !change.fields.contains(where: { $0.traits.contains(.rankOrSwitch) }) {
             guard let id = change.endpoint else { continue }
             let old = before.endpoints.first { $0.id == id }?.settings
@@ -75,27 +92,35 @@ extension Engine {
                 : change.fields.contains { old?.value(of: $0) != new?.value(of: $0) }
             guard isOwn else { continue }
             let refusal = Refusal.cannotEdit(path: path, reason: change.reason)
-            throw .invalid(field: change.fields.first ?? .name, reason: "not accepted: \(refusal)")
+            throw .invalid(change.fields.first ?? .name, "not accepted: \(refusal)")
         }
     }
 
     /// Makes the TLS context that an edit needs, before the lock is taken. Whatever an undo brings back was prepared before.
-    private func prepare(for command: EngineCommand) {
+    private func prepare(for command: Command) {
         switch command {
-        case .add(let edit):
-            guard let settings = try? edit.applied(to: EndpointSettings(name: "")) else { return }
-            authorities.prepare([settings], context)
-        case .update(let target, let edit):
-            let present = withState { $0.record(named: target.name)?.settings }
-            guard let present, let settings = try? edit.applied(to: present) else { return }
-            authorities.prepare([settings], context)
-        case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo: break
+        case .add(let patch): prepare(patch, of: EndpointSettings(name: ""))
+        case .update(let target, let patch): prepare(patch, of: target)
+        case .replace(let target, let patch): prepare(patch.asWhole, of: target)
+        case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .test,
+            .testDraft, .preview:
+            break
         }
+    }
+
+    private func prepare(_ patch: EndpointPatch, of target: CommandTarget) {
+        guard let present = withState({ $0.record(named: target.name)?.settings }) else { return }
+        prepare(patch, of: present)
+    }
+
+    private func prepare(_ patch: EndpointPatch, of present: EndpointSettings) {
+        guard let settings = try? patch.applied(to: present) else { return }
+        authorities.prepare([settings], context)
     }
 
     private static func counted(_ changes: Int) -> String { changes == 1 ? "1 change" : "\(changes) changes" }
 
-    private static func message(_ command: EngineCommand, change: String, receipt: FlushReceipt) -> String {
+    private static func message(_ command: Command, change: String, receipt: FlushReceipt) -> String {
         if command == .reload, receipt.outcome == .unchanged {
             return "the file was read again; file and memory agree"
         }
@@ -112,10 +137,10 @@ extension Engine {
 
     /// Carries out a command in memory and lets requests follow it at once.
     private func apply(
-        _ command: EngineCommand, by author: CommandAuthor, ifRevision: UInt64?
-    ) throws(CommandError) -> AppliedCommand {
-        let result: Result<AppliedCommand, CommandError> = withState { state in
-            do throws(CommandError) {
+        _ command: Command, by author: CommandAuthor, ifRevision: UInt64?
+    ) throws(CommandRefusal) -> AppliedCommand {
+        let result: Result<AppliedCommand, CommandRefusal> = withState { state in
+            do throws(CommandRefusal) {
                 return .success(
                     try state.perform(
                         command, by: author, ifRevision: ifRevision, now: .now, wallTime: Self.wallTime()))
@@ -131,32 +156,32 @@ extension Engine {
     /// Goes all the way to an answer of the endpoint: name, connection, TLS, and `GET /v1/models`, which costs nothing.
     ///
     /// - Returns: the times of the steps, in words.
-    /// - Throws: `CommandError.noSuchEndpoint`, or `.unreachable` with how far it came and the reason.
-    public func test(_ target: CommandTarget) async throws(CommandError) -> CommandReceipt {
-        let record = try find(CommandTarget(name: target.name))
+    /// - Throws: `noSuchEndpoint`, or `unreachable` with how far it came and the reason.
+    private func test(_ target: CommandTarget) async throws(CommandRefusal) -> CommandReceipt {
+        let record = try find(target)
         guard let upstream = record.upstream else {
-            throw .unreachable(name: target.name, reason: record.misconfiguration ?? "misconfigured")
+            throw .unreachable(target.name, record.misconfiguration ?? "misconfigured")
         }
-        return try await trial(upstream)
+        let message = try await trial(upstream)
+        return CommandReceipt(
+            message: message, revision: configurationRevision, endpoint: endpoint(named: target.name))
     }
 
     /// The same for an edit that is not saved.
     ///
     /// - Parameter target: the endpoint that is edited, nil for a new one.
-    public func test(_ edit: EndpointPatch, of target: CommandTarget?) async throws(CommandError) -> CommandReceipt {
+    private func test(
+        _ patch: EndpointPatch, of target: CommandTarget?
+    ) async throws(CommandRefusal) -> CommandReceipt {
+        let present = try present(target, patch)
         let assembly = withState { state in
             UpstreamAssembly(context: state.context, timeouts: state.configuration.timeouts)
         }
-        let present: EndpointSettings
-        if let target {
-            present = try find(CommandTarget(name: target.name)).settings
-        } else {
-            present = EndpointSettings(name: edit.name ?? "")
-        }
-        let settings = try edit.made(on: present)
+        let settings = try patch.made(on: present)
         switch assembly.assemble(id: EndpointID(.max), settings: settings, previous: nil) {
-        case .ready(let upstream): return try await trial(upstream)
-        case .misconfigured(let reason): throw .unreachable(name: settings.name, reason: reason)
+        case .ready(let upstream):
+            return CommandReceipt(message: try await trial(upstream), revision: configurationRevision)
+        case .misconfigured(let reason): throw .unreachable(settings.name, reason)
         }
     }
 
@@ -164,30 +189,41 @@ extension Engine {
     ///
     /// - Parameter target: the endpoint that is edited, nil for a new one.
     /// - Throws: what saving would throw.
-    public func preview(
-        _ edit: EndpointPatch, of target: CommandTarget?
-    ) async throws(CommandError) -> LineDifference {
+    private func preview(
+        _ patch: EndpointPatch, of target: CommandTarget?
+    ) async throws(CommandRefusal) -> FilePreview {
+        _ = try present(target, patch)
         if let refused = persister.statistics(now: .now).refusedFile {
-            throw .notSaved(change: "nothing changed", reason: refused.description)
+            throw .notSaved("nothing changed", refused.description)
         }
         var copy = withState { $0 }
         let before = copy.persistedState()
-        _ = try copy.apply(target.map { .update($0, edit) } ?? .add(edit), now: .now)
+        _ = try copy.apply(target.map { .update($0, patch) } ?? .add(patch), now: .now)
         let after = copy.persistedState()
         let preview: FlushPreview
         do throws(PersistenceError) {
             preview = try await persister.preview(after)
         } catch {
-            throw .invalid(field: .name, reason: "not accepted: \(error)")
+            throw .invalid(.name, "not accepted: \(error)")
         }
         try Self.require(preview.unwritten, from: before, to: after, path: path)
-        return preview.difference
+        return FilePreview(lines: preview.difference.lines)
     }
 
-    private func find(_ target: CommandTarget) throws(CommandError) -> EndpointRecord {
-        let found: Result<EndpointRecord, CommandError> = withState { state in
-            do throws(CommandError) {
-                return .success(try state.find(target))
+    /// The settings that a patch which is not to be saved is made on: the endpoint's, or those of a new one.
+    private func present(
+        _ target: CommandTarget?, _ patch: EndpointPatch
+    ) throws(CommandRefusal) -> EndpointSettings {
+        if let target { return try find(target).settings }
+        guard let name = patch.name else { throw .nameIsMissing }
+        return EndpointSettings(name: name)
+    }
+
+    /// Whatever its revision: nothing is to be changed.
+    private func find(_ target: CommandTarget) throws(CommandRefusal) -> EndpointRecord {
+        let found: Result<EndpointRecord, CommandRefusal> = withState { state in
+            do throws(CommandRefusal) {
+                return .success(try state.find(CommandTarget(name: target.name)))
             } catch {
                 return .failure(error)
             }
@@ -195,12 +231,12 @@ extension Engine {
         return try found.get()
     }
 
-    private func trial(_ upstream: Upstream) async throws(CommandError) -> CommandReceipt {
+    private func trial(_ upstream: Upstream) async throws(CommandRefusal) -> String {
         let results = await proxy.trial(upstream)
         let words = results.map { results.count == 1 ? $0.plainWords : "\($0.authority): \($0.plainWords)" }
         let text = words.joined(separator: "; ")
-        guard results.allSatisfy(\.isGood) else { throw .unreachable(name: upstream.name, reason: text) }
-        return CommandReceipt(message: "\(upstream.name): \(text)")
+        guard results.allSatisfy(\.isGood) else { throw .unreachable(upstream.name, text) }
+        return "\(upstream.name): \(text)"
     }
 }
 
@@ -225,23 +261,31 @@ extension TrialResult {
     }
 }
 
-extension EngineCommand {
+extension Command {
     fileprivate var isEdit: Bool {
         switch self {
-        case .update, .add, .remove: true
-        case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo: false
+        case .update, .replace, .add, .remove: true
+        case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .test, .testDraft,
+            .preview:
+            false
+        }
+    }
+
+    /// What the endpoint is called, once this has been done, that it was about.
+    fileprivate var nameAfterwards: String? {
+        switch self {
+        case .update(let target, let patch), .replace(let target, let patch): patch.name ?? target.name
+        case .add(let patch): patch.name
+        default: target?.name
         }
     }
 
     /// Whether the change is what this command was to make.
     fileprivate func concerns(_ change: UnwrittenChange) -> Bool {
         switch self {
-        case .move(let target, _), .setEnabled(let target, _), .setPinned(let target, _), .update(let target, _),
-            .remove(let target):
-            change.name == target.name
-        case .add(let edit): change.name == edit.name
+        case .add(let patch): change.name == patch.name
         case .setAutoSort: change.name == nil
-        case .sortNow, .flush, .reload, .undo, .redo: false
+        default: target.map { change.name == $0.name } ?? false
         }
     }
 }

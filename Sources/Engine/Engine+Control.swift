@@ -44,16 +44,6 @@ extension Engine {
         withState { $0.revisions.revision }
     }
 
-    /// What was changed since a revision of the configuration, as far as it is kept; oldest first.
-    public func changes(after revision: UInt64) -> [RecordedChange] {
-        withState { $0.revisions.changes(after: revision) }
-    }
-
-    /// What was changed at one endpoint since a revision of its own, as far as it is kept; oldest first.
-    public func changes(of endpoint: String, after revision: UInt64) -> [RecordedChange] {
-        withState { $0.revisions.changes(of: endpoint, after: revision) }
-    }
-
     /// The event log as a reader finds it who follows it.
     public struct EventsAfter: Sendable {
         /// Oldest first.

@@ -15,6 +15,14 @@ public enum WallClock {
     /// Whole seconds since 1970, for dates in HTTP: cheaper, since it is asked for answer by answer.
     public static var wholeSeconds: Int { time(nil) }
 
+    /// Seconds that this machine's zone is east of UTC at a time in seconds since 1970.
+    public static func utcOffset(at time: Double) -> Int {
+        var seconds = time_t(time.isFinite ? min(max(time, 0), 1e11) : 0)
+        var parts = tm()
+        localtime_r(&seconds, &parts)
+        return parts.tm_gmtoff
+    }
+
     private static func read() -> timespec {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -30,7 +30,7 @@ struct ConsoleLoop {
     /// - Parameter request: asks for a snapshot, which comes by mail.
     mutating func run(
         first: ConsolePicture, request: () -> Void, takeMail: () -> TerminalApp.Mailbox,
-        perform: (CommandID, ConsoleCommand) -> Void
+        perform: (CommandID, Command) -> Void
     ) -> ExitReason {
         let reason = loop(first: first, request: request, takeMail: takeMail, perform: perform)
         screen.close(isGone: reason == .hangup, isAnswerDue: pacing.isWaiting)
@@ -39,7 +39,7 @@ struct ConsoleLoop {
 
     private mutating func loop(
         first: ConsolePicture, request: () -> Void, takeMail: () -> TerminalApp.Mailbox,
-        perform: (CommandID, ConsoleCommand) -> Void
+        perform: (CommandID, Command) -> Void
     ) -> ExitReason {
         let clock = ContinuousClock()
         screen.resize()
@@ -132,7 +132,7 @@ struct ConsoleLoop {
     }
 
     private mutating func carryOut(
-        _ effect: ConsoleEffect, _ state: inout ConsoleState, _ perform: (CommandID, ConsoleCommand) -> Void
+        _ effect: ConsoleEffect, _ state: inout ConsoleState, _ perform: (CommandID, Command) -> Void
     ) -> ExitReason? {
         switch effect {
         case .perform(let id, let command): perform(id, command)

@@ -1,7 +1,7 @@
 internal import CSystemShim
 public import Console
 internal import Dispatch
-internal import PodiumModel
+public import PodiumModel
 internal import Support
 internal import Synchronization
 
@@ -37,7 +37,7 @@ public final class TerminalApp: Sendable {
     /// - Returns: Why it was left; by then the terminal is as it was before.
     public func run(
         source: @escaping @Sendable () -> ConsolePicture,
-        perform: @escaping @Sendable (ConsoleCommand, @escaping @Sendable (CommandResult) -> Void) -> Void
+        perform: @escaping @Sendable (Command, @escaping @Sendable (CommandResult) -> Void) -> Void
     ) async -> ExitReason {
         await withCheckedContinuation { continuation in
             let body: @Sendable () -> Void = { [self] in
@@ -64,7 +64,7 @@ public final class TerminalApp: Sendable {
 
     private func show(
         source: @escaping @Sendable () -> ConsolePicture,
-        perform: @escaping @Sendable (ConsoleCommand, @escaping @Sendable (CommandResult) -> Void) -> Void
+        perform: @escaping @Sendable (Command, @escaping @Sendable (CommandResult) -> Void) -> Void
     ) -> ExitReason {
         // The handlers are installed before ncurses would install its own; it leaves alone what is there.
         _ = podium_tty_signals_begin(wakeUp.writeEnd)

@@ -2,7 +2,7 @@
 import PodiumModel
 
 /// The command among the effects.
-func command(_ effects: [ConsoleEffect]) -> ConsoleCommand? {
+func command(_ effects: [ConsoleEffect]) -> Command? {
     for case .perform(_, let command) in effects { return command }
     return nil
 }
@@ -14,7 +14,7 @@ extension ConsoleState {
         at now: ContinuousClock.Instant = Fixture.start
     ) {
         for case .perform(let id, _) in effects {
-            _ = handle(.commandFinished(id, .success(message: message, undo: undo)), now: now)
+            _ = handle(.commandFinished(id, .success(.done(CommandReceipt(message: message, undo: undo)))), now: now)
         }
     }
 }

@@ -18,7 +18,7 @@ struct DifferenceTests {
             DifferenceLine(kind: .removed, number: 7, text: Self.kept + "red, x-end: 1}"),
             DifferenceLine(kind: .added, number: 7, text: Self.kept + "green, x-end: 1}"),
         ]
-        _ = state.handle(.commandFinished(id, .preview(lines)), now: Fixture.start)
+        _ = state.handle(.commandFinished(id, .success(.preview(FilePreview(lines: lines)))), now: Fixture.start)
         return state
     }
 
@@ -66,7 +66,7 @@ struct DifferenceTests {
         state.press(.enter)
         guard case .perform(let id, _)? = state.press(.control("T")).first else { return #expect(Bool(false)) }
         let text = "answered 200 (DNS 1012 ms, connect 3000 ms, TLS 4500 ms, first byte 1200 ms)"
-        _ = state.handle(.commandFinished(id, .success(message: text)), now: Fixture.start)
+        _ = state.handle(.commandFinished(id, .success(.done(CommandReceipt(message: text)))), now: Fixture.start)
         #expect(state.screen().contains("first byte"))
         #expect(state.screen().contains("1200 ms)"))
         #expect(state.screen().contains("▸ Name"))

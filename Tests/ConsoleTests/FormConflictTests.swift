@@ -9,8 +9,8 @@ struct FormConflictTests {
         if case .form(let form) = state.overlay { form } else { nil }
     }
 
-    private func preview(_ effects: [ConsoleEffect]) -> (id: CommandID, reference: EndpointReference?)? {
-        for case .perform(let id, .preview(let reference, _)) in effects { return (id, reference) }
+    private func preview(_ effects: [ConsoleEffect]) -> (id: CommandID, target: CommandTarget?)? {
+        for case .perform(let id, .preview(let target, _)) in effects { return (id, target) }
         return nil
     }
 
@@ -26,7 +26,7 @@ struct FormConflictTests {
         var state = Fixture.console()
         state.press(.enter)
         let first = try #require(preview(state.type("-")))
-        _ = state.handle(.commandFinished(first.id, .preview([])), now: Fixture.start)
+        _ = state.handle(.commandFinished(first.id, .success(.preview(FilePreview(lines: [])))), now: Fixture.start)
         // Somebody renames it, gives it other tags and takes it out of service.
         var next = theirs {
             $0.name = "other"
@@ -35,18 +35,18 @@ struct FormConflictTests {
         }
         next.persister.marks += 3
         let second = try #require(preview(state.handle(.snapshot(next), now: Fixture.start)))
-        #expect(second.reference?.revision == 7)
-        let conflict = CommandFailure(message: "changed in the meantime", kind: .conflict)
+        #expect(second.target?.revision == 7)
+        let conflict = CommandRefusal(.revisionConflict, "changed in the meantime")
         let third = try #require(
             preview(state.handle(.commandFinished(second.id, .failure(conflict)), now: Fixture.start)))
-        #expect(third.reference?.revision == 8)
+        #expect(third.target?.revision == 8)
         let form = try #require(openForm(state))
         #expect(form.message(for: .name) == .init(kind: .note, text: "theirs: other"))
         #expect(form.message(for: .tags) == nil)
         #expect(form.text(.tags) == "theirs")
         #expect(form.changes == ["Name other→anthropic-main-"])
         #expect(
-            form.refusal?.message
+            form.refusal?.line
                 == "Somebody changed it: taken over Tags, Enabled; theirs beside Name. Not saved yet.")
         #expect(state.screen().contains("theirs: other"))
         #expect(state.toast?.text == "changed in the meantime")
@@ -54,7 +54,7 @@ struct FormConflictTests {
             DifferenceLine(kind: .removed, number: 2, text: "  - name: other"),
             DifferenceLine(kind: .added, number: 2, text: "  - name: anthropic-main-"),
         ]
-        _ = state.handle(.commandFinished(third.id, .preview(lines)), now: Fixture.start)
+        _ = state.handle(.commandFinished(third.id, .success(.preview(FilePreview(lines: lines)))), now: Fixture.start)
         state.press(.control("D"))
         #expect(state.screen().contains("-   - name: other"))
     }
@@ -82,7 +82,7 @@ struct FormConflictTests {
         #expect(form.message(for: .enabled) == nil, "both want the same")
         #expect(form.message(for: .priority) == nil, "ranks change by themselves")
         #expect(
-            form.refusal?.message
+            form.refusal?.line
                 == "Somebody changed it: theirs beside Auth, Tags, Headers. Not saved yet.")
         // Once it is theirs again there is nothing to show.
         form.focus = .field(.headers)
@@ -96,7 +96,7 @@ struct FormConflictTests {
         var state = Fixture.console()
         state.press(.enter)
         let first = try #require(preview(state.type("-")))
-        _ = state.handle(.commandFinished(first.id, .preview([])), now: Fixture.start)
+        _ = state.handle(.commandFinished(first.id, .success(.preview(FilePreview(lines: [])))), now: Fixture.start)
         #expect(preview(state.handle(.snapshot(Fixture.snapshot()), now: Fixture.start)) == nil)
         var next = Fixture.snapshot()
         for change: (inout Snapshot.Persister) -> Void in [
@@ -105,7 +105,7 @@ struct FormConflictTests {
         ] {
             change(&next.persister)
             let again = try #require(preview(state.handle(.snapshot(next), now: Fixture.start)))
-            _ = state.handle(.commandFinished(again.id, .preview([])), now: Fixture.start)
+            _ = state.handle(.commandFinished(again.id, .success(.preview(FilePreview(lines: [])))), now: Fixture.start)
         }
     }
 }

@@ -18,7 +18,7 @@ struct FormSavingTests {
         if case .form(let form) = state.overlay { form } else { nil }
     }
 
-    private func fail(_ state: inout ConsoleState, _ id: CommandID, _ failure: CommandFailure) {
+    private func fail(_ state: inout ConsoleState, _ id: CommandID, _ failure: CommandRefusal) {
         _ = state.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
     }
 
@@ -33,12 +33,12 @@ struct FormSavingTests {
         state.type("yz")
         #expect(openForm(state)?.text(.name) == "anthropic-main-2")
         #expect(state.screen().contains("saving… 7 keys wait"))
-        fail(&state, id, CommandFailure(message: "no", field: .tags))
+        fail(&state, id, CommandRefusal.invalid(.tags, "no"))
         let form = try #require(openForm(state))
         #expect(form.text(.name) == "anthropic-main-2yz")
         #expect(form.text(.url) == "https://anthropic-main.example.com/v1")
         #expect(form.focus == .field(.tags))
-        #expect(form.refusal?.message == "no")
+        #expect(form.refusal?.line == "no")
         #expect(form.held.isEmpty && !form.isSaving)
     }
 
@@ -47,7 +47,8 @@ struct FormSavingTests {
         var state = Fixture.console()
         let id = try saving(&state)
         state.type("dq ")
-        let effects = state.handle(.commandFinished(id, .success(message: "Saved")), now: Fixture.start)
+        let effects = state.handle(
+            .commandFinished(id, .success(.done(CommandReceipt(message: "Saved")))), now: Fixture.start)
         #expect(effects.isEmpty)
         #expect(state.overlay == nil)
         #expect(state.toast?.text.hasSuffix("what was typed meanwhile was not taken") == true)
@@ -59,7 +60,7 @@ struct FormSavingTests {
         let id = try saving(&state)
         #expect(state.press(key) == [.bell])
         #expect(state.toast?.text.hasPrefix("still saving") == true)
-        fail(&state, id, CommandFailure(message: "no"))
+        fail(&state, id, CommandRefusal(.unreachable, "no"))
         #expect(openForm(state)?.isSaving == false)
         #expect(state.pending.isEmpty)
     }
@@ -75,7 +76,7 @@ struct FormSavingTests {
         state.press(.escape)
         #expect(state.context == .main)
         state.press(.character("j"))
-        fail(&state, id, CommandFailure(message: "no space"))
+        fail(&state, id, CommandRefusal(.unreachable, "no space"))
         #expect(state.overlay == nil, "not under a finger")
         state.press(.character("?"), at: Fixture.start + .seconds(4))
         _ = state.handle(.tick, now: Fixture.start + .seconds(9))
@@ -84,14 +85,15 @@ struct FormSavingTests {
         _ = state.handle(.tick, now: Fixture.start + .seconds(13))
         let form = try #require(openForm(state))
         #expect(form.text(.name) == "anthropic-main-23")
-        #expect(form.refusal?.message == "no space")
+        #expect(form.refusal?.line == "no space")
         #expect(form.command != nil)
     }
 
     @Test("A form that was left and is saved stays away")
     func leftAndSaved() throws {
         for result in [
-            CommandResult.success(message: "Saved"), .failure(CommandFailure(message: "NOT SAVED", kind: .keptUnsaved)),
+            CommandResult.success(.done(CommandReceipt(message: "Saved"))),
+            .failure(CommandRefusal(.notSaved, "NOT SAVED")),
         ] {
             var state = Fixture.console()
             let id = try saving(&state)
@@ -110,7 +112,7 @@ struct FormSavingTests {
         var state = Fixture.console()
         let id = try saving(&state)
         state.type("4")
-        fail(&state, id, CommandFailure(message: "NOT SAVED", kind: .keptUnsaved))
+        fail(&state, id, CommandRefusal(.notSaved, "NOT SAVED"))
         state.type("5")
         var next = Fixture.snapshot()
         next.endpoints[0].name = "anthropic-main-2"
@@ -129,7 +131,7 @@ struct FormSavingTests {
     func overruled() throws {
         var state = Fixture.console()
         let id = try saving(&state)
-        fail(&state, id, CommandFailure(message: "NOT SAVED", kind: .keptUnsaved))
+        fail(&state, id, CommandRefusal(.notSaved, "NOT SAVED"))
         var next = Fixture.snapshot()
         next.endpoints[0].name = "anthropic-main-2"
         next.endpoints[0].revision = 8

@@ -74,7 +74,7 @@ struct FormTests {
         draft[.priority] = .integer(3)
         draft[.pinned] = .boolean(Fixture.endpoint(0).pinned)
         draft[.enabled] = .boolean(false)
-        #expect(form.command == .update(Fixture.endpoint(0).reference, draft))
+        #expect(form.command == .update(Fixture.endpoint(0).target, draft))
     }
 
     @Test("A new endpoint needs a name, a URL and a secret")
@@ -162,7 +162,7 @@ struct FormTests {
         guard case .perform(let id, _) = effects.first else { return #expect(Bool(false)) }
         #expect(state.screen().contains("saving…"))
         #expect(state.press(.control("S")) == [.bell])
-        let failure = CommandFailure(message: "somebody renamed it meanwhile", field: .name)
+        let failure = CommandRefusal.invalid(.name, "somebody renamed it meanwhile")
         _ = state.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
         guard case .form(let form) = state.overlay else { return #expect(Bool(false)) }
         #expect(form.text(.name) == "anthropic-main-2")
@@ -176,7 +176,7 @@ struct FormTests {
         state.press(.enter)
         state.type("-2")
         guard case .perform(let id, _) = state.press(.control("S")).first else { return #expect(Bool(false)) }
-        _ = state.handle(.commandFinished(id, .success(message: "Saved")), now: Fixture.start)
+        _ = state.handle(.commandFinished(id, .success(.done(CommandReceipt(message: "Saved")))), now: Fixture.start)
         #expect(state.overlay == nil)
         state.press(.enter)
         state.type("-3")
@@ -187,12 +187,12 @@ struct FormTests {
         #expect(state.overlay == nil)
     }
 
-    private func identifier(_ effects: [ConsoleEffect], _ wanted: (ConsoleCommand) -> Bool) -> CommandID? {
+    private func identifier(_ effects: [ConsoleEffect], _ wanted: (Command) -> Bool) -> CommandID? {
         for case .perform(let id, let command) in effects where wanted(command) { return id }
         return nil
     }
 
-    private func isPreview(_ command: ConsoleCommand) -> Bool {
+    private func isPreview(_ command: Command) -> Bool {
         if case .preview = command { true } else { false }
     }
 
@@ -208,13 +208,18 @@ struct FormTests {
         #expect(identifier(state.type("2"), isPreview) == nil)
         let stale = [DifferenceLine(kind: .added, number: 2, text: "  - name: anthropic-main-")]
         let second = try #require(
-            identifier(state.handle(.commandFinished(first, .preview(stale)), now: Fixture.start), isPreview))
+            identifier(
+                state.handle(
+                    .commandFinished(first, .success(.preview(FilePreview(lines: stale)))), now: Fixture.start),
+                isPreview))
         let lines = [
             DifferenceLine(kind: .kept, number: 1, text: "endpoints:"),
             DifferenceLine(kind: .removed, number: 2, text: "  - name: anthropic-main"),
             DifferenceLine(kind: .added, number: 2, text: "  - name: anthropic-main-2"),
         ]
-        #expect(state.handle(.commandFinished(second, .preview(lines)), now: Fixture.start).isEmpty)
+        #expect(
+            state.handle(.commandFinished(second, .success(.preview(FilePreview(lines: lines)))), now: Fixture.start)
+                .isEmpty)
         let screen = state.screen()
         #expect(screen.contains("Saves, on disk at once: Name anthropic-main→anthropic-main-2"))
         #expect(screen.contains("   1   endpoints:"))
@@ -235,7 +240,7 @@ struct FormTests {
         var state = Fixture.console()
         state.press(.enter)
         let id = try #require(identifier(state.type("x"), isPreview))
-        let failure = CommandFailure(message: "config.yaml 3:1: an alias")
+        let failure = CommandRefusal(.unreachable, "config.yaml 3:1: an alias")
         _ = state.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
         #expect(state.screen().contains("Cannot be saved: config.yaml 3:1: an alias"))
         #expect(state.toast == nil)
@@ -261,7 +266,7 @@ struct FormTests {
         #expect(state.screen().contains("Testing…"))
         #expect(state.press(.control("T")) == [.bell])
         let message = "DNS 12 ms, connect 30 ms, TLS 45 ms, first byte 120 ms, answered 200"
-        _ = state.handle(.commandFinished(id, .success(message: message)), now: Fixture.start)
+        _ = state.handle(.commandFinished(id, .success(.done(CommandReceipt(message: message)))), now: Fixture.start)
         #expect(state.screen().contains("✓ " + message))
         state.type("2")
         #expect(!state.screen().contains("answered 200"), "it was another key that was tested")
@@ -274,7 +279,7 @@ struct FormTests {
         state.type("-2")
         let saved = try #require(
             identifier(state.press(.control("S"))) { if case .update = $0 { true } else { false } })
-        let failure = CommandFailure(message: "changed in the meantime", kind: .conflict)
+        let failure = CommandRefusal(.revisionConflict, "changed in the meantime")
         _ = state.handle(.commandFinished(saved, .failure(failure)), now: Fixture.start)
         #expect(openForm(state)?.text(.name) == "anthropic-main-2")
         var next = Fixture.snapshot()
@@ -311,7 +316,7 @@ struct FormTests {
                     default: false
                     }
                 })
-            let failure = CommandFailure(message: "NOT SAVED: no space left; kept in memory", kind: .keptUnsaved)
+            let failure = CommandRefusal(.notSaved, "NOT SAVED: no space left; kept in memory")
             _ = state.handle(.commandFinished(saved, .failure(failure)), now: Fixture.start)
             var next = Fixture.snapshot()
             next.persister.isDirty = true
@@ -410,7 +415,7 @@ struct FormTests {
     func namedOnce() {
         var state = Fixture.console()
         for case .perform(let id, _) in state.press(.character("T")) {
-            let failure = CommandFailure(message: "anthropic-main: no connection")
+            let failure = CommandRefusal(.unreachable, "anthropic-main: no connection")
             _ = state.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
         }
         #expect(state.toast?.text == "Testing anthropic-main failed: no connection")

@@ -123,12 +123,16 @@ private struct Monkey {
     private mutating func answer() {
         guard !open.isEmpty else { return }
         let results: [CommandResult] = [
-            .success(message: "done"), .success(message: "done"), .failure(CommandFailure(message: "no", field: .url)),
-            .failure(CommandFailure(message: "first", kind: .conflict)),
-            .failure(CommandFailure(message: "disk full", kind: .keptUnsaved)),
-            .preview([DifferenceLine(kind: .added, number: 3, text: "x")]),
+            .success(.done(CommandReceipt(message: "done"))), .success(.done(CommandReceipt(message: "done"))),
+            .failure(CommandRefusal.invalid(.url, "no")),
+            .failure(CommandRefusal(.revisionConflict, "first")),
+            .failure(CommandRefusal(.notSaved, "disk full")),
+            .success(.preview(FilePreview(lines: [DifferenceLine(kind: .added, number: 3, text: "x")]))),
         ]
-        take(.commandFinished(open.removeFirst(), results.randomElement(using: &random) ?? .success(message: "")))
+        take(
+            .commandFinished(
+                open.removeFirst(),
+                results.randomElement(using: &random) ?? .success(.done(CommandReceipt(message: "")))))
     }
 
     private mutating func take(_ input: ConsoleInput) {
@@ -149,16 +153,16 @@ private struct Monkey {
     }
 
     /// Whether the operator asked for it, and where it hurts confirmed it, by that input.
-    private static func isAskedFor(_ command: ConsoleCommand, by input: ConsoleInput, _ before: ConsoleState) -> Bool {
+    private static func isAskedFor(_ command: Command, by input: ConsoleInput, _ before: ConsoleState) -> Bool {
         if case .preview = command { return true }
         switch input {
         case .snapshot:
             // Where K and J want the endpoint, once the move before is answered.
-            guard case .move(let reference, let rank) = command else { return false }
-            return before.queuedMove == .init(id: reference.id, rank: rank)
+            guard case .move(let target, let rank) = command, let id = id(target, before) else { return false }
+            return before.queuedMove == .init(id: id, rank: rank)
         case .mouse(let event):
-            guard case .move(let reference, _) = command else { return false }
-            return event.kind == .release && before.isMouseOn && before.dragged == reference.id
+            guard case .move(let target, _) = command, let id = id(target, before) else { return false }
+            return event.kind == .release && before.isMouseOn && before.dragged == id
         case .key(let key):
             guard let binding = Keymap.standard.binding(for: key, in: before.context) else { return false }
             return isAskedFor(command, by: binding, before)
@@ -166,7 +170,11 @@ private struct Monkey {
         }
     }
 
-    private static func isAskedFor(_ command: ConsoleCommand, by binding: Binding, _ before: ConsoleState) -> Bool {
+    private static func id(_ target: CommandTarget, _ state: ConsoleState) -> UInt32? {
+        state.latest.endpoints.first { $0.name == target.name }?.id
+    }
+
+    private static func isAskedFor(_ command: Command, by binding: Binding, _ before: ConsoleState) -> Bool {
         switch (command, before.overlay) {
         case (_, .help(let view)):
             let found = HelpOverlay.found(before, view.search)
@@ -192,15 +200,14 @@ private struct Monkey {
     }
 
     /// An endpoint as it is now, at a rank that exists: never a stale revision or a row number.
-    private func check(_ command: ConsoleCommand) {
+    private func check(_ command: Command) {
         if case .move(_, let rank) = command { #expect((1...snapshot.endpoints.count).contains(rank)) }
         switch command {
         case .update, .testDraft, .preview, .remove: return
         default: break
         }
-        guard let reference = command.endpoint else { return }
-        let present = snapshot.endpoints.first { $0.id == reference.id }
-        #expect(present?.reference == reference)
+        guard let target = command.target else { return }
+        #expect(snapshot.endpoints.contains { $0.target == target })
     }
 
     func look() {
@@ -221,7 +228,7 @@ private struct Monkey {
     mutating func comeBack() {
         snapshot.staleSince = nil
         take(.snapshot(snapshot))
-        while !open.isEmpty { take(.commandFinished(open.removeFirst(), .failure(CommandFailure(message: "no")))) }
+        while !open.isEmpty { take(.commandFinished(open.removeFirst(), .failure(CommandRefusal(.unreachable, "no")))) }
         take(.resize(columns: 80, lines: 24))
         for _ in 0..<4 where state.context != .main {
             press(.escape)
@@ -236,7 +243,7 @@ private struct Monkey {
     }
 }
 
-extension ConsoleCommand {
+extension Command {
     /// The name of its case.
     fileprivate var kind: String { String("\(self)".prefix { $0 != "(" }) }
 

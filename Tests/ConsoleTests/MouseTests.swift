@@ -73,7 +73,7 @@ struct MouseTests {
         #expect(mouse(&state, .press, 10, 6).isEmpty)
         let effects = mouse(&state, .release, 30, 3)
         guard case .perform(_, let command) = effects.first else { return #expect(Bool(false)) }
-        #expect(command == .move(EndpointReference(id: 4, name: "azure-gpt", revision: 7), toRank: 1))
+        #expect(command == .move(CommandTarget(name: "azure-gpt", revision: 7), toRank: 1))
     }
 
     @Test("Dropped outside the table, or while a dialog is open, nothing happens")

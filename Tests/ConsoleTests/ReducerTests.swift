@@ -5,10 +5,10 @@ import Testing
 
 @Suite("From keys to commands")
 struct ReducerTests {
-    private let first = EndpointReference(id: 1, name: "anthropic-main", revision: 7)
-    private let second = EndpointReference(id: 2, name: "anthropic-eu", revision: 7)
+    private let first = CommandTarget(name: "anthropic-main", revision: 7)
+    private let second = CommandTarget(name: "anthropic-eu", revision: 7)
 
-    private func command(_ effects: [ConsoleEffect]) -> ConsoleCommand? {
+    private func command(_ effects: [ConsoleEffect]) -> Command? {
         for case .perform(_, let command) in effects { return command }
         return nil
     }
@@ -69,16 +69,18 @@ struct ReducerTests {
         var state = Fixture.console()
         state.press(.down, .down)
         let effects = state.press(.character("K"))
-        #expect(command(effects) == .move(EndpointReference(id: 3, name: "openai-team", revision: 7), toRank: 2))
+        #expect(command(effects) == .move(CommandTarget(name: "openai-team", revision: 7), toRank: 2))
         #expect(state.press(.character("K")).isEmpty)
-        _ = state.handle(.commandFinished(identifier(effects), .success(message: "Moved")), now: Fixture.start)
+        _ = state.handle(
+            .commandFinished(identifier(effects), .success(.done(CommandReceipt(message: "Moved")))), now: Fixture.start
+        )
         var next = Fixture.snapshot()
         next.endpoints.swapAt(1, 2)
         next.endpoints[1].rank = 2
         next.endpoints[1].revision = 8
         next.endpoints[2].rank = 3
         let more = state.handle(.snapshot(next), now: Fixture.start)
-        #expect(command(more) == .move(EndpointReference(id: 3, name: "openai-team", revision: 8), toRank: 1))
+        #expect(command(more) == .move(CommandTarget(name: "openai-team", revision: 8), toRank: 1))
     }
 
     @Test("At the ends, in other orders and without rows, moving says why not")
@@ -119,11 +121,13 @@ struct ReducerTests {
         var state = Fixture.console()
         var id = identifier(state.press(.character("w")))
         let later = Fixture.start + .milliseconds(3)
-        #expect(state.handle(.commandFinished(id, .success(message: "Wrote 4 changes")), now: later).isEmpty)
+        #expect(
+            state.handle(.commandFinished(id, .success(.done(CommandReceipt(message: "Wrote 4 changes")))), now: later)
+                .isEmpty)
         #expect(state.toast?.text == "Wrote 4 changes")
         #expect(state.screen(at: later).contains("✓ Wrote 4 changes\n"))
         id = identifier(state.press(.character("w")))
-        let failure = CommandFailure(message: "No space left on device")
+        let failure = CommandRefusal(.unreachable, "No space left on device")
         #expect(state.handle(.commandFinished(id, .failure(failure)), now: later) == [.bell])
         #expect(state.screen(at: later).contains("✗ Writing failed: No space left on device"))
     }
@@ -131,7 +135,10 @@ struct ReducerTests {
     @Test("A result that nobody waits for changes nothing")
     func strayResult() {
         var state = Fixture.console()
-        #expect(state.handle(.commandFinished(CommandID(99), .success(message: "x")), now: Fixture.start).isEmpty)
+        #expect(
+            state.handle(
+                .commandFinished(CommandID(99), .success(.done(CommandReceipt(message: "x")))), now: Fixture.start
+            ).isEmpty)
         #expect(state.toast == nil)
     }
 
@@ -154,7 +161,7 @@ struct ReducerTests {
             var state = Fixture.console(80, 24, snapshot)
             state.press(.character("d"))
             for scalar in typed.unicodeScalars { state.press(.character(Character(scalar))) }
-            #expect(command(state.press(.enter)) == .remove(snapshot.endpoints[0].reference), "\(typed)")
+            #expect(command(state.press(.enter)) == .remove(snapshot.endpoints[0].target), "\(typed)")
         }
     }
 
@@ -182,7 +189,7 @@ struct ReducerTests {
         _ = state.handle(.snapshot(next), now: Fixture.start + .seconds(5))
         #expect(state.screen(at: Fixture.start + .seconds(5)) == before)
         let effects = state.press(.character("m"), at: Fixture.start + .seconds(5))
-        #expect(command(effects) == .setPinned(EndpointReference(id: 1, name: "anthropic-main", revision: 9), true))
+        #expect(command(effects) == .setPinned(CommandTarget(name: "anthropic-main", revision: 9), true))
         state.press(.character("p"), at: Fixture.start + .seconds(5))
         #expect(state.shown.traffic.perSecond == 99)
     }
@@ -275,7 +282,7 @@ struct ReducerTests {
         for isKept in [true, false] {
             var state = Fixture.console()
             let effects = state.press(.character("w"))
-            let failure = CommandFailure(message: "no space", kind: isKept ? .keptUnsaved : .refused)
+            let failure = CommandRefusal(isKept ? .notSaved : .unreachable, "no space")
             _ = state.handle(.commandFinished(identifier(effects), .failure(failure)), now: Fixture.start)
             _ = state.handle(.snapshot(Fixture.snapshot()), now: Fixture.start)
             #expect(state.toast != nil)
@@ -323,7 +330,7 @@ struct ReducerTests {
         state.press(.character(":"))
         state.type("rank 1")
         #expect(
-            command(state.press(.enter)) == .move(EndpointReference(id: 5, name: "gemini-a", revision: 7), toRank: 1))
+            command(state.press(.enter)) == .move(CommandTarget(name: "gemini-a", revision: 7), toRank: 1))
         state.press(.character(":"), .up)
         #expect(state.command?.text == "rank 1")
         state.press(.control("U"))

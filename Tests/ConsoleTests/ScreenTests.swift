@@ -115,7 +115,8 @@ struct ScreenTests {
             $0.press(.control("U"))
             $0.type("3")
             if let id = $0.previewCommand {
-                _ = $0.handle(.commandFinished(id, .preview(Self.difference)), now: Fixture.start)
+                _ = $0.handle(
+                    .commandFinished(id, .success(.preview(FilePreview(lines: Self.difference)))), now: Fixture.start)
             }
         },
         Scene(name: "form, with mistakes") {
@@ -138,7 +139,7 @@ struct ScreenTests {
             guard case .perform(let id, _)? = $0.press(.control("T")).first else { return }
             let text =
                 "anthropic-main: credential refused, status 401 (DNS 12 ms, connect 30 ms, TLS 45 ms, first byte 120 ms)"
-            _ = $0.handle(.commandFinished(id, .failure(CommandFailure(message: text))), now: Fixture.start)
+            _ = $0.handle(.commandFinished(id, .failure(CommandRefusal(.unreachable, text))), now: Fixture.start)
         },
         Scene(name: "form, somebody was first") {
             $0.press(.enter)
@@ -149,9 +150,9 @@ struct ScreenTests {
                     if case .perform(_, .update) = $0 { true } else { false }
                 })
             else { return }
-            let failure = CommandFailure(
-                message: "'anthropic-main' was changed in the meantime; look again and repeat what is still wanted",
-                kind: .conflict)
+            let failure = CommandRefusal(
+                .revisionConflict,
+                "'anthropic-main' was changed in the meantime; look again and repeat what is still wanted")
             _ = $0.handle(.commandFinished(id, .failure(failure)), now: Fixture.start)
             var next = Scene.rich
             next.endpoints[0].revision += 1
@@ -163,14 +164,18 @@ struct ScreenTests {
             $0.press(.enter)
             $0.type("2")
             if let id = $0.previewCommand {
-                _ = $0.handle(.commandFinished(id, .preview(Self.longDifference)), now: Fixture.start)
+                _ = $0.handle(
+                    .commandFinished(id, .success(.preview(FilePreview(lines: Self.longDifference)))),
+                    now: Fixture.start)
             }
         },
         Scene(name: "the file's difference, a long line") {
             $0.press(.enter)
             $0.type("2")
             if let id = $0.previewCommand {
-                _ = $0.handle(.commandFinished(id, .preview(Self.longDifference)), now: Fixture.start)
+                _ = $0.handle(
+                    .commandFinished(id, .success(.preview(FilePreview(lines: Self.longDifference)))),
+                    now: Fixture.start)
             }
             $0.press(.control("D"))
         },
@@ -178,7 +183,8 @@ struct ScreenTests {
             $0.press(.enter)
             $0.type("2")
             if let id = $0.previewCommand {
-                _ = $0.handle(.commandFinished(id, .preview(Self.difference)), now: Fixture.start)
+                _ = $0.handle(
+                    .commandFinished(id, .success(.preview(FilePreview(lines: Self.difference)))), now: Fixture.start)
             }
             $0.press(.control("D"))
         },

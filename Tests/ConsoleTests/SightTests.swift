@@ -44,7 +44,7 @@ struct SightTests {
 
     @Test("They work in the table and in the detail")
     func inSight() {
-        let first = EndpointReference(id: 1, name: "anthropic-main", revision: 7)
+        let first = CommandTarget(name: "anthropic-main", revision: 7)
         for panel: Character in ["1", "5"] {
             var state = Fixture.console()
             state.press(.character(panel))

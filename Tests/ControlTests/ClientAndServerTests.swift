@@ -230,7 +230,7 @@ struct ClientAndServerTests {
         try await ControlHarness.run { podium in
             func problem(
                 _ build: (inout EndpointPatch) -> Void
-            ) async throws -> ControlProblem {
+            ) async throws -> CommandRefusal {
                 var document = EndpointPatch()
                 build(&document)
                 do {

@@ -83,12 +83,12 @@ struct DescriptionTests {
         (snapshot.undo, snapshot.redo) = ("", "")
         try check(snapshot, "Snapshot")
         try check(EndpointList(revision: 1, endpoints: [endpoint]), "EndpointList")
-        try check(ControlReceipt(message: "", revision: 1, endpoint: endpoint, undo: ""), "Receipt")
+        try check(CommandReceipt(message: "", revision: 1, endpoint: endpoint, undo: ""), "Receipt")
         try check(HealthReport(status: "pass", reasons: []), "Health")
         try check(FilePreview(lines: [.init(kind: .kept, number: 1, text: "")]), "Preview")
         let change = RevisionChange(revision: 1, time: 1, actor: "", text: "")
         try check(
-            ControlProblem(.forbidden, status: 403, detail: "", field: "", revision: 1, changes: [change]), "Problem")
+            CommandRefusal(.forbidden, "", field: "", revision: 1, changes: [change]), "Problem")
         try check(Snapshot(), "Snapshot", complete: false)
     }
 
@@ -105,7 +105,7 @@ struct DescriptionTests {
             return Set(try #require(properties[property]?["enum"] as? [String]))
         }
         let codes = try words("Problem", "code")
-        #expect(codes == Set(ControlProblem.Code.allCases.map(\.rawValue)))
+        #expect(codes == Set(CommandRefusal.Code.allCases.map(\.rawValue)))
         let states = try words("Endpoint", "state")
         #expect(states == Set(Snapshot.Endpoint.State.allCases.map(\.rawValue)))
         let kinds = try words("Availability", "kind")

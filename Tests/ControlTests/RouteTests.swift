@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOHTTP1
+import PodiumModel
 import TestSupport
 import Testing
 
@@ -45,7 +46,7 @@ struct RouteTests {
                 #expect(route.statuses.contains(answer.status), "\(route.method) \(path): \(answer.status)")
                 if answer.status >= 400 {
                     #expect(answer.head.contains("Content-Type: application/problem+json"))
-                    let problem = try JSONDecoder().decode(ControlProblem.self, from: Data(answer.body.utf8))
+                    let problem = try JSONDecoder().decode(CommandRefusal.self, from: Data(answer.body.utf8))
                     #expect(problem.status == answer.status)
                     #expect(problem.type == "urn:podium:problem:\(problem.code.rawValue)")
                 }

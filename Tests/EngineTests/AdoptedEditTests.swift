@@ -130,7 +130,7 @@ private let epoch = ContinuousClock.now
         _ = try state.apply(.setPinned(target("b"), true), now: epoch)
         state.remove(EndpointID(1), now: epoch)
         for _ in 0..<2 {
-            #expect(throws: CommandError.noSuchEndpoint("b")) { try state.apply(.undo, now: epoch) }
+            #expect(throws: CommandRefusal.noSuchEndpoint("b")) { try state.apply(.undo, now: epoch) }
         }
         // Back under its name it is the one that it was, and the action finds it.
         _ = state.adopt(edit(without: "b") { $0[1].url = "http://back.test" }, now: epoch)
@@ -147,7 +147,7 @@ private let epoch = ContinuousClock.now
         #expect(state.undoLabel == "pinned a")
         #expect(try state.apply(.undo, now: epoch) == "undid: pinned a")
         #expect(state.record(named: "a")?.settings.pinned == false)
-        #expect(throws: CommandError.noSuchEndpoint("b")) { try state.apply(.undo, now: epoch) }
+        #expect(throws: CommandRefusal.noSuchEndpoint("b")) { try state.apply(.undo, now: epoch) }
         #expect(state.actions.undoable.map(\.label) == ["pinned b"])
     }
 
@@ -157,7 +157,7 @@ private let epoch = ContinuousClock.now
         _ = try state.apply(.remove(target("b")), now: epoch)
         let other = state.insert(Self.endpoint("b", priority: 9), now: epoch)
         for _ in 0..<3 {
-            #expect(throws: CommandError.self) { try state.apply(.undo, now: epoch) }
+            #expect(throws: CommandRefusal.self) { try state.apply(.undo, now: epoch) }
         }
         #expect(names(state) == ["a", "c", "b"])
         state.remove(other, now: epoch)
@@ -169,7 +169,7 @@ private let epoch = ContinuousClock.now
         _ = try state.apply(.update(target("b"), another), now: epoch)
         _ = try state.apply(.undo, now: epoch)
         let taken = state.insert(Self.endpoint("b2", priority: 9), now: epoch)
-        #expect(throws: CommandError.self) { try state.apply(.redo, now: epoch) }
+        #expect(throws: CommandRefusal.self) { try state.apply(.redo, now: epoch) }
         state.remove(taken, now: epoch)
         _ = try state.apply(.redo, now: epoch)
         #expect(state.record(EndpointID(1))?.settings.name == "b2")

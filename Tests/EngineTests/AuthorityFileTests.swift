@@ -64,7 +64,7 @@ struct AuthorityFileTests {
         try await eventually { disk.waiting > 0 }
 
         #expect(try await running.exchange(RunningEngine.post()).hasPrefix("HTTP/1.1 200 "))
-        let receipt = try await running.engine.perform(.move(CommandTarget(name: "secure"), toRank: 1), by: "test")
+        let receipt = try await running.engine.done(.move(CommandTarget(name: "secure"), toRank: 1))
         #expect(receipt.message.hasPrefix("moved secure to rank 1"))
         #expect(running.engine.snapshot().endpoints.first?.name == "secure")
 

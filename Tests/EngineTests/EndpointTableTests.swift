@@ -80,7 +80,7 @@ struct EndpointTableTests {
             _ = try state.apply(.undo, now: epoch)
             _ = try state.apply(.undo, now: epoch)
         }
-        #expect(throws: CommandError.nothingToUndo) { try state.apply(.undo, now: epoch) }
+        #expect(throws: CommandRefusal.nothingToUndo) { try state.apply(.undo, now: epoch) }
         #expect(state.ranking.count == 2)
     }
 }
@@ -102,7 +102,7 @@ struct UndoneOrderTests {
         return EngineState(configuration: configuration, context: ConfigurationContext(), now: epoch)
     }
 
-    private static let commands: [EngineCommand] = [
+    private static let commands: [Command] = [
         .move(CommandTarget(name: "e2"), toRank: 1), .setEnabled(CommandTarget(name: "e0"), false),
         .remove(CommandTarget(name: "e1")), .setPinned(CommandTarget(name: "e2"), true),
         .update(CommandTarget(name: "e1"), EndpointPatch(name: "other", url: "http://127.0.0.1:2", rank: 3)),
@@ -111,7 +111,7 @@ struct UndoneOrderTests {
 
     /// Priorities as somebody wrote them, with gaps or none at all, are not numbered anew by what was taken back.
     @Test(arguments: commands)
-    func theNumbersOfTheFileComeBack(_ command: EngineCommand) throws {
+    func theNumbersOfTheFileComeBack(_ command: Command) throws {
         for priorities in [[10, 20, 30], [nil, nil, nil], [1, 1, nil], [5, nil, nil]] as [[Int?]] {
             var state = start(priorities, pinned: [1])
             let before = state.persistedState()

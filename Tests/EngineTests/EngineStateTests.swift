@@ -84,7 +84,7 @@ struct EngineStateTests {
         // There is one thing to undo: the pin.
         _ = try state.apply(.undo, now: epoch)
         #expect(state.record(named: "b")?.settings.pinned == false)
-        #expect(throws: CommandError.nothingToUndo) { try state.apply(.undo, now: epoch) }
+        #expect(throws: CommandRefusal.nothingToUndo) { try state.apply(.undo, now: epoch) }
     }
 
     @Test func aMovePastThoseThatAreOffEndsAboveThemAndSaysSo() throws {
@@ -109,7 +109,7 @@ struct EngineStateTests {
         let limit = ": endpoints that are off come last"
         #expect(try state.apply(.move(reference("b"), toRank: 1), now: epoch) == "left b at rank 2" + limit)
         #expect(state.record(named: "b")?.settings.pinned == false)
-        #expect(throws: CommandError.nothingToUndo) { try state.apply(.undo, now: epoch) }
+        #expect(throws: CommandRefusal.nothingToUndo) { try state.apply(.undo, now: epoch) }
         #expect(try state.apply(.move(reference("b"), toRank: 3), now: epoch) == "moved b to rank 3")
         #expect(state.record(named: "b")?.settings.pinned == false)
         #expect(names(state) == ["a", "c", "b"])
@@ -132,7 +132,7 @@ struct EngineStateTests {
     @Test func whatIsSoAlreadyIsLeftAndSaidSo() throws {
         var state = state([endpoint("a", priority: 1)])
         let same = EndpointPatch(name: "a", url: "http://127.0.0.1:1")
-        let commands: [(EngineCommand, String)] = [
+        let commands: [(Command, String)] = [
             (.setEnabled(reference("a"), true), "left a enabled, as it was"),
             (.setPinned(reference("a"), false), "left a unpinned, as it was"),
             (.setAutoSort(false), "left auto-sort off, as it was"),
@@ -141,7 +141,7 @@ struct EngineStateTests {
         let revision = state.record(named: "a")?.revision
         for (command, text) in commands { #expect(try state.apply(command, now: epoch) == text) }
         #expect(state.record(named: "a")?.revision == revision)
-        #expect(throws: CommandError.nothingToUndo) { try state.apply(.undo, now: epoch) }
+        #expect(throws: CommandRefusal.nothingToUndo) { try state.apply(.undo, now: epoch) }
     }
 
     @Test func aStaleRevisionIsRefusedAndChangesNothing() throws {
@@ -149,15 +149,16 @@ struct EngineStateTests {
         let seen = try #require(state.record(named: "b")).revision
         _ = try state.apply(.setPinned(reference("b", seen), true), now: epoch)
         let before = state.persistedState()
-        #expect(throws: CommandError.revisionConflict(name: "b")) {
+        let refusal = #expect(throws: CommandRefusal.self) {
             try state.apply(.setEnabled(reference("b", seen), false), now: epoch)
         }
+        #expect(refusal?.code == .revisionConflict && refusal?.revision == state.record(named: "b")?.revision)
         #expect(state.persistedState() == before)
     }
 
     @Test func anUnknownNameIsRefused() {
         var state = state([endpoint("a")])
-        #expect(throws: CommandError.noSuchEndpoint("z")) {
+        #expect(throws: CommandRefusal.noSuchEndpoint("z")) {
             try state.apply(.setEnabled(reference("z"), false), now: epoch)
         }
     }
@@ -216,13 +217,9 @@ struct EngineStateTests {
     func badEditsNameTheirFieldAndChangeNothing(edit: EndpointPatch, field: EndpointField) throws {
         var state = state([endpoint("a"), endpoint("b")])
         let before = state.persistedState()
-        for command in [EngineCommand.update(reference("a"), edit), .add(edit)] {
-            let error = #expect(throws: CommandError.self) { try state.apply(command, now: epoch) }
-            guard case .invalid(let named, _) = error else {
-                Issue.record("\(String(describing: error))")
-                continue
-            }
-            #expect(named == field)
+        for command in [Command.update(reference("a"), edit), .add(edit)] {
+            let error = #expect(throws: CommandRefusal.self) { try state.apply(command, now: epoch) }
+            #expect(error?.endpointField == field, "\(String(describing: error))")
         }
         #expect(state.persistedState() == before)
     }
@@ -269,7 +266,7 @@ struct EngineStateTests {
         _ = try state.apply(.redo, now: epoch)
         _ = try state.apply(.redo, now: epoch)
         #expect(names(state) == ["n", "b"])
-        #expect(throws: CommandError.nothingToRedo) { try state.apply(.redo, now: epoch) }
+        #expect(throws: CommandRefusal.nothingToRedo) { try state.apply(.redo, now: epoch) }
     }
 
     private func report(_ outcome: AttemptOutcome, status: Int? = 200, wasAnswered: Bool = false) -> AttemptReport {

@@ -155,7 +155,9 @@ struct ReloadTests {
         do {
             try await running.rewrite { $0.replacing("[first, second]", with: "[]") }
             Issue.record("taken in")
-        } catch CommandError.fileNotUsed(let reason) {
+        } catch let refusal as CommandRefusal {
+            #expect(refusal.code == .fileNotUsed)
+            let reason = refusal.detail
             #expect(reason.contains("config.yaml:1:") && reason.contains("client_tokens is empty"), "\(reason)")
         }
         #expect(try await status(nil) == "HTTP/1.1 401")

@@ -22,7 +22,7 @@ private func state(_ names: [String]) -> EngineState {
 }
 
 struct RevisionLogTests {
-    private func perform(_ command: EngineCommand, on state: inout EngineState, by actor: String = "alice") throws {
+    private func perform(_ command: Command, on state: inout EngineState, by actor: String = "alice") throws {
         let before = ConfigurationSnapshot(state)
         let text = try state.apply(command, now: epoch)
         state.noteChanges(since: before, by: actor, text, time: 7)

@@ -240,9 +240,17 @@ struct ServingTests {
                 proxy: socks5://me:${SECRET}@127.0.0.1:\(forward.port)
             """, environment: ["SECRET": "pass word"])
         #expect(try await running.exchange(RunningEngine.post()).hasSuffix("through"))
-        let receipt = try await running.engine.test(CommandTarget(name: "behind"))
+        let receipt = try await running.engine.done(.test(CommandTarget(name: "behind")))
         #expect(receipt.message.contains("connect"))
         #expect(forward.visits.count >= 2)
         await running.stop()
+    }
+}
+
+extension Engine {
+    /// Has a command carried out that is no preview.
+    func done(_ command: Command) async throws -> CommandReceipt {
+        guard case .done(let receipt) = try await perform(command, by: "test") else { throw CancellationError() }
+        return receipt
     }
 }

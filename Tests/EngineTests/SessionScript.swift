@@ -70,7 +70,7 @@ struct SessionScript {
 
     // MARK: Commands
 
-    mutating func command(_ names: [String]) -> EngineCommand? {
+    mutating func command(_ names: [String]) -> Command? {
         func target(_ name: String) -> CommandTarget { CommandTarget(name: name) }
         let name = pick(names)
         switch number(0...13) {

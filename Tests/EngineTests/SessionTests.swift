@@ -80,7 +80,7 @@ struct SessionTests {
             try world.restart()
         default:
             if world.disk == .slow, let command = script.command(world.names()) {
-                let given = script.chance(2) ? EngineCommand.undo : command
+                let given = script.chance(2) ? Command.undo : command
                 steps.append("during the next write: \(given)")
                 world.giveDuringNextWrite(given)
             }
@@ -115,7 +115,7 @@ struct SessionTests {
             }
             if script.chance(2), !steps.isEmpty {
                 // There and back again changes nothing.
-                for command in [EngineCommand.undo, .redo, .undo, .undo, .redo, .redo] { world.perform(command) }
+                for command in [Command.undo, .redo, .undo, .undo, .redo, .redo] { world.perform(command) }
             }
             var problem: String?
             while let version = versions.popLast() {

@@ -43,7 +43,7 @@ final class SessionWorld {
         init(_ state: EngineState) { contents = Mutex(state) }
 
         /// - Returns: false where the command was refused.
-        func apply(_ command: EngineCommand, _ now: ContinuousClock.Instant) -> Bool {
+        func apply(_ command: Command, _ now: ContinuousClock.Instant) -> Bool {
             contents.withLock { state in
                 do {
                     _ = try state.apply(command, now: now)
@@ -133,7 +133,7 @@ final class SessionWorld {
 
     /// A command as the engine performs it: carried out and saved.
     @discardableResult
-    func perform(_ command: EngineCommand) -> Bool {
+    func perform(_ command: Command) -> Bool {
         guard state.apply(command, now) else { return false }
         _ = flush(.operator)
         return true
@@ -208,10 +208,10 @@ final class SessionWorld {
 
     // MARK: What follows
 
-    private var meanwhile: EngineCommand?
+    private var meanwhile: Command?
 
     /// The next write finds somebody giving a command while it waits for the disk.
-    func giveDuringNextWrite(_ command: EngineCommand) { meanwhile = command }
+    func giveDuringNextWrite(_ command: Command) { meanwhile = command }
 
     private func prepareDisk(meanwhile: (@Sendable () -> Void)?) {
         hooks.state.withLock {

@@ -95,17 +95,17 @@ struct TerminalAppTests {
         let terminal = try PseudoTerminal(columns: 80, lines: 24)
         #expect(!terminal.isRaw())
         let app = TerminalApp(options: options(terminal))
-        let commands = Mutex<[ConsoleCommand]>([])
+        let commands = Mutex<[Command]>([])
         let shown = snapshot()
         async let reason = app.run(source: { shown }) { command, reply in
             commands.withLock { $0.append(command) }
-            reply(.success(message: "Pinned only-one"))
+            reply(.success(.done(CommandReceipt(message: "Pinned only-one"))))
         }
         #expect(await terminal.wait(for: "only-one"))
         #expect(terminal.isRaw())
         terminal.send("m")
         #expect(await terminal.wait(for: "Pinned only-one"))
-        #expect(commands.withLock { $0 } == [.setPinned(shown.endpoints[0].reference, true)])
+        #expect(commands.withLock { $0 } == [.setPinned(shown.endpoints[0].target, true)])
         terminal.send("q")
         #expect(await terminal.wait(for: "Leave Podium?"))
         terminal.send("s")
@@ -118,11 +118,11 @@ struct TerminalAppTests {
     func replies() async throws {
         let terminal = try PseudoTerminal(columns: 80, lines: 24)
         let app = TerminalApp(options: options(terminal))
-        let commands = Mutex<[ConsoleCommand]>([])
+        let commands = Mutex<[Command]>([])
         let shown = snapshot()
         async let reason = app.run(source: { shown }) { command, reply in
             commands.withLock { $0.append(command) }
-            reply(.success(message: "Pinned only-one"))
+            reply(.success(.done(CommandReceipt(message: "Pinned only-one"))))
         }
         #expect(await terminal.wait(for: "only-one"))
         let reply = "\u{1B}P>|ghostty m A 1.2.3\u{1B}\\"
@@ -136,7 +136,7 @@ struct TerminalAppTests {
         #expect(await terminal.wait(for: "type to search"))
         terminal.send("m")
         #expect(await terminal.wait(for: "Pinned only-one"))
-        #expect(commands.withLock { $0 } == [.setPinned(shown.endpoints[0].reference, true)])
+        #expect(commands.withLock { $0 } == [.setPinned(shown.endpoints[0].target, true)])
         app.stop()
         _ = await reason
     }

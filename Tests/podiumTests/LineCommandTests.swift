@@ -16,8 +16,8 @@ struct LineCommandTests {
     }()
 
     @Test func wordsBecomeCommandsAtTheRevisionThatIsShown() {
-        let main = EndpointReference(id: 1, name: "main", revision: 5)
-        let two = EndpointReference(id: 2, name: "two words 3", revision: 6)
+        let main = CommandTarget(name: "main", revision: 5)
+        let two = CommandTarget(name: "two words 3", revision: 6)
         let expected: [(String, LineCommand)] = [
             ("", .status), ("status", .status), (" EVENTS ", .events), ("?", .help), ("q", .leave), ("stop", .stop),
             ("move main 2", .command(.move(main, toRank: 2))),
@@ -35,5 +35,39 @@ struct LineCommandTests {
                 continue
             }
         }
+    }
+}
+
+struct ManualTests {
+    @Test func textCannotBecomeACommandOfRoff() {
+        #expect(ManualPage.escaped(".TH\n'x\\fB-y") == "\\&.TH\n\\(aqx\\efB\\-y")
+    }
+}
+
+struct TextTableTests {
+    @Test func columnsLineUpAndNothingTrails() {
+        #expect(
+            TextTable.lines([["A", "B"], ["long", ""], ["x", "y\u{1B}[2J"]]) == ["A     B", "long", "x     y[2J"])
+    }
+}
+
+struct ToldEventsTests {
+    private func entry(_ id: UInt64, latest: UInt64? = nil, count: UInt64 = 1) -> Snapshot.Event {
+        var entry = Snapshot.Event(
+            id: latest ?? id, time: 0, level: "warning", source: "proxy", endpoint: nil, text: "")
+        if count > 1 { (entry.firstID, entry.count) = (id, count) }
+        return entry
+    }
+
+    @Test func eachIsToldOnceAndWhatRepeatsEveryTenSeconds() {
+        func at(_ seconds: Double) -> Double { seconds }
+        var told = ToldEvents([entry(1)])
+        #expect(told.due(in: [entry(1)], now: at(0)).isEmpty)
+        #expect(told.due(in: [entry(1), entry(2)], now: at(1)).map(\.identity) == [2])
+        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(2)).isEmpty)
+        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(11)).map(\.times) == [8])
+        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(30)).isEmpty)
+        // Another process, whose events begin anew.
+        #expect(told.due(in: [entry(1)], now: at(31)).map(\.identity) == [1])
     }
 }

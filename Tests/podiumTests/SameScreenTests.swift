@@ -20,6 +20,7 @@ struct SameScreenTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let text = """
             server: { port: 0, auto_sort_endpoints: false }
+            timeouts: { check_interval: 24h }
             endpoints:
               - { name: one, url: "http://127.0.0.1:1", priority: 1, tags: [a, b], headers: { x-org: blue } }
               - { name: two, url_anthropic: "http://127.0.0.1:1", priority: 2, enabled: false }
@@ -35,18 +36,19 @@ struct SameScreenTests {
         options.eventLoops = 1
         let engine = try Engine(path: path, bytes: Array(text.utf8), configuration: configuration, options: options)
         _ = try await engine.start()
-        let server = ControlServer(engine: engine, facts: ServerFacts(version: Version.number, isDemo: false))
+        let facts = ServerFacts(version: Version.number, isDemo: false)
+        let server = ControlServer(engine: engine, facts: facts)
         let socket = try await server.start(
             config: path, environment: ["RUNTIME_DIRECTORY": folder.appending(path: "run").path])
         // Each gives a command, so that there is something to see of both ways.
-        let here = EngineClient.of(engine, isDemo: false, isReadOnly: false)
+        let here = EngineClient.of(engine, facts: facts, operatorName: "tester", isReadOnly: false)
         var client = ControlClient(socketPath: socket, operatorName: "tester", kind: .console)
         client.timeout = .seconds(50)
         let there = await EngineClient.attached(client, refresh: .seconds(1))
         // On a busy machine the first answer may take longer than the console waits for it.
         try await eventually { there.picture().endpoints.count == 3 }
         let first = try #require(there.picture().endpoints.first)
-        for result in [await there.perform(.setPinned(first.reference, true)), await here.perform(.flush)] {
+        for result in [await there.perform(.setPinned(first.target, true)), await here.perform(.flush)] {
             guard case .success = result else {
                 Issue.record("\(result)")
                 continue

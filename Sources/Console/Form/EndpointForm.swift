@@ -86,7 +86,7 @@ struct EndpointForm: Sendable, Equatable {
     var held: [Held] = []
     /// Esc was pressed while saving: the next one leaves.
     var isAskedToLeave = false
-    var refusal: CommandFailure?
+    var refusal: CommandRefusal?
     var revealedUntil: ContinuousClock.Instant?
     var testReport: TestReport?
     var preview: Preview?
@@ -175,10 +175,10 @@ struct EndpointForm: Sendable, Equatable {
     }
 
     /// The command that saves the form; nil when there is nothing to save or something is wrong.
-    var command: ConsoleCommand? {
+    var command: Command? {
         guard !isSaving, problems.isEmpty, !changes.isEmpty else { return nil }
         guard let original else { return .add(draft) }
-        return .update(original.reference, draft)
+        return .update(original.target, draft)
     }
 
     /// Whether anything would be lost by closing.

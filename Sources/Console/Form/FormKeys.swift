@@ -87,7 +87,7 @@ extension EndpointForm {
     }
 
     /// The save has failed; what was typed meanwhile goes to where it was typed.
-    mutating func refuse(_ failure: CommandFailure, since: ContinuousClock.Instant) {
+    mutating func refuse(_ failure: CommandRefusal, since: ContinuousClock.Instant) {
         isSaving = false
         let held = held
         self.held = []
@@ -99,9 +99,9 @@ extension EndpointForm {
             }
         }
         refusal = failure
-        awaitsRebase = failure.kind != .refused
-        if failure.kind == .keptUnsaved { keptSince = since }
-        if let field = failure.field { focus = .field(field) }
+        awaitsRebase = failure.isKeptUnsaved || failure.isConflict
+        if failure.isKeptUnsaved { keptSince = since }
+        if let field = failure.endpointField { focus = .field(field) }
     }
 
     private mutating func changed(_ field: Field) {
@@ -115,12 +115,12 @@ extension EndpointForm {
     mutating func take(preview result: CommandResult) {
         guard compared != nil else { return }
         switch result {
-        case .preview(let lines): preview = .lines(lines)
-        case .failure(let failure) where failure.kind == .conflict:
+        case .success(.preview(let difference)): preview = .lines(difference.lines)
+        case .failure(let failure) where failure.isConflict:
             preview = nil
             awaitsRebase = true
-        case .failure(let failure): preview = .refused(SafeText.clean(failure.message))
-        case .success: preview = .unknown
+        case .failure(let failure): preview = .refused(SafeText.clean(failure.line))
+        case .success(.done): preview = .unknown
         }
     }
 
@@ -131,9 +131,9 @@ extension EndpointForm {
             SafeText.clean(message.hasPrefix(name) ? String(message.dropFirst(name.count)) : message)
         }
         switch result {
-        case .success(let message, _): testReport = .done(isGood: true, text: text(message))
-        case .failure(let failure): testReport = .done(isGood: false, text: text(failure.message))
-        case .preview: break
+        case .success(.done(let receipt)): testReport = .done(isGood: true, text: text(receipt.message))
+        case .failure(let failure): testReport = .done(isGood: false, text: text(failure.line))
+        case .success(.preview): break
         }
     }
 

@@ -8,7 +8,8 @@ extension EndpointForm {
         guard let before = original else { return }
         guard let endpoint = snapshot.endpoints.first(where: { $0.id == before.id }) else {
             awaitsRebase = false
-            refusal = CommandFailure(message: "somebody deleted it meanwhile; nothing can be saved here any more")
+            refusal = CommandRefusal(
+                .noSuchEndpoint, "somebody deleted it meanwhile; nothing can be saved here any more")
             return
         }
         guard endpoint.revision != before.revision else { return }
@@ -25,7 +26,7 @@ extension EndpointForm {
             fresh.theirs[field] = Self.shownValue(field, of: endpoint)
         }
         let taken = changed.filter { !isChanged($0) }
-        fresh.refusal = CommandFailure(message: fresh.account(ofTaken: taken), kind: .conflict)
+        fresh.refusal = CommandRefusal(.revisionConflict, fresh.account(ofTaken: taken))
         self = fresh
     }
 

@@ -49,7 +49,9 @@ extension EndpointForm {
 
     /// What to show beside a field: nothing before the operator has been there.
     func message(for field: Field) -> Message? {
-        if let refusal, refusal.field == field { return Message(kind: .bad, text: SafeText.clean(refusal.message)) }
+        if let refusal, refusal.endpointField == field {
+            return Message(kind: .bad, text: SafeText.clean(refusal.line))
+        }
         if let problem = problems[field] { return touched.contains(field) ? Message(kind: .bad, text: problem) : nil }
         if let theirs = theirs[field], isChanged(field) {
             return Message(kind: .note, text: "theirs: \(theirs.isEmpty ? "—" : SafeText.clean(theirs))")

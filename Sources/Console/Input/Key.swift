@@ -1,4 +1,4 @@
-internal import PodiumModel
+public import PodiumModel
 
 /// A key as the operator pressed it.
 public enum Key: Sendable, Hashable {

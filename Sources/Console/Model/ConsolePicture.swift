@@ -1,42 +1,4 @@
-public import PodiumModel
-
-/// A snapshot as one console has it: what is shown, and what this console alone knows of it.
-///
-/// The members of the snapshot are the picture's own: `picture.endpoints`.
-@dynamicMemberLookup
-public struct ConsolePicture: Sendable, Equatable {
-    /// What is shown.
-    public var snapshot: Snapshot
-    /// When it came, on this process's clock. The snapshot's times are counted from its own `takenAt`, so that two clocks
-    /// that differ do no harm.
-    public var receivedAt: ContinuousClock.Instant
-    /// Seconds east of UTC in which every time of day is shown.
-    public var utcOffset: Int
-    /// Fraction of one core, 0.03 = 3 %, from this snapshot and the one before; nil when unknown.
-    public var load: Double?
-    /// True when operator actions are refused.
-    public var isReadOnly = false
-    /// True when this console is attached to a proxy in another process.
-    public var isAttached = false
-    /// When the connection to that process was lost: the picture is as old as that. nil while it is live.
-    public var staleSince: ContinuousClock.Instant?
-
-    /// A snapshot that came just now, or an empty one.
-    public init(
-        _ snapshot: Snapshot = Snapshot(), receivedAt: ContinuousClock.Instant, utcOffset: Int = 0, load: Double? = nil
-    ) {
-        self.snapshot = snapshot
-        self.receivedAt = receivedAt
-        self.utcOffset = utcOffset
-        self.load = load
-    }
-
-    /// A member of the snapshot.
-    public subscript<Value>(dynamicMember path: WritableKeyPath<Snapshot, Value>) -> Value {
-        get { snapshot[keyPath: path] }
-        set { snapshot[keyPath: path] = newValue }
-    }
-}
+internal import PodiumModel
 
 /// What the console shows of it. Deadlines are on this process's clock, for they are counted down.
 extension ConsolePicture {

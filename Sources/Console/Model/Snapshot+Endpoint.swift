@@ -1,4 +1,4 @@
-public import PodiumModel
+internal import PodiumModel
 
 /// What the console shows of an endpoint.
 extension Snapshot.Endpoint {
@@ -31,11 +31,6 @@ extension Snapshot.Endpoint {
     var latencySeries: [Double] {
         traffic.firstByteMillisecondsSeries.map { $0.map { min(max($0, 1), 4e9).rounded(.down) } ?? 0 }
     }
-
-    /// What a command needs to name this endpoint.
-    public var reference: EndpointReference {
-        EndpointReference(id: id, name: settings.name, revision: revision)
-    }
 }
 
 extension Snapshot.Traffic {
@@ -50,21 +45,4 @@ extension Snapshot.Traffic {
 
     /// Fraction of requests that failed; nil without traffic.
     var errorRate: Double? { successRatio.map { 1 - $0 } }
-}
-
-/// Names an endpoint at a revision: never a row of the screen.
-public struct EndpointReference: Sendable, Hashable {
-    /// Outlives renames and rank changes.
-    public var id: UInt32
-    /// As configured; unique.
-    public var name: String
-    /// The revision the operator saw.
-    public var revision: UInt64
-
-    /// The endpoint as the operator saw it.
-    public init(id: UInt32, name: String, revision: UInt64) {
-        self.id = id
-        self.name = name
-        self.revision = revision
-    }
 }

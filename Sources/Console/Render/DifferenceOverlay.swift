@@ -1,3 +1,5 @@
+internal import PodiumModel
+
 /// The difference that saving a form would make in the file, as a whole.
 enum DifferenceOverlay {
     /// Number and sign before a line.
@@ -38,7 +40,7 @@ enum DifferenceOverlay {
         let role = role(line.kind)
         guard line.kind != .kept else { return [segments(Excerpt(line: line), width, glyphs)] }
         return chunks(SafeText.clean(line.text), max(1, width - margin)).enumerated().map { index, chunk in
-            guard index == 0 else { return [Segment("     \(line.kind.rawValue) \(chunk)", role)] }
+            guard index == 0 else { return [Segment("     \(line.kind.sign) \(chunk)", role)] }
             return head(line, glyphs) + [Segment(chunk, role)]
         }
     }
@@ -80,7 +82,7 @@ enum DifferenceOverlay {
 
     private static func head(_ line: DifferenceLine, _ glyphs: Glyphs) -> [Segment] {
         let number = TextField.fit(String(line.number), 4, align: .right, glyphs: glyphs)
-        return [Segment(number + " ", .faint), Segment(line.kind.rawValue + " ", role(line.kind))]
+        return [Segment(number + " ", .faint), Segment(line.kind.sign + " ", role(line.kind))]
     }
 
     private static func role(_ kind: DifferenceLine.Kind) -> CellStyle.Role {

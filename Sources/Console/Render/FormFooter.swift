@@ -44,10 +44,10 @@ enum FormFooter {
                 "\(field.shortLabel), \(note.text)", width, max(leastReason, limit), .warning, glyphs)
         }
         if let refusal = form.refusal {
-            let words = refusal.kind != .refused ? refusal.message : "Not saved: \(refusal.message)"
+            let words = refusal.isConflict || refusal.isKeptUnsaved ? refusal.line : "Not saved: \(refusal.line)"
             let lines = wrapped(state.brief(SafeText.clean(words)), width, max(leastReason, limit), .bad, glyphs)
             // Beside what somebody else did stands what saving would do now.
-            guard refusal.kind == .conflict, limit - lines.count >= 2 else { return lines }
+            guard refusal.isConflict, limit - lines.count >= 2 else { return lines }
             return lines + consequence(state, form, width, limit: limit - lines.count)
         }
         return consequence(state, form, width, limit: limit)

@@ -19,7 +19,7 @@ extension ConsoleState {
         case .undo: return latest.undo == nil ? "nothing to undo" : nil
         case .redo: return latest.redo == nil ? "nothing to redo" : nil
         case .flush, .sortNow, .autoSort, .reload:
-            let running = pending.values.contains { $0.command.isExclusive && $0.command.endpoint == nil }
+            let running = pending.values.contains { $0.command.isExclusive && $0.command.target == nil }
             return running ? "the command before is still under way" : nil
         case .nextMatch, .previousMatch:
             if focus.isLog { return eventFilter.text.isEmpty ? "no search: press \(key(.filter)) first" : nil }
@@ -88,7 +88,7 @@ extension ConsoleState {
     func wantedRank(of endpoint: Snapshot.Endpoint) -> Int {
         if let queuedMove, queuedMove.id == endpoint.id { return queuedMove.rank }
         for command in pending.values {
-            if case .move(let reference, let rank) = command.command, reference.id == endpoint.id { return rank }
+            if case .move(_, let rank) = command.command, command.endpoint == endpoint.id { return rank }
         }
         return endpoint.rank
     }

@@ -88,7 +88,7 @@ extension ConsoleState {
             }
             if let reason = changeObstacle ?? sightObstacle ?? endpointObstacle { return refuse(reason, now: now) }
             guard let selected else { return [] }
-            return [run(.move(selected.reference, toRank: rank), now: now)]
+            return [run(.move(selected.target, toRank: rank), now: now)]
         case "theme":
             guard let chosen = Theme(name: argument) else {
                 return refuse("themes: " + Theme.all.map(\.name).joined(separator: ", "), now: now)

@@ -151,9 +151,10 @@ public struct ConsoleState: Sendable {
         return CommandID(nextCommand)
     }
 
-    mutating func run(_ command: ConsoleCommand, now: ContinuousClock.Instant) -> ConsoleEffect {
+    mutating func run(_ command: Command, now: ContinuousClock.Instant) -> ConsoleEffect {
         let id = nextIdentifier()
-        pending[id] = PendingCommand(command: command, label: command.label, since: now)
+        let endpoint = command.target.flatMap { target in latest.endpoints.first { $0.name == target.name }?.id }
+        pending[id] = PendingCommand(command: command, endpoint: endpoint, label: command.label, since: now)
         // What the operator asked for is shown at once; what happens by itself waits for the keys to rest.
         if command.movesRows { orderHeldUntil = nil }
         toast = nil

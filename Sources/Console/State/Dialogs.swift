@@ -76,7 +76,7 @@ extension ConsoleState {
     }
 
     /// While the question was open the connection may have gone.
-    private mutating func runConfirmed(_ command: ConsoleCommand, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+    private mutating func runConfirmed(_ command: Command, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         guard let changeObstacle else { return [run(command, now: now)] }
         say(.bad, changeObstacle, now: now)
         return [.bell]

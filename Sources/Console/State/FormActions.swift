@@ -11,7 +11,7 @@ extension ConsoleState {
         case .cancel: cancel(form)
         case .test:
             guard testCommand == nil else { return [.bell] }
-            let effect = run(.testDraft(form.original?.reference, form.draft), now: now)
+            let effect = run(.testDraft(form.original?.target, form.draft), now: now)
             if case .perform(let id, _) = effect { testCommand = id }
             form.testReport = .running(since: now)
             overlay = .form(form)
@@ -27,7 +27,7 @@ extension ConsoleState {
     private mutating func save(_ form: inout EndpointForm, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         defer { overlay = .form(form) }
         if let changeObstacle {
-            form.refuse(CommandFailure(message: changeObstacle), since: now)
+            form.refuse(CommandRefusal(.unavailable, changeObstacle), since: now)
             return []
         }
         guard let command = form.command else { return [] }
@@ -56,7 +56,7 @@ extension ConsoleState {
         overlay = .form(form)
         let id = nextIdentifier()
         previewCommand = id
-        return [.perform(id, .preview(form.original?.reference, draft))]
+        return [.perform(id, .preview(form.original?.target, draft))]
     }
 
     mutating func performDifference(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
@@ -92,8 +92,8 @@ extension ConsoleState {
                 form.take(preview: result)
                 if form.awaitsRebase { form.rebase(in: latest) }
                 // Who it was, where that is known.
-                if case .failure(let failure) = result, failure.kind == .conflict {
-                    say(.note, failure.message, now: now)
+                if case .failure(let refusal) = result, refusal.isConflict {
+                    say(.note, refusal.line, now: now)
                 }
                 overlay = .form(form)
             }
@@ -115,7 +115,7 @@ extension ConsoleState {
         let isForm = formCommand == id
         if isForm { formCommand = nil }
         switch result {
-        case .success(let message, let undo):
+        case .success(.done(let receipt)):
             var lost = ""
             if isForm, case .form(let form) = overlay {
                 overlay = nil
@@ -123,18 +123,18 @@ extension ConsoleState {
             }
             if isForm { coveredForm = nil }
             leftForms.removeAll { $0.command == id }
-            say(.good, "\(message)\(lost)", now: now)
-            toast?.undo = undo.map(SafeText.clean)
+            say(.good, "\(receipt.message)\(lost)", now: now)
+            toast?.undo = receipt.undo.map(SafeText.clean)
             if case .add(let draft) = command.command { pendingSelection = draft.name }
             return []
-        case .preview:
-            return fail(command, id, isForm: isForm, CommandFailure(message: "not answered"), now: now)
+        case .success(.preview):
+            return fail(command, id, isForm: isForm, CommandRefusal(.unavailable, "not answered"), now: now)
         case .failure(let failure): return fail(command, id, isForm: isForm, failure, now: now)
         }
     }
 
     private mutating func fail(
-        _ command: PendingCommand, _ id: CommandID, isForm: Bool, _ failure: CommandFailure,
+        _ command: PendingCommand, _ id: CommandID, isForm: Bool, _ failure: CommandRefusal,
         now: ContinuousClock.Instant
     ) -> [ConsoleEffect] {
         queuedMove = nil
@@ -144,8 +144,8 @@ extension ConsoleState {
         }
         refuseLeftForm(of: id, failure, since: command.since)
         // The command has taken effect in memory; only the file does not have it yet.
-        let isKept = failure.kind == .keptUnsaved
-        say(.bad, isKept ? failure.message : command.failed(failure.message), now: now)
+        let isKept = failure.isKeptUnsaved
+        say(.bad, isKept ? failure.line : command.failed(failure.line), now: now)
         toast?.endsWhenSaved = isKept
         if isKept {
             unsavedSince = unsavedSince ?? command.since

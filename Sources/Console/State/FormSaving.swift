@@ -47,9 +47,9 @@ extension ConsoleState {
     }
 
     /// What is kept in memory needs no form, unless something was typed that is nowhere else.
-    mutating func refuseLeftForm(of id: CommandID, _ failure: CommandFailure, since: ContinuousClock.Instant) {
+    mutating func refuseLeftForm(of id: CommandID, _ failure: CommandRefusal, since: ContinuousClock.Instant) {
         guard let index = leftForms.firstIndex(where: { $0.command == id }) else { return }
-        if failure.kind == .keptUnsaved, leftForms[index].form.held.isEmpty {
+        if failure.isKeptUnsaved, leftForms[index].form.held.isEmpty {
             leftForms.remove(at: index)
             return
         }
@@ -69,7 +69,7 @@ extension ConsoleState {
     mutating func followSaving(_ snapshot: ConsolePicture, now: ContinuousClock.Instant) {
         let isSaved = !snapshot.persister.isDirty && snapshot.server.warning == nil
         if case .form(var form) = overlay, !form.isSaving {
-            if form.refusal?.message == Self.notConnected, snapshot.staleSince == nil { form.refusal = nil }
+            if form.refusal?.line == Self.notConnected, snapshot.staleSince == nil { form.refusal = nil }
             if form.awaitsRebase { form.rebase(in: snapshot) }
             overlay = .form(form)
             if isSaved, let since = form.keptSince, !form.awaitsRebase {
@@ -89,7 +89,7 @@ extension ConsoleState {
         var form = form
         form.keptSince = nil
         unsavedSince = nil
-        if form.refusal?.kind == .keptUnsaved { form.refusal = nil }
+        if form.refusal?.isKeptUnsaved == true { form.refusal = nil }
         guard form.isKept(in: snapshot) else {
             form.rebase(in: snapshot)
             overlay = .form(form)

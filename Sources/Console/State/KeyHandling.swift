@@ -120,12 +120,12 @@ extension ConsoleState {
         case .back: goBack()
         case .edit: openSelected()
         case .add: overlay = .form(EndpointForm(adding: latest))
-        case .delete: if let selected { overlay = .delete(DeletePrompt(endpoint: selected.reference)) }
+        case .delete: if let selected { overlay = .delete(DeletePrompt(endpoint: selected.target)) }
         case .rankUp, .rankDown: return moveRank(up: (action == .rankUp) != isDescending, now: now)
-        case .pin: if let selected { return [run(.setPinned(selected.reference, !selected.pinned), now: now)] }
+        case .pin: if let selected { return [run(.setPinned(selected.target, !selected.pinned), now: now)] }
         case .toggle: return toggle(now: now)
         case .copy: if let selected { return copy(selected, now: now) }
-        case .test: if let selected { return [run(.test(selected.reference), now: now)] }
+        case .test: if let selected { return [run(.test(selected.target), now: now)] }
         case .undo: return [run(.undo, now: now)]
         case .redo: return [run(.redo, now: now)]
         case .flush: return [run(.flush, now: now)]
@@ -179,14 +179,14 @@ extension ConsoleState {
         let allowed = allowedRanks(of: selected)
         let rank = max(allowed.lowerBound, min(allowed.upperBound, wantedRank(of: selected) + (up ? -1 : 1)))
         orderHeldUntil = nil
-        guard isBusy(selected.id) else { return [run(.move(selected.reference, toRank: rank), now: now)] }
+        guard isBusy(selected.id) else { return [run(.move(selected.target, toRank: rank), now: now)] }
         queuedMove = QueuedMove(id: selected.id, rank: rank)
         return []
     }
 
     private mutating func toggle(now: ContinuousClock.Instant) -> [ConsoleEffect] {
         guard let selected else { return [] }
-        let command = ConsoleCommand.setEnabled(selected.reference, !selected.enabled)
+        let command = Command.setEnabled(selected.target, !selected.enabled)
         let others = latest.endpoints.contains { $0.id != selected.id && $0.enabled && $0.state.serves }
         if selected.enabled, selected.state.serves, !others {
             overlay = .confirm(

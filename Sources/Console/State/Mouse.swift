@@ -72,7 +72,7 @@ extension ConsoleState {
             say(.note, reason, now: now)
             return [.bell]
         }
-        return [run(.move(endpoint.reference, toRank: target.rank), now: now)]
+        return [run(.move(endpoint.target, toRank: target.rank), now: now)]
     }
 
     private func dragObstacle(_ endpoint: Snapshot.Endpoint) -> String? {

@@ -160,7 +160,7 @@ struct EventView: Sendable, Equatable {
 }
 
 struct DeletePrompt: Sendable, Equatable {
-    var endpoint: EndpointReference
+    var endpoint: CommandTarget
     var editor = LineEditor()
     /// Enter was pressed on another name.
     var isRefused = false
@@ -181,7 +181,7 @@ struct ConfirmDialog: Sendable, Equatable {
     var isCancelFocused = true
 
     indirect enum Answer: Sendable, Equatable {
-        case perform(ConsoleCommand)
+        case perform(Command)
         case discardForm
     }
 }
@@ -207,7 +207,9 @@ struct Toast: Sendable, Equatable {
 
 /// A command that has not been answered yet.
 struct PendingCommand: Sendable, Equatable {
-    var command: ConsoleCommand
+    var command: Command
+    /// The one that it is about; a name may change meanwhile.
+    var endpoint: UInt32?
     var label: String
     var since: ContinuousClock.Instant
 

@@ -14,7 +14,7 @@ extension ConsoleState {
         guard let endpoint = snapshot.endpoints.first(where: { $0.id == move.id }), endpoint.rank != move.rank else {
             return []
         }
-        return [run(.move(endpoint.reference, toRank: move.rank), now: now)]
+        return [run(.move(endpoint.target, toRank: move.rank), now: now)]
     }
 
     /// Takes back what is no longer so.
@@ -102,7 +102,7 @@ extension ConsoleState {
     }
 
     func isBusy(_ id: UInt32) -> Bool {
-        pending.values.contains { $0.command.isExclusive && $0.command.endpoint?.id == id }
+        pending.values.contains { $0.command.isExclusive && $0.endpoint == id }
     }
 
     /// Changes of rank that contain the search, oldest first.
@@ -134,25 +134,16 @@ extension Snapshot.Endpoint {
     }
 }
 
-extension ConsoleCommand {
-    var endpoint: EndpointReference? {
-        switch self {
-        case .move(let endpoint, _), .setEnabled(let endpoint, _), .setPinned(let endpoint, _),
-            .update(let endpoint, _), .remove(let endpoint), .test(let endpoint):
-            endpoint
-        case .testDraft(let endpoint, _), .preview(let endpoint, _): endpoint
-        default: nil
-        }
-    }
-
+extension Command {
     /// Whether rows can come to stand elsewhere by it.
     var movesRows: Bool { isExclusive && self != .flush }
+
     /// The name that its label says.
     var subject: String? {
         switch self {
         case .add(let draft): draft.name
-        case .testDraft(let endpoint, let draft): draft.name ?? endpoint?.name
-        default: endpoint?.name
+        case .testDraft(let target, let draft): draft.name ?? target?.name
+        default: target?.name
         }
     }
 
@@ -166,21 +157,21 @@ extension ConsoleCommand {
 
     /// What is going on while it is not answered.
     var label: String {
-        switch self {
-        case .move(let endpoint, let rank): "Moving \(endpoint.name) to rank \(rank)"
-        case .setEnabled(let endpoint, let enabled): "Switching \(endpoint.name) \(enabled ? "on" : "off")"
-        case .setPinned(let endpoint, let pinned): "\(pinned ? "Pinning" : "Releasing") \(endpoint.name)"
+        let name = subject ?? ""
+        return switch self {
+        case .move(_, let rank): "Moving \(name) to rank \(rank)"
+        case .setEnabled(_, let enabled): "Switching \(name) \(enabled ? "on" : "off")"
+        case .setPinned(_, let pinned): "\(pinned ? "Pinning" : "Releasing") \(name)"
         case .sortNow: "Sorting"
         case .setAutoSort(let on): "Switching auto-sort \(on ? "on" : "off")"
-        case .update(let endpoint, _): "Saving \(endpoint.name)"
-        case .add(let draft): "Adding \(draft.name ?? "")"
-        case .remove(let endpoint): "Deleting \(endpoint.name)"
+        case .update, .replace: "Saving \(name)"
+        case .add: "Adding \(name)"
+        case .remove: "Deleting \(name)"
         case .flush: "Writing"
         case .undo: "Undoing"
         case .redo: "Redoing"
         case .reload: "Reading the file"
-        case .test(let endpoint): "Testing \(endpoint.name)"
-        case .testDraft(let endpoint, let draft): "Testing \(draft.name ?? endpoint?.name ?? "")"
+        case .test, .testDraft: "Testing \(name)"
         case .preview: "Comparing"
         }
     }

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 internal import Support
@@ -8,7 +9,7 @@ public import PodiumModel
 ///
 ///     let client = ControlClient(socketPath: path, operatorName: "alice@192.0.2.7")
 ///     let snapshot = try await client.snapshot()
-///     let receipt = try await client.move("openai-team", toRank: 1, revision: seen)
+///     let answer = try await client.perform(.move(endpoint.target, toRank: 1))
 ///
 /// Every request has a connection of its own; any number may run at once. Cancelling the task closes its connection.
 public struct ControlClient: Sendable {
@@ -56,135 +57,53 @@ public struct ControlClient: Sendable {
             eventsSince.map { "events_since=\($0)" }, flushesSince.map { "flushes_since=\($0)" },
             endpointsSince.map { "endpoints_since=\($0)" },
         ].compactMap { $0 }.joined(separator: "&")
-        return try await ask(.GET, "/admin/api/snapshot" + (query.isEmpty ? "" : "?\(query)"))
+        return try await ask(.GET, Route(.snapshot).path + (query.isEmpty ? "" : "?\(query)"))
     }
 
     /// The persister's counters and gauges.
     public func persister() async throws(ControlClientError) -> Snapshot.Persister {
-        try await ask(.GET, "/admin/api/config/stats")
+        try await ask(.GET, Route(.stats).path)
     }
 
     /// All endpoints in rank order.
     public func endpoints() async throws(ControlClientError) -> EndpointList {
-        try await ask(.GET, "/admin/api/endpoints")
+        try await ask(.GET, Route(.endpoints).path)
     }
 
     /// One endpoint.
     public func endpoint(_ name: String) async throws(ControlClientError) -> Snapshot.Endpoint {
-        try await ask(.GET, Self.path(of: name))
+        try await ask(.GET, Route(.endpoint).path(naming: name))
     }
 
     /// The metrics in Prometheus' text format.
     public func metrics() async throws(ControlClientError) -> String {
-        let response = try await exchange(.GET, "/metrics", timeout: timeout)
+        let response = try await exchange(.GET, Route(.metrics).path, timeout: timeout)
         return String(decoding: response.body, as: UTF8.self)
     }
 
     // MARK: Commands
 
-    /// Adds an endpoint.
-    public func add(_ document: EndpointPatch) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.POST, "/admin/api/endpoints", body: Self.encode(document))
-    }
-
-    /// Gives all of an endpoint's fields anew.
-    public func replace(
-        _ name: String, with document: EndpointPatch, revision: UInt64? = nil
-    ) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.PUT, Self.path(of: name), body: Self.encode(document), revision: revision)
-    }
-
-    /// Changes the fields that the document names.
-    public func change(
-        _ name: String, _ document: EndpointPatch, revision: UInt64? = nil
-    ) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.PATCH, Self.path(of: name), body: Self.encode(document), revision: revision)
-    }
-
-    /// Removes the endpoint from ranking and file.
-    public func remove(_ name: String, revision: UInt64? = nil) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.DELETE, Self.path(of: name), revision: revision)
-    }
-
-    /// Puts the endpoint at a rank and pins it there.
-    public func move(
-        _ name: String, toRank rank: Int, revision: UInt64? = nil
-    ) async throws(ControlClientError) -> ControlReceipt {
-        let body = try Self.encode(MoveRequest(rank: rank))
-        return try await command(.POST, Self.path(of: name) + "/move", body: body, revision: revision)
-    }
-
-    /// Keeps the endpoint's rank from automatic sorting, or releases it.
-    public func setPinned(
-        _ name: String, _ pinned: Bool, revision: UInt64? = nil
-    ) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.POST, Self.path(of: name) + (pinned ? "/pin" : "/unpin"), revision: revision)
-    }
-
-    /// Takes the endpoint into service, or out of it.
-    public func setEnabled(
-        _ name: String, _ enabled: Bool, revision: UInt64? = nil
-    ) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.POST, Self.path(of: name) + (enabled ? "/enable" : "/disable"), revision: revision)
-    }
-
-    /// Connects to the endpoint, with the TLS handshake, without sending a request; changes nothing.
-    public func test(_ name: String) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.POST, Self.path(of: name) + "/test")
-    }
-
-    /// The same for an endpoint as the document would make it; nothing is saved.
+    /// Has a command carried out. It is answered when what it changed is on disk.
     ///
-    /// - Parameter name: the endpoint that the document changes, nil for a new one.
-    public func test(
-        _ document: EndpointPatch, of name: String? = nil
-    ) async throws(ControlClientError) -> ControlReceipt {
-        let query = name.map { "?of=\(PercentEncoding.encode($0))" } ?? ""
-        return try await command(.POST, "/admin/api/endpoints/test\(query)", body: Self.encode(document))
-    }
-
-    /// What saving the document would do to the file; changes nothing.
-    ///
-    /// - Parameter name: the endpoint that the document replaces, nil for a new one.
-    public func preview(
-        _ document: EndpointPatch, of name: String? = nil, revision: UInt64? = nil
-    ) async throws(ControlClientError) -> FilePreview {
-        let path = name.map { Self.path(of: $0) } ?? "/admin/api/endpoints"
-        let answer = try await exchange(
-            .POST, path + "/preview", headers: Self.condition(revision), body: Self.encode(document), timeout: timeout)
-        return try Self.decode(FilePreview.self, answer.body)
-    }
-
-    /// Sorts once.
-    public func sort(revision: UInt64? = nil) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.POST, "/admin/api/endpoints/sort", revision: revision)
-    }
-
-    /// Switches automatic sorting.
-    public func setAutoSort(_ enabled: Bool, revision: UInt64? = nil) async throws(ControlClientError) -> ControlReceipt
-    {
-        let body = try Self.encode(AutoSortRequest(enabled: enabled))
-        return try await command(.PUT, "/admin/api/config/auto-sort", body: body, revision: revision)
-    }
-
-    /// Writes what is unsaved, now.
-    public func flush() async throws(ControlClientError) -> ControlReceipt {
-        try await command(.POST, "/admin/api/config/flush")
-    }
-
-    /// Takes in the file as it is on disk.
-    public func reload() async throws(ControlClientError) -> ControlReceipt {
-        try await command(.POST, "/admin/api/config/reload")
-    }
-
-    /// Takes back the last change that somebody made.
-    public func undo(revision: UInt64? = nil) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.POST, "/admin/api/config/undo", revision: revision)
-    }
-
-    /// Makes the last undone change again.
-    public func redo(revision: UInt64? = nil) async throws(ControlClientError) -> ControlReceipt {
-        try await command(.POST, "/admin/api/config/redo", revision: revision)
+    /// - Parameter ifRevision: the configuration's revision that the command is based on, for one that is about no single endpoint; nil
+    ///   accepts any.
+    public func perform(
+        _ command: Command, ifRevision: UInt64? = nil
+    ) async throws(ControlClientError) -> CommandAnswer {
+        let request: CommandRequest
+        do {
+            request = try CommandRequest(command, ifRevision: ifRevision)
+        } catch {
+            throw .unexpectedAnswer("\(error)")
+        }
+        let (method, target) = request.line
+        let headers: HTTPHeaders = request.revision.map { ["If-Match": "\"\($0)\""] } ?? [:]
+        if case .preview = command {
+            let answer = try await exchange(method, target, headers: headers, body: request.body, timeout: timeout)
+            return .preview(try Self.decode(FilePreview.self, answer.body))
+        }
+        let answer = try await exchange(method, target, headers: headers, body: request.body, timeout: commandTimeout)
+        return .done(try Self.decode(CommandReceipt.self, answer.body))
     }
 
     // MARK: Exchanges
@@ -195,18 +114,6 @@ public struct ControlClient: Sendable {
         return try Self.decode(Answer.self, response.body)
     }
 
-    private func command(
-        _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, revision: UInt64? = nil
-    ) async throws(ControlClientError) -> ControlReceipt {
-        let response = try await exchange(
-            method, path, headers: Self.condition(revision), body: body, timeout: commandTimeout)
-        return try Self.decode(ControlReceipt.self, response.body)
-    }
-
-    private static func condition(_ revision: UInt64?) -> HTTPHeaders {
-        revision.map { ["If-Match": "\"\($0)\""] } ?? [:]
-    }
-
     private func exchange(
         _ method: HTTPMethod, _ path: String, headers: HTTPHeaders = [:], body: [UInt8]? = nil, timeout: Duration
     ) async throws(ControlClientError) -> HTTPExchange.Answer {
@@ -214,7 +121,7 @@ public struct ControlClient: Sendable {
         let exchange = HTTPExchange(socketPath: socketPath)
         let answer = try await exchange.run(head, body: body ?? [], timeout: timeout)
         guard (200..<300).contains(answer.status) else {
-            throw .refused(try Self.decode(ControlProblem.self, answer.body))
+            throw .refused(try Self.decode(CommandRefusal.self, answer.body))
         }
         return answer
     }
@@ -241,16 +148,104 @@ public struct ControlClient: Sendable {
             throw .unexpectedAnswer("\(error)")
         }
     }
+}
 
-    private static func encode(_ document: some Encodable) throws(ControlClientError) -> [UInt8] {
-        do {
-            return Array(try JSONEncoder().encode(document))
-        } catch {
-            throw .unexpectedAnswer("\(error)")
+// MARK: - Events
+
+extension ControlClient {
+    /// What the stream of events brings.
+    public enum EventStreamItem: Sendable, Equatable {
+        case event(Snapshot.Event)
+        /// That many events were lost to this reader: more happened than Podium keeps.
+        case missed(UInt64)
+    }
+
+    /// The events as they happen, until the task is cancelled or the connection breaks, which throws `ControlClientError`.
+    ///
+    /// - Parameter id: the last one already known; nil begins with what happens from now on.
+    public func events(after id: UInt64? = nil) -> AsyncThrowingStream<EventStreamItem, any Error> {
+        var headers: HTTPHeaders = ["Accept": "text/event-stream"]
+        if let id {
+            headers.add(name: "Last-Event-ID", value: String(id))
+        }
+        let head = requestHead(.GET, Route(.events).path, headers: headers, bodyLength: nil)
+        let exchange = HTTPExchange(socketPath: socketPath)
+        return AsyncThrowingStream(bufferingPolicy: .bufferingOldest(4_096)) { continuation in
+            let task = Task {
+                do {
+                    try await Self.receive(head, exchange) { continuation.yield($0) }
+                    continuation.finish(throwing: ControlClientError.disconnected)
+                } catch {
+                    continuation.finish(throwing: error as? ControlClientError ?? .disconnected)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
         }
     }
 
-    private static func path(of name: String) -> String {
-        "/admin/api/endpoints/" + PercentEncoding.encode(name, whole: Route.reservedNames.contains(name))
+    private static func receive(
+        _ head: HTTPRequestHead, _ exchange: HTTPExchange, _ yield: @Sendable (EventStreamItem) -> Void
+    ) async throws {
+        try await exchange.connect().executeThenClose { inbound, outbound in
+            try await outbound.write(contentsOf: [.head(head), .end(nil)])
+            var parser = EventStreamParser()
+            var refusal: [UInt8]?
+            for try await part in inbound {
+                switch part {
+                case .head(let head) where head.status != .ok:
+                    refusal = []
+                case .body(let buffer) where refusal != nil:
+                    refusal?.append(contentsOf: buffer.readableBytesView)
+                case .body(let buffer):
+                    for message in parser.parse(buffer.readableBytesView) {
+                        if let item = try item(message) {
+                            yield(item)
+                        }
+                    }
+                case .end:
+                    if let refusal {
+                        throw ControlClientError.refused(try decode(CommandRefusal.self, refusal))
+                    }
+                case .head:
+                    break
+                }
+            }
+        }
+    }
+
+    private static func item(_ message: EventStreamParser.Message) throws(ControlClientError) -> EventStreamItem? {
+        switch message.event {
+        case "missed": .missed(UInt64(message.data) ?? 0)
+        case "event": .event(try decode(Snapshot.Event.self, Array(message.data.utf8)))
+        default: nil
+        }
+    }
+}
+
+/// Why a request to the control API came to nothing.
+public enum ControlClientError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// No Podium listens at the socket, or it may not be used.
+    case unreachable(path: String, reason: String)
+    /// Podium refused, and says why.
+    case refused(CommandRefusal)
+    /// No answer in time. A write may have happened all the same.
+    case timeout
+    /// The other side went away in the middle of its answer. A write may have happened all the same.
+    case disconnected
+    /// The answer is not what this version understands.
+    case unexpectedAnswer(String)
+    /// The task was cancelled.
+    case cancelled
+
+    /// One line for the operator.
+    public var description: String {
+        switch self {
+        case .unreachable(let path, let reason): "\(path): \(reason)"
+        case .refused(let refusal): refusal.detail
+        case .timeout: "no answer in time"
+        case .disconnected: "the connection broke off"
+        case .unexpectedAnswer(let reason): "an answer that this version does not understand: \(reason)"
+        case .cancelled: "cancelled"
+        }
     }
 }

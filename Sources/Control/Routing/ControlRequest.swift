@@ -1,4 +1,5 @@
 internal import NIOHTTP1
+internal import PodiumModel
 internal import Support
 
 /// Who asks, and how that is known.
@@ -45,8 +46,8 @@ struct ControlRequest: Sendable {
 
     /// A count in the query.
     ///
-    /// - Throws: `ControlProblem` when it is there and no count.
-    func count(_ name: String) throws(ControlProblem) -> UInt64? {
+    /// - Throws: `CommandRefusal` when it is there and no count.
+    func count(_ name: String) throws(CommandRefusal) -> UInt64? {
         for field in query.split(separator: "&") where field.hasPrefix("\(name)=") {
             let text = field.dropFirst(name.count + 1)
             guard let value = Self.wholeNumber(text) else {
@@ -59,8 +60,8 @@ struct ControlRequest: Sendable {
 
     /// A text in the query.
     ///
-    /// - Throws: `ControlProblem` when its escapes are broken.
-    func text(_ name: String) throws(ControlProblem) -> String? {
+    /// - Throws: `CommandRefusal` when its escapes are broken.
+    func text(_ name: String) throws(CommandRefusal) -> String? {
         for field in query.split(separator: "&") where field.hasPrefix("\(name)=") {
             guard let value = PercentEncoding.decode(field.dropFirst(name.count + 1)) else {
                 throw .malformed("\(name) is not encoded as UTF-8")
@@ -71,7 +72,7 @@ struct ControlRequest: Sendable {
     }
 
     /// The revision that `If-Match` names; nil without one, or for `*`.
-    func ifMatch() throws(ControlProblem) -> UInt64? {
+    func ifMatch() throws(CommandRefusal) -> UInt64? {
         guard let text = headers.first(name: "If-Match").map({ Self.trimmed($0) }), text != "*" else {
             return nil
         }
@@ -83,12 +84,11 @@ struct ControlRequest: Sendable {
     }
 
     /// Refuses a body that does not say that it is JSON.
-    func requireJSON() throws(ControlProblem) {
+    func requireJSON() throws(CommandRefusal) {
         let type = headers.first(name: "Content-Type").map { Self.trimmed($0.prefix { $0 != ";" }).lowercased() }
         guard type == "application/json" else {
-            throw ControlProblem(
-                .unsupportedMediaType, status: 415,
-                detail: "send JSON and say so: Content-Type: application/json (curl: --json)")
+            throw CommandRefusal(
+                .unsupportedMediaType, "send JSON and say so: Content-Type: application/json (curl: --json)")
         }
     }
 
@@ -105,9 +105,9 @@ struct ControlRequest: Sendable {
     }
 }
 
-extension ControlProblem {
-    static func malformed(_ detail: String) -> ControlProblem {
-        ControlProblem(.malformedRequest, status: 400, detail: detail)
+extension CommandRefusal {
+    static func malformed(_ detail: String) -> CommandRefusal {
+        CommandRefusal(.malformedRequest, detail)
     }
 }
 
@@ -128,5 +128,28 @@ struct ControlAnswer: Sendable {
         self.status = status
         self.headers = headers
         self.body = body
+    }
+}
+
+/// Who asks, as the client says it in a header: `NAME@ADDRESS`, either part may be missing.
+struct OperatorName: Equatable {
+    static let header = "Podium-Operator"
+    private static let longest = 64
+
+    var name: String?
+    var address: String?
+
+    /// Characters that have no place in a name or an address end it.
+    init(_ text: String) {
+        let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+        name = parts.first.flatMap { Self.cleaned($0) }
+        address = parts.count > 1 ? Self.cleaned(parts[1]) : nil
+    }
+
+    private static func cleaned(_ text: Substring) -> String? {
+        let kept = text.prefix { character in
+            character.isASCII && (character.isLetter || character.isNumber || ".:_-%".contains(character))
+        }.prefix(longest)
+        return kept.isEmpty ? nil : String(kept)
     }
 }

@@ -1,5 +1,5 @@
 internal import Configuration
-internal import PodiumModel
+public import PodiumModel
 internal import Engine
 internal import NIOHTTP1
 internal import Proxy
@@ -19,7 +19,7 @@ struct ControlService: Sendable {
 
     /// - Parameter access: judges who asks, once it is known that there is something at the path; throws to refuse.
     func answer(_ request: ControlRequest, access: AccessRules?) async -> ControlAnswer {
-        do throws(ControlProblem) {
+        do throws(CommandRefusal) {
             let verdict = try access?.judge(request.headers) ?? .owner
             switch Route.find(request.method, request.path) {
             case .route(let route, let name):
@@ -33,8 +33,7 @@ struct ControlService: Sendable {
                 if verdict == .anybody {
                     throw Self.notAdmitted(access)
                 }
-                throw ControlProblem(
-                    .notFound, status: 404, detail: "there is nothing here; docs/control-api.md lists what there is")
+                throw CommandRefusal(.notFound, "there is nothing here; docs/control-api.md lists what there is")
             }
         } catch {
             var answer = error.answer
@@ -45,24 +44,24 @@ struct ControlService: Sendable {
         }
     }
 
-    private static func notAdmitted(_ access: AccessRules?) -> ControlProblem {
+    private static func notAdmitted(_ access: AccessRules?) -> CommandRefusal {
         guard access?.token == nil else {
             return .unauthorized("send the admin token: Authorization: Bearer …")
         }
-        return ControlProblem(
-            .notFound, status: 404,
-            detail: "the control API is served on this port only when server.admin_token is set; "
+        return CommandRefusal(
+            .notFound,
+            "the control API is served on this port only when server.admin_token is set; "
                 + "on the machine itself use the Unix socket (curl --unix-socket, podium status)")
     }
 
-    private static func otherMethod(_ method: HTTPMethod, _ allowed: [HTTPMethod]) throws(ControlProblem)
+    private static func otherMethod(_ method: HTTPMethod, _ allowed: [HTTPMethod]) throws(CommandRefusal)
         -> ControlAnswer
     {
         let allow = allowed.map(\.rawValue).joined(separator: ", ")
         guard method != .OPTIONS else {
             return ControlAnswer(status: 204, headers: [("Allow", allow)])
         }
-        let problem = ControlProblem(.methodNotAllowed, status: 405, detail: "this path takes \(allow)")
+        let problem = CommandRefusal(.methodNotAllowed, "this path takes \(allow)")
         var answer = problem.answer
         answer.headers.append(("Allow", allow))
         return answer
@@ -70,25 +69,26 @@ struct ControlService: Sendable {
 
     private func perform(
         _ route: Route, name: String, _ request: ControlRequest, isOwner: Bool
-    ) async throws(ControlProblem) -> ControlAnswer {
+    ) async throws(CommandRefusal) -> ControlAnswer {
         switch route.operation {
         case .snapshot: return try snapshot(request)
         case .events: return ControlAnswer(status: 200, body: .events(after: try lastEvent(request)))
         case .stats: return .json(persister())
         case .endpoints: return endpoints()
         case .endpoint:
-            let endpoint = try present(name)
+            guard let endpoint = engine.endpoint(named: name) else { throw .noSuchEndpoint(name) }
             return .json(endpoint, headers: [("ETag", "\"\(endpoint.revision)\"")])
         case .metrics: return metrics()
         case .healthz: return Self.report(sickness(), isOwner: isOwner)
         case .readyz: return Self.report(unreadiness(), isOwner: isOwner)
-        default: return try await command(route, name: name, request)
+        default:
+            return try await command(CommandRequest(route, name: name, request), route, by: Self.author(of: request))
         }
     }
 
     // MARK: Questions
 
-    private func snapshot(_ request: ControlRequest) throws(ControlProblem) -> ControlAnswer {
+    private func snapshot(_ request: ControlRequest) throws(CommandRefusal) -> ControlAnswer {
         let events = try request.count("events_since") ?? 0
         let flushes = try request.count("flushes_since") ?? 0
         let endpoints = try request.count("endpoints_since")
@@ -105,7 +105,7 @@ struct ControlService: Sendable {
         }
     }
 
-    private func lastEvent(_ request: ControlRequest) throws(ControlProblem) -> UInt64? {
+    private func lastEvent(_ request: ControlRequest) throws(CommandRefusal) -> UInt64? {
         if let header = request.headers.first(name: "Last-Event-ID") {
             guard let id = UInt64(header) else {
                 throw .malformed("Last-Event-ID is not the id of an event")
@@ -133,17 +133,60 @@ struct ControlService: Sendable {
         return answer
     }
 
-    /// - Throws: `ControlProblem` where there is no such endpoint.
-    func present(_ name: String) throws(ControlProblem) -> Snapshot.Endpoint {
-        guard let endpoint = find(name) else {
-            throw .noSuchEndpoint(name)
+    // MARK: Commands
+
+    /// What is written is on disk when it is answered.
+    private func command(
+        _ asked: CommandRequest, _ route: Route, by author: CommandAuthor
+    ) async throws(CommandRefusal) -> ControlAnswer {
+        guard let command = try asked.command() else {
+            throw CommandRefusal(.notFound, "not a command")
         }
-        return endpoint
+        switch try await perform(command, by: author, ifRevision: asked.ifRevision) {
+        case .preview(let preview): return .json(preview)
+        case .done(let receipt):
+            var answer = ControlAnswer.json(receipt)
+            if let endpoint = receipt.endpoint, route.takesRevision {
+                answer.headers.append(("ETag", "\"\(endpoint.revision)\""))
+            }
+            if case .add(let patch) = command {
+                answer.status = 201
+                answer.headers.append(("Location", Route(.endpoint).path(naming: patch.name ?? "")))
+            }
+            return answer
+        }
     }
 
-    func find(_ name: String) -> Snapshot.Endpoint? {
-        engine.endpoint(named: name)
+    private func perform(
+        _ command: Command, by author: CommandAuthor, ifRevision: UInt64?
+    ) async throws(CommandRefusal) -> CommandAnswer {
+        do throws(CommandRefusal) {
+            return try await engine.perform(command, by: author, ifRevision: ifRevision)
+        } catch {
+            guard case .preview = command, error.code == .nameTaken else { throw error }
+            // A preview has told of that as of any other field from the beginning, and programs may go by it.
+            throw .invalid(.name, error.detail)
+        }
     }
+
+    /// For the event log: the name is the kernel's word, the address and the kind of program are the client's.
+    static func author(of request: ControlRequest) -> CommandAuthor {
+        let kind = request.headers.first(name: ControlClient.Kind.header).flatMap { ControlClient.Kind(rawValue: $0) }
+        return CommandAuthor(name: name(of: request), source: kind?.source ?? .api)
+    }
+
+    private static func name(of request: ControlRequest) -> String {
+        let claim = OperatorName(request.headers.first(name: OperatorName.header) ?? "")
+        switch request.caller {
+        case .user(let id, let name):
+            let address = claim.address.map { "@\($0)" } ?? ""
+            // Root speaks for whom it likes, as sudo does.
+            return (id == 0 ? claim.name ?? name : name) + address
+        case .remote(let address):
+            return "\(claim.name.map { "\($0) " } ?? "")(admin token)@\(address)"
+        }
+    }
+    // MARK: Metrics and health
 
     private func metrics() -> ControlAnswer {
         let text = MetricsPage(engine.metrics(), process: process(), facts: facts, startedAt: engine.startedAt).text
@@ -206,8 +249,37 @@ struct ControlService: Sendable {
     }
 }
 
-extension ControlProblem {
-    static func noSuchEndpoint(_ name: String) -> ControlProblem {
-        ControlProblem(.noSuchEndpoint, status: 404, detail: "there is no endpoint '\(JSONBody.printable(name))'")
+extension ControlClient.Kind {
+    fileprivate var source: CommandAuthor.Source {
+        switch self {
+        case .console: .console
+        case .commandLine: .cli
+        }
+    }
+}
+
+/// All endpoints, as `GET /admin/api/endpoints` answers them.
+public struct EndpointList: Codable, Sendable, Equatable {
+    /// Of the whole configuration.
+    public var revision: UInt64
+    /// In rank order.
+    public var endpoints: [Snapshot.Endpoint]
+
+    public init(revision: UInt64, endpoints: [Snapshot.Endpoint]) {
+        self.revision = revision
+        self.endpoints = endpoints
+    }
+}
+
+/// Whether Podium is well, as `/healthz` and `/readyz` answer it.
+public struct HealthReport: Codable, Sendable, Equatable {
+    /// `pass` or `fail`.
+    public var status: String
+    /// Why it fails, in words; only for those who may see more than the status.
+    public var reasons: [String]?
+
+    public init(status: String, reasons: [String]? = nil) {
+        self.status = status
+        self.reasons = reasons
     }
 }

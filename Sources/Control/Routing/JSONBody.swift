@@ -15,14 +15,14 @@ enum JSONBody {
         return encoder
     }
 
-    /// - Throws: `ControlProblem` that says where the document is wrong.
-    static func decode<Value: Decodable>(_ type: Value.Type, _ body: [UInt8]) throws(ControlProblem) -> Value {
+    /// - Throws: `CommandRefusal` that says where the document is wrong.
+    static func decode<Value: Decodable>(_ type: Value.Type, _ body: [UInt8]) throws(CommandRefusal) -> Value {
         do {
             return try JSONDecoder().decode(type, from: Data(body))
         } catch let error as EndpointPatch.UnknownKey {
             let known = EndpointField.current.map(\.documentKey).joined(separator: ", ")
             throw .invalid(
-                SecretSigns.hiding(in: printable(error.name), behind: "***"),
+                key: SecretSigns.hiding(in: CommandRefusal.printable(error.name), behind: "***"),
                 "there is no such key; an endpoint has \(known)")
         } catch let error as DecodingError {
             throw problem(error)
@@ -31,20 +31,20 @@ enum JSONBody {
         }
     }
 
-    private static func problem(_ error: DecodingError) -> ControlProblem {
+    private static func problem(_ error: DecodingError) -> CommandRefusal {
         switch error {
         case .keyNotFound(let key, _):
-            return .invalid(key.stringValue, "'\(key.stringValue)' is missing")
+            return .invalid(key: key.stringValue, "'\(key.stringValue)' is missing")
         case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
             guard let field = context.codingPath.first?.stringValue else {
                 return .malformed("the body has to be a JSON object")
             }
-            return .invalid(field, "'\(field)' has to be \(words(type))")
+            return .invalid(key: field, "'\(field)' has to be \(words(type))")
         case .dataCorrupted(let context):
             guard let field = context.codingPath.first?.stringValue else {
                 return .malformed("the body is not JSON")
             }
-            return .invalid(field, "'\(field)' cannot be used: it is out of range or malformed")
+            return .invalid(key: field, "'\(field)' cannot be used: it is out of range or malformed")
         @unknown default:
             return .malformed("the body cannot be understood")
         }
@@ -59,20 +59,9 @@ enum JSONBody {
         default: "a list"
         }
     }
-
-    /// What a request says stands in an answer without steering anybody's terminal.
-    static func printable(_ text: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                text.unicodeScalars.prefix(64).filter { $0.properties.generalCategory != .control }))
-    }
 }
 
-extension ControlProblem {
-    static func invalid(_ field: String, _ detail: String) -> ControlProblem {
-        ControlProblem(.invalidField, status: 422, detail: detail, field: field)
-    }
-
+extension CommandRefusal {
     /// As an answer; `Retry-After` and the like are the caller's.
     var answer: ControlAnswer {
         let bytes = (try? JSONBody.encode(self)) ?? []
@@ -94,7 +83,9 @@ extension ControlAnswer {
             let headers = headers + [("Cache-Control", "no-store")]
             return ControlAnswer(status: status, headers: headers, body: .bytes(try body(), type: "application/json"))
         } catch {
-            return ControlProblem(.unavailable, status: 500, detail: "the answer cannot be written as JSON").answer
+            var refusal = CommandRefusal(.unavailable, "the answer cannot be written as JSON")
+            refusal.status = 500
+            return refusal.answer
         }
     }
 }

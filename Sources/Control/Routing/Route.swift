@@ -22,17 +22,17 @@ struct Route: Sendable {
         case metrics, healthz, readyz
     }
 
-    var operation: Operation
-    var method: HTTPMethod
+    let operation: Operation
+    let method: HTTPMethod
     /// `{name}` stands for one segment.
-    var path: String
-    var access = Access.owner
+    let path: String
+    let access: Access
     /// The statuses it answers with, apart from those that every route has.
-    var statuses: [Int]
+    let statuses: [Int]
     /// Takes a JSON body.
-    var hasBody = false
+    let hasBody: Bool
     /// Takes `If-Match`.
-    var takesRevision = false
+    let takesRevision: Bool
 
     /// The segment that `{name}` stands for ("" where there is none); nil where the path is another.
     func match(_ segments: [Substring]) -> Substring? {
@@ -54,73 +54,84 @@ struct Route: Sendable {
         return name
     }
 
-    private static let endpoint = "/admin/api/endpoints/{name}"
+    /// What is asked by which method at which path. A path written out goes before one with a placeholder: an endpoint called `sort`
+    /// is reached as `%73ort`, and likewise `test` and `preview`.
+    init(_ operation: Operation) {
+        let endpoint = "/admin/api/endpoints/{name}"
+        switch operation {
+        case .snapshot: self.init(operation, .GET, "/admin/api/snapshot", [200, 400])
+        case .events: self.init(operation, .GET, "/admin/api/events", [200, 400])
+        case .stats: self.init(operation, .GET, "/admin/api/config/stats", [200])
+        case .endpoints: self.init(operation, .GET, "/admin/api/endpoints", [200])
+        case .addEndpoint:
+            self.init(
+                operation, .POST, "/admin/api/endpoints", [201, 400, 409, 412, 415, 422, 503], hasBody: true,
+                takesRevision: true)
+        case .endpoint: self.init(operation, .GET, endpoint, [200, 404])
+        case .replaceEndpoint:
+            self.init(
+                operation, .PUT, endpoint, [200, 400, 404, 409, 412, 415, 422, 503], hasBody: true, takesRevision: true)
+        case .changeEndpoint:
+            self.init(
+                operation, .PATCH, endpoint, [200, 400, 404, 409, 412, 415, 422, 503], hasBody: true,
+                takesRevision: true)
+        case .removeEndpoint:
+            self.init(operation, .DELETE, endpoint, [200, 400, 404, 412, 422, 503], takesRevision: true)
+        case .move:
+            self.init(
+                operation, .POST, endpoint + "/move", [200, 400, 404, 412, 415, 422, 503], hasBody: true,
+                takesRevision: true)
+        case .pin: self.init(operation, .POST, endpoint + "/pin", [200, 400, 404, 412, 503], takesRevision: true)
+        case .unpin: self.init(operation, .POST, endpoint + "/unpin", [200, 400, 404, 412, 503], takesRevision: true)
+        case .enable: self.init(operation, .POST, endpoint + "/enable", [200, 400, 404, 412, 503], takesRevision: true)
+        case .disable:
+            self.init(operation, .POST, endpoint + "/disable", [200, 400, 404, 412, 503], takesRevision: true)
+        case .test: self.init(operation, .POST, endpoint + "/test", [200, 404, 424])
+        case .testDocument:
+            self.init(operation, .POST, "/admin/api/endpoints/test", [200, 400, 404, 415, 422, 424], hasBody: true)
+        case .preview:
+            self.init(
+                operation, .POST, endpoint + "/preview", [200, 400, 404, 412, 415, 422, 503], hasBody: true,
+                takesRevision: true)
+        case .previewNew:
+            self.init(operation, .POST, "/admin/api/endpoints/preview", [200, 400, 415, 422, 503], hasBody: true)
+        case .sort: self.init(operation, .POST, "/admin/api/endpoints/sort", [200, 400, 412, 503], takesRevision: true)
+        case .autoSort:
+            self.init(
+                operation, .PUT, "/admin/api/config/auto-sort", [200, 400, 412, 415, 422, 503], hasBody: true,
+                takesRevision: true)
+        case .flush: self.init(operation, .POST, "/admin/api/config/flush", [200, 503])
+        case .reload: self.init(operation, .POST, "/admin/api/config/reload", [200, 409, 503])
+        case .undo:
+            self.init(
+                operation, .POST, "/admin/api/config/undo", [200, 400, 404, 409, 412, 422, 503], takesRevision: true)
+        case .redo:
+            self.init(
+                operation, .POST, "/admin/api/config/redo", [200, 400, 404, 409, 412, 422, 503], takesRevision: true)
+        case .metrics: self.init(operation, .GET, "/metrics", [200])
+        case .healthz: self.init(operation, .GET, "/healthz", [200, 503], access: .anybody)
+        case .readyz: self.init(operation, .GET, "/readyz", [200, 503], access: .anybody)
+        }
+    }
 
-    /// A path written out comes before one with a placeholder: an endpoint called `sort` is reached as
-    /// `%73ort`, and likewise `test` and `preview`.
-    static let all: [Route] = [
-        Route(operation: .snapshot, method: .GET, path: "/admin/api/snapshot", statuses: [200, 400]),
-        Route(operation: .events, method: .GET, path: "/admin/api/events", statuses: [200, 400]),
-        Route(operation: .stats, method: .GET, path: "/admin/api/config/stats", statuses: [200]),
-        Route(operation: .endpoints, method: .GET, path: "/admin/api/endpoints", statuses: [200]),
-        Route(
-            operation: .addEndpoint, method: .POST, path: "/admin/api/endpoints",
-            statuses: [201, 400, 409, 412, 415, 422, 503], hasBody: true, takesRevision: true),
-        Route(operation: .endpoint, method: .GET, path: endpoint, statuses: [200, 404]),
-        Route(
-            operation: .replaceEndpoint, method: .PUT, path: endpoint,
-            statuses: [200, 400, 404, 409, 412, 415, 422, 503], hasBody: true, takesRevision: true),
-        Route(
-            operation: .changeEndpoint, method: .PATCH, path: endpoint,
-            statuses: [200, 400, 404, 409, 412, 415, 422, 503], hasBody: true, takesRevision: true),
-        Route(
-            operation: .removeEndpoint, method: .DELETE, path: endpoint, statuses: [200, 400, 404, 412, 422, 503],
-            takesRevision: true),
-        Route(
-            operation: .move, method: .POST, path: endpoint + "/move", statuses: [200, 400, 404, 412, 415, 422, 503],
-            hasBody: true, takesRevision: true),
-        Route(
-            operation: .pin, method: .POST, path: endpoint + "/pin", statuses: [200, 400, 404, 412, 503],
-            takesRevision: true),
-        Route(
-            operation: .unpin, method: .POST, path: endpoint + "/unpin", statuses: [200, 400, 404, 412, 503],
-            takesRevision: true),
-        Route(
-            operation: .enable, method: .POST, path: endpoint + "/enable", statuses: [200, 400, 404, 412, 503],
-            takesRevision: true),
-        Route(
-            operation: .disable, method: .POST, path: endpoint + "/disable", statuses: [200, 400, 404, 412, 503],
-            takesRevision: true),
-        Route(operation: .test, method: .POST, path: endpoint + "/test", statuses: [200, 404, 424]),
-        Route(
-            operation: .testDocument, method: .POST, path: "/admin/api/endpoints/test",
-            statuses: [200, 400, 404, 415, 422, 424], hasBody: true),
-        Route(
-            operation: .preview, method: .POST, path: endpoint + "/preview",
-            statuses: [200, 400, 404, 412, 415, 422, 503], hasBody: true, takesRevision: true),
-        Route(
-            operation: .previewNew, method: .POST, path: "/admin/api/endpoints/preview",
-            statuses: [200, 400, 415, 422, 503], hasBody: true),
-        Route(
-            operation: .sort, method: .POST, path: "/admin/api/endpoints/sort", statuses: [200, 400, 412, 503],
-            takesRevision: true),
-        Route(
-            operation: .autoSort, method: .PUT, path: "/admin/api/config/auto-sort",
-            statuses: [200, 400, 412, 415, 422, 503], hasBody: true, takesRevision: true),
-        Route(operation: .flush, method: .POST, path: "/admin/api/config/flush", statuses: [200, 503]),
-        Route(operation: .reload, method: .POST, path: "/admin/api/config/reload", statuses: [200, 409, 503]),
-        Route(
-            operation: .undo, method: .POST, path: "/admin/api/config/undo",
-            statuses: [200, 400, 404, 409, 412, 422, 503],
-            takesRevision: true),
-        Route(
-            operation: .redo, method: .POST, path: "/admin/api/config/redo",
-            statuses: [200, 400, 404, 409, 412, 422, 503],
-            takesRevision: true),
-        Route(operation: .metrics, method: .GET, path: "/metrics", statuses: [200]),
-        Route(operation: .healthz, method: .GET, path: "/healthz", access: .anybody, statuses: [200, 503]),
-        Route(operation: .readyz, method: .GET, path: "/readyz", access: .anybody, statuses: [200, 503]),
-    ]
+    private init(
+        _ operation: Operation, _ method: HTTPMethod, _ path: String, _ statuses: [Int], access: Access = .owner,
+        hasBody: Bool = false, takesRevision: Bool = false
+    ) {
+        (self.operation, self.method, self.path, self.statuses) = (operation, method, path, statuses)
+        (self.access, self.hasBody, self.takesRevision) = (access, hasBody, takesRevision)
+    }
+
+    /// In the order of the operations.
+    static let all = Operation.allCases.map { Route($0) }
+
+    /// Whether it is about one endpoint.
+    var hasName: Bool { path.contains("{name}") }
+
+    /// The path with a name in it.
+    func path(naming name: String) -> String {
+        path.replacing("{name}", with: PercentEncoding.encode(name, whole: Self.reservedNames.contains(name)))
+    }
 
     /// Names that stand in a path for something else.
     static let reservedNames: Set<String> = ["sort", "test", "preview"]

@@ -1,4 +1,5 @@
 internal import NIOHTTP1
+internal import PodiumModel
 internal import Proxy
 internal import Support
 
@@ -15,7 +16,7 @@ struct AccessRules: Sendable {
         case anybody
     }
 
-    func judge(_ headers: HTTPHeaders) throws(ControlProblem) -> Verdict {
+    func judge(_ headers: HTTPHeaders) throws(CommandRefusal) -> Verdict {
         let presented = Self.bearer(headers)
         let isOwner = presented.map(admits) ?? false
         // Who has the token may come by any name: a page that was led here by a name of its own does not know it.
@@ -35,21 +36,21 @@ struct AccessRules: Sendable {
 
     /// Names that lead here from outside the operator's control would let a web page read what a browser here may read
     /// (DNS rebinding).
-    private func checkHost(_ headers: HTTPHeaders) throws(ControlProblem) {
+    private func checkHost(_ headers: HTTPHeaders) throws(CommandRefusal) {
         let hosts = headers["Host"]
         guard hosts.count == 1, isOurs(hosts[0]) else {
-            throw ControlProblem(
-                .forbidden, status: 403,
-                detail: "without the admin token the control API is reached by an address, localhost or this machine's "
+            throw CommandRefusal(
+                .forbidden,
+                "without the admin token the control API is reached by an address, localhost or this machine's "
                     + "own name")
         }
     }
 
     /// A page of another origin has no business here at all.
-    private func checkOrigin(_ headers: HTTPHeaders) throws(ControlProblem) {
+    private func checkOrigin(_ headers: HTTPHeaders) throws(CommandRefusal) {
         let host = headers.first(name: "Host") ?? ""
         for origin in headers["Origin"] where origin != "http://\(host)" && origin != "https://\(host)" {
-            throw ControlProblem(.forbidden, status: 403, detail: "pages of another origin may not use the control API")
+            throw CommandRefusal(.forbidden, "pages of another origin may not use the control API")
         }
     }
 
@@ -67,8 +68,8 @@ struct AccessRules: Sendable {
     }
 }
 
-extension ControlProblem {
-    static func unauthorized(_ detail: String) -> ControlProblem {
-        ControlProblem(.unauthorized, status: 401, detail: detail)
+extension CommandRefusal {
+    static func unauthorized(_ detail: String) -> CommandRefusal {
+        CommandRefusal(.unauthorized, detail)
     }
 }

@@ -1,6 +1,7 @@
 internal import Engine
 internal import NIOCore
 internal import NIOHTTP1
+internal import PodiumModel
 
 /// Limits of the control API's server.
 struct ControlLimits: Sendable {
@@ -128,7 +129,7 @@ final class ControlConnection: ChannelInboundHandler {
     }
 
     /// Says no before the request has been read to its end, which is not waited for.
-    private func refuse(_ head: HTTPRequestHead, _ problem: ControlProblem, _ context: ChannelHandlerContext) {
+    private func refuse(_ head: HTTPRequestHead, _ problem: CommandRefusal, _ context: ChannelHandlerContext) {
         state = .ignoring
         deadline?.cancel()
         send(problem.answer, to: head, closes: true, context)
@@ -282,8 +283,8 @@ final class ControlConnection: ChannelInboundHandler {
     }
 }
 
-extension ControlProblem {
-    fileprivate static func bodyTooLarge(_ limit: Int) -> ControlProblem {
-        ControlProblem(.bodyTooLarge, status: 413, detail: "a body may have up to \(limit) bytes")
+extension CommandRefusal {
+    fileprivate static func bodyTooLarge(_ limit: Int) -> CommandRefusal {
+        CommandRefusal(.bodyTooLarge, "a body may have up to \(limit) bytes")
     }
 }

@@ -284,8 +284,7 @@ private final class FullHouse: ChannelInboundHandler, Sendable {
     }
 
     private func answer(_ context: ChannelHandlerContext) {
-        let problem = ControlProblem(
-            .tooManyRequests, status: 503, detail: "too many connections to the control API are open; try again")
+        let problem = CommandRefusal(.tooManyRequests, "too many connections to the control API are open; try again")
         let body = (try? JSONBody.encode(problem)) ?? []
         let head =
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"

@@ -1,5 +1,4 @@
-public import Engine
-public import PodiumModel
+internal import PodiumModel
 internal import Support
 
 /// What the system says of this process. Figures that only Linux tells are nil elsewhere.
@@ -82,15 +81,5 @@ extension Snapshot.Server {
         pid = process.pid
         cpuSeconds = process.cpuSeconds
         residentBytes = process.residentBytes
-    }
-}
-
-extension Snapshot {
-    /// Everything at once, for a console in the process of the engine: what `GET /admin/api/snapshot` answers to an attached
-    /// console, and the secrets with the hints that leave no process.
-    public static func hinted(of engine: Engine, facts: ServerFacts) -> Snapshot {
-        var snapshot = engine.snapshot(hintsSecrets: true)
-        snapshot.server.add(.now(), facts)
-        return snapshot
     }
 }

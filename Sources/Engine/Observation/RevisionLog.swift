@@ -3,19 +3,28 @@ internal import PodiumModel
 internal import Ranking
 
 /// One change that somebody made to the configuration, kept so that a stale edit can be told what it missed.
-public struct RecordedChange: Sendable, Equatable {
+struct RecordedChange: Sendable, Equatable {
     /// The configuration's revision that it made.
-    public let revision: UInt64
+    let revision: UInt64
     /// Seconds since 1970.
-    public let time: Double
+    let time: Double
     /// Who.
-    public let actor: String
+    let actor: String
     /// The endpoint it was about; nil for the order or a setting.
-    public let endpoint: String?
+    let endpoint: String?
     /// The revision of that endpoint that it made; nil when it removed it.
-    public let endpointRevision: UInt64?
+    let endpointRevision: UInt64?
     /// What, such as `main enabled true→false`; secrets masked.
-    public let text: String
+    let text: String
+}
+
+extension RevisionChange {
+    /// - Parameter ofEndpoint: for an author who named a revision of the endpoint, and not of the configuration.
+    init(_ change: RecordedChange, ofEndpoint: Bool) {
+        self.init(
+            revision: ofEndpoint ? change.endpointRevision ?? 0 : change.revision, time: change.time,
+            actor: change.actor, text: change.text)
+    }
 }
 
 /// The configuration's revision and the last changes that raised it.

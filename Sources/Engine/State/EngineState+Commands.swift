@@ -15,12 +15,12 @@ struct AppliedCommand {
 extension EngineState {
     /// Carries the command out in memory, lets requests follow it at once, and notes whose it was.
     ///
-    /// - Throws: `CommandError`; then nothing was changed.
+    /// - Throws: `CommandRefusal`; then nothing was changed.
     mutating func perform(
-        _ command: EngineCommand, by author: CommandAuthor, ifRevision: UInt64?, now: ContinuousClock.Instant,
+        _ command: Command, by author: CommandAuthor, ifRevision: UInt64?, now: ContinuousClock.Instant,
         wallTime: Double
-    ) throws(CommandError) -> AppliedCommand {
-        if let ifRevision, ifRevision != revisions.revision { throw .staleRevision }
+    ) throws(CommandRefusal) -> AppliedCommand {
+        try check(command, ifRevision)
         let before = ConfigurationSnapshot(self)
         let made = actions.made
         var applied = AppliedCommand()
@@ -38,11 +38,24 @@ extension EngineState {
         return applied
     }
 
+    /// What can be said against a command before anything is tried: a new endpoint without a name, or with that of another one, and a
+    /// configuration that others have changed.
+    func check(_ command: Command, _ ifRevision: UInt64?) throws(CommandRefusal) {
+        if case .add(let patch) = command {
+            guard let name = patch.name else { throw .nameIsMissing }
+            guard record(named: name) == nil else { throw .nameTaken(name) }
+        }
+        guard let ifRevision, ifRevision != revisions.revision else { return }
+        throw .revisionConflict(
+            of: nil, now: revisions.revision,
+            revisions.changes(after: ifRevision).map { RevisionChange($0, ofEndpoint: false) })
+    }
+
     /// Carries the command out in memory.
     ///
     /// - Returns: what was done, in words, such as `moved openai-team to rank 3 and pinned it`.
-    /// - Throws: `CommandError`; then nothing was changed.
-    mutating func apply(_ command: EngineCommand, now: ContinuousClock.Instant) throws(CommandError) -> String {
+    /// - Throws: `CommandRefusal`; then nothing was changed.
+    mutating func apply(_ command: Command, now: ContinuousClock.Instant) throws(CommandRefusal) -> String {
         switch command {
         case .undo:
             let action = try nextUndo(now: now)
@@ -66,8 +79,8 @@ extension EngineState {
     }
 
     private mutating func carryOut(
-        _ command: EngineCommand, now: ContinuousClock.Instant
-    ) throws(CommandError) -> String {
+        _ command: Command, now: ContinuousClock.Instant
+    ) throws(CommandRefusal) -> String {
         switch command {
         case .move(let reference, let rank):
             return try move(find(reference).id, to: rank, now: now)
@@ -92,27 +105,44 @@ extension EngineState {
             setAutoSort(on, now: now)
             actions.did(OperatorAction(label: on ? "auto-sort on" : "auto-sort off", effect: .autoSort(before: !on)))
             return on ? "auto-sort is on" : "auto-sort is off: ranks change by hand only"
-        case .update(let reference, let edit):
-            // What is invalid is so whoever was first: only then does the revision count.
-            let record = try find(CommandTarget(name: reference.name))
-            let settings = try edit.made(on: record.settings)
-            try validate(settings, replacing: record.id, rank: edit.rank, count: ranking.count)
-            return try update(find(reference), to: settings, edit, now: now)
+        case .update(let target, let patch):
+            return try update(target, patch, now: now)
+        case .replace(let target, let patch):
+            _ = try find(CommandTarget(name: target.name))
+            guard patch.name != nil else { throw .nameIsMissing }
+            return try update(target, patch.asWhole, now: now)
         case .add(let edit):
             return try add(edit, now: now)
         case .remove(let reference):
             return remove(try find(reference), now: now)
-        case .undo, .redo, .flush, .reload:
+        case .undo, .redo, .flush, .reload, .test, .testDraft, .preview:
             return ""
         }
     }
 
-    func find(_ reference: CommandTarget) throws(CommandError) -> EndpointRecord {
+    private mutating func update(
+        _ target: CommandTarget, _ patch: EndpointPatch, now: ContinuousClock.Instant
+    ) throws(CommandRefusal) -> String {
+        // What is invalid is so whoever was first: only then does the revision count.
+        let record = try find(CommandTarget(name: target.name))
+        if let name = patch.name { try requireFree(name, except: record.id) }
+        let settings = try patch.made(on: record.settings)
+        try validate(settings, replacing: record.id, rank: patch.rank, count: ranking.count)
+        return try update(find(target), to: settings, patch, now: now)
+    }
+
+    private func requireFree(_ name: String, except id: EndpointID?) throws(CommandRefusal) {
+        if let other = record(named: name), other.id != id { throw .nameTaken(name) }
+    }
+
+    func find(_ reference: CommandTarget) throws(CommandRefusal) -> EndpointRecord {
         guard let record = record(named: reference.name) else {
             throw .noSuchEndpoint(reference.name)
         }
         if let revision = reference.revision, revision != record.revision {
-            throw .revisionConflict(name: reference.name)
+            throw .revisionConflict(
+                of: reference.name, now: record.revision,
+                revisions.changes(of: reference.name, after: revision).map { RevisionChange($0, ofEndpoint: true) })
         }
         return record
     }
@@ -147,15 +177,14 @@ extension EngineState {
         }
     }
 
-    private mutating func move(_ id: EndpointID, to rank: Int, now: ContinuousClock.Instant) throws(CommandError)
+    private mutating func move(_ id: EndpointID, to rank: Int, now: ContinuousClock.Instant) throws(CommandRefusal)
         -> String
     {
         guard let before = snapshot(id) else {
             throw .noSuchEndpoint("")
         }
         guard (1...ranking.count).contains(rank) else {
-            throw .invalid(
-                field: .priority, reason: "rank \(rank) does not exist; there are ranks 1 to \(ranking.count)")
+            throw .invalid(.priority, "rank \(rank) does not exist; there are ranks 1 to \(ranking.count)")
         }
         let settings = before.settings
         let allowed = ranking.allowedRanks(of: id) ?? 1...ranking.count
@@ -230,7 +259,7 @@ extension EngineState {
         return "changed \(settings.name)"
     }
 
-    private mutating func add(_ edit: EndpointPatch, now: ContinuousClock.Instant) throws(CommandError) -> String {
+    private mutating func add(_ edit: EndpointPatch, now: ContinuousClock.Instant) throws(CommandRefusal) -> String {
         let settings = try edit.made(on: EndpointSettings(name: edit.name ?? ""))
         try validate(settings, replacing: nil, rank: edit.rank, count: ranking.count + 1)
         let id = insert(settings, now: now)
@@ -250,18 +279,27 @@ extension EngineState {
 
     private func validate(
         _ settings: EndpointSettings, replacing id: EndpointID?, rank: Int?, count: Int
-    ) throws(CommandError) {
-        if let taken = record(named: settings.name), taken.id != id {
-            throw .invalid(field: .name, reason: "there is another endpoint '\(settings.name)'")
-        }
+    ) throws(CommandRefusal) {
+        try requireFree(settings.name, except: id)
         if let rank, !(1...count).contains(rank) {
-            throw .invalid(field: .priority, reason: "rank \(rank) does not exist; there are ranks 1 to \(count)")
+            throw .invalid(.priority, "rank \(rank) does not exist; there are ranks 1 to \(count)")
         }
-        if let found = settings.fatalProblem { throw CommandError(found) }
+        if let found = settings.fatalProblem { throw CommandRefusal(found) }
     }
 }
 
-extension EngineCommand {
+extension EndpointPatch {
+    /// - Throws: `CommandRefusal` for what is wrong with a field.
+    func made(on settings: EndpointSettings) throws(CommandRefusal) -> EndpointSettings {
+        do throws(EndpointProblem) {
+            return try applied(to: settings)
+        } catch {
+            throw CommandRefusal(error)
+        }
+    }
+}
+
+extension Command {
     /// What the event log says was done, behind the author's name.
     fileprivate func deed(_ change: String) -> String? {
         switch self {

@@ -8,8 +8,8 @@ extension EngineState {
     /// The newest action that can be taken back now. One whose endpoint is gone is passed over and kept: the endpoint may come
     /// back, and what was done before it is not out of reach.
     ///
-    /// - Throws: `CommandError.nothingToUndo`, or why not one of them can be taken back.
-    mutating func nextUndo(now: ContinuousClock.Instant) throws(CommandError) -> OperatorAction {
+    /// - Throws: `CommandRefusal.nothingToUndo`, or why not one of them can be taken back.
+    mutating func nextUndo(now: ContinuousClock.Instant) throws(CommandRefusal) -> OperatorAction {
         guard let newest = actions.undoable.last else {
             throw .nothingToUndo
         }
@@ -20,7 +20,7 @@ extension EngineState {
     }
 
     /// The same for what can be done again.
-    mutating func nextRedo(now: ContinuousClock.Instant) throws(CommandError) -> OperatorAction {
+    mutating func nextRedo(now: ContinuousClock.Instant) throws(CommandRefusal) -> OperatorAction {
         guard let newest = actions.redoable.last else {
             throw .nothingToRedo
         }
@@ -51,8 +51,8 @@ extension EngineState {
     /// Makes what the action touched, and nothing else, what it was before: what others changed since then stays. Where nothing
     /// else has moved since, the whole order and its numbers are again exactly as they were.
     ///
-    /// - Throws: `CommandError` where that is not possible now; then nothing was changed.
-    mutating func restore(_ action: OperatorAction, now: ContinuousClock.Instant) throws(CommandError) {
+    /// - Throws: `CommandRefusal` where that is not possible now; then nothing was changed.
+    mutating func restore(_ action: OperatorAction, now: ContinuousClock.Instant) throws(CommandRefusal) {
         let present = orderSnapshot()
         switch action.effect {
         case .autoSort(let before):
@@ -95,9 +95,9 @@ extension EngineState {
 
     private mutating func bringBack(
         _ id: EndpointID, _ before: EndpointSnapshot, _ action: OperatorAction, now: ContinuousClock.Instant
-    ) throws(CommandError) {
+    ) throws(CommandRefusal) {
         guard record(id) == nil else {
-            throw .invalid(field: .name, reason: "there is another endpoint '\(before.settings.name)' by now")
+            throw .invalid(.name, "there is another endpoint '\(before.settings.name)' by now")
         }
         try checkNameIsFree(before.settings.name, except: nil)
         let place = filePlace(of: id, action.orders?.before.fileOrder ?? []) ?? before.fileIndex
@@ -116,9 +116,9 @@ extension EngineState {
         return 0
     }
 
-    private func checkNameIsFree(_ name: String, except id: EndpointID?) throws(CommandError) {
+    private func checkNameIsFree(_ name: String, except id: EndpointID?) throws(CommandRefusal) {
         if let other = record(named: name), other.id != id {
-            throw .invalid(field: .name, reason: "there is another endpoint '\(name)' by now")
+            throw .invalid(.name, "there is another endpoint '\(name)' by now")
         }
     }
 

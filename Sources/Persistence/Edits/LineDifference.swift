@@ -1,27 +1,10 @@
 internal import Configuration
-internal import PodiumModel
+public import PodiumModel
 
 /// The difference of two files as a person reads it.
 public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
-    /// One line of it.
-    public struct Line: Sendable, Equatable {
-        /// What became of the line.
-        public enum Kind: String, Sendable, Equatable {
-            case kept = " "
-            case removed = "-"
-            case added = "+"
-        }
-
-        /// What became of the line.
-        public var kind: Kind
-        /// 1-based number in the old file for kept and removed lines, in the new one for added lines.
-        public var number: Int
-        /// Without its line end; credentials are masked.
-        public var text: String
-    }
-
     /// Changed lines with up to three unchanged ones around them; a gap in the numbers is a part left out.
-    public var lines: [Line]
+    public var lines: [DifferenceLine]
 
     private static let context = 3
     /// Myers' algorithm takes time and memory by the square of the differences; beyond this, files are compared by place.
@@ -35,21 +18,21 @@ public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
         let (removed, added) = Self.changed(before, after)
         let shownBefore = FileMask.lines(of: old)
         let shownAfter = FileMask.lines(of: new)
-        var all: [Line] = []
+        var all: [DifferenceLine] = []
         var newIndex = 0
         func appendAdded() {
             while newIndex < after.count, added.contains(newIndex) {
-                all.append(Line(kind: .added, number: newIndex + 1, text: shownAfter[newIndex]))
+                all.append(DifferenceLine(kind: .added, number: newIndex + 1, text: shownAfter[newIndex]))
                 newIndex += 1
             }
         }
         for index in before.indices {
             if removed.contains(index) {
-                all.append(Line(kind: .removed, number: index + 1, text: shownBefore[index]))
+                all.append(DifferenceLine(kind: .removed, number: index + 1, text: shownBefore[index]))
                 continue
             }
             appendAdded()
-            all.append(Line(kind: .kept, number: index + 1, text: shownBefore[index]))
+            all.append(DifferenceLine(kind: .kept, number: index + 1, text: shownBefore[index]))
             newIndex += 1
         }
         appendAdded()
@@ -65,7 +48,7 @@ public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
 
     /// One line each, with ` `, `-` or `+` before it.
     public var description: String {
-        lines.map { "\($0.kind.rawValue)\($0.text)" }.joined(separator: "\n")
+        lines.map { "\($0.kind.sign)\($0.text)" }.joined(separator: "\n")
     }
 
     private static func split(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
@@ -98,7 +81,7 @@ public struct LineDifference: Sendable, Equatable, CustomStringConvertible {
         return (places, places)
     }
 
-    private static func withoutDistantContext(_ lines: [Line]) -> [Line] {
+    private static func withoutDistantContext(_ lines: [DifferenceLine]) -> [DifferenceLine] {
         var near = [Bool](repeating: false, count: lines.count)
         for index in lines.indices where lines[index].kind != .kept {
             for neighbour in max(0, index - context)...min(lines.count - 1, index + context) { near[neighbour] = true }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Persistence
+import PodiumModel
 
 import Support
 
@@ -129,7 +130,7 @@ struct RestoreCommand: AsyncParsableCommand {
             }
             let number = String(line.number)
             let padding = String(repeating: " ", count: max(0, 5 - number.count))
-            StandardStreams.output("\(padding)\(number) \(line.kind.rawValue)\(line.text)")
+            StandardStreams.output("\(padding)\(number) \(line.kind.sign)\(line.text)")
         }
         let more = difference.lines.count - shownLines
         if more > 0 { StandardStreams.output("      … and \(more) lines more") }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Control
+import PodiumModel
 
 struct FlushCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,7 +9,7 @@ struct FlushCommand: AsyncParsableCommand {
     @OptionGroup var control: ControlOptions
 
     func run() async throws {
-        try await control.perform { client throws(ControlClientError) in try await client.flush() }
+        try await control.perform(.flush)
     }
 }
 
@@ -29,10 +29,7 @@ struct SortCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await control.perform { client throws(ControlClientError) in
-            guard let auto else { return try await client.sort() }
-            return try await client.setAutoSort(auto == .on)
-        }
+        try await control.perform(auto.map { .setAutoSort($0 == .on) } ?? .sortNow)
     }
 }
 
@@ -47,6 +44,6 @@ struct ReloadCommand: AsyncParsableCommand {
     @OptionGroup var control: ControlOptions
 
     func run() async throws {
-        try await control.perform { client throws(ControlClientError) in try await client.reload() }
+        try await control.perform(.reload)
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Console
 import Control
 import PodiumModel
+import Support
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,7 +25,7 @@ struct StatusCommand: AsyncParsableCommand {
             return
         }
         let picture = ConsolePicture(
-            snapshot, receivedAt: .now, utcOffset: LocalTime.offset(at: snapshot.takenAt))
+            snapshot, receivedAt: .now, utcOffset: WallClock.utcOffset(at: snapshot.takenAt))
         for line in PlainReport.lines(picture) { StandardStreams.output(line) }
         for event in picture.events.suffix(max(0, events)) {
             StandardStreams.output(PlainReport.line(event, utcOffset: picture.utcOffset))

@@ -15,8 +15,9 @@ struct ControlOptions: ParsableArguments {
     var json = false
 
     /// Asks the running Podium for a change and prints what it did.
-    func perform(_ body: (ControlClient) async throws(ControlClientError) -> ControlReceipt) async throws {
-        let receipt = try await ask(body)
+    func perform(_ command: Command) async throws {
+        let answer = try await ask { client throws(ControlClientError) in try await client.perform(command) }
+        guard case .done(let receipt) = answer else { return }
         if json {
             try printJSON(receipt)
         } else {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Console
 import Control
+import PodiumModel
 
 import Support
 
@@ -51,14 +52,14 @@ struct ControlTarget: ParsableArguments {
     /// - Parameter onRefusal: sees a refusal before it is said.
     /// - Throws: `ExitCode`, after having said what went wrong.
     func ask<Answer>(
-        onRefusal: (ControlProblem) throws -> Void = { _ in },
+        onRefusal: (CommandRefusal) throws -> Void = { _ in },
         _ body: (ControlClient) async throws(ControlClientError) -> Answer
     ) async throws -> Answer {
         let client = try client()
         do throws(ControlClientError) {
             return try await body(client)
         } catch {
-            if case .refused(let problem) = error { try onRefusal(problem) }
+            if case .refused(let refusal) = error { try onRefusal(refusal) }
             StandardStreams.error("podium: \(explain(error))")
             throw ExitCode(status(of: error).rawValue)
         }
@@ -69,7 +70,7 @@ struct ControlTarget: ParsableArguments {
         case .unreachable(let path, let reason):
             status(of: error) == .noPermission ? "\(path): \(reason); try with sudo" : absence
         case .timeout, .disconnected: "\(error); a change may have been made all the same: see `podium status`"
-        case .refused(let problem): ProblemText.line(problem)
+        case .refused(let refusal): SafeText.clean(refusal.line)
         case .unexpectedAnswer, .cancelled: "\(error)"
         }
     }
@@ -79,8 +80,8 @@ struct ControlTarget: ParsableArguments {
         case .unreachable(let path, _): access(path, W_OK) != 0 && errno == EACCES ? .noPermission : .unavailable
         case .timeout, .disconnected: .unavailable
         case .unexpectedAnswer, .cancelled: .software
-        case .refused(let problem):
-            switch problem.code {
+        case .refused(let refusal):
+            switch refusal.code {
             case .revisionConflict: .locked
             case .notSaved: .notSaved
             case .unavailable, .tooManyRequests: .unavailable

@@ -8,7 +8,7 @@ enum LineCommand: Equatable {
     case help
     case leave
     case stop
-    case command(ConsoleCommand)
+    case command(Command)
     case refused(String)
 
     static let overview = """
@@ -44,14 +44,14 @@ enum LineCommand: Equatable {
         let rank = verb == "move" ? words.last.flatMap(Int.init) : nil
         if verb == "move", rank == nil { return .refused("move takes a name and a rank: move NAME 1") }
         let name = (verb == "move" ? words.dropLast() : words).joined(separator: " ")
-        guard let reference = snapshot.endpoints.first(where: { $0.name == name })?.reference else {
+        guard let target = snapshot.endpoints.first(where: { $0.name == name })?.target else {
             return .refused(name.isEmpty ? "\(verb) takes a name" : "there is no endpoint '\(name)'")
         }
         switch verb {
-        case "move": return .command(.move(reference, toRank: rank ?? 1))
-        case "enable", "disable": return .command(.setEnabled(reference, verb == "enable"))
-        case "pin", "unpin": return .command(.setPinned(reference, verb == "pin"))
-        default: return .command(.test(reference))
+        case "move": return .command(.move(target, toRank: rank ?? 1))
+        case "enable", "disable": return .command(.setEnabled(target, verb == "enable"))
+        case "pin", "unpin": return .command(.setPinned(target, verb == "pin"))
+        default: return .command(.test(target))
         }
     }
 }

@@ -38,7 +38,7 @@ final class LineConsole: Sendable {
 
     func run(
         source: @Sendable () -> ConsolePicture,
-        perform: @Sendable (ConsoleCommand) async -> CommandResult
+        perform: @Sendable (Command) async -> CommandResult
     ) async -> Ending {
         StandardInput.read { [input] line in input.yield(line.map { .line($0) } ?? .endOfInput) }
         let ticking = Task { [input] in
@@ -90,9 +90,9 @@ final class LineConsole: Sendable {
 
     private func show(_ result: CommandResult) {
         switch result {
-        case .success(let message, _): StandardStreams.output("done: \(SafeText.clean(message))")
-        case .failure(let failure): StandardStreams.output("error: \(SafeText.clean(failure.message))")
-        case .preview: break
+        case .success(.done(let receipt)): StandardStreams.output("done: \(SafeText.clean(receipt.message))")
+        case .failure(let refusal): StandardStreams.output("error: \(SafeText.clean(refusal.line))")
+        case .success(.preview): break
         }
     }
 

@@ -1,4 +1,5 @@
 import Console
+import PodiumModel
 import Support
 import Terminal
 

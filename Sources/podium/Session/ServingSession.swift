@@ -59,8 +59,9 @@ struct ServingSession {
         let consoleSession =
             interactive
             ? ConsoleSession(
-                .of(engine, isDemo: isDemo, isReadOnly: console.picture.readOnly), options: console.picture,
-                keymap: file.keymap) : nil
+                .of(
+                    engine, facts: facts, operatorName: Operator.name, isReadOnly: console.picture.readOnly),
+                options: console.picture, keymap: file.keymap) : nil
         signals.started(engine, console: consoleSession)
         warnOfReadableSecrets(engine)
         let control = await serveControl(engine)
@@ -141,9 +142,11 @@ struct ServingSession {
         }
     }
 
+    private var facts: ServerFacts { ServerFacts(version: Version.number, isDemo: isDemo) }
+
     /// Without its socket Podium serves all the same; it can only not be watched from outside.
     private func serveControl(_ engine: Engine) async -> ControlServer {
-        let control = ControlServer(engine: engine, facts: ServerFacts(version: Version.number, isDemo: isDemo))
+        let control = ControlServer(engine: engine, facts: facts)
         do throws(ControlSocketError) {
             let path = try await control.start(config: file.path, environment: ConfigurationFile.environment)
             engine.note(.info, source: "control", "control socket at \(path)")

@@ -87,9 +87,11 @@ final class SignalHandling: Sendable {
     private func reload(_ engine: Engine) async {
         notifier.tell(.reloading(monotonicMicroseconds: ServiceNotifier.monotonicMicroseconds()))
         var status = "reloaded"
-        do throws(CommandError) {
-            let receipt = try await engine.perform(.reload, by: CommandAuthor(name: "SIGHUP", source: .service))
-            engine.note(.info, source: "service", "SIGHUP: \(receipt.message)")
+        do throws(CommandRefusal) {
+            let answer = try await engine.perform(.reload, by: CommandAuthor(name: "SIGHUP", source: .service))
+            if case .done(let receipt) = answer {
+                engine.note(.info, source: "service", "SIGHUP: \(receipt.message)")
+            }
         } catch {
             status = "reload failed: \(error)"
             engine.note(.error, source: "service", "SIGHUP: \(error)")

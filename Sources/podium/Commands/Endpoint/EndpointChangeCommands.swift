@@ -1,17 +1,17 @@
 import ArgumentParser
 import Console
-import Control
+import PodiumModel
 
-/// A command that makes one change to one endpoint and prints what it did.
+/// A verb that makes one change to one endpoint and prints what it did.
 protocol EndpointChange: AsyncParsableCommand {
     var control: ControlOptions { get }
 
-    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt
+    var command: Command { get }
 }
 
 extension EndpointChange {
     func run() async throws {
-        try await control.perform { client throws(ControlClientError) in try await send(to: client) }
+        try await control.perform(command)
     }
 }
 
@@ -26,9 +26,7 @@ struct EndpointMoveCommand: EndpointChange {
 
     @OptionGroup var control: ControlOptions
 
-    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
-        try await client.move(endpoint.name, toRank: rank, revision: endpoint.revision)
-    }
+    var command: Command { .move(endpoint.target, toRank: rank) }
 }
 
 struct EndpointPinCommand: EndpointChange {
@@ -38,9 +36,7 @@ struct EndpointPinCommand: EndpointChange {
     @OptionGroup var endpoint: EndpointArgument
     @OptionGroup var control: ControlOptions
 
-    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
-        try await client.setPinned(endpoint.name, true, revision: endpoint.revision)
-    }
+    var command: Command { .setPinned(endpoint.target, true) }
 }
 
 struct EndpointUnpinCommand: EndpointChange {
@@ -50,9 +46,7 @@ struct EndpointUnpinCommand: EndpointChange {
     @OptionGroup var endpoint: EndpointArgument
     @OptionGroup var control: ControlOptions
 
-    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
-        try await client.setPinned(endpoint.name, false, revision: endpoint.revision)
-    }
+    var command: Command { .setPinned(endpoint.target, false) }
 }
 
 struct EndpointEnableCommand: EndpointChange {
@@ -62,9 +56,7 @@ struct EndpointEnableCommand: EndpointChange {
     @OptionGroup var endpoint: EndpointArgument
     @OptionGroup var control: ControlOptions
 
-    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
-        try await client.setEnabled(endpoint.name, true, revision: endpoint.revision)
-    }
+    var command: Command { .setEnabled(endpoint.target, true) }
 }
 
 struct EndpointDisableCommand: EndpointChange {
@@ -74,9 +66,7 @@ struct EndpointDisableCommand: EndpointChange {
     @OptionGroup var endpoint: EndpointArgument
     @OptionGroup var control: ControlOptions
 
-    func send(to client: ControlClient) async throws(ControlClientError) -> ControlReceipt {
-        try await client.setEnabled(endpoint.name, false, revision: endpoint.revision)
-    }
+    var command: Command { .setEnabled(endpoint.target, false) }
 }
 
 struct EndpointTestCommand: AsyncParsableCommand {
@@ -92,7 +82,7 @@ struct EndpointTestCommand: AsyncParsableCommand {
     @OptionGroup var control: ControlOptions
 
     func run() async throws {
-        try await control.perform { client throws(ControlClientError) in try await client.test(name) }
+        try await control.perform(.test(CommandTarget(name: name)))
     }
 }
 
@@ -118,8 +108,6 @@ struct EndpointRemoveCommand: AsyncParsableCommand {
                 throw ExitCode(ExitStatus.checkFailed.rawValue)
             }
         }
-        try await control.perform { client throws(ControlClientError) in
-            try await client.remove(endpoint.name, revision: endpoint.revision)
-        }
+        try await control.perform(.remove(endpoint.target))
     }
 }

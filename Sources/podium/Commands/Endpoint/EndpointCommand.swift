@@ -1,4 +1,5 @@
 import ArgumentParser
+import PodiumModel
 
 struct EndpointCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -23,4 +24,6 @@ struct EndpointArgument: ParsableArguments {
 
     @Option(help: "Only if it still has this revision, as `endpoint show` and --json print it.")
     var revision: UInt64?
+
+    var target: CommandTarget { CommandTarget(name: name, revision: revision) }
 }

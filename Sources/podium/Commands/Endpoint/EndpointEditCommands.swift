@@ -1,7 +1,6 @@
 import ArgumentParser
 import Control
 import PodiumModel
-import PodiumModel
 
 struct EndpointAddCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,8 +24,7 @@ struct EndpointAddCommand: AsyncParsableCommand {
         document[.name] = .text(name)
         if disabled { document[.enabled] = .boolean(false) }
         if !fields.headers.isEmpty { document[.headers] = .headers(HeaderOption.apply(fields.headers, to: [])) }
-        let final = document
-        try await control.perform { client throws(ControlClientError) in try await client.add(final) }
+        try await control.perform(.add(document))
     }
 }
 
@@ -61,9 +59,6 @@ struct EndpointSetCommand: AsyncParsableCommand {
             // The list is made from what is there now: it must not take away what somebody adds meanwhile.
             revision = revision ?? present.revision
         }
-        let (final, base) = (document, revision)
-        try await control.perform { client throws(ControlClientError) in
-            try await client.change(endpoint.name, final, revision: base)
-        }
+        try await control.perform(.update(CommandTarget(name: endpoint.name, revision: revision), document))
     }
 }

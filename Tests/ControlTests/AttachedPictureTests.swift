@@ -1,9 +1,7 @@
-import Console
-import Control
 import PodiumModel
 import Testing
 
-@testable import podium
+@testable import Control
 
 private let epoch = ContinuousClock.now
 
@@ -125,39 +123,5 @@ struct AttachedPictureTests {
         #expect(cpu() == 0.25)
         _ = picture.take(answer(pid: 2, at: 1_003, cpu: 0.1), isWhole: true, at: epoch)
         #expect(cpu() == nil)
-    }
-}
-
-struct ManualTests {
-    @Test func textCannotBecomeACommandOfRoff() {
-        #expect(ManualPage.escaped(".TH\n'x\\fB-y") == "\\&.TH\n\\(aqx\\efB\\-y")
-    }
-}
-
-struct TextTableTests {
-    @Test func columnsLineUpAndNothingTrails() {
-        #expect(
-            TextTable.lines([["A", "B"], ["long", ""], ["x", "y\u{1B}[2J"]]) == ["A     B", "long", "x     y[2J"])
-    }
-}
-
-struct ToldEventsTests {
-    private func entry(_ id: UInt64, latest: UInt64? = nil, count: UInt64 = 1) -> Snapshot.Event {
-        var entry = Snapshot.Event(
-            id: latest ?? id, time: 0, level: "warning", source: "proxy", endpoint: nil, text: "")
-        if count > 1 { (entry.firstID, entry.count) = (id, count) }
-        return entry
-    }
-
-    @Test func eachIsToldOnceAndWhatRepeatsEveryTenSeconds() {
-        func at(_ seconds: Double) -> Double { seconds }
-        var told = ToldEvents([entry(1)])
-        #expect(told.due(in: [entry(1)], now: at(0)).isEmpty)
-        #expect(told.due(in: [entry(1), entry(2)], now: at(1)).map(\.identity) == [2])
-        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(2)).isEmpty)
-        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(11)).map(\.times) == [8])
-        #expect(told.due(in: [entry(1), entry(2, latest: 9, count: 8)], now: at(30)).isEmpty)
-        // Another process, whose events begin anew.
-        #expect(told.due(in: [entry(1)], now: at(31)).map(\.identity) == [1])
     }
 }

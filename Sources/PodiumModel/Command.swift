@@ -1,0 +1,136 @@
+/// What an operator can ask for, by a key, a verb or a request alike.
+///
+/// The console makes commands of keys, the verbs make them of arguments. The engine carries them out; on their way to another process
+/// they are requests of the control API, whose routes and bodies one table there gives them.
+public enum Command: Codable, Sendable, Equatable {
+    /// Moves the endpoint to a rank (1 is tried first) and pins it there.
+    case move(CommandTarget, toRank: Int)
+    case setEnabled(CommandTarget, Bool)
+    case setPinned(CommandTarget, Bool)
+    /// Sorts once, whatever hysteresis and dwell say; pins hold.
+    case sortNow
+    case setAutoSort(Bool)
+    /// Changes the fields that the patch names.
+    case update(CommandTarget, EndpointPatch)
+    /// Gives all fields anew: what the patch does not name has its default, but for what its author may not hold.
+    case replace(CommandTarget, EndpointPatch)
+    /// What the patch does not name has its default.
+    case add(EndpointPatch)
+    case remove(CommandTarget)
+    /// Writes what is unsaved, now.
+    case flush
+    /// Takes in the file as it is on disk, and writes what is unsaved.
+    case reload
+    case undo
+    case redo
+    /// Goes all the way to an answer of the endpoint, and tells the times of each step. Changes nothing.
+    case test(CommandTarget)
+    /// The same for an endpoint as the patch would make it; nil for a new one. Nothing is saved.
+    case testDraft(CommandTarget?, EndpointPatch)
+    /// What saving the patch would do to the file; nil for a new endpoint. Changes nothing.
+    case preview(CommandTarget?, EndpointPatch)
+
+    /// The endpoint that has to be there; nil where it is about none, or about a new one.
+    public var target: CommandTarget? {
+        switch self {
+        case .move(let target, _), .setEnabled(let target, _), .setPinned(let target, _), .update(let target, _),
+            .replace(let target, _), .remove(let target), .test(let target):
+            target
+        case .testDraft(let target, _), .preview(let target, _): target
+        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo: nil
+        }
+    }
+}
+
+/// Names an endpoint at the revision its author saw. Never a row or a rank: those move by themselves.
+public struct CommandTarget: Codable, Sendable, Hashable {
+    /// As configured; unique.
+    public var name: String
+    /// nil accepts whatever is there now.
+    public var revision: UInt64?
+
+    /// - Parameter revision: nil accepts whatever is there now.
+    public init(name: String, revision: UInt64? = nil) {
+        self.name = name
+        self.revision = revision
+    }
+}
+
+extension Snapshot.Endpoint {
+    /// What a command needs to name this endpoint as it was seen here.
+    public var target: CommandTarget { CommandTarget(name: settings.name, revision: revision) }
+}
+
+/// How a command ended.
+public typealias CommandResult = Result<CommandAnswer, CommandRefusal>
+
+/// What a command came to.
+public enum CommandAnswer: Sendable, Equatable {
+    /// It is done, and durable where the receipt says saved.
+    case done(CommandReceipt)
+    /// The answer of `.preview`.
+    case preview(FilePreview)
+}
+
+/// What a command did. It has reached the disk by the time this is there.
+public struct CommandReceipt: Codable, Sendable, Equatable {
+    /// One line for the operator, such as `moved openai-team to rank 3 and pinned it; saved in 3.1 ms`.
+    public var message: String
+    /// Of the whole configuration, afterwards.
+    public var revision: UInt64
+    /// The endpoint the command was about, as it is now; absent when there is none (any more).
+    public var endpoint: Snapshot.Endpoint?
+    /// What undo would take back of this command; absent where it made nothing to undo.
+    public var undo: String?
+
+    /// A receipt of a command.
+    public init(message: String, revision: UInt64 = 0, endpoint: Snapshot.Endpoint? = nil, undo: String? = nil) {
+        self.message = message
+        self.revision = revision
+        self.endpoint = endpoint
+        self.undo = undo
+    }
+}
+
+/// What saving a patch would do to the file.
+public struct FilePreview: Codable, Sendable, Equatable {
+    /// Changed lines with up to three unchanged ones around them; a gap in the numbers is a part left out. None where nothing
+    /// would change.
+    public var lines: [DifferenceLine]
+
+    /// From its lines.
+    public init(lines: [DifferenceLine]) {
+        self.lines = lines
+    }
+}
+
+/// One line of the difference of two versions of the file.
+public struct DifferenceLine: Codable, Sendable, Equatable {
+    /// What becomes of a line.
+    public enum Kind: String, Codable, Sendable, CaseIterable {
+        case kept, removed, added
+
+        /// As `diff` marks it: ` `, `-` or `+`.
+        public var sign: String {
+            switch self {
+            case .kept: " "
+            case .removed: "-"
+            case .added: "+"
+            }
+        }
+    }
+
+    /// What becomes of it.
+    public var kind: Kind
+    /// 1-based; in the new file for added lines, else in the present one.
+    public var number: Int
+    /// Without its line end; secrets masked.
+    public var text: String
+
+    /// A line of a difference.
+    public init(kind: Kind, number: Int, text: String) {
+        self.kind = kind
+        self.number = number
+        self.text = text
+    }
+}
