@@ -60,7 +60,7 @@ struct ServingSession {
             interactive
             ? ConsoleSession(
                 .of(
-                    engine, facts: facts, operatorName: Operator.name, isReadOnly: console.picture.readOnly),
+                    engine, facts: facts, operatorName: UserName.current, isReadOnly: console.picture.readOnly),
                 options: console.picture, keymap: file.keymap) : nil
         signals.started(engine, console: consoleSession)
         warnOfReadableSecrets(engine)
@@ -99,7 +99,7 @@ struct ServingSession {
             let socket = ControlSocketPath.find(config: file.path, environment: ConfigurationFile.environment)
             if let socket {
                 let client = ControlClient(
-                    socketPath: socket.path, operatorName: Operator.name, kind: .console)
+                    socketPath: socket.path, operatorName: UserName.current, kind: .console)
                 if (try? await client.persister()) != nil {
                     let greeting = "attached: \(who) serves \(file.path); q leaves it serving"
                     return await AttachSession(

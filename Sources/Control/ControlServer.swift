@@ -1,12 +1,10 @@
 public import Engine
-internal import PodiumModel
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 internal import PodiumModel
-internal import Synchronization
-
 internal import Support
+internal import Synchronization
 
 /// Serves the control API of one engine: on a Unix socket, and on the proxy's own port where `server.admin_token` is set.
 ///
@@ -237,7 +235,7 @@ public final class ControlServer: Sendable {
         }
         outdone?.close(promise: nil)
         guard hasRoom else {
-            return try channel.pipeline.syncOperations.addHandler(FullHouse())
+            return try channel.pipeline.syncOperations.addHandler(OverloadResponder())
         }
         channel.closeFuture.whenComplete { [weak self] _ in
             self?.state.withLock { $0.forget(key) }
@@ -271,7 +269,7 @@ public final class ControlServer: Sendable {
 }
 
 /// Says that there are too many connections, and closes.
-private final class FullHouse: ChannelInboundHandler, Sendable {
+private final class OverloadResponder: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 

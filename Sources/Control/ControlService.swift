@@ -1,7 +1,7 @@
 internal import Configuration
-public import PodiumModel
 internal import Engine
 internal import NIOHTTP1
+public import PodiumModel
 internal import Proxy
 
 /// Answers requests out of the engine. Knows nothing of sockets.

@@ -1,4 +1,6 @@
+internal import NIOCore
 internal import NIOHTTP1
+internal import NIOPosix
 internal import PodiumModel
 internal import Proxy
 internal import Support
@@ -71,5 +73,84 @@ struct AccessRules: Sendable {
 extension CommandRefusal {
     static func unauthorized(_ detail: String) -> CommandRefusal {
         CommandRefusal(.unauthorized, detail)
+    }
+}
+
+/// The user at the other end of a Unix socket, as the kernel says.
+enum PeerUser {
+    /// nil when the kernel does not tell.
+    static func id(of channel: any Channel) -> uid_t? {
+        guard let options = channel as? any SocketOptionProvider else {
+            return nil
+        }
+        let credentials: EventLoopFuture<Credentials> = options.unsafeGetSocketOption(
+            level: .init(rawValue: SOL_SOCKET), name: .init(rawValue: SO_PEERCRED))
+        return (try? credentials.nowOrNil())?.user
+    }
+
+    /// `struct ucred`
+    private struct Credentials {
+        var process: pid_t
+        var user: uid_t
+        var group: gid_t
+    }
+
+    /// The name of a user, or `uid 1000` for one without.
+    static func name(_ user: uid_t) -> String {
+        var entry = passwd()
+        var result: UnsafeMutablePointer<passwd>?
+        var buffer = [CChar](repeating: 0, count: 4_096)
+        guard getpwuid_r(user, &entry, &buffer, buffer.count, &result) == 0, result != nil else {
+            return "uid \(user)"
+        }
+        return String(cString: entry.pw_name)
+    }
+}
+
+extension EventLoopFuture {
+    /// The value, where the future is complete already: on its own event loop, options are read at once.
+    fileprivate func nowOrNil() throws -> Value? where Value: Sendable {
+        eventLoop.preconditionInEventLoop()
+        let box = NIOLoopBoundBox<Result<Value, any Error>?>(nil, eventLoop: eventLoop)
+        whenComplete { box.value = $0 }
+        return try box.value?.get()
+    }
+}
+
+/// Who asks, and how that is known.
+enum Caller: Sendable, Equatable, CustomStringConvertible {
+    /// Over the Unix socket: the kernel says which user it is.
+    case user(id: UInt32, name: String)
+    /// Over TCP, from an address.
+    case remote(address: String)
+
+    var description: String {
+        switch self {
+        case .user(_, let name): name
+        case .remote(let address): address
+        }
+    }
+}
+
+/// Who asks, as the client says it in a header: `NAME@ADDRESS`, either part may be missing.
+struct OperatorName: Equatable {
+    static let header = "Podium-Operator"
+    private static let longest = 64
+
+    var name: String?
+    var address: String?
+
+    /// Characters that have no place in a name or an address end it.
+    init(_ text: String) {
+        let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+        name = parts.first.flatMap { Self.cleaned($0) }
+        address = parts.count > 1 ? Self.cleaned(parts[1]) : nil
+    }
+
+    private static func cleaned(_ text: Substring) -> String? {
+        let kept = text.prefix { character in
+            character.isASCII && (character.isLetter || character.isNumber || ".:_-%".contains(character))
+        }.prefix(longest)
+        return kept.isEmpty ? nil : String(kept)
     }
 }

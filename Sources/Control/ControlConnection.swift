@@ -2,6 +2,7 @@ internal import Engine
 internal import NIOCore
 internal import NIOHTTP1
 internal import PodiumModel
+internal import Synchronization
 
 /// Limits of the control API's server.
 struct ControlLimits: Sendable {
@@ -286,5 +287,122 @@ final class ControlConnection: ChannelInboundHandler {
 extension CommandRefusal {
     fileprivate static func bodyTooLarge(_ limit: Int) -> CommandRefusal {
         CommandRefusal(.bodyTooLarge, "a body may have up to \(limit) bytes")
+    }
+}
+
+/// The event log as server-sent events. Keeps nothing: a reader that is slow finds what it missed in the log, and where it
+/// is too slow for that, how much it missed.
+struct EventStream: Sendable {
+    private static let atOnce = 100
+    /// Between two pieces: what repeats a thousand times a second is told of a few times.
+    private static let gap = Duration.milliseconds(100)
+
+    let engine: Engine
+    let heartbeat: Duration
+
+    /// Sends until sending fails or the task is cancelled.
+    func run(after id: UInt64?, send: @escaping @Sendable (String) async throws -> Void) async {
+        let signals = engine.eventSignals()
+        let start = engine.events(after: .max, limit: 0)
+        // An id from before a restart counts other events.
+        var place = Place(last: id.map { $0 > start.newest ? 0 : $0 } ?? start.newest)
+        if id == nil { place.dropped = start.dropped }
+        do {
+            try await send("retry: 2000\n: podium\n\n")
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                let beat = heartbeat
+                let (ticks, tick) = AsyncStream<Bool>.makeStream(bufferingPolicy: .bufferingNewest(1))
+                tasks.addTask {
+                    for await _ in signals { tick.yield(true) }
+                }
+                tasks.addTask {
+                    while !Task.isCancelled {
+                        try await Task.sleep(for: beat)
+                        tick.yield(false)
+                    }
+                }
+                try await catchUp(&place, send: send)
+                for await hasNews in ticks {
+                    let before = place.last
+                    try await catchUp(&place, send: send)
+                    if !hasNews, place.last == before {
+                        try await send(": still here\n\n")
+                    } else if place.last != before {
+                        try await Task.sleep(for: Self.gap)
+                    }
+                }
+                tasks.cancelAll()
+            }
+        } catch {
+            return
+        }
+    }
+
+    /// How far a reader got.
+    private struct Place {
+        var last: UInt64
+        /// How many events had been dropped by then.
+        var dropped: UInt64 = 0
+    }
+
+    private func catchUp(_ place: inout Place, send: (String) async throws -> Void) async throws {
+        while true {
+            let kept = engine.events(after: place.last, limit: .max, dropped: place.dropped)
+            place.dropped = kept.dropped
+            var text = kept.missed > 0 ? "event: missed\ndata: \(kept.missed)\n\n" : ""
+            for event in kept.events.prefix(Self.atOnce) {
+                let json = String(decoding: try JSONBody.encode(event), as: UTF8.self)
+                text += "id: \(event.id)\nevent: event\ndata: \(json)\n\n"
+                place.last = event.id
+            }
+            guard !text.isEmpty else { return }
+            try await send(text)
+        }
+    }
+}
+
+/// The streams of events that run now, so that a server that stops can wait for them to let go of its event loops.
+final class RunningStreams: Sendable {
+    private struct State {
+        var tasks: [UInt64: Task<Void, Never>] = [:]
+        var next: UInt64 = 0
+        var isStopped = false
+    }
+
+    private let state = Mutex(State())
+
+    /// - Returns: nil once `stop` was called; then nothing runs.
+    func start(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never>? {
+        state.withLock { state in
+            guard !state.isStopped else {
+                return nil
+            }
+            state.next += 1
+            let key = state.next
+            let task = Task {
+                await body()
+                self.ended(key)
+            }
+            state.tasks[key] = task
+            return task
+        }
+    }
+
+    /// Cancels what runs and returns when it has ended.
+    func stop() async {
+        let tasks = state.withLock { state in
+            state.isStopped = true
+            return Array(state.tasks.values)
+        }
+        for task in tasks {
+            task.cancel()
+            await task.value
+        }
+    }
+
+    private func ended(_ key: UInt64) {
+        state.withLock { state in
+            state.tasks[key] = nil
+        }
     }
 }

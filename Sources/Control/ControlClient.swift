@@ -2,8 +2,8 @@ internal import FoundationEssentials
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
-internal import Support
 public import PodiumModel
+internal import Support
 
 /// Talks to a running Podium over its control socket.
 ///
