@@ -6,7 +6,7 @@ import Testing
 /// docs/states.md shows exactly the transitions that the exchange can make.
 struct ExchangeDiagramTests {
     @Test func theDiagramShowsEveryTransitionAndNoOther() throws {
-        let states = ExchangeStateMachine.State.allCases
+        let states = ExchangeState.allCases
         var legal: Set<[String]> = []
         for state in states {
             for next in states where state.canBecome(next) { legal.insert(["\(state)", "\(next)"]) }

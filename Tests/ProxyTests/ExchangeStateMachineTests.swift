@@ -9,14 +9,15 @@ import Testing
 /// Decisions about a client connection, without a socket and without a clock.
 struct ExchangeStateMachineTests {
     typealias Machine = ExchangeStateMachine
-    typealias State = ExchangeStateMachine.State
+    typealias State = ExchangeState
 
     private static let replayLimit = 100
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
 
     /// The shortest way to each state.
     private func make(
-        _ state: State, complete: Bool = true, reused: Bool = false, keepsAlive: Bool = true, isHTTP11: Bool = true
+        _ state: State, complete: Bool = true, reused: Bool = false, keepsAlive: Bool = true, isHTTP11: Bool = true,
+        isHEAD: Bool = false
     ) -> Machine {
         var machine = Machine(replayLimit: Self.replayLimit)
         if state == .idle { return machine }
@@ -33,7 +34,7 @@ struct ExchangeStateMachineTests {
             if state == .lingering { _ = machine.flushed(isStopping: false, now: start) }
             return machine
         }
-        machine.requestBegan(keepsAlive: keepsAlive, isHTTP11: isHTTP11)
+        machine.requestBegan(keepsAlive: keepsAlive, isHTTP11: isHTTP11, isHEAD: isHEAD)
         if complete { _ = machine.bodyCompleted() }
         if state == .received { return machine }
         machine.choosingBegan()
@@ -59,12 +60,13 @@ struct ExchangeStateMachineTests {
 
     @discardableResult
     private func hold(
-        _ machine: inout Machine, _ framing: BodyFraming = .chunked, announcedLength: Int? = nil,
-        waitsForEvent: Bool = false, inputIsEmpty: Bool = true, isStopping: Bool = false
+        _ machine: inout Machine, _ framing: BodyFraming = .chunked, status: Int = 200, announcedLength: Int? = nil,
+        isReadableStream: Bool = false, inputIsEmpty: Bool = true, isStopping: Bool = false
     ) -> (framing: BodyFraming, closes: Bool) {
         machine.answerHeld(
             .init(
-                framing: framing, announcedLength: announcedLength, keepsAlive: true, waitsForEvent: waitsForEvent),
+                status: status, framing: framing, announcedLength: announcedLength, keepsAlive: true,
+                isReadableStream: isReadableStream),
             inputIsEmpty: inputIsEmpty, isStopping: isStopping)
     }
 
@@ -215,11 +217,16 @@ struct ExchangeStateMachineTests {
 
     @Test func howAHalfClosedClientIsProbed() {
         for state in Self.running {
-            #expect(make(state).probe(.serve) == .nothing)
-            #expect(make(state).probe(.cancel) == .abort)
-            let old = make(state, isHTTP11: false)
-            #expect(make(state).probe(.probe) == (state == .streaming ? .sendComment : .sendContinue))
-            #expect(old.probe(.probe) == (state == .streaming ? .sendComment : .abort))
+            for takesComment in [true, false] {
+                #expect(make(state).probe(.serve, takesComment: takesComment) == .nothing)
+                #expect(make(state).probe(.cancel, takesComment: takesComment) == .abort)
+                let comment: Machine.Probe = takesComment ? .sendComment : .nothing
+                let old = make(state, isHTTP11: false)
+                #expect(
+                    make(state).probe(.probe, takesComment: takesComment)
+                        == (state == .streaming ? comment : .sendContinue))
+                #expect(old.probe(.probe, takesComment: takesComment) == (state == .streaming ? comment : .abort))
+            }
         }
     }
 
@@ -240,7 +247,7 @@ struct ExchangeStateMachineTests {
         func avoids(_ framing: BodyFraming, kept: Int, complete: Bool = true) -> Bool {
             var machine = make(.choosing, complete: complete)
             machine.attemptBegan(framing, kept: kept)
-            return machine.avoidsIdle
+            return machine.attempt.avoidsIdle
         }
         #expect(!avoids(.length(100), kept: 0) && avoids(.length(101), kept: 0))
         #expect(!avoids(.chunked, kept: 100) && avoids(.chunked, kept: 101))
@@ -256,7 +263,7 @@ struct ExchangeStateMachineTests {
         ]
         #expect(framings == [.length(7), .chunked, .length(9), .none])
         _ = part.requestFraming(.chunked, kept: 7)
-        #expect(part.sendsChunks && !whole.sendsChunks)
+        #expect(part.attempt.sendsChunks && !whole.attempt.sendsChunks)
     }
 
     @Test func whatIsTooLongToBeKeptIsSentOnce() {
@@ -264,7 +271,7 @@ struct ExchangeStateMachineTests {
         let wait = machine.requestSent(kept: 101)
         #expect(wait == .requestBody && !machine.canReplay)
         let failure = machine.upstreamFailed(.closed, isUploadAwaited: false)
-        #expect(failure == .init(recovery: .answerBadGateway, isClients: false))
+        #expect(failure == .init(recovery: .answerBadGateway, outcome: .failure(.closed)))
     }
 
     // MARK: Recovery
@@ -304,7 +311,7 @@ struct ExchangeStateMachineTests {
     @Test func anEndpointIsNotBlamedForTheClientsSlowness() {
         func isClients(_ machine: Machine, _ kind: FailureKind = .closed, isUploadAwaited: Bool = false) -> Bool {
             var machine = machine
-            return machine.upstreamFailed(kind, isUploadAwaited: isUploadAwaited).isClients
+            return machine.upstreamFailed(kind, isUploadAwaited: isUploadAwaited).outcome == .neutral
         }
         #expect(isClients(make(.awaitingHead, complete: false), isUploadAwaited: true))
         #expect(!isClients(make(.awaitingHead, complete: false), .timeout, isUploadAwaited: true))
@@ -383,7 +390,7 @@ struct ExchangeStateMachineTests {
     @Test func anIdleConnectionIsLookedAtFirst() {
         var machine = make(.awaitingHead, reused: true)
         let patience = TimeAmount.seconds(60)
-        #expect(machine.endpointDeadline(patience, from: start) == start + .seconds(1))
+        #expect(machine.deadline(.answerHead, patience, from: start) == start + .seconds(1))
         #expect(machine.deadlineExpired(upstreamIsWritable: true) == .lookAtConnection)
         let look = start + .seconds(1)
         var confirmed = machine
@@ -394,11 +401,11 @@ struct ExchangeStateMachineTests {
         #expect(machine.looked(confirmsNothing: true, now: look) == .retryOnFreshConnection)
         _ = machine.connectionBegan()
         _ = machine.requestSent(kept: 0)
-        #expect(machine.endpointDeadline(patience, from: start) == start + patience)
+        #expect(machine.deadline(.answerHead, patience, from: start) == start + patience)
         #expect(machine.looked(confirmsNothing: true, now: look) == .stalled)
         // A short time of the endpoint is its own.
         var short = make(.awaitingHead, reused: true)
-        #expect(short.endpointDeadline(.seconds(1), from: start) == start + .seconds(1))
+        #expect(short.deadline(.upload, .seconds(1), from: start) == start + .seconds(1))
         #expect(short.deadlineExpired(upstreamIsWritable: true) == .failUpstream)
     }
 
@@ -427,15 +434,21 @@ struct ExchangeStateMachineTests {
     }
 
     @Test func theFramingIsTheClients() {
-        func held(_ framing: BodyFraming, announcedLength: Int? = nil, isHTTP11: Bool = true) -> [BodyFraming] {
-            var machine = make(.awaitingHead, isHTTP11: isHTTP11)
-            let named = hold(&machine, framing, announcedLength: announcedLength)
+        func held(
+            _ framing: BodyFraming, status: Int = 200, announcedLength: Int? = nil, isHTTP11: Bool = true,
+            isHEAD: Bool = false
+        ) -> [BodyFraming] {
+            var machine = make(.awaitingHead, isHTTP11: isHTTP11, isHEAD: isHEAD)
+            let named = hold(&machine, framing, status: status, announcedLength: announcedLength)
             #expect(named.closes == (named.framing == .untilClose))
-            return [named.framing, machine.clientFraming]
+            return [named.framing, machine.answer.framing]
         }
         #expect(held(.length(5)) == [.length(5), .length(5)])
         #expect(held(.none) == [.none, .none])
-        #expect(held(.none, announcedLength: 5) == [.length(5), .none])
+        // What a GET would have got, and what the client has already; elsewhere a length without a body is none.
+        #expect(held(.none, announcedLength: 5, isHEAD: true) == [.length(5), .none])
+        #expect(held(.none, status: 304, announcedLength: 5) == [.length(5), .none])
+        #expect(held(.none, status: 204, announcedLength: 5) == [.none, .none])
         for framing in [BodyFraming.chunked, .untilClose] {
             #expect(held(framing) == [.chunked, .chunked])
             #expect(held(framing, isHTTP11: false) == [.untilClose, .untilClose])
@@ -461,11 +474,11 @@ struct ExchangeStateMachineTests {
     }
 
     @Test func whatComesBeforeTheFirstEventIsHeld() {
-        func holding(_ machine: Machine, isComplete: Bool = false, length: Int = 1) -> Machine.Holding {
-            machine.holding(isComplete: isComplete, length: length)
+        func holding(_ machine: Machine, isComplete: Bool = false, length: Int = 1) -> AnswerState.Holding {
+            machine.holding(isLast: isComplete, length: length)
         }
         var machine = make(.awaitingHead)
-        hold(&machine, waitsForEvent: true)
+        hold(&machine, isReadableStream: true)
         #expect(holding(machine) == .holdIfOthersAreLeft)
         #expect(holding(machine, isComplete: true) == .hold)
         #expect(holding(machine, length: 64 * 1024) == .holdIfOthersAreLeft)
@@ -476,6 +489,85 @@ struct ExchangeStateMachineTests {
         machine.firstEventCame()
         #expect(holding(machine) == .pass)
         #expect(holding(make(.buffered)) == .pass)
+        // Only a success has events to wait for, and only where it has a body.
+        for (status, framing) in [(500, BodyFraming.chunked), (201, .length(9)), (200, .none)] {
+            var other = make(.awaitingHead)
+            hold(&other, framing, status: status, isReadableStream: true)
+            #expect(!other.answer.waitsForEvent)
+        }
+    }
+
+    @Test func theFirstBodyByteCommits() {
+        var machine = make(.buffered)
+        let first = machine.answerPasses(isLast: false, awaitedEvent: false)
+        #expect(first == .init(commits: true, tellsRanking: true))
+        #expect(machine.state == .streaming && machine.isCommitted)
+        let second = machine.answerPasses(isLast: false, awaitedEvent: false)
+        #expect(second == .init(commits: false, tellsRanking: false))
+        // What is complete is told by its end.
+        var whole = make(.buffered)
+        #expect(whole.answerPasses(isLast: true, awaitedEvent: false) == .init(commits: true, tellsRanking: false))
+    }
+
+    /// Comments that are too many to be held are passed on, and are no answer yet.
+    @Test func theFirstEventIsTheAnswersBeginning() {
+        var machine = make(.awaitingHead)
+        hold(&machine, isReadableStream: true)
+        let comments = machine.answerPasses(isLast: false, awaitedEvent: true)
+        #expect(comments == .init(commits: true, tellsRanking: false))
+        machine.firstEventCame()
+        let event = machine.answerPasses(isLast: false, awaitedEvent: true)
+        #expect(event == .init(commits: false, tellsRanking: true))
+        let more = machine.answerPasses(isLast: false, awaitedEvent: false)
+        #expect(more == .init(commits: false, tellsRanking: false))
+    }
+
+    @Test func wordsGoWhereAReaderFindsThem() {
+        for (framing, takes) in [(BodyFraming.chunked, true), (.length(9), false), (.none, false)] {
+            for isReadable in [true, false] {
+                var machine = make(.awaitingHead)
+                hold(&machine, framing, isReadableStream: isReadable)
+                #expect(machine.answer.takesText(isReadableStream: isReadable) == (takes && isReadable))
+            }
+        }
+    }
+
+    /// What the ranking learns of an endpoint that answered after the client had kept it waiting, is nothing.
+    @Test func theClientsSlownessIsNoOutcome() {
+        func outcome(_ machine: Machine, _ status: Int) -> AttemptOutcome {
+            machine.outcome(status: status, timeToFirstByte: nil, retryAfter: nil, credentialIsClients: false)
+        }
+        var machine = make(.awaitingHead, complete: false)
+        _ = machine.answered(408, credentialIsClients: false, isLast: true, isUploadAwaited: true)
+        #expect(outcome(machine, 408) == .neutral)
+        #expect(outcome(make(.awaitingHead), 408) == .failure(.status(408)))
+        #expect(outcome(make(.awaitingHead), 200) == .success(timeToFirstByte: nil))
+    }
+
+    /// - Parameter expected: what the ranking learns in `buffered` and in `streaming`
+    @Test(arguments: [
+        (false, [AttemptOutcome.failure(.timeout), .failure(.brokenStream)]), (true, [.neutral, .neutral]),
+    ])
+    func whatAFailureTellsTheRanking(isOurs: Bool, expected: [AttemptOutcome]) {
+        for (state, outcome) in zip([State.buffered, .streaming], expected) {
+            var machine = make(state)
+            #expect(machine.upstreamFailed(.timeout, isOurs: isOurs, isUploadAwaited: false).outcome == outcome)
+        }
+        // Where no event had come, it is no answer that broke off.
+        var silent = make(.awaitingHead)
+        hold(&silent, isReadableStream: true)
+        silent.committed()
+        #expect(silent.upstreamFailed(.timeout, isUploadAwaited: false).outcome == .failure(.timeout))
+    }
+
+    /// Each deadline has exactly one side whose time it is.
+    @Test func everyWaitIsOneSides() {
+        let client = ClientWaits(ProxyOptions())
+        let endpoint = UpstreamWaits(UpstreamTimeouts())
+        for wait in ExchangeWait.allCases {
+            let times = [client.timeout(for: wait), endpoint.timeout(for: wait)].compactMap { $0 }
+            #expect(times.count == (wait == .unchanged ? 0 : 1))
+        }
     }
 
     @Test func theEndOfAConnectionMayBeTheEndOfTheBody() {
@@ -487,16 +579,31 @@ struct ExchangeStateMachineTests {
             #expect(!machine.upstreamClosed(endsBody: true, isProper: false))
         }
         var waiting = make(.awaitingHead)
-        hold(&waiting, waitsForEvent: true)
+        hold(&waiting, isReadableStream: true)
         #expect(!waiting.upstreamClosed(endsBody: true, isProper: true))
     }
 
     @Test func whenTheConnectionToTheEndpointIsKept() {
-        #expect(make(.streaming).keepsUpstream)
-        #expect(!make(.streaming, complete: false).keepsUpstream)
+        func keeps(
+            _ machine: Machine, isYoung: Bool = true, hasUnsentBytes: Bool = false, hasIdle: Bool = true
+        ) -> Bool {
+            machine.keepsUpstream(isYoung: isYoung, hasUnsentBytes: hasUnsentBytes, hasIdle: hasIdle)
+        }
+        #expect(keeps(make(.streaming)))
+        #expect(!keeps(make(.streaming, complete: false)))
+        #expect(!keeps(make(.streaming), isYoung: false))
+        #expect(!keeps(make(.streaming), hasUnsentBytes: true))
         var machine = make(.streaming)
         machine.answerWasTooLong()
-        #expect(!machine.keepsUpstream)
+        #expect(!keeps(machine))
+        // A request that took a new connection although one was idle.
+        var long = make(.choosing)
+        long.attemptBegan(.length(101), kept: 0)
+        _ = long.connectionBegan()
+        _ = long.requestSent(kept: 0)
+        hold(&long)
+        long.committed()
+        #expect(!keeps(long) && keeps(long, hasIdle: false))
     }
 
     // MARK: Ends
@@ -553,9 +660,11 @@ struct ExchangeStateMachineTests {
     @Test func stopping() {
         for state in State.allCases {
             var machine = make(state)
-            let stop = machine.stops(now: start)
+            let stop = machine.stops(hasUnsentBytes: false, now: start)
             switch state {
-            case .idle: #expect(stop == .close)
+            case .idle:
+                #expect(stop == .close)
+                #expect(machine.stops(hasUnsentBytes: true, now: start) == .finish)
             case .readingHead: #expect(stop == .wait(until: start + .milliseconds(300)))
             case .lingering:
                 #expect(stop == .wait(until: start + .milliseconds(300)))
@@ -579,7 +688,7 @@ struct ExchangeStateMachineTests {
         #expect(machine.clientFellBehind(now: start) == .unchanged)
         #expect(machine.answerEnded(closes: false) == .nothing)
         #expect(machine.flushed(isStopping: false, now: start) == .nothing)
-        #expect(machine.stops(now: start) == .nothing)
+        #expect(machine.stops(hasUnsentBytes: true, now: start) == .nothing)
         #expect(machine.state == .closed)
     }
 
@@ -612,16 +721,16 @@ struct ExchangeStateMachineTests {
     @Test func aSlowClientIsNotOneThatStandsStill() {
         let patience = TimeAmount.seconds(80)
         var machine = make(.delivering)
-        machine.watchesClient(unacknowledged: 1000, now: start)
+        machine.client.watch(unacknowledged: 1000, now: start)
         func look(_ bytes: Int, _ seconds: Int64) -> NIODeadline? {
-            machine.clientGetsOn(unacknowledged: bytes, patience: patience, now: start + .seconds(seconds))
+            machine.client.getsOn(unacknowledged: bytes, patience: patience, now: start + .seconds(seconds))
         }
         #expect(look(1000, 79) == start + .seconds(89))
         #expect(look(999, 89) == start + .seconds(99))
         #expect(look(999, 168) == start + .seconds(178))
         #expect(look(999, 169) == nil)
         #expect(look(0, 90) == nil)
-        machine.watchesClient(unacknowledged: nil, now: start)
+        machine.client.watch(unacknowledged: nil, now: start)
         #expect(look(5, 200) == start + .seconds(210))
         #expect(look(5, 280) == nil)
     }
@@ -647,13 +756,14 @@ struct ExchangeStateMachineTests {
     }
 }
 
-/// A connection whose client and endpoints are played at random. It performs what the machine returns as `ClientConnection` does.
+/// A connection whose client and endpoints are played at random. It performs what the machine returns as `ClientChannel` and
+/// `ClientConnection` do.
 private struct ExchangePlay {
     private var machine = ExchangeStateMachine(replayLimit: 100)
     private var random: SeededRandom
     private var now = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
     /// What the deadline is for; nil once it has expired.
-    private var armed: ExchangeStateMachine.Wait? = .requestHead
+    private var armed: ExchangeWait? = .requestHead
     private var begun = 0
     private var ended = 0
     private var candidatesLeft = 0
@@ -690,7 +800,7 @@ private struct ExchangePlay {
         case 0..<5: read()
         case 5..<10: upstreamEvent()
         case 10:
-            arm(machine.isWritable ? machine.clientFellBehind(now: now) : machine.clientCaughtUp(now: now))
+            arm(machine.client.isWritable ? machine.clientFellBehind(now: now) : machine.clientCaughtUp(now: now))
         case 11 where chance(8):
             machine.inputClosed()
             inputEnded()
@@ -719,7 +829,7 @@ private struct ExchangePlay {
             kept = 0
             answerBytes = 0
             framing = [.none, .length(50), .length(150), .chunked].randomElement(using: &random) ?? .none
-            machine.requestBegan(keepsAlive: !chance(6), isHTTP11: !chance(4))
+            machine.requestBegan(keepsAlive: !chance(6), isHTTP11: !chance(4), isHEAD: false)
             if chance(10) { return answer() }
             readBody()
         case .readBody: readBody()
@@ -775,7 +885,7 @@ private struct ExchangePlay {
         }
         candidatesLeft -= 1
         machine.attemptBegan(framing, kept: kept)
-        if !machine.avoidsIdle, chance(2) {
+        if !machine.attempt.avoidsIdle, chance(2) {
             machine.idleConnectionTaken()
             send()
         } else {
@@ -849,31 +959,32 @@ private struct ExchangePlay {
                 hasUpstream = false
                 choose()
             case .forward:
-                let head = ExchangeStateMachine.AnswerHead(
-                    framing: .chunked, announcedLength: nil, keepsAlive: !chance(3), waitsForEvent: chance(3))
+                let head = AnswerState.Head(
+                    status: status, framing: .chunked, announcedLength: nil, keepsAlive: !chance(3),
+                    isReadableStream: chance(3))
                 closes = machine.answerHeld(head, inputIsEmpty: true, isStopping: chance(8)).closes
                 armed = .answerBody
             }
         case .readBody:
             let isComplete = chance(3)
-            if machine.waitsForEvent, chance(2) { machine.firstEventCame() }
+            let awaitedEvent = machine.answer.waitsForEvent
+            if awaitedEvent, chance(2) { machine.firstEventCame() }
             let holds =
-                switch machine.holding(isComplete: isComplete, length: 10) {
+                switch machine.holding(isLast: isComplete, length: 10) {
                 case .pass: false
                 case .hold: true
                 case .holdIfOthersAreLeft: candidatesLeft > 0
                 }
             if !holds {
-                if machine.state == .buffered {
-                    #expect(!machine.isCommitted)
-                    machine.committed()
-                }
+                let wasCommitted = machine.isCommitted
+                let passage = machine.answerPasses(isLast: isComplete, awaitedEvent: awaitedEvent)
+                #expect(passage.commits != wasCommitted)
                 #expect(machine.isCommitted && !machine.canReplay)
                 kept = 0
                 answerBytes += 10
             }
             guard isComplete else { return arm(machine.waitForMoreAnswer) }
-            if machine.waitsForEvent { return fail() }
+            if machine.answer.waitsForEvent { return fail() }
             complete()
         }
     }
@@ -881,7 +992,7 @@ private struct ExchangePlay {
     private mutating func complete() {
         if machine.state == .buffered { machine.committed() }
         hasUpstream = false
-        if !machine.requestIsComplete { #expect(!machine.keepsUpstream) }
+        if !machine.requestIsComplete { #expect(!machine.keepsUpstream(isYoung: true, hasUnsentBytes: false, hasIdle: false)) }
         switch machine.answerCompleted(hasQueue: chance(3)) {
         case .deliver: armed = .clientTakes
         case .end:
@@ -933,7 +1044,7 @@ private struct ExchangePlay {
         case .finish: finish()
         case .close: close()
         case .abort: abort()
-        case .probe: if machine.probe(.probe) == .abort { abort() }
+        case .probe: if machine.probe(.probe, takesComment: chance(2)) == .abort { abort() }
         }
     }
 
@@ -948,7 +1059,7 @@ private struct ExchangePlay {
         case .close: close()
         case .closeUnlessClientGetsOn, .abortUnlessClientGetsOn:
             let patience = TimeAmount.seconds(10)
-            if machine.clientGetsOn(unacknowledged: chance(2) ? 0 : 50, patience: patience, now: now) != nil {
+            if machine.client.getsOn(unacknowledged: chance(2) ? 0 : 50, patience: patience, now: now) != nil {
                 armed = .clientTakes
             } else {
                 abort()
@@ -967,17 +1078,17 @@ private struct ExchangePlay {
         }
     }
 
-    private mutating func arm(_ wait: ExchangeStateMachine.Wait) {
+    private mutating func arm(_ wait: ExchangeWait) {
         switch wait {
         case .unchanged: break
         case .answerHead, .upload:
             armed = wait
-            _ = machine.endpointDeadline(.seconds(60), from: now)
+            _ = machine.deadline(wait, .seconds(60), from: now)
         default: armed = wait
         }
     }
 
-    private func check(after before: ExchangeStateMachine.State) {
+    private func check(after before: ExchangeState) {
         let state = machine.state
         // Exactly one end for each request.
         #expect(begun == ended + (state.isRunning ? 1 : 0))

@@ -60,7 +60,7 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
     func probeClient() {}
 
     /// How long the endpoint may take for what is waited for, if that is the endpoint's.
-    func endpointTimeout(for wait: ExchangeStateMachine.Wait) -> TimeAmount? { nil }
+    func endpointTimeout(for wait: ExchangeWait) -> TimeAmount? { nil }
 
     /// The deadline has passed, and that concerns the running request.
     func requestStalled(_ expiry: ExchangeStateMachine.Expiry, now: NIODeadline) {}
@@ -141,11 +141,11 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
 
     // MARK: Deadlines
 
-    final func arm(_ wait: ExchangeStateMachine.Wait) {
+    final func arm(_ wait: ExchangeWait) {
         if wait != .unchanged { arm(wait, from: .now()) }
     }
 
-    final func arm(_ wait: ExchangeStateMachine.Wait, from now: NIODeadline) {
+    final func arm(_ wait: ExchangeWait, from now: NIODeadline) {
         if wait == .clientTakes { return watchClient(from: now) }
         guard let timeout = loop.shared.waits.timeout(for: wait) ?? endpointTimeout(for: wait) else { return }
         arm(at: machine.deadline(wait, timeout, from: now))
@@ -159,13 +159,13 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
 
     /// Gives the client, which is behind, time until it has taken something.
     final func watchClient(from now: NIODeadline) {
-        let isBehind = !machine.isWritable || queuedByteCount > 0
-        machine.watchesClient(unacknowledged: isBehind ? unacknowledgedByteCount : nil, now: now)
+        let isBehind = !machine.client.isWritable || queuedByteCount > 0
+        machine.client.watch(unacknowledged: isBehind ? unacknowledgedByteCount : nil, now: now)
         arm(at: now + loop.shared.waits.progress)
     }
 
     private func clientGetsOn(now: NIODeadline) -> Bool {
-        let next = machine.clientGetsOn(
+        let next = machine.client.getsOn(
             unacknowledged: unacknowledgedByteCount, patience: loop.shared.waits.progress, now: now)
         guard let next else { return false }
         arm(at: next)
@@ -428,12 +428,11 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
 
     /// While Podium stops: closes a connection on which nothing is going on, and soon one on which no answer can be expected any more.
     final func closeUnlessServed() {
-        switch machine.stops(now: .now()) {
+        switch machine.stops(hasUnsentBytes: hasUnsentBytes(afterWriting: 0), now: .now()) {
         case .nothing: break
         case .wait(let deadline): arm(at: deadline)
-        case .close:
-            // The end of an answer may still wait for its client.
-            if hasUnsentBytes(afterWriting: 0) { closeAfterWrites() } else { context?.close(promise: nil) }
+        case .close: context?.close(promise: nil)
+        case .finish: closeAfterWrites()
         }
     }
 }

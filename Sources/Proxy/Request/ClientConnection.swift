@@ -48,7 +48,7 @@ final class ClientConnection: ClientChannel {
             write(answer.render(api: .openAI, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
             return closeAfterWrites()
         }
-        machine.requestBegan(keepsAlive: loop.requestHead.keepsAlive, isHTTP11: request.minorVersion == 1)
+        machine.requestBegan(keepsAlive: loop.requestHead.keepsAlive, isHTTP11: request.minorVersion == 1, isHEAD: request.isHEAD)
         loop.requestStarted()
         if let refusal = admission.refusal(
             path: path, hops: request.hops, hasOrigin: request.origin != nil, bytes, on: loop)
@@ -99,7 +99,7 @@ final class ClientConnection: ClientChannel {
             let bytes = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count)
         else { return }
         attempt.bytesSent += range.count
-        upstream.writeBody(bytes, inChunks: machine.sendsChunks)
+        upstream.writeBody(bytes, inChunks: machine.attempt.sendsChunks)
     }
 
     /// Everything that was read has been dealt with, and the body goes on.
@@ -117,9 +117,9 @@ final class ClientConnection: ClientChannel {
 
     private func bodyCompleted() {
         guard machine.bodyCompleted() else { return }
-        if machine.sendsChunks { upstream?.writeLastChunk() }
+        if machine.attempt.sendsChunks { upstream?.writeLastChunk() }
         // The time that the client took is not the endpoint's.
-        if !machine.sawAnswer { attempt.requestWritten = .now() }
+        if !machine.attempt.sawAnswer { attempt.requestWritten = .now() }
         arm(machine.waitAfterRequest)
         // Last: the write may fail at once and another attempt begin.
         upstream?.flush()
@@ -143,12 +143,13 @@ final class ClientConnection: ClientChannel {
     /// - Returns: whether the request goes on
     @discardableResult
     private func clientIsThere() -> Bool {
-        switch machine.probe(loop.routing.halfClose) {
+        let takesComment = response.isReadableStream && response.place == .betweenEvents
+        switch machine.probe(loop.routing.halfClose, takesComment: takesComment) {
         case .nothing: return true
         case .abort:
             abort(.clientClosed)
             return false
-        case .sendComment: if response.place == .betweenEvents { _ = writeIntoStream(":\n\n") }
+        case .sendComment: writeIntoStream(":\n\n")
         case .sendContinue: write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
         }
         flush()
@@ -158,10 +159,8 @@ final class ClientConnection: ClientChannel {
     // MARK: Choosing an endpoint
 
     override func requestPaused() {
-        guard machine.state == .received else { return }
-        machine.choosingBegan()
-        // Dispatched in the call that read the head.
-        tryNextEndpoint(now: request.started)
+        // In the call that read the head.
+        if machine.choosingBegan() { tryNextEndpoint(now: request.started) }
     }
 
     /// Goes to the next endpoint that serves this API, or gives up.
@@ -186,7 +185,7 @@ final class ClientConnection: ClientChannel {
         attempt.begin(at: target, url, now: now)
         target.load.attemptStarted()
         machine.attemptBegan(request.framing, kept: request.keptBody)
-        if !machine.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
+        if !machine.attempt.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
             machine.idleConnectionTaken()
             upstream = idle
             idle.attach(self)
@@ -228,14 +227,14 @@ final class ClientConnection: ClientChannel {
             on: loop)
         attempt.bytesSent = loop.output.readableBytes + kept
         attempt.headWritten = now
-        request.writeKept(to: connection, inChunks: machine.sendsChunks, on: loop)
+        request.writeKept(to: connection, inChunks: machine.attempt.sendsChunks, on: loop)
         if machine.requestIsComplete {
             attempt.requestWritten = now
-            if machine.sendsChunks { connection.writeLastChunk() }
+            if machine.attempt.sendsChunks { connection.writeLastChunk() }
         }
         let wait = machine.requestSent(kept: kept)
         if wait == .answerHead {
-            arm(at: machine.endpointDeadline(target.waits.responseHeader, from: now))
+            arm(at: machine.deadline(wait, target.waits.responseHeader, from: now))
         } else {
             arm(wait, from: now)
         }
@@ -251,7 +250,7 @@ final class ClientConnection: ClientChannel {
         if isWritable { resumeInput() }
     }
 
-    override func endpointTimeout(for wait: ExchangeStateMachine.Wait) -> TimeAmount? {
+    override func endpointTimeout(for wait: ExchangeWait) -> TimeAmount? {
         attempt.upstream?.waits.timeout(for: wait)
     }
 
@@ -270,7 +269,7 @@ final class ClientConnection: ClientChannel {
     private func lookAtConnection(now: NIODeadline) {
         guard let upstream, let url = attempt.url else { return }
         let confirmsNothing = upstream.confirmsNothing(
-            of: attempt.bytesSent, isExact: !url.usesTLS && !machine.sendsChunks,
+            of: attempt.bytesSent, isExact: !url.usesTLS && !machine.attempt.sendsChunks,
             writtenBefore: now - attempt.headWritten)
         switch machine.looked(confirmsNothing: confirmsNothing, now: now) {
         case .wait(let deadline): arm(at: deadline)
@@ -302,29 +301,23 @@ final class ClientConnection: ClientChannel {
     /// The attempt cannot go on.
     private func upstreamFailed(_ kind: FailureKind) {
         guard let name = attempt.upstream?.name else { return }
-        let isOurFault = upstream?.failsForLackOfDescriptors ?? false
-        let failure = machine.upstreamFailed(kind, isUploadAwaited: isUploadAwaited)
+        let isOurs = upstream?.failsForLackOfDescriptors ?? false
+        let failure = machine.upstreamFailed(kind, isOurs: isOurs, isUploadAwaited: isUploadAwaited)
         dropUpstream()
         switch failure.recovery {
         case .nothing: break
         case .retryOnFreshConnection: retryOnFreshConnection()
         case .tryNextEndpoint:
             response.reset()
-            if isOurFault {
-                finishAttempt(.neutral, reason: "no file descriptor left here")
-            } else {
-                finishAttempt(failure.isClients ? .neutral : .failure(kind), reason: kind.text)
-            }
+            finishAttempt(failure.outcome, reason: isOurs ? "no file descriptor left here" : kind.text)
             tryNextEndpoint()
         case .answerBadGateway:
-            finishAttempt(failure.isClients ? .neutral : .failure(kind), reason: kind.text)
+            finishAttempt(failure.outcome, reason: kind.text)
             failover.tellUntold(of: request, failedEverywhere: !failover.hasNext(for: request), loop.events)
             let status = kind == .timeout ? 504 : 502
             answer(LocalAnswer(status: status, message: "endpoint \(name): \(kind.text)"))
         case .breakAnswer:
-            // Where no event had come, it is no answer that broke off.
-            let told = machine.waitsForEvent ? kind : .brokenStream
-            finishAttempt(failure.isClients ? .neutral : .failure(told), reason: kind.text)
+            finishAttempt(failure.outcome, reason: kind.text)
             breakResponse("endpoint \(name): \(kind.text) in mid-stream")
         }
     }
@@ -364,7 +357,7 @@ final class ClientConnection: ClientChannel {
 
     // MARK: The answer's head
 
-    var takesMoreResponse: Bool { machine.isWritable }
+    var takesMoreResponse: Bool { machine.client.isWritable }
 
     func upstreamRead(_ connection: UpstreamConnection, _ buffer: ByteBuffer) {
         guard connection === upstream, attempt.isRunning else { return connection.close() }
@@ -442,10 +435,7 @@ final class ClientConnection: ClientChannel {
     /// A final head has come: forward it, or go on with another endpoint.
     private func evaluate(_ bytes: UnsafeRawBufferPointer) {
         let status = loop.responseHead.status
-        if let upstream, upstream.isForwarded {
-            if status == 407 { return upstreamFailed(.proxy(.credentialsRefused)) }
-            if upstream.url.isRefusedAgain(status) { return upstreamFailed(.proxy(.refused(status: status))) }
-        }
+        if let refusal = upstream?.refusalByProxy(status) { return upstreamFailed(refusal) }
         attempt.status = status
         if StatusMeaning.callsForFailover(status) {
             attempt.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: Double(WallClock.wholeSeconds))
@@ -467,8 +457,7 @@ final class ClientConnection: ClientChannel {
     }
 
     private func currentOutcome(status: Int) -> AttemptOutcome {
-        guard !machine.isClientsFault else { return .neutral }
-        return StatusMeaning.outcome(
+        machine.outcome(
             status: status, timeToFirstByte: request.kind == .inference ? attempt.timeToFirstByte : nil,
             retryAfter: attempt.retryAfter, credentialIsClients: attempt.forwardsClientCredential)
     }
@@ -476,15 +465,12 @@ final class ClientConnection: ClientChannel {
     /// Prepares the client's head; it goes out with the first body byte.
     private func hold(_ bytes: UnsafeRawBufferPointer) {
         let status = loop.responseHead.status
-        let framing = loop.responseHead.framing
         let mayLackPath = request.teaches && (status == 404 || status == 405)
         response.begin(teaches: mayLackPath, on: loop)
         if mayLackPath { attempt.saysUnknownPath = UnknownPath.isMeant(status: status, body: nil) }
-        let head = ExchangeStateMachine.AnswerHead(
-            framing: framing,
-            announcedLength: request.isHEAD || status == 304 ? loop.responseHead.announcedLength : nil,
-            keepsAlive: loop.responseHead.keepsAlive,
-            waitsForEvent: response.isReadableStream && status == 200 && framing != .none)
+        let head = AnswerState.Head(
+            status: status, framing: loop.responseHead.framing, announcedLength: loop.responseHead.announcedLength,
+            keepsAlive: loop.responseHead.keepsAlive, isReadableStream: response.isReadableStream)
         let named = machine.answerHeld(head, inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
         writeResponseHead(bytes, framing: named.framing, closes: named.closes)
         response.exchangeHeld(on: loop)
@@ -506,7 +492,7 @@ final class ClientConnection: ClientChannel {
             if piece.isLast {
                 if piece.end < buffer.readableBytes { machine.answerWasTooLong() }
                 // A stream of events without one is no answer, however properly it ends.
-                if machine.waitsForEvent { return upstreamFailed(.badResponse) }
+                if machine.answer.waitsForEvent { return upstreamFailed(.badResponse) }
                 return responseCompleted()
             }
         }
@@ -526,13 +512,13 @@ final class ClientConnection: ClientChannel {
         } else {
             loop.output.clear()
         }
-        let isChunked = machine.clientFraming == .chunked
+        let isChunked = machine.answer.framing == .chunked
         if isChunked, total > 0 { loop.output.writeChunkSize(total) }
-        let awaitedEvent = machine.waitsForEvent
+        let awaitedEvent = machine.answer.waitsForEvent
         if awaitedEvent, response.firstEventEnds(in: buffer, on: loop) { machine.firstEventCame() }
-        let ends = isComplete && !machine.waitsForEvent
+        let ends = isComplete && !machine.answer.waitsForEvent
         let isHeldBack =
-            switch machine.holding(isComplete: isComplete, length: loop.output.readableBytes + total) {
+            switch machine.holding(isLast: isComplete, length: loop.output.readableBytes + total) {
             case .pass: false
             case .hold: true
             case .holdIfOthersAreLeft: failover.hasNext(for: request)
@@ -558,18 +544,21 @@ final class ClientConnection: ClientChannel {
     /// - Parameter awaitedEvent: no event of the stream had come before this piece
     @inline(__always)
     private func commitIfHeld(_ buffer: ByteBuffer, isComplete: Bool, awaitedEvent: Bool) {
-        let wasHeld = machine.state == .buffered
-        if wasHeld {
+        let passage = machine.answerPasses(isLast: isComplete, awaitedEvent: awaitedEvent)
+        if passage.commits {
             if response.isJudged { attempt.saysUnknownPath = response.saysUnknownPath(buffer, on: loop) }
-            commit()
+            answerBegan()
         }
-        // Comments before the first event are no answer yet.
-        if !isComplete, !machine.waitsForEvent, wasHeld || awaitedEvent { reportFirstByte() }
+        if passage.tellsRanking { reportFirstByte() }
     }
 
     private func commit() {
         machine.committed()
-        // The answer may go on for minutes, and no other endpoint will be sent the request.
+        answerBegan()
+    }
+
+    /// The answer may go on for minutes, and no other endpoint will be sent the request.
+    private func answerBegan() {
         request.forgetBody()
         response.firstSent = attempt.firstByte
     }
@@ -611,7 +600,7 @@ final class ClientConnection: ClientChannel {
         loop.output.clear()
         let wasHeld = machine.state == .buffered
         if wasHeld { response.exchangeHeld(on: loop) }
-        if machine.clientFraming == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
+        if machine.answer.framing == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
         if wasHeld { commit() }
         if loop.output.readableBytes > 0 { writeOutput() }
     }
@@ -624,12 +613,10 @@ final class ClientConnection: ClientChannel {
 
     private func releaseUpstream(now: NIODeadline) {
         guard let connection = upstream.take(), let target = attempt.upstream else { return }
-        guard machine.keepsUpstream, now - connection.opened < loop.connectionAge,
-            // An early answer: what is left of this request would come before the next one.
-            !connection.hasUnsentBytes(afterWriting: request.bytesUp),
-            // Each long request would leave one more behind.
-            !machine.avoidsIdle || !loop.hasIdle(connection.url)
-        else { return connection.close() }
+        let isKept = machine.keepsUpstream(
+            isYoung: now - connection.opened < loop.connectionAge,
+            hasUnsentBytes: connection.hasUnsentBytes(afterWriting: request.bytesUp), hasIdle: loop.hasIdle(connection.url))
+        guard isKept else { return connection.close() }
         connection.detach()
         loop.keepIdle(connection, until: now + target.waits.idleConnection)
     }
@@ -667,11 +654,10 @@ final class ClientConnection: ClientChannel {
     }
 
     /// - Returns: whether readable bytes can be put into the answer
+    @discardableResult
     private func writeIntoStream(_ text: String) -> Bool {
-        let framing = machine.clientFraming
-        guard response.isReadableStream, framing == .chunked || framing == .untilClose else {
-            return false
-        }
+        guard machine.answer.takesText(isReadableStream: response.isReadableStream) else { return false }
+        let framing = machine.answer.framing
         loop.output.clear()
         if framing == .chunked { loop.output.writeChunkSize(text.utf8.count) }
         loop.output.writeString(text)

@@ -4,150 +4,27 @@ internal import Ranking
 
 /// Decides what happens on one client connection and to the request that runs on it.
 ///
-/// `ClientConnection` owns the only one of its connection. It tells the machine what has come (an event is a method), and performs
-/// what the method returns. The machine knows no socket, no event loop and no clock, so that every decision about commit point,
-/// framing, keep-alive, lingering, deadlines, failover and half-closed clients can be tested by calling it.
+/// `ClientChannel` owns the only one of its connection. It and `ClientConnection` tell the machine what has come (an event is a method), and
+/// perform what the method returns. The machine knows no socket, no event loop and no clock, so that every decision about commit point,
+/// framing, keep-alive, lingering, deadlines, failover and half-closed clients can be tested by calling it. Its states are in `ExchangeState`;
+/// what concerns the client, one attempt or one answer alone is in a part of its own.
 ///
 /// It lies on the path of every request: it is a flat value without references, and what it returns is one byte or two words.
 /// Bytes, reports and endpoints, which would have to be counted or copied, stay with the connection.
 struct ExchangeStateMachine {
-    /// Where the connection is. The states from `received` to `delivering` are those in which a request runs.
-    ///
-    ///     idle ─────────► readingHead ──────► received ◄───────► choosing ◄───────────────┐
-    ///      │                   │                                  │    │                  │ this endpoint did not do
-    ///      │                   │                       new ┌──────┘    └──────┐ idle      │
-    ///      │                   │                           ▼                  ▼ one       │
-    ///      │                   │                      connecting ◄──────► awaitingHead ───┤
-    ///      │                   │                           │   it was dead   ▲   │        │
-    ///      │                   │                           └─► handshaking ──┘   ▼        │
-    ///      │                   │                                             buffered ────┘
-    ///      │                   │                                                 │ commit point
-    ///      │                   ▼               ended ◄── delivering ◄──────── streaming
-    ///      └─────────────► flushing ◄────────────┤
-    ///                          ▼                 └─► idle
-    ///                      lingering ──► closed
-    ///
-    /// Every state in which a request runs may also become `ended` (Podium answers itself, the client goes, the proxy stops), and
-    /// all but the running ones may become `closed`, which happens when the channel has closed.
-    enum State: UInt8, CaseIterable {
-        /// Between requests; nothing of the next one has been read.
-        ///
-        /// Waits for: a request (`Wait.nextRequest`; on a new connection `requestHead`), or until a client that is behind takes
-        /// something. Becomes: `readingHead`, `received`, `flushing`, `closed`.
-        case idle
-        /// Part of a head has been read.
-        ///
-        /// Waits for: the rest (`requestHead`). Becomes: `received`, `flushing` (refused), `closed`.
-        case readingHead
-        /// The head is here and no endpoint has been chosen; also while the only endpoint that is left is half-open, which is
-        /// asked when the whole request is here.
-        ///
-        /// Waits for: the body (`requestBody`). Becomes: `choosing`, `ended`.
-        case received
-        /// An endpoint is being chosen; it is left within the call that entered it.
-        ///
-        /// Becomes: `received`, `connecting`, `awaitingHead` (an idle connection takes the request), `ended`.
-        case choosing
-        /// A new connection to the endpoint is being made.
-        ///
-        /// Waits for: the endpoint (`connect`). Becomes: `handshaking`, `awaitingHead`, `choosing`, `connecting` (without the
-        /// tunnel that its proxy refuses), `ended`.
-        case connecting
-        /// TLS with the endpoint is being set up.
-        ///
-        /// Waits for: the endpoint (`tlsHandshake`). Becomes: `awaitingHead`, `choosing`, `connecting`, `ended`.
-        case handshaking
-        /// The head has been sent, the body as far as it is here.
-        ///
-        /// Waits for: the client's body (`requestBody`), the endpoint to take it (`upload`), or the answer (`answerHead`).
-        /// Becomes: `buffered`, `choosing`, `connecting` (the idle connection was dead), `ended`.
-        case awaitingHead
-        /// The answer's head is here, perhaps comments of an event stream; nothing has gone to the client, so another endpoint can
-        /// still be asked.
-        ///
-        /// Waits for: the answer (`answerBody`). Becomes: `streaming`, `choosing`, `ended`.
-        case buffered
-        /// Behind the commit point: the client has the first byte, so nothing can be tried again.
-        ///
-        /// Waits for: the endpoint (`answerBody`), or the client to take what is here (`clientTakes`). Becomes: `delivering`,
-        /// `ended`.
-        case streaming
-        /// The answer is complete and the kernel has not taken all of it.
-        ///
-        /// Waits for: the client (`clientTakes`). Becomes: `ended`.
-        case delivering
-        /// The request has been reported. What follows is decided in the same call; after an abort it is the channel's end.
-        ///
-        /// Becomes: `idle`, `flushing`, `closed`.
-        case ended
-        /// Nothing more will be said; what was said is on its way to the kernel. What still comes is thrown away.
-        ///
-        /// Waits for: the client (`clientTakes`). Becomes: `lingering`, `closed`.
-        case flushing
-        /// FIN has been said. The connection stays until the client closes, since closing first could destroy the answer on its
-        /// way (RFC 9112 §9.6).
-        ///
-        /// Waits for: the client, for a while (`Lingering`). Becomes: `closed`.
-        case lingering
-        /// The channel has closed; nothing happens any more.
-        case closed
-
-        /// The table of the legal transitions.
-        func canBecome(_ next: State) -> Bool {
-            switch self {
-            case .idle: [.readingHead, .received, .flushing, .closed].contains(next)
-            case .readingHead: [.received, .flushing, .closed].contains(next)
-            case .received: [.choosing, .ended].contains(next)
-            case .choosing: [.received, .connecting, .awaitingHead, .ended].contains(next)
-            case .connecting: [.handshaking, .awaitingHead, .choosing, .connecting, .ended].contains(next)
-            case .handshaking: [.awaitingHead, .choosing, .connecting, .ended].contains(next)
-            case .awaitingHead: [.buffered, .choosing, .connecting, .ended].contains(next)
-            case .buffered: [.streaming, .choosing, .ended].contains(next)
-            case .streaming: [.delivering, .ended].contains(next)
-            case .delivering: [.ended].contains(next)
-            case .ended: [.idle, .flushing, .closed].contains(next)
-            case .flushing: [.lingering, .closed].contains(next)
-            case .lingering: [.closed].contains(next)
-            case .closed: false
-            }
-        }
-
-        /// Whether a request runs.
-        var isRunning: Bool { rawValue >= State.received.rawValue && rawValue <= State.delivering.rawValue }
-
-        /// Whether body bytes go to the endpoint as they come.
-        var isFlowing: Bool { rawValue >= State.awaitingHead.rawValue && rawValue <= State.streaming.rawValue }
-    }
-
-    /// What the deadline is for, which says how long it is. The connection has one deadline.
-    enum Wait: UInt8, CaseIterable {
-        /// The deadline stays as it is.
-        case unchanged
-        case requestHead
-        case nextRequest
-        case requestBody
-        /// The client is behind, and has to take something.
-        case clientTakes
-        case connect
-        case tlsHandshake
-        /// The endpoint's answer; `endpointDeadline` turns it into a time.
-        case answerHead
-        /// The endpoint is behind with the request's body; `endpointDeadline` turns it into a time.
-        case upload
-        case answerBody
-    }
-
-    // MARK: State
+    typealias State = ExchangeState
+    typealias Wait = ExchangeWait
 
     private(set) var state = State.idle
 
     /// The client has said FIN. It may still wait for answers, but what it left unfinished stays so.
     private(set) var inputIsClosed = false
-    /// The client takes what it is sent.
-    private(set) var isWritable = true
+    var client = ClientProgress()
+    private var lingering = Lingering()
 
     private(set) var requestIsComplete = false
     private var keepsAlive = true
+    private var isHEAD = false
     /// The client understands informational answers and chunks.
     private var isHTTP11 = true
     /// All that was read of the request is kept.
@@ -158,37 +35,8 @@ struct ExchangeStateMachine {
     private(set) var wasOnlyRefused = false
     private var failedOtherwise = false
 
-    /// The connection to the endpoint has served a request before, so it may have died of age.
-    private var isReused = false
-    private var retriedOnFreshConnection = false
-    /// A new connection is made although one may be idle, as nothing could be sent again if the idle one were dead.
-    private(set) var avoidsIdle = false
-    /// The request goes up in chunks as it comes, so a last chunk is owed.
-    private(set) var sendsChunks = false
-    /// At least one byte of an answer has come on this connection.
-    private(set) var sawAnswer = false
-    /// What the endpoint says is about the client's slowness.
-    private(set) var isClientsFault = false
-    /// The client kept the answer waiting: what then goes wrong may be the endpoint's patience that has ended.
-    private var wasHeldUp = false
-    private var informationalCount: UInt8 = 0
-
-    /// How the body is framed towards the client.
-    private(set) var clientFraming = BodyFraming.none
-    /// The answer is an event stream of which no event has come yet.
-    private(set) var waitsForEvent = false
-    private var closesClient = false
-    private var endpointKeepsAlive = false
-
-    private static let never = NIODeadline.uptimeNanoseconds(0)
-    /// When the endpoint's time is over, where the deadline is for a look at the idle connection that took the request.
-    private var endpointTimeEnds = Self.never
-    /// Since when the client has not taken what it is sent.
-    private var blockedSince = Self.never
-    /// While the client is behind: what it had not acknowledged when it was looked at last, and when it last took something.
-    private var backlog = 0
-    private var backlogSince = Self.never
-    private var lingersUntil = Self.never
+    private(set) var attempt = AttemptState()
+    private(set) var answer = AnswerState()
 
     /// Bytes of a request that are kept for another endpoint.
     private let replayLimit: Int
@@ -220,7 +68,7 @@ struct ExchangeStateMachine {
 
     var inputStep: InputStep {
         switch state {
-        case .idle, .readingHead: isWritable ? .readHead : .waitForClient
+        case .idle, .readingHead: client.isWritable ? .readHead : .waitForClient
         case .received, .choosing, .connecting, .handshaking, .awaitingHead, .buffered, .streaming, .delivering:
             requestIsComplete ? .waitForAnswer : .readBody
         case .ended, .flushing, .lingering, .closed: .discard
@@ -241,7 +89,7 @@ struct ExchangeStateMachine {
 
     var inputLimit: InputLimit {
         switch state {
-        case .idle, .readingHead: isWritable ? .none : .nothing
+        case .idle, .readingHead: client.isWritable ? .none : .nothing
         case .awaitingHead, .buffered, .streaming: requestIsComplete ? .pipeline : .upstream
         case .received, .choosing, .connecting, .handshaking, .delivering: requestIsComplete ? .pipeline : .replay
         case .ended, .flushing, .lingering, .closed: .none
@@ -256,17 +104,18 @@ struct ExchangeStateMachine {
     }
 
     /// A head has been read.
-    mutating func requestBegan(keepsAlive: Bool, isHTTP11: Bool) {
+    mutating func requestBegan(keepsAlive: Bool, isHTTP11: Bool, isHEAD: Bool) {
         become(.received)
         self.keepsAlive = keepsAlive
         self.isHTTP11 = isHTTP11
+        self.isHEAD = isHEAD
         requestIsComplete = false
         isKept = true
         isCommitted = false
         wasOnlyRefused = false
         failedOtherwise = false
-        forgetAttempt()
-        forgetAnswer()
+        attempt = AttemptState()
+        answer.waitsForEvent = false
     }
 
     /// What is to be done with a piece of the body.
@@ -300,7 +149,7 @@ struct ExchangeStateMachine {
     }
 
     private mutating func awaitsBody() -> Wait {
-        endpointTimeEnds = Self.never
+        attempt.endpointTimeStops()
         return .requestBody
     }
 
@@ -347,7 +196,7 @@ struct ExchangeStateMachine {
     func inputEnded(inputIsEmpty: Bool) -> InputEnd {
         guard inputIsClosed else { return .nothing }
         // Requests may wait until the client takes the answers before them.
-        let waitsForClient = !isWritable && !inputIsEmpty
+        let waitsForClient = !client.isWritable && !inputIsEmpty
         switch state {
         case .idle: return waitsForClient ? .nothing : .finish
         case .readingHead: return waitsForClient ? .nothing : .abort
@@ -367,18 +216,27 @@ struct ExchangeStateMachine {
         case sendComment
     }
 
-    func probe(_ policy: HalfClosePolicy) -> Probe {
+    /// - Parameter takesComment: the answer is a readable event stream between two events
+    func probe(_ policy: HalfClosePolicy, takesComment: Bool) -> Probe {
         switch policy {
-        case .serve: .nothing
-        case .cancel: .abort
-        case .probe: state == .streaming ? .sendComment : isHTTP11 ? .sendContinue : .abort
+        case .serve: return .nothing
+        case .cancel: return .abort
+        case .probe where state == .streaming:
+            return answer.takesText(isReadableStream: takesComment) ? .sendComment : .nothing
+        case .probe: return isHTTP11 ? .sendContinue : .abort
         }
     }
 
     // MARK: The way to an endpoint
 
-    mutating func choosingBegan() {
+    /// The head has been admitted, and what is here of the request has been read.
+    ///
+    /// - Returns: whether an endpoint is to be chosen now
+    @discardableResult
+    mutating func choosingBegan() -> Bool {
+        guard state == .received else { return false }
         become(.choosing)
+        return true
     }
 
     enum HalfOpen: UInt8 {
@@ -404,42 +262,18 @@ struct ExchangeStateMachine {
 
     /// A new endpoint is tried.
     ///
-    /// Where the body is longer than what is kept of it, or may become so, nothing could be sent again should an idle connection
-    /// turn out to be dead.
+    /// - Parameter kept: bytes of the body that are kept so far
     mutating func attemptBegan(_ framing: BodyFraming, kept: Int) {
-        forgetAttempt()
-        forgetAnswer()
-        switch framing {
-        case .length(let length): avoidsIdle = length > replayLimit
-        case .chunked: avoidsIdle = !requestIsComplete || kept > replayLimit
-        case .none, .untilClose: break
-        }
+        attempt = AttemptState(framing, kept: kept, isComplete: requestIsComplete, replayLimit: replayLimit)
+        answer.waitsForEvent = false
     }
 
-    private mutating func forgetAttempt() {
-        isReused = false
-        retriedOnFreshConnection = false
-        avoidsIdle = false
-        sendsChunks = false
-        sawAnswer = false
-        isClientsFault = false
-        wasHeldUp = false
-        endpointTimeEnds = Self.never
-    }
-
-    private mutating func forgetAnswer() {
-        waitsForEvent = false
-        informationalCount = 0
-    }
-
-    mutating func idleConnectionTaken() { isReused = true }
+    mutating func idleConnectionTaken() { attempt.idleConnectionTaken() }
 
     mutating func connectionBegan() -> Wait {
         become(.connecting)
-        isReused = false
-        sawAnswer = false
-        endpointTimeEnds = Self.never
-        forgetAnswer()
+        attempt.connectionBegan()
+        answer.waitsForEvent = false
         return .connect
     }
 
@@ -452,9 +286,7 @@ struct ExchangeStateMachine {
     /// - Parameter kept: bytes of the body that are kept so far
     /// - Returns: how the request is framed for the endpoint: a body that is all here has a length
     mutating func requestFraming(_ framing: BodyFraming, kept: Int) -> BodyFraming {
-        let sent = framing == .chunked && requestIsComplete && canReplay ? .length(kept) : framing
-        sendsChunks = sent == .chunked
-        return sent
+        attempt.frame(framing, whole: requestIsComplete && canReplay ? kept : nil)
     }
 
     /// The request has been written as far as it is here.
@@ -475,27 +307,11 @@ struct ExchangeStateMachine {
     /// The endpoint has been sent all that is here of a body that goes on.
     var isUploading: Bool { state.isFlowing && !requestIsComplete }
 
-    // MARK: Idle connections that lead nowhere
-
-    /// How long an idle connection may take to confirm that it leads anywhere.
-    private static let confirmation = TimeAmount.seconds(1)
-
-    /// When the endpoint's time is over. On an idle connection a look at its state comes first, by the same deadline: a firewall, a
-    /// gateway or a machine that went away without a word would cost all of that time.
-    mutating func endpointDeadline(_ patience: TimeAmount, from now: NIODeadline) -> NIODeadline {
-        guard isReused, patience > Self.confirmation else {
-            endpointTimeEnds = Self.never
-            return now + patience
-        }
-        endpointTimeEnds = now + patience
-        return now + Self.confirmation
-    }
-
     /// When the present wait is over.
     ///
     /// - Parameter timeout: how long the side that is waited for may take
     mutating func deadline(_ wait: Wait, _ timeout: TimeAmount, from now: NIODeadline) -> NIODeadline {
-        wait == .answerHead || wait == .upload ? endpointDeadline(timeout, from: now) : now + timeout
+        wait == .answerHead || wait == .upload ? attempt.endpointDeadline(timeout, from: now) : now + timeout
     }
 
     enum Look: Equatable {
@@ -505,17 +321,12 @@ struct ExchangeStateMachine {
         case stalled
     }
 
-    /// The connection was looked at.
+    /// The idle connection that took the request was looked at.
     ///
     /// - Parameter confirmsNothing: the other side has confirmed nothing of the request
     mutating func looked(confirmsNothing: Bool, now: NIODeadline) -> Look {
-        if confirmsNothing, !sawAnswer, canReplay, !retriedOnFreshConnection {
-            retriedOnFreshConnection = true
-            return .retryOnFreshConnection
-        }
-        let end = endpointTimeEnds
-        endpointTimeEnds = Self.never
-        return end > now ? .wait(until: end) : .stalled
+        if confirmsNothing, !attempt.sawAnswer, canReplay, attempt.retries() { return .retryOnFreshConnection }
+        return attempt.goesOn(now: now).map(Look.wait) ?? .stalled
     }
 
     // MARK: Failures of the endpoint
@@ -534,27 +345,30 @@ struct ExchangeStateMachine {
 
     struct Failure: Equatable {
         let recovery: Recovery
-        /// An endpoint that has waited long enough for the client hangs up: that says nothing about the endpoint.
-        let isClients: Bool
+        /// What the ranking learns of the endpoint.
+        let outcome: AttemptOutcome
     }
 
-    /// - Parameter isUploadAwaited: the endpoint has taken all of an unfinished body
-    mutating func upstreamFailed(_ kind: FailureKind, isUploadAwaited: Bool) -> Failure {
+    /// - Parameters:
+    ///   - isOurs: it was Podium that could not go on
+    ///   - isUploadAwaited: the endpoint has taken all of an unfinished body
+    mutating func upstreamFailed(_ kind: FailureKind, isOurs: Bool = false, isUploadAwaited: Bool) -> Failure {
         switch state {
         case .connecting, .handshaking, .awaitingHead, .buffered, .streaming: break
-        default: return Failure(recovery: .nothing, isClients: false)
+        default: return Failure(recovery: .nothing, outcome: .neutral)
         }
-        let isClients = kind == .closed && (isUploadAwaited || wasHeldUp || state == .streaming && !isWritable)
-        return Failure(recovery: recovery(kind), isClients: isClients)
+        // An endpoint that has waited long enough for the client hangs up: that says nothing about the endpoint.
+        let isClients =
+            kind == .closed && (isUploadAwaited || attempt.wasHeldUp || state == .streaming && !client.isWritable)
+        // Where no event had come, it is no answer that broke off.
+        let told = isCommitted && !answer.waitsForEvent ? .brokenStream : kind
+        return Failure(recovery: recovery(kind), outcome: isClients || isOurs ? .neutral : .failure(told))
     }
 
     private mutating func recovery(_ kind: FailureKind) -> Recovery {
         if isCommitted { return .breakAnswer }
         guard isKept else { return .answerBadGateway }
-        if isReused, !sawAnswer, kind == .closed, !retriedOnFreshConnection {
-            retriedOnFreshConnection = true
-            return .retryOnFreshConnection
-        }
+        if attempt.isReused, !attempt.sawAnswer, kind == .closed, attempt.retries() { return .retryOnFreshConnection }
         fails()
         return .tryNextEndpoint
     }
@@ -573,7 +387,7 @@ struct ExchangeStateMachine {
     ///   - isProper: it was closed with a FIN
     /// - Returns: whether that completes the answer
     func upstreamClosed(endsBody: Bool, isProper: Bool) -> Bool {
-        (state == .streaming || state == .buffered) && !waitsForEvent && endsBody && isProper
+        (state == .streaming || state == .buffered) && !answer.waitsForEvent && endsBody && isProper
     }
 
     // MARK: The answer
@@ -589,26 +403,15 @@ struct ExchangeStateMachine {
     mutating func answerRead() -> AnswerStep {
         switch state {
         case .awaitingHead:
-            sawAnswer = true
+            attempt.sawAnswer = true
             return .readHead
         case .buffered, .streaming: return .readBody
         default: return .fail
         }
     }
 
-    private static let informationalLimit: UInt8 = 16
-
-    enum Informational: UInt8 {
-        case pass
-        case drop
-        case fail
-    }
-
-    /// 100 was answered here already, 101 was never asked for, others are the client's.
-    mutating func informational(_ status: Int) -> Informational {
-        informationalCount += 1
-        guard status != 101, informationalCount <= Self.informationalLimit else { return .fail }
-        return status != 100 && isHTTP11 ? .pass : .drop
+    mutating func informational(_ status: Int) -> AttemptState.Informational {
+        attempt.informational(status, isHTTP11: isHTTP11)
     }
 
     /// What to do with the head of an answer.
@@ -630,14 +433,11 @@ struct ExchangeStateMachine {
     ///   - isUploadAwaited: the endpoint has taken all of an unfinished body
     mutating func answered(_ status: Int, credentialIsClients: Bool, isLast: Bool, isUploadAwaited: Bool) -> Verdict {
         // The endpoint has waited long enough for the rest of the request.
-        if isUploadAwaited, status == 408 || status == 504 { isClientsFault = true }
+        if isUploadAwaited, status == 408 || status == 504 { attempt.isClientsFault = true }
         guard canReplay, StatusMeaning.callsForFailover(status) else { return .forward }
-        if isClientsFault { return isLast ? .forward : skip() }
+        if attempt.isClientsFault { return isLast ? .forward : skip() }
         // Servers say 408 when they have waited long enough for a next request, which may be on its way (RFC 9110 §15.5.9).
-        if status == 408, isReused, !retriedOnFreshConnection {
-            retriedOnFreshConnection = true
-            return .retryOnFreshConnection
-        }
+        if status == 408, attempt.isReused, attempt.retries() { return .retryOnFreshConnection }
         if credentialIsClients {
             switch status {
             case 401, 403: return .forward
@@ -661,38 +461,30 @@ struct ExchangeStateMachine {
         return .tryNextEndpoint
     }
 
-    /// What is known of the head that goes to the client.
-    struct AnswerHead {
-        let framing: BodyFraming
-        /// The length that an answer without a body names.
-        let announcedLength: Int?
-        let keepsAlive: Bool
-        let waitsForEvent: Bool
+    /// What the ranking learns of an endpoint that has answered.
+    ///
+    /// - Parameter timeToFirstByte: nil where it says nothing about how fast the endpoint is
+    func outcome(
+        status: Int, timeToFirstByte: Duration?, retryAfter: Duration?, credentialIsClients: Bool
+    ) -> AttemptOutcome {
+        attempt.isClientsFault
+            ? .neutral
+            : StatusMeaning.outcome(
+                status: status, timeToFirstByte: timeToFirstByte, retryAfter: retryAfter,
+                credentialIsClients: credentialIsClients)
     }
 
     /// The answer is the client's, and is held until its first body byte.
     ///
     /// - Returns: the framing that the client's head names, and whether it says that the connection closes
     mutating func answerHeld(
-        _ head: AnswerHead, inputIsEmpty: Bool, isStopping: Bool
+        _ head: AnswerState.Head, inputIsEmpty: Bool, isStopping: Bool
     ) -> (framing: BodyFraming, closes: Bool) {
         become(.buffered)
-        waitsForEvent = head.waitsForEvent
-        endpointKeepsAlive = head.keepsAlive
-        let named: BodyFraming
-        switch head.framing {
-        case .none:
-            named = head.announcedLength.map(BodyFraming.length) ?? .none
-            clientFraming = .none
-        case .length:
-            named = head.framing
-            clientFraming = named
-        case .chunked, .untilClose:
-            named = isHTTP11 ? .chunked : .untilClose
-            clientFraming = named
-        }
-        closesClient = named == .untilClose || closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: isStopping)
-        return (named, closesClient)
+        let named = answer.begin(head, toHEAD: isHEAD, isHTTP11: isHTTP11)
+        answer.closesClient =
+            named == .untilClose || closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: isStopping)
+        return (named, answer.closesClient)
     }
 
     /// Whether the connection ends with an answer that begins now.
@@ -702,23 +494,29 @@ struct ExchangeStateMachine {
         !keepsAlive || !requestIsComplete || inputIsClosed && inputIsEmpty || isStopping
     }
 
-    mutating func firstEventCame() { waitsForEvent = false }
-
-    /// Most bytes of an event stream held while its first event is incomplete.
-    private static let holdLimit = 64 * 1024
-
-    enum Holding: UInt8 {
-        case pass
-        case hold
-        /// What came before the first event is kept from the client as long as another endpoint may be asked instead.
-        case holdIfOthersAreLeft
-    }
+    mutating func firstEventCame() { answer.waitsForEvent = false }
 
     /// - Parameter length: of all that would be held
-    func holding(isComplete: Bool, length: Int) -> Holding {
-        guard waitsForEvent, state == .buffered else { return .pass }
-        if isComplete { return .hold }
-        return length <= Self.holdLimit && canReplay ? .holdIfOthersAreLeft : .pass
+    func holding(isLast: Bool, length: Int) -> AnswerState.Holding {
+        state == .buffered ? answer.holding(isLast: isLast, length: length, canReplay: canReplay) : .pass
+    }
+
+    /// What a piece of the answer that goes to the client brings about.
+    struct Passage: Equatable {
+        let commits: Bool
+        /// The endpoint has answered, which the ranking learns now: the end may be minutes away.
+        let tellsRanking: Bool
+    }
+
+    /// - Parameters:
+    ///   - isLast: the answer ends with it
+    ///   - awaitedEvent: no event of the stream had come before it
+    mutating func answerPasses(isLast: Bool, awaitedEvent: Bool) -> Passage {
+        let commits = state == .buffered
+        if commits { committed() }
+        // Comments before the first event are no answer yet.
+        let tellsRanking = !isLast && !answer.waitsForEvent && (commits || awaitedEvent)
+        return Passage(commits: commits, tellsRanking: tellsRanking)
     }
 
     /// The first byte of the answer goes to the client: from here on nothing can be tried again.
@@ -728,12 +526,19 @@ struct ExchangeStateMachine {
     }
 
     /// The endpoint has sent more than its answer.
-    mutating func answerWasTooLong() { endpointKeepsAlive = false }
+    mutating func answerWasTooLong() { answer.keepsUpstream = false }
 
     /// Whether the connection to the endpoint, whose answer is complete, may serve another request.
     ///
-    /// After an early answer what is left of this request would come before the next one.
-    var keepsUpstream: Bool { endpointKeepsAlive && requestIsComplete }
+    /// - Parameters:
+    ///   - isYoung: it has not been open for too long
+    ///   - hasUnsentBytes: some of the request has not left: after an early answer it would come before the next request
+    ///   - hasIdle: another connection to the endpoint is idle. Each long request would leave one more behind.
+    func keepsUpstream(
+        isYoung: Bool, hasUnsentBytes: @autoclosure () -> Bool, hasIdle: @autoclosure () -> Bool
+    ) -> Bool {
+        answer.keepsUpstream && requestIsComplete && isYoung && !hasUnsentBytes() && (!attempt.avoidsIdle || !hasIdle())
+    }
 
     enum Completion: UInt8 {
         case deliver
@@ -742,7 +547,7 @@ struct ExchangeStateMachine {
 
     /// - Parameter hasQueue: the kernel has not taken all of the answer
     mutating func answerCompleted(hasQueue: Bool) -> Completion {
-        closesClient = closesClient || !requestIsComplete
+        if !requestIsComplete { answer.closesClient = true }
         guard hasQueue else { return .end }
         become(.delivering)
         return .deliver
@@ -751,7 +556,7 @@ struct ExchangeStateMachine {
     // MARK: The end of a request
 
     /// Whether the client sees only by a reset that the answer is incomplete: the connection's end is the body's end (HTTP/1.0).
-    var breaksByReset: Bool { (state == .streaming || state == .delivering) && clientFraming == .untilClose }
+    var breaksByReset: Bool { (state == .streaming || state == .delivering) && answer.framing == .untilClose }
 
     /// The running request ends.
     ///
@@ -778,24 +583,15 @@ struct ExchangeStateMachine {
     }
 
     /// The same for an endpoint's answer.
-    mutating func answerEnded() -> Next { answerEnded(closes: closesClient) }
+    mutating func answerEnded() -> Next { answerEnded(closes: answer.closesClient) }
 
     func waitWhenIdle(inputIsEmpty: Bool) -> Wait {
         guard state == .idle else { return .unchanged }
-        if !isWritable { return .clientTakes }
+        if !client.isWritable { return .clientTakes }
         return inputIsEmpty ? .nextRequest : .unchanged
     }
 
     // MARK: The end of the connection
-
-    /// How long a client may be silent before it has closed, and how long it may go on sending what is thrown away.
-    enum Lingering {
-        static let silence = TimeAmount.seconds(5)
-        static let total = TimeAmount.seconds(30)
-        /// How long half a request, and a client that has its answer and does not close, hold up a stop. A head comes in one piece,
-        /// and an answer that the kernel has taken is on its way.
-        static let whileStopping = TimeAmount.milliseconds(300)
-    }
 
     /// Nothing more will be said.
     ///
@@ -816,16 +612,15 @@ struct ExchangeStateMachine {
     mutating func flushed(isStopping: Bool, now: NIODeadline) -> Flushed {
         guard state == .flushing else { return .nothing }
         become(.lingering)
-        lingersUntil = now + (isStopping ? Lingering.whileStopping : Lingering.total)
-        if inputIsClosed { return .close }
-        return .linger(until: now + (isStopping ? Lingering.whileStopping : Lingering.silence))
+        let end = lingering.begin(isStopping: isStopping, now: now)
+        return inputIsClosed ? .close : .linger(until: end)
     }
 
     /// A client that sends on while the connection lingers has not read the answer yet: closed now, it could lose it.
     ///
     /// - Returns: until when it may go on
     func sentWhileLingering(now: NIODeadline) -> NIODeadline? {
-        state == .lingering ? min(now + Lingering.silence, lingersUntil) : nil
+        state == .lingering ? lingering.goesOn(now: now) : nil
     }
 
     /// Whether what the client sends is thrown away.
@@ -834,17 +629,18 @@ struct ExchangeStateMachine {
     enum Stop: Equatable {
         case nothing
         case close
+        /// The end of an answer still waits for its client.
+        case finish
         case wait(until: NIODeadline)
     }
 
     /// Podium stops: a connection on which nothing is going on closes, and soon one on which no answer can be expected any more.
-    mutating func stops(now: NIODeadline) -> Stop {
+    mutating func stops(hasUnsentBytes: @autoclosure () -> Bool, now: NIODeadline) -> Stop {
         switch state {
-        case .idle: return .close
+        case .idle: return hasUnsentBytes() ? .finish : .close
         case .readingHead: return .wait(until: now + Lingering.whileStopping)
         case .lingering:
-            lingersUntil = now + Lingering.whileStopping
-            return .wait(until: lingersUntil)
+            return .wait(until: lingering.stop(now: now))
         default: return .nothing
         }
     }
@@ -862,13 +658,11 @@ struct ExchangeStateMachine {
 
     /// The client takes what it is sent again.
     mutating func clientCaughtUp(now: NIODeadline) -> Wait {
-        isWritable = true
-        let since = blockedSince
-        blockedSince = Self.never
+        let waited = client.caughtUp(now: now)
         switch state {
         case .streaming:
             // An endpoint whose answer the client has kept waiting for long may give up before the client goes on.
-            if since > Self.never, now - since >= .seconds(1) { wasHeldUp = true }
+            if waited >= .seconds(1) { attempt.wasHeldUp = true }
             return .answerBody
         case .idle: return .nextRequest
         default: return .unchanged
@@ -877,37 +671,13 @@ struct ExchangeStateMachine {
 
     /// The client does not take more for now.
     mutating func clientFellBehind(now: NIODeadline) -> Wait {
-        isWritable = false
-        guard state == .streaming || state == .idle else { return .unchanged }
-        blockedSince = now
-        return .clientTakes
+        let isAwaited = state == .streaming || state == .idle
+        client.fellBehind(now: isAwaited ? now : nil)
+        return isAwaited ? .clientTakes : .unchanged
     }
 
     /// More of the answer has come.
-    var waitForMoreAnswer: Wait { isWritable ? .answerBody : .unchanged }
-
-    /// The client is watched from now on.
-    ///
-    /// - Parameter unacknowledged: bytes of which the client's system has not said that it has them; nil where it is not behind
-    mutating func watchesClient(unacknowledged: Int?, now: NIODeadline) {
-        backlog = unacknowledged ?? 0
-        backlogSince = unacknowledged == nil ? Self.never : now
-    }
-
-    /// Whether the client still takes what it has been sent, however slowly. The kernel asks for more in large steps only, so what
-    /// the client's system has acknowledged counts.
-    ///
-    /// - Returns: when to look again, nil where it stands still
-    mutating func clientGetsOn(unacknowledged: Int, patience: TimeAmount, now: NIODeadline) -> NIODeadline? {
-        guard unacknowledged > 0 else { return nil }
-        if backlogSince == Self.never || unacknowledged < backlog {
-            backlog = unacknowledged
-            backlogSince = now
-        } else if now >= backlogSince + patience {
-            return nil
-        }
-        return now + .nanoseconds(patience.nanoseconds / 8)
-    }
+    var waitForMoreAnswer: Wait { client.isWritable ? .answerBody : .unchanged }
 
     // MARK: The deadline
 
@@ -929,7 +699,7 @@ struct ExchangeStateMachine {
         case .idle, .flushing, .lingering: return .closeUnlessClientGetsOn
         case .ended, .closed: return .close
         case .readingHead: return .refuseSlowHead
-        case .awaitingHead where endpointTimeEnds > Self.never: return .lookAtConnection
+        case .awaitingHead where attempt.awaitsLook: return .lookAtConnection
         default: return stalled(upstreamIsWritable: upstreamIsWritable)
         }
     }
@@ -940,7 +710,7 @@ struct ExchangeStateMachine {
         case .connecting, .handshaking: .failUpstream
         case .received, .choosing: requestIsComplete ? .nothing : .answerSlowBody
         case .awaitingHead, .buffered: requestIsComplete || !upstreamIsWritable ? .failUpstream : .answerSlowBody
-        case .streaming: isWritable ? .failUpstream : .abortUnlessClientGetsOn
+        case .streaming: client.isWritable ? .failUpstream : .abortUnlessClientGetsOn
         case .delivering: .abortUnlessClientGetsOn
         case .idle, .readingHead, .ended, .flushing, .lingering, .closed: .nothing
         }

@@ -43,6 +43,16 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
 
     // MARK: For the client connection
 
+    /// What the proxy says, which forwards requests, before the endpoint has been heard.
+    ///
+    /// - Parameter status: of an answer on this connection
+    /// - Returns: nil where it is the endpoint's answer
+    func refusalByProxy(_ status: Int) -> FailureKind? {
+        guard isForwarded else { return nil }
+        if status == 407 { return .proxy(.credentialsRefused) }
+        return url.isRefusedAgain(status) ? .proxy(.refused(status: status)) : nil
+    }
+
     /// Writes a piece of the request's body; `flush` has to follow.
     func writeBody(_ piece: ByteBuffer, inChunks: Bool) {
         guard inChunks else { return write(piece) }
