@@ -162,7 +162,7 @@ extension Engine {
         guard let upstream = record.upstream else {
             throw .unreachable(target.name, record.misconfiguration ?? "misconfigured")
         }
-        let message = try await trial(upstream)
+        let message = try await test(upstream)
         return CommandReceipt(
             message: message, revision: configurationRevision, endpoint: endpoint(named: target.name))
     }
@@ -180,7 +180,7 @@ extension Engine {
         let settings = try patch.made(on: present)
         switch assembly.assemble(id: EndpointID(.max), settings: settings, previous: nil) {
         case .ready(let upstream):
-            return CommandReceipt(message: try await trial(upstream), revision: configurationRevision)
+            return CommandReceipt(message: try await test(upstream), revision: configurationRevision)
         case .misconfigured(let reason): throw .unreachable(settings.name, reason)
         }
     }
@@ -231,21 +231,21 @@ extension Engine {
         return try found.get()
     }
 
-    private func trial(_ upstream: Upstream) async throws(CommandRefusal) -> String {
-        let results = await proxy.trial(upstream)
-        let words = results.map { results.count == 1 ? $0.plainWords : "\($0.authority): \($0.plainWords)" }
+    private func test(_ upstream: Upstream) async throws(CommandRefusal) -> String {
+        let results = await proxy.test(upstream)
+        let words = results.map { results.count == 1 ? $0.text : "\($0.authority): \($0.text)" }
         let text = words.joined(separator: "; ")
         guard results.allSatisfy(\.isGood) else { throw .unreachable(upstream.name, text) }
         return "\(upstream.name): \(text)"
     }
 }
 
-extension TrialResult {
+extension ConnectionTestResult {
     /// An answer to `GET /v1/models` that says the credential is wrong is no success; that the path is unknown says nothing.
     var isGood: Bool { failure == nil && status != 401 && status != 403 }
 
     /// `answered 200 (DNS 12 ms, connect 30 ms, TLS 45 ms, first byte 120 ms)`
-    var plainWords: String {
+    var text: String {
         var steps: [String] = []
         if let lookup { steps.append("DNS \(lookup.shortText)") }
         if let connect { steps.append("connect \(connect.shortText)") }

@@ -27,7 +27,7 @@ internal import Synchronization
 public final class Engine: Sendable {
     let proxy: ProxyServer
     let persister: Persister
-    let authorities: AuthorityFiles
+    let authorities: CABundles
     let context: ConfigurationContext
     let path: String
     /// When the engine was made.
@@ -74,7 +74,7 @@ public final class Engine: Sendable {
         let context = ConfigurationContext(
             environment: options.environment, folder: Self.folder(ofConfiguration: path),
             standardOutputIsFree: options.standardOutputIsFree,
-            authorityProblem: { authorities.contexts.problem(of: UpstreamTLSOptions(authorityFile: $0)) })
+            authorityProblem: { authorities.contexts.problem(of: UpstreamTLSOptions(caFile: $0)) })
         authorities.prepare(configuration.endpoints, context)
         var state = EngineState(configuration: configuration, context: context, now: now)
         var recorder: TraceRecorder?
@@ -259,7 +259,7 @@ extension Engine {
             },
             requestStarted: recorder.map { recorder in { @Sendable in recorder.request(at: .now) } },
             requestFinished: { self.requestFinished($0) },
-            admitProbation: { id in self.withState { $0.ranking.admitHalfOpen(id, now: .now) } },
+            admitHalfOpen: { id in self.withState { $0.ranking.admitHalfOpen(id, now: .now) } },
             clientRejected: { rejection in
                 self.handle { $0.clientRejected(rejection, wallTime: Self.wallTime()) }
             })

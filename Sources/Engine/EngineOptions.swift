@@ -20,7 +20,7 @@ public struct EngineOptions: Sendable {
     /// nil: one per processor that the process may use.
     public var eventLoops: Int?
     /// What reads the files of authorities.
-    var authorities = AuthorityFiles()
+    var authorities = CABundles()
 
     public init(environment: [String: String], logger: Logger) {
         self.environment = environment

@@ -129,12 +129,12 @@ extension EndpointRanking {
         let decay = max(settings.decay.secondsToTheNanosecond, 1e-9)
         endpoints[slot].response.add(max(0, time.secondsToTheNanosecond), at: now, decay: decay)
         guard let value = endpoints[slot].response.value else { return false }
-        if let usual = fleetUsual {
+        if let usual = fleetBaseline {
             let elapsed = max(0, now.seconds(since: fleetUpdate))
-            fleetUsual = value + (usual - value) * exponential(-elapsed / (decay * ResponseTimeAverage.usualDecay))
+            fleetBaseline = value + (usual - value) * exponential(-elapsed / (decay * ResponseTimeAverage.usualDecay))
             return false
         }
-        fleetUsual = value
+        fleetBaseline = value
         presumeForUnmeasured(value, now)
         return true
     }
@@ -155,7 +155,7 @@ extension EndpointRanking {
             endpoints[slot].isDoubted = false
         }
         if endpoints[slot].response.samples == 0 {
-            if let usual = fleetUsual { endpoints[slot].response.presume(usual, at: now) }
+            if let usual = fleetBaseline { endpoints[slot].response.presume(usual, at: now) }
         } else if now >= (endpoints[slot].lastTraffic ?? RankingTime(nanoseconds: 0)) + settings.checkInterval {
             endpoints[slot].response.recallUsual(at: now, decay: max(settings.decay.secondsToTheNanosecond, 1e-9))
         }

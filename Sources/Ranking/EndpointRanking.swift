@@ -32,7 +32,7 @@ public struct EndpointRanking: Sendable {
     /// The leader's time, in µs, from which on a half-open endpoint is asked before it; infinite where none waits.
     var halfOpenThreshold = Double.infinity
     /// Slow average of the response times of all traffic, in seconds: presumed for endpoints without any.
-    var fleetUsual: Double?
+    var fleetBaseline: Double?
     var fleetUpdate = RankingTime(nanoseconds: 0)
     var suspicion = RequestSuspicion()
     /// Record of the event being worked off; empty between events, kept for its memory.

@@ -56,7 +56,7 @@ struct UpstreamAssemblyTests {
 
     @Test func theFileOfAuthoritiesIsFoundBesideTheConfiguration() throws {
         let upstream = try Self.ready(Self.settings { $0.caFile = "good.pem" })
-        #expect(upstream.tls.authorityFile == "/etc/podium/good.pem")
+        #expect(upstream.tls.caFile == "/etc/podium/good.pem")
         #expect(throws: Misconfigured(reason: "ca_file /gone.pem does not exist")) {
             try Self.ready(Self.settings { $0.caFile = "/gone.pem" })
         }

@@ -87,7 +87,7 @@ struct ClientFaultTests {
         let upstream = try await ScriptedUpstream.start { request in [.send(Wire.ok("got " + request.body))] }
         let admitted = Admissions()
         let proxy = try await ProxyHarness.start(
-            [.local(1, upstream)], admits: { _ in admitted.admit() }, gate: .probation)
+            [.local(1, upstream)], admits: { _ in admitted.admit() }, gate: .halfOpen)
         let client = try await RawClient.connect(port: proxy.port)
         try await client.send(Self.halfARequest)
         try await eventually { proxy.events.requestsStarted == 1 }

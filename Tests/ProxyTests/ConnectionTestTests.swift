@@ -11,13 +11,13 @@ struct ConnectionTestTests {
     private func trial(
         _ url: String, anthropic: Bool = false, credential: UpstreamCredential = .none,
         tls: UpstreamTLSOptions = .init(), timeouts: UpstreamTimeouts = .patient
-    ) async throws -> TrialResult {
+    ) async throws -> ConnectionTestResult {
         let proxy = try await ProxyHarness.start([])
         let url = try UpstreamURL(url)
         let upstream = try Upstream(
             id: EndpointID(1), name: "tried", anyURL: anthropic ? nil : url, anthropicURL: anthropic ? url : nil,
             credential: credential, timeouts: timeouts, tls: tls)
-        let results = await proxy.server.trial(upstream)
+        let results = await proxy.server.test(upstream)
         await proxy.stop()
         return try #require(results.first)
     }
@@ -53,7 +53,7 @@ struct ConnectionTestTests {
     @Test func eachStepHasItsTime() async throws {
         let server = try await SecureUpstream.start()
         let result = try await trial(
-            "https://localhost:\(server.port)", tls: .init(authorityFile: SecureUpstream.authorityFile()))
+            "https://localhost:\(server.port)", tls: .init(caFile: SecureUpstream.authorityFile()))
         #expect(result.lookup.map { $0 > .zero } == true)
         #expect(result.connect.map { $0 > .zero } == true)
         #expect(result.tlsHandshake.map { $0 > .zero } == true)

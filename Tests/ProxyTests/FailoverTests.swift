@@ -130,7 +130,7 @@ struct FailoverTests {
     @Test func aRefusalThatSeemedNotToBeTheLastIsToldAsOne() async throws {
         let first = try await ScriptedUpstream.start { _ in [.send(Wire.status(403, "first"))] }
         let proxy = try await ProxyHarness.start(
-            [.local(1, first), .local(2, port: 1)], admits: { $0 == EndpointID(1) }, gate: .probation)
+            [.local(1, first), .local(2, port: 1)], admits: { $0 == EndpointID(1) }, gate: .halfOpen)
         let answer = try await proxy.exchange(Wire.post())
         #expect(answer.hasPrefix("HTTP/1.1 502 Bad Gateway\r\n"))
         #expect(answer.contains("every endpoint refused this request (endpoint-1: status 403)"))
@@ -259,7 +259,7 @@ struct FailoverTests {
         let first = try await ScriptedUpstream.start { _ in [.send(Wire.ok("first"))] }
         let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
         let proxy = try await ProxyHarness.start(
-            [.local(1, first), .local(2, second)], admits: { $0 == EndpointID(2) }, gate: .probation)
+            [.local(1, first), .local(2, second)], admits: { $0 == EndpointID(2) }, gate: .halfOpen)
         let answer = try await proxy.exchange(Wire.post())
         #expect(answer.hasSuffix("second"))
         #expect(first.requests.isEmpty)

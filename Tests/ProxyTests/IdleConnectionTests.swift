@@ -84,7 +84,7 @@ struct IdleConnectionTests {
             let proxy = try await ProxyHarness.start([
                 try Upstream(
                     id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(upstream.port)"),
-                    credential: .none, timeouts: .patient, tls: .init(authorityFile: authority))
+                    credential: .none, timeouts: .patient, tls: .init(caFile: authority))
             ])
             let client = try await RawClient.connect(port: proxy.port)
             try await client.send(Wire.post(closes: false) + Wire.post())
@@ -109,7 +109,7 @@ struct IdleConnectionTests {
         let endpoint = try Upstream(
             id: EndpointID(1), name: "one",
             anyURL: UpstreamURL("\(secure ? "https" : "http")://localhost:\(server.port)"),
-            timeouts: timeouts, tls: .init(authorityFile: SecureUpstream.authorityFile()))
+            timeouts: timeouts, tls: .init(caFile: SecureUpstream.authorityFile()))
         let proxy = try await ProxyHarness.start([endpoint])
         let client = try await RawClient.connect(port: proxy.port)
         try await client.send(Wire.post(closes: false))
@@ -149,7 +149,7 @@ struct IdleConnectionTests {
         let endpoint = try Upstream(
             id: EndpointID(1), name: "one",
             anyURL: UpstreamURL("\(secure ? "https" : "http")://localhost:\(server.port)"),
-            timeouts: .patient, tls: .init(authorityFile: SecureUpstream.authorityFile()))
+            timeouts: .patient, tls: .init(caFile: SecureUpstream.authorityFile()))
         let proxy = try await ProxyHarness.start([endpoint])
         let client = try await RawClient.connect(port: proxy.port)
         try await client.send(Wire.post(closes: false))

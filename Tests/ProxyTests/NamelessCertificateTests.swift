@@ -13,12 +13,12 @@ struct NamelessCertificateTests {
         let endpoint = try Upstream(
             id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://\(host):\(server.port)"),
             credential: .apiKey("sk-endpoint"), timeouts: .patient,
-            tls: .init(authorityFile: try SecureUpstream.authorityFile(Self.authority)))
+            tls: .init(caFile: try SecureUpstream.authorityFile(Self.authority)))
         let proxy = try await ProxyHarness.start([endpoint])
         #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 "))
         #expect(server.requests.isEmpty)
         #expect(await proxy.server.probe(endpoint).failure != nil)
-        #expect(await proxy.server.trial(endpoint).first?.status == nil)
+        #expect(await proxy.server.test(endpoint).first?.status == nil)
         #expect(server.requests.isEmpty && server.bytesRead == 0)
         await proxy.stop()
     }

@@ -45,7 +45,7 @@ struct ProbeTests {
     func aTrustedCertificateIsReached(host: String) async throws {
         let server = try await SecureUpstream.start()
         let result = try await probe(
-            "https://\(host):\(server.port)", tls: .init(authorityFile: SecureUpstream.authorityFile()))
+            "https://\(host):\(server.port)", tls: .init(caFile: SecureUpstream.authorityFile()))
         #expect(result.failure == nil)
         #expect(result.connect.map { $0 > .zero } == true)
         #expect(result.tlsHandshake.map { $0 > .zero } == true)
@@ -55,12 +55,12 @@ struct ProbeTests {
     @Test func anotherNameIsATLSFailure() async throws {
         let server = try await SecureUpstream.start(Certificates.otherName, key: Certificates.otherNameKey)
         let authority = try SecureUpstream.authorityFile()
-        let wrong = try await probe("https://localhost:\(server.port)", tls: .init(authorityFile: authority))
+        let wrong = try await probe("https://localhost:\(server.port)", tls: .init(caFile: authority))
         #expect(wrong.failure == .tls(.wrongName(expected: "localhost", names: ["other.example"])))
         #expect(wrong.connect != nil)
         #expect(wrong.tlsHandshake == nil)
         let named = try await probe(
-            "https://localhost:\(server.port)", tls: .init(authorityFile: authority, serverName: "other.example"))
+            "https://localhost:\(server.port)", tls: .init(caFile: authority, serverName: "other.example"))
         #expect(named.failure == nil)
     }
 
@@ -74,7 +74,7 @@ struct ProbeTests {
     @Test func aMissingAuthorityFileIsATLSFailure() async throws {
         let server = try await SecureUpstream.start()
         let result = try await probe(
-            "https://localhost:\(server.port)", tls: .init(authorityFile: "/nonexistent/authority.pem"))
+            "https://localhost:\(server.port)", tls: .init(caFile: "/nonexistent/authority.pem"))
         #expect(result == ProbeResult(connect: nil, tlsHandshake: nil, failure: .tls(.noAuthorities)))
         #expect(server.connections == 0)
     }

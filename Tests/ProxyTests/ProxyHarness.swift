@@ -47,7 +47,7 @@ final class ProxyHarness: Sendable {
                     events.requests.append(report)
                 }
             },
-            admitProbation: admits,
+            admitHalfOpen: admits,
             clientRejected: { rejection in log.events.withLock { $0.rejections.append(rejection) } })
         let server = ProxyServer(options: options, routes: table, group: ProxyLoops.shared)
         let address = try await server.start(reportingTo: events)

@@ -15,36 +15,36 @@ import Testing
     @Test func thePoolHandsOutTheFreshestAndDropsTheOldest() {
         var pool = UpstreamPool<Connection>(maximumIdle: 2)
         let connections = (0..<3).map { _ in Connection() }
-        let result1 = pool.keep(connections[0], until: at(10), turn: 1)
+        let result1 = pool.keep(connections[0], until: at(10), tick: 1)
         #expect(result1)
-        let result2 = pool.keep(connections[1], until: at(20), turn: 1)
+        let result2 = pool.keep(connections[1], until: at(20), tick: 1)
         #expect(result2)
-        let result3 = pool.keep(connections[2], until: at(30), turn: 1)
+        let result3 = pool.keep(connections[2], until: at(30), tick: 1)
         #expect(!result3)
         let result4 = pool.expire(now: at(9))
         #expect(result4.isEmpty)
         let result5 = pool.expire(now: at(10))
         #expect(result5.map(ObjectIdentifier.init) == [ObjectIdentifier(connections[0])])
-        let stale = pool.take(now: at(20), turn: 2)?.connection
+        let stale = pool.take(now: at(20), tick: 2)?.connection
         #expect(stale == nil)
-        let result6 = pool.keep(connections[2], until: at(30), turn: 1)
+        let result6 = pool.keep(connections[2], until: at(30), tick: 1)
         #expect(result6)
-        let fresh = pool.take(now: at(21), turn: 2)?.connection
+        let fresh = pool.take(now: at(21), tick: 2)?.connection
         #expect(fresh === connections[2])
         pool.remove(connections[1])
         #expect(pool.count == 0)
     }
 
-    /// What came behind an answer in the same turn has not been noticed yet.
+    /// What came behind an answer in the same tick has not been noticed yet.
     @Test func whatCameToRestInThisTurnIsTakenLast() {
         var pool = UpstreamPool<Connection>()
         let connections = (0..<4).map { _ in Connection() }
-        func take(_ turn: UInt64) -> (number: Int?, isSettled: Bool)? {
-            guard let (taken, isSettled) = pool.take(now: at(1), turn: turn) else { return nil }
+        func take(_ tick: UInt64) -> (number: Int?, isSettled: Bool)? {
+            guard let (taken, isSettled) = pool.take(now: at(1), tick: tick) else { return nil }
             return (connections.firstIndex { $0 === taken }, isSettled)
         }
         for number in 0..<4 {
-            let isKept = pool.keep(connections[number], until: at(10), turn: number < 2 ? 1 : 2)
+            let isKept = pool.keep(connections[number], until: at(10), tick: number < 2 ? 1 : 2)
             #expect(isKept)
         }
         let order = (0..<4).compactMap { _ in take(2) }
@@ -52,12 +52,12 @@ import Testing
         #expect(order.map(\.isSettled) == [true, true, false, false])
         #expect(take(2) == nil)
 
-        // A turn later it has been looked at; one that is gone meanwhile is not counted.
-        for number in 0..<3 { _ = pool.keep(connections[number], until: at(10), turn: 3) }
+        // A tick later it has been looked at; one that is gone meanwhile is not counted.
+        for number in 0..<3 { _ = pool.keep(connections[number], until: at(10), tick: 3) }
         let first = take(4)
         #expect(first?.number == 2 && first?.isSettled == true)
         pool.remove(connections[0])
-        _ = pool.keep(connections[3], until: at(10), turn: 4)
+        _ = pool.keep(connections[3], until: at(10), tick: 4)
         let second = take(4)
         #expect(second?.number == 1 && second?.isSettled == true)
         let third = take(4)
@@ -69,14 +69,14 @@ import Testing
         var pool = UpstreamPool<Connection>()
         let connections = (0..<2).map { _ in Connection() }
         for (number, connection) in connections.enumerated() {
-            let isKept = pool.keep(connection, until: at(10), turn: UInt64(number))
+            let isKept = pool.keep(connection, until: at(10), tick: UInt64(number))
             #expect(isKept)
         }
-        let first = pool.take(now: at(1), turn: 1, settledOnly: true)
+        let first = pool.take(now: at(1), tick: 1, settledOnly: true)
         #expect(first?.connection === connections[0])
-        #expect(pool.take(now: at(1), turn: 1, settledOnly: true) == nil)
+        #expect(pool.take(now: at(1), tick: 1, settledOnly: true) == nil)
         #expect(pool.count == 1)
-        let second = pool.take(now: at(1), turn: 2, settledOnly: true)
+        let second = pool.take(now: at(1), tick: 2, settledOnly: true)
         #expect(second?.connection === connections[1])
     }
 
@@ -84,13 +84,13 @@ import Testing
         var pool = UpstreamPool<Connection>()
         let connections = (0..<3).map { _ in Connection() }
         for (number, connection) in connections.enumerated() {
-            _ = pool.keep(connection, until: at(10), turn: number < 2 ? 1 : 2)
+            _ = pool.keep(connection, until: at(10), tick: number < 2 ? 1 : 2)
         }
         #expect(pool.removeOldest() === connections[0])
         // What is left is in order: one that has settled, one that has not.
-        let settled = pool.take(now: at(1), turn: 2)
+        let settled = pool.take(now: at(1), tick: 2)
         #expect(settled?.connection === connections[1] && settled?.isSettled == true)
-        let other = pool.take(now: at(1), turn: 2)
+        let other = pool.take(now: at(1), tick: 2)
         #expect(other?.connection === connections[2] && other?.isSettled == false)
         #expect(pool.removeOldest() == nil)
     }

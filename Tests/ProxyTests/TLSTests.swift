@@ -24,21 +24,21 @@ struct TLSTests {
     @Test(arguments: ["127.0.0.1", "localhost"])
     func aTrustedCertificateOfTheRightNameServes(host: String) async throws {
         let server = try await SecureUpstream.start()
-        let result = try await outcome(host: host, server, .init(authorityFile: SecureUpstream.authorityFile()))
+        let result = try await outcome(host: host, server, .init(caFile: SecureUpstream.authorityFile()))
         #expect(result.answer.hasSuffix("\r\n\r\n0.0"))
     }
 
     @Test func anotherNameIsRefused() async throws {
         let server = try await SecureUpstream.start(Certificates.otherName, key: Certificates.otherNameKey)
         let file = try SecureUpstream.authorityFile()
-        let wrong = try await outcome(host: "localhost", server, .init(authorityFile: file))
+        let wrong = try await outcome(host: "localhost", server, .init(caFile: file))
         #expect(
             wrong.outcome
                 == .failure(.tls(.wrongName(expected: "localhost", names: ["other.example"]))))
         #expect(wrong.answer.hasPrefix("HTTP/1.1 503 "))
         #expect(server.requests.isEmpty)
         let named = try await outcome(
-            host: "localhost", server, .init(authorityFile: file, serverName: "other.example"))
+            host: "localhost", server, .init(caFile: file, serverName: "other.example"))
         #expect(named.answer.hasPrefix("HTTP/1.1 200 "))
     }
 
@@ -54,7 +54,7 @@ struct TLSTests {
 
     @Test func aMissingAuthorityFileIsAFailureNotAHole() async throws {
         let server = try await SecureUpstream.start()
-        let result = try await outcome(host: "localhost", server, .init(authorityFile: "/nonexistent/authority.pem"))
+        let result = try await outcome(host: "localhost", server, .init(caFile: "/nonexistent/authority.pem"))
         #expect(result.outcome == .failure(.tls(.noAuthorities)))
         #expect(server.requests.isEmpty)
     }
@@ -65,7 +65,7 @@ struct TLSTests {
         let endpoint = try Upstream(
             id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(server.port)"),
             timeouts: .patient,
-            tls: .init(authorityFile: file))
+            tls: .init(caFile: file))
         let options = ProxyOptions()
         let proxy = try await ProxyHarness.start([endpoint], options: options)
         #expect(try await proxy.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 "))
@@ -84,7 +84,7 @@ struct TLSTests {
         let endpoint = try Upstream(
             id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(server.port)"),
             timeouts: .patient,
-            tls: .init(authorityFile: SecureUpstream.authorityFile()))
+            tls: .init(caFile: SecureUpstream.authorityFile()))
         let proxy = try await ProxyHarness.start([endpoint])
         let client = try await RawClient.connect(port: proxy.port)
         for index in 0..<3 {
@@ -149,7 +149,7 @@ struct TLSTests {
         let authority =
             kind == "unknown" || kind == "expired" || kind == "early" || kind == "self-signed"
             ? Certificates.datesAuthority : Certificates.authority
-        let tls = UpstreamTLSOptions(authorityFile: try SecureUpstream.authorityFile(authority))
+        let tls = UpstreamTLSOptions(caFile: try SecureUpstream.authorityFile(authority))
         let result = try await outcome(host: "localhost", server, tls)
         #expect(result.outcome == .failure(.tls(fault)))
         #expect(fault.text.contains(words))
@@ -160,7 +160,7 @@ struct TLSTests {
             id: EndpointID(1), name: "secure", anyURL: UpstreamURL("https://localhost:\(server.port)"),
             timeouts: .patient, tls: tls)
         let proxy = try await ProxyHarness.start([endpoint])
-        #expect(await proxy.server.trial(endpoint).map(\.failure) == [.tls(fault)])
+        #expect(await proxy.server.test(endpoint).map(\.failure) == [.tls(fault)])
         // Of TLS 1.3 nobody is told what the other side thinks of it before a request is made.
         if kind != "client" { #expect(await proxy.server.probe(endpoint).failure == .tls(fault)) }
         await proxy.stop()

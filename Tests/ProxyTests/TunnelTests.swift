@@ -42,7 +42,7 @@ struct TunnelTests {
         let endpoint = try Upstream(
             id: EndpointID(1), name: "behind",
             anyURL: UpstreamURL("\(way.usesTLS ? "https" : "http")://localhost:\(server.port)"), timeouts: .patient,
-            tls: .init(authorityFile: SecureUpstream.authorityFile()),
+            tls: .init(caFile: SecureUpstream.authorityFile()),
             proxy: Self.upstreamProxy(
                 way.kind, port: forward.port, username: pair?.username, password: pair?.password))
         let proxy = try await ProxyHarness.start([endpoint])
@@ -181,7 +181,7 @@ struct TunnelTests {
         let endpoint = try Upstream(
             id: EndpointID(1), name: "behind",
             anyURL: UpstreamURL("\(way.usesTLS ? "https" : "http")://localhost:\(server.port)"), timeouts: .patient,
-            tls: .init(authorityFile: SecureUpstream.authorityFile()),
+            tls: .init(caFile: SecureUpstream.authorityFile()),
             proxy: Self.upstreamProxy(
                 way.kind, port: forward.port, username: pair?.username, password: pair?.password))
         let proxy = try await ProxyHarness.start([])
@@ -244,7 +244,7 @@ struct TunnelTests {
         }
         let proxy = try await ProxyHarness.start([])
         let endpoint = try plain(forwarder)
-        let tested = await proxy.server.trial(endpoint)
+        let tested = await proxy.server.test(endpoint)
         #expect(tested.map(\.status) == [200])
         #expect(tested.map(\.failure) == [nil])
         #expect(await proxy.server.probe(endpoint).failure == nil)
@@ -274,7 +274,7 @@ struct TunnelTests {
         #expect(
             proxy.events.attempts.map(\.outcome)
                 == Array(repeating: .failure(.proxy(.refused(status: 403))), count: 2))
-        #expect(await proxy.server.trial(endpoint).map(\.failure) == [.proxy(.refused(status: 403))])
+        #expect(await proxy.server.test(endpoint).map(\.failure) == [.proxy(.refused(status: 403))])
         #expect(await proxy.server.probe(endpoint).failure == .proxy(.refused(status: 403)))
         await proxy.stop()
         try await forwarder.stop()

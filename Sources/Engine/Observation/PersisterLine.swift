@@ -39,7 +39,7 @@ extension PersisterEvent {
     fileprivate func lines(now: ContinuousClock.Instant) -> [PersisterLine] {
         switch self {
         case .flushed(let record):
-            return [PersisterLine(record.level, source: "persist", record.plainWords, kind: .traffic)]
+            return [PersisterLine(record.level, source: "persist", record.text, kind: .traffic)]
         case .externalEditAdopted(let changes, let conflicts):
             let text = changes.isEmpty ? "no endpoint changed" : changes.joined(separator: ", ")
             return [PersisterLine(.info, source: "config", "the file was edited: \(text)")]
@@ -116,7 +116,7 @@ extension PersisterEvent {
                         + "(errno \(errno)): chmod or remove it")
             ]
         case .orphan(let outcome):
-            return [PersisterLine(.info, source: "persist", outcome.plainWords)]
+            return [PersisterLine(.info, source: "persist", outcome.text)]
         case .watchUnavailable(let errno):
             return [
                 PersisterLine(
@@ -139,7 +139,7 @@ extension FlushRecord {
     }
 
     /// Such as `flushed 4 changes (interval), 4.1 K, 3.2 ms`.
-    var plainWords: String {
+    var text: String {
         switch result {
         case .written:
             "flushed \(changes.count) \(changes.count == 1 ? "change" : "changes") (\(trigger.rawValue)), "
@@ -165,7 +165,7 @@ extension MemoryOnly {
 }
 
 extension OrphanOutcome {
-    fileprivate var plainWords: String {
+    fileprivate var text: String {
         switch self {
         case .removed(let name): "removed \(name), left by a crash"
         case .keptAsBackup(let name): "kept \(name), left by a crash, as the backup: it was the only older version"

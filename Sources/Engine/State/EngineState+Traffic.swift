@@ -179,7 +179,7 @@ extension EngineState {
         let attempts = report.attempts
         let names = attempts.map { attempt in
             let name = records.name(of: attempt.endpoint) ?? "?"
-            return "\(name) \(attempt.outcome.plainWords(status: attempt.status))"
+            return "\(name) \(attempt.outcome.text(status: attempt.status))"
         }
         let refused = report.status == 503 ? "no endpoint" : "refused"
         let path = attempts.isEmpty ? refused : names.joined(separator: " → ")
@@ -231,7 +231,7 @@ extension EngineState {
                 if let kind = ErrorKind(report.outcome, status: report.status) {
                     record.errors[kind, default: 0] += 1
                 }
-                record.lastError = .init(time: wallTime, text: report.outcome.plainWords(status: report.status))
+                record.lastError = .init(time: wallTime, text: report.outcome.text(status: report.status))
             }
         }
         return ranking.record(
@@ -287,7 +287,7 @@ extension EngineState {
 
 extension AttemptOutcome {
     /// One line for the console and the log.
-    func plainWords(status: Int?) -> String {
+    func text(status: Int?) -> String {
         switch self {
         case .success: "ok"
         case .declined(let status): "declined (\(status))"
@@ -360,20 +360,20 @@ extension AvailabilityChange {
                 "still down: \(cause.text)"
             )
         case (.halfOpen, .misconfigured(.some, _)):
-            return (.info, "still \(to.plainWords(now: now))", "still misconfigured")
+            return (.info, "still \(to.text(now: now))", "still misconfigured")
         case (_, .available), (_, .disabled):
-            return (.info, to.plainWords(now: now), nil)
+            return (.info, to.text(now: now), nil)
         case (_, .rateLimited):
-            return (.warning, to.plainWords(now: now), nil)
+            return (.warning, to.text(now: now), nil)
         case (_, .open), (_, .misconfigured):
-            return (.error, to.plainWords(now: now), nil)
+            return (.error, to.text(now: now), nil)
         }
     }
 }
 
 extension Availability {
     /// Such as `down: 3 failures in a row, last HTTP 503`.
-    public func plainWords(now: ContinuousClock.Instant) -> String {
+    public func text(now: ContinuousClock.Instant) -> String {
         switch self {
         case .available: return "up"
         case .halfOpen: return "on probation: one request at a time until one succeeds"

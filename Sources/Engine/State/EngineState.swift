@@ -176,7 +176,7 @@ struct EngineState: Sendable {
             guard let upstream = record(candidate.endpoint)?.upstream else {
                 return nil
             }
-            return Candidate(upstream: upstream, gate: candidate.gate == .halfOpen ? .probation : .open)
+            return Candidate(upstream: upstream, gate: candidate.gate == .halfOpen ? .halfOpen : .open)
         }
         return RoutingTable(
             candidates: candidates, earliestRecovery: ranking.earliestRecovery(now: now), served: servedAPIs,

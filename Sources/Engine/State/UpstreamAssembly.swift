@@ -4,7 +4,7 @@ internal import Proxy
 internal import Ranking
 
 // From an endpoint's settings to what the data path works with. Whatever the settings refer to outside of themselves is looked up on the
-// way: variables of the environment and files of authorities, the latter only as `AuthorityFiles` has read them before,
+// way: variables of the environment and files of authorities, the latter only as `CABundles` has read them before,
 // because an upstream is assembled under the engine's lock, where nothing may wait for a disk.
 
 /// Turns an endpoint's settings into what the data path works with, or says why that cannot be done.
@@ -26,7 +26,10 @@ struct UpstreamAssembly {
             let ready = try settings.expanded(environment: context.environment)
             let heedsEnvironment = ready.proxy == .environment
             let proxy = heedsEnvironment ? nil : try ready.proxy.map { try UpstreamProxy($0) }
-            let tls = UpstreamTLSOptions(authorityFile: try authorityFile(ready.caFile))
+            let tls = ready.tlsOptions(context)
+            if let file = tls.caFile, let problem = context.authorityProblem(file) {
+                throw ValueProblem("ca_file \(ready.caFile ?? file) \(problem)")
+            }
             let isSameWay = previous?.proxy == proxy && previous?.tls == tls
             let kept = isSameWay ? previous : nil
             return .ready(
@@ -79,17 +82,6 @@ struct UpstreamAssembly {
             .proxy(usesTLS: url.usesTLS, host: url.host, port: url.port).map { try UpstreamProxy($0) }
     }
 
-    private func authorityFile(_ path: String?) throws(ValueProblem) -> String? {
-        guard let path else {
-            return nil
-        }
-        let located = context.located(path)
-        if let problem = context.authorityProblem(located) {
-            throw ValueProblem("ca_file \(path) \(problem)")
-        }
-        return located
-    }
-
     private func credential(of settings: EndpointSettings) -> UpstreamCredential {
         switch settings.authType {
         case .none: .none
@@ -117,6 +109,13 @@ struct UpstreamAssembly {
         case .reservedHeader(let name): "header \(name) is the proxy's own business"
         case .invalidCredential: "auth_value is empty or holds characters that no header may hold"
         }
+    }
+}
+
+extension EndpointSettings {
+    /// How TLS is spoken with the endpoint, whose references have been expanded.
+    func tlsOptions(_ context: ConfigurationContext) -> UpstreamTLSOptions {
+        UpstreamTLSOptions(caFile: caFile.map { context.located($0) })
     }
 }
 

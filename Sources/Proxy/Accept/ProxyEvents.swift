@@ -13,24 +13,24 @@ public struct ProxyEvents: Sendable {
     public var requestFinished: @Sendable (RequestReport) -> Void
     /// May this request try an endpoint whose breaker is half open? `true` takes the only place; the attempt's
     /// report gives it back.
-    public var admitProbation: @Sendable (EndpointID) -> Bool
+    public var admitHalfOpen: @Sendable (EndpointID) -> Bool
     /// A client was refused before it had made a request (garbage, limits, connection cap).
     public var clientRejected: @Sendable (ClientRejection) -> Void
 
-    /// Closures left out do nothing; `admitProbation` admits.
+    /// Closures left out do nothing; `admitHalfOpen` admits.
     public init(
         attemptAnswered: @escaping @Sendable (EndpointID, Duration, ContinuousClock.Instant) -> Void = { _, _, _ in },
         attemptFinished: @escaping @Sendable (AttemptReport) -> Void = { _ in },
         requestStarted: (@Sendable () -> Void)? = nil,
         requestFinished: @escaping @Sendable (RequestReport) -> Void = { _ in },
-        admitProbation: @escaping @Sendable (EndpointID) -> Bool = { _ in true },
+        admitHalfOpen: @escaping @Sendable (EndpointID) -> Bool = { _ in true },
         clientRejected: @escaping @Sendable (ClientRejection) -> Void = { _ in }
     ) {
         self.attemptAnswered = attemptAnswered
         self.attemptFinished = attemptFinished
         self.requestStarted = requestStarted
         self.requestFinished = requestFinished
-        self.admitProbation = admitProbation
+        self.admitHalfOpen = admitHalfOpen
         self.clientRejected = clientRejected
     }
 }

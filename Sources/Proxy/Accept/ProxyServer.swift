@@ -73,8 +73,8 @@ public final class ProxyServer: Sendable {
     }
 
     /// Tries all of the endpoint's URLs up to an answer, with a request that costs nothing there.
-    public func trial(_ upstream: Upstream) async -> [TrialResult] {
-        var results: [TrialResult] = []
+    public func test(_ upstream: Upstream) async -> [ConnectionTestResult] {
+        var results: [ConnectionTestResult] = []
         for url in [upstream.anyURL, upstream.anthropicURL, upstream.openAIURL].compactMap({ $0 }) {
             let tls = url.usesTLS ? preparedContext(upstream.tls) : nil
             var result = await ConnectionTest.run(url, of: upstream, tls: tls, names: shared.names, group: group)

@@ -25,7 +25,7 @@ struct CurrentResponse: ~Copyable {
     /// When bytes of it came last.
     var lastRead = NIODeadline.uptimeNanoseconds(0)
     /// Its beginning is to be looked into: does it speak of an unknown path?
-    private(set) var isJudged = false
+    private(set) var isInspected = false
 
     /// An event stream that others than its reader understand.
     var isReadableStream: Bool { isEventStream && !isEncoded }
@@ -40,7 +40,7 @@ struct CurrentResponse: ~Copyable {
         status = nil
         bytesDown = 0
         firstSent = nil
-        isJudged = false
+        isInspected = false
     }
 
     // MARK: Its head
@@ -55,7 +55,7 @@ struct CurrentResponse: ~Copyable {
         firstEvent = FirstEventScanner()
         position = EventStreamPosition()
         status = loop.responseHead.status
-        isJudged = teaches && !isEncoded
+        isInspected = teaches && !isEncoded
     }
 
     /// Fills `loop.output` with the client's head.

@@ -27,7 +27,7 @@ final class LoopContext {
     var dataRanges: ContiguousArray<Range<Int>> = []
     var deadlines = DeadlineTable()
     var coalescing = WriteCoalescing()
-    private var turnEnd: @Sendable () -> Void = {}
+    private var tickEnd: @Sendable () -> Void = {}
     private var coalesced: ContiguousArray<Unmanaged<SocketConnection>> = []
 
     /// The shared one as of `routingVersion`: looking for a newer one costs less than taking its lock.
@@ -60,7 +60,7 @@ final class LoopContext {
         requestIDs = SplitMix64(seed: seed)
         output.reserveCapacity(4096)
         let bound = NIOLoopBound(UnownedLoop(loop: self), eventLoop: eventLoop)
-        turnEnd = { bound.value.loop.tickEnded() }
+        tickEnd = { bound.value.loop.tickEnded() }
     }
 
     /// Before a request begins: takes the shared routing over where it has changed.
@@ -150,20 +150,20 @@ final class LoopContext {
     func takeIdle(_ url: UpstreamURL, now: NIODeadline) -> UpstreamConnection? {
         let pool = pool(url.poolKey)
         // What TLS has in hand cannot be seen from outside.
-        let settledOnly = url.usesTLS && tellsTurns
-        while let (connection, isSettled) = pool.connections.take(now: now, turn: turn, settledOnly: settledOnly) {
+        let settledOnly = url.usesTLS && tellsTicks
+        while let (connection, isSettled) = pool.connections.take(now: now, tick: tick, settledOnly: settledOnly) {
             if isSettled || !connection.hasSomethingToSay { return connection }
             connection.close()
         }
         return nil
     }
 
-    private var tellsTurns: Bool {
+    private var tellsTicks: Bool {
         return socketLoop != nil
     }
 
     /// Always the same where the loop does not tell: then no connection has been looked at since.
-    private var turn: UInt64 {
+    private var tick: UInt64 {
         if let socketLoop { return socketLoop.tick }
         return 0
     }
@@ -171,7 +171,7 @@ final class LoopContext {
     /// Keeps the connection for the next request, or closes it where the endpoint has gone.
     func keepIdle(_ connection: UpstreamConnection, until expires: NIODeadline) {
         let pool = pool(connection.url.poolKey)
-        guard !shared.isDraining, pool.connections.keep(connection, until: expires, turn: turn) else {
+        guard !shared.isDraining, pool.connections.keep(connection, until: expires, tick: tick) else {
             connection.close()
             return
         }
@@ -210,7 +210,7 @@ final class LoopContext {
     /// Its bytes leave when the loop has dealt with everything that has come.
     func flushAtEndOfTick(_ connection: SocketConnection) {
         guard coalescing.add(connection) else { return }
-        eventLoop.execute(turnEnd)
+        eventLoop.execute(tickEnd)
     }
 
     private func tickEnded() {

@@ -22,7 +22,7 @@ final class SharedReceiveBuffer: Sendable {
         return buffer
     }
 
-    func giveBack(_ buffer: ByteBuffer) {
+    func reclaim(_ buffer: ByteBuffer) {
         if buffer.capacity >= Self.capacity { lent.value = buffer }
     }
 }

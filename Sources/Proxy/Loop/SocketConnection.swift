@@ -7,7 +7,7 @@ internal import Sockets
 /// What both ends have in common: a channel, and the ways to write to it.
 ///
 /// Bytes go straight to the socket, past the channel's queue: queueing a message, flushing and unqueueing it costs more
-/// than parsing both heads of a request. Under load they go when everything that came in the same turn of the loop has
+/// than parsing both heads of a request. Under load they go when everything that came in the same tick of the loop has
 /// been read (`WriteCoalescing`). The channel's queue takes what the socket does not take at once, and then everything until
 /// it has been seen empty. Channels without a plain socket (TLS, tests) have nothing but the queue.
 class SocketConnection: SocketReader {
@@ -23,7 +23,7 @@ class SocketConnection: SocketReader {
     final var context: ChannelHandlerContext?
     private final var descriptor = none
     private final var socket: StreamSocket?
-    /// Written and not flushed, or leaving when the loop's turn ends.
+    /// Written and not flushed, or leaving when the loop's tick ends.
     private final var coalesced = ByteBuffer()
     private final var flushesAtEndOfTick = false
     /// Something went into the queue, and it has not been seen empty since.
@@ -172,7 +172,7 @@ class SocketConnection: SocketReader {
         queueRest(ByteBuffer(staticString: tail))
     }
 
-    /// Lets go what was written, under load when the loop's turn ends.
+    /// Lets go what was written, under load when the loop's tick ends.
     final func flush() {
         guard needsFlush else { return }
         if loop.coalescing.areBundled { flushAtEndOfTick() } else { flushNow() }
@@ -189,7 +189,7 @@ class SocketConnection: SocketReader {
         }
     }
 
-    /// The loop's turn has ended.
+    /// The loop's tick has ended.
     final func tickEnded() {
         flushesAtEndOfTick = false
         flushNow()
@@ -224,7 +224,7 @@ class SocketConnection: SocketReader {
             }
             if sent < coalesced.readableBytes { queue(coalesced, after: sent) }
         }
-        loop.coalescing.takeBack(&coalesced)
+        loop.coalescing.reclaim(&coalesced)
     }
 
     private func queue(_ bytes: ByteBuffer, after sent: Int) {

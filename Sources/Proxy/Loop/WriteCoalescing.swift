@@ -1,10 +1,10 @@
 internal import NIOCore
 
-/// What leaves when the loop's turn ends, on all of its connections.
+/// What leaves when the loop's tick ends, on all of its connections.
 ///
-/// With hundreds of requests running, a turn of the loop reads from dozens of sockets. Answering each at once wakes the
+/// With hundreds of requests running, a tick of the loop reads from dozens of sockets. Answering each at once wakes the
 /// other side for a few messages; answering them together lets it find many, which saves 3 % at 256 connections. With
-/// fewer there is nothing to be saved, and waiting for the end of the turn would be a detour.
+/// fewer there is nothing to be saved, and waiting for the end of the tick would be a detour.
 struct WriteCoalescing {
     /// From so many running requests on, messages leave together.
     private static let threshold = 96
@@ -26,7 +26,7 @@ struct WriteCoalescing {
         areBundled = running >= Self.threshold
     }
 
-    /// - Returns: whether it is the first one of this turn, so that the turn's end has to be awaited.
+    /// - Returns: whether it is the first one of this tick, so that the tick's end has to be awaited.
     mutating func add(_ connection: SocketConnection) -> Bool {
         connections.append(.passRetained(connection))
         return connections.count == 1
@@ -44,9 +44,9 @@ struct WriteCoalescing {
     }
 
     /// Keeps the storage of a buffer that has left.
-    mutating func takeBack(_ departed: inout ByteBuffer) {
+    mutating func reclaim(_ spent: inout ByteBuffer) {
         var buffer = ByteBuffer()
-        swap(&buffer, &departed)
+        swap(&buffer, &spent)
         guard spares.count < Self.spareLimit, buffer.capacity <= Self.spareCapacityLimit else { return }
         buffer.clear()
         spares.append(buffer)

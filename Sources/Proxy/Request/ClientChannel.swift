@@ -86,7 +86,7 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
     final func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
         received(buffer)
-        loop.receive.giveBack(buffer)
+        loop.receive.reclaim(buffer)
         holdInputBack()
     }
 

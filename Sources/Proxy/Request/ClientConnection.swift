@@ -546,7 +546,7 @@ final class ClientConnection: ClientChannel {
     private func commitIfHeld(_ buffer: ByteBuffer, isComplete: Bool, awaitedEvent: Bool) {
         let passage = machine.answerPasses(isLast: isComplete, awaitedEvent: awaitedEvent)
         if passage.commits {
-            if response.isJudged { attempt.saysUnknownPath = response.saysUnknownPath(buffer, on: loop) }
+            if response.isInspected { attempt.saysUnknownPath = response.saysUnknownPath(buffer, on: loop) }
             answerBegan()
         }
         if passage.tellsRanking { reportFirstByte() }

@@ -67,13 +67,13 @@ struct Failover: ~Copyable {
                 continue
             }
             foundURL = true
-            if gate == .probation {
+            if gate == .halfOpen {
                 switch halfOpen {
                 case .waitForBody:
                     next -= 1
                     return .waitForBody
                 case .skipIfOthersAreLeft: if hasNext(for: request) { continue }
-                case .ask: guard events.admitProbation(target.id) else { continue }
+                case .ask: guard events.admitHalfOpen(target.id) else { continue }
                 }
             }
             return .ask(target, url)

@@ -10,7 +10,7 @@ struct RequestAdmission {
     private var tokenMatches = false
     private var presentedToken = false
     private var crossSite: CrossSiteRequest?
-    private var visits = 0
+    private var ownHops = 0
     private var asksForEcho = false
 
     /// Reads the head in `loop.requestHead` and writes down what `request` has to remember of it.
@@ -34,7 +34,7 @@ struct RequestAdmission {
                 if loop.routing.browserRules.sharesAnswers(withOrigin: origin, onLoopback: loop.routing.isLoopback) {
                     request.origin = line.value
                 }
-            case .via: visits += ViaHops.ofOurs(bytes.slice(line.value))
+            case .via: ownHops += ViaHops.ofOurs(bytes.slice(line.value))
             case .xHops: request.hops = max(request.hops, bytes.slice(line.value).decimalNumber ?? 0)
             case .methodOverride: asksForEcho = asksForEcho || Self.asksForEcho(bytes.slice(line.value))
             case .anthropicVersion: namesAnthropic = true
@@ -94,9 +94,9 @@ struct RequestAdmission {
             return LocalAnswer(status: 401, message: message)
         }
         if let crossSite { return crossSite.answer }
-        let visits = max(visits, hops)
-        if visits > ViaHops.limit {
-            return LocalAnswer(status: 508, message: "this request has come by here \(visits) times before")
+        let ownHops = max(ownHops, hops)
+        if ownHops > ViaHops.limit {
+            return LocalAnswer(status: 508, message: "this request has come by here \(ownHops) times before")
         }
         if asksForEcho || Self.asksForEcho(bytes.slice(loop.requestHead.method)) { return Self.echoRefusal }
         if ReservedPath.contains(bytes.slice(path)) {

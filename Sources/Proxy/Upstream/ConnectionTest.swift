@@ -4,7 +4,7 @@ internal import NIOTLS
 public import Ranking
 
 /// How far a trial of one of an endpoint's URLs came: the time of each step, nil where it did not come about.
-public struct TrialResult: Sendable, Equatable {
+public struct ConnectionTestResult: Sendable, Equatable {
     /// Host and port.
     public var authority: String
     /// nil where the URL has an address instead of a name.
@@ -27,8 +27,8 @@ enum ConnectionTest {
 
     static func run(
         _ url: UpstreamURL, of upstream: Upstream, tls: NIOSSLContext?, names: NameLookup, group: any EventLoopGroup
-    ) async -> TrialResult {
-        var result = TrialResult(authority: url.authority)
+    ) async -> ConnectionTestResult {
+        var result = ConnectionTestResult(authority: url.authority)
         guard !url.usesTLS || tls != nil else {
             result.failure = .tls(.noAuthorities)
             return result
@@ -58,11 +58,11 @@ enum ConnectionTest {
         let connecting = UpstreamConnector.connect(to: url, of: upstream, known, on: loop) { channel in
             try UpstreamConnector.addHandlers(to: channel, url, upstream, tls, isForwarded: url.isForwarded)
             try channel.pipeline.syncOperations.addHandler(
-                TrialHandler(
+                ConnectionTestHandler(
                     steps, request, url.usesTLS ? TLSDiagnosis(url, upstream.tls) : nil))
         }
         connecting.whenFailure { steps.fail($0) }
-        let patience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.probe)) { steps.fail(TrialTimeout()) }
+        let patience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.probe)) { steps.fail(TestTimeout()) }
         defer {
             patience.cancel()
             connecting.whenSuccess { $0.close(promise: nil) }
@@ -72,7 +72,7 @@ enum ConnectionTest {
             connected = try await steps.reachable.futureResult.get()
         } catch {
             result.failure =
-                error is TrialTimeout
+                error is TestTimeout
                 ? .timeout : UpstreamFailure.kind(ofConnect: error, throughProxy: upstream.proxy(for: url) != nil)
             return result
         }
@@ -82,7 +82,7 @@ enum ConnectionTest {
             do {
                 sent = try await steps.secured.futureResult.get()
             } catch {
-                result.failure = error is TrialTimeout ? .timeout : .tls((error as? TLSError)?.fault ?? .closed)
+                result.failure = error is TestTimeout ? .timeout : .tls((error as? TLSError)?.fault ?? .closed)
                 return result
             }
             result.tlsHandshake = sent - connected
@@ -103,7 +103,7 @@ enum ConnectionTest {
 
     private static func failure(ofAnswer error: any Error) -> FailureKind {
         switch error {
-        case is TrialTimeout: .timeout
+        case is TestTimeout: .timeout
         case is MalformedAnswer: .badResponse
         case let error as TLSError where error.fault != .closed: .tls(error.fault)
         default: .closed
@@ -123,7 +123,7 @@ enum ConnectionTest {
         return Array(head.utf8) + upstream.fixedHeaderLines + Array("\r\n".utf8)
     }
 
-    fileprivate struct TrialTimeout: Error {}
+    fileprivate struct TestTimeout: Error {}
     fileprivate struct MalformedAnswer: Error {}
 
     fileprivate struct Answer: Sendable {
@@ -147,7 +147,7 @@ enum ConnectionTest {
 }
 
 /// Sends the request once it can, and reads no more of the answer than its status.
-private final class TrialHandler: ChannelInboundHandler {
+private final class ConnectionTestHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 

@@ -74,8 +74,8 @@ public struct Candidate: Sendable {
     /// Which requests may use the endpoint now.
     public enum Gate: Sendable, Equatable {
         case open
-        /// Half-open breaker: `ProxyEvents.admitProbation` decides for each request.
-        case probation
+        /// Half-open breaker: `ProxyEvents.admitHalfOpen` decides for each request.
+        case halfOpen
     }
 
     /// Where to send the request.

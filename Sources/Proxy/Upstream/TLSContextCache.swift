@@ -33,8 +33,8 @@ public final class TLSContextCache: Sendable {
     /// event loops, and not under a lock.
     public func prepare(_ options: UpstreamTLSOptions) {
         let known = entries.withLock { $0[options] }
-        let version = options.authorityFile.flatMap { FileVersion(path: $0) }
-        if let known, known.context != nil, options.authorityFile == nil || version == nil || known.version == version {
+        let version = options.caFile.flatMap { FileVersion(path: $0) }
+        if let known, known.context != nil, options.caFile == nil || version == nil || known.version == version {
             return
         }
         let made = make(options, version: version)
@@ -53,7 +53,7 @@ public final class TLSContextCache: Sendable {
     ///
     /// - Returns: whether a file that could not be used can be used now.
     public func refresh() -> Bool {
-        let watched = entries.withLock { entries in entries.filter { $0.key.authorityFile != nil } }
+        let watched = entries.withLock { entries in entries.filter { $0.key.caFile != nil } }
         var isBetter = false
         for (options, before) in watched {
             prepare(options)
@@ -64,7 +64,7 @@ public final class TLSContextCache: Sendable {
 
     /// Whether there is a file that `refresh` would look at.
     public var readsFiles: Bool {
-        entries.withLock { entries in entries.keys.contains { $0.authorityFile != nil } }
+        entries.withLock { entries in entries.keys.contains { $0.caFile != nil } }
     }
 
     /// Why the file of authorities cannot be used, to stand behind its name; nil where it can, or was not prepared.
@@ -81,7 +81,7 @@ public final class TLSContextCache: Sendable {
         configuration.certificateVerification = .fullVerification
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
-        if let file = options.authorityFile {
+        if let file = options.caFile {
             willRead?(file)
             if let problem = AuthorityFile.problem(at: file) { return Entry(version: version, problem: problem) }
             guard let certificates = try? AuthorityFile.certificates(file) else {

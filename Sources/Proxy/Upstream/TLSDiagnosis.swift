@@ -18,7 +18,7 @@ struct TLSDiagnosis {
 
     init(_ url: UpstreamURL, _ options: UpstreamTLSOptions) {
         name = options.serverName ?? url.host
-        hasOwnAuthorities = options.authorityFile != nil
+        hasOwnAuthorities = options.caFile != nil
     }
 
     /// - Parameter context: of a handler behind that of TLS, which is still there

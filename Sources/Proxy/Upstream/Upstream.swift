@@ -143,13 +143,13 @@ public struct UpstreamTimeouts: Sendable, Equatable {
 /// TLS towards an endpoint. Certificates and host names are always verified.
 public struct UpstreamTLSOptions: Sendable, Hashable {
     /// PEM file of the authorities to trust instead of the system's.
-    public var authorityFile: String?
+    public var caFile: String?
     /// Name to verify and to send as SNI instead of the URL's host.
     public var serverName: String?
 
     /// The system's authorities, the URL's host.
-    public init(authorityFile: String? = nil, serverName: String? = nil) {
-        self.authorityFile = authorityFile
+    public init(caFile: String? = nil, serverName: String? = nil) {
+        self.caFile = caFile
         self.serverName = serverName
     }
 }

@@ -148,7 +148,7 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
         socketRead(buffer)
-        if !usesTLS { loop.receive.giveBack(buffer) }
+        if !usesTLS { loop.receive.reclaim(buffer) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

@@ -3,8 +3,8 @@ internal import NIOCore
 /// Idle connections to one base URL on one event loop. Pure: it holds them, its owner opens and closes them.
 ///
 /// The most recently used one is taken first, so that a burst's surplus grows old and is closed; but before those that came
-/// to rest in this very turn of the loop come all others. What an endpoint says too much behind its answer may be there
-/// already, and is noticed when the turn is over: it must not become the next request's answer.
+/// to rest in this very tick of the loop come all others. What an endpoint says too much behind its answer may be there
+/// already, and is noticed when the tick is over: it must not become the next request's answer.
 struct UpstreamPool<Connection: AnyObject> {
     private struct Idle {
         let connection: Connection
@@ -12,9 +12,9 @@ struct UpstreamPool<Connection: AnyObject> {
     }
 
     private var idle: ContiguousArray<Idle> = []
-    /// So many of the first have been at rest since an earlier turn than this one.
+    /// So many of the first have been at rest since an earlier tick than this one.
     private var settledCount = 0
-    private var turn: UInt64 = 0
+    private var tick: UInt64 = 0
     let maximumIdle: Int
 
     init(maximumIdle: Int = 1024) {
@@ -28,9 +28,9 @@ struct UpstreamPool<Connection: AnyObject> {
     /// - Parameter settledOnly: where it cannot be seen whether there is something to read
     /// - Returns: `isSettled` is false where the loop has not looked since it came to rest: its owner has to
     mutating func take(
-        now: NIODeadline, turn: UInt64, settledOnly: Bool = false
+        now: NIODeadline, tick: UInt64, settledOnly: Bool = false
     ) -> (connection: Connection, isSettled: Bool)? {
-        settle(turn)
+        settle(tick)
         // Those below the newest are older still; the sweep closes them.
         if settledCount > 0, idle[settledCount - 1].expires > now {
             settledCount -= 1
@@ -44,16 +44,16 @@ struct UpstreamPool<Connection: AnyObject> {
     }
 
     /// - Returns: whether the connection was kept; the caller closes it otherwise.
-    mutating func keep(_ connection: Connection, until expires: NIODeadline, turn: UInt64) -> Bool {
+    mutating func keep(_ connection: Connection, until expires: NIODeadline, tick: UInt64) -> Bool {
         guard idle.count < maximumIdle else { return false }
-        settle(turn)
+        settle(tick)
         idle.append(Idle(connection: connection, expires: expires))
         return true
     }
 
-    private mutating func settle(_ turn: UInt64) {
-        guard turn != self.turn else { return }
-        self.turn = turn
+    private mutating func settle(_ tick: UInt64) {
+        guard tick != self.tick else { return }
+        self.tick = tick
         settledCount = idle.count
     }
 

@@ -45,10 +45,10 @@ enum UpstreamProbe {
         let connected = ContinuousClock.now
         result.connect = connected - began
         guard url.usesTLS else { return result }
-        let handshakePatience = loop.scheduleTask(in: TimeAmount(upstream.timeouts.tlsHandshake)) {
+        let handshakeTimeout = loop.scheduleTask(in: TimeAmount(upstream.timeouts.tlsHandshake)) {
             steps.fail(ProbeTimeout())
         }
-        defer { handshakePatience.cancel() }
+        defer { handshakeTimeout.cancel() }
         do {
             try await steps.secured.futureResult.get()
             result.tlsHandshake = ContinuousClock.now - connected

@@ -4,12 +4,12 @@ internal import PodiumModel
 internal import Proxy
 internal import Synchronization
 
-/// Reads the files of authorities (`ca_file`) that endpoints name, and makes their TLS contexts, before the engine's lock is
+/// Reads the CA bundles (`ca_file`) that endpoints name, and makes their TLS contexts, before the engine's lock is
 /// taken and away from event loops: a file may lie on a disk that hangs.
 ///
 /// The engine calls `prepare` with the settings that it is about to adopt. `lookForChanges` is called now and then and
 /// works on a thread of its own. Everything else only looks up what was read.
-final class AuthorityFiles: Sendable {
+final class CABundles: Sendable {
     let contexts: TLSContextCache
     private let queue = DispatchQueue(label: "podium.authority-files")
     private let isLooking = Atomic<Bool>(false)
@@ -40,10 +40,7 @@ final class AuthorityFiles: Sendable {
     /// nil for an endpoint that is reached without TLS and names no file.
     private static func options(of settings: EndpointSettings, _ context: ConfigurationContext) -> UpstreamTLSOptions? {
         let expanded = (try? settings.expanded(environment: context.environment)) ?? settings
-        guard settings.caFile != nil || expanded.baseURLs.contains(where: { $0.lowercased().hasPrefix("https:") })
-        else {
-            return nil
-        }
-        return UpstreamTLSOptions(authorityFile: settings.caFile.map { context.located($0) })
+        let speaksTLS = expanded.baseURLs.contains { $0.lowercased().hasPrefix("https:") }
+        return speaksTLS || expanded.caFile != nil ? expanded.tlsOptions(context) : nil
     }
 }

@@ -11,7 +11,7 @@ import Testing
 
 /// Files of authorities are read where reading may hang: not under the engine's lock, and not on an event loop.
 @Suite(.timeLimit(.minutes(1)))
-struct AuthorityFileTests {
+struct CABundleTests {
     /// A disk that hangs once `isHanging` is set, until `release` is called.
     private final class HangingDisk: Sendable {
         private let gate = DispatchSemaphore(value: 0)
@@ -54,13 +54,13 @@ struct AuthorityFileTests {
         let disk = HangingDisk()
         let contexts = TLSContextCache(willRead: { _ in disk.willRead() })
         let running = try await RunningEngine.start(Self.configuration(upstream.port)) {
-            $0.authorities = AuthorityFiles(contexts: contexts)
+            $0.authorities = CABundles(contexts: contexts)
         }
         let file = running.folder.appending(path: "authority.pem")
         disk.hang()
         try Data("new".utf8).write(to: file)
         // The engine looks for changes by itself; here it need not be waited for.
-        AuthorityFiles(contexts: contexts).lookForChanges {}
+        CABundles(contexts: contexts).lookForChanges {}
         try await eventually { disk.waiting > 0 }
 
         #expect(try await running.exchange(RunningEngine.post()).hasPrefix("HTTP/1.1 200 "))
@@ -76,7 +76,7 @@ struct AuthorityFileTests {
         let upstream = try await ScriptedUpstream.start { _ in [.send(RunningEngine.ok("x"))] }
         let disk = HangingDisk()
         let running = try await RunningEngine.start(Self.configuration(upstream.port)) {
-            $0.authorities = AuthorityFiles(contexts: TLSContextCache(willRead: { _ in disk.willRead() }))
+            $0.authorities = CABundles(contexts: TLSContextCache(willRead: { _ in disk.willRead() }))
         }
         disk.hang()
         let edited = Task { try await running.rewrite { $0.replacing("authority.pem", with: "other.pem") } }
@@ -95,7 +95,7 @@ struct AuthorityFileTests {
     @Test func aFileThatComesLaterMakesItsEndpointUsable() async throws {
         let contexts = TLSContextCache()
         let running = try await RunningEngine.start(Self.configuration(1)) {
-            $0.authorities = AuthorityFiles(contexts: contexts)
+            $0.authorities = CABundles(contexts: contexts)
         }
         func problem() -> String? {
             running.engine.snapshot().endpoints.first { $0.name == "secure" }?.misconfiguration
@@ -103,7 +103,7 @@ struct AuthorityFileTests {
         #expect(problem() == "ca_file authority.pem does not exist")
         try Data(Certificates.authority.utf8).write(to: running.folder.appending(path: "authority.pem"))
         // The probe loop looks every two seconds; this does the same now.
-        AuthorityFiles(contexts: contexts).lookForChanges { running.engine.authoritiesBecameUsable() }
+        CABundles(contexts: contexts).lookForChanges { running.engine.authoritiesBecameUsable() }
         try await eventually { problem() == nil }
         // One that vanishes again takes nothing away.
         try FileManager.default.removeItem(at: running.folder.appending(path: "authority.pem"))
