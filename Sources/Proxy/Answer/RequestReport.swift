@@ -1,5 +1,6 @@
-public import Ranking
 internal import NIOCore
+public import Ranking
+internal import Support
 
 /// One client request from its head to its end: what the access log and the console need.
 ///
@@ -70,4 +71,177 @@ public struct RequestReport: Sendable {
     public var footprint: Int { head.storageCapacity + 512 + furtherAttempts.count * 128 }
     /// Address without port, empty when unknown.
     public var clientAddress: String { clientSocketAddress?.ipAddress ?? "" }
+}
+
+/// One attempt at one endpoint. Small and free of allocations: it is made for every request.
+public struct AttemptReport: Sendable, Equatable {
+    /// Which endpoint.
+    public let endpoint: EndpointID
+    /// What the ranking learns.
+    public let outcome: AttemptOutcome
+    /// nil when no response head came.
+    public let status: Int?
+    /// From the whole request being sent to the first byte of the response; nil when none came, or before that.
+    public let timeToFirstByte: Duration?
+    /// From the attempt's start to its end.
+    public let duration: Duration
+    /// When it ended.
+    public var at: ContinuousClock.Instant { ended.instant }
+    /// `ProxyEvents.attemptAnswered` was called for it: its answer began as a success and went on for a while.
+    public let wasAnswered: Bool
+    /// What the answer says about the OpenAI APIs the endpoint speaks; nil for all other requests.
+    public let detection: APIDetection?
+
+    /// Whether the outcome says something about the endpoint. It does not for requests that are no inference, unless the
+    /// endpoint could not be reached, nor where a client's own credential was refused.
+    public let isEvidence: Bool
+    /// Names the request, where every endpoint that it was sent to failed in the same way.
+    public internal(set) var failedEverywhere: UInt64?
+
+    private let ended: ReportTime
+
+    /// All parts given.
+    public init(
+        endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
+        at: ContinuousClock.Instant, wasAnswered: Bool = false, detection: APIDetection? = nil, isEvidence: Bool = true
+    ) {
+        self.init(
+            endpoint: endpoint, outcome: outcome, status: status, timeToFirstByte: timeToFirstByte, duration: duration,
+            ended: ReportTime(at), wasAnswered: wasAnswered, detection: detection, isEvidence: isEvidence)
+    }
+
+    init(
+        endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
+        ended: ReportTime, wasAnswered: Bool, detection: APIDetection?, isEvidence: Bool
+    ) {
+        self.endpoint = endpoint
+        self.outcome = outcome
+        self.status = status
+        self.timeToFirstByte = timeToFirstByte
+        self.duration = duration
+        self.ended = ended
+        self.wasAnswered = wasAnswered
+        self.detection = detection
+        self.isEvidence = isEvidence
+    }
+}
+
+/// One point in time on the two clocks in use: reading a clock is cheap, reading eight per request is not.
+struct Moment {
+    /// For deadlines and durations.
+    let deadline: NIODeadline
+    /// For reports.
+    let report: ReportTime
+
+    init(deadline: NIODeadline, instant: ContinuousClock.Instant) {
+        self.deadline = deadline
+        report = ReportTime(instant)
+    }
+
+    static var now: Moment { Moment(deadline: .now(), instant: .now) }
+}
+
+/// An instant as a plain number.
+///
+/// `ContinuousClock.Instant` hides its layout, so that whatever holds one is copied and destroyed field by field, through
+/// calls: too much for what is made several times for each request.
+struct ReportTime: Sendable, Equatable {
+    private static let origin = ContinuousClock.now
+
+    private let sinceOrigin: Duration
+
+    init(_ instant: ContinuousClock.Instant) {
+        sinceOrigin = instant - Self.origin
+    }
+
+    var instant: ContinuousClock.Instant { Self.origin + sinceOrigin }
+}
+
+extension RequestReport {
+    /// Longer paths are cut in the access log.
+    private static let pathLimit = 2048
+
+    /// The request as one line of the access log: a JSON object, without the query, which may hold secrets, and without any
+    /// header but the request id.
+    ///
+    /// - Parameters:
+    ///   - unixTime: seconds since 1970 at `at`
+    ///   - names: of the endpoints of `attempts`, in the same order
+    public func accessLogLine(unixTime: Double, names: [String]) -> String {
+        var line = JSONLine()
+        line.add("time", AccessTime.text(unixTime: unixTime))
+        line.add("request", requestID)
+        line.add("client", clientAddress)
+        line.add("method", method)
+        let path = path
+        line.add("path", path.utf8.count > Self.pathLimit ? String(path.prefix(Self.pathLimit)) + "…" : path)
+        line.add("status", number: status)
+        line.add("ending", ending.rawValue)
+        line.add("endpoint", endpoint == nil ? nil : names.last)
+        line.add("bytes_up", number: bytesUp)
+        line.add("bytes_down", number: bytesDown)
+        line.add("first_byte_ms", milliseconds: timeToFirstByte)
+        line.add("total_ms", milliseconds: duration)
+        let attempts = zip(names, attempts).map { name, attempt in
+            var part = JSONLine()
+            part.add("endpoint", name)
+            part.add("outcome", attempt.outcomeWord)
+            part.add("status", number: attempt.status)
+            part.add("first_byte_ms", milliseconds: attempt.timeToFirstByte)
+            part.add("total_ms", milliseconds: attempt.duration)
+            return part.text
+        }
+        line.add("attempts", raw: "[\(attempts.joined(separator: ","))]")
+        return line.text
+    }
+}
+
+extension AttemptReport {
+    /// `ok`, `declined`, `gone` (the client left, or is at fault), or the kind of error.
+    var outcomeWord: String {
+        if let kind = ErrorKind(outcome, status: status) { return kind.rawValue }
+        return switch outcome {
+        case .neutral: "gone"
+        case .declined: "declined"
+        default: "ok"
+        }
+    }
+}
+
+/// A JSON object, member by member.
+private struct JSONLine {
+    private var members = ""
+
+    var text: String { "{\(members)}" }
+
+    mutating func add(_ name: String, raw: String) {
+        if !members.isEmpty { members += "," }
+        members += "\"\(name)\":\(raw)"
+    }
+
+    mutating func add(_ name: String, _ text: String?) {
+        add(name, raw: text.map { QuotedText.json($0) } ?? "null")
+    }
+
+    mutating func add(_ name: String, number: Int?) {
+        add(name, raw: number.map { String($0) } ?? "null")
+    }
+
+    /// With microseconds, which is what is measured.
+    mutating func add(_ name: String, milliseconds duration: Duration?) {
+        guard let duration else { return add(name, raw: "null") }
+        let (seconds, attoseconds) = duration.components
+        let microseconds = seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+        let fraction = String(1_000 + microseconds % 1_000).dropFirst()
+        add(name, raw: "\(microseconds / 1_000).\(fraction)")
+    }
+}
+
+/// Points in time as logs have them.
+enum AccessTime {
+    /// `2026-11-23T22:40:22.123Z`
+    static func text(unixTime: Double) -> String {
+        let milliseconds = Int(max(0, unixTime) * 1_000)
+        return CivilTime(unixTime: milliseconds / 1_000).rfc3339(milliseconds: milliseconds % 1_000)
+    }
 }

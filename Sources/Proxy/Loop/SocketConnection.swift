@@ -1,8 +1,8 @@
-internal import Support
 internal import CSystemShim
 internal import HTTPWire
 internal import NIOCore
 internal import Sockets
+internal import Support
 
 /// What both ends have in common: a channel, and the ways to write to it.
 ///
@@ -262,6 +262,109 @@ class SocketConnection: SocketReader {
                     return sendmsg(descriptor, &message, Self.flags)
                 }
             }
+        }
+    }
+}
+
+/// What leaves when the loop's tick ends, on all of its connections.
+///
+/// With hundreds of requests running, a tick of the loop reads from dozens of sockets. Answering each at once wakes the
+/// other side for a few messages; answering them together lets it find many, which saves 3 % at 256 connections. With
+/// fewer there is nothing to be saved, and waiting for the end of the tick would be a detour.
+struct WriteCoalescing {
+    /// From so many running requests on, messages leave together.
+    private static let threshold = 96
+    private static let spareLimit = 256
+    private static let spareCapacityLimit = 16 * 1024
+
+    private var connections: ContiguousArray<Unmanaged<SocketConnection>> = []
+    private var spares: ContiguousArray<ByteBuffer> = []
+    private(set) var areBundled = false
+    private var running = 0
+
+    mutating func requestStarted() {
+        running += 1
+        areBundled = running >= Self.threshold
+    }
+
+    mutating func requestEnded() {
+        running -= 1
+        areBundled = running >= Self.threshold
+    }
+
+    /// - Returns: whether it is the first one of this tick, so that the tick's end has to be awaited.
+    mutating func add(_ connection: SocketConnection) -> Bool {
+        connections.append(.passRetained(connection))
+        return connections.count == 1
+    }
+
+    /// The connections to be told, retained; those added meanwhile come with the next call.
+    mutating func takeAll(into taken: inout ContiguousArray<Unmanaged<SocketConnection>>) {
+        swap(&taken, &connections)
+    }
+
+    /// Moves `output` into `coalesced` and leaves an empty buffer in its place.
+    mutating func exchange(_ coalesced: inout ByteBuffer, _ output: inout ByteBuffer) {
+        coalesced = spares.popLast() ?? ByteBuffer()
+        swap(&coalesced, &output)
+    }
+
+    /// Keeps the storage of a buffer that has left.
+    mutating func reclaim(_ spent: inout ByteBuffer) {
+        var buffer = ByteBuffer()
+        swap(&buffer, &spent)
+        guard spares.count < Self.spareLimit, buffer.capacity <= Self.spareCapacityLimit else { return }
+        buffer.clear()
+        spares.append(buffer)
+    }
+}
+
+extension ByteBuffer {
+    /// The same as `writeBytes`, which goes a long way round for a few bytes.
+    mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        writeInPlace(atMost: bytes.count) { target in
+            target.copyMemory(from: bytes)
+            return bytes.count
+        }
+    }
+
+    mutating func writeChunkSize(_ size: Int) {
+        writeInPlace(atMost: 20) { target in
+            var writer = WireWriter(target)
+            writer.write(hexadecimal: UInt64(size))
+            writer.write("\r\n")
+            return writer.count
+        }
+    }
+
+    /// The same as `writeWithUnsafeMutableBytes`, without the slice of a slice that it makes of the storage first.
+    ///
+    /// - Parameters:
+    ///   - bound: bytes that there is room for
+    ///   - body: fills the beginning of what it gets, and returns how many bytes it has written
+    @inline(__always)
+    mutating func writeInPlace(atMost bound: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int) {
+        reserveCapacity(minimumWritableBytes: bound)
+        let start = writerIndex
+        let count = withVeryUnsafeMutableBytes { storage in
+            guard let base = storage.baseAddress else { return 0 }
+            return body(UnsafeMutableRawBufferPointer(start: base + start, count: storage.count - start))
+        }
+        moveWriterIndex(forwardBy: count)
+    }
+}
+
+extension WireWriter {
+    /// Writes the field that says where the body ends, if there is one.
+    @inline(__always)
+    mutating func write(_ framing: BodyFraming) {
+        switch framing {
+        case .length(let length):
+            write("Content-Length: ")
+            write(decimal: length)
+            write("\r\n")
+        case .chunked: write("Transfer-Encoding: chunked\r\n")
+        case .none, .untilClose: break
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import Support
 
 /// Writes the head an endpoint gets: the client's fields without what belongs to its own connection, with the
 /// endpoint's credential and headers.
@@ -238,4 +239,155 @@ extension UnsafeRawBufferPointer {
 
 extension UInt8 {
     fileprivate var asciiLowercased: UInt8 { self >= 0x41 && self <= 0x5A ? self | 0x20 : self }
+}
+
+/// The header lines an endpoint gets besides the client's own, checked once so that no request can be split by them.
+struct FixedHeaderBlock {
+    private(set) var lines: [UInt8] = []
+    private(set) var names: [[UInt8]] = []
+
+    mutating func append(headers: [(name: String, value: String)]) throws(UpstreamError) {
+        for (name, value) in headers {
+            let lowered = name.lowercased()
+            guard ASCII.isToken(name) else {
+                throw .invalidHeaderName(name)
+            }
+            guard !ReservedHeaders.contain(name) else { throw .reservedHeader(name) }
+            guard Self.isValue(value) else { throw .invalidHeaderValue(name: name) }
+            append(name: name, lowered: lowered, value: value)
+        }
+    }
+
+    /// Configured headers win over the credential of the same name.
+    mutating func append(credential: UpstreamCredential) throws(UpstreamError) {
+        let name: String
+        let value: String
+        switch credential {
+        case .apiKey(let secret):
+            (name, value) = ("x-api-key", secret)
+        case .bearer(let secret):
+            (name, value) = ("Authorization", "Bearer " + secret)
+        case .passthrough, .none:
+            return
+        }
+        guard value != "", value != "Bearer ", Self.isValue(value) else { throw .invalidCredential }
+        let lowered = name.lowercased()
+        guard !names.contains(Array(lowered.utf8)) else { return }
+        // The client's own credential fields never pass beside one.
+        lines += Array("\(name): \(value)\r\n".utf8)
+    }
+
+    private mutating func append(name: String, lowered: String, value: String) {
+        lines += Array("\(name): \(value)\r\n".utf8)
+        names.append(Array(lowered.utf8))
+    }
+
+    private static func isValue(_ text: String) -> Bool {
+        text.utf8.allSatisfy { ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }
+    }
+}
+
+/// Those of the fields the proxy adds by itself that an endpoint's configured headers stand for.
+struct ReplacedFields: OptionSet, Sendable {
+    let rawValue: UInt8
+
+    static let requestID = ReplacedFields(rawValue: 1)
+    static let via = ReplacedFields(rawValue: 2)
+    static let forwardedFor = ReplacedFields(rawValue: 4)
+    static let forwardedProto = ReplacedFields(rawValue: 8)
+    static let forwardedHost = ReplacedFields(rawValue: 16)
+
+    init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// - Parameter names: in lower case
+    init(names: [[UInt8]]) {
+        self = []
+        for name in names {
+            switch String(decoding: name, as: UTF8.self) {
+            case "x-request-id": insert(.requestID)
+            case "via": insert(.via)
+            case "x-forwarded-for": insert(.forwardedFor)
+            case "x-forwarded-proto": insert(.forwardedProto)
+            case "x-forwarded-host": insert(.forwardedHost)
+            default: break
+            }
+        }
+    }
+}
+
+/// Leaves the credentials out of a client's query: `?key=`, `?api_key=`, `?access_token=` are ways to present one.
+enum QueryFilter {
+    /// Whether anything has to be left out. Nearly every query is short, and holds none.
+    ///
+    /// - Parameters:
+    ///   - query: without the `?`
+    ///   - tokens: those that admit clients here, which no endpoint gets; nil: every credential is left out
+    static func applies(to query: UnsafeRawBufferPointer, tokens: ClientTokens?) -> Bool {
+        var found = false
+        forEachParameter(of: query) { parameter in
+            found = isWithheld(parameter, tokens)
+            return !found
+        }
+        return found
+    }
+
+    /// Writes what may pass, in its order, beginning with `first` where there is anything.
+    static func write(
+        _ query: UnsafeRawBufferPointer, tokens: ClientTokens?, first: StaticString, to writer: inout WireWriter
+    ) {
+        var isFirst = true
+        forEachParameter(of: query) { parameter in
+            guard !isWithheld(parameter, tokens) else { return true }
+            writer.write(isFirst ? first : "&")
+            writer.write(parameter)
+            isFirst = false
+            return true
+        }
+    }
+
+    /// Calls `body` with each `name=value` until it returns false. Some servers part them at `;` as well.
+    private static func forEachParameter(of query: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Bool) {
+        var start = 0
+        while start < query.count {
+            var end = start
+            while end < query.count, query[end] != UInt8(ascii: "&"), query[end] != UInt8(ascii: ";") { end += 1 }
+            if end > start, !body(query.slice(start..<end)) { return }
+            start = end + 1
+        }
+    }
+
+    private static func isWithheld(_ parameter: UnsafeRawBufferPointer, _ tokens: ClientTokens?) -> Bool {
+        let nameEnd = parameter.firstIndex(of: UInt8(ascii: "=")) ?? parameter.count
+        guard let tokens else {
+            return decoded(parameter.slice(0..<nameEnd)) { FieldNameKind.isCredential(parameter: $0) }
+        }
+        guard nameEnd < parameter.count else { return false }
+        return decoded(parameter.slice(nameEnd + 1..<parameter.count)) { tokens.contain($0) }
+    }
+
+    private static func decoded<Result>(
+        _ text: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        guard text.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return body(text) }
+        return withUnsafeTemporaryAllocation(byteCount: text.count, alignment: 1) { buffer in
+            var count = 0
+            var index = 0
+            while index < text.count {
+                if text[index] == UInt8(ascii: "%"), index + 2 < text.count,
+                    let high = ASCII.hexadecimalValue(text[index + 1]),
+                    let low = ASCII.hexadecimalValue(text[index + 2])
+                {
+                    buffer[count] = high << 4 | low
+                    index += 3
+                } else {
+                    buffer[count] = text[index] == UInt8(ascii: "+") ? 0x20 : text[index]
+                    index += 1
+                }
+                count += 1
+            }
+            return body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+    }
 }
