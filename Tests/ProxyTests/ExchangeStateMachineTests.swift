@@ -992,7 +992,9 @@ private struct ExchangePlay {
     private mutating func complete() {
         if machine.state == .buffered { machine.committed() }
         hasUpstream = false
-        if !machine.requestIsComplete { #expect(!machine.keepsUpstream(isYoung: true, hasUnsentBytes: false, hasIdle: false)) }
+        if !machine.requestIsComplete {
+            #expect(!machine.keepsUpstream(isYoung: true, hasUnsentBytes: false, hasIdle: false))
+        }
         switch machine.answerCompleted(hasQueue: chance(3)) {
         case .deliver: armed = .clientTakes
         case .end:

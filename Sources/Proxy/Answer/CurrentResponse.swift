@@ -7,7 +7,7 @@ internal import Support
 ///
 /// `ClientConnection` has one, which each attempt begins anew. When something goes to the client is decided by `ExchangeStateMachine`. What
 /// is to go stands in `loop.output`; until the commit point it is held here.
-struct CurrentResponse: ~Copyable {
+final class CurrentResponse {
     /// Part of a response head.
     var unread = UnreadBytes()
     /// The client's head, and of an event stream what came before the first event's end.
@@ -33,7 +33,7 @@ struct CurrentResponse: ~Copyable {
     var endsWithConnection: Bool { body.endsWithConnection }
     var place: EventStreamPosition.Place { position.place }
 
-    mutating func reset() {
+    func reset() {
         unread.removeAll()
         if held.capacity > 0 { held = ByteBuffer() }
         isEventStream = false
@@ -48,7 +48,7 @@ struct CurrentResponse: ~Copyable {
     /// `loop.responseHead` is the head of an answer that the client gets.
     ///
     /// - Parameter teaches: whether a status of 404 or 405 may be about the path
-    mutating func begin(teaches: Bool, on loop: LoopContext) {
+    func begin(teaches: Bool, on loop: LoopContext) {
         body = BodyReader(loop.responseHead.framing)
         isEventStream = loop.responseHead.isEventStream
         isEncoded = loop.responseHead.isEncoded
@@ -60,7 +60,7 @@ struct CurrentResponse: ~Copyable {
 
     /// Fills `loop.output` with the client's head.
     static func writeHead(
-        _ bytes: UnsafeRawBufferPointer, of request: borrowing CurrentRequest, from upstream: Upstream,
+        _ bytes: UnsafeRawBufferPointer, of request: CurrentRequest, from upstream: Upstream,
         _ url: UpstreamURL,
         framing: BodyFraming, closes: Bool, on loop: LoopContext
     ) {
@@ -82,7 +82,7 @@ struct CurrentResponse: ~Copyable {
     }
 
     /// Exchanges what is held for what stands in `loop.output`.
-    mutating func exchangeHeld(on loop: LoopContext) { swap(&loop.output, &held) }
+    func exchangeHeld(on loop: LoopContext) { swap(&loop.output, &held) }
 
     // MARK: Its body
 
@@ -97,7 +97,7 @@ struct CurrentResponse: ~Copyable {
     }
 
     /// Finds the data of the body, at `loop.dataRanges`.
-    mutating func read(_ buffer: ByteBuffer, from start: Int, on loop: LoopContext) -> Piece {
+    func read(_ buffer: ByteBuffer, from start: Int, on loop: LoopContext) -> Piece {
         var piece = Piece()
         piece.end = start
         loop.dataRanges.removeAll(keepingCapacity: true)
@@ -120,7 +120,7 @@ struct CurrentResponse: ~Copyable {
     }
 
     /// The data at `loop.dataRanges` goes to the client, or is held.
-    mutating func pass(_ buffer: ByteBuffer, count: Int, on loop: LoopContext) {
+    func pass(_ buffer: ByteBuffer, count: Int, on loop: LoopContext) {
         bytesDown += count
         guard isEventStream else { return }
         buffer.withUnsafeReadableBytes { bytes in
@@ -146,7 +146,7 @@ struct CurrentResponse: ~Copyable {
     }
 
     /// Whether the stream's first event ends with the data at `loop.dataRanges`.
-    mutating func firstEventEnds(in buffer: ByteBuffer, on loop: LoopContext) -> Bool {
+    func firstEventEnds(in buffer: ByteBuffer, on loop: LoopContext) -> Bool {
         buffer.withUnsafeReadableBytes { bytes in
             for range in loop.dataRanges where firstEvent.scan(bytes.slice(range)) { return true }
             return false

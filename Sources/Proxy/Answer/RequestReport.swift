@@ -107,12 +107,13 @@ public struct AttemptReport: Sendable, Equatable {
     ) {
         self.init(
             endpoint: endpoint, outcome: outcome, status: status, timeToFirstByte: timeToFirstByte, duration: duration,
-            ended: ReportTime(at), wasAnswered: wasAnswered, detection: detection, isEvidence: isEvidence)
+            ended: ReportTime(at), wasAnswered: wasAnswered, detection: detection, isEvidence: isEvidence,
+            failedEverywhere: nil)
     }
 
     init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
-        ended: ReportTime, wasAnswered: Bool, detection: APIDetection?, isEvidence: Bool
+        ended: ReportTime, wasAnswered: Bool, detection: APIDetection?, isEvidence: Bool, failedEverywhere: UInt64?
     ) {
         self.endpoint = endpoint
         self.outcome = outcome
@@ -123,6 +124,7 @@ public struct AttemptReport: Sendable, Equatable {
         self.wasAnswered = wasAnswered
         self.detection = detection
         self.isEvidence = isEvidence
+        self.failedEverywhere = failedEverywhere
     }
 }
 

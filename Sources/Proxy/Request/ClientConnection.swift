@@ -14,11 +14,11 @@ final class ClientConnection: ClientChannel {
 
     /// For `X-Forwarded-For`.
     private let clientAddressText: [UInt8]
-    private var request = CurrentRequest()
-    private var failover = Failover()
-    private var attempt = CurrentAttempt()
+    private let request = CurrentRequest()
+    private let failover = Failover()
+    private let attempt = CurrentAttempt()
+    private let response = CurrentResponse()
     private var upstream: UpstreamConnection?
-    private var response = CurrentResponse()
 
     override init(loop: LoopContext, clientAddress: SocketAddress?) {
         clientAddressText = Array((clientAddress?.ipAddress ?? "unknown").utf8)
@@ -41,14 +41,15 @@ final class ClientConnection: ClientChannel {
         response.reset()
         loop.learnRouting()
         failover.begin(loop.routing.table)
-        let admission = RequestAdmission(bytes, on: loop, of: &request)
+        let admission = RequestAdmission(bytes, on: loop, of: request)
         let path = request.pathRange
         if RequestAdmission.isToldToUseHTTP(path: path, bytes, on: loop) {
             let answer = LocalAnswer(status: 426, message: "WebSocket is not served here; use HTTP streaming")
             write(answer.render(api: .openAI, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
             return closeAfterWrites()
         }
-        machine.requestBegan(keepsAlive: loop.requestHead.keepsAlive, isHTTP11: request.minorVersion == 1, isHEAD: request.isHEAD)
+        machine.requestBegan(
+            keepsAlive: loop.requestHead.keepsAlive, isHTTP11: request.minorVersion == 1, isHEAD: request.isHEAD)
         loop.requestStarted()
         if let refusal = admission.refusal(
             path: path, hops: request.hops, hasOrigin: request.origin != nil, bytes, on: loop)
@@ -169,20 +170,23 @@ final class ClientConnection: ClientChannel {
     private func tryNextEndpoint(now: NIODeadline? = nil) {
         guard machine.state == .choosing else { return }
         let halfOpen = machine.halfOpenEndpoint(kept: request.keptBody)
-        switch failover.nextStep(for: request, halfOpen: halfOpen, loop.events) {
-        case .ask(let target, let url): startAttempt(target, url, now: now ?? .now())
+        switch failover.nextStep(of: request, attempt, halfOpen: halfOpen, on: loop) {
+        case .ask: startAttempt(now: now ?? .now())
         case .waitForBody:
             arm(machine.waitsForBody())
             resumeInput()
         case .exhausted:
-            failover.tellUntold(of: request, failedEverywhere: true, loop.events)
+            failover.tellUntold(of: request, failedEverywhere: true, on: loop)
             answer(failover.exhaustedAnswer(to: request, wasOnlyRefused: machine.wasOnlyRefused))
         }
     }
 
-    private func startAttempt(_ target: Upstream, _ url: UpstreamURL, now: NIODeadline) {
-        guard !machine.inputIsClosed || clientIsThere() else { return }
-        attempt.begin(at: target, url, now: now)
+    /// Asks the endpoint that `attempt` names.
+    private func startAttempt(now: NIODeadline) {
+        guard !machine.inputIsClosed || clientIsThere(), let target = attempt.upstream, let url = attempt.url else {
+            return
+        }
+        attempt.begin(now: now)
         target.load.attemptStarted()
         machine.attemptBegan(request.framing, kept: request.keptBody)
         if !machine.attempt.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
@@ -313,7 +317,7 @@ final class ClientConnection: ClientChannel {
             tryNextEndpoint()
         case .answerBadGateway:
             finishAttempt(failure.outcome, reason: kind.text)
-            failover.tellUntold(of: request, failedEverywhere: !failover.hasNext(for: request), loop.events)
+            failover.tellUntold(of: request, failedEverywhere: !failover.hasNext(for: request), on: loop)
             let status = kind == .timeout ? 504 : 502
             answer(LocalAnswer(status: status, message: "endpoint \(name): \(kind.text)"))
         case .breakAnswer:
@@ -569,7 +573,7 @@ final class ClientConnection: ClientChannel {
             case .success(let time?) = currentOutcome(status: response.status ?? 0)
         else { return }
         attempt.wasAnswered = true
-        failover.tellUntold(of: request, failedEverywhere: false, loop.events)
+        failover.tellUntold(of: request, failedEverywhere: false, on: loop)
         loop.events.attemptAnswered(target.id, time, .now)
     }
 
@@ -615,7 +619,8 @@ final class ClientConnection: ClientChannel {
         guard let connection = upstream.take(), let target = attempt.upstream else { return }
         let isKept = machine.keepsUpstream(
             isYoung: now - connection.opened < loop.connectionAge,
-            hasUnsentBytes: connection.hasUnsentBytes(afterWriting: request.bytesUp), hasIdle: loop.hasIdle(connection.url))
+            hasUnsentBytes: connection.hasUnsentBytes(afterWriting: request.bytesUp),
+            hasIdle: loop.hasIdle(connection.url))
         guard isKept else { return connection.close() }
         connection.detach()
         loop.keepIdle(connection, until: now + target.waits.idleConnection)
@@ -693,7 +698,7 @@ final class ClientConnection: ClientChannel {
             dropUpstream()
             finishAttempt(.neutral, concludes: true, at: end)
         }
-        failover.tellUntold(of: request, failedEverywhere: false, loop.events)
+        failover.tellUntold(of: request, failedEverywhere: false, on: loop)
         let report = RequestReport(
             status: response.status, api: request.api,
             endpoint: machine.isCommitted ? failover.lastEndpoint : nil,

@@ -5,9 +5,9 @@ internal import Support
 
 /// The request that runs on a client connection: its head, what is kept of its body, and how both are written to an endpoint.
 ///
-/// `ClientConnection` has one, which each of its requests fills anew. It cannot be copied, since a copy would count references to all
-/// that it holds.
-struct CurrentRequest: ~Copyable {
+/// `ClientConnection` has one, which each of its requests fills anew. It is a class because it is handed to what chooses endpoints and
+/// writes heads: a value of this size would be copied each time.
+final class CurrentRequest {
     /// Bodies up to here are kept behind their head instead of in a buffer of their own.
     private static let inlineBodyLimit = 8 * 1024
 
@@ -58,7 +58,7 @@ struct CurrentRequest: ~Copyable {
     }
 
     /// `RequestAdmission` fills in what the head says.
-    mutating func begin(_ head: UnsafeRawBufferPointer, serial: UInt64, now: NIODeadline) {
+    func begin(_ head: UnsafeRawBufferPointer, serial: UInt64, now: NIODeadline) {
         bytes.clear()
         bytes.append(head)
         headLength = head.count
@@ -74,13 +74,13 @@ struct CurrentRequest: ~Copyable {
     /// Counts a piece of the body.
     ///
     /// - Returns: bytes of the body that are kept so far
-    mutating func bodyRead(_ count: Int) -> Int {
+    func bodyRead(_ count: Int) -> Int {
         bytesUp += count
         return keptBody
     }
 
     /// Keeps a piece of the body for the endpoints that may be asked later.
-    mutating func keepBody(_ piece: UnsafeRawBufferPointer, _ range: Range<Int>, of buffer: ByteBuffer) {
+    func keepBody(_ piece: UnsafeRawBufferPointer, _ range: Range<Int>, of buffer: ByteBuffer) {
         if replay.count == 0, inlineBodyLength + range.count <= Self.inlineBodyLimit {
             bytes.append(piece)
         } else if let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
@@ -89,7 +89,7 @@ struct CurrentRequest: ~Copyable {
     }
 
     /// No other endpoint will be sent the request. What stands behind the head stays: it costs nothing.
-    mutating func forgetBody() { replay.removeAll() }
+    func forgetBody() { replay.removeAll() }
 
     // MARK: To an endpoint
 

@@ -105,7 +105,9 @@ enum ExchangeState: UInt8, CaseIterable {
     var isRunning: Bool { rawValue >= ExchangeState.received.rawValue && rawValue <= ExchangeState.delivering.rawValue }
 
     /// Whether body bytes go to the endpoint as they come.
-    var isFlowing: Bool { rawValue >= ExchangeState.awaitingHead.rawValue && rawValue <= ExchangeState.streaming.rawValue }
+    var isFlowing: Bool {
+        rawValue >= ExchangeState.awaitingHead.rawValue && rawValue <= ExchangeState.streaming.rawValue
+    }
 }
 
 /// What the deadline is for, which says how long it is. The connection has one deadline.

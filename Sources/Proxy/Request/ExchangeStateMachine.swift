@@ -250,6 +250,7 @@ struct ExchangeStateMachine {
     /// The next endpoint is half-open.
     ///
     /// - Parameter kept: bytes of the body that are kept so far
+    @inline(__always)
     func halfOpenEndpoint(kept: Int) -> HalfOpen {
         if requestIsComplete { return .ask }
         return kept < replayLimit ? .waitForBody : .skipIfOthersAreLeft
@@ -464,6 +465,7 @@ struct ExchangeStateMachine {
     /// What the ranking learns of an endpoint that has answered.
     ///
     /// - Parameter timeToFirstByte: nil where it says nothing about how fast the endpoint is
+    @inline(__always)
     func outcome(
         status: Int, timeToFirstByte: Duration?, retryAfter: Duration?, credentialIsClients: Bool
     ) -> AttemptOutcome {
@@ -490,6 +492,7 @@ struct ExchangeStateMachine {
     /// Whether the connection ends with an answer that begins now.
     ///
     /// - Parameter inputIsEmpty: everything that was read has been understood
+    @inline(__always)
     func closesAfterAnswer(inputIsEmpty: Bool, isStopping: Bool) -> Bool {
         !keepsAlive || !requestIsComplete || inputIsClosed && inputIsEmpty || isStopping
     }
@@ -497,6 +500,7 @@ struct ExchangeStateMachine {
     mutating func firstEventCame() { answer.waitsForEvent = false }
 
     /// - Parameter length: of all that would be held
+    @inline(__always)
     func holding(isLast: Bool, length: Int) -> AnswerState.Holding {
         state == .buffered ? answer.holding(isLast: isLast, length: length, canReplay: canReplay) : .pass
     }
@@ -534,6 +538,7 @@ struct ExchangeStateMachine {
     ///   - isYoung: it has not been open for too long
     ///   - hasUnsentBytes: some of the request has not left: after an early answer it would come before the next request
     ///   - hasIdle: another connection to the endpoint is idle. Each long request would leave one more behind.
+    @inline(__always)
     func keepsUpstream(
         isYoung: Bool, hasUnsentBytes: @autoclosure () -> Bool, hasIdle: @autoclosure () -> Bool
     ) -> Bool {

@@ -7,7 +7,7 @@ internal import Support
 ///
 /// `ClientConnection` has one, which each of its requests begins anew. Whether there is another attempt is decided by
 /// `ExchangeStateMachine`; here is kept where it goes, and what the ranking, the report and the words of a 503 need to know of the last ones.
-struct Failover: ~Copyable {
+final class Failover {
     private var table: RoutingTable?
     private var next = 0
     /// Whether any endpoint of the table serves this API.
@@ -26,7 +26,7 @@ struct Failover: ~Copyable {
     /// The endpoint that was asked last.
     var lastEndpoint: EndpointID? { (furtherAttempts.last ?? firstAttempt)?.endpoint }
 
-    mutating func begin(_ table: RoutingTable) {
+    func begin(_ table: RoutingTable) {
         self.table = table
         next = 0
         foundURL = false
@@ -39,12 +39,13 @@ struct Failover: ~Copyable {
     }
 
     /// The request has ended: lets go of the routing table, which others may have replaced long since.
-    mutating func end() { table = nil }
+    func end() { table = nil }
 
     // MARK: Where to
 
     enum Step {
-        case ask(Upstream, UpstreamURL)
+        /// `attempt` names the endpoint.
+        case ask
         /// The next endpoint is half-open, and is asked when the whole request is here.
         case waitForBody
         case exhausted
@@ -52,9 +53,12 @@ struct Failover: ~Copyable {
 
     /// The next endpoint of the routing table that serves what `request` asks for.
     ///
-    /// - Parameter halfOpen: what is done where it is half-open
-    mutating func nextStep(
-        for request: borrowing CurrentRequest, halfOpen: ExchangeStateMachine.HalfOpen, _ events: ProxyEvents
+    /// - Parameters:
+    ///   - attempt: is given the endpoint
+    ///   - halfOpen: what is done where it is half-open
+    func nextStep(
+        of request: CurrentRequest, _ attempt: CurrentAttempt, halfOpen: ExchangeStateMachine.HalfOpen,
+        on loop: LoopContext
     ) -> Step {
         guard let table else { return .exhausted }
         while next < table.candidates.count {
@@ -73,16 +77,17 @@ struct Failover: ~Copyable {
                     next -= 1
                     return .waitForBody
                 case .skipIfOthersAreLeft: if hasNext(for: request) { continue }
-                case .ask: guard events.admitHalfOpen(target.id) else { continue }
+                case .ask: guard loop.events.admitHalfOpen(target.id) else { continue }
                 }
             }
-            return .ask(target, url)
+            attempt.choose(target, url)
+            return .ask
         }
         return .exhausted
     }
 
     /// Whether an endpoint is left to ask, which may then still turn out to be half-open and busy.
-    func hasNext(for request: borrowing CurrentRequest) -> Bool {
+    func hasNext(for request: CurrentRequest) -> Bool {
         guard let table else { return false }
         for candidate in table.candidates[next...] where candidate.upstream.url(for: request.api) != nil {
             if request.openAIAPI == nil || candidate.upstream.lacks != request.openAIAPI { return true }
@@ -97,66 +102,61 @@ struct Failover: ~Copyable {
     /// - Parameters:
     ///   - concludes: the request ends with it, and its report with the request's
     ///   - isCommitted: the client has part of the answer, so no other endpoint is asked
-    @inline(__always)
-    mutating func finish(
-        _ attempt: borrowing CurrentAttempt, at upstream: Upstream, of request: borrowing CurrentRequest,
-        _ outcome: AttemptOutcome, reason: String?, concludes: Bool, isCommitted: Bool, end: Moment,
-        on loop: LoopContext
+    func finish(
+        _ attempt: CurrentAttempt, at upstream: Upstream, of request: CurrentRequest, _ outcome: AttemptOutcome,
+        reason: String?, concludes: Bool, isCommitted: Bool, end: Moment, on loop: LoopContext
     ) {
         if let reason { failures.append((upstream.name, reason)) }
         let isEvidence = StatusMeaning.isEvidence(
             outcome, of: request.kind, credentialIsClients: upstream.forwardsClientCredential)
-        var report = AttemptReport(
+        let isAlike = isEvidence && mayBeRequests(outcome, status: attempt.status, isCommitted: isCommitted)
+        let isEverywhere = concludes && isAlike && !hasNext(for: request)
+        // Made once and where it stays, as far as possible: it is long to copy.
+        let report = AttemptReport(
             endpoint: upstream.id, outcome: outcome, status: attempt.status,
             timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
             ended: end.report, wasAnswered: attempt.wasAnswered, detection: attempt.detection(of: request, outcome),
-            isEvidence: isEvidence)
-        let isAlike = mayBeRequests(report, isCommitted: isCommitted)
+            isEvidence: isEvidence, failedEverywhere: isEverywhere ? request.fingerprint : nil)
         if concludes {
-            let isEverywhere = isAlike && !hasNext(for: request)
-            tellUntold(of: request, failedEverywhere: isEverywhere, loop.events)
-            if isEverywhere { report.failedEverywhere = request.fingerprint }
+            tellUntold(of: request, failedEverywhere: isEverywhere, on: loop)
         } else if isAlike {
             untold.append(report)
         } else {
-            settleUntold(report, of: request, loop.events)
+            if Self.settles(outcome) { tellUntold(of: request, failedEverywhere: false, on: loop) }
             loop.events.attemptFinished(report)
         }
-        if firstAttempt == nil { firstAttempt = report } else { furtherAttempts.append(report) }
         isConcludedByAttempt = concludes
+        if firstAttempt == nil { firstAttempt = report } else { furtherAttempts.append(report) }
     }
 
-    /// Whether the request may have brought it about, and has met nothing else so far.
-    private func mayBeRequests(_ report: AttemptReport, isCommitted: Bool) -> Bool {
-        guard report.isEvidence, StatusMeaning.mayBeRequests(report.outcome) else { return false }
+    /// Whether the request may have brought a failure about, and has met nothing else so far.
+    private func mayBeRequests(_ outcome: AttemptOutcome, status: Int?, isCommitted: Bool) -> Bool {
+        guard StatusMeaning.mayBeRequests(outcome) else { return false }
         // After the commit point no other endpoint is asked.
-        if case .failure = report.outcome, isCommitted { return false }
+        if case .failure = outcome, isCommitted { return false }
         guard let first = untold.first else { return true }
-        return ErrorKind(first.outcome, status: first.status) == ErrorKind(report.outcome, status: report.status)
+        return ErrorKind(first.outcome, status: first.status) == ErrorKind(outcome, status: status)
     }
 
-    /// What an attempt says about the failures before it.
-    private mutating func settleUntold(
-        _ report: AttemptReport, of request: borrowing CurrentRequest, _ events: ProxyEvents
-    ) {
-        switch report.outcome {
+    /// Whether an attempt says something about the failures before it.
+    private static func settles(_ outcome: AttemptOutcome) -> Bool {
+        switch outcome {
         // It says nothing about the request.
-        case .neutral, .rateLimited: break
-        case .failure(let kind) where kind.isUnreachable: break
-        case .success, .declined, .misconfigured, .failure:
-            tellUntold(of: request, failedEverywhere: false, events)
+        case .neutral, .rateLimited: false
+        case .failure(let kind): !kind.isUnreachable
+        case .success, .declined, .misconfigured: true
         }
     }
 
     /// Tells the ranking of the failures that were kept back.
     ///
     /// - Parameter failedEverywhere: no endpoint that the request was sent to did otherwise
-    mutating func tellUntold(of request: borrowing CurrentRequest, failedEverywhere: Bool, _ events: ProxyEvents) {
+    func tellUntold(of request: CurrentRequest, failedEverywhere: Bool, on loop: LoopContext) {
         guard !untold.isEmpty else { return }
         let fingerprint = failedEverywhere ? request.fingerprint : nil
         for var report in untold {
             report.failedEverywhere = fingerprint
-            events.attemptFinished(report)
+            loop.events.attemptFinished(report)
         }
         untold = []
     }
@@ -167,7 +167,7 @@ struct Failover: ~Copyable {
     private static let namedFailures = 8
 
     /// - Parameter wasOnlyRefused: every endpoint that was asked refused the credential
-    func exhaustedAnswer(to request: borrowing CurrentRequest, wasOnlyRefused: Bool) -> LocalAnswer {
+    func exhaustedAnswer(to request: CurrentRequest, wasOnlyRefused: Bool) -> LocalAnswer {
         if failures.isEmpty, skippedAPI, !foundURL, table?.earliestRecovery == nil, let asked = request.openAIAPI {
             // The truth about the path; a 503 would be tried again and again.
             let message =
@@ -219,11 +219,11 @@ struct Failover: ~Copyable {
 
 /// The attempt at one endpoint that is under way, if there is one.
 ///
-/// It is not optional, since each look into an optional of this size costs as much as a few of its fields.
-struct CurrentAttempt: ~Copyable {
-    /// Whom the request was sent to; nil between attempts.
+final class CurrentAttempt {
+    /// The endpoint that is asked; nil between attempts.
     private(set) var upstream: Upstream?
     private(set) var url: UpstreamURL?
+    private(set) var isRunning = false
     private(set) var started = NIODeadline.uptimeNanoseconds(0)
     /// When the endpoint had been sent the whole request, whatever time the client took for it.
     var requestWritten: NIODeadline?
@@ -240,7 +240,6 @@ struct CurrentAttempt: ~Copyable {
     /// Of its head and body, as they are before encryption.
     var bytesSent = 0
 
-    var isRunning: Bool { upstream != nil }
     var forwardsClientCredential: Bool { upstream?.forwardsClientCredential ?? false }
 
     var timeToFirstByte: Duration? {
@@ -248,9 +247,13 @@ struct CurrentAttempt: ~Copyable {
         return Duration(firstByte - requestWritten)
     }
 
-    mutating func begin(at upstream: Upstream, _ url: UpstreamURL, now: NIODeadline) {
+    func choose(_ upstream: Upstream, _ url: UpstreamURL) {
         self.upstream = upstream
         self.url = url
+    }
+
+    func begin(now: NIODeadline) {
+        isRunning = true
         started = now
         wasAnswered = false
         saysUnknownPath = false
@@ -258,21 +261,24 @@ struct CurrentAttempt: ~Copyable {
     }
 
     /// The request goes to the same endpoint once more, on another connection.
-    mutating func restart() {
+    func restart() {
         requestWritten = nil
         firstByte = nil
         status = nil
         retryAfter = nil
     }
 
-    /// - Returns: where it was, if one was under way
-    mutating func end() -> Upstream? {
+    /// - Returns: the endpoint, if an attempt was under way
+    func end() -> Upstream? {
         url = nil
-        return upstream.take()
+        let upstream = upstream.take()
+        guard isRunning else { return nil }
+        isRunning = false
+        return upstream
     }
 
     /// What the answer says about the OpenAI APIs that the endpoint speaks.
-    func detection(of request: borrowing CurrentRequest, _ outcome: AttemptOutcome) -> APIDetection? {
+    func detection(of request: CurrentRequest, _ outcome: AttemptOutcome) -> APIDetection? {
         guard request.teaches, let asked = request.openAIAPI, let status else { return nil }
         switch outcome {
         case .success, .declined: break

@@ -15,7 +15,7 @@ struct RequestAdmission {
 
     /// Reads the head in `loop.requestHead` and writes down what `request` has to remember of it.
     @inline(__always)
-    init(_ bytes: UnsafeRawBufferPointer, on loop: LoopContext, of request: inout CurrentRequest) {
+    init(_ bytes: UnsafeRawBufferPointer, on loop: LoopContext, of request: CurrentRequest) {
         admitsEveryone = loop.routing.tokens.admitsEveryone
         // A client that knows a token is no page of another origin; beyond loopback the operator has chosen to serve everybody.
         let guardsAgainstPages = admitsEveryone && loop.routing.isLoopback
@@ -49,12 +49,12 @@ struct RequestAdmission {
             }
         }
         if crossSite != nil { request.origin = nil }
-        Self.remember(bytes, namesAnthropic: namesAnthropic, on: loop, in: &request)
+        Self.remember(bytes, namesAnthropic: namesAnthropic, on: loop, in: request)
     }
 
     @inline(__always)
     private static func remember(
-        _ bytes: UnsafeRawBufferPointer, namesAnthropic: Bool, on loop: LoopContext, in request: inout CurrentRequest
+        _ bytes: UnsafeRawBufferPointer, namesAnthropic: Bool, on loop: LoopContext, in request: CurrentRequest
     ) {
         let target = loop.requestHead.pathAndQuery
         request.pathRange =
