@@ -11,7 +11,7 @@ RELEASE := -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-std
 PODIUM = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)/podium
 # What `podium --version` names. A plain `swift build` names none.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null)
-VERSION = $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/podium/Support/Version.swift)
+VERSION = $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/podium/Podium.swift)
 # As many tests run at once as there are processors. Swift Testing would start all of them together: each then waits for
 # a minute's worth of others, and a limit that a test puts on an answer tells about them instead of about Podium.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= $(shell nproc)
