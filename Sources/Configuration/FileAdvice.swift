@@ -177,15 +177,15 @@ enum ReferenceSlip: Equatable {
             if rest.starts(with: "${".unicodeScalars) {
                 rest.removeFirst(2)
             } else if rest.first == "{" {
-                let name = rest.dropFirst().prefix(while: isNamePart)
+                let name = rest.dropFirst().prefix(while: ASCII.isVariablePart)
                 let end = rest.dropFirst(1 + name.count).first
-                guard let first = name.first, !isDigit(first), end == "}" else { return .broken }
+                guard ASCII.isVariableName(Substring(name)), end == "}" else { return .broken }
                 rest.removeFirst(name.count + 2)
             } else {
-                let name = rest.prefix(while: isNamePart)
+                let name = rest.prefix(while: ASCII.isVariablePart)
                 // A secret can hold any text: only all of it, or what is written as variables are, is taken for one.
                 let isWhole = isFirst && name.count == rest.count
-                guard let first = name.first, !isDigit(first), isWhole || isShouted(name) else { continue }
+                guard ASCII.isVariableName(Substring(name)), isWhole || isShouted(name) else { continue }
                 return .bare(String(String.UnicodeScalarView(name)))
             }
         }
@@ -195,12 +195,6 @@ enum ReferenceSlip: Equatable {
     private static func isShouted(_ name: Substring.UnicodeScalarView) -> Bool {
         name.count >= 3 && name.contains("_") && name.allSatisfy { !("a"..."z").contains($0) }
     }
-
-    private static func isNamePart(_ scalar: Unicode.Scalar) -> Bool {
-        scalar == "_" || isDigit(scalar) || ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)
-    }
-
-    private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
 }
 
 /// Addresses that lead back to this machine.

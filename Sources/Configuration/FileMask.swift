@@ -40,13 +40,7 @@ public enum FileMask {
     fileprivate static let shortestKnown = 8
 
     private static func ranges(of bytes: [UInt8]) -> [Range<Int>] {
-        var ranges: [Range<Int>] = []
-        var start = 0
-        for (index, byte) in bytes.enumerated() where byte == 0x0A {
-            ranges.append(start..<index)
-            start = index + 1
-        }
-        return ranges + [start..<bytes.count]
+        bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { $0.startIndex..<$0.endIndex }
     }
 
     /// A carriage return becomes `␍`, an escape `␛`.

@@ -201,8 +201,7 @@ extension Snapshot.Server {
             warning = "file on disk not used: \(refused)"
         } else if let deadline = drainDeadline {
             let rest = max(0, (deadline - clock.takenAt).inSeconds.rounded(.up))
-            let requests = requestsInFlight == 1 ? "1 request" : "\(requestsInFlight) requests"
-            warning = "stopping: \(requests) in flight may end within \(Int(rest)) s"
+            warning = "stopping: \(requestsInFlight.counted("request")) in flight may end within \(Int(rest)) s"
         }
     }
 }

@@ -321,9 +321,8 @@ private final class DeadlineTimer: Sendable {
             return
         }
         // A day is longer than any deadline that is not recomputed before.
-        let wait = min(max(deadline - ContinuousClock.now, .zero), .seconds(86_400)).components
-        let nanoseconds = wait.seconds * 1_000_000_000 + wait.attoseconds / 1_000_000_000
-        source.schedule(deadline: .now() + .nanoseconds(Int(nanoseconds)), leeway: .milliseconds(1))
+        let wait = min(max(deadline - ContinuousClock.now, .zero), .seconds(86_400))
+        source.schedule(deadline: .now() + .nanoseconds(Int(wait.wholeNanoseconds)), leeway: .milliseconds(1))
     }
 
     func cancel() {

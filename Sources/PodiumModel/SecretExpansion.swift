@@ -1,3 +1,5 @@
+internal import PureSupport
+
 // `${NAME}` in a configured text, and what other programs write instead of it. The file's reader refuses what is written
 // wrongly; a reference is replaced when an upstream is made, so that the value itself is in no file, answer or log.
 
@@ -121,16 +123,9 @@ public enum SecretExpansion {
     /// The name in `{NAME}` at the start of the text.
     private static func referenceName(_ text: Substring.UnicodeScalarView) -> String? {
         guard text.first == "{" else { return nil }
-        let name = text.dropFirst().prefix { $0 == "_" || isLetter($0) || isDigit($0) }
-        guard let first = name.first, !isDigit(first), text[name.endIndex...].first == "}" else { return nil }
-        return String(Substring(name))
+        let name = Substring(text.dropFirst().prefix(while: ASCII.isVariablePart))
+        return ASCII.isVariableName(name) && text[name.endIndex...].first == "}" ? String(name) : nil
     }
-
-    private static func isLetter(_ scalar: Unicode.Scalar) -> Bool {
-        ("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar)
-    }
-
-    private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
 }
 
 /// A text that is meant to be replaced and is not: some other program's way to name an environment variable.
@@ -168,14 +163,14 @@ public struct Placeholder: Equatable {
         for (opening, closing) in enclosings where rest.hasPrefix(opening) && rest.hasSuffix(closing) {
             let inner = rest.dropFirst(opening.count).dropLast(closing.count)
             guard rest.count > opening.count + closing.count else { continue }
-            if opening == "%", !isName(inner) { continue }
+            if opening == "%", !ASCII.isVariableName(inner) { continue }
             // `${NAME}` is Podium's own form, and `${A}-${B}` two of them.
-            if opening == "${", isName(inner) || inner.contains("}") { continue }
+            if opening == "${", ASCII.isVariableName(inner) || inner.contains("}") { continue }
             return Placeholder(text: String(rest), name: name(in: inner))
         }
         for opening in openings where rest.hasPrefix(opening) {
             let inner = rest.dropFirst(opening.count).drop { $0 == " " }
-            guard isName(inner) else { continue }
+            guard ASCII.isVariableName(inner) else { continue }
             return Placeholder(text: String(rest), name: String(inner))
         }
         // A tag that the loader has put before the text.
@@ -183,7 +178,7 @@ public struct Placeholder: Equatable {
             let tag = rest[..<blank].drop { $0 == "!" }
             if !tag.isEmpty, tag.allSatisfy({ $0.isLetter || $0.isNumber || "_-:./".contains($0) }) {
                 let inner = rest[blank...].drop { $0 == " " }
-                return Placeholder(text: String(rest), name: isName(inner) ? String(inner) : nil)
+                return Placeholder(text: String(rest), name: ASCII.isVariableName(inner) ? String(inner) : nil)
             }
         }
         return nil
@@ -196,17 +191,9 @@ public struct Placeholder: Equatable {
     ]
     private static let openings = ["$env:", "$", "os.environ/", "env:", "env.", "process.env.", "ENV:", "vault:"]
 
-    private static func isName(_ text: some StringProtocol) -> Bool {
-        guard let first = text.utf8.first, !(0x30...0x39).contains(first) else { return false }
-        return text.utf8.allSatisfy { byte in
-            byte == UInt8(ascii: "_") || (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
-                || (0x61...0x7A).contains(byte)
-        }
-    }
-
     /// The last name in the text: `.Env.KEY`, `secrets.KEY`, `env "KEY"`.
     private static func name(in text: Substring) -> String? {
         let words = text.split { !($0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_")) }
-        return words.last(where: { isName($0) }).map(String.init)
+        return words.last(where: { ASCII.isVariableName($0) }).map(String.init)
     }
 }

@@ -1,3 +1,5 @@
+internal import PureSupport
+
 // Values as text, and what is said of a text that is none. The file's reader, the control API, the options of `podium endpoint` and the
 // console's form all come here, so that the same text is right or wrong everywhere, for the same reason in the same words.
 
@@ -92,14 +94,14 @@ public enum DurationText {
             "\(SecretSigns.quoted(text)) is not a duration", fix: "write it like 500ms, 30s, 5m or 1h30m")
         guard text != "0" else { return .zero }
         guard !text.isEmpty else { throw problem }
-        if text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+        if text.utf8.allSatisfy({ ASCII.isDigit($0) }) {
             throw ValueProblem("'\(text)' has no unit", fix: "write \(text)s for seconds or \(text)m for minutes")
         }
 
         var nanoseconds = 0.0
         var rest = Substring(text).utf8
         while !rest.isEmpty {
-            let number = rest.prefix { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+            let number = rest.prefix { ASCII.isDigit($0) || $0 == UInt8(ascii: ".") }
             let unit = rest.dropFirst(number.count).prefix { $0 >= 0x61 && $0 <= 0x7A }
             guard let amount = Double(String(Substring(number))), amount.isFinite,
                 let scale = units[String(Substring(unit))]
@@ -139,7 +141,7 @@ public enum FractionText {
             "\(SecretSigns.quoted(text)) is not a share below 100%", fix: "write it like 15% or 0.15")
         let isPercent = text.last == "%"
         let digits = isPercent ? String(text.dropLast()) : text
-        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }),
+        guard digits.utf8.allSatisfy({ ASCII.isDigit($0) || $0 == UInt8(ascii: ".") }),
             let number = Double(digits)
         else { throw problem }
         let fraction = isPercent ? number / 100 : number

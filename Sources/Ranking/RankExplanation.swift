@@ -202,7 +202,7 @@ extension RankExplanation {
 
     private func responseTimeLine(_ time: ResponseTime) -> String {
         guard let age = time.age else { return "No request measured yet; presumed \(time.average.shortText)." }
-        let samples = time.samples == 1 ? "1 request" : "\(time.samples) requests"
+        let samples = time.samples.counted("request")
         return
             "Response time \(time.average.shortText), usually \(time.usual.shortText) (\(samples), last \(age.shortText) ago)."
     }

@@ -154,10 +154,12 @@ struct LogNotices {
     mutating func complete(_ lines: [LogLine], dropped: Int, now: LogTime) -> [LogLine] {
         var batch = lines
         if unwritten > 0 {
-            batch.insert(notice("\(unwritten.lines) could not be written: \(fault ?? "unknown")", now), at: 0)
+            batch.insert(
+                notice("\(unwritten.counted("log line")) could not be written: \(fault ?? "unknown")", now), at: 0)
         }
         if dropped > 0 {
-            batch.append(notice("\(dropped.lines) dropped: the log could not be written as fast as it came", now))
+            batch.append(
+                notice("\(dropped.counted("log line")) dropped: the log could not be written as fast as it came", now))
         }
         announced = dropped
         return batch
@@ -180,8 +182,4 @@ struct LogNotices {
     private func notice(_ text: String, _ now: LogTime) -> LogLine {
         LogLine(time: now, level: .warning, source: Self.source, message: text)
     }
-}
-
-extension Int {
-    fileprivate var lines: String { self == 1 ? "1 log line" : "\(self) log lines" }
 }

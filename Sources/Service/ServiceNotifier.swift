@@ -136,18 +136,10 @@ public enum Credentials {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            guard isVariableName(name), let text = contents("\(folder)/\(name)") else { continue }
+            guard ASCII.isVariableName(name), let text = contents("\(folder)/\(name)") else { continue }
             found[name] = text
         }
         return found
-    }
-
-    private static func isVariableName(_ name: String) -> Bool {
-        guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
-        return name.utf8.allSatisfy { byte in
-            byte == UInt8(ascii: "_") || (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte)
-                || (0x61...0x7A).contains(byte)
-        }
     }
 
     /// Without the line end that every editor adds.

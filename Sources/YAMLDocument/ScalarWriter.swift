@@ -198,7 +198,7 @@ enum PlainScalar {
     }
 
     private static func isNumberStart(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-")
+        ASCII.isDigit(byte) || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-")
             || byte == UInt8(ascii: ".")
     }
 
@@ -209,7 +209,7 @@ enum PlainScalar {
             sign = first == "-" ? "-" : ""
             digits.removeFirst()
         }
-        guard let first = digits.utf8.first, (0x30...0x39).contains(first) else { return nil }
+        guard let first = digits.utf8.first, ASCII.isDigit(first) else { return nil }
         let prefixes: [(String, Int)] = [("0x", 16), ("0o", 8), ("0b", 2)]
         for (prefix, radix) in prefixes where digits.hasPrefix(prefix) {
             return unsigned(digits.dropFirst(2), sign, radix: radix)
@@ -232,7 +232,7 @@ enum PlainScalar {
         }
         let digits = text.filter { $0 != "_" }
         guard digits.utf8.allSatisfy({ isNumberStart($0) || $0 == UInt8(ascii: "e") || $0 == UInt8(ascii: "E") }),
-            unsigned.utf8.contains(where: { (0x30...0x39).contains($0) })
+            unsigned.utf8.contains(where: { ASCII.isDigit($0) })
         else { return nil }
         return Double(digits)
     }
@@ -242,29 +242,29 @@ enum PlainScalar {
         var body = text.lowercased()[...]
         if body.first == "+" || body.first == "-" { body = body.dropFirst() }
         if body == ".inf" || body == ".nan" || body == "inf" || body == "nan" || body == "infinity" { return true }
-        guard let first = body.utf8.first, (0x30...0x39).contains(first) || first == UInt8(ascii: ".") else {
+        guard let first = body.utf8.first, ASCII.isDigit(first) || first == UInt8(ascii: ".") else {
             return false
         }
-        let digits = body.utf8.contains { (0x30...0x39).contains($0) }
+        let digits = body.utf8.contains { ASCII.isDigit($0) }
         if body.hasPrefix("0x") || body.hasPrefix("0o") || body.hasPrefix("0b") {
             return body.dropFirst(2).utf8.allSatisfy { isHexDigit($0) || $0 == UInt8(ascii: "_") }
         }
         let isPlainNumber = body.utf8.allSatisfy {
-            (0x30...0x39).contains($0) || "_.e+-".utf8.contains($0)
+            ASCII.isDigit($0) || "_.e+-".utf8.contains($0)
         }
         let isSexagesimal =
-            body.contains(":") && body.utf8.allSatisfy { (0x30...0x39).contains($0) || "_:.".utf8.contains($0) }
+            body.contains(":") && body.utf8.allSatisfy { ASCII.isDigit($0) || "_:.".utf8.contains($0) }
         // An IPv4 address has three dots, which no number has.
         let dots = body.utf8.count { $0 == UInt8(ascii: ".") }
         return digits && dots <= 1 && (isPlainNumber || isSexagesimal)
     }
 
     private static func isHexDigit(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+        ASCII.isDigit(byte) || (0x61...0x66).contains(byte)
     }
 
     private static func looksLikeDate(_ text: String) -> Bool {
         let head = Array(text.utf8.prefix(6))
-        return head.count >= 5 && head[0..<4].allSatisfy { (0x30...0x39).contains($0) } && head[4] == UInt8(ascii: "-")
+        return head.count >= 5 && head[0..<4].allSatisfy { ASCII.isDigit($0) } && head[4] == UInt8(ascii: "-")
     }
 }

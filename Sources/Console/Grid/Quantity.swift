@@ -80,11 +80,6 @@ enum Quantity {
         return fixed(min(fraction * 100, 99.9), 1)
     }
 
-    /// `1 change`, `4 changes`.
-    static func counted(_ count: Int, _ noun: String) -> String {
-        count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
-    }
-
     /// `1,204`.
     static func grouped(_ count: UInt64) -> String {
         var digits = Array(String(count))

@@ -1,4 +1,5 @@
 internal import PodiumModel
+internal import PureSupport
 
 /// Small questions in the middle of the screen.
 enum DialogOverlay {
@@ -14,11 +15,11 @@ enum DialogOverlay {
         var lines = [Segment(place, weight: 2)]
         let inFlight = state.latest.traffic.inFlight
         if inFlight > 0 {
-            let text = "\(Quantity.counted(inFlight, "request")) in flight: Stop lets them finish first."
+            let text = "\(inFlight.counted("request")) in flight: Stop lets them finish first."
             lines.append(Segment(text, weight: 1))
         }
         if persister.isDirty {
-            let text = "\(Quantity.counted(persister.unsavedChanges, "unsaved change")): Stop writes them first."
+            let text = "\(persister.unsavedChanges.counted("unsaved change")): Stop writes them first."
             lines.append(Segment(text))
         }
         let keep = isAttached ? "Leave, it serves on" : "Keep serving, headless"

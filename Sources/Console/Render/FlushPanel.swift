@@ -123,7 +123,7 @@ enum FlushOverlay {
             ],
             [
                 Segment(
-                    "\(Quantity.counted(flush.changes.count, "change")), \(flush.bytesChanged) bytes changed, file "),
+                    "\(flush.changes.count.counted("change")), \(flush.bytesChanged) bytes changed, file "),
                 Segment(Quantity.bytes(flush.shownSize, dash: String(glyphs.dash))),
             ],
         ]

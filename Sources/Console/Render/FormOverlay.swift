@@ -1,4 +1,5 @@
 internal import PodiumModel
+internal import PureSupport
 
 /// The form for one endpoint.
 enum FormOverlay {
@@ -55,12 +56,12 @@ enum FormOverlay {
     }
 
     private static func savingText(_ form: EndpointForm, _ glyphs: Glyphs) -> String {
-        "saving\(glyphs.ellipsis)" + (form.held.isEmpty ? "" : " \(Quantity.counted(form.held.count, "key")) wait")
+        "saving\(glyphs.ellipsis)" + (form.held.isEmpty ? "" : " \(form.held.count.counted("key")) wait")
     }
 
     private static func countText(_ form: EndpointForm) -> String {
         guard form.original != nil else { return "new" }
-        return Quantity.counted(form.changes.count, "change")
+        return form.changes.count.counted("change")
     }
 
     private static func drawField(

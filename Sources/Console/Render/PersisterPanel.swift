@@ -139,7 +139,7 @@ enum PersisterPanel {
         if let reason = status.memoryOnly {
             segments.append(Segment("  " + SafeText.clean(reason), weight: 5))
         } else if status.isDirty {
-            segments.append(Segment("  " + Quantity.counted(status.unsavedChanges, "change")))
+            segments.append(Segment("  " + status.unsavedChanges.counted("change")))
             if let age = status.oldestUnsaved { segments.append(Segment(", oldest \(Quantity.age(age))", weight: 10)) }
         } else if !status.isWriting {
             segments.append(Segment("  nothing unsaved", .faint, weight: 10))

@@ -1,4 +1,5 @@
 public import PodiumModel
+internal import PureSupport
 
 /// The state in plain lines, for `podium status`, pipes and screen readers: words instead of glyphs, no columns to count.
 public enum PlainReport {
@@ -108,6 +109,6 @@ public enum PlainReport {
             }
         return
             "last flush: \(Quantity.clock(flush.time, utcOffset: snapshot.utcOffset)) \(SafeText.clean(flush.trigger)), "
-            + "\(Quantity.counted(flush.changes.count, "change")), \(Quantity.milliseconds(flush.duration)) ms, \(result)"
+            + "\(flush.changes.count.counted("change")), \(Quantity.milliseconds(flush.duration)) ms, \(result)"
     }
 }

@@ -142,7 +142,7 @@ extension FlushRecord {
     var text: String {
         switch result {
         case .written:
-            "flushed \(changes.count) \(changes.count == 1 ? "change" : "changes") (\(trigger.rawValue)), "
+            "flushed \(changes.count.counted("change")) (\(trigger.rawValue)), "
                 + "\(fileSize) bytes, \(durations.total.shortText)"
         case .unchanged:
             "nothing to write (\(trigger.rawValue))"

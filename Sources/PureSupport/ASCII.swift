@@ -1,4 +1,4 @@
-/// Numbers with a fixed count of digits, as clocks, dates and escapes have them.
+/// Numbers as text: with a fixed count of digits, as clocks, dates and escapes have them, and with what they count.
 extension FixedWidthInteger {
     /// `7` as `07`; for numbers from 0 to 99.
     public var twoDigits: String { self < 10 ? "0\(self)" : "\(self)" }
@@ -8,6 +8,9 @@ extension FixedWidthInteger {
         let text = String(self, radix: 16, uppercase: uppercase)
         return String(repeating: "0", count: Swift.max(0, digits - text.utf8.count)) + text
     }
+
+    /// `1 change`, `4 changes`.
+    public func counted(_ noun: String) -> String { self == 1 ? "1 \(noun)" : "\(self) \(noun)s" }
 }
 
 /// Classes of ASCII bytes that several grammars share. Inlinable: the HTTP codec asks them for single bytes of a request.
@@ -54,4 +57,17 @@ public enum ASCII {
     @inlinable
     @inline(__always)
     public static func isLetter(_ byte: UInt8) -> Bool { byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A }
+
+    /// Whether the text can be the name of an environment variable: letters, digits and underscores, and no digit first.
+    public static func isVariableName(_ text: some StringProtocol) -> Bool {
+        guard let first = text.utf8.first, !isDigit(first) else { return false }
+        return text.unicodeScalars.allSatisfy(isVariablePart)
+    }
+
+    /// Whether the name of an environment variable may have the character behind its first one.
+    public static func isVariablePart(_ scalar: Unicode.Scalar) -> Bool {
+        guard scalar.isASCII else { return false }
+        let byte = UInt8(truncatingIfNeeded: scalar.value)
+        return byte == UInt8(ascii: "_") || isLetter(byte) || isDigit(byte)
+    }
 }
