@@ -1,6 +1,10 @@
 internal import PodiumModel
 
 /// The form for one endpoint: what was typed, what is wrong with it, and what saving would change.
+///
+/// `ConsoleState` hands it keys and pictures, `FormOverlay` draws it. Its rows are those of `EndpointField`, so that a new field needs no
+/// line here. An endpoint that others change while its form is open is taken over where the form was not edited, and where it
+/// was, both values are shown: nothing that was typed is lost, and no change of others is undone unseen.
 struct EndpointForm: Sendable, Equatable {
     typealias Field = EndpointField
 
@@ -24,7 +28,7 @@ struct EndpointForm: Sendable, Equatable {
     enum Preview: Sendable, Equatable {
         case lines([DifferenceLine])
         case refused(String)
-        /// Nobody here can compare: the words of the form have to do.
+        /// The file cannot be compared with from here: the form's own summary has to do.
         case unknown
     }
 
@@ -78,7 +82,7 @@ struct EndpointForm: Sendable, Equatable {
     /// The boxes that are checked or not.
     var flags: [Field: Bool] = [:]
     /// The operator decided on `authType`: until then it follows what is typed.
-    var isAuthChosen = false
+    private var isAuthChosen = false
     var isSaving = false
     /// What the save under way, or the last one, was given.
     var saved: Typed?
@@ -94,9 +98,9 @@ struct EndpointForm: Sendable, Equatable {
     var compared: Comparison?
     /// How far the difference is scrolled while it is open; nil while the form is.
     var differenceScroll: Int?
-    /// Somebody changed the endpoint first, or it is in memory alone: the next picture brings its values.
+    /// Others changed the endpoint first, or it is in memory alone: the next picture brings its values.
     var awaitsRebase = false
-    /// What somebody else gave the fields that were changed here as well.
+    /// What others gave the fields that were changed here as well.
     var theirs: [Field: String] = [:]
     /// When what is in memory and not on disk yet was given; nil where everything saved is on disk.
     var keptSince: ContinuousClock.Instant?
@@ -170,7 +174,7 @@ struct EndpointForm: Sendable, Equatable {
         }
     }
 
-    var parsedHeaders: (headers: [HeaderField], problem: String?) {
+    private var parsedHeaders: (headers: [HeaderField], problem: String?) {
         HeaderText.parse(text(.headers), of: original?.headers ?? [])
     }
 
@@ -191,7 +195,7 @@ struct EndpointForm: Sendable, Equatable {
     }
 
     /// What a field's line begins with. Secrets are typed anew, and ranks are those of now.
-    static func originalText(_ field: Field, _ original: Snapshot.Endpoint) -> String {
+    private static func originalText(_ field: Field, _ original: Snapshot.Endpoint) -> String {
         switch field.kind {
         case .secret: ""
         case .rank: String(original.rank)
@@ -220,7 +224,7 @@ struct EndpointForm: Sendable, Equatable {
 
 extension EndpointField {
     /// Whether its row of the form is a line to type in.
-    var isTyped: Bool {
+    fileprivate var isTyped: Bool {
         switch kind {
         case .choice, .flag: false
         default: true
@@ -230,5 +234,417 @@ extension EndpointField {
     /// Whether it is on or off, and has a key of its own in the list of endpoints.
     fileprivate var isSwitch: Bool {
         if case .flag = kind { traits.contains(.rankOrSwitch) } else { false }
+    }
+}
+
+extension EndpointForm {
+    mutating func perform(_ action: ConsoleAction, now: ContinuousClock.Instant) -> Outcome {
+        switch action {
+        case .nextField: step(1)
+        case .previousField: step(-1)
+        case .reveal: return reveal(now: now)
+        case .cancel: return .cancel
+        case .save: return trySave()
+        case .test: return tryTest()
+        case .difference: differenceScroll = 0
+        case .accept:
+            switch focus {
+            case .save: return trySave()
+            case .test: return tryTest()
+            case .cancel: return .cancel
+            case .field: step(1)
+            }
+        default: break
+        }
+        return .stay
+    }
+
+    /// Only what is typed here can be shown. If the key took effect later, a secret would be shown that the operator did not ask to
+    /// see.
+    private mutating func reveal(now: ContinuousClock.Instant) -> Outcome {
+        guard secret.isEmpty else {
+            revealedUntil = revealedUntil == nil ? now + .seconds(10) : nil
+            return .stay
+        }
+        let isStored =
+            focus == .field(Self.secretField)
+            ? original?.maskedSecret != nil : Self.fields.contains { $0.kind == .headers && text($0).contains("•") }
+        return .refused(isStored ? "a stored secret cannot be shown, only a typed one" : "no secret is typed yet")
+    }
+
+    /// A key that the keymap leaves to the field in focus.
+    mutating func handle(_ key: Key) {
+        guard case .field(let field) = focus else {
+            let buttons: [Focus] = [.save, .test, .cancel]
+            let index = buttons.firstIndex(of: focus) ?? 0
+            if key == .right { focus = buttons[(index + 1) % buttons.count] }
+            if key == .left { focus = buttons[(index + buttons.count - 1) % buttons.count] }
+            return
+        }
+        switch field.kind {
+        case .choice(let words):
+            let before = choices[field]
+            choices[field] = Self.choose(from: words, before, by: key)
+            noteChoice(of: field, before: before)
+            changed(field)
+        case .flag: if key == .character(" ") { flags[field]?.toggle() }
+        default:
+            _ = editors[field]?.handle(key)
+            changed(field)
+        }
+    }
+
+    private static func choose(from all: [String], _ word: String?, by key: Key) -> String? {
+        let index = all.firstIndex { $0 == word } ?? 0
+        switch key {
+        case .right, .character(" "): return all[(index + 1) % all.count]
+        case .left: return all[(index + all.count - 1) % all.count]
+        default: return word
+        }
+    }
+
+    mutating func insert(_ text: String) {
+        guard case .field(let field) = focus, editors[field] != nil else { return }
+        var text = Substring(text)
+        // A copied line brings its line end along.
+        while text.last?.isNewline == true { text.removeLast() }
+        editors[field]?.insert(String(text))
+        changed(field)
+    }
+
+    mutating func tick(now: ContinuousClock.Instant) {
+        if let revealedUntil, revealedUntil <= now { self.revealedUntil = nil }
+    }
+
+    /// A save begins, of what is typed now.
+    mutating func beginSaving() {
+        isSaving = true
+        isAskedToLeave = false
+        saved = Typed(
+            name: name, editors: editors, choices: choices, flags: flags)
+    }
+
+    /// The save has failed; what was typed meanwhile goes to where it was typed.
+    mutating func refuse(_ failure: CommandRefusal, since: ContinuousClock.Instant) {
+        isSaving = false
+        let held = held
+        self.held = []
+        for input in held {
+            switch input {
+            case .key(let key): handle(key)
+            case .step(let action): step(action == .previousField ? -1 : 1)
+            case .paste(let text): insert(text)
+            }
+        }
+        refusal = failure
+        awaitsRebase = failure.isKeptUnsaved || failure.isConflict
+        if failure.isKeptUnsaved { keptSince = since }
+        if let field = failure.endpointField { focus = .field(field) }
+    }
+
+    private mutating func changed(_ field: Field) {
+        touched.insert(field)
+        refusal = nil
+        testReport = nil
+        if secret.isEmpty { revealedUntil = nil }
+        suggestAuth()
+    }
+
+    mutating func take(preview result: CommandResult) {
+        guard compared != nil else { return }
+        switch result {
+        case .success(.preview(let difference)): preview = .lines(difference.lines)
+        case .failure(let failure) where failure.isConflict:
+            preview = nil
+            awaitsRebase = true
+        case .failure(let failure): preview = .refused(SafeText.clean(failure.line))
+        case .success(.done): preview = .unknown
+        }
+    }
+
+    mutating func take(test result: CommandResult) {
+        let name = name + ": "
+        // Whose form it is stands above.
+        func text(_ message: String) -> String {
+            SafeText.clean(message.hasPrefix(name) ? String(message.dropFirst(name.count)) : message)
+        }
+        switch result {
+        case .success(.done(let receipt)): testReport = .done(isGood: true, text: text(receipt.message))
+        case .failure(let failure): testReport = .done(isGood: false, text: text(failure.line))
+        case .success(.preview): break
+        }
+    }
+
+    /// A test needs less than saving does: a place to go to.
+    private mutating func tryTest() -> Outcome {
+        let problems = problems
+        let needed = Self.fields.filter { $0.kind == .file || $0.takesReferences }
+        guard let first = needed.first(where: { problems[$0] != nil }) else { return .test }
+        touched.insert(first)
+        focus = .field(first)
+        return .stay
+    }
+
+    private mutating func step(_ step: Int) {
+        if case .field(let field) = focus { touched.insert(field) }
+        let order = Self.order
+        let index = order.firstIndex(of: focus) ?? 0
+        focus = order[(index + step + order.count) % order.count]
+    }
+
+    private mutating func trySave() -> Outcome {
+        guard !isSaving else { return .stay }
+        touched.formUnion(Self.fields)
+        let problems = problems
+        if let first = Self.fields.first(where: { problems[$0] != nil }) {
+            focus = .field(first)
+            return .stay
+        }
+        refusal = nil
+        return .save
+    }
+}
+
+extension EndpointForm {
+    var authType: AuthType {
+        get { choices[.authType].flatMap(AuthType.init) ?? .none }
+        set { choices[.authType] = newValue.rawValue }
+    }
+
+    private static let secretField = Field.authValue
+
+    /// The secret that is typed anew; empty leaves the present one.
+    var secret: String { text(Self.secretField) }
+
+    /// Without a way to present it, the present secret goes.
+    private var removesSecret: Bool { secret.isEmpty && authType == .none && original?.maskedSecret != nil }
+
+    /// From now on the form suggests no other way to present the secret; and the operator has been in the secret, as it were.
+    private mutating func noteChoice(of field: Field, before: String?) {
+        guard field == .authType else { return }
+        if choices[field] != before { isAuthChosen = true }
+        touched.insert(Self.secretField)
+    }
+
+    /// A secret is of use only with a way to present it: without the operator's word, the one that the URL asks for.
+    private mutating func suggestAuth() {
+        guard !isAuthChosen else { return }
+        guard let original else {
+            authType = usualAuth
+            return
+        }
+        guard original.authType == .none else { return }
+        authType = secret.isEmpty ? .none : usualAuth
+    }
+
+    /// Anthropic's own API takes its keys as `x-api-key`, everything else a bearer token.
+    private var usualAuth: AuthType {
+        guard trimmed(.urlOpenAI).isEmpty else { return .authToken }
+        let url = trimmed(.url)
+        let isAnthropic = url.isEmpty ? !trimmed(.urlAnthropic).isEmpty : url.lowercased().contains("anthropic")
+        return isAnthropic ? .apiKey : .authToken
+    }
+
+    /// How a typed secret will be presented; nil where it will not be.
+    var secretHeader: String? {
+        switch authType {
+        case .apiKey: "x-api-key"
+        case .authToken: "Bearer"
+        case .passthrough, .none: nil
+        }
+    }
+}
+
+extension EndpointForm {
+    /// What keeps the form from being saved, per field.
+    var problems: [Field: String] {
+        var problems: [Field: String] = [:]
+        for field in Self.fields { problems[field] = problem(of: field) }
+        if let first = Field.urls.first, Field.urls.allSatisfy({ trimmed($0).isEmpty }) {
+            problems[first] = Field.noURL.brief
+        }
+        return problems
+    }
+
+    private func problem(of field: Field) -> String? {
+        let text = trimmed(field)
+        switch field.kind {
+        case .name where isTaken(text): return "is taken"
+        case .secret: return secretProblem(of: field)
+        case .headers: return isEdited(field) ? parsedHeaders.problem : nil
+        case .proxy:
+            guard isEdited(field), !text.isEmpty else { return nil }
+            return Field.problem(inProxy: text, keeping: original?.proxy)?.brief
+        case .rank:
+            if text.isEmpty, original == nil { return nil }
+            return Int(text).map { (1...max(1, ranks)).contains($0) } == true ? nil : "must be 1–\(ranks)"
+        case .integer(let range):
+            guard let value = entered(field) else { return ValueProblem.outOfRange(range, field.key).brief }
+            return field.problems(of: value).first?.problem.brief
+        default: return entered(field).flatMap { field.problems(of: $0).first?.problem.brief }
+        }
+    }
+
+    private func secretProblem(of field: Field) -> String? {
+        let secret = text(field)
+        if secret.isEmpty {
+            let isMissing = authType.sendsCredential && original?.maskedSecret == nil
+            return isMissing ? "needed for \(authType.rawValue)" : nil
+        }
+        if secret.contains(" ") { return "has a blank in it" }
+        return secretHeader == nil ? "not sent: Auth is \(authType.rawValue)" : nil
+    }
+
+    /// What stands beside a field.
+    struct Message: Sendable, Equatable {
+        enum Kind { case good, bad, note }
+        var kind: Kind
+        var text: String
+    }
+
+    /// What to show beside a field: nothing before the operator has been there.
+    func message(for field: Field) -> Message? {
+        if let refusal, refusal.endpointField == field {
+            return Message(kind: .bad, text: SafeText.clean(refusal.line))
+        }
+        if let problem = problems[field] { return touched.contains(field) ? Message(kind: .bad, text: problem) : nil }
+        if let theirs = theirs[field], isChanged(field) {
+            return Message(kind: .note, text: "theirs: \(theirs.isEmpty ? "—" : SafeText.clean(theirs))")
+        }
+        return field == .name && isEdited(.name) ? Message(kind: .good, text: "unique") : nil
+    }
+
+    /// What saving would change, one line each.
+    var changes: [String] {
+        guard let original else { return ["new endpoint \(SafeText.clean(name))"] }
+        let draft = draft
+        return Self.fields.compactMap { field in
+            guard let value = draft[field], isChanged(field) || field.kind == .secret else { return nil }
+            return SafeText.clean(change(of: field, to: value, from: original))
+        }
+    }
+
+    private func change(of field: Field, to value: FieldValue, from original: Snapshot.Endpoint) -> String {
+        let before = field.text(of: Self.value(field, of: original))
+        switch (field.kind, value) {
+        case (.secret, _): return "\(field.label) \(value == .absent ? "removed" : "replaced")"
+        case (.rank, _): return "\(field.label) \(original.rank)→\(field.text(of: value)), pinned there"
+        case (.headers, .headers(let headers)):
+            var present: [HeaderField] = []
+            if case .headers(let headers) = Self.value(field, of: original) { present = headers }
+            let changes = HeaderText.changes(from: present, to: headers)
+            return "\(field.label): \(changes.joined(separator: ", "))"
+        case (.proxy, .absent): return "\(field.label) removed"
+        case (.proxy, _): return "\(field.label) \(before.isEmpty ? "set" : "changed")"
+        default:
+            let after = field.text(of: value)
+            return "\(field.label) \(before.isEmpty ? "—" : before)→\(after.isEmpty ? "—" : after)"
+        }
+    }
+
+    /// The changes in at most `limit` lines.
+    func summary(limit: Int) -> [String] {
+        let changes = changes
+        guard changes.count > limit, limit > 0 else { return changes }
+        return Array(changes.prefix(limit - 1)) + ["and \(changes.count - limit + 1) more"]
+    }
+}
+
+/// What becomes of a form whose endpoint is no longer what it was opened with.
+extension EndpointForm {
+    /// Takes over what the endpoint is now, where this form was not edited.
+    mutating func rebase(in snapshot: ConsolePicture) {
+        if keptSince != nil, awaitsRebase { return adoptKept(in: snapshot) }
+        guard let before = original else { return }
+        guard let endpoint = snapshot.endpoints.first(where: { $0.id == before.id }) else {
+            awaitsRebase = false
+            refusal = CommandRefusal(
+                .noSuchEndpoint, "somebody deleted it meanwhile; nothing can be saved here any more")
+            return
+        }
+        guard endpoint.revision != before.revision else { return }
+        var fresh = EndpointForm(editing: endpoint, in: snapshot)
+        for field in Self.fields where field.isTyped ? isEdited(field) : isChanged(field) {
+            fresh.take(field, from: self)
+        }
+        fresh.isAuthChosen = isAuthChosen
+        fresh.focus = focus
+        fresh.touched = touched
+        fresh.differenceScroll = differenceScroll
+        let changed = Self.fields.filter { Self.differs($0, before, endpoint) }
+        for field in changed + theirs.keys where fresh.isChanged(field) {
+            fresh.theirs[field] = Self.shownValue(field, of: endpoint)
+        }
+        let taken = changed.filter { !isChanged($0) }
+        fresh.refusal = CommandRefusal(.revisionConflict, fresh.account(ofTaken: taken))
+        self = fresh
+    }
+
+    /// What could not be written is in memory all the same, and is this form's own: what was typed since stays typed.
+    private mutating func adoptKept(in snapshot: ConsolePicture) {
+        guard let saved, let endpoint = snapshot.endpoints.first(where: { $0.name == saved.name }),
+            endpoint.revision != original?.revision
+        else { return }
+        var fresh = EndpointForm(editing: endpoint, in: snapshot)
+        for field in Self.fields
+        where editors[field]?.text != saved.editors[field]?.text || choices[field] != saved.choices[field]
+            || flags[field] != saved.flags[field]
+        {
+            fresh.take(field, from: self)
+        }
+        fresh.isAuthChosen = isAuthChosen
+        fresh.focus = focus
+        fresh.refusal = refusal
+        fresh.keptSince = keptSince
+        self = fresh
+    }
+
+    /// Whether the endpoint is what was kept in memory for this form.
+    func isKept(in snapshot: ConsolePicture) -> Bool {
+        guard let original, let endpoint = snapshot.endpoints.first(where: { $0.id == original.id }) else {
+            return false
+        }
+        return Self.fields.allSatisfy { $0 == .priority || !Self.differs($0, original, endpoint) }
+    }
+
+    /// What stands in another form's row.
+    private mutating func take(_ field: Field, from other: EndpointForm) {
+        editors[field] = other.editors[field]
+        choices[field] = other.choices[field]
+        flags[field] = other.flags[field]
+    }
+
+    /// Whether the operator made it something else than the endpoint has.
+    func isChanged(_ field: Field) -> Bool {
+        switch field.kind {
+        case .choice, .flag: return entered(field) != Self.value(field, of: original)
+        case .secret, .headers, .rank: return isEdited(field)
+        case .proxy: return isEdited(field)
+        case .words: return isEdited(field) && entered(field) != Self.value(field, of: original)
+        default: return isEdited(field) && (original == nil || entered(field) != Self.value(field, of: original))
+        }
+    }
+
+    private func account(ofTaken taken: [Field]) -> String {
+        func labels(_ fields: [Field]) -> String { fields.map(\.shortLabel).joined(separator: ", ") }
+        let clashes = Self.fields.filter { theirs[$0] != nil }
+        var words: [String] = []
+        if !taken.isEmpty { words.append("taken over \(labels(taken))") }
+        if !clashes.isEmpty { words.append("theirs beside \(labels(clashes))") }
+        if words.isEmpty { words.append("nothing that is seen here") }
+        return "Somebody changed it: \(words.joined(separator: "; ")). Not saved yet."
+    }
+
+    /// Ranks change by themselves: only a pinned one was chosen by an operator.
+    private static func differs(_ field: Field, _ before: Snapshot.Endpoint, _ after: Snapshot.Endpoint) -> Bool {
+        if field == .priority, !after.pinned { return false }
+        return shownValue(field, of: before) != shownValue(field, of: after)
+    }
+
+    private static func shownValue(_ field: Field, of endpoint: Snapshot.Endpoint) -> String {
+        field.kind == .secret
+            ? endpoint.maskedSecret ?? ""
+            : field.isTyped
+                ? originalText(field, endpoint) : field.text(of: value(field, of: endpoint))
     }
 }

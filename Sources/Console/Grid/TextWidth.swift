@@ -65,7 +65,7 @@ public enum TextWidth {
 /// Makes text from outside fit for a terminal.
 public enum SafeText {
     /// The stand-in for a cluster whose width terminals disagree about.
-    static let plainCell: Unicode.Scalar = "\u{25A1}"
+    private static let plainCell: Unicode.Scalar = "\u{25A1}"
     private static let mostMarks = 2
 
     /// The text without control, bidirectional and invisible characters; clusters that terminals draw in different

@@ -28,9 +28,9 @@ public struct InputParser: Sendable {
     static let patience = Duration.seconds(5)
     /// What takes longer than this, or is larger, ends at the first `breath` without a byte: an operator who goes on pressing
     /// keys must not hold open what swallows them.
-    static let longestSequence = Duration.seconds(30)
+    private static let longestSequence = Duration.seconds(30)
     static let largestSequence = 1_048_576
-    static let breath = Duration.seconds(1)
+    private static let breath = Duration.seconds(1)
     /// The rest of a sequence that was given up is known by its end for so long.
     static let memory = Duration.seconds(60)
     static let mostPasted = 65_536
