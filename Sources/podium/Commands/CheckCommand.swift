@@ -34,7 +34,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let path = file ?? DefaultConfiguration.path
-        let file = try ConfigurationFile.readOrExit(path)
+        let file = try LoadedFile.readOrExit(path)
         for diagnostic in file.diagnostics {
             StandardStreams.output(diagnostic.rendered(file: path))
         }

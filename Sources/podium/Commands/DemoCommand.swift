@@ -42,7 +42,7 @@ struct DemoCommand: AsyncParsableCommand {
         let status: ExitStatus
         do {
             status = try await serve()
-        } catch let error as ConfigurationFile.ReadError {
+        } catch let error as LoadedFile.ReadError {
             StandardStreams.error("podium: \(error)")
             status = .software
         } catch {
@@ -59,10 +59,10 @@ struct DemoCommand: AsyncParsableCommand {
         defer { folder.remove() }
         let path = folder.path + "/config.yaml"
         try folder.write(world.configurationText(port: try freeLoopbackPort()), to: path)
-        let file = try ConfigurationFile(path: path)
+        let file = try LoadedFile(path: path)
         guard let configuration = file.loaded.configuration else {
             let problems = file.loaded.diagnostics.map { $0.rendered(file: path) }.joined(separator: "\n")
-            throw ConfigurationFile.ReadError(description: problems)
+            throw LoadedFile.ReadError(description: problems)
         }
         let session = ServingSession(
             file: file, configuration: configuration, console: console, logging: logging,
@@ -78,7 +78,7 @@ struct DemoCommand: AsyncParsableCommand {
 private func freeLoopbackPort() throws -> Int {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else {
-        throw ConfigurationFile.ReadError(description: "socket: \(String(cString: strerror(errno)))")
+        throw LoadedFile.ReadError(description: "socket: \(String(cString: strerror(errno)))")
     }
     defer { close(descriptor) }
     var address = sockaddr_in()
@@ -91,7 +91,7 @@ private func freeLoopbackPort() throws -> Int {
         }
     }
     guard result == 0 else {
-        throw ConfigurationFile.ReadError(description: "bind: \(String(cString: strerror(errno)))")
+        throw LoadedFile.ReadError(description: "bind: \(String(cString: strerror(errno)))")
     }
     return Int(UInt16(bigEndian: address.sin_port))
 }
@@ -104,7 +104,7 @@ private struct ScratchFolder {
         let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/podium-demo-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw ConfigurationFile.ReadError(description: "\(base): \(String(cString: strerror(errno)))")
+            throw LoadedFile.ReadError(description: "\(base): \(String(cString: strerror(errno)))")
         }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
@@ -112,11 +112,11 @@ private struct ScratchFolder {
     func write(_ text: String, to file: String) throws {
         let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw ConfigurationFile.ReadError(description: "\(file): \(String(cString: strerror(errno)))")
+            throw LoadedFile.ReadError(description: "\(file): \(String(cString: strerror(errno)))")
         }
         defer { close(descriptor) }
         if let failure = DescriptorIO.write(Array(text.utf8), to: descriptor) {
-            throw ConfigurationFile.ReadError(description: "\(file): \(failure.text)")
+            throw LoadedFile.ReadError(description: "\(file): \(failure.text)")
         }
     }
 

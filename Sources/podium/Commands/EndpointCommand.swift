@@ -56,7 +56,7 @@ struct EndpointListCommand: AsyncParsableCommand {
     }
 }
 
-/// Columns for people; whoever wants to take them apart has --json.
+/// Columns for people to read; programs use `--json`.
 enum TextTable {
     static func lines(_ rows: [[String]]) -> [String] {
         let cleaned = rows.map { $0.map(SafeText.clean) }
@@ -194,7 +194,7 @@ struct EndpointSetCommand: AsyncParsableCommand {
                 try await client.endpoint(endpoint.name)
             }
             document[.headers] = .headers(HeaderOption.apply(fields.headers, to: present.headers.map(\.name)))
-            // The list is made from what is there now: it must not take away what somebody adds meanwhile.
+            // The list is made from what is there now: it must not take away a header that is added meanwhile.
             revision = revision ?? present.revision
         }
         try await control.perform(.update(CommandTarget(name: endpoint.name, revision: revision), document))

@@ -43,7 +43,7 @@ struct RestoreCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let restore = ConfigurationRestore(path: path, environment: ConfigurationFile.environment)
+        let restore = ConfigurationRestore(path: path, environment: LoadedFile.environment)
         do {
             let points = try restore.points()
             if let from {

@@ -51,9 +51,9 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let config = file ?? config ?? DefaultConfiguration.pathToServe
-        let file: ConfigurationFile
+        let file: LoadedFile
         do {
-            file = try ConfigurationFile(path: config, toServe: true)
+            file = try LoadedFile(path: config, toServe: true)
         } catch {
             StandardStreams.error("podium: \(error)")
             throw ExitCode(ExitStatus.badConfiguration.rawValue)
@@ -65,7 +65,7 @@ struct RunCommand: AsyncParsableCommand {
             StandardStreams.error(diagnostic.rendered(file: config))
         }
         guard let configuration = file.loaded.configuration else {
-            let advice = ConfigurationFile.wayOut(config).map { "; \($0)" } ?? ""
+            let advice = LoadedFile.wayOut(config).map { "; \($0)" } ?? ""
             StandardStreams.error("podium: \(config) is not used; nothing was changed in it\(advice)")
             throw ExitCode(ExitStatus.badConfiguration.rawValue)
         }

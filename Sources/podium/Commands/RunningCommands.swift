@@ -1,5 +1,8 @@
 import ArgumentParser
+import Console
+import Control
 import PodiumModel
+import Support
 
 struct FlushCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -45,5 +48,64 @@ struct ReloadCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await control.perform(.reload)
+    }
+}
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Says how the running Podium is doing: endpoints in rank order, traffic, what is unsaved.",
+        discussion: """
+            Exit codes: 0 it runs, 69 nothing runs (or no answer), 77 it belongs to another user. Exit 0 does not say that \
+            all is well: the lines, or --json, do.
+            """)
+
+    @OptionGroup var control: ControlOptions
+
+    @Option(help: "Show that many of the latest events as well.")
+    var events = 0
+
+    func run() async throws {
+        let snapshot = try await control.ask { client throws(ControlClientError) in try await client.snapshot() }
+        if control.json {
+            try control.printJSON(snapshot)
+            return
+        }
+        let picture = ConsolePicture(
+            snapshot, receivedAt: .now, utcOffset: WallClock.utcOffset(at: snapshot.takenAt))
+        for line in PlainReport.lines(picture) { StandardStreams.output(line) }
+        for event in picture.events.suffix(max(0, events)) {
+            StandardStreams.output(PlainReport.line(event, utcOffset: picture.utcOffset))
+        }
+    }
+}
+
+struct AttachCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "attach",
+        abstract: "Opens the console of the Podium that runs already.",
+        discussion: """
+            Any number may be attached at once, each with its own view; q leaves and ^Z suspends this console only. When \
+            Podium restarts, the console says so and comes back by itself.
+
+            Exit codes: 0 left, or the terminal went away; 69 nothing runs; 70 no terminal for a console; 77 it belongs \
+            to another user.
+            """)
+
+    @OptionGroup var target: ControlTarget
+
+    @OptionGroup var picture: PictureOptions
+
+    func run() async throws {
+        // One question first: a Podium that cannot be reached is better reported on a plain screen.
+        _ = try await target.ask { client throws(ControlClientError) in try await client.persister() }
+        guard picture.plain || StandardStreams.isInteractive else {
+            StandardStreams.error(
+                "podium: attach needs a terminal; `podium status` prints the state, --plain needs none")
+            throw ExitCode(ExitStatus.software.rawValue)
+        }
+        let session = AttachSession(
+            client: try target.client(.console), options: picture, greeting: nil, keymap: target.keymap)
+        throw ExitCode(await session.run().rawValue)
     }
 }

@@ -95,7 +95,7 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     private func fileSettings(_ path: String) throws -> EndpointRanking.Settings {
-        let file = try ConfigurationFile.readOrExit(path)
+        let file = try LoadedFile.readOrExit(path)
         guard let configuration = file.loaded.configuration else {
             for diagnostic in file.loaded.diagnostics where diagnostic.severity == .error {
                 StandardStreams.error(diagnostic.rendered(file: path))

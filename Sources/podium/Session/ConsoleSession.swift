@@ -26,7 +26,7 @@ struct ConsoleSession: Sendable {
         terminal.colors = options.colors?.depth
         terminal.refresh = options.refresh.duration
         terminal.isReadOnly = options.readOnly
-        // Without a shell above (`ssh host podium attach`) nobody could continue it, and a proxy must not stop with it.
+        // Without a shell above (`ssh host podium attach`) nothing could continue it, and a proxy must not stop with it.
         terminal.canSuspend = client.isAttached && getsid(getppid()) == getsid(0)
         terminal.keymap = keymap
         terminal.greeting = greeting

@@ -21,7 +21,7 @@ struct ControlTarget: ParsableArguments {
 
     /// Nil where none is to be seen.
     var socketPath: String? {
-        socket ?? ControlSocketPath.find(config: configPath, environment: ConfigurationFile.environment)?.path
+        socket ?? ControlSocketPath.find(config: configPath, environment: LoadedFile.environment)?.path
     }
 
     /// - Throws: `ExitCode`, after having said that nothing runs and how to start it.
@@ -33,7 +33,7 @@ struct ControlTarget: ParsableArguments {
         return ControlClient(socketPath: path, operatorName: UserName.current, kind: kind)
     }
 
-    /// Why there is nobody to talk to, and what to do.
+    /// Why no running Podium is found, and what to do.
     var absence: String {
         if let socket { return "no Podium listens at \(socket)" }
         if let holder = LockHolder.pid(config: configPath) {
@@ -95,7 +95,7 @@ struct ControlTarget: ParsableArguments {
 extension ControlTarget {
     /// The keys that the served configuration gives the console, where it can be read from here.
     var keymap: Keymap {
-        guard socket == nil, let file = try? ConfigurationFile(path: configPath) else { return .standard }
+        guard socket == nil, let file = try? LoadedFile(path: configPath) else { return .standard }
         return file.keymap
     }
 }
@@ -151,9 +151,9 @@ enum EndpointNames {
     }
 }
 
-/// Who holds a configuration, by what its lock file says. To try the lock instead could keep a Podium from starting.
+/// The process that holds a configuration, by what its lock file says. To try the lock instead could keep a Podium from starting.
 enum LockHolder {
-    /// Nil where nobody does any more.
+    /// Nil where no process holds it any more.
     static func pid(config: String) -> Int32? {
         let path = ControlSocketPath.canonical(config)
         guard let slash = path.lastIndex(of: "/") else { return nil }

@@ -11,7 +11,7 @@ import Support
 
 /// From a loaded configuration to an exit status: engine, signals, console, graceful stop.
 struct ServingSession {
-    let file: ConfigurationFile
+    let file: LoadedFile
     let configuration: Configuration
     let console: ConsoleOptions
     let logging: LogOptions
@@ -26,7 +26,7 @@ struct ServingSession {
         let interactive = !console.headless && StandardStreams.isInteractive
         let log: SessionLog
         do throws(LogFile.OpenError) {
-            log = try SessionLog(logging, hasConsole: interactive, environment: ConfigurationFile.environment)
+            log = try SessionLog(logging, hasConsole: interactive, environment: LoadedFile.environment)
         } catch {
             StandardStreams.error("podium: \(error)")
             return .cannotCreate
@@ -37,7 +37,7 @@ struct ServingSession {
         signal(SIGPIPE, SIG_IGN)
         StandardStreams.goOnWithoutOutput()
         let stopping = StopRequest()
-        let notifier = ServiceNotifier(environment: ConfigurationFile.environment, processID: getpid())
+        let notifier = ServiceNotifier(environment: LoadedFile.environment, processID: getpid())
         let signals = SignalHandling(
             stopping: stopping, notifier: notifier, log: log, isDemo: isDemo,
             onHangup: configuration.server.onHangup)
@@ -82,7 +82,7 @@ struct ServingSession {
     }
 
     private func start(_ log: SessionLog, hasConsole: Bool) async throws(EngineError) -> Engine {
-        var options = EngineOptions(environment: ConfigurationFile.environment, logger: log.logger)
+        var options = EngineOptions(environment: LoadedFile.environment, logger: log.logger)
         options.insecureListen = insecureListen
         options.tracePath = tracePath
         options.standardOutputIsFree = !hasConsole
@@ -96,7 +96,7 @@ struct ServingSession {
     private func attach(to holder: Int32?) async -> ExitStatus {
         let who = holder.map { "process \($0)" } ?? "another process"
         for _ in 0..<Self.attachAttempts {
-            let socket = ControlSocketPath.find(config: file.path, environment: ConfigurationFile.environment)
+            let socket = ControlSocketPath.find(config: file.path, environment: LoadedFile.environment)
             if let socket {
                 let client = ControlClient(
                     socketPath: socket.path, operatorName: UserName.current, kind: .console)
@@ -133,7 +133,7 @@ struct ServingSession {
         case .keepServing:
             engine.note(.info, source: "console", "console closed; serving on (SIGTERM or ^C stops)")
         case .hangup where isDemo || engine.serverSettings.onHangup == .exit:
-            // A demo that nobody sees is of no use to anybody.
+            // A demo without a console to watch it has nothing to do.
             stopping.request()
         case .hangup:
             engine.note(.info, source: "console", "the terminal went away; serving on without it")
@@ -148,7 +148,7 @@ struct ServingSession {
     private func serveControl(_ engine: Engine) async -> ControlServer {
         let control = ControlServer(engine: engine, facts: facts)
         do throws(ControlSocketError) {
-            let path = try await control.start(config: file.path, environment: ConfigurationFile.environment)
+            let path = try await control.start(config: file.path, environment: LoadedFile.environment)
             engine.note(.info, source: "control", "control socket at \(path)")
         } catch {
             engine.note(.warning, source: "control", "no control socket: \(error)")

@@ -34,7 +34,7 @@ struct SessionLog: Sendable {
         standardError.isOpen = true
     }
 
-    /// Somebody rotated the log.
+    /// The log was rotated, by logrotate or by hand.
     func reopen() {
         file?.reopen()
     }
