@@ -26,8 +26,8 @@ public struct DemoScript: Sendable {
     /// The response time drifts from one random level to the next in this many seconds.
     static let drift = 15.0
     /// One turn of the endpoint that is often down, in seconds, and when in it it is down.
-    static let downCycle = 120.0
-    static let downTimes = 12.0..<60.0
+    private static let downCycle = 120.0
+    private static let downTimes = 12.0..<60.0
 
     /// A script for so many endpoints.
     public init(seed: UInt64, endpoints: Int) {

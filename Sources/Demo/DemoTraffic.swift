@@ -38,7 +38,7 @@ struct DemoTraffic: Sendable {
     var group: any EventLoopGroup
 
     /// Most requests under way at once.
-    static let concurrency = 64
+    private static let concurrency = 64
     /// After this long a request is given up.
     static let patience = TimeAmount.seconds(30)
 

@@ -11,7 +11,7 @@ final class DemoUpstream: ChannelDuplexHandler {
     typealias OutboundIn = Never
     typealias OutboundOut = HTTPServerResponsePart
 
-    static let bodyLimit = 1 << 20
+    private static let bodyLimit = 1 << 20
 
     private let decide: (_ request: Int) -> DemoBehaviour
     private let nextNumber: () -> Int

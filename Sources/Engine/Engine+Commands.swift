@@ -10,7 +10,7 @@ extension Engine {
     /// Carries out an operator's command; requests follow it at once.
     ///
     /// - Parameters:
-    ///   - author: who asked, for the event log.
+    ///   - author: the user or program that asked, for the event log.
     ///   - ifRevision: the configuration's revision that the command is based on; nil accepts any.
     /// - Returns: when the change is on disk.
     /// - Throws: After `notSaved` the change holds in memory; after all other refusals nothing has changed.
@@ -291,11 +291,45 @@ extension Command {
 }
 
 extension Refusal {
-    /// Whether what somebody wrote into the file is the reason.
+    /// Whether the reason is what was written into the file by hand.
     fileprivate var isAboutTheFile: Bool {
         switch self {
         case .invalidFile, .missing, .empty, .unfinishedEdit: true
         default: false
         }
+    }
+}
+
+/// The user or program that gave a command, and the way by which it came: for the event log, the history of changes, and the
+/// answers to commands that are refused because another one came first.
+///
+/// A text alone is the name of a program that uses the engine: `engine.perform(.flush, by: "backup job")`.
+public struct CommandAuthor: Sendable, Equatable, ExpressibleByStringLiteral {
+    /// The way by which a command came. The raw value is the source of its event.
+    public enum Source: String, Sendable, CaseIterable {
+        /// A console, in this process or attached to it.
+        case console
+        /// `podium` with a verb, such as `podium endpoint move`.
+        case cli
+        /// Any other program, over the control API.
+        case api
+        /// The service manager or a signal.
+        case service
+    }
+
+    /// Such as `alice@192.0.2.7`.
+    public let name: String
+    /// The way by which the command came.
+    public let source: Source
+
+    /// - Parameter name: the user, with the address of the terminal where that is known.
+    public init(name: String, source: Source) {
+        self.name = name
+        self.source = source
+    }
+
+    /// A program.
+    public init(stringLiteral name: String) {
+        self.init(name: name, source: .api)
     }
 }

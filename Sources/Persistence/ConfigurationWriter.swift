@@ -8,7 +8,7 @@ import YAMLDocument
 /// `Persister` owns the only one and calls it on its queue `podium.persist.disk` alone, since every method may wait for the disk.
 struct ConfigurationWriter {
     /// When another program saves the file at the same time, the write starts over. This is how often at most.
-    static let longestRace = 40
+    private static let longestRace = 40
 
     struct Base {
         var bytes: [UInt8]

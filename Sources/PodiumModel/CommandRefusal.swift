@@ -160,7 +160,7 @@ extension CommandRefusal {
     }
 }
 
-/// One change that somebody made to the configuration.
+/// One change of the configuration.
 public struct RevisionChange: Codable, Sendable, Equatable {
     /// The revision that it made, of the endpoint or of the configuration; 0 where it removed the endpoint.
     public var revision: UInt64

@@ -282,7 +282,7 @@ struct RequestSuspicion: Sendable {
     /// A good answer is evidence against an outage for so long.
     static let evidence = Duration.seconds(60)
     /// The same request counts against the same endpoint once within this time.
-    static let repetition = Duration.seconds(10)
+    fileprivate static let repetition = Duration.seconds(10)
 
     /// So long after it at least: three requests that fail everywhere may well come one after the other where many come.
     static let silence = Duration.seconds(2)

@@ -24,7 +24,7 @@ public struct EndpointRanking: Sendable {
     var free: [RankKey] = []
     /// Slots of the pinned ones, in order, and the ranks they hold.
     var pinned: [Int] = []
-    var pinnedRanks: [Int] = []
+    private var pinnedRanks: [Int] = []
     /// The memory is taken at once, so that no change of order allocates.
     var journal = RingBuffer<RankChange>(capacity: 1_000, reserving: true)
     /// The first moment at which time alone may change something.

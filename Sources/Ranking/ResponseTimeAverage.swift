@@ -16,7 +16,7 @@ struct ResponseTimeAverage: Sendable {
 
     /// `usual` follows `value`, and probes bring `value` back to `usual`, this many times slower than `decay`.
     static let usualDecay = 20.0
-    static let recallDecay = 10.0
+    private static let recallDecay = 10.0
 
     var evidence: RankKey.Evidence {
         samples == 0 ? .presumed : isIdle ? .idle : .fresh

@@ -332,9 +332,9 @@ package struct PollModeration: Sendable, Equatable {
     static let period = 2_000_000
     /// With this many requests in a period polling is moderated. That is two requests in a tick, and each request makes two
     /// descriptors ready.
-    static let leastStarted = 32
+    private static let leastStarted = 32
     /// With fewer requests under way no other one would become ready while the first waits.
-    static let leastRunning = 8
+    private static let leastRunning = 8
 
     private var running = 0
     private var started = 0

@@ -95,7 +95,7 @@ private let epoch = ContinuousClock.now
         let state = try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "State").path)
         let files =
             state.filter { $0.hasSuffix(".swift") }.map { "State/\($0)" }
-            + ["EventLog", "RevisionLog", "EngineMetrics", "TrafficWindow", "PersisterLine"]
+            + ["EventLog", "EngineMetrics", "TrafficWindow", "PersisterLine"]
             .map { "Observation/\($0).swift" }
         #expect(files.count > 10)
         let imports: Set = [

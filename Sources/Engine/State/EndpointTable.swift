@@ -12,7 +12,7 @@ struct EndpointTable: Sendable {
     /// Removed endpoints of which at least the name is kept: twice as many as the journal of ranks can speak of.
     static let formerNames = 2_048
     /// Removed endpoints whose counters are kept for an undo: more than the undo stack can bring back.
-    static let formerRecords = 128
+    private static let formerRecords = 128
 
     private struct Former {
         var load: EndpointLoad

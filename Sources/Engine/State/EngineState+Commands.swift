@@ -123,7 +123,7 @@ extension EngineState {
     private mutating func update(
         _ target: CommandTarget, _ patch: EndpointPatch, now: ContinuousClock.Instant
     ) throws(CommandRefusal) -> String {
-        // What is invalid is so whoever was first: only then does the revision count.
+        // An edit that is invalid is so at every revision: the revision counts only for one that is valid.
         let record = try find(CommandTarget(name: target.name))
         if let name = patch.name { try requireFree(name, except: record.id) }
         let settings = try patch.made(on: record.settings)

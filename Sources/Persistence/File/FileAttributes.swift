@@ -6,7 +6,7 @@ internal import Support
 /// Makes the new file indistinguishable from the one it replaces: owner, mode, access lists, extended attributes.
 struct FileAttributes {
     /// Signatures of the content: the kernel or its tools make new ones.
-    static let recalculated: Set<String> = ["security.ima", "security.evm"]
+    private static let recalculated: Set<String> = ["security.ima", "security.evm"]
 
     let fileSystem: FileSystem
     let path: String

@@ -2,7 +2,7 @@ internal import Configuration
 internal import PodiumModel
 internal import Ranking
 
-/// One change that somebody made to the configuration, kept so that a stale edit can be told what it missed.
+/// One change of the configuration, kept so that an edit that is based on an older revision can be told what it missed.
 struct RecordedChange: Sendable, Equatable {
     /// The configuration's revision that it made.
     let revision: UInt64
@@ -19,7 +19,7 @@ struct RecordedChange: Sendable, Equatable {
 }
 
 extension RevisionChange {
-    /// - Parameter ofEndpoint: for an author who named a revision of the endpoint, and not of the configuration.
+    /// - Parameter ofEndpoint: for a command that named a revision of the endpoint, and not of the configuration.
     init(_ change: RecordedChange, ofEndpoint: Bool) {
         self.init(
             revision: ofEndpoint ? change.endpointRevision ?? 0 : change.revision, time: change.time,
@@ -120,7 +120,7 @@ extension EngineState {
 }
 
 extension EngineState {
-    /// Notes what an endpoint's answers taught: that raises its revision like anybody's change.
+    /// Notes what an endpoint's answers taught: that raises its revision as any change does.
     mutating func noteLearned(_ learned: OpenAIPreference, name: String, endpoint: EndpointID, time: Double) {
         revisions.begin()
         revisions.append(
