@@ -1,12 +1,11 @@
 import Configuration
-import PodiumModel
+@testable import Engine
 import Foundation
+@testable import Persistence
+import PodiumModel
 import Ranking
 import Synchronization
 import TestSupport
-
-@testable import Engine
-@testable import Persistence
 
 /// An engine's state, the writer and the schedule, put together as the engine does it, in virtual time and on a disk that
 /// can be full, slow or unsure.
@@ -292,5 +291,25 @@ final class SessionWorld {
 extension EndpointSettings {
     fileprivate var short: String {
         "\(name)#\(priority.map(String.init) ?? "-")\(enabled ? "" : " off")\(pinned ? " pinned" : "")"
+    }
+}
+
+extension EndpointPatch {
+    /// The whole endpoint, as a form sends it: what is not given is taken away, but for the secret, the headers and the proxy.
+    init(
+        name: String, url: String? = nil, urlOpenAI: String? = nil, authType: AuthType = .none, secret: String? = nil,
+        rank: Int? = nil, tags: [String] = [], enabled: Bool = true, pinned: Bool = false
+    ) {
+        self.init()
+        self[.name] = .text(name)
+        self[.url] = url.map(FieldValue.text)
+        self[.urlOpenAI] = urlOpenAI.map(FieldValue.text)
+        self[.authType] = .text(authType.rawValue)
+        self[.authValue] = secret.map(FieldValue.text)
+        self[.priority] = rank.map(FieldValue.integer)
+        self[.tags] = .list(tags)
+        self[.enabled] = .boolean(enabled)
+        self[.pinned] = .boolean(pinned)
+        self = asWhole
     }
 }

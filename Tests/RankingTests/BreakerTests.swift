@@ -1,4 +1,5 @@
-import Ranking
+@testable import Ranking
+import TestSupport
 import Testing
 
 @Suite struct BreakerTests {
@@ -202,5 +203,125 @@ import Testing
         #expect(ranking.availability(of: 0, now: at(301)) == .halfOpen)
         ranking.succeed(0, 100, at: 302)
         #expect(ranking.availability(of: 0, now: at(302)) == .available)
+    }
+}
+
+/// docs/states.md shows exactly the transitions that a breaker can make.
+@Suite struct BreakerDiagramTests {
+    private typealias Transition = StateDiagram.Transition
+
+    private static func name(_ breaker: Breaker) -> String {
+        switch (breaker.state, breaker.cause) {
+        case (.closed, _): "closed"
+        case (.open, .credentialRefused): "refused"
+        case (.open, _): "open"
+        case (.halfOpen, _): "half_open"
+        }
+    }
+
+    /// What can happen to a breaker, by the diagram's names.
+    private static func happen(
+        _ event: String, to breaker: inout Breaker, at now: inout RankingTime, _ random: inout SeededRandom
+    ) {
+        let settings = EndpointRanking.Settings()
+        let source: AttemptSource = random.next() % 4 == 0 ? .probe : .traffic
+        let kinds: [FailureKind] = [.connect, .timeout, .status(502), .brokenStream]
+        let kind = kinds[Int(random.next() % 4)]
+        let lot = random.next()
+        func record(_ event: Breaker.Event) {
+            breaker.record(event, from: source, at: now, settings: settings) { lot }
+        }
+        switch event {
+        case "success": record(.success)
+        case "completion": record(.completion)
+        case "failure": record(.failure(kind))
+        case "credential_refused": record(.credentialRefused(status: 401))
+        case "first_byte": breaker.recordFirstByte(at: now, settings: settings)
+        case "credential_changed": breaker.credentialChanged()
+        default:
+            now = now + .seconds(Int(random.next() % 400))
+            breaker.advance(to: now)
+        }
+    }
+
+    @Test func theDiagramShowsEveryTransitionAndNoOther() throws {
+        let events = [
+            "success", "completion", "failure", "credential_refused", "first_byte", "credential_changed", "time",
+        ]
+        var reached: Set<Transition> = []
+        for seed in 0..<200 as Range<UInt64> {
+            var random = SeededRandom(seed: seed)
+            var breaker = Breaker()
+            var now = RankingTime(nanoseconds: 0)
+            for _ in 0..<200 {
+                let before = Self.name(breaker)
+                let event = events[Int(random.next() % UInt64(events.count))]
+                Self.happen(event, to: &breaker, at: &now, &random)
+                if Self.name(breaker) != before { reached.insert(Transition(before, event, Self.name(breaker))) }
+            }
+        }
+        let diagram = try StateDiagram(page: "docs/states.md", heading: "The breaker")
+        #expect(diagram.initial == [Self.name(Breaker())])
+        #expect(diagram.transitions.subtracting(reached).sorted() == [])
+        #expect(reached.subtracting(diagram.transitions).sorted() == [])
+    }
+}
+
+@Suite struct RateLimitTests {
+    private func limit(_ ranking: inout EndpointRanking, _ id: EndpointID, _ wait: Duration, _ seconds: Double) {
+        _ = ranking.record(.rateLimited(retryAfter: wait), for: id, now: at(seconds), random: noJitter)
+    }
+
+    @Test func isNoFailureAndEndsByItself() {
+        var ranking = EndpointRanking(count: 2)
+        for second in 0..<5 { limit(&ranking, 0, .seconds(7), Double(second)) }
+        let explanation = ranking.explanation(for: 0, now: at(4))
+        #expect(explanation?.availability == .rateLimited(until: at(11)))
+        #expect(explanation?.failuresInARow == 0)
+        #expect(ranking.order == [1, 0])
+        let update = ranking.advance(now: at(11))
+        #expect(update.availabilityChanges.map(\.to) == [.available])
+    }
+
+    @Test func isNeverShortened() {
+        var ranking = EndpointRanking(count: 1)
+        limit(&ranking, 0, .seconds(100), 0)
+        limit(&ranking, 0, .seconds(1), 50)
+        limit(&ranking, 0, .seconds(-5), 51)
+        #expect(ranking.earliestRecovery(now: at(52)) == at(100))
+    }
+
+    @Test func isADayAtMost() {
+        var ranking = EndpointRanking(count: 1)
+        limit(&ranking, 0, .seconds(1_000_000), 0)
+        #expect(ranking.earliestRecovery(now: at(0)) == at(86_400))
+        limit(&ranking, 0, .seconds(Int64.max), 1)
+        #expect(ranking.earliestRecovery(now: at(1)) == at(86_401))
+    }
+
+    @Test func doesNotEndATimeOutThatLastsLonger() {
+        var ranking = EndpointRanking(count: 1)
+        for _ in 0..<3 { ranking.fail(0, at: 0) }
+        limit(&ranking, 0, .seconds(2), 0)
+        #expect(ranking.availability(of: 0, now: at(5))?.recovery == at(10))
+        limit(&ranking, 0, .seconds(60), 5)
+        #expect(ranking.availability(of: 0, now: at(11)) == .rateLimited(until: at(65)))
+        #expect(ranking.availability(of: 0, now: at(65)) == .halfOpen)
+    }
+
+    @Test func staggeredRecoveriesNameTheEarliest() {
+        var ranking = EndpointRanking(count: 3)
+        limit(&ranking, 0, .seconds(30), 0)
+        limit(&ranking, 1, .seconds(10), 0)
+        limit(&ranking, 2, .seconds(20), 0)
+        #expect(ranking.candidates(now: at(0)).isEmpty)
+        #expect(ranking.earliestRecovery(now: at(0)) == at(10))
+        #expect(ranking.nextDeadline == at(10))
+        _ = ranking.advance(now: at(10))
+        #expect(ranking.candidates(now: at(10)).map(\.endpoint) == [1])
+        _ = ranking.advance(now: at(20))
+        #expect(ranking.candidates(now: at(20)).map(\.endpoint) == [1, 2])
+        _ = ranking.advance(now: at(30))
+        #expect(ranking.order == [1, 2, 0])
     }
 }

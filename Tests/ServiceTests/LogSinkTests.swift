@@ -1,10 +1,9 @@
 import Dispatch
 import Foundation
 import Logging
+@testable import Service
 import Synchronization
 import Testing
-
-@testable import Service
 
 private func line(_ message: String) -> LogLine {
     LogLine(time: LogTime(seconds: 0, milliseconds: 0), level: .info, source: "test", message: message)
@@ -94,5 +93,80 @@ struct LogSinkTests {
         #expect(sink.flush(within: 10))
         #expect(written.withLock { $0 }.hasSuffix(" error proxy main broke a=1 b=2\n"))
         #expect(written.withLock { $0 }.split(separator: "\n").count == 1)
+    }
+}
+
+struct LogFormatTests {
+    private let line = LogLine(
+        // 2026-11-23 22:40:14 UTC: `date -u -d @1795473614`.
+        time: LogTime(seconds: 1_795_473_614, milliseconds: 7), level: .warning, source: "endpoint", endpoint: "main",
+        message: "answered \"429\"", details: [.init(key: "source", value: "a \\ b")])
+
+    private func text(_ format: LogFormat, _ line: LogLine) -> String {
+        String(decoding: format.bytes(line), as: UTF8.self)
+    }
+
+    @Test func textIsForPeople() {
+        #expect(
+            text(.text, line)
+                == "2026-11-23T22:40:14.007Z warning endpoint main answered \"429\" source=a \\ b\n")
+    }
+
+    @Test func theJournalGetsTheLevelAndNoTime() {
+        #expect(text(.journal, line) == "<4>endpoint main answered \"429\" source=a \\ b\n")
+    }
+
+    @Test func jsonHoldsWhatWasLoggedAndForeignKeysDoNotPassForOurs() throws {
+        let object = try JSONSerialization.jsonObject(with: Data(LogFormat.json.bytes(line))) as? [String: String]
+        #expect(
+            object == [
+                "time": "2026-11-23T22:40:14.007Z", "level": "warning", "source": "endpoint", "endpoint": "main",
+                "message": "answered \"429\"", "detail_source": "a \\ b",
+            ])
+    }
+
+    /// Every scalar up to U+2100 comes back from JSON as it was, and none breaks a line or reaches a terminal as control.
+    @Test func noTextFromOutsideBreaksALine() throws {
+        let hostile = String(String.UnicodeScalarView((0..<0x2100).compactMap(Unicode.Scalar.init)))
+        var line = line
+        line.message = hostile
+        line.endpoint = "a\u{1B}[2J\nb"
+        for format in LogFormat.allCases {
+            let printed = text(format, line)
+            let controls = printed.dropLast().unicodeScalars.filter { $0.properties.generalCategory == .control }
+            #expect(controls.isEmpty, "\(format)")
+        }
+        let data = Data(LogFormat.json.bytes(line))
+        let object = try JSONSerialization.jsonObject(with: data) as? [String: String]
+        #expect(object?["message"] == hostile)
+        #expect(object?["endpoint"] == "a\u{1B}[2J\nb")
+    }
+}
+
+private let epoch = LogTime(seconds: 0, milliseconds: 0)
+
+struct LogNoticesTests {
+    @Test func whatWasDroppedIsSaidBehindTheLinesBeforeIt() {
+        var notices = LogNotices()
+        let batch = notices.complete([line("a"), line("b")], dropped: 2, now: epoch).map(\.message)
+        #expect(batch.prefix(2) == ["a", "b"])
+        #expect(batch.count == 3)
+        #expect(batch.last?.hasPrefix("2 log lines dropped") == true)
+    }
+
+    @Test func aFailedWriteIsSaidOnceWritingWorksAgainAndNoCountIsLost() {
+        var notices = LogNotices()
+        let first = notices.complete([line("a")], dropped: 1, now: epoch)
+        // The notice was lost with its batch, so what it counted is counted again.
+        let again = notices.wrote(first, fault: "No space left on device")
+        #expect(again == 1)
+        let second = notices.complete([line("b")], dropped: 1, now: epoch)
+        #expect(second[0].message == "1 log line could not be written: No space left on device")
+        #expect(second[1].message == "b")
+        #expect(second[2].message.hasPrefix("1 log line dropped"))
+        let none = notices.wrote(second, fault: nil)
+        let third = notices.complete([line("c")], dropped: 0, now: epoch)
+        #expect(none == 0)
+        #expect(third.map(\.message) == ["c"])
     }
 }

@@ -1,10 +1,9 @@
-import Support
 import NIOCore
+@testable import Sockets
+import Support
 import Synchronization
 import TestSupport
 import Testing
-
-@testable import Sockets
 
 /// Real sockets on real loops; what is waited for is an event, never a time.
 @Suite(.timeLimit(.minutes(1)))
@@ -229,5 +228,87 @@ struct StreamSocketTests {
         let error = await #expect(throws: SocketConnectError.self) { try await SocketPair.connect(group, []) }
         #expect(error?.failures.isEmpty == true)
         try await group.shutdownGracefully()
+    }
+}
+
+struct OutboundQueueTests {
+    private func leaving(_ queue: OutboundQueue, limit: Int = 64) -> String {
+        var text = ""
+        queue.forEachPiece(limit: limit) { text += String(decoding: $0, as: UTF8.self) + "|" }
+        return text
+    }
+
+    @Test func onlyWhatIsFlushedMayLeave() {
+        var queue = OutboundQueue()
+        queue.append(ByteBuffer(string: "ab"), nil)
+        queue.append(ByteBuffer(string: "cde"), nil)
+        #expect(leaving(queue) == "")
+        queue.flush()
+        queue.append(ByteBuffer(string: "f"), nil)
+        #expect(leaving(queue) == "ab|cde|")
+        #expect(leaving(queue, limit: 1) == "ab|")
+        #expect(queue.byteCount == 6)
+    }
+
+    @Test func whatTheKernelTookIsGoneAndTheRestStays() {
+        var queue = OutboundQueue()
+        for text in ["ab", "cde", "f"] { queue.append(ByteBuffer(string: text), nil) }
+        queue.flush()
+        _ = queue.remove(3)
+        #expect(leaving(queue) == "de|f|")
+        #expect(queue.byteCount == 3)
+        _ = queue.remove(3)
+        #expect(queue.isEmpty)
+        #expect(!queue.mayLeave)
+        #expect(queue.byteCount == 0)
+    }
+
+    @Test func eachPromiseIsKeptWhenTheLastOfItsBytesHasLeft() async throws {
+        let loop = try SocketLoopGroup(count: 1)
+        var queue = OutboundQueue()
+        let promises = (0..<3).map { _ in loop.next().makePromise(of: Void.self) }
+        for (text, promise) in zip(["ab", "", "cd"], promises) { queue.append(ByteBuffer(string: text), promise) }
+        queue.flush()
+        #expect(queue.remove(1).isEmpty)
+        // The empty piece has left when what stands before it has.
+        #expect(queue.remove(1).map(\.futureResult) == promises[..<2].map(\.futureResult))
+        #expect(queue.remove(1).isEmpty)
+        #expect(queue.removeAll().map(\.futureResult) == promises[2...].map(\.futureResult))
+        for promise in promises { promise.succeed() }
+        try await loop.shutdownGracefully()
+    }
+}
+
+/// What may be sent again, judged by what the other side's kernel has confirmed.
+struct DeliveryTests {
+    private func nothing(
+        _ segments: Int, _ bytes: Int, since: Int64, queued: Int = 0, of size: Int, isExact: Bool = true
+    ) -> Bool {
+        Delivery(
+            unconfirmedSegments: segments, unconfirmedBytes: bytes, sinceConfirmation: .milliseconds(since),
+            queuedBytes: queued
+        ).confirmsNothing(of: size, isExact: isExact, writtenBefore: .milliseconds(1_000))
+    }
+
+    @Test func whatIsConfirmedInPartIsConfirmed() {
+        #expect(nothing(1, 100, since: 5_000, of: 100))
+        #expect(!nothing(0, 0, since: 990, of: 100))
+        #expect(!nothing(1, 99, since: 5_000, of: 100))
+        // The other side repeats itself, and does not hear.
+        #expect(nothing(1, 100, since: 10, of: 100))
+    }
+
+    @Test func encryptedItHasToBeSilentAsWell() {
+        #expect(nothing(3, 4_300, since: 5_000, of: 4_096, isExact: false))
+        #expect(nothing(3, 4_300, since: 981, of: 4_096, isExact: false))
+        #expect(!nothing(3, 4_300, since: 979, of: 4_096, isExact: false))
+        #expect(!nothing(3, 4_000, since: 5_000, of: 4_096, isExact: false))
+    }
+
+    /// What the kernel has not taken cannot be confirmed; how much of what it has taken is of this message cannot be told.
+    @Test func whatIsQueuedHereIsNotThere() {
+        #expect(nothing(9, 60_000, since: 5_000, queued: 40_000, of: 100_000))
+        #expect(!nothing(9, 60_000, since: 10, queued: 40_000, of: 100_000))
+        #expect(!nothing(9, 50_000, since: 5_000, queued: 40_000, of: 100_000))
     }
 }
