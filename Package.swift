@@ -45,7 +45,7 @@ let package = Package(
         .library(
             name: "PodiumPureParts",
             targets: [
-                "Ranking", "HTTPWire", "LLMWire", "Persistence", "Configuration", "YAMLDocument", "PodiumModel",
+                "Ranking", "HTTPWire", "LLMWire", "Verdicts", "Persistence", "Configuration", "YAMLDocument", "PodiumModel",
                 "Console",
             ]),
         // For the fuzzer, a package of its own.
@@ -76,10 +76,15 @@ let package = Package(
         library("Ranking", ["PureSupport"]),
         library("HTTPWire", ["PureSupport"]),
         library("LLMWire"),
+        library("Verdicts", ["PureSupport", "LLMWire"]),
         library("Persistence", ["Support", "PodiumModel", "Configuration", "YAMLDocument", "CSystemShim"]),
         library("Sockets", ["Support", "CSystemShim", nioCore, deque, heap]),
         library(
-            "Proxy", ["Support", "HTTPWire", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL, nioTLS]),
+            "Proxy",
+            [
+                "Support", "HTTPWire", "Verdicts", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL,
+                nioTLS,
+            ]),
         library(
             "Engine",
             [
@@ -121,6 +126,7 @@ let package = Package(
         tests("Persistence", ["PodiumModel", "Configuration", "YAMLDocument"]),
         tests("HTTPWire", ["WireOracle"]),
         tests("LLMWire", data: ["Vectors"]),
+        tests("Verdicts", ["LLMWire"]),
         tests("Sockets", ["Support", nioCore]),
         tests("Proxy", ["Support", "Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),
         tests("Engine", ["PodiumModel", "Proxy", "Ranking", "Configuration", "Persistence"]),

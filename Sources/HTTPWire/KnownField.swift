@@ -22,6 +22,8 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
     // Looked at to judge a response or to tell the APIs apart.
     case contentType, contentEncoding, date, retryAfter, retryAfterMs, rateLimitReset, rateLimitRemaining,
         anthropicVersion
+    /// `RateLimit`, `RateLimit-Policy`, and the status of a limit.
+    case rateLimit
 
     /// Recognises a field name whatever its case.
     @inline(__always)
@@ -43,7 +45,9 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
             if name.equalsIgnoringCase("cookie2") { return .cookie }
             if name.equalsIgnoringCase("trailer") { return .trailer }
         case 8: if name.equalsIgnoringCase("location") { return .location }
-        case 9: if name.equalsIgnoringCase("x-api-key") { return .xAPIKey }
+        case 9:
+            if name.equalsIgnoringCase("x-api-key") { return .xAPIKey }
+            if name.equalsIgnoringCase("ratelimit") { return .rateLimit }
         case 10:
             if name.equalsIgnoringCase("connection") { return .connection }
             if name.equalsIgnoringCase("keep-alive") { return .keepAlive }
@@ -58,16 +62,20 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
         case 14:
             if name.equalsIgnoringCase("content-length") { return .contentLength }
             if name.equalsIgnoringCase("retry-after-ms") { return .retryAfterMs }
-        case 15: if name.equalsIgnoringCase("x-forwarded-for") { return .xForwardedFor }
+        case 15:
+            if name.equalsIgnoringCase("x-forwarded-for") { return .xForwardedFor }
+            if name.equalsIgnoringCase("ratelimit-reset") { return .rateLimitReset }
         case 16:
             if name.equalsIgnoringCase("content-encoding") { return .contentEncoding }
             if name.equalsIgnoringCase("x-forwarded-host") { return .xForwardedHost }
             if name.equalsIgnoringCase("content-location") { return .contentLocation }
             if name.equalsIgnoringCase("proxy-connection") { return .proxyConnection }
+            if name.equalsIgnoringCase("ratelimit-policy") { return .rateLimit }
         case 17:
             if name.equalsIgnoringCase("transfer-encoding") { return .transferEncoding }
             if name.equalsIgnoringCase("anthropic-version") { return .anthropicVersion }
             if name.equalsIgnoringCase("x-forwarded-proto") { return .xForwardedProto }
+            if name.equalsIgnoringCase("x-ratelimit-reset") { return .rateLimitReset }
         case 18: if name.equalsIgnoringCase("proxy-authenticate") { return .proxyAuthenticate }
         case 19: if name.equalsIgnoringCase("proxy-authorization") { return .proxyAuthorization }
         default: break
@@ -76,12 +84,15 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
         return FieldNameKind.of(name) ?? recogniseRateLimit(name)
     }
 
-    /// `anthropic-ratelimit-KIND-reset`, `x-ratelimit-reset-KIND` and their `remaining` twins.
+    /// `anthropic-ratelimit-KIND-reset`, `x-ratelimit-reset-KIND` and their `remaining` and `status` twins.
     private static func recogniseRateLimit(_ name: UnsafeRawBufferPointer) -> KnownField {
+        if name.equalsIgnoringCase("ratelimit-remaining") { return .rateLimitRemaining }
+        if name.equalsIgnoringCase("x-ratelimit-remaining") { return .rateLimitRemaining }
         if name.hasPrefixIgnoringCase("x-ratelimit-reset-") { return .rateLimitReset }
         if name.hasPrefixIgnoringCase("x-ratelimit-remaining-") { return .rateLimitRemaining }
         guard name.hasPrefixIgnoringCase("anthropic-ratelimit-") else { return .other }
         if name.hasSuffixIgnoringCase("-reset") { return .rateLimitReset }
+        if name.hasSuffixIgnoringCase("-status") { return .rateLimit }
         return name.hasSuffixIgnoringCase("-remaining") ? .rateLimitRemaining : .other
     }
 }
