@@ -54,6 +54,13 @@ public struct AnswerReader {
         public var code: String
         /// The message, its beginning.
         public var message: String
+
+        /// An error that calls itself so.
+        public init(type: String, code: String, message: String) {
+            self.type = type
+            self.code = code
+            self.message = message
+        }
     }
 
     private enum Shape: UInt8 { case unknown, json, events, markup }

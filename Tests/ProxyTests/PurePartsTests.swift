@@ -194,7 +194,8 @@ import Testing
         "X-Forwarded-Host", "X-Hops", "X-Request-ID", "X-Real-IP", "Authorization", "X-API-Key", "Cookie",
         "Set-Cookie", "X-Auth-Token", "X-HTTP-Method-Override", "Access-Control-Allow-Origin", "Location",
         "Content-Location", "Content-Type", "Content-Encoding", "Date", "Retry-After", "Retry-After-Ms",
-        "Anthropic-RateLimit-Requests-Reset", "Anthropic-RateLimit-Requests-Remaining", "Anthropic-Version",
+        "Anthropic-RateLimit-Requests-Reset", "Anthropic-RateLimit-Requests-Remaining", "RateLimit",
+        "Anthropic-Version",
     ]
 
     private static func forwarded(_ text: String, to upstream: Upstream, _ url: UpstreamURL) throws -> String {
