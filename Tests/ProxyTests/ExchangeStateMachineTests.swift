@@ -102,7 +102,7 @@ struct ExchangeStateMachineTests {
     // MARK: Input
 
     @Test func whatIsReadInEachState() {
-        let steps: [(State, Machine.InputStep, Machine.InputStep)] = [
+        let steps: [(State, State.InputStep, State.InputStep)] = [
             (.idle, .readHead, .readHead), (.readingHead, .readHead, .readHead),
             (.received, .waitForAnswer, .readBody), (.connecting, .waitForAnswer, .readBody),
             (.handshaking, .waitForAnswer, .readBody), (.awaitingHead, .waitForAnswer, .readBody),
@@ -1055,7 +1055,7 @@ private struct ExchangePlay {
         perform(machine.deadlineExpired(upstreamIsWritable: chance(2)))
     }
 
-    private mutating func perform(_ expiry: ExchangeStateMachine.Expiry) {
+    private mutating func perform(_ expiry: ExchangeState.Expiry) {
         switch expiry {
         case .nothing: Issue.record("a deadline expired for nothing in \(machine.state)")
         case .close: close()

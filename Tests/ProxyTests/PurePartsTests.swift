@@ -111,6 +111,21 @@ import Testing
         #expect(held <= 2 * replay.count)
     }
 
+    @Test func whatWasNotUsedIsReadAgainInOrder() {
+        var unread = UnreadBytes()
+        unread.keep(ByteBuffer(string: "usedrest"), behind: 4)
+        unread.append(ByteBuffer(string: "more"))
+        #expect(unread.count == 8)
+        let taken = unread.take()
+        #expect(String(buffer: taken) == "restmore" && unread.count == 0)
+        // What came meanwhile stays behind what was taken out before it.
+        unread.append(ByteBuffer(string: "late"))
+        unread.putBack(taken, behind: 4)
+        #expect(String(buffer: unread.take()) == "morelate")
+        unread.putBack(ByteBuffer(string: "all"), behind: 3)
+        #expect(unread.count == 0)
+    }
+
     @Test func aDeadlineExpiresOnce() {
         var table = DeadlineTable()
         let (first, second) = (table.allocate(), table.allocate())

@@ -45,6 +45,29 @@ final class CurrentResponse {
 
     // MARK: Its head
 
+    enum HeadFinding {
+        case incomplete
+        case broken
+        /// `loop.responseHead` holds it. More than one may come before the answer.
+        case informational(length: Int)
+        case final(length: Int)
+    }
+
+    /// Reads a head into `loop.responseHead`. Parsing again from the start costs nothing while heads are small; the limit bounds it.
+    static func readHead(_ bytes: UnsafeRawBufferPointer, toHEAD: Bool, on loop: LoopContext) -> HeadFinding {
+        do {
+            let limits = loop.shared.options.limits
+            guard let length = try loop.responseHead.parse(bytes, toHEAD: toHEAD, limits: limits) else {
+                return .incomplete
+            }
+            if loop.responseHead.isInformational { return .informational(length: length) }
+            // The request as the endpoint got it, with its key, is no answer.
+            return loop.responseHead.isRequestEcho ? .broken : .final(length: length)
+        } catch {
+            return .broken
+        }
+    }
+
     /// `loop.responseHead` is the head of an answer that the client gets.
     ///
     /// - Parameter teaches: whether a status of 404 or 405 may be about the path
@@ -85,6 +108,14 @@ final class CurrentResponse {
     func exchangeHeld(on loop: LoopContext) { swap(&loop.output, &held) }
 
     // MARK: Its body
+
+    /// Fills `loop.output` with readable bytes as a piece of the body.
+    static func writeText(_ text: String, framing: BodyFraming, on loop: LoopContext) {
+        loop.output.clear()
+        if framing == .chunked { loop.output.writeChunkSize(text.utf8.count) }
+        loop.output.writeString(text)
+        if framing == .chunked { loop.output.writeStaticString("\r\n") }
+    }
 
     /// What one read of the socket has brought.
     struct Piece {

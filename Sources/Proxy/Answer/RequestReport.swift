@@ -59,6 +59,30 @@ public struct RequestReport: Sendable {
     let requestIDBytes: RequestID
     let clientSocketAddress: SocketAddress?
 
+    /// - Parameter unsent: bytes of the answer that have not left
+    init(
+        _ request: CurrentRequest, _ failover: Failover, _ response: CurrentResponse, isCommitted: Bool, unsent: Int,
+        ending: Ending, at end: Moment, from client: SocketAddress?
+    ) {
+        status = response.status
+        api = request.api
+        endpoint = isCommitted ? failover.lastEndpoint : nil
+        bytesUp = request.bytesUp
+        bytesDown = max(0, response.bytesDown - unsent)
+        timeToFirstByte = response.firstSent.map { Duration($0 - request.started) }
+        duration = Duration(end.deadline - request.started)
+        self.ending = ending
+        ended = end.report
+        isConcludedByAttempt = failover.isConcludedByAttempt
+        firstAttempt = failover.firstAttempt
+        furtherAttempts = failover.furtherAttempts
+        head = request.bytes
+        methodLength = request.methodLength
+        pathRange = request.pathRange
+        requestIDBytes = request.requestID
+        clientSocketAddress = client
+    }
+
     /// The client's `X-Request-ID`, else the generated one.
     public var requestID: String { requestIDBytes.text(in: head) }
     /// As sent.

@@ -63,7 +63,7 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
     func endpointTimeout(for wait: ExchangeWait) -> TimeAmount? { nil }
 
     /// The deadline has passed, and that concerns the running request.
-    func requestStalled(_ expiry: ExchangeStateMachine.Expiry, now: NIODeadline) {}
+    func requestStalled(_ expiry: ExchangeState.Expiry, now: NIODeadline) {}
 
     /// Reports the running request, if there is one, and lets go of all that belongs to it.
     func endRequest(_ ending: RequestReport.Ending) {}
@@ -176,7 +176,7 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
         perform(machine.deadlineExpired(upstreamIsWritable: upstreamIsWritable), now: now)
     }
 
-    final func perform(_ expiry: ExchangeStateMachine.Expiry, now: NIODeadline) {
+    final func perform(_ expiry: ExchangeState.Expiry, now: NIODeadline) {
         switch expiry {
         case .nothing: break
         case .close: context?.close(promise: nil)

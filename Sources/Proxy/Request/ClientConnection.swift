@@ -258,7 +258,7 @@ final class ClientConnection: ClientChannel {
         attempt.upstream?.waits.timeout(for: wait)
     }
 
-    override func requestStalled(_ expiry: ExchangeStateMachine.Expiry, now: NIODeadline) {
+    override func requestStalled(_ expiry: ExchangeState.Expiry, now: NIODeadline) {
         switch expiry {
         case .lookAtConnection: lookAtConnection(now: now)
         case .failUpstream: upstreamFailed(.timeout)
@@ -390,7 +390,7 @@ final class ClientConnection: ClientChannel {
             let source = upstream
             let finding = buffer.withUnsafeReadableBytes { all -> Int? in
                 guard offset < all.count else { return nil }
-                return parseResponseHead(all.slice(offset..<all.count))
+                return readOneHead(all.slice(offset..<all.count))
             }
             // A refused answer may have sent the request on already: its body must not be read as the next one's head.
             guard upstream === source, attempt.isRunning else { return }
@@ -405,35 +405,26 @@ final class ClientConnection: ClientChannel {
         if machine.state == .buffered { readResponseBody(buffer, from: offset) }
     }
 
-    private func parseResponseHead(_ bytes: UnsafeRawBufferPointer) -> Int? {
-        let limits = loop.shared.options.limits
-        do {
-            // Parsing again from the start costs nothing while heads are small; the limit bounds it.
-            guard let length = try loop.responseHead.parse(bytes, toHEAD: request.isHEAD, limits: limits) else {
-                return nil
-            }
-            if loop.responseHead.isInformational {
-                switch machine.informational(loop.responseHead.status) {
-                case .drop: break
-                case .pass:
-                    writeResponseHead(bytes, framing: .none, closes: false)
-                    writeOutput()
-                case .fail:
-                    upstreamFailed(.badResponse)
-                    return nil
-                }
-            } else if loop.responseHead.isRequestEcho {
-                // The request as the endpoint got it, with its key.
-                upstreamFailed(.badResponse)
-                return nil
-            } else {
-                evaluate(bytes)
-            }
+    /// - Returns: the head's length; nil where it is incomplete, or the attempt has ended with it
+    private func readOneHead(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        switch CurrentResponse.readHead(bytes, toHEAD: request.isHEAD, on: loop) {
+        case .incomplete: return nil
+        case .final(let length):
+            evaluate(bytes)
             return length
-        } catch {
-            upstreamFailed(.badResponse)
-            return nil
+        case .informational(let length):
+            switch machine.informational(loop.responseHead.status) {
+            case .drop: return length
+            case .pass:
+                writeResponseHead(bytes, framing: .none, closes: false)
+                writeOutput()
+                return length
+            case .fail: break
+            }
+        case .broken: break
         }
+        upstreamFailed(.badResponse)
+        return nil
     }
 
     /// A final head has come: forward it, or go on with another endpoint.
@@ -662,11 +653,7 @@ final class ClientConnection: ClientChannel {
     @discardableResult
     private func writeIntoStream(_ text: String) -> Bool {
         guard machine.answer.takesText(isReadableStream: response.isReadableStream) else { return false }
-        let framing = machine.answer.framing
-        loop.output.clear()
-        if framing == .chunked { loop.output.writeChunkSize(text.utf8.count) }
-        loop.output.writeString(text)
-        if framing == .chunked { loop.output.writeStaticString("\r\n") }
+        CurrentResponse.writeText(text, framing: machine.answer.framing, on: loop)
         writeOutput()
         return true
     }
@@ -677,14 +664,7 @@ final class ClientConnection: ClientChannel {
     private func answer(_ answer: LocalAnswer) {
         let closes = machine.closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
         response.status = answer.status
-        var answer = answer
-        if let origin = request.origin {
-            answer.fields += request.bytes.withUnsafeReadableBytes { CrossOrigin.fields(for: $0.slice(origin)) }
-        }
-        write(
-            answer.render(
-                api: request.api, requestID: request.requestIDText, closes: closes,
-                minorVersion: request.minorVersion, omitsBody: request.isHEAD))
+        write(request.render(answer, closes: closes))
         let end = Moment.now
         endRequest(.answeredLocally, at: end)
         goOn(machine.answerEnded(closes: closes), at: end)
@@ -700,16 +680,8 @@ final class ClientConnection: ClientChannel {
         }
         failover.tellUntold(of: request, failedEverywhere: false, on: loop)
         let report = RequestReport(
-            status: response.status, api: request.api,
-            endpoint: machine.isCommitted ? failover.lastEndpoint : nil,
-            bytesUp: request.bytesUp,
-            bytesDown: max(0, response.bytesDown - (ending == .completed ? 0 : queuedByteCount)),
-            timeToFirstByte: response.firstSent.map { Duration($0 - request.started) },
-            duration: Duration(end.deadline - request.started), ending: ending, ended: end.report,
-            isConcludedByAttempt: failover.isConcludedByAttempt,
-            firstAttempt: failover.firstAttempt, furtherAttempts: failover.furtherAttempts, head: request.bytes,
-            methodLength: request.methodLength, pathRange: request.pathRange, requestIDBytes: request.requestID,
-            clientSocketAddress: clientAddress)
+            request, failover, response, isCommitted: machine.isCommitted,
+            unsent: ending == .completed ? 0 : queuedByteCount, ending: ending, at: end, from: clientAddress)
         loop.requestEnded()
         loop.requestFinished(report)
         request.forgetBody()

@@ -91,6 +91,16 @@ final class CurrentRequest {
     /// No other endpoint will be sent the request. What stands behind the head stays: it costs nothing.
     func forgetBody() { replay.removeAll() }
 
+    // MARK: To the client
+
+    /// Podium's own answer to it.
+    func render(_ answer: LocalAnswer, closes: Bool) -> String {
+        var answer = answer
+        if let origin { answer.fields += bytes.withUnsafeReadableBytes { CrossOrigin.fields(for: $0.slice(origin)) } }
+        return answer.render(
+            api: api, requestID: requestIDText, closes: closes, minorVersion: minorVersion, omitsBody: isHEAD)
+    }
+
     // MARK: To an endpoint
 
     /// Fills `loop.output` with the head that the endpoint gets.

@@ -108,6 +108,74 @@ enum ExchangeState: UInt8, CaseIterable {
     var isFlowing: Bool {
         rawValue >= ExchangeState.awaitingHead.rawValue && rawValue <= ExchangeState.streaming.rawValue
     }
+
+    // MARK: What follows from the state
+
+    /// What is to be done with bytes that the client has sent.
+    enum InputStep: UInt8 {
+        case readHead
+        /// The client does not take its answers, so it gets no more of them: they would pile up here.
+        case waitForClient
+        case readBody
+        /// They belong to a later request.
+        case waitForAnswer
+        case discard
+    }
+
+    func inputStep(requestIsComplete: Bool, clientIsWritable: Bool) -> InputStep {
+        switch self {
+        case .idle, .readingHead: clientIsWritable ? .readHead : .waitForClient
+        case .received, .choosing, .connecting, .handshaking, .awaitingHead, .buffered, .streaming, .delivering:
+            requestIsComplete ? .waitForAnswer : .readBody
+        case .ended, .flushing, .lingering, .closed: .discard
+        }
+    }
+
+    /// How much more is read from the client.
+    enum InputLimit: UInt8 {
+        case none
+        case nothing
+        /// Requests sent ahead, up to a limit.
+        case pipeline
+        /// As much as is kept of a body.
+        case replay
+        /// As fast as the endpoint takes it.
+        case upstream
+    }
+
+    func inputLimit(requestIsComplete: Bool, clientIsWritable: Bool) -> InputLimit {
+        switch self {
+        case .idle, .readingHead: clientIsWritable ? .none : .nothing
+        case .awaitingHead, .buffered, .streaming: requestIsComplete ? .pipeline : .upstream
+        case .received, .choosing, .connecting, .handshaking, .delivering: requestIsComplete ? .pipeline : .replay
+        case .ended, .flushing, .lingering, .closed: .none
+        }
+    }
+
+    /// What to do when nothing has moved for as long as the present step may take.
+    enum Expiry: UInt8 {
+        case nothing
+        case close
+        case closeUnlessClientGetsOn
+        case abortUnlessClientGetsOn
+        case refuseSlowHead
+        /// The deadline was for a look at an idle connection that took the request.
+        case lookAtConnection
+        case failUpstream
+        case answerSlowBody
+    }
+
+    /// Finds the side that is to blame.
+    func stalled(requestIsComplete: Bool, clientIsWritable: Bool, upstreamIsWritable: Bool) -> Expiry {
+        switch self {
+        case .connecting, .handshaking: .failUpstream
+        case .received, .choosing: requestIsComplete ? .nothing : .answerSlowBody
+        case .awaitingHead, .buffered: requestIsComplete || !upstreamIsWritable ? .failUpstream : .answerSlowBody
+        case .streaming: clientIsWritable ? .failUpstream : .abortUnlessClientGetsOn
+        case .delivering: .abortUnlessClientGetsOn
+        case .idle, .readingHead, .ended, .flushing, .lingering, .closed: .nothing
+        }
+    }
 }
 
 /// What the deadline is for, which says how long it is. The connection has one deadline.

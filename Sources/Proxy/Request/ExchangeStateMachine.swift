@@ -56,44 +56,13 @@ struct ExchangeStateMachine {
     // MARK: Input of the client
 
     /// What is to be done with bytes that the client has sent.
-    enum InputStep: UInt8 {
-        case readHead
-        /// The client does not take its answers, so it gets no more of them: they would pile up here.
-        case waitForClient
-        case readBody
-        /// They belong to a later request.
-        case waitForAnswer
-        case discard
-    }
-
-    var inputStep: InputStep {
-        switch state {
-        case .idle, .readingHead: client.isWritable ? .readHead : .waitForClient
-        case .received, .choosing, .connecting, .handshaking, .awaitingHead, .buffered, .streaming, .delivering:
-            requestIsComplete ? .waitForAnswer : .readBody
-        case .ended, .flushing, .lingering, .closed: .discard
-        }
+    var inputStep: State.InputStep {
+        state.inputStep(requestIsComplete: requestIsComplete, clientIsWritable: client.isWritable)
     }
 
     /// How much more is read from the client.
-    enum InputLimit: UInt8 {
-        case none
-        case nothing
-        /// Requests sent ahead, up to a limit.
-        case pipeline
-        /// As much as is kept of a body.
-        case replay
-        /// As fast as the endpoint takes it.
-        case upstream
-    }
-
-    var inputLimit: InputLimit {
-        switch state {
-        case .idle, .readingHead: client.isWritable ? .none : .nothing
-        case .awaitingHead, .buffered, .streaming: requestIsComplete ? .pipeline : .upstream
-        case .received, .choosing, .connecting, .handshaking, .delivering: requestIsComplete ? .pipeline : .replay
-        case .ended, .flushing, .lingering, .closed: .none
-        }
+    var inputLimit: State.InputLimit {
+        state.inputLimit(requestIsComplete: requestIsComplete, clientIsWritable: client.isWritable)
     }
 
     /// Not all of a head is here. Only its first bytes arm the deadline: bytes that drip in do not prolong it.
@@ -686,20 +655,7 @@ struct ExchangeStateMachine {
 
     // MARK: The deadline
 
-    /// What to do when nothing has moved for as long as the present step may take.
-    enum Expiry: UInt8 {
-        case nothing
-        case close
-        case closeUnlessClientGetsOn
-        case abortUnlessClientGetsOn
-        case refuseSlowHead
-        /// The deadline was for a look at an idle connection that took the request.
-        case lookAtConnection
-        case failUpstream
-        case answerSlowBody
-    }
-
-    func deadlineExpired(upstreamIsWritable: Bool) -> Expiry {
+    func deadlineExpired(upstreamIsWritable: Bool) -> State.Expiry {
         switch state {
         case .idle, .flushing, .lingering: return .closeUnlessClientGetsOn
         case .ended, .closed: return .close
@@ -710,14 +666,9 @@ struct ExchangeStateMachine {
     }
 
     /// Finds the side that is to blame.
-    func stalled(upstreamIsWritable: Bool) -> Expiry {
-        switch state {
-        case .connecting, .handshaking: .failUpstream
-        case .received, .choosing: requestIsComplete ? .nothing : .answerSlowBody
-        case .awaitingHead, .buffered: requestIsComplete || !upstreamIsWritable ? .failUpstream : .answerSlowBody
-        case .streaming: client.isWritable ? .failUpstream : .abortUnlessClientGetsOn
-        case .delivering: .abortUnlessClientGetsOn
-        case .idle, .readingHead, .ended, .flushing, .lingering, .closed: .nothing
-        }
+    func stalled(upstreamIsWritable: Bool) -> State.Expiry {
+        state.stalled(
+            requestIsComplete: requestIsComplete, clientIsWritable: client.isWritable,
+            upstreamIsWritable: upstreamIsWritable)
     }
 }
