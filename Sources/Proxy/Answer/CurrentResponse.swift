@@ -75,8 +75,10 @@ final class CurrentResponse {
         body = BodyReader(loop.responseHead.framing)
         isEventStream = loop.responseHead.isEventStream
         isEncoded = loop.responseHead.isEncoded
-        firstEvent = FirstEventScanner()
-        position = EventStreamPosition()
+        if isEventStream {
+            firstEvent = FirstEventScanner()
+            position = EventStreamPosition()
+        }
         status = loop.responseHead.status
         isInspected = teaches && !isEncoded
     }
@@ -128,6 +130,7 @@ final class CurrentResponse {
     }
 
     /// Finds the data of the body, at `loop.dataRanges`.
+    @inline(__always)
     func read(_ buffer: ByteBuffer, from start: Int, on loop: LoopContext) -> Piece {
         var piece = Piece()
         piece.end = start
@@ -151,6 +154,7 @@ final class CurrentResponse {
     }
 
     /// The data at `loop.dataRanges` goes to the client, or is held.
+    @inline(__always)
     func pass(_ buffer: ByteBuffer, count: Int, on loop: LoopContext) {
         bytesDown += count
         guard isEventStream else { return }
@@ -160,8 +164,11 @@ final class CurrentResponse {
     }
 
     /// A refusal may repeat the key that it refuses; bodies of other answers are the endpoint's own affair.
+    var mayRepeatSecrets: Bool { status ?? 0 >= 400 }
+
+    /// The data at `loop.dataRanges` with asterisks in place of the endpoint's secrets.
     func withoutSecrets(_ buffer: ByteBuffer, of upstream: Upstream?, on loop: LoopContext) -> ByteBuffer {
-        guard status ?? 0 >= 400, let secrets = upstream?.secrets, !secrets.isEmpty else { return buffer }
+        guard let secrets = upstream?.secrets, !secrets.isEmpty else { return buffer }
         var masked = buffer
         for range in loop.dataRanges {
             for secret in secrets {

@@ -430,7 +430,9 @@ final class ClientConnection: ClientChannel {
     /// A final head has come: forward it, or go on with another endpoint.
     private func evaluate(_ bytes: UnsafeRawBufferPointer) {
         let status = loop.responseHead.status
-        if let refusal = upstream?.refusalByProxy(status) { return upstreamFailed(refusal) }
+        if upstream?.isForwarded == true, let refusal = upstream?.refusalByProxy(status) {
+            return upstreamFailed(refusal)
+        }
         attempt.status = status
         if StatusMeaning.callsForFailover(status) {
             attempt.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: Double(WallClock.wholeSeconds))
@@ -460,11 +462,13 @@ final class ClientConnection: ClientChannel {
     /// Prepares the client's head; it goes out with the first body byte.
     private func hold(_ bytes: UnsafeRawBufferPointer) {
         let status = loop.responseHead.status
+        let framing = loop.responseHead.framing
         let mayLackPath = request.teaches && (status == 404 || status == 405)
         response.begin(teaches: mayLackPath, on: loop)
         if mayLackPath { attempt.saysUnknownPath = UnknownPath.isMeant(status: status, body: nil) }
         let head = AnswerState.Head(
-            status: status, framing: loop.responseHead.framing, announcedLength: loop.responseHead.announcedLength,
+            status: status, framing: framing,
+            announcedLength: framing == .none ? loop.responseHead.announcedLength : nil,
             keepsAlive: loop.responseHead.keepsAlive, isReadableStream: response.isReadableStream)
         let named = machine.answerHeld(head, inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
         writeResponseHead(bytes, framing: named.framing, closes: named.closes)
@@ -500,7 +504,8 @@ final class ClientConnection: ClientChannel {
 
     /// Passes the data at `loop.dataRanges` on: behind the held head where it is the first, at once or held itself.
     private func passBody(_ buffer: ByteBuffer, total: Int, isComplete: Bool) {
-        let buffer = response.withoutSecrets(buffer, of: attempt.upstream, on: loop)
+        let buffer =
+            response.mayRepeatSecrets ? response.withoutSecrets(buffer, of: attempt.upstream, on: loop) : buffer
         response.pass(buffer, count: total, on: loop)
         if machine.state == .buffered {
             response.exchangeHeld(on: loop)

@@ -24,7 +24,9 @@ final class Failover {
     private var failures: [(name: String, reason: String)] = []
 
     /// The endpoint that was asked last.
-    var lastEndpoint: EndpointID? { (furtherAttempts.last ?? firstAttempt)?.endpoint }
+    var lastEndpoint: EndpointID? {
+        furtherAttempts.isEmpty ? firstAttempt?.endpoint : furtherAttempts.last?.endpoint
+    }
 
     func begin(_ table: RoutingTable) {
         self.table = table
@@ -56,6 +58,7 @@ final class Failover {
     /// - Parameters:
     ///   - attempt: is given the endpoint
     ///   - halfOpen: what is done where it is half-open
+    @inline(__always)
     func nextStep(
         of request: CurrentRequest, _ attempt: CurrentAttempt, halfOpen: ExchangeStateMachine.HalfOpen,
         on loop: LoopContext
@@ -151,8 +154,12 @@ final class Failover {
     /// Tells the ranking of the failures that were kept back.
     ///
     /// - Parameter failedEverywhere: no endpoint that the request was sent to did otherwise
+    @inline(__always)
     func tellUntold(of request: CurrentRequest, failedEverywhere: Bool, on loop: LoopContext) {
-        guard !untold.isEmpty else { return }
+        if !untold.isEmpty { tellAll(of: request, failedEverywhere: failedEverywhere, on: loop) }
+    }
+
+    private func tellAll(of request: CurrentRequest, failedEverywhere: Bool, on loop: LoopContext) {
         let fingerprint = failedEverywhere ? request.fingerprint : nil
         for var report in untold {
             report.failedEverywhere = fingerprint

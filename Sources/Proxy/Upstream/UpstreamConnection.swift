@@ -43,12 +43,11 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
 
     // MARK: For the client connection
 
-    /// What the proxy says, which forwards requests, before the endpoint has been heard.
+    /// What the proxy says, to which this connection leads and which forwards requests (`isForwarded`), before the endpoint has been heard.
     ///
     /// - Parameter status: of an answer on this connection
     /// - Returns: nil where it is the endpoint's answer
     func refusalByProxy(_ status: Int) -> FailureKind? {
-        guard isForwarded else { return nil }
         if status == 407 { return .proxy(.credentialsRefused) }
         return url.isRefusedAgain(status) ? .proxy(.refused(status: status)) : nil
     }
