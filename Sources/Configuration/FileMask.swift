@@ -418,15 +418,17 @@ private struct FlowMask {
         index += 1
     }
 
-    private mutating func mapping() -> Bool {
+    private mutating func mapping() -> Bool { members(until: "}") { $0.entry() } }
+
+    private mutating func members(until end: Character, _ member: (inout FlowMask) -> Bool) -> Bool {
         take()
         while let character = next {
             switch character {
-            case "}":
+            case end:
                 take()
                 return true
             case ",", " ": take()
-            default: if !entry() { return false }
+            default: if !member(&self) { return false }
             }
         }
         return false
@@ -457,19 +459,11 @@ private struct FlowMask {
 
     /// Of texts alone, such as tags.
     private mutating func sequence() -> Bool {
-        take()
-        while let character = next {
-            switch character {
-            case "]":
-                take()
-                return true
-            case ",", " ": take()
-            default:
-                guard let item = scalar(until: [",", "]"]) else { return false }
-                shown += SecretSigns.hiding(in: item, behind: mask)
-            }
+        members(until: "]") { scan in
+            guard let item = scan.scalar(until: [",", "]"]) else { return false }
+            scan.shown += SecretSigns.hiding(in: item, behind: scan.mask)
+            return true
         }
-        return false
     }
 
     /// A quoted or a plain text up to one of the characters; nil where a quote does not end, or more follows it.

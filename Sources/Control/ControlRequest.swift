@@ -81,7 +81,7 @@ struct ControlRequest: Sendable {
 
     /// Digits only, as many as fit: `UInt64.init` would take a sign as well.
     private static func wholeNumber(_ text: Substring) -> UInt64? {
-        text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? UInt64(text) : nil
+        text.utf8.allSatisfy { ASCII.isDigit($0) } ? UInt64(text) : nil
     }
 
     private static func trimmed(_ text: some StringProtocol) -> Substring {

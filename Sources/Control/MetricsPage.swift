@@ -68,24 +68,27 @@ extension MetricsText {
             "podium_request_first_byte_seconds", .histogram,
             "Time from reading a client's request to the first byte sent back, failover included.")
         add(metrics.firstByte, [])
-        begin("podium_request_body_bytes_total", .counter, "Body bytes from clients by endpoint.")
-        for endpoint in metrics.endpoints {
-            sample(endpoint.bytesIn, [("endpoint", endpoint.name)])
-        }
-        begin("podium_response_body_bytes_total", .counter, "Body bytes to clients by endpoint.")
-        for endpoint in metrics.endpoints {
-            sample(endpoint.bytesOut, [("endpoint", endpoint.name)])
-        }
+        sampleEach(
+            "podium_request_body_bytes_total", .counter, "Body bytes from clients by endpoint.", metrics, \.bytesIn)
+        sampleEach(
+            "podium_response_body_bytes_total", .counter, "Body bytes to clients by endpoint.", metrics, \.bytesOut)
         begin("podium_requests_in_flight", .gauge, "Client requests being served now.")
         sample(metrics.requestsInFlight)
-        begin("podium_endpoint_requests_in_flight", .gauge, "Attempts that run at an endpoint now.")
-        for endpoint in metrics.endpoints {
-            sample(endpoint.inFlight, [("endpoint", endpoint.name)])
-        }
+        sampleEach(
+            "podium_endpoint_requests_in_flight", .gauge, "Attempts that run at an endpoint now.", metrics, \.inFlight)
         begin("podium_client_connections", .gauge, "Open client connections, resting ones included.")
         sample(metrics.connections)
         begin("podium_events_total", .counter, "Lines written to the event log.")
         sample(metrics.events)
+    }
+
+    /// A family with one sample for each endpoint.
+    private mutating func sampleEach(
+        _ name: String, _ kind: Kind, _ help: String, _ metrics: EngineMetrics,
+        _ value: KeyPath<EngineMetrics.Endpoint, some BinaryInteger>
+    ) {
+        begin(name, kind, help)
+        for endpoint in metrics.endpoints { line([("endpoint", endpoint.name)], "", String(endpoint[keyPath: value])) }
     }
 
     private mutating func add(_ times: FirstByteHistogram, _ labels: [Label]) {
@@ -94,10 +97,7 @@ extension MetricsText {
     }
 
     fileprivate mutating func addRanking(_ metrics: EngineMetrics) {
-        begin("podium_endpoint_rank", .gauge, "Rank of the endpoint; 1 is tried first.")
-        for endpoint in metrics.endpoints {
-            sample(endpoint.rank, [("endpoint", endpoint.name)])
-        }
+        sampleEach("podium_endpoint_rank", .gauge, "Rank of the endpoint; 1 is tried first.", metrics, \.rank)
         begin("podium_endpoint_state", .gauge, "1 for the state the endpoint is in, 0 for the others.")
         for endpoint in metrics.endpoints {
             let present = endpoint.availabilityKind.rawValue
@@ -105,10 +105,9 @@ extension MetricsText {
                 sample(state == present, [("endpoint", endpoint.name), ("state", state)])
             }
         }
-        begin("podium_endpoint_rank_changes_total", .counter, "How often the endpoint's rank changed.")
-        for endpoint in metrics.endpoints {
-            sample(endpoint.rankChanges, [("endpoint", endpoint.name)])
-        }
+        sampleEach(
+            "podium_endpoint_rank_changes_total", .counter, "How often the endpoint's rank changed.", metrics,
+            \.rankChanges)
         begin("podium_auto_sort", .gauge, "Whether the ranking sorts itself.")
         sample(metrics.isAutoSorting)
         begin("podium_config_revision", .gauge, "Raised by each change that somebody made to the configuration.")

@@ -118,8 +118,6 @@ extension Engine {
         authorities.prepare([settings], context)
     }
 
-    private static func counted(_ changes: Int) -> String { changes == 1 ? "1 change" : "\(changes) changes" }
-
     private static func message(_ command: Command, change: String, receipt: FlushReceipt) -> String {
         if command == .reload, receipt.outcome == .unchanged {
             return "the file was read again; file and memory agree"
@@ -128,7 +126,7 @@ extension Engine {
         case (.written, false): "\(change); saved in \(receipt.record.durations.total.shortText)"
         case (.unchanged, false): change
         case (.written, true):
-            "saved \(Self.counted(receipt.record.changes.count)) in \(receipt.record.durations.total.shortText)"
+            "saved \(receipt.record.changes.count.counted("change")) in \(receipt.record.durations.total.shortText)"
         case (.unchanged, true): "nothing to save: the file is up to date"
         case (.inMemory(let reason), false): "\(change); in memory only, not saved: \(reason)"
         case (.inMemory(let reason), true): "nothing is saved, changes live in memory only: \(reason)"

@@ -87,18 +87,17 @@ extension EndpointField {
 
     /// What is wrong with the text of a proxy that is to take the place of the present one.
     public static func problem(inProxy text: String, keeping present: OutboundProxy?) -> ValueProblem? {
-        do throws(ValueProblem) {
-            _ = try proxy(text, keeping: present)
-            return nil
-        } catch {
-            return error
-        }
+        problem { () throws(ValueProblem) in _ = try proxy(text, keeping: present) }
     }
 
     /// What is wrong with a header's value that is to take the place of the present one.
     public static func problem(inHeader header: HeaderField, keeping present: HeaderField?) -> ValueProblem? {
+        problem { () throws(ValueProblem) in _ = try merged(header, keeping: present) }
+    }
+
+    private static func problem(_ attempt: () throws(ValueProblem) -> Void) -> ValueProblem? {
         do throws(ValueProblem) {
-            _ = try merged(header, keeping: present)
+            try attempt()
             return nil
         } catch {
             return error

@@ -11,6 +11,9 @@ extension FixedWidthInteger {
 
     /// `1 change`, `4 changes`.
     public func counted(_ noun: String) -> String { self == 1 ? "1 \(noun)" : "\(self) \(noun)s" }
+
+    /// `once`, `3 times`.
+    public var times: String { self == 1 ? "once" : "\(self) times" }
 }
 
 /// Classes of ASCII bytes that several grammars share. Inlinable: the HTTP codec asks them for single bytes of a request.

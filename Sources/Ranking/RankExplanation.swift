@@ -179,8 +179,7 @@ extension RankExplanation {
             lines.append("\(recentFailures) of \(recentAttempts) attempts failed in the last minute\(last).")
         }
         let since = "Rank \(rank) for \((now - rankSince).shortText)"
-        let times = rankChanges == 1 ? "once" : "\(rankChanges) times"
-        lines.append(rankChanges == 0 ? "\(since), as at the start." : "\(since); it changed \(times).")
+        lines.append(rankChanges == 0 ? "\(since), as at the start." : "\(since); it changed \(rankChanges.times).")
         if let lastChange { lines.append("Last change: \(lastChange.text(name: name)).") }
         return lines
     }

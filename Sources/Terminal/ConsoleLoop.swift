@@ -187,9 +187,7 @@ struct ConsoleLoop {
             pollfd(fd: wakeUp.readEnd, events: Int16(POLLIN), revents: 0),
             pollfd(fd: options.output, events: 0, revents: 0),
         ]
-        let left = (due - clock.now).components
-        let milliseconds = Double(left.seconds) * 1_000 + Double(left.attoseconds) / 1e15
-        let timeout = Int32(max(0, min(60_000, milliseconds.rounded(.up))))
+        let timeout = Int32(max(0, min(60_000, (due - clock.now).inMilliseconds.rounded(.up))))
         _ = poll(&descriptors, nfds_t(descriptors.count), timeout)
         var event = Event(signals: wakeUp.drain())
         event.hasInput = descriptors[0].revents & Int16(POLLIN) != 0

@@ -1,4 +1,5 @@
 public import PodiumModel
+internal import PureSupport
 
 /// A key as the operator pressed it.
 public enum Key: Sendable, Hashable {
@@ -177,7 +178,7 @@ public struct KeySequences: Sendable {
 
     /// The decimal number that parameters begin with, of three digits at most.
     private static func number(_ parameters: ArraySlice<UInt8>) -> (Int, ArraySlice<UInt8>)? {
-        let digits = parameters.prefix { (0x30...0x39).contains($0) }
+        let digits = parameters.prefix { ASCII.isDigit($0) }
         guard (1...3).contains(digits.count) else { return nil }
         return (digits.reduce(0) { $0 * 10 + Int($1) - 0x30 }, parameters.dropFirst(digits.count))
     }

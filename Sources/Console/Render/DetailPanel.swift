@@ -1,4 +1,5 @@
 internal import PodiumModel
+internal import PureSupport
 
 /// Everything about the endpoint under the cursor, with why it has its rank.
 enum DetailPanel {
@@ -63,8 +64,7 @@ enum DetailPanel {
         let credential = EndpointField.credential.map { $0.text(of: endpoint.settings.effectiveValue(of: $0)) }
         add("Auth", credential.filter { !$0.isEmpty }.joined(separator: "  "))
         add("Tags", endpoint.tags.isEmpty ? dash : endpoint.tags.joined(separator: ", "))
-        let times = endpoint.rankChanges == 1 ? "once" : "\(endpoint.rankChanges) times"
-        add("Pinned", (endpoint.pinned ? "yes" : "no") + ", rank changed \(times)")
+        add("Pinned", (endpoint.pinned ? "yes" : "no") + ", rank changed \(endpoint.rankChanges.times)")
         if endpoint.openAIPreference != .auto { add("Learned", endpoint.openAIPreference.rawValue) }
         lines += gap
         add("State", stateText(endpoint, state.shown, now), Header.role(endpoint.state))

@@ -3,6 +3,7 @@ import Configuration
 import PodiumModel
 import Console
 import Proxy
+import Support
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -47,6 +48,6 @@ struct CheckCommand: AsyncParsableCommand {
             }
         }
         let count = configuration.endpoints.count
-        StandardStreams.output("\(path): ok, \(count) endpoint\(count == 1 ? "" : "s")")
+        StandardStreams.output("\(path): ok, \(count.counted("endpoint"))")
     }
 }

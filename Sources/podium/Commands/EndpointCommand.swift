@@ -201,20 +201,7 @@ struct EndpointSetCommand: AsyncParsableCommand {
     }
 }
 
-/// A verb that makes one change to one endpoint and prints what it did.
-protocol EndpointChange: AsyncParsableCommand {
-    var control: ControlOptions { get }
-
-    var command: Command { get }
-}
-
-extension EndpointChange {
-    func run() async throws {
-        try await control.perform(command)
-    }
-}
-
-struct EndpointMoveCommand: EndpointChange {
+struct EndpointMoveCommand: CommandVerb {
     static let configuration = CommandConfiguration(
         commandName: "move", abstract: "Puts an endpoint at a rank and pins it there; `unpin` releases it.")
 
@@ -228,7 +215,7 @@ struct EndpointMoveCommand: EndpointChange {
     var command: Command { .move(endpoint.target, toRank: rank) }
 }
 
-struct EndpointPinCommand: EndpointChange {
+struct EndpointPinCommand: CommandVerb {
     static let configuration = CommandConfiguration(
         commandName: "pin", abstract: "Keeps an endpoint's rank from automatic sorting.")
 
@@ -238,7 +225,7 @@ struct EndpointPinCommand: EndpointChange {
     var command: Command { .setPinned(endpoint.target, true) }
 }
 
-struct EndpointUnpinCommand: EndpointChange {
+struct EndpointUnpinCommand: CommandVerb {
     static let configuration = CommandConfiguration(
         commandName: "unpin", abstract: "Gives an endpoint's rank back to automatic sorting.")
 
@@ -248,7 +235,7 @@ struct EndpointUnpinCommand: EndpointChange {
     var command: Command { .setPinned(endpoint.target, false) }
 }
 
-struct EndpointEnableCommand: EndpointChange {
+struct EndpointEnableCommand: CommandVerb {
     static let configuration = CommandConfiguration(
         commandName: "enable", abstract: "Takes an endpoint into service.")
 
@@ -258,7 +245,7 @@ struct EndpointEnableCommand: EndpointChange {
     var command: Command { .setEnabled(endpoint.target, true) }
 }
 
-struct EndpointDisableCommand: EndpointChange {
+struct EndpointDisableCommand: CommandVerb {
     static let configuration = CommandConfiguration(
         commandName: "disable", abstract: "Takes an endpoint out of service; requests that run there may end.")
 
@@ -268,7 +255,7 @@ struct EndpointDisableCommand: EndpointChange {
     var command: Command { .setEnabled(endpoint.target, false) }
 }
 
-struct EndpointTestCommand: AsyncParsableCommand {
+struct EndpointTestCommand: CommandVerb {
     static let configuration = CommandConfiguration(
         commandName: "test",
         abstract:
@@ -280,9 +267,7 @@ struct EndpointTestCommand: AsyncParsableCommand {
 
     @OptionGroup var control: ControlOptions
 
-    func run() async throws {
-        try await control.perform(.test(CommandTarget(name: name)))
-    }
+    var command: Command { .test(CommandTarget(name: name)) }
 }
 
 struct EndpointRemoveCommand: AsyncParsableCommand {

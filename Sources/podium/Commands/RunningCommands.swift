@@ -4,19 +4,32 @@ import Control
 import PodiumModel
 import Support
 
-struct FlushCommand: AsyncParsableCommand {
+// The verbs that ask the running Podium for something: one command of the model each, or a look at its state.
+
+/// A verb that gives the running Podium one command and prints what it did.
+protocol CommandVerb: AsyncParsableCommand {
+    var control: ControlOptions { get }
+
+    var command: Command { get }
+}
+
+extension CommandVerb {
+    func run() async throws {
+        try await control.perform(command)
+    }
+}
+
+struct FlushCommand: CommandVerb {
     static let configuration = CommandConfiguration(
         commandName: "flush", abstract: "Makes the running Podium write what is unsaved, now.",
         discussion: "Exits 0 when all of it is on disk, 74 when it could not be written, 69 when nothing runs.")
 
     @OptionGroup var control: ControlOptions
 
-    func run() async throws {
-        try await control.perform(.flush)
-    }
+    var command: Command { .flush }
 }
 
-struct SortCommand: AsyncParsableCommand {
+struct SortCommand: CommandVerb {
     static let configuration = CommandConfiguration(
         commandName: "sort",
         abstract: "Makes the running Podium sort its endpoints once, or by itself from now on.",
@@ -31,12 +44,10 @@ struct SortCommand: AsyncParsableCommand {
         case on, off
     }
 
-    func run() async throws {
-        try await control.perform(auto.map { .setAutoSort($0 == .on) } ?? .sortNow)
-    }
+    var command: Command { auto.map { .setAutoSort($0 == .on) } ?? .sortNow }
 }
 
-struct ReloadCommand: AsyncParsableCommand {
+struct ReloadCommand: CommandVerb {
     static let configuration = CommandConfiguration(
         commandName: "reload", abstract: "Makes the running Podium read its configuration file again, now.",
         discussion: """
@@ -46,9 +57,7 @@ struct ReloadCommand: AsyncParsableCommand {
 
     @OptionGroup var control: ControlOptions
 
-    func run() async throws {
-        try await control.perform(.reload)
-    }
+    var command: Command { .reload }
 }
 
 struct StatusCommand: AsyncParsableCommand {
