@@ -50,6 +50,7 @@ let package = Package(
             ]),
         // For the fuzzer, a package of its own.
         .library(name: "WireOracle", targets: ["WireOracle"]),
+        .library(name: "LLMReaders", targets: ["LLMWire", "Verdicts"]),
     ],
     // Exact versions, since no Package.resolved is kept: docs/dependencies.md says why.
     dependencies: [
@@ -72,7 +73,7 @@ let package = Package(
         library("Support", ["PureSupport"]),
         library("PodiumModel", ["PureSupport"]),
         library("YAMLDocument", ["PureSupport", "CLibYAML"]),
-        library("Configuration", ["Support", "PodiumModel", "YAMLDocument"]),
+        library("Configuration", ["Support", "PodiumModel", "YAMLDocument", "Verdicts"]),
         library("Ranking", ["PureSupport"]),
         library("HTTPWire", ["PureSupport"]),
         library("LLMWire"),
@@ -119,7 +120,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         tests("PodiumModel"),
         tests("YAMLDocument"),
-        tests("Configuration", ["PodiumModel", "YAMLDocument"]),
+        tests("Configuration", ["PodiumModel", "YAMLDocument", "Verdicts"]),
         tests("Ranking", ["PureSupport"]),
         tests("PureSupport"),
         tests("Support"),

@@ -10,6 +10,8 @@ public struct Configuration: Sendable, Equatable {
     public var timeouts: TimeoutSettings
     /// `console:`
     public var console = ConsoleSettings()
+    /// `failover:` of the file and of its endpoints.
+    public var failover = FailoverSettings()
     /// In file order.
     public var endpoints: [EndpointSettings]
 

@@ -64,7 +64,7 @@ public enum ConfigurationLoader {
             return nil
         }
         let reader = SectionReader(
-            root, title: "the file", known: ["server", "ranking", "timeouts", "console", "endpoints"],
+            root, title: "the file", known: ["server", "ranking", "timeouts", "failover", "console", "endpoints"],
             retired: Dictionary(uniqueKeysWithValues: retiredSections.map { ($0, "") }), sink: sink)
         let server = ServerSettings(reader.node("server"), environment: environment, sink: sink)
         let endpoints = readEndpoints(reader, environment, authorityProblem, sink)
@@ -72,6 +72,8 @@ public enum ConfigurationLoader {
             server: server, ranking: RankingSettings(reader.node("ranking"), sink: sink),
             timeouts: TimeoutSettings(reader.node("timeouts"), sink: sink), endpoints: endpoints.map(\.settings))
         configuration.console = ConsoleSettings(reader.node("console"), sink: sink)
+        configuration.failover = FailoverSettings(
+            reader.node("failover"), older: reader.node("retry"), endpoints: endpoints, sink: sink)
         FileAdvice(
             configuration: configuration, endpoints: endpoints, server: reader.node("server"),
             openListener: openListener, environment: environment, sink: sink

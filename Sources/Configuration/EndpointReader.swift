@@ -7,7 +7,8 @@ struct EndpointReader {
     private let entry: YAMLNode
     private let sink: DiagnosticSink
 
-    private static let knownKeys = EndpointField.all.map(\.key)
+    /// `failover` is no field: its rules are read with those of the file (`FailoverSettings`).
+    private static let knownKeys = EndpointField.all.map(\.key) + ["failover"]
 
     /// What the older system had and Podium does not; the text says what to do about it.
     private static let retired: [String: String] = [

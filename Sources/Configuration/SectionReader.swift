@@ -228,7 +228,7 @@ private enum MisnamedKeys {
     private static let known: [String: [String]] = [
         "endpoint": EndpointField.all.map(\.key), "server": ServerSettings.table.map(\.key),
         "ranking": RankingSettings.table.map(\.key), "timeouts": TimeoutSettings.table.map(\.key),
-        "the file": ["server", "ranking", "timeouts", "console", "endpoints"],
+        "the file": ["server", "ranking", "timeouts", "failover", "console", "endpoints"],
     ]
 
     /// By section, then by the right name; without case, blanks and signs.
