@@ -1,6 +1,10 @@
 public import PodiumModel
 
 /// A whole validated configuration file, with defaults filled in.
+///
+/// `ConfigurationLoader` makes it of the file, the engine runs by it. Texts are kept as they are written, with `${NAME}` in them: a
+/// value from the environment must not get into the file, an answer or a log by way of this. What belongs to an endpoint is
+/// in `EndpointSettings`.
 public struct Configuration: Sendable, Equatable {
     /// `server:`
     public var server: ServerSettings

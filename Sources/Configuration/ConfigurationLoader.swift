@@ -2,6 +2,9 @@ internal import PodiumModel
 public import YAMLDocument
 
 /// Reads a configuration file: pure, no clock, no disk.
+///
+/// The program calls it at the start and for `podium check`, the persister for each file that was edited by hand and for each that it
+/// is about to write. All findings are reported at once with their place, because an operator mends a file in one go.
 public enum ConfigurationLoader {
     /// Reads and validates a file, and reports everything that is wrong with it at once.
     ///

@@ -1,7 +1,10 @@
 internal import PodiumModel
 internal import YAMLDocument
 
-/// Reads one entry of `endpoints:`.
+/// Reads one entry of `endpoints:` by the table of fields (`EndpointField`).
+///
+/// `ConfigurationLoader` calls it for each entry of the file, `ResultCheck` for the entries that an edit has changed: so an edit is
+/// checked by the code that will read it at the next start.
 struct EndpointReader {
     private let reader: SectionReader
     private let entry: YAMLNode

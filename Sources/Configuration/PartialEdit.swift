@@ -2,6 +2,9 @@ internal import PodiumModel
 public import YAMLDocument
 
 /// What became of changes of which some could not be written: each endpoint's stands alone.
+///
+/// A file can have places that cannot be edited safely, such as a value that two entries share by an anchor. One such place must not
+/// keep the changes of all other endpoints from being saved; so `ConfigurationWriter` asks for as many as can be made.
 public struct PartialEdit: Sendable {
     /// Changes that are written together or not at all, and why these were not.
     public struct Refused: Sendable, Equatable {

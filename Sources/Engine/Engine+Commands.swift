@@ -6,6 +6,10 @@ internal import Ranking
 internal import Support
 
 /// Commands, and what can be asked of an edit before it is saved.
+///
+/// Console and control API call `perform`, by way of an `EngineClient`. A command is carried out in memory under the lock, requests
+/// follow it at once, and the caller waits for the file; a command that the file has no place for is refused before, as far as
+/// that can be known.
 extension Engine {
     /// Carries out an operator's command; requests follow it at once.
     ///

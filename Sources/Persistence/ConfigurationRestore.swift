@@ -2,7 +2,8 @@ internal import Configuration
 internal import PodiumModel
 internal import Support
 
-/// Brings back an earlier version of the configuration: what `podium restore` does.
+/// Brings back an earlier version of the configuration: what `podium restore` does. It works only while no Podium has the file, under
+/// the same lock and by the same protocol as every write, so that even a restore can be interrupted at any instant.
 public struct ConfigurationRestore: Sendable {
     private let path: String
     private let environment: [String: String]

@@ -1,4 +1,5 @@
-/// Everything the persister's lock guards.
+/// Everything the persister's lock guards: the flush schedule, the callers that wait, the counters, and what was last said about a
+/// trouble that goes on. `Persister` holds the lock for one method at a time, never over I/O.
 struct PersisterState: Sendable {
     typealias Waiter = CheckedContinuation<Result<FlushReceipt, PersistenceError>, Never>
 

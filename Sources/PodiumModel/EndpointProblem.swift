@@ -1,6 +1,7 @@
 internal import PureSupport
 
-/// A finding about one endpoint's settings.
+/// A finding about one endpoint's settings. File, form, control API and command line call the checks below, so that none
+/// of them takes a value that another refuses.
 public struct EndpointProblem: Error, Sendable, Equatable {
     /// An error keeps the file from being used.
     public var severity: Severity

@@ -1,4 +1,7 @@
 /// One entry of `endpoints:` as the operator wrote it, before `${NAME}` is expanded.
+///
+/// A new field is a property here and a row in `EndpointField`; code that lists fields goes by the table, code that needs one of them
+/// reads the property.
 public struct EndpointSettings: Sendable, Equatable {
     /// Unique within the file; how every command and log line refers to the endpoint.
     public var name: String

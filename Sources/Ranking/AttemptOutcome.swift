@@ -1,6 +1,7 @@
 internal import Synchronization
 
-/// What one attempt at one endpoint taught the ranking.
+/// What one attempt at one endpoint taught the ranking. The proxy makes it, `EndpointRanking.record` takes it in. It is copied for every
+/// request, so it holds nothing that has to be counted or freed.
 public enum AttemptOutcome: Sendable, Equatable {
     /// A usable answer; `timeToFirstByte` runs from the whole request being sent to the first byte of the response. nil where
     /// that time says nothing about how fast the endpoint answers: for what is no inference, or was answered unheard.

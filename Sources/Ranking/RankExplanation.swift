@@ -1,6 +1,7 @@
 internal import PureSupport
 
-/// Why an endpoint has the rank it has, as of one instant.
+/// Why an endpoint has the rank it has, as of one instant. It is made when it is asked for, from the very values that the order is made
+/// from.
 public struct RankExplanation: Sendable, Equatable {
     /// Time to first byte as the ranking sees it.
     public struct ResponseTime: Sendable, Equatable {

@@ -2,7 +2,8 @@ internal import CSystemShim
 package import NIOCore
 internal import Support
 
-/// Accepts TCP connections on one loop and gives them to all of the group's, in turn.
+/// Accepts TCP connections on one loop and gives them to all loops of the group, in turn, so that no loop gets all the long-lived
+/// ones. The proxy listens with it, by way of its own `Listener`.
 package final class SocketListener: Pollable, @unchecked Sendable {
     /// How many connections are accepted in one tick; requests that are running go on in between.
     private static let batch = 16

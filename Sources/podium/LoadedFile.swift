@@ -8,7 +8,8 @@ import Proxy
 import Service
 import Support
 
-/// The operator's file as it was read at start.
+/// The operator's file as it was read at the start of a command, with all that is to be said about it. `run`, `demo`, `check` and `simulate`
+/// read it so; from then on a serving Podium knows the file by its persister.
 struct LoadedFile {
     let path: String
     let bytes: [UInt8]

@@ -1,6 +1,7 @@
 internal import PureSupport
 
-/// Numbers in the few columns a dashboard has for them.
+/// Numbers in the few columns a dashboard has for them. All panels take their figures from here, so that the same figure reads the
+/// same wherever it is shown, and a column never grows with its number.
 enum Quantity {
     /// `780` below a second, then `3.1s`, `42s`, `12m`; `—` for nil.
     static func latency(_ duration: Duration?, dash: String) -> String {

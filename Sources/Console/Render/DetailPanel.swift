@@ -1,7 +1,8 @@
 internal import PodiumModel
 internal import PureSupport
 
-/// Everything about the endpoint under the cursor, with why it has its rank.
+/// Everything about the endpoint under the cursor, with why it has its rank. The sentences come from the ranking itself
+/// (`RankExplanation`), so that the console cannot give another reason than the one that counted.
 enum DetailPanel {
     static func draw(
         _ state: ConsoleState, _ layout: DashboardLayout, _ now: ContinuousClock.Instant, _ grid: inout CellGrid

@@ -1,7 +1,7 @@
 internal import PodiumModel
 internal import PureSupport
 
-/// Small questions in the middle of the screen.
+/// Small questions in the middle of the screen: leaving, deleting, commands that need a confirmation.
 enum DialogOverlay {
     private struct Button {
         var text: String

@@ -1,6 +1,7 @@
 internal import PodiumModel
 
-/// The difference that saving a form would make in the file, as a whole.
+/// The difference that saving a form would make in the file, as a whole. It is made by the engine with the code that will write the
+/// file, so what is shown is what is written; the form itself shows the part of it that it has room for.
 enum DifferenceOverlay {
     /// Number and sign before a line.
     private static let margin = 7

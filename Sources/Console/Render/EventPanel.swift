@@ -1,6 +1,6 @@
 internal import PodiumModel
 
-/// The log, newest first.
+/// The event log, newest first; the one event that is opened, and the journal of ranks, follow below.
 enum EventPanel {
     static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
         guard let frame = layout.frames[.events] else { return }

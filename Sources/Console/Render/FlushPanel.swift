@@ -1,7 +1,7 @@
 internal import PodiumModel
 internal import PureSupport
 
-/// The history of flushes, newest first.
+/// The history of flushes, newest first; the one flush that is opened, and the chart, follow below.
 enum FlushPanel {
     static let slow = Duration.milliseconds(40)
     /// From here on there is room for what was changed.

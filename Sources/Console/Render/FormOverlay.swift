@@ -1,7 +1,8 @@
 internal import PodiumModel
 internal import PureSupport
 
-/// The form for one endpoint.
+/// Draws the form for one endpoint, with whatever room there is: labels, fields, what stands beside a field, the lines below, the
+/// buttons. What is in the form is decided by `EndpointForm`.
 enum FormOverlay {
     private static let labelWidth = 11
 

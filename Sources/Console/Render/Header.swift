@@ -1,6 +1,7 @@
 internal import PodiumModel
 
-/// The top of the screen.
+/// The two lines at the top of the screen: which Podium this is and how it is doing. Where they do not fit, what matters least is
+/// left out, so every piece has a weight.
 enum Header {
     static func draw(
         _ state: ConsoleState, _ layout: DashboardLayout, _ now: ContinuousClock.Instant, _ grid: inout CellGrid

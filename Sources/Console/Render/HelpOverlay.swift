@@ -1,6 +1,7 @@
 internal import PodiumModel
 
-/// The keys, made from the keymap.
+/// The help: all keys by topic, or what a search finds. Made from the keymap alone, so that it cannot name a key that does something
+/// else.
 enum HelpOverlay {
     static func draw(_ state: ConsoleState, _ view: HelpView, _ grid: inout CellGrid) {
         let lines = lines(state, view)

@@ -1,7 +1,8 @@
 internal import PodiumModel
 internal import PureSupport
 
-/// What is unsaved, when it is written, and the counters.
+/// What is unsaved, when it is written, and the persister's counters: in a panel, in the one line of a compact screen, and in full
+/// when the panel has the screen to itself.
 enum PersisterPanel {
     static func summary(_ status: Snapshot.Persister, glyphs: Glyphs) -> (
         glyph: Character, word: String, role: CellStyle.Role

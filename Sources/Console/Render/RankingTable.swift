@@ -1,6 +1,7 @@
 internal import PodiumModel
 
-/// The table of endpoints.
+/// The table of endpoints. Which columns there are depends on the width; the mouse asks here which column or row a cell belongs to, so
+/// that drawing and clicking cannot differ.
 enum RankingTable {
     /// Which columns there is room for, and how wide the elastic ones are.
     struct Columns: Equatable {

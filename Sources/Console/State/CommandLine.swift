@@ -1,6 +1,7 @@
 internal import PodiumModel
 
-/// The `:` line.
+/// The `:` line: what is typed, its history and its completions. Every action of the main screen can be typed by its name, so that
+/// what has no key, or a key that a terminal does not send, can be reached.
 struct CommandLine: Sendable, Equatable {
     private(set) var editor = LineEditor()
     private let history: [String]

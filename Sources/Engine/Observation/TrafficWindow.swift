@@ -3,6 +3,9 @@ import Histogram
 internal import PureSupport
 
 /// What happened at one endpoint, or at all of them, in the last minute. Pure: the second is passed in.
+///
+/// Each attempt adds to it under the engine's lock, so it has a fixed size and allocates nothing then; figures are made of it only
+/// when a snapshot is taken.
 struct TrafficWindow: Sendable {
     static let length = 60
 

@@ -4,6 +4,9 @@ internal import PodiumModel
 internal import Ranking
 
 /// Taking back what an operator did, or what a hand edit of the file overruled.
+///
+/// An action is kept as it was before and after, not as a command to be run backwards: by the time it is taken back, the ranking or
+/// other operators may have moved the endpoint, and only what the action itself changed is put back.
 extension EngineState {
     /// The newest action that can be taken back now. One whose endpoint is gone is passed over and kept: the endpoint may come
     /// back, and what was done before it is not out of reach.

@@ -1,6 +1,9 @@
 import Support
 
 /// Puts new content in the place of the file: whole or not at all, at every instant.
+///
+/// `ConfigurationWriter` and `ConfigurationRestore` call it. The steps (new file, sync, exchange, backup, sync of the directory) and
+/// their order are what the fault and crash tests hold: after each of them a crash leaves the old version or the new one.
 struct FileReplacement {
     enum Outcome: Equatable {
         /// In place and durable. `backupFailure`: why the old version could not be kept.
