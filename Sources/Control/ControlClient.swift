@@ -18,28 +18,21 @@ public struct ControlClient: Sendable {
     /// Who asks, for the event log. Podium takes the user's name from the kernel and only adds the address that stands
     /// here after the `@`; it believes the name as well when root asks, as with `sudo`.
     public let operatorName: String
-    /// What asks, for the event log.
-    public let kind: Kind
+    /// What asks, for the event log: a console or a verb.
+    public let source: CommandAuthor.Source
     /// How long a question may take.
     public var timeout = Duration.seconds(5)
     /// How long a command may take: it is answered when the change is on disk.
     public var commandTimeout = Duration.seconds(60)
 
-    /// What kind of program asks. Any other HTTP client is none of these.
-    public enum Kind: String, Sendable {
-        /// An attached console.
-        case console
-        /// One of the verbs.
-        case commandLine = "cli"
-
-        static let header = "Podium-Client"
-    }
+    /// The header that says what asks. Any other HTTP client sends none.
+    static let sourceHeader = "Podium-Client"
 
     /// A client of the socket; connects when asked something.
-    public init(socketPath: String, operatorName: String, kind: Kind = .commandLine) {
+    public init(socketPath: String, operatorName: String, source: CommandAuthor.Source = .cli) {
         self.socketPath = socketPath
         self.operatorName = operatorName
-        self.kind = kind
+        self.source = source
     }
 
     // MARK: Questions
@@ -129,7 +122,7 @@ public struct ControlClient: Sendable {
     func requestHead(_ method: HTTPMethod, _ path: String, headers: HTTPHeaders, bodyLength: Int?) -> HTTPRequestHead {
         var all: HTTPHeaders = [
             "Host": "podium", "Connection": "close", OperatorName.header: operatorName,
-            Kind.header: kind.rawValue,
+            Self.sourceHeader: source.rawValue,
         ]
         all.add(contentsOf: headers)
         if let bodyLength {

@@ -171,8 +171,8 @@ struct ControlService: Sendable {
 
     /// For the event log: the name is the kernel's word, the address and the kind of program are the client's.
     static func author(of request: ControlRequest) -> CommandAuthor {
-        let kind = request.headers.first(name: ControlClient.Kind.header).flatMap { ControlClient.Kind(rawValue: $0) }
-        return CommandAuthor(name: name(of: request), source: kind?.source ?? .api)
+        let told = request.headers.first(name: ControlClient.sourceHeader).flatMap(CommandAuthor.Source.init)
+        return CommandAuthor(name: name(of: request), source: told == .console || told == .cli ? told ?? .api : .api)
     }
 
     private static func name(of request: ControlRequest) -> String {
@@ -246,15 +246,6 @@ struct ControlService: Sendable {
         .json(
             HealthReport(status: reasons.isEmpty ? "pass" : "fail", reasons: isOwner ? reasons : nil),
             status: reasons.isEmpty ? 200 : 503)
-    }
-}
-
-extension ControlClient.Kind {
-    fileprivate var source: CommandAuthor.Source {
-        switch self {
-        case .console: .console
-        case .commandLine: .cli
-        }
     }
 }
 

@@ -267,7 +267,7 @@ extension Snapshot.Endpoint.Availability {
         until = availability.recovery.map(clock.seconds)
         switch availability {
         case .open(_, let reason): cause = reason.text
-        case .misconfigured(_, let status): cause = status.map { "credential refused (\($0))" }
+        case .misconfigured(_, let status): cause = "credential refused (\(status))"
         case .available, .halfOpen, .rateLimited, .disabled: break
         }
     }
@@ -344,71 +344,33 @@ extension Snapshot.RankChange {
         from = change.from
         to = change.to
         text = change.cause.text(name: name)
-        switch change.cause {
-        case .faster(let passed, let fraction):
-            cause = "faster"
-            other = name(passed)
-            share = fraction
-        case .slower(let passer):
-            cause = "slower"
-            other = name(passer)
-        case .preferred(let passed):
-            cause = "preferred"
-            other = name(passed)
-        case .declining: cause = "declining"
-        case .displaced(let mover):
-            cause = "displaced"
-            other = name(mover)
-        case .unavailable: cause = "unavailable"
-        case .recovered: cause = "recovered"
-        case .moved: cause = "moved"
-        case .pinned: cause = "pinned"
-        case .unpinned: cause = "unpinned"
-        case .enabled: cause = "enabled"
-        case .disabled: cause = "disabled"
-        case .added: cause = "added"
-        case .removed: cause = "removed"
-        case .reordered: cause = "reordered"
-        case .sorted: cause = "sorted"
-        case .autoSort: cause = "auto_sort"
-        case .settings: cause = "settings"
-        }
+        cause = change.cause.kind.rawValue
+        other = change.cause.other.map(name)
+        share = change.cause.share
     }
 }
 
 extension Snapshot.Persister {
     init(_ statistics: PersisterStatistics, strategy: String, file: File?, clock: WallClockMapping) {
         self.init()
+        figures = statistics.figures
         self.strategy = strategy
-        marks = statistics.marks
-        coalesced = statistics.coalesced
-        writes = statistics.totalWrites
-        writesByTrigger = Dictionary(
+        self.writes = statistics.totalWrites
+        self.writesByTrigger = Dictionary(
             statistics.writes.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +)
-        unchanged = statistics.unchanged
-        failuresByError = Dictionary(
+        self.failuresByError = Dictionary(
             statistics.failuresByErrno.map { (PersistenceError.symbol(ofErrno: $0.key), $0.value) },
             uniquingKeysWith: +)
-        refusals = statistics.refusals
-        bytesWritten = statistics.bytesWritten
-        externalEditsMerged = statistics.externalEditsMerged
-        conflicts = statistics.conflicts
-        backupsFailed = statistics.backupsFailed
-        durabilityUnknown = statistics.durabilityUnknown
-        isDirty = statistics.dirtySince != nil
-        generation = statistics.generation
-        savedGeneration = statistics.savedGeneration
-        dirtySince = statistics.dirtySince.map(clock.seconds)
-        oldestUnsavedSeconds = statistics.oldestUnsavedAge?.inSeconds
-        nextDeadline = statistics.nextDeadline.map(clock.seconds)
-        nextTrigger = statistics.nextTrigger?.rawValue
-        maxDirtyDeadline = statistics.maxDirtyDeadline.map(clock.seconds)
-        isOverdue = statistics.isOverdue
-        writingSince = statistics.writingSince.map(clock.seconds)
-        consecutiveFailures = statistics.consecutiveFailures
-        lastError = statistics.lastError.map { "\($0)" }
-        refusedFile = statistics.refusedFile.map { "\($0)" }
-        memoryOnly = statistics.memoryOnly.map { "\($0)" }
+        self.isDirty = statistics.dirtySince != nil
+        self.dirtySince = statistics.dirtySince.map(clock.seconds)
+        self.oldestUnsavedSeconds = statistics.oldestUnsavedAge?.inSeconds
+        self.nextDeadline = statistics.nextDeadline.map(clock.seconds)
+        self.nextTrigger = statistics.nextTrigger?.rawValue
+        self.maxDirtyDeadline = statistics.maxDirtyDeadline.map(clock.seconds)
+        self.writingSince = statistics.writingSince.map(clock.seconds)
+        self.lastError = statistics.lastError.map { "\($0)" }
+        self.refusedFile = statistics.refusedFile.map { "\($0)" }
+        self.memoryOnly = statistics.memoryOnly.map { "\($0)" }
         self.file = file
     }
 }

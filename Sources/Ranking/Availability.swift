@@ -12,8 +12,9 @@ public enum Availability: Sendable, Equatable {
     case open(until: ContinuousClock.Instant, cause: OutageCause)
     /// The endpoint named a time to wait.
     case rateLimited(until: ContinuousClock.Instant)
-    /// Its credential was refused (with the status), or it cannot be used as configured (neither value known).
-    case misconfigured(until: ContinuousClock.Instant?, status: Int?)
+    /// Its credential was refused, with this status. An endpoint that cannot be used as it is configured is not known here: no
+    /// upstream is made of it.
+    case misconfigured(until: ContinuousClock.Instant, status: Int)
     /// Switched off by the operator.
     case disabled
 
@@ -143,37 +144,61 @@ public struct RankChange: Sendable, Equatable {
 }
 
 /// Why a rank changed.
-public enum RankChangeCause: Sendable, Equatable {
-    /// Faster than the named endpoint, the highest it passed, by this fraction of that one's response time.
-    case faster(than: EndpointID, by: Double)
-    /// Its own response time grew, and at least the named endpoint passed it.
-    case slower(than: EndpointID)
-    /// The named endpoint declines what it is asked, and this one may not.
-    case preferred(to: EndpointID)
-    /// It declines what it is asked, and at least one endpoint passed it.
-    case declining
-    /// It went away, and endpoints that can be used passed it.
-    case unavailable
-    /// It came back and passed endpoints that cannot be used.
-    case recovered
-    /// Another endpoint moved and so shifted this one.
-    case displaced(by: EndpointID)
-    /// The operator moved it.
-    case moved
-    case pinned
-    case unpinned
-    case enabled
-    case disabled
-    case added
-    case removed
-    /// The file, or an undo, gave a whole new order.
-    case reordered
-    /// The operator asked for one sort.
-    case sorted
-    /// Auto-sort was switched.
-    case autoSort
-    /// The settings of the ranking changed.
-    case settings
+public struct RankChangeCause: Sendable, Equatable {
+    /// The cause in one word. The raw value is the word of the control API.
+    public enum Kind: String, Sendable {
+        /// Faster than the other endpoint, the highest it passed.
+        case faster
+        /// Its own response time grew, and at least the other endpoint passed it.
+        case slower
+        /// The other endpoint declines what it is asked, and this one may not.
+        case preferred
+        /// It declines what it is asked, and at least one endpoint passed it.
+        case declining
+        /// It went away, and endpoints that can be used passed it.
+        case unavailable
+        /// It came back and passed endpoints that cannot be used.
+        case recovered
+        /// The other endpoint moved and so shifted this one.
+        case displaced
+        /// The operator moved it.
+        case moved
+        case pinned
+        case unpinned
+        case enabled
+        case disabled
+        case added
+        case removed
+        /// The file, or an undo, gave a whole new order.
+        case reordered
+        /// The operator asked for one sort.
+        case sorted
+        /// Auto-sort was switched.
+        case autoSort = "auto_sort"
+        /// The settings of the ranking changed.
+        case settings
+    }
+
+    /// In one word.
+    public let kind: Kind
+    /// The other endpoint that a `faster`, `slower`, `preferred` or `displaced` is about.
+    public let other: EndpointID?
+    /// Of a `faster`: by which fraction of the other's response time.
+    public let share: Double?
+
+    /// A cause that no other endpoint has a part in.
+    init(_ kind: Kind) {
+        self.init(kind, nil)
+    }
+
+    private init(_ kind: Kind, _ other: EndpointID?, share: Double? = nil) {
+        (self.kind, self.other, self.share) = (kind, other, share)
+    }
+
+    static func faster(than other: EndpointID, by share: Double) -> Self { Self(.faster, other, share: share) }
+    static func slower(than other: EndpointID) -> Self { Self(.slower, other) }
+    static func preferred(to other: EndpointID) -> Self { Self(.preferred, other) }
+    static func displaced(by other: EndpointID) -> Self { Self(.displaced, other) }
 }
 
 extension RankChange {
@@ -188,14 +213,15 @@ extension RankChange {
 extension RankChangeCause {
     /// `22 % faster than NAME`
     public func text(name: (EndpointID) -> String) -> String {
-        switch self {
-        case .faster(let other, let fraction): "\(Int(fraction * 100 + 0.5)) % faster than \(name(other))"
-        case .slower(let other): "slower than \(name(other))"
-        case .preferred(let other): "\(name(other)) declines what it is asked"
+        let other = other.map(name) ?? ""
+        return switch kind {
+        case .faster: "\(Int((share ?? 0) * 100 + 0.5)) % faster than \(other)"
+        case .slower: "slower than \(other)"
+        case .preferred: "\(other) declines what it is asked"
         case .declining: "declines what it is asked"
         case .unavailable: "could not be used"
         case .recovered: "can be used again"
-        case .displaced(let other): "\(name(other)) moved"
+        case .displaced: "\(other) moved"
         case .moved: "moved by hand"
         case .pinned: "pinned"
         case .unpinned: "unpinned"

@@ -86,16 +86,6 @@ extension EndpointRanking {
         }
     }
 
-    /// Says whether an endpoint can be used as configured, for instance whether its `${NAME}` has a value.
-    public mutating func setConfigured(
-        _ isConfigured: Bool, for id: EndpointID, now: ContinuousClock.Instant
-    ) -> RankingUpdate {
-        guard let slot = slotByID[id], endpoints[slot].isConfigured != isConfigured else { return .unchanged }
-        return rearrange(now, isConfigured ? .recovered : .unavailable, by: id) { ranking, _ in
-            ranking.endpoints[slot].isConfigured = isConfigured
-        }
-    }
-
     /// Says that another credential is in use: an endpoint that is out because the one before was refused may prove itself
     /// at once.
     public mutating func credentialChanged(for id: EndpointID, now: ContinuousClock.Instant) -> RankingUpdate {
@@ -183,7 +173,7 @@ extension EndpointRanking {
     /// Makes a record for an endpoint, not yet placed in the order.
     mutating func insert(_ endpoint: Endpoint, at now: RankingTime) -> Int {
         var record = RankedEndpoint(
-            id: endpoint.id, isEnabled: endpoint.isEnabled, isConfigured: endpoint.isConfigured, pinnedRank: nil,
+            id: endpoint.id, isEnabled: endpoint.isEnabled, pinnedRank: nil,
             heldSince: now, rankSince: now)
         record.firstProbe = now + settings.checkInterval * ProbeSchedule.phase(of: endpoint.id)
         let slot = freeSlots.popLast() ?? endpoints.count
@@ -207,9 +197,10 @@ extension EndpointRanking {
     /// Carries out a change of the whole, then compares all ranks with those before. Linear, and so for the
     /// operator's actions only.
     private mutating func rearrange(
-        _ now: ContinuousClock.Instant, _ cause: RankChangeCause, by mover: EndpointID?,
+        _ now: ContinuousClock.Instant, _ kind: RankChangeCause.Kind, by mover: EndpointID?,
         _ edit: (inout EndpointRanking, RankingTime) -> Void
     ) -> RankingUpdate {
+        let cause = RankChangeCause(kind)
         let moment = moment(now)
         var update = RankingUpdate()
         if wake <= moment { catchUp(to: moment, &update) }
@@ -228,7 +219,7 @@ extension EndpointRanking {
             commit(touch, rankAfter: index + 1, at: moment, now)
             if before[id] != index + 1 { update.orderChanged = true }
         }
-        if let mover, cause == .removed, let rank = before[mover] {
+        if let mover, kind == .removed, let rank = before[mover] {
             journal.append(RankChange(at: now, endpoint: mover, from: rank, to: 0, cause: cause))
         }
         protectNewLeader(before: leader, at: moment)

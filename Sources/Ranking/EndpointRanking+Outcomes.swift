@@ -254,7 +254,7 @@ extension EndpointRanking {
 
     private func nextProbe(ofSlot slot: Int, at now: RankingTime) -> RankingTime? {
         let endpoint = endpoints[slot]
-        guard slotByID[endpoint.id] == slot, endpoint.isEnabled, endpoint.isConfigured else { return nil }
+        guard slotByID[endpoint.id] == slot, endpoint.isEnabled else { return nil }
         if let recovery = endpoint.recovery(at: now) { return recovery }
         let interval = settings.checkInterval
         let regular = [endpoint.lastTraffic, endpoint.lastProbe].compactMap { $0.map { $0 + interval } }.max()

@@ -149,10 +149,8 @@ extension EndpointRanking {
         case .disabled: return .disabled
         case .rateLimited: return .rateLimited(until: instant(endpoint.rateLimitedUntil))
         case .misconfigured:
-            if case .credentialRefused(let status) = endpoint.breaker.cause, let until {
-                return .misconfigured(until: instant(until), status: status)
-            }
-            return .misconfigured(until: nil, status: nil)
+            guard let until, case .credentialRefused(let status) = endpoint.breaker.cause else { return .halfOpen }
+            return .misconfigured(until: instant(until), status: status)
         case .open:
             guard let until, let cause = endpoint.breaker.cause else { return .halfOpen }
             return .open(until: instant(until), cause: cause)
@@ -239,19 +237,13 @@ extension EndpointRanking {
         public var isEnabled: Bool
         /// A pinned endpoint keeps its rank.
         public var isPinned: Bool
-        /// False while the endpoint cannot be used at all, for instance because `${NAME}` is missing.
-        public var isConfigured: Bool
 
-        /// An endpoint; by default enabled, configured and free to move.
-        public init(
-            id: EndpointID, priority: Int? = nil, isEnabled: Bool = true, isPinned: Bool = false,
-            isConfigured: Bool = true
-        ) {
+        /// An endpoint; by default enabled and free to move.
+        public init(id: EndpointID, priority: Int? = nil, isEnabled: Bool = true, isPinned: Bool = false) {
             self.id = id
             self.priority = priority
             self.isEnabled = isEnabled
             self.isPinned = isPinned
-            self.isConfigured = isConfigured
         }
     }
 }
@@ -393,7 +385,7 @@ extension EndpointRanking {
             } else if byTime {
                 .faster(than: endpoints[highest.slot].id, by: fraction)
             } else {
-                .recovered
+                RankChangeCause(.recovered)
             }
         note(mover.slot, cause, hasWon: byTime)
         for passed in target..<index {
@@ -401,7 +393,9 @@ extension EndpointRanking {
             note(
                 free[passed].slot,
                 isPrimary
-                    ? (isByDoubt ? .declining : byTime ? .slower(than: endpoints[mover.slot].id) : .unavailable)
+                    ? (byTime && !isByDoubt
+                        ? .slower(than: endpoints[mover.slot].id)
+                        : RankChangeCause(isByDoubt ? .declining : .unavailable))
                     : .displaced(by: endpoints[mover.slot].id),
                 hasWon: false)
         }
@@ -411,7 +405,7 @@ extension EndpointRanking {
     private mutating func note(_ slot: Int, _ cause: RankChangeCause, hasWon: Bool) {
         let known = endpoints[slot].touch
         if known < touched.count, touched[known].slot == slot {
-            if case .displaced = touched[known].cause { touched[known].cause = cause }
+            if touched[known].cause.kind == .displaced { touched[known].cause = cause }
             if hasWon { touched[known].hasWon = true }
         } else {
             endpoints[slot].touch = touched.count
@@ -443,7 +437,7 @@ extension EndpointRanking {
         endpoints[touch.slot].rankSince = now
         endpoints[touch.slot].lastChange = change
         if touch.hasWon, rankAfter < touch.rankBefore { endpoints[touch.slot].heldSince = now }
-        if case .displaced = touch.cause { return }
+        if touch.cause.kind == .displaced { return }
         journal.append(change)
     }
 }

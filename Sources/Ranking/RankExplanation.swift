@@ -191,11 +191,10 @@ extension RankExplanation {
         case .halfOpen: "Back on trial: one request at a time until one succeeds."
         case .open(let until, let cause): "Timed out for another \((until - now).shortText): \(cause.text)."
         case .rateLimited(let until): "Rate limited for another \((until - now).shortText)."
-        case .misconfigured(let until?, 402):
+        case .misconfigured(let until, 402):
             "Nothing left on the account (402); tried again in \((until - now).shortText)."
-        case .misconfigured(let until?, let status):
-            "Credential refused (\(status.map(String.init) ?? "?")); tried again in \((until - now).shortText)."
-        case .misconfigured(nil, _): "Cannot be used as configured."
+        case .misconfigured(let until, let status):
+            "Credential refused (\(status)); tried again in \((until - now).shortText)."
         case .disabled: "Disabled."
         }
     }

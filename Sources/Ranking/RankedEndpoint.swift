@@ -5,7 +5,6 @@
 struct RankedEndpoint: Sendable {
     let id: EndpointID
     var isEnabled: Bool
-    var isConfigured: Bool
     /// The rank the operator wants, whether or not that many endpoints can be ranked now; nil when free.
     var pinnedRank: Int?
     var breaker = Breaker()
@@ -66,7 +65,6 @@ struct RankedEndpoint: Sendable {
     /// Whether requests may be sent at this moment, and when the endpoint leaves its time out.
     func availability(at now: RankingTime) -> (kind: Availability.Kind, until: RankingTime?) {
         guard isEnabled else { return (.disabled, nil) }
-        guard isConfigured else { return (.misconfigured, nil) }
         let limited = rateLimitedUntil > now
         switch breaker.state {
         case .open(let until) where until > now && (!limited || until >= rateLimitedUntil):
@@ -80,7 +78,7 @@ struct RankedEndpoint: Sendable {
 
     /// When the endpoint leaves its time out: the later of breaker and rate limit.
     func recovery(at now: RankingTime) -> RankingTime? {
-        guard isEnabled, isConfigured else { return nil }
+        guard isEnabled else { return nil }
         return availability(at: now).until
     }
 }

@@ -32,9 +32,9 @@ final class ControlHarness: Sendable {
 
     /// A client that waits longer than a real one: tests run beside each other, perhaps on a machine that has more to do.
     static func client(
-        of socket: String, operatorName: String = "tester@192.0.2.7", kind: ControlClient.Kind = .commandLine
+        of socket: String, operatorName: String = "tester@192.0.2.7", source: CommandAuthor.Source = .cli
     ) -> ControlClient {
-        var client = ControlClient(socketPath: socket, operatorName: operatorName, kind: kind)
+        var client = ControlClient(socketPath: socket, operatorName: operatorName, source: source)
         client.timeout = .seconds(50)
         return client
     }

@@ -10,7 +10,7 @@ struct EventTests {
     @Test func anEventSaysByWhichWayItsCommandCame() async throws {
         try await ControlHarness.run { podium in
             _ = try await podium.client.setPinned("a", true)
-            let console = ControlHarness.client(of: podium.socket, operatorName: "tester", kind: .console)
+            let console = ControlHarness.client(of: podium.socket, operatorName: "tester", source: .console)
             _ = try await console.setPinned("a", false)
             let raw = try await RawClient.connect(socket: podium.socket)
             try await raw.send(

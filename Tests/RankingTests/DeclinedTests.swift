@@ -73,7 +73,9 @@ import Testing
         #expect(ranking.order == [0, 1])
         decline(&ranking, 0, at: 22)
         #expect(ranking.order == [1, 0])
-        #expect(ranking.lastChange(of: 1)?.cause == .preferred(to: 0) || ranking.lastChange(of: 0)?.cause == .declining)
+        #expect(
+            ranking.lastChange(of: 1)?.cause == .preferred(to: 0) || ranking.lastChange(of: 0)?.cause.kind == .declining
+        )
         #expect(ranking.explanation(for: 0, now: at(23))?.isDoubted == true)
         // Having answered one, it is as good as any.
         ranking.succeed(0, 100, at: 40)

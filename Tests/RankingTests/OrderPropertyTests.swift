@@ -39,8 +39,7 @@ private struct RandomHistory {
                 .init(
                     id: EndpointID(id), priority: Int.random(in: 0...9, using: &generator),
                     isEnabled: Int.random(in: 0..<6, using: &generator) > 0,
-                    isPinned: Int.random(in: 0..<6, using: &generator) == 0,
-                    isConfigured: Int.random(in: 0..<12, using: &generator) > 0))
+                    isPinned: Int.random(in: 0..<6, using: &generator) == 0))
         }
         ranking = EndpointRanking(
             settings: settings, endpoints: endpoints, autoSort: Int.random(in: 0..<8, using: &generator) > 0,
@@ -94,7 +93,7 @@ private struct RandomHistory {
         case 0: return ranking.move(id, toRank: Int.random(in: -1...9, using: &generator), now: now)
         case 1: return ranking.setPinned(flag, for: id, now: now)
         case 2: return ranking.setEnabled(flag, for: id, now: now)
-        case 3: return ranking.setConfigured(flag, for: id, now: now)
+        case 3: return ranking.credentialChanged(for: id, now: now)
         case 4: return ranking.sortNow(now: now)
         case 5: return ranking.setAutoSort(flag, now: now)
         case 6: return ranking.remove(id, now: now)

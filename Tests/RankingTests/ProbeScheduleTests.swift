@@ -37,9 +37,9 @@ import Testing
         #expect(ranking.takeDueProbes(now: at(129)) == [0])
     }
 
-    @Test func disabledTimedOutAndMisconfiguredEndpointsAreLeftAlone() {
+    @Test func disabledAndTimedOutEndpointsAreLeftAlone() {
         var ranking = EndpointRanking(
-            endpoints: [.init(id: 0, isEnabled: false), .init(id: 1, isConfigured: false), .init(id: 2)], now: start)
+            endpoints: [.init(id: 0, isEnabled: false), .init(id: 2)], now: start)
         _ = ranking.record(.rateLimited(retryAfter: .seconds(500)), for: 2, now: at(0), random: noJitter)
         #expect(probes(&ranking, from: 0, to: 499).isEmpty)
         #expect(ranking.nextProbe(now: at(499)) == at(500))

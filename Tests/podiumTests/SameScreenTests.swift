@@ -42,7 +42,7 @@ struct SameScreenTests {
             config: path, environment: ["RUNTIME_DIRECTORY": folder.appending(path: "run").path])
         // Each gives a command, so that there is something to see of both ways.
         let here = EngineClient.of(engine, facts: facts, operatorName: "tester", isReadOnly: false)
-        var client = ControlClient(socketPath: socket, operatorName: "tester", kind: .console)
+        var client = ControlClient(socketPath: socket, operatorName: "tester", source: .console)
         client.timeout = .seconds(50)
         let there = await EngineClient.attached(client, refresh: .seconds(1))
         // On a busy machine the first answer may take longer than the console waits for it.

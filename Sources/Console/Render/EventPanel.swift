@@ -10,20 +10,14 @@ enum EventPanel {
         let top = min(state.scroll[.events] ?? 0, max(0, events.count - content.height))
         let place = state.eventPlace(in: events)
         let level = state.lowestLevel == .debug ? "all levels" : "from \(name(state.lowestLevel))"
-        var labels = [Segment(" \(glyphs.separator) \(level)", weight: 10)]
-        if !state.eventFilter.text.isEmpty {
-            labels.append(Segment(" \(glyphs.separator) /\(state.eventFilter.text)", .accent, weight: 5))
-        }
+        let labels = [Segment(" \(glyphs.separator) \(level)", weight: 10)] + LogTitle.search(state)
         var right: [Segment] = []
         if layout.isBoxed {
             let count =
                 "\(min(content.height, events.count)) of \(Quantity.grouped(UInt64(events.count))) \(glyphs.separator) "
             right.append(Segment(count, weight: 10))
         }
-        right.append(
-            state.selectedEventID == nil
-                ? Segment("following \(glyphs.sortUp)", .good)
-                : Segment("\(place) newer \(glyphs.sortUp) \(state.key(.first))", .warning))
+        right.append(LogTitle.place(state, newer: state.selectedEventID == nil ? nil : place))
         grid.border(
             frame, isBoxed: layout.isBoxed, isFocused: state.focus == .events,
             left: state.title(.events, labels), right: right,
@@ -109,6 +103,21 @@ enum EventPanel {
     }
 }
 
+/// What the titles of the log and of the journal have in common: both are read newest first, and one search goes through both.
+private enum LogTitle {
+    static func search(_ state: ConsoleState) -> [Segment] {
+        guard !state.eventFilter.text.isEmpty else { return [] }
+        return [Segment(" \(state.setup.glyphs.separator) /\(state.eventFilter.text)", .accent, weight: 5)]
+    }
+
+    /// - Parameter newer: how many lines stand above what is shown; nil while the newest is followed.
+    static func place(_ state: ConsoleState, newer: Int?) -> Segment {
+        let up = state.setup.glyphs.sortUp
+        guard let newer else { return Segment("following \(up)", .good) }
+        return Segment("\(newer) newer \(up) \(state.key(.first))", .warning)
+    }
+}
+
 /// One event in full, however long it is.
 enum EventOverlay {
     static func draw(_ state: ConsoleState, _ view: EventView, _ grid: inout CellGrid) {
@@ -146,17 +155,10 @@ enum JournalPanel {
         let glyphs = state.setup.glyphs
         let entries = state.visibleJournal
         let top = min(state.scroll[.journal] ?? 0, max(0, entries.count - content.height))
-        var labels: [Segment] = []
-        if !state.eventFilter.text.isEmpty {
-            labels.append(Segment(" \(glyphs.separator) /\(state.eventFilter.text)", .accent, weight: 5))
-        }
-        let place =
-            top == 0
-            ? Segment("following \(glyphs.sortUp)", .good)
-            : Segment("\(top) newer \(glyphs.sortUp) \(state.key(.first))", .warning)
         grid.border(
-            frame, isBoxed: layout.isBoxed, isFocused: state.focus == .journal, left: state.title(.journal, labels),
-            right: [place],
+            frame, isBoxed: layout.isBoxed, isFocused: state.focus == .journal,
+            left: state.title(.journal, LogTitle.search(state)),
+            right: [LogTitle.place(state, newer: top == 0 ? nil : top)],
             bottom: [Segment("\(state.key(.filter)) search \(glyphs.separator) \(state.key(.first)) follow", .faint)])
         for offset in 0..<max(0, content.height) {
             let index = entries.count - 1 - top - offset

@@ -82,26 +82,26 @@ extension Snapshot.Traffic {
 /// What the console shows of the persister.
 extension Snapshot.Persister {
     /// Field-level changes that are not on disk yet.
-    var unsavedChanges: Int { Int(clamping: generation - min(generation, savedGeneration)) }
+    var unsavedChanges: Int { Int(clamping: self.generation - min(self.generation, self.savedGeneration)) }
 
     /// Age of the oldest unsaved mark when the snapshot was taken; nil when all is saved.
-    var oldestUnsaved: Duration? { oldestUnsavedSeconds.map { .seconds($0) } }
+    var oldestUnsaved: Duration? { self.oldestUnsavedSeconds.map { .seconds($0) } }
 
     /// True while a write is under way.
-    var isWriting: Bool { writingSince != nil }
+    var isWriting: Bool { self.writingSince != nil }
 
     /// Whether the next write is the one that is tried again after a failure.
-    var isRetrying: Bool { nextTrigger == "retry" && nextDeadline != nil }
+    var isRetrying: Bool { self.nextTrigger == "retry" && self.nextDeadline != nil }
 
     /// Flushes that failed.
-    var failures: UInt64 { failuresByError.values.reduce(0, +) + refusals }
+    var failures: UInt64 { self.failuresByError.values.reduce(0, +) + self.refusals }
 
     /// Writes by what caused them, most first.
-    var causes: [(name: String, count: UInt64)] { Self.mostFirst(writesByTrigger.map { ($0, $1) }) }
+    var causes: [(name: String, count: UInt64)] { Self.mostFirst(self.writesByTrigger.map { ($0, $1) }) }
 
     /// Failures by their code, most first.
     var failureCodes: [(name: String, count: UInt64)] {
-        Self.mostFirst(failuresByError.map { ($0, $1) } + [("REFUSED", refusals)])
+        Self.mostFirst(self.failuresByError.map { ($0, $1) } + [("REFUSED", self.refusals)])
     }
 
     private static func mostFirst(_ counts: [(name: String, count: UInt64)]) -> [(name: String, count: UInt64)] {

@@ -359,7 +359,7 @@ extension AvailabilityChange {
                 .info, "still down, tried again in \((until - now).shortText): \(cause.text)",
                 "still down: \(cause.text)"
             )
-        case (.halfOpen, .misconfigured(.some, _)):
+        case (.halfOpen, .misconfigured):
             return (.info, "still \(to.text(now: now))", "still misconfigured")
         case (_, .available), (_, .disabled):
             return (.info, to.text(now: now), nil)
@@ -380,11 +380,7 @@ extension Availability {
         case .open(let until, let cause): return "down for \((until - now).shortText): \(cause.text)"
         case .rateLimited(let until): return "rate limited for \((until - now).shortText)"
         case .misconfigured(let until, let status):
-            guard let until else {
-                return "misconfigured"
-            }
-            let refused = status.map { "credential refused (\($0))" } ?? "misconfigured"
-            return "\(refused), tried again in \((until - now).shortText)"
+            return "credential refused (\(status)), tried again in \((until - now).shortText)"
         case .disabled: return "off"
         }
     }

@@ -331,7 +331,7 @@ extension EngineState {
         defer { changesLoggedUntil = now }
         let fresh = ranking.changes.reversed().prefix { $0.at > changesLoggedUntil }.reversed()
         return fresh.filter { change in
-            if case .displaced = change.cause { false } else { true }
+            change.cause.kind != .displaced
         }
     }
 

@@ -25,12 +25,12 @@ struct ControlTarget: ParsableArguments {
     }
 
     /// - Throws: `ExitCode`, after having said that nothing runs and how to start it.
-    func client(_ kind: ControlClient.Kind = .commandLine) throws -> ControlClient {
+    func client(_ source: CommandAuthor.Source = .cli) throws -> ControlClient {
         guard let path = socketPath else {
             StandardStreams.error("podium: \(absence)")
             throw ExitCode(ExitStatus.unavailable.rawValue)
         }
-        return ControlClient(socketPath: path, operatorName: UserName.current, kind: kind)
+        return ControlClient(socketPath: path, operatorName: UserName.current, source: source)
     }
 
     /// Why no running Podium is found, and what to do.

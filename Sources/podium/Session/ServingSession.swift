@@ -99,7 +99,7 @@ struct ServingSession {
             let socket = ControlSocketPath.find(config: file.path, environment: LoadedFile.environment)
             if let socket {
                 let client = ControlClient(
-                    socketPath: socket.path, operatorName: UserName.current, kind: .console)
+                    socketPath: socket.path, operatorName: UserName.current, source: .console)
                 if (try? await client.persister()) != nil {
                     let greeting = "attached: \(who) serves \(file.path); q leaves it serving"
                     return await AttachSession(
