@@ -61,7 +61,8 @@ extension Snapshot.Endpoint {
     public var target: CommandTarget { CommandTarget(name: settings.name, revision: revision) }
 }
 
-/// Who gave a command, and by which way it came: for the event log, the history of changes, and answers to those who come second.
+/// The user or program that gave a command, and the way by which it came: for the event log, the history of changes, and the
+/// answers to commands that are refused because another one came first.
 ///
 /// A text alone is the name of a program that uses the engine: `engine.perform(.flush, by: "backup job")`.
 public struct CommandAuthor: Sendable, Equatable, ExpressibleByStringLiteral {
