@@ -39,7 +39,7 @@ final class ControlConnection: ChannelInboundHandler {
     private let isSingle: Bool
     /// Called when a request shows that its sender may ask everything: what it takes is not a stranger's.
     private let admitted: @Sendable () -> Void
-    /// Called with the reason when somebody may not ask what it asks.
+    /// Called with the reason when a request is refused because its sender may not make it.
     private let refused: @Sendable (String) -> Void
     private let streams: RunningStreams
     private var state = State.waiting

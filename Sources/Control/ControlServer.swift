@@ -32,7 +32,7 @@ public final class ControlServer: Sendable {
         }
     }
 
-    /// How soon a socket that somebody removed is there again.
+    /// How soon a socket that was removed from outside is there again.
     private static let watchInterval = Duration.seconds(2)
 
     private let service: ControlService
@@ -184,7 +184,7 @@ public final class ControlServer: Sendable {
 
     // MARK: Connections
 
-    /// Whom the kernel does not name, or names as somebody else, is let go without a word.
+    /// Closes a connection without an answer whose user the kernel does not name, or who is neither this process's user nor root.
     private func accept(_ channel: any Channel) throws {
         guard let user = PeerUser.id(of: channel), user == geteuid() || user == 0 else {
             let who = PeerUser.id(of: channel).map { "uid \($0)" } ?? "a user whom the system does not name"

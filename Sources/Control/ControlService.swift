@@ -227,7 +227,7 @@ struct ControlService: Sendable {
         return reasons
     }
 
-    /// Ready: a request would find somebody to answer it.
+    /// Ready: there is an endpoint that a request could be sent to.
     private func unreadiness() -> [String] {
         let health = engine.health()
         var reasons: [String] = []

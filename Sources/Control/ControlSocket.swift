@@ -75,7 +75,7 @@ struct ControlSocket {
         _ = link(path.path, wanted)
     }
 
-    /// Removes the socket, unless somebody else's stands there by now.
+    /// Removes the socket, unless that of another process stands there by now.
     func remove() {
         unlink(provisional)
         if let alias { remove(alias) }
@@ -114,7 +114,7 @@ struct ControlSocket {
         status(path).map { $0.st_mode & S_IFMT == S_IFSOCK } == true && connect(to: path) == ECONNREFUSED
     }
 
-    /// - Returns: the errno; 0 when somebody accepted.
+    /// - Returns: the errno; 0 when a process accepted the connection.
     private static func connect(to path: String) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
