@@ -62,8 +62,8 @@ public final class ProxyServer: Sendable {
         return Address(host: options.host, port: listener.port ?? options.port)
     }
 
-    /// Replaces the routing table, unless the present one has a higher version: whoever publishes last need not be whoever
-    /// made the newest table. Requests that began before keep the table they began with. Reads no file, so it may be called
+    /// Replaces the routing table, unless the present one has a higher version, since two threads may publish two tables in the
+    /// wrong order. Requests that began before keep the table they began with. Reads no file, so it may be called
     /// on an event loop; endpoints whose TLS options were not prepared (`ProxyOptions.tlsContexts`) fail.
     public func update(routes: RoutingTable) {
         shared.update(routes: routes)

@@ -47,7 +47,7 @@ struct LocalAnswer {
 
     /// The same as an event for a stream that broke off.
     ///
-    /// Within an event nothing can be said that does not become a part of it. Under the name `error` nobody takes the
+    /// Within an event nothing can be said that does not become a part of it. Under the name `error` no client takes the
     /// whole for what the beginning would have been; OpenAI's clients go by the data alone, and are better off with a
     /// connection that breaks.
     ///

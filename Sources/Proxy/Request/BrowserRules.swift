@@ -1,7 +1,7 @@
 internal import HTTPWire
 
-/// What a request has to show where whoever reaches the port is served: a web page that is open in a browser of this
-/// machine reaches it too, but cannot help the `Origin` and the `Host` that the browser sends. Pure; allocates nothing.
+/// What a request has to show where no client token is asked for: a web page that is open in a browser of this machine
+/// reaches the port too, but cannot change the `Origin` and the `Host` that the browser sends. Pure; allocates nothing.
 public struct BrowserRules: Sendable {
     /// In lower case, without port.
     private let hosts: [[UInt8]]

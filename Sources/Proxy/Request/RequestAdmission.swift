@@ -3,8 +3,8 @@ internal import Support
 
 /// Decides from a request's head alone whether it goes to an endpoint.
 ///
-/// One walk through the fields finds what the proxy has to know; the questions come after it, in the order of who may be told what:
-/// a page in a browser first, then clients without a token, then everything that is wrong with the request.
+/// One walk through the fields finds what the proxy has to know; the questions come after it, so that the least trusted is refused first
+/// and is told least: a page in a browser first, then clients without a token, then everything that is wrong with the request.
 struct RequestAdmission {
     private let admitsEveryone: Bool
     private var tokenMatches = false

@@ -111,7 +111,7 @@ struct TLSDiagnosis {
 
 /// What an operator wants to know of a certificate that was refused (RFC 5280 §4.1). Pure.
 ///
-/// It is read from the encoding: nothing here decides whom to trust, and what another side sends must not be able to end
+/// It is read from the encoding: nothing here decides what is trusted, and what another side sends must not be able to end
 /// the process, as the TLS library's own view of dates can. What cannot be read is left out.
 struct CertificateFacts: Equatable {
     var issuer = ""
