@@ -330,7 +330,8 @@ struct ExchangeStateMachineTests {
     /// - Parameter walk: the statuses of the endpoints asked, the last of them the last there is
     @Test(arguments: [
         ([403], true, false), ([401, 403], true, true), ([402], true, false), ([402, 401], true, true),
-        ([500, 402], false, false), ([429, 403], false, false), ([403, 429], false, false), ([429], false, false),
+        ([413], true, false), ([413, 413], true, false), ([413, 500], false, false), ([500, 402], false, false),
+        ([429, 403], false, false), ([403, 429], false, false), ([429], false, false),
     ])
     func whatAllRefuseIsTheClientsAnswer(walk: [Int], isForwarded: Bool, wasOnlyRefused: Bool) {
         var machine = make(.choosing)
@@ -355,10 +356,10 @@ struct ExchangeStateMachineTests {
             return machine.answered(
                 status, credentialIsClients: passthrough, isLast: isLast, isUploadAwaited: awaited)
         }
-        let failing: Set = [401, 402, 403, 408, 429, 500, 502, 503, 504, 529]
+        let failing = Set([401, 402, 403, 408, 413, 429, 500, 502, 503, 504]).union(520...530)
         for status in 200...599 {
             #expect(verdict(status) == (failing.contains(status) ? .tryNextEndpoint : .forward))
-            let refused = [401, 402, 403].contains(status)
+            let refused = [401, 402, 403, 413].contains(status)
             let forwardsLast = !failing.contains(status) || refused
             #expect(verdict(status, isLast: true) == (forwardsLast ? .forward : .tryNextEndpoint))
             let clients = [401, 403].contains(status)

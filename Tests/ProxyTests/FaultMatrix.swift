@@ -290,15 +290,15 @@ extension Fault {
         [201, 202, 204, 206].map {
             Fault(name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: success)
         }
-        + [301, 302, 304, 307, 400, 404, 405, 409, 413, 422, 499].map {
+        + [301, 302, 304, 307, 400, 404, 405, 409, 422, 499].map {
             Fault(
                 name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: .declined(status: $0))
         }
-        + [501, 505, 520, 599, 600, 999].map {
+        + [501, 505, 519, 531, 599, 600, 999].map {
             Fault(
                 name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: .failure(.status($0)))
         }
-        + [408, 429, 500, 502, 503, 504, 529].map {
+        + [408, 429, 500, 502, 503, 504, 520, 525, 529, 530].map {
             Fault(name: "status \($0)", place: .script([status($0)]), client: .next, lesson: .failure(.status($0)))
         }
         + [429, 503, 529].map {
@@ -318,8 +318,11 @@ extension Fault {
         }
         + [
             Fault(
+                name: "status 413", place: .script([status(413)]), client: .nextElse(413),
+                lesson: .declined(status: 413)),
+            Fault(
                 name: "status 500, the request too long to be kept", place: .script([status(500)]),
-                client: .answer(500), lesson: .failure(.status(500)), isBeyondReplay: true)
+                client: .answer(500), lesson: .failure(.status(500)), isBeyondReplay: true),
         ]
 
     private static func status(_ status: Int, _ headers: String = "") -> ScriptedUpstream.Step {

@@ -9,15 +9,16 @@ enum StatusMeaning {
     /// Whether it matters if there is another endpoint to go to.
     static func mayBeTheAnswer(_ status: Int) -> Bool {
         switch status {
-        case 401, 402, 403, 408, 429, 504: true
+        case 401, 402, 403, 408, 413, 429, 504: true
         default: false
         }
     }
 
-    /// Statuses that say "not here" rather than "not like this".
+    /// Statuses that say "not here" rather than "not like this". 520 to 530 are a gateway's words for what stands behind it; how long a
+    /// request may be is each endpoint's own rule.
     static func callsForFailover(_ status: Int) -> Bool {
         switch status {
-        case 401, 402, 403, 408, 429, 500, 502, 503, 504, 529: true
+        case 401, 402, 403, 408, 413, 429, 500, 502, 503, 504, 520...530: true
         default: false
         }
     }

@@ -408,6 +408,8 @@ struct ExchangeStateMachine {
         if attempt.isClientsFault { return isLast ? .forward : skip() }
         // Servers say 408 when they have waited long enough for a next request, which may be on its way (RFC 9110 §15.5.9).
         if status == 408, attempt.isReused, attempt.retries() { return .retryOnFreshConnection }
+        // Another endpoint may take longer requests; the last one's words help the client more than a 503.
+        if status == 413 { return isLast ? .forward : skip() }
         if credentialIsClients {
             switch status {
             case 401, 403: return .forward
