@@ -9,6 +9,7 @@ public struct RequestReader {
 
     private var scanner = JSONScanner()
     private var read = 0
+    private var mayBeMark = true
     private var modelText = ShortText<128>()
     private var isModelText = false
 
@@ -34,13 +35,20 @@ public struct RequestReader {
     public mutating func read(_ bytes: UnsafeRawBufferPointer) {
         guard !isFinished else { return }
         let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.limit - read))
-        var place = read == 0 ? Self.markLength(part) : 0
+        var place = passMark(part)
         read += part.count
         while let token = scanner.next(part, &place) { take(token) }
     }
 
-    private static func markLength(_ bytes: UnsafeRawBufferPointer) -> Int {
-        bytes.starts(with: [0xEF, 0xBB, 0xBF] as [UInt8]) ? 3 : 0
+    /// A byte order mark at the very beginning is no part of the document, wherever it is cut.
+    private mutating func passMark(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let mark: StaticString = "\u{FEFF}"
+        var place = 0
+        while mayBeMark, place < bytes.count {
+            mayBeMark = read + place < 3 && bytes[place] == mark.utf8Start[read + place]
+            if mayBeMark { place += 1 }
+        }
+        return place
     }
 
     private mutating func take(_ token: JSONScanner.Token) {

@@ -84,6 +84,14 @@ struct RequestReaderTests {
             session("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed") != session("2b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"))
     }
 
+    @Test("A byte order mark in front is passed over, wherever it is cut")
+    func mark() {
+        let body = [0xEF, 0xBB, 0xBF] + Array(#"{"model":"m"}"#.utf8)
+        for cuts in [[], [1], [2], [3], [1, 2], Array(1..<body.count)] { #expect(read(body, cuts: cuts).model == "m") }
+        // Half of one is the beginning of what is no JSON.
+        for cuts in [[], [1], [2]] { #expect(read([0xEF, 0x7B, 0xBF] + body, cuts: cuts).model == nil) }
+    }
+
     @Test("What stands behind megabytes of messages is read, wherever the body is cut")
     func late() {
         // Brackets, quotes and backslashes within strings, and the same keys deeper down.
