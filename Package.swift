@@ -45,7 +45,8 @@ let package = Package(
         .library(
             name: "PodiumPureParts",
             targets: [
-                "Ranking", "HTTPWire", "LLMWire", "Verdicts", "Persistence", "Configuration", "YAMLDocument", "PodiumModel",
+                "Ranking", "HTTPWire", "LLMWire", "Verdicts", "Persistence", "Configuration", "YAMLDocument",
+                "PodiumModel",
                 "Console",
             ]),
         // For the fuzzer, a package of its own.
