@@ -103,9 +103,10 @@ lint: setup ## style, and a build with warnings as errors
 format: ## bring the sources into the style
 	$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
 
-# Holds the HTTP codec against llhttp on made-up inputs: make fuzz FUZZ_SECONDS=600.
-fuzz: setup ## the HTTP codec against llhttp for FUZZ_SECONDS (60)
+# Holds the HTTP codec against llhttp on made-up inputs, then the readers of LLM APIs against themselves: make fuzz FUZZ_SECONDS=600.
+fuzz: setup ## the HTTP codec against llhttp, and the readers of LLM APIs, for FUZZ_SECONDS (60) each
 	Fuzz/run $(or $(FUZZ_SECONDS),60)
+	Fuzz/run readers $(or $(FUZZ_SECONDS),60)
 
 bench: ## benchmarks against nginx, HAProxy and Caddy
 	@.ci/install-packages bench

@@ -9,6 +9,11 @@ let package = Package(
     targets: [
         .executableTarget(
             name: "WireFuzzer", dependencies: [.product(name: "WireOracle", package: "podium")],
-            swiftSettings: [.swiftLanguageMode(.v6)])
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        .executableTarget(
+            name: "ReaderFuzzer", dependencies: [.product(name: "LLMReaders", package: "podium")],
+            swiftSettings: [.swiftLanguageMode(.v6)],
+            // gold, which is the default, ends with an error of its own here.
+            linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),
     ]
 )
