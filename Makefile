@@ -6,8 +6,12 @@ DESTDIR ?=
 CONFIG ?= config.yaml
 SWIFT ?= swift
 
+# The functions that a request runs are linked side by side (Benchmarks/hot_functions.py makes the list and says why).
+# It needs the toolchain's own linker, lld; `make HOT= release` does without.
+HOT := -Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -use-ld=lld \
+	-Xlinker --symbol-ordering-file=$(CURDIR)/Benchmarks/hot-functions.txt -Xlinker --no-warn-symbol-ordering
 # Exclusivity checks and the dynamic runtime cost 4-12 % of a proxied request (docs/performance.md).
-RELEASE := -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib
+RELEASE := -c release -Xswiftc -enforce-exclusivity=unchecked --static-swift-stdlib $(HOT)
 PODIUM = $(shell $(SWIFT) build $(RELEASE) --show-bin-path)/podium
 # What `podium --version` names. A plain `swift build` names none.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null)

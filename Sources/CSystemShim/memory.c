@@ -31,8 +31,8 @@ static int unmap_code_of_first(struct dl_phdr_info *info, size_t size, void *unu
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     for (int index = 0; index < info->dlpi_phnum; index++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[index];
-        // Code that is written to would lose what was written.
-        if (part->p_type != PT_LOAD || !(part->p_flags & PF_X) || (part->p_flags & PF_W)) continue;
+        // What can be written to would lose what was written. Some linkers give tables that are only read a part of their own.
+        if (part->p_type != PT_LOAD || (part->p_flags & PF_W)) continue;
         uintptr_t start = (info->dlpi_addr + part->p_vaddr) & ~(page - 1);
         uintptr_t end = info->dlpi_addr + part->p_vaddr + part->p_filesz;
         madvise((void *)start, end - start, MADV_DONTNEED);
