@@ -192,10 +192,13 @@ struct DemoListener: Sendable {
     }
 
     /// Opens and closes the listeners as the script has it, until cancelled.
-    static func follow(_ script: DemoScript, _ listeners: [DemoListener], from begin: ContinuousClock.Instant) async {
+    static func follow(
+        _ script: DemoScript, _ listeners: [DemoListener], from begin: ContinuousClock.Instant,
+        _ now: @Sendable () -> ContinuousClock.Instant
+    ) async {
         var listeners = listeners
         while !Task.isCancelled {
-            let elapsed = begin.duration(to: .now)
+            let elapsed = begin.duration(to: now())
             for index in listeners.indices {
                 if script.isRefusing(endpoint: listeners[index].number, elapsed: elapsed) {
                     await listeners[index].close()

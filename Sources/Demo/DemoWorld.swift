@@ -11,6 +11,7 @@ public final class DemoWorld: Sendable {
     private let options: DemoOptions
     private let script: DemoScript
     private let group: MultiThreadedEventLoopGroup
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let state = Mutex(State())
 
     private struct State {
@@ -21,8 +22,14 @@ public final class DemoWorld: Sendable {
     }
 
     /// A world that stands still until `start()`.
-    public init(options: DemoOptions) {
+    public convenience init(options: DemoOptions) {
+        self.init(options: options, now: { .now })
+    }
+
+    /// - Parameter now: what the script's time is read from; tests stop it, so that no endpoint reaches its bad moment.
+    init(options: DemoOptions, now: @escaping @Sendable () -> ContinuousClock.Instant) {
         self.options = options
+        self.now = now
         self.script = DemoScript(seed: options.seed, endpoints: options.endpoints)
         // A loop of its own: the simulated servers must not slow the proxy's loops down.
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -30,7 +37,8 @@ public final class DemoWorld: Sendable {
 
     /// Opens a port for each endpoint; the script's time begins. Call once.
     public func start() async throws -> [DemoEndpoint] {
-        let begin = ContinuousClock.now
+        let now = self.now
+        let begin = now()
         var listeners: [DemoListener] = []
         for index in script.cast.members.indices {
             let script = script
@@ -40,7 +48,7 @@ public final class DemoWorld: Sendable {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(
                         DemoUpstream(nextNumber: { counter.increment() }) { request in
-                            script.behaviour(endpoint: index, elapsed: begin.duration(to: .now), request: request)
+                            script.behaviour(endpoint: index, elapsed: begin.duration(to: now()), request: request)
                         })
                 }
             }
@@ -54,7 +62,7 @@ public final class DemoWorld: Sendable {
         }
         let script = script
         let opened = listeners
-        let listening = Task { await DemoListener.follow(script, opened, from: begin) }
+        let listening = Task { await DemoListener.follow(script, opened, from: begin, now) }
         state.withLock { state in
             state.endpoints = endpoints
             state.listening = listening
