@@ -18,7 +18,8 @@ COMMIT := $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev
 VERSION = $(shell sed -n 's/.*static let number = "\(.*\)"/\1/p' Sources/podium/Podium.swift)
 # As many tests run at once as there are processors. Swift Testing would start all of them together: each then waits for
 # a minute's worth of others, and a limit that a test puts on an answer tells about them instead of about Podium.
-export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= $(shell nproc)
+SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH := $(or $(SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH),$(shell nproc))
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH
 SOURCES := Package.swift Sources Tests Benchmarks Fuzz
 VENV := .build/venv
 

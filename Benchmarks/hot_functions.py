@@ -103,18 +103,18 @@ def self_costs(path, program):
     costs, names, objects = collections.Counter(), {}, {}
     object_name = function = None
     skip = False
-    entry = re.compile(r"(fn|ob)=\((\d+)\)(?: (.*))?")
+    # With a `c` in front it is what the function calls: named there perhaps for the first time.
+    entry = re.compile(r"(c?)(fn|ob)=\((\d+)\)(?: (.*))?")
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         if match := entry.fullmatch(line):
-            table = names if match[1] == "fn" else objects
-            name = table.setdefault(match[2], match[3])
-            if match[1] == "fn":
+            table = names if match[2] == "fn" else objects
+            name = table.setdefault(match[3], match[4])
+            if match[1]:
+                continue
+            if match[2] == "fn":
                 function = name
             else:
                 object_name = name
-        elif line.startswith(("cfn=", "cob=")):
-            if match := re.fullmatch(r"c(fn|ob)=\((\d+)\)(?: (.*))?", line):
-                (names if match[1] == "fn" else objects).setdefault(match[2], match[3])
         elif line.startswith("calls="):
             skip = True  # the line after it has what the called function took
         elif line[:1] in "+-*0123456789" and line:

@@ -7,11 +7,12 @@ let package = Package(
     platforms: [.macOS(.v15)],
     dependencies: [.package(name: "podium", path: "..")],
     targets: [
+        .target(name: "FuzzDriver", swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(
-            name: "WireFuzzer", dependencies: [.product(name: "WireOracle", package: "podium")],
+            name: "WireFuzzer", dependencies: ["FuzzDriver", .product(name: "WireOracle", package: "podium")],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(
-            name: "ReaderFuzzer", dependencies: [.product(name: "LLMReaders", package: "podium")],
+            name: "ReaderFuzzer", dependencies: ["FuzzDriver", .product(name: "LLMReaders", package: "podium")],
             swiftSettings: [.swiftLanguageMode(.v6)],
             // gold, which is the default, ends with an error of its own here.
             linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),

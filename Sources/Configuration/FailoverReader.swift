@@ -1,4 +1,5 @@
 internal import PodiumModel
+internal import Support
 public import Verdicts
 internal import YAMLDocument
 
@@ -79,7 +80,8 @@ struct FailoverReader {
             node, title: "rule \(number) of \(title)", known: ["status", "match", "then", "time_out", "scope"],
             sink: sink)
         let statuses = statuses(section)
-        let match = pattern(section)
+        let pattern = section.node("match")
+        let match = pattern.flatMap(textPattern)
         let timeOut = section.duration("time_out", atLeast: .seconds(1))
         let scope = section.choice("scope", of: TimeOut.Scope.self)
         if scope != nil, section.node("time_out") == nil {
@@ -91,7 +93,8 @@ struct FailoverReader {
             sink.error(at: node, "rule \(number) does not say what happens", fix: "add then: next, answer or retry")
             return nil
         }
-        guard let then = section.choice("then", of: Verdict.Client.self), let statuses, let match else { return nil }
+        guard let then = section.choice("then", of: Verdict.Client.self), let statuses, pattern == nil || match != nil
+        else { return nil }
         if !statuses.isEmpty, statuses.allSatisfy({ (300...399).contains($0.lowerBound) && $0.upperBound < 400 }) {
             sink.report(
                 .warning, at: section.place("status"),
@@ -99,7 +102,7 @@ struct FailoverReader {
                     "this rule can never fire: a redirect is the client's", fix: "name statuses of 400 and above"))
         }
         return FailoverRule(
-            name: "failover.rules \(number)\(suffix)", statuses: statuses, match: match.pattern, then: then,
+            name: "failover.rules \(number)\(suffix)", statuses: statuses, match: match, then: then,
             timeOut: timeOut, scope: scope ?? .endpoint)
     }
 
@@ -141,7 +144,7 @@ struct FailoverReader {
 
     private static func number(_ text: Substring) -> Int? {
         let digits = text.filter { $0 != " " }
-        return digits.count == 3 && digits.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } ? Int(digits) : nil
+        return digits.count == 3 && ASCII.isDigits(digits) ? Int(digits) : nil
     }
 
     private static func checked(_ lower: Int?, _ upper: Int?) -> ClosedRange<Int>? {
@@ -154,14 +157,13 @@ struct FailoverReader {
     // MARK: Patterns
 
     /// - Returns: nil where something is wrong; that is reported.
-    private func pattern(_ section: SectionReader) -> (pattern: TextPattern?, Void)? {
-        guard let node = section.node("match") else { return (nil, ()) }
+    private func textPattern(_ node: YAMLNode) -> TextPattern? {
         guard node.kind == .scalar else {
             sink.error(at: node, "match has to be a single text", fix: "write \"balance|quota\"")
             return nil
         }
         do throws(TextPattern.Problem) {
-            return (try TextPattern(node.text), ())
+            return try TextPattern(node.text)
         } catch {
             sink.report(.error, at: node, Self.problem(error))
             return nil

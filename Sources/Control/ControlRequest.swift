@@ -60,7 +60,7 @@ struct ControlRequest: Sendable {
 
     /// The revision that `If-Match` names; nil without one, or for `*`.
     func ifMatch() throws(CommandRefusal) -> UInt64? {
-        guard let text = headers.first(name: "If-Match").map({ Self.trimmed($0) }), text != "*" else {
+        guard let text = headers.first(name: "If-Match").map({ $0.trimming(" ", "\t") }), text != "*" else {
             return nil
         }
         let isQuoted = text.count >= 2 && text.first == "\"" && text.last == "\""
@@ -72,7 +72,7 @@ struct ControlRequest: Sendable {
 
     /// Refuses a body that does not say that it is JSON.
     func requireJSON() throws(CommandRefusal) {
-        let type = headers.first(name: "Content-Type").map { Self.trimmed($0.prefix { $0 != ";" }).lowercased() }
+        let type = headers.first(name: "Content-Type").map { $0.prefix { $0 != ";" }.trimming(" ", "\t").lowercased() }
         guard type == "application/json" else {
             throw CommandRefusal(
                 .unsupportedMediaType, "send JSON and say so: Content-Type: application/json (curl: --json)")
@@ -81,14 +81,7 @@ struct ControlRequest: Sendable {
 
     /// Digits only, as many as fit: `UInt64.init` would take a sign as well.
     private static func wholeNumber(_ text: Substring) -> UInt64? {
-        text.utf8.allSatisfy { ASCII.isDigit($0) } ? UInt64(text) : nil
-    }
-
-    private static func trimmed(_ text: some StringProtocol) -> Substring {
-        var rest = Substring(text)
-        while rest.first == " " || rest.first == "\t" { rest.removeFirst() }
-        while rest.last == " " || rest.last == "\t" { rest.removeLast() }
-        return rest
+        ASCII.isDigits(text) ? UInt64(text) : nil
     }
 }
 

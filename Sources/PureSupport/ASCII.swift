@@ -56,6 +56,16 @@ public enum ASCII {
     @inline(__always)
     public static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 
+    /// Whether the text is not empty and of digits only: `Int` and its like also read a sign.
+    public static func isDigits(_ text: some StringProtocol) -> Bool {
+        !text.isEmpty && text.utf8.allSatisfy { isDigit($0) }
+    }
+
+    /// A capital from `A` to `Z` as a small letter; other bytes as they are.
+    @inlinable
+    @inline(__always)
+    public static func lowercased(_ byte: UInt8) -> UInt8 { byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte }
+
     /// Whether the byte is a letter from `A` to `Z`, large or small.
     @inlinable
     @inline(__always)
@@ -72,5 +82,15 @@ public enum ASCII {
         guard scalar.isASCII else { return false }
         let byte = UInt8(truncatingIfNeeded: scalar.value)
         return byte == UInt8(ascii: "_") || isLetter(byte) || isDigit(byte)
+    }
+}
+
+extension StringProtocol {
+    /// Without these characters at both ends.
+    public func trimming(_ characters: Character...) -> Substring {
+        var rest = Substring(self)
+        while let first = rest.first, characters.contains(first) { rest.removeFirst() }
+        while let last = rest.last, characters.contains(last) { rest.removeLast() }
+        return rest
     }
 }

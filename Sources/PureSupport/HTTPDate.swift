@@ -41,9 +41,8 @@ public enum HTTPDate {
 
     private static func isWeekday(_ text: Substring, _ names: [String]) -> Bool { names.contains { $0 == text } }
 
-    /// `Int` also reads a sign.
     private static func number(_ text: Substring, digits: ClosedRange<Int>) -> Int? {
-        digits.contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } ? Int(text) : nil
+        digits.contains(text.utf8.count) && ASCII.isDigits(text) ? Int(text) : nil
     }
 
     /// The form that `unixTime` reads, for times from 1970 on.

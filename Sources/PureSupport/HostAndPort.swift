@@ -48,7 +48,7 @@ public struct HostAndPort: Sendable, Equatable {
 
     /// A port that can be connected to: digits alone, from 1 to 65535.
     public static func port(_ text: String) -> Int? {
-        guard text.utf8.allSatisfy({ ASCII.isDigit($0) }), let number = Int(text), (1...65_535).contains(number) else {
+        guard ASCII.isDigits(text), let number = Int(text), (1...65_535).contains(number) else {
             return nil
         }
         return number

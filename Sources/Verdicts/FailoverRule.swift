@@ -46,7 +46,7 @@ public struct FailoverRule: Sendable, Equatable {
         // What did not come, or not whole, has no words; what is good needs no rule.
         case .status, .unreachable, .unanswered, .malformed, .content, .opaque, .brokenOff: return nil
         }
-        for rule in rules where rule.covers(finding.status) || rule.covers(meaning) {
+        for rule in rules where rule.statuses.hold(finding.status) || rule.statuses.hold(meaning) {
             if let match = rule.match, !text.match(match, finding) { continue }
             // What is no inference says nothing of the endpoint's health, whatever its text is.
             let timeOut = finding.operation.isInference ? rule.timeOut : nil
@@ -57,8 +57,6 @@ public struct FailoverRule: Sendable, Equatable {
         }
         return nil
     }
-
-    private func covers(_ status: Int) -> Bool { statuses.isEmpty || statuses.contains { $0.contains(status) } }
 
     /// The rules that can never fire, since one before them holds for all that they hold for.
     ///
@@ -73,8 +71,14 @@ public struct FailoverRule: Sendable, Equatable {
         guard match == nil || match == other.match else { return false }
         if statuses.isEmpty { return true }
         guard !other.statuses.isEmpty else { return false }
-        return other.statuses.allSatisfy { $0.allSatisfy(covers) }
+        return other.statuses.allSatisfy { $0.allSatisfy(statuses.hold) }
     }
+}
+
+/// Statuses that a row or a rule is about.
+extension [ClosedRange<Int>] {
+    /// Whether the status is one of them; where none is named, all are.
+    func hold(_ status: Int) -> Bool { isEmpty || contains { $0.contains(status) } }
 }
 
 /// The texts of a refusal, with the capitals made small when the first pattern asks.

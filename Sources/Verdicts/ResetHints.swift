@@ -207,7 +207,7 @@ public struct ResetHints {
     /// Takes in the beginning of an answer's body, or the message of an error.
     public mutating func take(body: some Sequence<UInt8>) {
         guard ofBody == nil else { return }
-        let text = body.prefix(Self.bodyLimit).map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }
+        let text = body.prefix(Self.bodyLimit).map(ASCII.lowercased)
         for saying in Self.sayings {
             let words = Array(saying.words.utf8)
             var place = 0
@@ -236,7 +236,7 @@ public struct ResetHints {
         let rest = String(decoding: text[place..<min(text.count, place + 64)], as: UTF8.self)
         if meaning == .time {
             let end = rest.prefix { $0 != "\"" && $0 != "," && $0 != "}" && $0 != "\\" }
-            return reset(String(end).trimmed.uppercased()) ?? reset(String(end).trimmed)
+            return reset(end.trimmed.uppercased()) ?? reset(end.trimmed)
         }
         return Self.bounded(Self.seconds(Substring(rest), meaning))
     }
@@ -270,12 +270,7 @@ public struct ResetHints {
 }
 
 extension StringProtocol {
-    fileprivate var trimmed: String {
-        var text = Substring(self)
-        while text.first == " " || text.first == "\t" { text = text.dropFirst() }
-        while text.last == " " || text.last == "\t" { text = text.dropLast() }
-        return String(text)
-    }
+    fileprivate var trimmed: String { String(trimming(" ", "\t")) }
 
     fileprivate var unquoted: String { lowercased().filter { $0 != "\"" } }
 }

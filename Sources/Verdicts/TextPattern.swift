@@ -129,7 +129,7 @@ public struct TextPattern: Sendable, Equatable {
 
     /// ASCII capitals as small letters, at most as much as is looked at.
     static func lowered(_ text: some Sequence<UInt8>) -> [UInt8] {
-        text.prefix(Finding.textLimit).map { ASCII.isLetter($0) ? $0 | 0x20 : $0 }
+        text.prefix(Finding.textLimit).map(ASCII.lowercased)
     }
 
     /// Parts are looked for from left to right, each as early as possible: if there is a way at all, that is one.
@@ -177,7 +177,7 @@ extension TextPattern.Alternative {
 
     fileprivate mutating func append(_ scalar: Unicode.Scalar) {
         for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter {
-            append(.byte((0x41...0x5A).contains(byte) ? byte | 0x20 : byte))
+            append(.byte(ASCII.lowercased(byte)))
         }
     }
 }

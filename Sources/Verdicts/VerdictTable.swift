@@ -318,7 +318,7 @@ public enum VerdictTable {
 extension VerdictTable.Row {
     fileprivate func holds(for finding: Finding, _ meaning: Int, _ texts: inout LoweredTexts) -> Bool {
         guard signs.contains(finding.sign), operations.contain(finding.operation) else { return false }
-        guard statuses.isEmpty || statuses.contains(where: { $0.contains(meaning) }) else { return false }
+        guard statuses.hold(meaning) else { return false }
         if needsClientsCredential, !finding.isCredentialClients { return false }
         if needsWait, finding.wait == nil { return false }
         guard let words else { return true }

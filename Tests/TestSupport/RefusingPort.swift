@@ -10,16 +10,8 @@ public final class RefusingPort: Sendable {
 
     /// nil when the system has no port left.
     public init?() {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
-            }
-        }
+        let (descriptor, isBound) = boundSocket(&address)
         self.descriptor = descriptor
         port = Int(UInt16(bigEndian: address.sin_port))
         guard isBound else {
@@ -39,17 +31,10 @@ public final class UnresponsivePort: Sendable {
 
     /// nil when the system does not lend itself to it.
     public init?() {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(listener, address, length) == 0 && getsockname(listener, address, &length) == 0
-                    && listen(listener, 0) == 0
-            }
-        }
+        let (listener, isBound) = boundSocket(&address)
+        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = isBound && listen(listener, 0) == 0
         var descriptors = [listener]
         var isFull = false
         while isListening, !isFull, descriptors.count < 16 {
@@ -70,4 +55,18 @@ public final class UnresponsivePort: Sendable {
     }
 
     deinit { for descriptor in descriptors { close(descriptor) } }
+}
+
+/// A socket at a free port of 127.0.0.1, which `address` then names.
+private func boundSocket(_ address: inout sockaddr_in) -> (descriptor: Int32, isBound: Bool) {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+            bind(descriptor, address, length) == 0 && getsockname(descriptor, address, &length) == 0
+        }
+    }
+    return (descriptor, isBound)
 }

@@ -1,4 +1,5 @@
 import Foundation  // brings the C library's mathematics along, which rounding needs
+import FuzzDriver
 import LLMWire
 import Verdicts
 
@@ -74,21 +75,10 @@ func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     return 0
 }
 
-/// libFuzzer's own entry. Its library comes with -sanitize=fuzzer.
-@_silgen_name("LLVMFuzzerRunDriver")
-func runFuzzer(
-    _ argumentCount: UnsafeMutablePointer<CInt>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-) -> CInt
-
 /// SwiftPM wants a main function of this module, though libFuzzer has one.
 @main
 enum ReaderFuzzer {
     static func main() {
-        var count = CommandLine.argc
-        var arguments = CommandLine.unsafeArgv
-        let status = runFuzzer(&count, &arguments) { testOneInput($0, $1) }
-        precondition(status == 0, "libFuzzer ended with \(status)")
+        runFuzzer { testOneInput($0, $1) }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import FuzzDriver
 import WireOracle
 
 /// libFuzzer calls this with each input. A disagreement that nobody has explained stops it as a crash does, and the
@@ -14,14 +15,6 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     return 0
 }
 
-/// libFuzzer's own entry. Its library comes with -sanitize=fuzzer.
-@_silgen_name("LLVMFuzzerRunDriver")
-func runFuzzer(
-    _ argumentCount: UnsafeMutablePointer<CInt>,
-    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
-    _ test: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-) -> CInt
-
 /// SwiftPM wants a main function of this module, though libFuzzer has one.
 @main
 enum WireFuzzer {
@@ -31,10 +24,7 @@ enum WireFuzzer {
             for path in options.dropFirst() { try explain(path) }
             return
         }
-        var count = CommandLine.argc
-        var arguments = CommandLine.unsafeArgv
-        let status = runFuzzer(&count, &arguments) { testOneInput($0, $1) }
-        precondition(status == 0, "libFuzzer ended with \(status)")
+        runFuzzer { testOneInput($0, $1) }
     }
 
     private static func explain(_ path: String) throws {

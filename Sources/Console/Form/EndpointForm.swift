@@ -1,4 +1,5 @@
 internal import PodiumModel
+internal import PureSupport
 
 /// The form for one endpoint: what was typed, what is wrong with it, and what saving would change.
 ///
@@ -204,10 +205,7 @@ struct EndpointForm: Sendable, Equatable {
     }
 
     func trimmed(_ field: Field) -> String {
-        var text = Substring(text(field))
-        while text.first == " " { text.removeFirst() }
-        while text.last == " " { text.removeLast() }
-        return String(text)
+        String(text(field).trimming(" "))
     }
 
     private static func words(_ text: String) -> [String] {

@@ -10,10 +10,10 @@ enum HeaderText {
     ) -> (headers: [HeaderField], problem: String?) {
         var headers: [HeaderField] = []
         for piece in pieces(text) {
-            let part = trimmed(piece)
+            let part = piece.trimming(" ")
             guard let colon = part.firstIndex(of: ":") else { return (headers, "write name: value; name: value") }
-            let name = String(trimmed(part[..<colon]))
-            var value = String(trimmed(part[part.index(after: colon)...]))
+            let name = String(part[..<colon].trimming(" "))
+            var value = String(part[part.index(after: colon)...].trimming(" "))
             if let problem = HeaderRules.problem(inName: name) { return (headers, problem.brief) }
             guard !value.isEmpty else { return (headers, "\(name) has no value") }
             var before = present.first { $0.name.lowercased() == name.lowercased() }
@@ -54,7 +54,7 @@ enum HeaderText {
     /// A semicolon parts two headers only where a name and a colon follow: values may hold one as well.
     private static func pieces(_ text: String) -> [Substring] {
         var pieces: [Substring] = []
-        for piece in text.split(separator: ";") where !trimmed(piece).isEmpty {
+        for piece in text.split(separator: ";") where !piece.trimming(" ").isEmpty {
             if let last = pieces.last, !beginsHeader(piece) {
                 pieces[pieces.count - 1] = text[last.startIndex..<piece.endIndex]
             } else {
@@ -66,14 +66,7 @@ enum HeaderText {
 
     private static func beginsHeader(_ piece: Substring) -> Bool {
         guard let colon = piece.firstIndex(of: ":") else { return false }
-        let name = trimmed(piece[..<colon])
+        let name = piece[..<colon].trimming(" ")
         return ASCII.isToken(name)
-    }
-
-    private static func trimmed(_ text: Substring) -> Substring {
-        var text = text
-        while text.first == " " { text.removeFirst() }
-        while text.last == " " { text.removeLast() }
-        return text
     }
 }

@@ -1,5 +1,6 @@
 internal import HTTPWire
 internal import Ranking
+internal import Support
 
 /// What the status of an answer, and the outcome of an attempt, say about the endpoint and about the request.
 enum StatusMeaning {
@@ -107,8 +108,7 @@ extension UnsafeRawBufferPointer {
         guard count >= length else { return false }
         return (0...count - length).contains { start in
             (0..<length).allSatisfy { index in
-                let byte = self[start + index]
-                return (byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte) == lowercased.utf8Start[index]
+                ASCII.lowercased(self[start + index]) == lowercased.utf8Start[index]
             }
         }
     }

@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import Support
 
 /// What a request has to show where no client token is asked for: a web page that is open in a browser of this machine
 /// reaches the port too, but cannot change the `Origin` and the `Host` that the browser sends. Pure; allocates nothing.
@@ -115,7 +116,7 @@ private struct HostPort {
         }
         let port = text.slice(end..<text.count)
         guard end > 0, port.isEmpty || port[0] == UInt8(ascii: ":"),
-            port.dropFirst().allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
+            port.dropFirst().allSatisfy(ASCII.isDigit)
         else { return nil }
         let isAbsolute = end > 1 && text[end - 1] == UInt8(ascii: ".")
         host = text.slice(0..<(isAbsolute ? end - 1 : end))

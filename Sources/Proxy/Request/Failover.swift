@@ -225,7 +225,6 @@ final class Failover {
 }
 
 /// The attempt at one endpoint that is under way, if there is one.
-///
 final class CurrentAttempt {
     /// The endpoint that is asked; nil between attempts.
     private(set) var upstream: Upstream?

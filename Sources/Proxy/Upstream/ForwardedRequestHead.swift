@@ -227,7 +227,9 @@ extension UnsafeRawBufferPointer {
     /// Compares two field names; both have to be tokens.
     func equalsIgnoringCase(_ other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count else { return false }
-        for index in 0..<count where self[index].asciiLowercased != other[index].asciiLowercased { return false }
+        for index in 0..<count where ASCII.lowercased(self[index]) != ASCII.lowercased(other[index]) {
+            return false
+        }
         return true
     }
 
@@ -235,10 +237,6 @@ extension UnsafeRawBufferPointer {
         guard count == lowercased.count else { return false }
         return lowercased.withUnsafeBytes { equalsIgnoringCase($0) }
     }
-}
-
-extension UInt8 {
-    fileprivate var asciiLowercased: UInt8 { self >= 0x41 && self <= 0x5A ? self | 0x20 : self }
 }
 
 /// The header lines an endpoint gets besides the client's own, checked once so that no request can be split by them.
