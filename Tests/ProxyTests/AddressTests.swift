@@ -162,9 +162,11 @@ struct AddressTests {
         #expect(try await ask() == [first])
         prepare(.failure(NameLookupError(status: EAI_AGAIN)))
         #expect(try await ask() == [first])
-        // A trial is told what is so now.
+        // A trial is told what is so now. The first one may still have joined the lookup before, which the known addresses overtook.
         prepare(.failure(NameLookupError(status: EAI_AGAIN)))
-        await #expect(throws: NameLookupError.self) { try await ask(mayBeKnown: false) }
+        repeat {
+            await #expect(throws: NameLookupError.self) { try await ask(mayBeKnown: false) }
+        } while answers.withLock { !$0.isEmpty }
         // It hangs: the first to ask waits for the patience, those who come later for nothing.
         #expect(try await ask() == [first])
         #expect(try await ask() == [first])
