@@ -227,6 +227,90 @@ struct InputParserTests {
         #expect(parse("\u{1B}[200~\(large)yz\u{1B}[201~q") == pasted(large))
     }
 
+    @Test("A paste whose end was lost is over after Esc on its own; an end that is cut, or comes late, is still one")
+    func lostEnd() {
+        // Between two programs the terminal is in line mode, where it keeps the first 4,095 bytes of a line.
+        let cutOff = ("\u{1B}[200~" + String(repeating: "x", count: 4_089), Duration.seconds(3))
+        let press = [("\u{1B}", Duration.milliseconds(250)), ("\u{C}", .milliseconds(50)), ("?", .seconds(3))]
+        #expect(parse([cutOff] + press) == [.input(.key(.control("L")))] + Self.typed("?"))
+        #expect(parse([cutOff, ("\u{1B}", .milliseconds(101)), ("j", .zero)]) == Self.typed("j"))
+        #expect(parse([cutOff, ("\u{1B}", .seconds(3)), ("\u{1B}", .seconds(3))]) == [Self.escape])
+        // The answers to frames come between keys.
+        #expect(
+            parse([cutOff, ("\u{1B}", .milliseconds(101)), ("\u{1B}[0n", .zero), ("j", .zero)])
+                == [.frameDrawn] + Self.typed("j"))
+        #expect(
+            parse([("\u{1B}[200~d", .seconds(1)), ("\u{1B}", .seconds(4)), ("[201~j", .zero)])
+                == [.input(.paste("d"))] + Self.typed("j"))
+        #expect(
+            parse([("\u{1B}[200~d", .seconds(1)), ("\u{1B}x", .seconds(1)), ("d\u{1B}[201~j", .zero)])
+                == [.input(.paste("d\u{1B}xd"))] + Self.typed("j"))
+        #expect(
+            parse([("\u{1B}[200~d", .seconds(5)), ("d q\u{1B}[201~j", .zero)]) == Self.typed("j"),
+            "the rest of a paste that was given up is no key")
+        let pressed = Array(repeating: ("j", Duration.seconds(1)), count: 40)
+        #expect(parse([("\u{1B}[200~d", .zero)] + pressed) == Self.typed(String(repeating: "j", count: 10)))
+    }
+
+    /// Everything that a sequence, a string or a paste can be in the middle of.
+    private static let beginnings: [[UInt8]] = {
+        let pastes = ["\u{1B}[200~d\u{1B}[20\u{1B}[201~", "\u{1B}[200~d\u{1B}[A\u{1B}P>|d\u{1B}\\"]
+        let texts = replies + pastes + ["\u{1B}[[A", "\u{1B}O5A", "\u{9B}200~名"]
+        return texts.flatMap { text in (1...text.utf8.count).map { Array(text.utf8.prefix($0)) } }
+    }()
+
+    @Test("Whatever came before, Esc and ^L act within a bounded time, also where it comes again every few seconds")
+    func boundedTime() {
+        let redraw = InputParser.Event.input(.key(.control("L")))
+        let (escape, control, answer): ([UInt8], [UInt8], [UInt8]) = ([0x1B], [0x0C], Array("\u{1B}[0n".utf8))
+        /// When an event first came of presses that are repeated, after the beginning or with it each time.
+        func first(
+            _ wanted: InputParser.Event, after beginning: [UInt8], pause: Duration, again: Bool = false,
+            _ presses: [([UInt8], Duration)]
+        ) -> Duration? {
+            var pieces: [([UInt8], Duration)] = []
+            for round in 0..<20 {
+                if round == 0 || again { pieces.append((beginning, pause)) }
+                pieces += presses
+            }
+            var parser = InputParser()
+            var now = start
+            for (bytes, pause) in pieces {
+                if parser.feed(bytes, now: now).contains(wanted) { return now - start }
+                let next = now + pause
+                while let deadline = parser.deadline, deadline < next {
+                    if parser.expire(now: deadline).contains(wanted) { return deadline - start }
+                }
+                now = next
+            }
+            return nil
+        }
+        let limit = InputParser.longestSequence + .seconds(4)
+        for beginning in Self.beginnings {
+            let what = Comment(rawValue: String(decoding: beginning, as: UTF8.self))
+            for pause in [Duration.milliseconds(200), .milliseconds(2_900)] {
+                for again in [false, true] {
+                    let both = first(
+                        redraw, after: beginning, pause: pause, again: again,
+                        [(escape, .milliseconds(250)), (control, .seconds(3))])
+                    #expect(both.map { $0 < .seconds(4) } == true, what)
+                    let alone = first(redraw, after: beginning, pause: pause, again: again, [(control, .seconds(3))])
+                    #expect(alone.map { $0 < .seconds(4) } == true, what)
+                }
+                // The terminal answers a frame in the moment after each key, so that none is on its own.
+                let answered = first(
+                    redraw, after: beginning, pause: pause,
+                    [(answer + control, .milliseconds(20)), (answer, .seconds(3))])
+                #expect(answered.map { $0 < limit } == true, what)
+                let escaped = first(Self.escape, after: beginning, pause: pause, [(escape, .seconds(3))])
+                #expect(escaped.map { $0 < limit } == true, what)
+                let mixed = first(
+                    Self.escape, after: beginning, pause: pause, [(escape, .milliseconds(20)), (answer, .seconds(3))])
+                #expect(mixed.map { $0 < limit } == true, what)
+            }
+        }
+    }
+
     @Test("Mouse reports of three forms are events once they are wanted")
     func mouse() {
         var parser = InputParser()

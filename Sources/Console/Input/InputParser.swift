@@ -8,8 +8,13 @@ internal import PodiumModel
 /// ECMA-48, wherever it is cut, and only those that are known to be keys come out.
 ///
 /// Two things cannot be told from the bytes alone, and time decides them. An ESC with nothing behind it is the Esc key after
-/// `escapeHold`. A sequence whose end never comes is given up after `patience` without a byte, so that keys work again; Esc
-/// and ^C end it earlier. Time is an argument: this is a pure state machine, and `ConsoleLoop` owns clock and descriptor.
+/// `escapeHold`. A sequence or a paste whose end never comes is given up after `patience` without a byte, so that keys work again.
+///
+/// Whatever came before, keys come back within a bounded time. ^L that comes on its own, more than `burst` after any other byte, acts
+/// at once. Esc ends what is swallowed, and the next key acts; in a paste, where an ESC can be data, it has to be on its own as well.
+/// Without them the first key acts that comes `longestSequence` after the beginning and `breath` after the byte before it.
+///
+/// Time is an argument: this is a pure state machine, and `ConsoleLoop` owns clock and descriptor.
 public struct InputParser: Sendable {
     /// What came.
     public enum Event: Sendable, Equatable {
@@ -27,10 +32,10 @@ public struct InputParser: Sendable {
     /// The end of a sequence or of a paste is waited for so long since the last byte.
     static let patience = Duration.seconds(5)
     /// What takes longer than this, or is larger, ends at the first `breath` without a byte: an operator who goes on pressing
-    /// keys must not hold open what swallows them.
-    private static let longestSequence = Duration.seconds(30)
+    /// keys must not hold open what swallows them, and neither must the terminal's answers to the frames that go on being drawn.
+    static let longestSequence = Duration.seconds(30)
     static let largestSequence = 1_048_576
-    private static let breath = Duration.seconds(1)
+    static let breath = Duration.seconds(1)
     /// The rest of a sequence that was given up is known by its end for so long.
     static let memory = Duration.seconds(60)
     static let mostPasted = 65_536
@@ -50,11 +55,13 @@ public struct InputParser: Sendable {
     private var lastAt: ContinuousClock.Instant?
     /// When the ESC came that was taken for the key just now.
     private var escapedAt: ContinuousClock.Instant?
-    private var givenUp: (at: ContinuousClock.Instant, kind: StringKind)?
+    private var givenUp: (at: ContinuousClock.Instant, rest: Rest)?
     private var pasted = String.UnicodeScalarView()
     private var pastedCount = 0
     /// How much of `pasteEnd` was seen.
     private var endMatched = 0
+    /// Whether what came last was an ESC on its own.
+    private var wasLoneEscape = false
     private var isLeftDown = false
 
     private enum State: Equatable {
@@ -83,6 +90,12 @@ public struct InputParser: Sendable {
         case other
         /// DCS as tmux takes it, with each ESC inside doubled.
         case passthrough
+    }
+
+    /// What may still come of something that was given up.
+    private enum Rest: Equatable {
+        case string(StringKind)
+        case paste
     }
 
     private static let pasteEnd = Array("\u{1B}[201~".unicodeScalars)
@@ -120,7 +133,8 @@ public struct InputParser: Sendable {
     public mutating func feed(_ bytes: [UInt8], now: ContinuousClock.Instant) -> [Event] {
         guard !bytes.isEmpty else { return [] }
         var events: [Event] = []
-        giveUp(now: now)
+        let isAlone = bytes.count == 1 && lastAt.map { now - $0 > Self.burst } ?? true
+        giveUp(before: bytes, isAlone: isAlone, now: now)
         // Beyond the time limits only: what was there in time is taken together, however late this process came to it.
         switch state {
         case .escape(let since) where now - since > Self.sequenceGap: settle(&events)
@@ -129,6 +143,7 @@ public struct InputParser: Sendable {
         }
         for byte in withoutRest(bytes, now: now) { take(byte, now: now, &events) }
         lastAt = now
+        wasLoneEscape = isAlone && bytes == [0x1B]
         return events
     }
 
@@ -144,46 +159,63 @@ public struct InputParser: Sendable {
         state = .ground
     }
 
-    /// Ends what has waited too long for its end.
-    private mutating func giveUp(now: ContinuousClock.Instant) {
+    /// Ends what has waited too long for its end, and what an operator wants to get out of.
+    ///
+    /// Pastes without an end do come: a terminal in line mode cuts long lines off, as between two programs.
+    private mutating func giveUp(before bytes: [UInt8], isAlone: Bool, now: ContinuousClock.Instant) {
         guard let lastAt else { return }
         let gap = now - lastAt
         if gap >= Self.patience { reader.reset() }
         switch state {
         case .ground, .escape, .late: return
+        case .paste, .control, .singleShift, .function, .mouse, .string, .stringEscape: break
+        }
+        let isOverdue = length >= Self.largestSequence || beganAt.map { now - $0 >= Self.longestSequence } ?? false
+        // The end of a paste may be cut behind its ESC.
+        let isLeft = state == .paste && wasLoneEscape && gap > Self.burst && bytes.first != UInt8(ascii: "[")
+        // By the control for a redrawn screen operators find out whether a program still listens.
+        let isRedraw = isAlone && bytes == [0x0C]
+        guard gap >= Self.patience || (isOverdue && gap >= Self.breath) || isLeft || isRedraw else { return }
+        switch state {
+        case .string(let kind), .stringEscape(let kind, _): givenUp = (lastAt, .string(kind))
         case .paste:
-            guard gap >= Self.patience else { return }
             pasted = String.UnicodeScalarView()
-        case .control, .singleShift, .function, .mouse, .string, .stringEscape:
-            let isOverdue = length >= Self.largestSequence || beganAt.map { now - $0 >= Self.longestSequence } ?? false
-            guard gap >= Self.patience || (isOverdue && gap >= Self.breath) else { return }
-            switch state {
-            case .string(let kind), .stringEscape(let kind, _): givenUp = (lastAt, kind)
-            default: break
-            }
+            givenUp = (lastAt, .paste)
+        default: break
         }
         state = .ground
     }
 
-    /// The bytes without the rest of a string that was given up before that rest came. It is known by the string's end, which is
+    /// The bytes without the rest of a string or paste that was given up before that rest came. It is known by its end, which is
     /// never typed. Other sequences may have an end of their own in what was read, so this end has to come before any of them.
     private mutating func withoutRest(_ bytes: [UInt8], now: ContinuousClock.Instant) -> ArraySlice<UInt8> {
-        guard let rest = givenUp, state == .ground, escapedAt == nil else { return bytes[...] }
-        guard now - rest.at <= Self.memory else {
+        guard let (at, rest) = givenUp, state == .ground, escapedAt == nil else { return bytes[...] }
+        guard now - at <= Self.memory else {
             givenUp = nil
             return bytes[...]
         }
         var reader = reader
         for (index, byte) in bytes.enumerated() {
             guard let scalar = reader.add(byte) else { continue }
-            let isEnd = scalar == "\u{1B}" && bytes.dropFirst(index + 1).first == UInt8(ascii: "\\")
-            if isEnd || scalar == "\u{9C}" || (scalar == "\u{7}" && rest.kind == .command) {
+            if let end = Self.end(of: rest, scalar, in: bytes, at: index) {
                 givenUp = nil
-                return bytes[(isEnd ? index + 2 : index + 1)...]
+                return bytes[end...]
             }
             if scalar == "\u{1B}" || (0x80..<0xA0).contains(scalar.value) { break }
         }
         return bytes[...]
+    }
+
+    /// Behind the end of what was given up, if a character is the beginning of that end.
+    private static func end(of rest: Rest, _ scalar: Unicode.Scalar, in bytes: [UInt8], at index: Int) -> Int? {
+        switch rest {
+        case .paste:
+            let end = pasteEnd.map { UInt8(truncatingIfNeeded: $0.value) }
+            return bytes[index...].starts(with: end) ? index + end.count : nil
+        case .string(let kind):
+            if scalar == "\u{1B}", bytes.dropFirst(index + 1).first == UInt8(ascii: "\\") { return index + 2 }
+            return scalar == "\u{9C}" || (scalar == "\u{7}" && kind == .command) ? index + 1 : nil
+        }
     }
 
     /// What was typed of a line that a terminal put together itself, where keys are no input of their own.
@@ -382,7 +414,12 @@ public struct InputParser: Sendable {
         _ events: inout [Event]
     ) {
         if scalar == "\u{1B}" {
-            state = kind == .passthrough ? .string(kind) : .stringEscape(kind, since: now)
+            if kind == .passthrough {
+                state = .string(kind)
+            } else {
+                // Esc pressed twice: the first one has ended the string.
+                state = now - since > Self.burst ? .escape(since: now) : .stringEscape(kind, since: now)
+            }
         } else if Self.introducers.contains(scalar) {
             begin(scalar, now: now)
         } else {
