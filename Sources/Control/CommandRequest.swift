@@ -28,6 +28,7 @@ extension CommandRequest {
         case .update(let target, let patch): self.init(.changeEndpoint, target, body: try JSONBody.encode(patch))
         case .replace(let target, let patch): self.init(.replaceEndpoint, target, body: try JSONBody.encode(patch))
         case .remove(let target): self.init(.removeEndpoint, target)
+        case .clear(let target): self.init(.clear, CommandTarget(name: target.name))
         case .test(let target): self.init(.test, CommandTarget(name: target.name))
         case .testDraft(let target, let patch):
             self.init(.testDocument, target.map { CommandTarget(name: $0.name) }, body: try JSONBody.encode(patch))
@@ -83,6 +84,7 @@ extension CommandRequest {
         case .changeEndpoint: return .update(target, try document(EndpointPatch.self))
         case .replaceEndpoint: return .replace(target, try document(EndpointPatch.self))
         case .removeEndpoint: return .remove(target)
+        case .clear: return .clear(target)
         case .test: return .test(target)
         case .testDocument: return .testDraft(name == nil ? nil : target, try document(EndpointPatch.self))
         case .preview, .previewNew: return .preview(name == nil ? nil : target, try document(EndpointPatch.self))

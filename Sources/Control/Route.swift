@@ -16,7 +16,7 @@ struct Route: Sendable {
     enum Operation: String, Sendable, CaseIterable {
         case snapshot, events, stats
         case endpoints, endpoint, addEndpoint, replaceEndpoint, changeEndpoint, removeEndpoint
-        case move, pin, unpin, enable, disable, test
+        case move, pin, unpin, enable, disable, clear, test
         case testDocument, preview, previewNew
         case sort, autoSort, flush, reload, undo, redo
         case metrics, healthz, readyz
@@ -86,6 +86,7 @@ struct Route: Sendable {
         case .enable: self.init(operation, .POST, endpoint + "/enable", [200, 400, 404, 412, 503], takesRevision: true)
         case .disable:
             self.init(operation, .POST, endpoint + "/disable", [200, 400, 404, 412, 503], takesRevision: true)
+        case .clear: self.init(operation, .POST, endpoint + "/clear", [200, 404])
         case .test: self.init(operation, .POST, endpoint + "/test", [200, 404, 424])
         case .testDocument:
             self.init(operation, .POST, "/admin/api/endpoints/test", [200, 400, 404, 415, 422, 424], hasBody: true)

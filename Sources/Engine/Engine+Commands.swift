@@ -22,6 +22,12 @@ extension Engine {
         _ command: Command, by author: CommandAuthor, ifRevision: UInt64? = nil
     ) async throws(CommandRefusal) -> CommandAnswer {
         switch command {
+        case .clear(let target):
+            // Nothing of it goes into the file, so that a disk which refuses cannot hold it up.
+            let applied = try apply(command, by: author, ifRevision: nil)
+            return .done(
+                CommandReceipt(
+                    message: applied.change, revision: configurationRevision, endpoint: endpoint(named: target.name)))
         case .test(let target): return .done(try await test(target))
         case .testDraft(let target, let patch): return .done(try await test(patch, of: target))
         case .preview(let target, let patch): return .preview(try await preview(patch, of: target))
@@ -106,8 +112,8 @@ extension Engine {
         case .add(let patch): prepare(patch, of: EndpointSettings(name: ""))
         case .update(let target, let patch): prepare(patch, of: target)
         case .replace(let target, let patch): prepare(patch.asWhole, of: target)
-        case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .test,
-            .testDraft, .preview:
+        case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear,
+            .test, .testDraft, .preview:
             break
         }
     }
@@ -267,8 +273,8 @@ extension Command {
     fileprivate var isEdit: Bool {
         switch self {
         case .update, .replace, .add, .remove: true
-        case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .test, .testDraft,
-            .preview:
+        case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear, .test,
+            .testDraft, .preview:
             false
         }
     }

@@ -23,6 +23,8 @@ public enum Command: Codable, Sendable, Equatable {
     case reload
     case undo
     case redo
+    /// Ends every time out of the endpoint now: one request tries it, then it is as before. The file keeps nothing of it.
+    case clear(CommandTarget)
     /// Goes all the way to an answer of the endpoint, and tells the times of each step. Changes nothing.
     case test(CommandTarget)
     /// The same for an endpoint as the patch would make it; nil for a new one. Nothing is saved.
@@ -34,7 +36,7 @@ public enum Command: Codable, Sendable, Equatable {
     public var target: CommandTarget? {
         switch self {
         case .move(let target, _), .setEnabled(let target, _), .setPinned(let target, _), .update(let target, _),
-            .replace(let target, _), .remove(let target), .test(let target):
+            .replace(let target, _), .remove(let target), .clear(let target), .test(let target):
             target
         case .testDraft(let target, _), .preview(let target, _): target
         case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo: nil

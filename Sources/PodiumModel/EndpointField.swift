@@ -321,6 +321,9 @@ extension EndpointField {
     /// How the endpoint's own credential is sent, and what it is.
     public static let credential = [authType, authValue]
 
+    /// What decides which server is asked, by which way and as whom: where one of them is new, what was found out before says nothing.
+    public static let reach = urls + credential + [proxy, caFile]
+
     /// The base URLs.
     public static let urls = all.filter { $0.kind == .url }
 

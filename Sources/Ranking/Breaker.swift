@@ -83,6 +83,15 @@ struct Breaker: Sendable {
         if case .open = state, case .credentialRefused = cause { state = .halfOpen(successes: 0) }
     }
 
+    /// The operator says that the endpoint works again: half-open until one request has shown it, and the next cooldown is a first one.
+    mutating func clear(_ settings: EndpointRanking.Settings) {
+        lastAnswer = nil
+        refusalsInARow = 0
+        openings = 0
+        cause = nil
+        state = .halfOpen(successes: max(0, settings.recoveryThreshold - 1))
+    }
+
     private mutating func answered(at now: RankingTime) {
         lastAnswer = now
         refusalsInARow = 0

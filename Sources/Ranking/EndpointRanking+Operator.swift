@@ -96,6 +96,19 @@ extension EndpointRanking {
         }
     }
 
+    /// Ends every time out of an endpoint, whatever its cause: one request tries it, and if that is answered well it is used as before.
+    ///
+    /// - Returns: whether there was a time out, a trial or a doubt to be ended.
+    public mutating func clear(
+        _ id: EndpointID, now: ContinuousClock.Instant
+    ) -> (update: RankingUpdate, isCleared: Bool) {
+        guard let slot = slotByID[id], endpoints[slot].isHeldBack(at: moment(now)) else { return (.unchanged, false) }
+        let update = rearrange(now, .recovered, by: id) { ranking, now in
+            ranking.endpoints[slot].clear(at: now, ranking.settings)
+        }
+        return (update, true)
+    }
+
     /// Gives a whole new order, as a file edited by hand or an undo does; endpoints left out follow in their
     /// present order. Pinned endpoints are pinned at their new ranks.
     public mutating func reorder(_ ids: [EndpointID], now: ContinuousClock.Instant) -> RankingUpdate {

@@ -46,6 +46,20 @@ struct RankedEndpoint: Sendable {
         isDoubted = false
     }
 
+    /// Whether something besides its rank and its switch keeps requests from it.
+    func isHeldBack(at now: RankingTime) -> Bool {
+        rateLimitedUntil > now || breaker.state != .closed || declinedInARow > 0
+    }
+
+    /// Forgets what it did wrong. What was in a time out is tried by one request before others follow, since whoever clears it believes
+    /// that it works, and does not know it.
+    mutating func clear(at now: RankingTime, _ settings: EndpointRanking.Settings) {
+        if rateLimitedUntil > now || breaker.state != .closed { breaker.clear(settings) }
+        rateLimitedUntil = RankingTime(nanoseconds: 0)
+        lastFailedEverywhere = nil
+        restoreTrust()
+    }
+
     /// A request was declined, which the client may have deserved.
     ///
     /// One refusal says nothing. An endpoint that has never answered anything well and declines all it is asked, or that did and

@@ -143,7 +143,7 @@ enum LineCommand: Equatable {
     case refused(String)
 
     static let overview = """
-        status, events: look. move NAME RANK, enable NAME, disable NAME, pin NAME, unpin NAME, test NAME, sort, autosort \
+        status, events: look. move NAME RANK, enable NAME, disable NAME, pin NAME, unpin NAME, clear NAME, test NAME, sort, autosort \
         on|off, flush, reload, undo, redo: act. leave: this console alone. stop: stop the proxy, where it runs in this process.
         """
 
@@ -164,7 +164,8 @@ enum LineCommand: Equatable {
         case "redo": return .command(.redo)
         case "autosort" where words.count == 2 && ["on", "off"].contains(words[1]):
             return .command(.setAutoSort(words[1] == "on"))
-        case "move", "enable", "disable", "pin", "unpin", "test": return endpoint(verb, words.dropFirst(), snapshot)
+        case "move", "enable", "disable", "pin", "unpin", "clear", "test":
+            return endpoint(verb, words.dropFirst(), snapshot)
         default: return .refused("not a command: \(verb); help lists them")
         }
     }
@@ -182,6 +183,7 @@ enum LineCommand: Equatable {
         case "move": return .command(.move(target, toRank: rank ?? 1))
         case "enable", "disable": return .command(.setEnabled(target, verb == "enable"))
         case "pin", "unpin": return .command(.setPinned(target, verb == "pin"))
+        case "clear": return .command(.clear(target))
         default: return .command(.test(target))
         }
     }

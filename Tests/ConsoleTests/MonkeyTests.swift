@@ -26,7 +26,7 @@ struct MonkeyTests {
             ? ["test", "testDraft", "reload"]
             : [
                 "move", "setEnabled", "setPinned", "sortNow", "setAutoSort", "update", "add", "remove", "flush", "undo",
-                "redo", "reload", "test", "testDraft", "preview",
+                "redo", "reload", "clear", "test", "testDraft", "preview",
             ]
         #expect(monkey.given == wanted, "what it got to ask for")
         monkey.comeBack()
@@ -190,7 +190,7 @@ private struct Monkey {
             return dialog.answer == .perform(command)
                 && (binding.action == .agree || binding.action == .accept && !dialog.isCancelFocused)
         case (.setEnabled, nil), (.move, nil), (.setPinned, nil), (.sortNow, nil), (.setAutoSort, nil), (.flush, nil),
-            (.undo, nil), (.redo, nil):
+            (.clear, nil), (.undo, nil), (.redo, nil):
             return binding.context == .main && binding.changes
                 || binding.context == .command && binding.action == .accept
         case (.reload, nil): return binding.context == .command && binding.action == .accept

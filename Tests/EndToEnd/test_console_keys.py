@@ -224,12 +224,14 @@ def serve(s):
     s.shows("✓ sorted")
     s.press("w")
     s.shows("nothing to save")
+    s.press("c")
+    s.shows("✓ alpha was in no time out")
     s.press("T")
     s.shows("Testing .* failed: .*connection refused or unreachable")
     s.press("y")
     s.shows("Copied http://127.0.0.1:1/a")
     eventually(lambda: s.window.tmux("show-buffer") == "http://127.0.0.1:1/a", what="the URL on the clipboard")
-    return "toggle auto-sort sort-now flush test copy"
+    return "toggle auto-sort sort-now flush clear test copy"
 
 
 def forms(s):

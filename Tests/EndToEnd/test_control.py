@@ -105,6 +105,30 @@ def test_every_change_is_on_disk_when_the_verb_returns(serving):
     assert ask(process, "flush").returncode == ask(process, "sort").returncode == 0
 
 
+def test_clear_ends_a_time_out_at_once(podium, upstream, tmp_path):
+    port = free_port()
+    limited = upstream("limited", "--status", "429", "--retry-after", "600")
+    process = podium(
+        f"server: {{ port: {port} }}\nendpoints:\n  - {{ name: limited, url: {limited.url} }}\n", port,
+        {"XDG_RUNTIME_DIR": str(tmp_path)})
+    before = process.config.read_bytes()
+    message = '{"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}'
+
+    def send():
+        curl = ["curl", "-sS", process.url + "/v1/messages", "-H", "content-type: application/json", "-d", message]
+        subprocess.run(curl, capture_output=True, check=True, timeout=30)
+
+    send()
+    send()
+    assert len(limited.requests) == 1, "what has named a time to wait is not asked before it"
+    cleared = ask(process, "endpoint", "clear", "limited")
+    assert cleared.returncode == 0 and "cleared limited" in cleared.stdout, cleared
+    send()
+    assert len(limited.requests) == 2
+    assert ask(process, "endpoint", "clear", "nothing").returncode == 1
+    assert process.config.read_bytes() == before
+
+
 def test_reload_takes_an_edit_in_or_says_what_is_wrong_with_it(serving):
     process = serving()
     process.config.write_text(process.config.read_text().replace("name: beta", "name: second"))

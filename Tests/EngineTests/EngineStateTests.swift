@@ -144,6 +144,40 @@ struct EngineStateTests {
         #expect(throws: CommandRefusal.nothingToUndo) { try state.apply(.undo, now: epoch) }
     }
 
+    /// What says that the endpoint is another one, or works again, ends its time outs: nothing of the file is changed by it.
+    @Test func anotherWayToItAndOffAndOnClearIt() throws {
+        let edits: [(String, [Command])] = [
+            ("cleared", [.clear(reference("a"))]),
+            ("off and on", [.setEnabled(reference("a"), false), .setEnabled(reference("a"), true)]),
+            ("URL", [.update(reference("a"), EndpointPatch(name: "a", url: "http://127.0.0.1:2"))]),
+            (
+                "key",
+                [
+                    .update(
+                        reference("a"),
+                        EndpointPatch(name: "a", url: "http://127.0.0.1:1", authType: .apiKey, secret: "sk-other"))
+                ]
+            ),
+        ]
+        for (what, commands) in edits {
+            var state = state([endpoint("a"), endpoint("b")])
+            let limited = AttemptOutcome.rateLimited(retryAfter: .seconds(600))
+            _ = state.ranking.record(limited, for: EndpointID(0), now: epoch, random: { 0 })
+            for command in commands { _ = try state.apply(command, now: epoch) }
+            #expect(state.ranking.availability(of: EndpointID(0), now: epoch) == .halfOpen, "\(what)")
+        }
+        var state = state([endpoint("a"), endpoint("b")])
+        let before = state.persistedState()
+        #expect(try state.apply(.clear(reference("a")), now: epoch) == "a was in no time out")
+        #expect(state.persistedState() == before)
+        #expect(throws: CommandRefusal.nothingToUndo) { try state.apply(.undo, now: epoch) }
+        // A new name is no reason to believe that it works.
+        let limited = AttemptOutcome.rateLimited(retryAfter: .seconds(600))
+        _ = state.ranking.record(limited, for: EndpointID(0), now: epoch, random: { 0 })
+        _ = try state.apply(.update(reference("a"), EndpointPatch(name: "c", url: "http://127.0.0.1:1")), now: epoch)
+        #expect(state.ranking.availability(of: EndpointID(0), now: epoch)?.isUsable == false)
+    }
+
     @Test func aStaleRevisionIsRefusedAndChangesNothing() throws {
         var state = state([endpoint("a"), endpoint("b")])
         let seen = try #require(state.record(named: "b")).revision

@@ -238,6 +238,7 @@ import Testing
         case "credential_refused": record(.credentialRefused(status: 401))
         case "first_byte": breaker.recordFirstByte(at: now, settings: settings)
         case "credential_changed": breaker.credentialChanged()
+        case "clear": breaker.clear(settings)
         default:
             now = now + .seconds(Int(random.next() % 400))
             breaker.advance(to: now)
@@ -246,7 +247,8 @@ import Testing
 
     @Test func theDiagramShowsEveryTransitionAndNoOther() throws {
         let events = [
-            "success", "completion", "failure", "credential_refused", "first_byte", "credential_changed", "time",
+            "success", "completion", "failure", "credential_refused", "first_byte", "credential_changed", "clear",
+            "time",
         ]
         var reached: Set<Transition> = []
         for seed in 0..<200 as Range<UInt64> {

@@ -119,3 +119,64 @@ import Testing
         #expect(ranking.explanation(for: 3, now: at(2))?.pinnedRank == 1)
     }
 }
+
+/// An endpoint that is cleared forgets why it is out, and one request has to show that it works.
+@Suite struct ClearTests {
+    /// Ways into a time out, each with the fault that causes it.
+    static let outages: [@Sendable (inout EndpointRanking) -> Void] = [
+        { ranking in for _ in 0..<3 { ranking.fail(0, at: 1) } },
+        { ranking in _ = ranking.record(.misconfigured(status: 401), for: 0, now: at(1), random: noJitter) },
+        { ranking in
+            _ = ranking.record(.rateLimited(retryAfter: .seconds(3_600)), for: 0, now: at(1), random: noJitter)
+        },
+        { ranking in
+            for _ in 0..<3 { ranking.fail(0, at: 1) }
+            _ = ranking.record(.rateLimited(retryAfter: .seconds(3_600)), for: 0, now: at(1), random: noJitter)
+        },
+    ]
+
+    @Test(arguments: outages.indices) func everyTimeOutEndsAndOneRequestShowsThatItWorks(_ index: Int) {
+        var ranking = EndpointRanking(count: 2)
+        ranking.succeed(1, 100, at: 0)
+        Self.outages[index](&ranking)
+        #expect(ranking.availability(of: 0, now: at(2))?.isUsable == false)
+        let cleared = ranking.clear(0, now: at(2))
+        #expect(cleared.isCleared && cleared.update.candidatesChanged)
+        #expect(ranking.availability(of: 0, now: at(2)) == .halfOpen)
+        let admitted = [ranking.admitHalfOpen(0, now: at(2)), ranking.admitHalfOpen(0, now: at(2))]
+        #expect(admitted == [true, false], "one request at a time tries it")
+        ranking.succeed(0, 50, at: 3)
+        #expect(ranking.availability(of: 0, now: at(3)) == .available)
+    }
+
+    @Test func aFailedTrialIsAFirstCooldownAgain() {
+        var ranking = EndpointRanking(count: 1)
+        for _ in 0..<3 { ranking.fail(0, at: 0) }
+        // The second time out is twice as long as the first, of 10 s.
+        ranking.fail(0, at: 10)
+        #expect(ranking.availability(of: 0, now: at(10))?.recovery == at(30))
+        _ = ranking.clear(0, now: at(11))
+        ranking.fail(0, at: 12)
+        #expect(ranking.availability(of: 0, now: at(12))?.recovery == at(22))
+    }
+
+    @Test func whatIsNotOutIsLeftAlone() {
+        var ranking = EndpointRanking(count: 2)
+        ranking.succeed(0, 100, at: 0)
+        let cleared = ranking.clear(0, now: at(1))
+        #expect(!cleared.isCleared && cleared.update == .unchanged)
+        #expect(ranking.availability(of: 0, now: at(1)) == .available)
+        let unknown = ranking.clear(9, now: at(1))
+        #expect(!unknown.isCleared)
+    }
+
+    @Test func aDoubtIsForgottenAsWell() {
+        var ranking = EndpointRanking(count: 2)
+        for second in 0..<8 {
+            _ = ranking.record(.declined(status: 400), for: 0, now: at(Double(second)), random: noJitter)
+        }
+        let cleared = ranking.clear(0, now: at(10))
+        #expect(cleared.isCleared)
+        #expect(ranking.availability(of: 0, now: at(10)) == .available)
+    }
+}

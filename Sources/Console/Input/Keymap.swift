@@ -64,6 +64,10 @@ public struct Keymap: Sendable {
             "Takes the endpoint out of service, or back; in a log or list, space pages down.", group: .endpoint,
             bar: 20, changes: true),
         Binding(.copy, [.character("y")], "copy URL", "Copies the URL (OSC 52).", group: .endpoint),
+        Binding(
+            .clear, [.character("c")], "clear", "Ends the endpoint's time out now: one request tries it.",
+            group: .endpoint,
+            changes: true),
         Binding(.test, [.character("T")], "test", "Connects and reports how long each step took.", group: .endpoint),
         Binding(
             .undo, [.character("u")], "undo", "Takes the last operator action back.", group: .endpoint, bar: 85,
@@ -334,7 +338,7 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
     case edit, add, delete
     case rankUp = "rank-up"
     case rankDown = "rank-down"
-    case pin, toggle, copy, test, undo, redo
+    case pin, toggle, copy, clear, test, undo, redo
     case flush
     case flushDetail = "flush-detail"
     case sortNow = "sort-now"

@@ -128,6 +128,7 @@ extension ConsoleState {
         case .pin: if let selected { return [run(.setPinned(selected.target, !selected.pinned), now: now)] }
         case .toggle: return toggle(now: now)
         case .copy: if let selected { return copy(selected, now: now) }
+        case .clear: if let selected { return [run(.clear(selected.target), now: now)] }
         case .test: if let selected { return [run(.test(selected.target), now: now)] }
         case .undo: return [run(.undo, now: now)]
         case .redo: return [run(.redo, now: now)]
@@ -226,7 +227,7 @@ extension ConsoleState {
         }
         switch action {
         case .rankUp, .rankDown: return sightObstacle ?? moveObstacle(up: action == .rankUp)
-        case .pin, .toggle, .delete, .test, .copy: return sightObstacle ?? endpointObstacle
+        case .pin, .toggle, .delete, .clear, .test, .copy: return sightObstacle ?? endpointObstacle
         case .edit:
             switch focus {
             case .flushes, .chart: return flushObstacle

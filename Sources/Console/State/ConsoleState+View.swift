@@ -310,7 +310,7 @@ extension Command {
     /// Whether others of its kind, and the keys of its endpoint, wait for it.
     var isExclusive: Bool {
         switch self {
-        case .test, .testDraft, .preview: false
+        case .clear, .test, .testDraft, .preview: false
         default: true
         }
     }
@@ -322,6 +322,7 @@ extension Command {
         case .move(_, let rank): "Moving \(name) to rank \(rank)"
         case .setEnabled(_, let enabled): "Switching \(name) \(enabled ? "on" : "off")"
         case .setPinned(_, let pinned): "\(pinned ? "Pinning" : "Releasing") \(name)"
+        case .clear: "Clearing \(name)"
         case .sortNow: "Sorting"
         case .setAutoSort(let on): "Switching auto-sort \(on ? "on" : "off")"
         case .update, .replace: "Saving \(name)"

@@ -115,6 +115,12 @@ extension EngineState {
             return try add(edit, now: now)
         case .remove(let reference):
             return remove(try find(reference), now: now)
+        case .clear(let reference):
+            let record = try find(CommandTarget(name: reference.name))
+            let isCleared = ranking.clear(record.id, now: now).isCleared
+            return isCleared
+                ? "cleared \(record.settings.name): the next request tries it"
+                : "\(record.settings.name) was in no time out"
         case .undo, .redo, .flush, .reload, .test, .testDraft, .preview:
             return ""
         }

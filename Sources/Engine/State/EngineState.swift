@@ -112,6 +112,8 @@ struct EngineState: Sendable {
         if EndpointField.credential.contains(where: { before.value(of: $0) != settings.value(of: $0) }) {
             _ = ranking.credentialChanged(for: id, now: now)
         }
+        let isAnother = EndpointField.reach.contains { before.value(of: $0) != settings.value(of: $0) }
+        if isAnother || (settings.enabled && !before.enabled) { _ = ranking.clear(id, now: now) }
         if before.enabled != settings.enabled {
             _ = ranking.setEnabled(settings.enabled, for: id, now: now)
         }

@@ -15,7 +15,8 @@ struct EndpointCommand: AsyncParsableCommand {
         subcommands: [
             EndpointListCommand.self, EndpointShowCommand.self, EndpointAddCommand.self, EndpointSetCommand.self,
             EndpointMoveCommand.self, EndpointPinCommand.self, EndpointUnpinCommand.self, EndpointEnableCommand.self,
-            EndpointDisableCommand.self, EndpointRemoveCommand.self, EndpointTestCommand.self,
+            EndpointDisableCommand.self, EndpointRemoveCommand.self, EndpointClearCommand.self,
+            EndpointTestCommand.self,
         ])
 }
 
@@ -253,6 +254,19 @@ struct EndpointDisableCommand: CommandVerb {
     @OptionGroup var control: ControlOptions
 
     var command: Command { .setEnabled(endpoint.target, false) }
+}
+
+struct EndpointClearCommand: CommandVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "clear",
+        abstract: "Ends every time out of an endpoint now: one request tries it, then it is used as before.")
+
+    @Argument(help: "The endpoint's name.", completion: EndpointNames.completion)
+    var name: String
+
+    @OptionGroup var control: ControlOptions
+
+    var command: Command { .clear(CommandTarget(name: name)) }
 }
 
 struct EndpointTestCommand: CommandVerb {
