@@ -63,6 +63,8 @@ public struct ServerSettings: Sendable, Equatable {
     public var replayLimit = 1 << 20
     /// What a client's FIN means while its answer is still to come.
     public var halfClose = HalfCloseAction.probe
+    /// Whether answers name the endpoint that gave them; nil: where only this machine can connect.
+    public var nameEndpoint: Bool?
     /// Where one line per request goes.
     public var accessLog = AccessLogTarget.off
 

@@ -29,6 +29,11 @@ struct Setting<Section> {
         row(key, path) { $0.boolean($1) }
     }
 
+    /// One whose default follows from other settings.
+    static func flag(_ key: String, _ path: WritableKeyPath<Section, Bool?>) -> Setting {
+        row(key, path) { $0.boolean($1).map(Optional.some) }
+    }
+
     static func integer(_ key: String, _ path: WritableKeyPath<Section, Int>, in range: ClosedRange<Int>) -> Setting {
         row(key, path) { $0.integer($1, in: range) }
     }
@@ -90,6 +95,7 @@ extension ServerSettings {
             .value("access_log", \.accessLog, accessLogTarget),
             .value("persist", \.persist, persistMode),
             .choice("half_close", \.halfClose),
+            .flag("name_endpoint", \.nameEndpoint),
         ]
     }
 

@@ -33,6 +33,9 @@ extension ServerSettings {
     var isLoopback: Bool {
         HostAndPort.isLoopback(host)
     }
+
+    /// Whether clients are told which endpoint has answered: by default where they are the operator's own.
+    var namesEndpoints: Bool { nameEndpoint ?? isLoopback }
 }
 
 extension ProxyOptions {

@@ -19,6 +19,8 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
     case accessControl
     // Rewritten on the way back.
     case location, contentLocation
+    /// Which endpoint of a Podium has answered.
+    case podiumEndpoint
     // Looked at to judge a response or to tell the APIs apart.
     case contentType, contentEncoding, date, retryAfter, retryAfterMs, rateLimitReset, rateLimitRemaining,
         anthropicVersion
@@ -76,6 +78,7 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
             if name.equalsIgnoringCase("anthropic-version") { return .anthropicVersion }
             if name.equalsIgnoringCase("x-forwarded-proto") { return .xForwardedProto }
             if name.equalsIgnoringCase("x-ratelimit-reset") { return .rateLimitReset }
+            if name.equalsIgnoringCase("x-podium-endpoint") { return .podiumEndpoint }
         case 18: if name.equalsIgnoringCase("proxy-authenticate") { return .proxyAuthenticate }
         case 19: if name.equalsIgnoringCase("proxy-authorization") { return .proxyAuthorization }
         default: break

@@ -24,6 +24,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
           allow_in_place: yes
           replay_limit: 64KiB
           access_log: logs/access.json
+          name_endpoint: off
         ranking: { hysteresis: 20%, min_dwell: 3s, decay: 1m }
         timeouts: { connect: 1s, tls_handshake: 2s, response_header: 3s, stream_idle: 4s, idle_connection: 5s,
                     health_check_timeout: 6s, check_interval: 7s, recovery_threshold: 8 }
@@ -67,6 +68,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
         server.allowInPlace = true
         server.replayLimit = 65536
         server.accessLog = .file("logs/access.json")
+        server.nameEndpoint = false
         #expect(configuration.server == server)
 
         #expect(configuration.ranking.hysteresis == 0.2)
@@ -100,7 +102,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
             configuration.endpoints.last?.proxy
                 == OutboundProxy(kind: .http, host: "10.0.0.1", port: 3128, username: "u", password: "${KEY}"))
         // In the clear: one client token, and the password in the proxy's URL.
-        #expect(loaded.literalSecrets.map(\.line) == [9, 32])
+        #expect(loaded.literalSecrets.map(\.line) == [9, 33])
     }
 
     @Test(arguments: [

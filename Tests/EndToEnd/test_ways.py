@@ -107,6 +107,30 @@ endpoints:
         assert "s3cret" not in text and "wr0ng" not in text
 
 
+@pytest.mark.parametrize("host, setting, named", [
+    ("127.0.0.1", "", True), ("127.0.0.1", ", name_endpoint: false", False),
+    ("0.0.0.0", ", client_tokens: [token]", False), ("0.0.0.0", ", client_tokens: [token], name_endpoint: true", True)])
+def test_answers_name_their_endpoint(upstream, podium, host, setting, named):
+    server = upstream("any")
+    port = free_port()
+    process = podium(
+        f"server: {{ host: {host}, port: {port}{setting} }}\nendpoints:\n  - {{ name: Ü relay, url: {server.url} }}\n", port)
+
+    def name():
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("POST", "/v1/messages", b"{}", {"Authorization": "Bearer token"})
+        response = connection.getresponse()
+        assert response.status == 200 and response.read()
+        return response.getheader("X-Podium-Endpoint")
+
+    assert name() == ("%C3%9C%20relay" if named else None)
+    # A hand edit is taken in live.
+    process.config.write_text(process.config.read_text().replace("name: Ü relay", "name: new").replace(
+        "server: {", f"server: {{ name_endpoint: {str(not named).lower()},").replace(
+        ", name_endpoint: true }", " }").replace(", name_endpoint: false }", " }"))
+    eventually(lambda: name() == (None if named else "new"), what="the edit")
+
+
 def accepts(port):
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()

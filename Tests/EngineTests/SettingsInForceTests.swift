@@ -20,6 +20,8 @@ private let epoch = ContinuousClock.now
         case ranking
         /// In the upstreams that requests are sent to.
         case upstreams
+        /// Whether upstreams tell their names.
+        case names
         /// Read when it is needed, from the settings in force.
         case whenNeeded
         /// Whether the ranking sorts itself.
@@ -54,6 +56,7 @@ private let epoch = ContinuousClock.now
             $0.server.replayLimit = 7
         },
         Change(key: "server.halfClose", effect: .running) { $0.server.halfClose = .cancel },
+        Change(key: "server.nameEndpoint", effect: .names) { $0.server.nameEndpoint = false },
         Change(key: "server.accessLog", effect: .running) { $0.server.accessLog = .file("access.json") },
         Change(key: "ranking.hysteresis", effect: .ranking) { $0.ranking.hysteresis = 0.5 },
         Change(key: "ranking.minDwell", effect: .ranking) { $0.ranking.minDwell = .seconds(77) },
@@ -114,12 +117,17 @@ private let epoch = ContinuousClock.now
             case .ranking: #expect(state.ranking.settings != before.ranking.settings, "\(change.key)")
             case .upstreams:
                 #expect(try timeouts(of: state) != timeouts(of: before), "\(change.key)")
+            case .names:
+                #expect(before.configuration.server.namesEndpoints && !state.configuration.server.namesEndpoints)
+                #expect(upstream(of: state) !== upstream(of: before), "\(change.key)")
             case .sorting: #expect(state.ranking.isAutoSorting != before.ranking.isAutoSorting, "\(change.key)")
             case .whenNeeded: #expect(state.configuration.server == edited.server, "\(change.key)")
             case .note(let text): #expect(notes == [text], "\(change.key)")
             }
         }
     }
+
+    private func upstream(of state: EngineState) -> Upstream? { state.record(named: "only")?.upstream }
 
     private func timeouts(of state: EngineState) throws -> UpstreamTimeouts {
         try #require(state.record(named: "only")?.upstream).timeouts

@@ -144,7 +144,7 @@ import Testing
         ("True-Client-IP", .forwarding),
         ("From", .forwarding), ("X-Forwarded-Access-Token", .credential), ("X-HTTP-Method-Override", .methodOverride),
         ("Access-Control-Allow-Origin", .accessControl), ("x-ratelimit-reset-tokens", .rateLimitReset),
-        ("X-Hops", .xHops),
+        ("X-Hops", .xHops), ("x-Podium-endpoint", .podiumEndpoint),
         ("Tailscale-User-Login", .forwarding), ("X-Original-Forwarded-For", .forwarding),
         ("Remote-Groups", .forwarding),
         ("x-amzn-oidc-identity", .forwarding), ("x-amzn-oidc-accesstoken", .credential),

@@ -67,6 +67,27 @@ struct ForwardingTests {
         await proxy.stop()
     }
 
+    /// What a client is told is the name of the endpoint that answered, as a field may hold it, and never what an endpoint says.
+    @Test(
+        arguments: [
+            (nil, nil), ("relay-1", "relay-1"), ("my \"relay\"", "my%20\"relay\""), ("50%", "50%25"),
+            ("Ü名", "%C3%9C%E5%90%8D"), (String(repeating: "名", count: 66), String(repeating: "%E5%90%8D", count: 66)),
+        ] as [(String?, String?)])
+    func anAnswerNamesItsEndpoint(name: String?, field: String?) async throws {
+        let claims = "x-podium-endpoint: another\r\nX-Podium-Endpoint: one more\r\n"
+        let broken = try await ScriptedUpstream.start { _ in [.send(Wire.status(500, "no", headers: claims))] }
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("ok", headers: claims))] }
+        let proxy = try await ProxyHarness.start([
+            .local(1, port: broken.port, named: name.map { "not-\($0)" }),
+            .local(2, port: upstream.port, named: name),
+        ])
+        let answer = try await proxy.exchange(Wire.post())
+        let fields = answer.split(separator: "\r\n").filter { $0.lowercased().hasPrefix("x-podium-endpoint") }
+        #expect(fields.map(String.init) == (field.map { ["X-Podium-Endpoint: \($0)"] } ?? []))
+        #expect(answer.hasSuffix("\r\n\r\nok"))
+        await proxy.stop()
+    }
+
     @Test func aChunkedRequestArrivesWhole() async throws {
         let upstream = try await ScriptedUpstream.start { request in [.send(Wire.ok(request.body))] }
         let proxy = try await ProxyHarness.start([.local(1, upstream)])

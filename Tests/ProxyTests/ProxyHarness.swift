@@ -101,12 +101,12 @@ extension Upstream {
     static func local(
         _ id: UInt32, port: Int, credential: UpstreamCredential = .none, headers: [(name: String, value: String)] = [],
         timeouts: UpstreamTimeouts = .patient, passesCookies: Bool = false, namesClients: Bool = false,
-        path: String = ""
+        path: String = "", named: String? = nil
     ) throws -> Upstream {
         try Upstream(
-            id: EndpointID(id), name: "endpoint-\(id)", anyURL: UpstreamURL("http://127.0.0.1:\(port)\(path)"),
+            id: EndpointID(id), name: named ?? "endpoint-\(id)", anyURL: UpstreamURL("http://127.0.0.1:\(port)\(path)"),
             credential: credential, headers: headers, timeouts: timeouts, passesCookies: passesCookies,
-            namesClients: namesClients)
+            namesClients: namesClients, isNamed: named != nil)
     }
 }
 

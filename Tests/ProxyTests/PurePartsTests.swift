@@ -210,7 +210,7 @@ import Testing
         "Set-Cookie", "X-Auth-Token", "X-HTTP-Method-Override", "Access-Control-Allow-Origin", "Location",
         "Content-Location", "Content-Type", "Content-Encoding", "Date", "Retry-After", "Retry-After-Ms",
         "Anthropic-RateLimit-Requests-Reset", "Anthropic-RateLimit-Requests-Remaining", "RateLimit",
-        "Anthropic-Version",
+        "Anthropic-Version", "X-Podium-Endpoint",
     ]
 
     private static func forwarded(_ text: String, to upstream: Upstream, _ url: UpstreamURL) throws -> String {

@@ -10,7 +10,7 @@ internal import Ranking
 /// What follows from a setting is said in one place for each kind, so that an edit does all that a start does:
 /// - proxy, persister and access log are brought in line with `RunningSettings` as a whole;
 /// - the ranking takes `EndpointRanking.Settings(configuration)` as a whole;
-/// - upstreams are assembled anew from the timeouts as a whole, by the code that assembled them at the start;
+/// - upstreams are assembled anew from the timeouts as a whole, and with or without their names, by the code that assembled them at the start;
 /// - the rest of `ServerSettings` is read when it is needed, from the configuration in force;
 /// - what a running process cannot follow is told the operator, by `notes`.
 ///
@@ -98,7 +98,11 @@ extension EngineState {
         // What is in force is what the process started with, and stays that until it starts anew.
         configuration.server.host = before.server.host
         configuration.server.port = before.server.port
-        if configuration.timeouts != before.timeouts { assembleAllUpstreams() }
+        if configuration.timeouts != before.timeouts
+            || configuration.server.namesEndpoints != before.server.namesEndpoints
+        {
+            assembleAllUpstreams()
+        }
         _ = ranking.apply(EndpointRanking.Settings(configuration), now: now)
         return notes(onChangeFrom: before, to: new)
     }

@@ -148,7 +148,8 @@ struct EngineState: Sendable {
     }
 
     private mutating func assembleUpstream(of id: EndpointID) {
-        let assembly = UpstreamAssembly(context: context, timeouts: configuration.timeouts)
+        let assembly = UpstreamAssembly(
+            context: context, timeouts: configuration.timeouts, namesEndpoints: configuration.server.namesEndpoints)
         withRecord(id) { record in
             switch assembly.assemble(id: id, settings: record.settings, previous: record.upstream, load: record.load) {
             case .ready(let upstream):

@@ -11,6 +11,8 @@ internal import Ranking
 struct UpstreamAssembly {
     let context: ConfigurationContext
     let timeouts: TimeoutSettings
+    /// Whether clients are told which endpoint has answered.
+    var namesEndpoints = false
 
     enum Outcome {
         case ready(Upstream)
@@ -41,7 +43,7 @@ struct UpstreamAssembly {
                     headers: ready.headers.map { ($0.name, $0.value) }, lacks: ready.openAIPreference.lackedAPI,
                     timeouts: upstreamTimeouts, tls: tls, proxy: proxy,
                     passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
-                    secrets: secrets(of: settings), load: load))
+                    isNamed: namesEndpoints, secrets: secrets(of: settings), load: load))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {

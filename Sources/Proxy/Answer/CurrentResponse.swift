@@ -94,7 +94,7 @@ final class CurrentResponse {
             framing: framing, requestID: loop.responseHead.hasRequestID ? nil : request.requestID,
             closes: closes, clientMinorVersion: request.minorVersion, path: request.pathRange, origin: request.origin)
         let bound = ForwardedResponseHead.maximumLength(
-            headLength: bytes.count, requestHeadLength: request.headLength)
+            headLength: bytes.count, requestHeadLength: request.headLength, of: upstream)
         loop.output.clear()
         request.bytes.withUnsafeReadableBytes { requestBytes in
             loop.output.writeInPlace(atMost: bound) { target in

@@ -13,8 +13,8 @@ struct ForwardedResponseHead {
     let origin: Range<Int>?
 
     /// Upper bound of what `write` needs.
-    static func maximumLength(headLength: Int, requestHeadLength: Int) -> Int {
-        headLength + requestHeadLength + 768
+    static func maximumLength(headLength: Int, requestHeadLength: Int, of upstream: Upstream) -> Int {
+        headLength + requestHeadLength + upstream.nameLine.count + 768
     }
 
     /// - Parameters:
@@ -43,6 +43,7 @@ struct ForwardedResponseHead {
             writer.write("\r\n")
         }
         requestID?.write(from: request, to: &writer)
+        writer.write(upstream.nameLine)
         if let origin { CrossOrigin.writeFields(for: request.slice(origin), to: &writer) }
         // RFC 9110 §7.8: the field below is meant for this hop.
         if head.status == 426, head.fields.lines.contains(where: { $0.known == .upgrade }) {
@@ -61,6 +62,7 @@ struct ForwardedResponseHead {
     private static let passing = KnownFields(allExcept: [
         .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,
         .upgrade, .transferEncoding, .contentLength, .accessControl, .setCookie, .location, .contentLocation,
+        .podiumEndpoint,
     ])
 
     @inline(__always)
@@ -123,8 +125,8 @@ struct ForwardedResponseHead {
         case .upgrade where head.status == 426: return true
         case .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer,
             .upgrade, .transferEncoding, .contentLength,
-            // Which page may read an answer is decided here.
-            .accessControl:
+            // Which page may read an answer is decided here, as is which endpoint has given it.
+            .accessControl, .podiumEndpoint:
             return false
         case .setCookie where !upstream.passesCookies: return false
         case .other where !head.connection.namesFields: return true

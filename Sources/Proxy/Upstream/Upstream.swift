@@ -36,6 +36,8 @@ public final class Upstream: Sendable {
     let passesCookies: Bool
     /// Whether the endpoint may know which client asks: `Via`, `X-Forwarded-*` and their kin.
     let namesClients: Bool
+    /// The field that tells clients its name, closed by CRLF; empty where they are not told.
+    let nameLine: [UInt8]
     /// What must not come back from it.
     let secrets: [SecretPattern]
     /// Credential and configured header lines, each closed by CRLF.
@@ -45,14 +47,16 @@ public final class Upstream: Sendable {
     let overridesFields: Bool
     let replacedFields: ReplacedFields
 
-    /// - Parameter secrets: what must not come back, besides the credential and headers that are one by their name
+    /// - Parameters:
+    ///   - isNamed: whether clients are told its name, in `X-Podium-Endpoint`
+    ///   - secrets: what must not come back, besides the credential and headers that are one by their name
     /// - Throws: `UpstreamError` when a header name or value, or the credential, could break the framing of a request.
     public init(
         id: EndpointID, name: String, anyURL: UpstreamURL? = nil, anthropicURL: UpstreamURL? = nil,
         openAIURL: UpstreamURL? = nil, credential: UpstreamCredential = .none,
         headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
         tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, passesCookies: Bool = false,
-        namesClients: Bool = false, secrets: [String] = [], load: EndpointLoad = .init()
+        namesClients: Bool = false, isNamed: Bool = false, secrets: [String] = [], load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -68,6 +72,7 @@ public final class Upstream: Sendable {
         forwardsClientCredential = credential == .passthrough
         self.passesCookies = passesCookies
         self.namesClients = namesClients
+        nameLine = isNamed ? Self.nameLine(name) : []
         self.secrets =
             SecretPattern.all(credential: credential, headers: headers) + secrets.compactMap { SecretPattern($0) }
         var block = FixedHeaderBlock()
@@ -78,6 +83,13 @@ public final class Upstream: Sendable {
         overridesFields = !block.names.isEmpty
         replacedFields = ReplacedFields(names: block.names)
     }
+
+    /// The name as a field may hold it: blanks, percent signs, and what is no ASCII are percent-encoded.
+    private static func nameLine(_ name: String) -> [UInt8] {
+        Array("X-Podium-Endpoint: \(PercentEncoding.encode(name, keeping: visible))\r\n".utf8)
+    }
+
+    private static let visible = ##"!"#$&'()*+,/:;<=>?@[\]^`{|}"##
 
     var poolKeys: [Int] { [anyURL, anthropicURL, openAIURL].compactMap { $0?.poolKey } }
     var usesTLS: Bool { [anyURL, anthropicURL, openAIURL].contains { $0?.usesTLS == true } }
