@@ -45,8 +45,9 @@ extension MetricsText {
         for (name, counters) in all {
             for (outcome, count) in [
                 ("success", counters.successes), ("failure", counters.failures),
-                ("rate_limited", counters.rateLimited), ("misconfigured", counters.misconfigured),
-                ("declined", counters.declined), ("abandoned", counters.abandoned),
+                ("rate_limited", counters.rateLimited), ("refused", counters.refused),
+                ("misconfigured", counters.misconfigured), ("declined", counters.declined),
+                ("abandoned", counters.abandoned),
             ] {
                 sample(count, [("endpoint", name), ("outcome", outcome)])
             }

@@ -157,7 +157,7 @@ extension EndpointReading {
         switch availability {
         case .disabled: return .off
         case .open, .halfOpen: return .down
-        case .rateLimited: return .cooling
+        case .timedOut: return .cooling
         case .misconfigured: return .misconfigured
         case .available:
             guard let time = explanation?.responseTime, !time.isPresumed, time.usual > .zero else {
@@ -267,8 +267,11 @@ extension Snapshot.Endpoint.Availability {
         until = availability.recovery.map(clock.seconds)
         switch availability {
         case .open(_, let reason): cause = reason.text
+        case .timedOut(_, let why):
+            cause = why.text
+            reason = why.cause.rawValue
         case .misconfigured(_, let status): cause = "credential refused (\(status))"
-        case .available, .halfOpen, .rateLimited, .disabled: break
+        case .available, .halfOpen, .disabled: break
         }
     }
 }
@@ -279,7 +282,7 @@ extension Snapshot.Endpoint.Availability.Kind {
         case .available: self = .available
         case .halfOpen: self = .probation
         case .open: self = .open
-        case .rateLimited: self = .rateLimited
+        case .timedOut: self = .rateLimited
         case .misconfigured: self = .misconfigured
         case .disabled: self = .disabled
         }

@@ -341,8 +341,10 @@ extension Snapshot.Endpoint {
         public var kind = Kind.available
         /// When it is tried again, where that is known.
         public var until: Double?
-        /// Why the breaker opened, or the status that refused the credential, in words.
+        /// Why the breaker opened, what a refusal was about, or the status that refused the credential, in words.
         public var cause: String?
+        /// Of `rate_limited`, for programs: `quota`, `rate_limited`, `overloaded` or `rule`.
+        public var reason: String?
 
         /// Available.
         public init() {}

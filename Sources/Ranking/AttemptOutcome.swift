@@ -10,6 +10,8 @@ public enum AttemptOutcome: Sendable, Equatable {
     case failure(FailureKind)
     /// 429, 503 or 529 that named a time to wait. Not a breaker failure.
     case rateLimited(retryAfter: Duration)
+    /// A refusal after which the endpoint, or one of its models, is left alone for a while. Not a breaker failure.
+    case timedOut(TimeOutRequest)
     /// 401, 402 or 403: the endpoint's credential is refused, or nothing is left on its account.
     case misconfigured(status: Int)
     /// A redirect or another 4xx: the request may be to blame, so it is neither a success nor a failure, and its time is none.
@@ -32,6 +34,12 @@ public enum FailureKind: Sendable, Hashable {
     case status(Int)
     /// The response broke off after it had begun.
     case brokenStream
+    /// HTML where JSON or a stream was due: something else stands before the endpoint.
+    case page
+    /// A good status, and nothing said.
+    case emptyAnswer
+    /// A good status, and an error within: this is the status that it stands for.
+    case errorInAnswer(status: Int)
 
     /// TLS failed, for this reason.
     public static func tls(_ fault: TLSFault) -> FailureKind { .tlsFailure(TLSFault.Reference(fault)) }
@@ -40,7 +48,7 @@ public enum FailureKind: Sendable, Hashable {
     public var isUnreachable: Bool {
         switch self {
         case .nameResolution, .connect, .proxy, .tlsFailure: true
-        case .timeout, .closed, .badResponse, .status, .brokenStream: false
+        case .timeout, .closed, .badResponse, .status, .brokenStream, .page, .emptyAnswer, .errorInAnswer: false
         }
     }
 }
@@ -59,6 +67,9 @@ extension FailureKind {
         case .badResponse: "malformed response"
         case .status(let status): "status \(status)"
         case .brokenStream: "response broke off"
+        case .page: "an HTML page instead of an answer"
+        case .emptyAnswer: "an answer without content"
+        case .errorInAnswer(let status): "an error in the answer (status \(status))"
         }
     }
 }
@@ -122,10 +133,11 @@ public enum ErrorKind: String, Sendable, Hashable, CaseIterable {
     case timeout
     /// Closed before an answer came.
     case closed
+    /// No HTTP, a page of HTML, or an answer without content.
     case malformed
     /// The answer broke off after it had begun.
     case broken
-    /// 5xx, and 503 and 529 without a time to wait.
+    /// 5xx, also within an answer, and 503 and 529 without a time to wait.
     case serverError = "server_error"
     /// 429.
     case rateLimited = "rate_limited"
@@ -135,6 +147,12 @@ public enum ErrorKind: String, Sendable, Hashable, CaseIterable {
     case credential
     /// 408.
     case requestTimeout = "request_timeout"
+    /// 402, and other refusals that speak of balance, quota or billing.
+    case quota
+    /// The endpoint does not have the model.
+    case model
+    /// A rule of the operator's timed it out.
+    case rule
 
     /// nil for an outcome that is no error.
     public init?(_ outcome: AttemptOutcome, status: Int?) {
@@ -142,6 +160,15 @@ public enum ErrorKind: String, Sendable, Hashable, CaseIterable {
         case .success, .declined, .neutral: return nil
         case .misconfigured: self = .credential
         case .rateLimited: self = status == 429 ? .rateLimited : .overloaded
+        case .timedOut(let request):
+            self =
+                switch request.cause {
+                case .quota: .quota
+                case .rateLimited: .rateLimited
+                case .overloaded: .overloaded
+                case .model: .model
+                case .rule: .rule
+                }
         case .failure(let kind):
             switch kind {
             case .nameResolution: self = .name
@@ -150,11 +177,11 @@ public enum ErrorKind: String, Sendable, Hashable, CaseIterable {
             case .tlsFailure: self = .tls
             case .timeout: self = .timeout
             case .closed: self = .closed
-            case .badResponse: self = .malformed
+            case .badResponse, .page, .emptyAnswer: self = .malformed
             case .brokenStream: self = .broken
-            case .status(429): self = .rateLimited
-            case .status(408): self = .requestTimeout
-            case .status: self = .serverError
+            case .status(429), .errorInAnswer(429): self = .rateLimited
+            case .status(408), .errorInAnswer(408): self = .requestTimeout
+            case .status, .errorInAnswer: self = .serverError
             }
         }
     }

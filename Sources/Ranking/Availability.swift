@@ -10,8 +10,8 @@ public enum Availability: Sendable, Equatable {
     case halfOpen
     /// Timed out by the breaker after failures.
     case open(until: ContinuousClock.Instant, cause: OutageCause)
-    /// The endpoint named a time to wait.
-    case rateLimited(until: ContinuousClock.Instant)
+    /// Left alone for a time that its refusal asked for, or that the refusal's meaning gives.
+    case timedOut(until: ContinuousClock.Instant, TimeOutReason)
     /// Its credential was refused, with this status. An endpoint that cannot be used as it is configured is not known here: no
     /// upstream is made of it.
     case misconfigured(until: ContinuousClock.Instant, status: Int)
@@ -20,7 +20,7 @@ public enum Availability: Sendable, Equatable {
 
     /// What it is without the details: what makes an event and a new routing table.
     enum Kind: Sendable, Equatable {
-        case available, halfOpen, open, rateLimited, misconfigured, disabled
+        case available, halfOpen, open, timedOut, misconfigured, disabled
 
         var isUsable: Bool { self == .available || self == .halfOpen }
     }
@@ -29,14 +29,14 @@ public enum Availability: Sendable, Equatable {
     public var isUsable: Bool {
         switch self {
         case .available, .halfOpen: true
-        case .open, .rateLimited, .misconfigured, .disabled: false
+        case .open, .timedOut, .misconfigured, .disabled: false
         }
     }
 
     /// When the endpoint may be used again, where that is known.
     public var recovery: ContinuousClock.Instant? {
         switch self {
-        case .open(let until, _), .rateLimited(let until): until
+        case .open(let until, _), .timedOut(let until, _): until
         case .misconfigured(let until, _): until
         case .available, .halfOpen, .disabled: nil
         }
@@ -68,6 +68,26 @@ public struct AvailabilityChange: Sendable, Equatable {
     }
 }
 
+/// The beginning or the end of a time out of one model at one endpoint, for the event log.
+public struct ModelChange: Sendable, Equatable {
+    /// The endpoint whose model it is.
+    public var endpoint: EndpointID
+    /// As clients name it.
+    public var model: String
+    /// When it is asked for it again; nil where it is from now on.
+    public var until: ContinuousClock.Instant?
+    /// Why it is not, or was not.
+    public var reason: TimeOutReason
+
+    /// As its parts.
+    public init(endpoint: EndpointID, model: String, until: ContinuousClock.Instant?, reason: TimeOutReason) {
+        self.endpoint = endpoint
+        self.model = model
+        self.until = until
+        self.reason = reason
+    }
+}
+
 /// What one event did to the ranking.
 public struct RankingUpdate: Sendable, Equatable {
     /// Some endpoint has another rank than before.
@@ -76,9 +96,13 @@ public struct RankingUpdate: Sendable, Equatable {
     public var halfOpenOffered = false
     /// Endpoints that came, went or changed their reason for being away; empty (and unallocated) as a rule.
     public var availabilityChanges: [AvailabilityChange] = []
+    /// Models that endpoints are not asked for from now on, or are again; empty (and unallocated) as a rule.
+    public var modelChanges: [ModelChange] = []
 
     /// Whether a routing table made from `candidates(now:)` has to be made anew.
-    public var candidatesChanged: Bool { orderChanged || halfOpenOffered || !availabilityChanges.isEmpty }
+    public var candidatesChanged: Bool {
+        orderChanged || halfOpenOffered || !availabilityChanges.isEmpty || !modelChanges.isEmpty
+    }
 
     /// Nothing happened.
     public static let unchanged = RankingUpdate()
@@ -99,11 +123,14 @@ public struct RankedCandidate: Sendable, Equatable {
     public var endpoint: EndpointID
     /// How freely.
     public var gate: Gate
+    /// What it is not to be asked for now; empty as a rule.
+    public var limitedModels: [LimitedModel]
 
     /// As its parts.
-    public init(endpoint: EndpointID, gate: Gate) {
+    public init(endpoint: EndpointID, gate: Gate, limitedModels: [LimitedModel] = []) {
         self.endpoint = endpoint
         self.gate = gate
+        self.limitedModels = limitedModels
     }
 }
 

@@ -29,8 +29,9 @@ extension EndpointRanking {
     /// Forgets an endpoint; outcomes that still come in for it are ignored.
     public mutating func remove(_ id: EndpointID, now: ContinuousClock.Instant) -> RankingUpdate {
         guard let slot = slotByID[id] else { return .unchanged }
-        return rearrange(now, .removed, by: id) { ranking, _ in
+        return rearrange(now, .removed, by: id) { ranking, moment in
             ranking.place(ranking.orderedSlots.filter { $0 != slot })
+            _ = ranking.modelTimeOuts.forget(slot: slot, at: moment)
             ranking.slotByID[id] = nil
             ranking.freeSlots.append(slot)
         }
@@ -102,10 +103,17 @@ extension EndpointRanking {
     public mutating func clear(
         _ id: EndpointID, now: ContinuousClock.Instant
     ) -> (update: RankingUpdate, isCleared: Bool) {
-        guard let slot = slotByID[id], endpoints[slot].isHeldBack(at: moment(now)) else { return (.unchanged, false) }
-        let update = rearrange(now, .recovered, by: id) { ranking, now in
+        guard let slot = slotByID[id] else { return (.unchanged, false) }
+        let isLimited = !modelTimeOuts.running(ofSlot: slot, at: moment(now)).isEmpty
+        guard isLimited || endpoints[slot].isHeldBack(at: moment(now)) else { return (.unchanged, false) }
+        let revision = revision
+        var update = rearrange(now, .recovered, by: id) { ranking, now in
             ranking.endpoints[slot].clear(at: now, ranking.settings)
         }
+        for entry in modelTimeOuts.forget(slot: slot, at: moment(now)) {
+            update.modelChanges.append(ModelChange(endpoint: id, model: entry.name, until: nil, reason: entry.reason))
+        }
+        if self.revision == revision { finish(update) }
         return (update, true)
     }
 
@@ -242,7 +250,7 @@ extension EndpointRanking {
 
     /// Makes every key anew and lets the whole order settle.
     private mutating func resettle(_ now: RankingTime, _ update: inout RankingUpdate) {
-        wake = .never
+        wake = modelTimeOuts.nextEnd
         halfOpenThreshold = .infinity
         for slot in endpoints.indices where slotByID[endpoints[slot].id] == slot {
             let (kind, until) = endpoints[slot].availability(at: now)

@@ -39,7 +39,10 @@ extension EndpointRanking {
             endpoints[slot].breaker.record(
                 isCounted ? .completion : .success, from: source, at: moment, settings: settings, random: random)
         case .failure(let kind):
-            if source == .traffic { endpoints[slot].lastTraffic = moment }
+            if source == .traffic {
+                endpoints[slot].lastTraffic = moment
+                if !kind.isUnreachable { endpoints[slot].failed() }
+            }
             endpoints[slot].breaker.record(
                 .failure(kind), from: source, at: moment, settings: settings, random: random)
         case .misconfigured(let status):
@@ -48,8 +51,10 @@ extension EndpointRanking {
                 .credentialRefused(status: status), from: source, at: moment, settings: settings, random: random)
         case .rateLimited(let wait):
             endpoints[slot].lastTraffic = moment
-            let until = moment + min(max(wait, .zero), settings.rateLimitMaximum)
-            endpoints[slot].rateLimitedUntil = max(endpoints[slot].rateLimitedUntil, until)
+            endpoints[slot].timeOut(
+                TimeOutRequest(cause: .rateLimited, status: 0, max(wait, .zero)), at: moment, settings)
+        case .timedOut(let request):
+            timeOut(request, slot, moment, &update)
         case .declined:
             if source == .traffic { endpoints[slot].declined(at: moment, settings) }
         case .neutral:
@@ -98,7 +103,7 @@ extension EndpointRanking {
         let moment = moment(now)
         switch endpoints[slot].availability(at: moment).kind {
         case .available: return true
-        case .open, .rateLimited, .misconfigured, .disabled: return false
+        case .open, .timedOut, .misconfigured, .disabled: return false
         case .halfOpen:
             if let since = endpoints[slot].halfOpenSince, since + settings.halfOpenTimeout > moment { return false }
             endpoints[slot].halfOpenSince = moment
@@ -106,8 +111,30 @@ extension EndpointRanking {
         }
     }
 
+    /// A refusal asked for a time out of the endpoint, or of one of its models.
+    private mutating func timeOut(
+        _ request: TimeOutRequest, _ slot: Int, _ now: RankingTime, _ update: inout RankingUpdate
+    ) {
+        endpoints[slot].lastTraffic = now
+        guard let model = request.model else { return endpoints[slot].timeOut(request, at: now, settings) }
+        // An endpoint that has answered well is not doubted because there is a model that it lacks.
+        if !endpoints[slot].hasAnsweredWell { endpoints[slot].declined(at: now, settings) }
+        guard let name = model.name else { return }
+        let begun = modelTimeOuts.begin(request, of: name, slot: slot, atMost: settings.rateLimitMaximum, at: now)
+        wake = min(wake, modelTimeOuts.nextEnd)
+        guard let begun else { return }
+        update.modelChanges.append(
+            ModelChange(
+                endpoint: endpoints[slot].id, model: name, until: instant(begun.until), reason: begun.reason))
+        // Two models at their limit are the account at its limit. That a model is missing says nothing about the others.
+        let limited = modelTimeOuts.running(ofSlot: slot, at: now).filter { $0.reason.cause.isLoad }
+        guard begun.reason.cause.isLoad, limited.count > 1, let end = limited.map(\.until).min() else { return }
+        endpoints[slot].timeOut(until: end, begun.reason)
+    }
+
     private mutating func answeredWell(_ slot: Int, _ now: RankingTime) {
-        endpoints[slot].restoreTrust()
+        endpoints[slot].answeredWell(at: now)
+        if !modelTimeOuts.isEmpty { modelTimeOuts.endRows(ofSlot: slot) }
         suspicion.answered(at: now)
     }
 
@@ -151,7 +178,9 @@ extension EndpointRanking {
 
     private mutating func recall(_ slot: Int, _ now: RankingTime) {
         // What it declined is long ago: it may be asked again, and one more refusal brings the doubt back.
-        if endpoints[slot].isDoubted, endpoints[slot].lastDeclined + settings.misconfiguredCooldown <= now {
+        if endpoints[slot].isDoubted, endpoints[slot].hasAnsweredWell,
+            endpoints[slot].lastDeclined + settings.misconfiguredCooldown <= now
+        {
             endpoints[slot].isDoubted = false
         }
         if endpoints[slot].response.samples == 0 {
@@ -187,7 +216,8 @@ extension EndpointRanking {
 
     /// Ends the cooldowns that are over and looks at the whole order once.
     mutating func catchUp(to now: RankingTime, _ update: inout RankingUpdate) {
-        wake = .never
+        endModelTimeOuts(at: now, &update)
+        wake = modelTimeOuts.nextEnd
         halfOpenThreshold = .infinity
         let leader = free.first?.slot
         for slot in endpoints.indices where slotByID[endpoints[slot].id] == slot {
@@ -204,6 +234,13 @@ extension EndpointRanking {
             update.orderChanged = true
         }
         offerHalfOpen(at: now, &update)
+    }
+
+    private mutating func endModelTimeOuts(at now: RankingTime, _ update: inout RankingUpdate) {
+        for (slot, entry) in modelTimeOuts.end(at: now) {
+            update.modelChanges.append(
+                ModelChange(endpoint: endpoints[slot].id, model: entry.name, until: nil, reason: entry.reason))
+        }
     }
 
     mutating func finish(_ update: RankingUpdate) {

@@ -35,6 +35,7 @@ public struct EndpointRanking: Sendable {
     var fleetBaseline: Double?
     var fleetUpdate = RankingTime(nanoseconds: 0)
     var suspicion = RequestSuspicion()
+    var modelTimeOuts = ModelTimeOuts()
     /// Record of the event being worked off; empty between events, kept for its memory.
     var touched: [Touch] = []
 
@@ -111,12 +112,26 @@ public struct EndpointRanking: Sendable {
     /// before its rank: see `offerHalfOpen`.
     public func candidates(now: ContinuousClock.Instant) -> [RankedCandidate] {
         let moment = moment(now)
-        return slotsToTry.compactMap { slot in
+        return slotsToTry.compactMap { slot -> RankedCandidate? in
+            let gate: RankedCandidate.Gate
             switch endpoints[slot].availability(at: moment).kind {
-            case .available: RankedCandidate(endpoint: endpoints[slot].id, gate: .open)
-            case .halfOpen: RankedCandidate(endpoint: endpoints[slot].id, gate: .halfOpen)
-            case .open, .rateLimited, .misconfigured, .disabled: nil
+            case .available: gate = .open
+            case .halfOpen: gate = .halfOpen
+            case .open, .timedOut, .misconfigured, .disabled: return nil
             }
+            return RankedCandidate(
+                endpoint: endpoints[slot].id, gate: gate, limitedModels: limitedModels(ofSlot: slot, at: moment))
+        }
+    }
+
+    /// The models that the endpoint is not asked for now; empty for an unknown one.
+    public func limitedModels(of id: EndpointID, now: ContinuousClock.Instant) -> [LimitedModel] {
+        slotByID[id].map { limitedModels(ofSlot: $0, at: moment(now)) } ?? []
+    }
+
+    func limitedModels(ofSlot slot: Int, at now: RankingTime) -> [LimitedModel] {
+        modelTimeOuts.running(ofSlot: slot, at: now).map {
+            LimitedModel(name: $0.name, until: instant($0.until), reason: $0.reason)
         }
     }
 
@@ -147,7 +162,7 @@ extension EndpointRanking {
         case .available: return .available
         case .halfOpen: return .halfOpen
         case .disabled: return .disabled
-        case .rateLimited: return .rateLimited(until: instant(endpoint.rateLimitedUntil))
+        case .timedOut: return .timedOut(until: instant(endpoint.timedOutUntil), endpoint.timeOutReason)
         case .misconfigured:
             guard let until, case .credentialRefused(let status) = endpoint.breaker.cause else { return .halfOpen }
             return .misconfigured(until: instant(until), status: status)
@@ -321,8 +336,8 @@ extension EndpointRanking {
         let isCredible = response.samples > 0 || kind == .available
         if endpoints[slot].isDoubted {
             key.setTime(seconds: .infinity, evidence: .doubted)
-        } else if response.samples == 0, endpoints[slot].declinedInARow > 0 {
-            // Nor does what has only declined requests so far, which it may do for ever; but it loses nothing by them.
+        } else if response.samples == 0, endpoints[slot].isUnproved {
+            // Nor does what has only failed and refused so far, which it may do for ever; but it loses nothing by that.
             key.setTime(seconds: nil, evidence: .presumed)
         } else {
             key.setTime(seconds: response.value.map { isCredible ? $0 : .infinity }, evidence: response.evidence)

@@ -7,8 +7,10 @@ internal import PureSupport
 /// # comment
 /// 12.500 request
 /// 12.912 ok 412.5 anthropic-main          milliseconds to the first byte
-/// 13.020 fail status:502 openai-team      or name, connect, tls, timeout, closed, bad, broken
+/// 13.020 fail status:502 openai-team      or name, connect, tls, timeout, closed, bad, broken, page, empty, within:529
 /// 13.100 limited 30 azure-gpt             seconds to wait
+/// 13.150 out quota:402:300:3600 relay     why, status, seconds of the first time out and of the longest
+/// 13.160 out-model model:404:300:300 relay the same for a model, whichever it was
 /// 13.200 refused 401 lab-proxy            status
 /// 13.300 declined 404 lab-proxy           status
 /// ```
@@ -107,10 +109,13 @@ public struct OutcomeTrace: Sendable, Equatable {
 }
 
 extension AttemptOutcome {
+    /// A trace does not say what clients asked for: all that is about a model is about this one.
+    static let tracedModel = ModelReference("the model")
+
     private static let kinds: [(String, FailureKind)] = [
         ("name", .nameResolution), ("connect", .connect), ("tls", .tls(.unspecified)), ("timeout", .timeout),
         ("closed", .closed),
-        ("bad", .badResponse), ("broken", .brokenStream),
+        ("bad", .badResponse), ("broken", .brokenStream), ("page", .page), ("empty", .emptyAnswer),
     ]
 
     init?(kind: String, value: String) {
@@ -121,6 +126,11 @@ extension AttemptOutcome {
         case "limited":
             guard let seconds = Double(value), (0...1e9).contains(seconds) else { return nil }
             self = .rateLimited(retryAfter: .seconds(seconds))
+        case "out", "out-model":
+            guard let request = TimeOutRequest(traced: value, model: kind == "out" ? nil : Self.tracedModel) else {
+                return nil
+            }
+            self = .timedOut(request)
         case "refused":
             guard let status = Int(value) else { return nil }
             self = .misconfigured(status: status)
@@ -132,6 +142,8 @@ extension AttemptOutcome {
                 self = .failure(known.1)
             } else if value.hasPrefix("status:"), let status = Int(value.dropFirst(7)) {
                 self = .failure(.status(status))
+            } else if value.hasPrefix("within:"), let status = Int(value.dropFirst(7)) {
+                self = .failure(.errorInAnswer(status: status))
             } else {
                 return nil
             }
@@ -143,13 +155,33 @@ extension AttemptOutcome {
         switch self {
         case .success(let time?): "ok \(Double(time.wholeNanoseconds / 1_000) / 1_000)"
         case .failure(.status(let status)): "fail status:\(status)"
+        case .failure(.errorInAnswer(let status)): "fail within:\(status)"
         case .failure(.proxy): "fail connect"
         case .failure(.tlsFailure): "fail tls"
         case .failure(let kind): Self.kinds.first { $0.1 == kind }.map { "fail \($0.0)" }
         case .rateLimited(let wait): "limited \(Double(wait.wholeNanoseconds / 1_000_000) / 1_000)"
+        case .timedOut(let request): "\(request.model == nil ? "out" : "out-model") \(request.traced)"
         case .misconfigured(let status): "refused \(status)"
         case .declined(let status): "declined \(status)"
         case .success(nil), .neutral: nil
         }
+    }
+}
+
+extension TimeOutRequest {
+    fileprivate init?(traced text: String, model: ModelReference?) {
+        let fields = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard fields.count == 4, let cause = TimeOutCause(rawValue: String(fields[0])), let status = Int(fields[1]),
+            let first = Double(fields[2]), let limit = Double(fields[3]), (0...1e6).contains(first),
+            (0...1e6).contains(limit)
+        else { return nil }
+        self.init(cause: cause, status: status, first: .seconds(first), limit: .seconds(limit), model: model)
+    }
+
+    fileprivate var traced: String { "\(cause.rawValue):\(status):\(Self.seconds(first)):\(Self.seconds(limit))" }
+
+    private static func seconds(_ length: Duration) -> String {
+        let milliseconds = length.wholeNanoseconds / 1_000_000
+        return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)" : "\(Double(milliseconds) / 1_000)"
     }
 }

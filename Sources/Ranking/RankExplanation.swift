@@ -190,7 +190,7 @@ extension RankExplanation {
         case .available: "Available."
         case .halfOpen: "Back on trial: one request at a time until one succeeds."
         case .open(let until, let cause): "Timed out for another \((until - now).shortText): \(cause.text)."
-        case .rateLimited(let until): "Rate limited for another \((until - now).shortText)."
+        case .timedOut(let until, let reason): reason.sentence(left: until - now)
         case .misconfigured(let until, 402):
             "Nothing left on the account (402); tried again in \((until - now).shortText)."
         case .misconfigured(let until, let status):
@@ -267,8 +267,9 @@ extension RankExplanation {
         case .halfOpen: "\(neighbour) is on trial: it passes what is down once it has answered."
         case .available where availability == .halfOpen: "\(neighbour) can be used; this one has yet to answer."
         case .available: "\(neighbour) can be used."
-        case .rateLimited where availability.isUsable: "\(neighbour) is rate limited."
-        case .open, .rateLimited, .misconfigured, .disabled:
+        case .timedOut(_, let reason) where availability.isUsable && reason.cause == .rateLimited:
+            "\(neighbour) is rate limited."
+        case .open, .timedOut, .misconfigured, .disabled:
             availability == .available ? "\(neighbour) cannot be used." : "\(neighbour) cannot be used either."
         }
     }

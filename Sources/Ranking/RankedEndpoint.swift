@@ -9,7 +9,14 @@ struct RankedEndpoint: Sendable {
     var pinnedRank: Int?
     var breaker = Breaker()
     var response = ResponseTimeAverage()
-    var rateLimitedUntil = RankingTime(nanoseconds: 0)
+    /// End of the last time out that a refusal asked for, and why.
+    private(set) var timedOutUntil = RankingTime(nanoseconds: 0)
+    private(set) var timeOutReason = TimeOutReason(.rateLimited)
+    /// Such time outs in a row, without a good answer between; of those that double.
+    private(set) var timeOutsInARow = 0
+    private(set) var hasAnsweredWell = false
+    /// It was asked and has failed or refused since it last answered well: until it answers, it is measured by nothing.
+    private(set) var isUnproved = false
     var halfOpenSince: RankingTime?
     /// Requests declined since it last answered one well.
     var declinedInARow = 0
@@ -41,23 +48,55 @@ struct RankedEndpoint: Sendable {
 
     /// It has answered a request well, or may be taken to be able to.
     mutating func restoreTrust() {
-        guard declinedInARow > 0 else { return }
+        guard isUnproved else { return }
+        isUnproved = false
         declinedInARow = 0
         isDoubted = false
     }
 
     /// Whether something besides its rank and its switch keeps requests from it.
     func isHeldBack(at now: RankingTime) -> Bool {
-        rateLimitedUntil > now || breaker.state != .closed || declinedInARow > 0
+        timedOutUntil > now || breaker.state != .closed || declinedInARow > 0 || isDoubted
     }
 
     /// Forgets what it did wrong. What was in a time out is tried by one request before others follow, since whoever clears it believes
     /// that it works, and does not know it.
     mutating func clear(at now: RankingTime, _ settings: EndpointRanking.Settings) {
-        if rateLimitedUntil > now || breaker.state != .closed { breaker.clear(settings) }
-        rateLimitedUntil = RankingTime(nanoseconds: 0)
+        if timedOutUntil > now || breaker.state != .closed { breaker.clear(settings) }
+        timedOutUntil = RankingTime(nanoseconds: 0)
+        timeOutsInARow = 0
         lastFailedEverywhere = nil
         restoreTrust()
+    }
+
+    /// It has answered a request well.
+    mutating func answeredWell(at now: RankingTime) {
+        hasAnsweredWell = true
+        restoreTrust()
+        // What was under way when a time out began says nothing about what will be after it.
+        if timeOutsInARow > 0, timedOutUntil <= now { timeOutsInARow = 0 }
+    }
+
+    /// A request has failed that had reached it.
+    mutating func failed() { isUnproved = true }
+
+    /// A refusal asked for a time out of the endpoint.
+    ///
+    /// One that has never answered anything well stands behind all others when it comes back.
+    mutating func timeOut(_ request: TimeOutRequest, at now: RankingTime, _ settings: EndpointRanking.Settings) {
+        isUnproved = true
+        if !hasAnsweredWell { isDoubted = true }
+        // What was under way when the time out began is no further one.
+        if request.doubles, timeOutsInARow == 0 || timedOutUntil <= now { timeOutsInARow += 1 }
+        let length = request.length(after: timeOutsInARow - 1)
+        timeOut(until: now + min(length, settings.rateLimitMaximum), TimeOutReason(request))
+    }
+
+    /// Never shortens one that runs.
+    mutating func timeOut(until: RankingTime, _ reason: TimeOutReason) {
+        guard until > timedOutUntil else { return }
+        timedOutUntil = until
+        timeOutReason = reason
     }
 
     /// A request was declined, which the client may have deserved.
@@ -65,6 +104,7 @@ struct RankedEndpoint: Sendable {
     /// One refusal says nothing. An endpoint that has never answered anything well and declines all it is asked, or that did and
     /// has declined many in a row for a while, is not what clients should be sent to as long as there is another.
     mutating func declined(at now: RankingTime, _ settings: EndpointRanking.Settings) {
+        isUnproved = true
         declinedInARow += 1
         lastDeclined = now
         if response.samples == 0 {
@@ -79,18 +119,18 @@ struct RankedEndpoint: Sendable {
     /// Whether requests may be sent at this moment, and when the endpoint leaves its time out.
     func availability(at now: RankingTime) -> (kind: Availability.Kind, until: RankingTime?) {
         guard isEnabled else { return (.disabled, nil) }
-        let limited = rateLimitedUntil > now
+        let limited = timedOutUntil > now
         switch breaker.state {
-        case .open(let until) where until > now && (!limited || until >= rateLimitedUntil):
+        case .open(let until) where until > now && (!limited || until >= timedOutUntil):
             if case .credentialRefused = breaker.cause { return (.misconfigured, until) }
             return (.open, until)
-        case _ where limited: return (.rateLimited, rateLimitedUntil)
+        case _ where limited: return (.timedOut, timedOutUntil)
         case .open, .halfOpen: return (.halfOpen, nil)
         case .closed: return (.available, nil)
         }
     }
 
-    /// When the endpoint leaves its time out: the later of breaker and rate limit.
+    /// When the endpoint leaves its time out: the later of breaker and refusal.
     func recovery(at now: RankingTime) -> RankingTime? {
         guard isEnabled else { return nil }
         return availability(at: now).until

@@ -20,7 +20,9 @@ struct AvailabilityLineTests {
             line(.available, down)
                 == "error: down for 10 s: 3 failures in a row, last: connection refused or unreachable")
         #expect(line(.halfOpen, .available) == "info: up")
-        #expect(line(.available, .rateLimited(until: now + .seconds(30))) == "warning: rate limited for 30 s")
+        #expect(
+            line(.available, .timedOut(until: now + .seconds(30), .init(.rateLimited)))
+                == "warning: rate limited for 30 s")
     }
 
     @Test func aDeadEndpointThatIsTriedAgainIsOneQuietLine() {

@@ -56,7 +56,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
     var reason: String {
         switch lesson {
         case .failure(let kind): Self.words(kind)
-        case .rateLimited, .misconfigured, .success, .declined, .neutral: "status "
+        case .rateLimited, .timedOut, .misconfigured, .success, .declined, .neutral: "status "
         }
     }
 
@@ -70,6 +70,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
         case .badResponse: "malformed response"
         case .status(let status): "status \(status)"
         case .brokenStream: "response broke off"
+        case .page, .emptyAnswer, .errorInAnswer: kind.text
         case .nameResolution, .proxy: "\(kind)"
         }
     }
@@ -79,6 +80,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
         case .success: "success"
         case .failure(let kind): "failure: \(Self.words(kind))"
         case .rateLimited(let wait): "a wait of \(wait.components.seconds) s"
+        case .timedOut(let request): request.text
         case .misconfigured: "misconfigured"
         case .declined: "declined: neither success nor failure"
         case .neutral: "nothing"

@@ -278,7 +278,7 @@ import Testing
         var ranking = EndpointRanking(count: 2)
         for second in 0..<5 { limit(&ranking, 0, .seconds(7), Double(second)) }
         let explanation = ranking.explanation(for: 0, now: at(4))
-        #expect(explanation?.availability == .rateLimited(until: at(11)))
+        #expect(explanation?.availability == .timedOut(until: at(11), .init(.rateLimited)))
         #expect(explanation?.failuresInARow == 0)
         #expect(ranking.order == [1, 0])
         let update = ranking.advance(now: at(11))
@@ -307,7 +307,7 @@ import Testing
         limit(&ranking, 0, .seconds(2), 0)
         #expect(ranking.availability(of: 0, now: at(5))?.recovery == at(10))
         limit(&ranking, 0, .seconds(60), 5)
-        #expect(ranking.availability(of: 0, now: at(11)) == .rateLimited(until: at(65)))
+        #expect(ranking.availability(of: 0, now: at(11)) == .timedOut(until: at(65), .init(.rateLimited)))
         #expect(ranking.availability(of: 0, now: at(65)) == .halfOpen)
     }
 

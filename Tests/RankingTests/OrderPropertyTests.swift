@@ -73,16 +73,25 @@ private struct RandomHistory {
     private mutating func recordSomething() -> RankingUpdate {
         let id = EndpointID(UInt32.random(in: 0..<nextID, using: &generator))
         let outcome: AttemptOutcome =
-            switch Int.random(in: 0..<10, using: &generator) {
+            switch Int.random(in: 0..<12, using: &generator) {
             case 0: .rateLimited(retryAfter: .seconds(Int.random(in: 0...20, using: &generator)))
             case 1, 2, 3: .failure(Bool.random(using: &generator) ? .connect : .status(500))
             case 4: Bool.random(using: &generator) ? .misconfigured(status: 403) : .neutral
             case 5, 6: .declined(status: 404)
+            case 7, 8: .timedOut(timeOut())
             default: .success(timeToFirstByte: .milliseconds(Int.random(in: 1...400, using: &generator)))
             }
         let source: AttemptSource = Int.random(in: 0..<5, using: &generator) == 0 ? .probe : .traffic
         let random = generator.next()
         return ranking.record(outcome, for: id, source: source, now: at(now)) { random }
+    }
+
+    private mutating func timeOut() -> TimeOutRequest {
+        let model = [nil, "a", "b"].randomElement(using: &generator) ?? nil
+        return TimeOutRequest(
+            cause: TimeOutCause.allCases.randomElement(using: &generator) ?? .quota, status: 402,
+            first: .seconds(Int.random(in: 0...20, using: &generator)), limit: .seconds(20),
+            model: model.map { ModelReference($0) })
     }
 
     private mutating func operateSomething() -> RankingUpdate {
@@ -149,7 +158,7 @@ private struct RandomHistory {
     /// What never succeeded and is not simply untried counts as slower than anything.
     private func time(_ slot: Int, _ ranking: EndpointRanking) -> Double? {
         let endpoint = ranking.endpoints[slot]
-        if endpoint.response.samples == 0, endpoint.declinedInARow > 0 { return nil }
+        if endpoint.response.samples == 0, endpoint.isUnproved { return nil }
         let isUntried = endpoint.availability(at: ranking.moment(at(now))).kind == .available
         return endpoint.response.value.map { endpoint.response.samples > 0 || isUntried ? $0 : 1_000 }
     }
@@ -237,7 +246,7 @@ private struct RandomHistory {
             return "asked before the leader without a trial"
         }
         guard ranking.isAutoSorting, let leader = ranking.free.first, rankClass(leader.slot, ranking) == 0,
-            time(leader.slot, ranking) != nil
+            ranking.endpoints[leader.slot].isDoubted || time(leader.slot, ranking) != nil
         else {
             return ranking.candidates(now: at(now)).map(\.endpoint) == usable ? nil : "candidates are not in order"
         }

@@ -100,7 +100,12 @@ import Testing
             .success(timeToFirstByte: .microseconds(412_500)), .failure(.status(502)), .failure(.connect),
             .failure(.nameResolution), .failure(.tls(.unspecified)), .failure(.timeout), .failure(.closed),
             .failure(.badResponse), .failure(.brokenStream), .rateLimited(retryAfter: .milliseconds(1_500)),
-            .misconfigured(status: 401),
+            .misconfigured(status: 401), .failure(.page), .failure(.emptyAnswer),
+            .failure(.errorInAnswer(status: 529)),
+            .timedOut(TimeOutRequest(cause: .quota, status: 402, first: .seconds(300), limit: .seconds(3_600))),
+            .timedOut(
+                TimeOutRequest(
+                    cause: .rateLimited, status: 429, .milliseconds(1_500), model: ModelReference("the model"))),
         ]
         let lines = outcomes.enumerated().map {
             OutcomeTrace.line(at: .milliseconds(1_001 * $0), endpoint: "a name", outcome: $1) ?? ""
@@ -109,7 +114,7 @@ import Testing
         let trace = try OutcomeTrace(parsing: text)
         #expect(trace.endpoints == ["a name"])
         #expect(trace.answers[0].map(\.outcome) == outcomes)
-        #expect(trace.answers[0].map(\.at) == (0..<11).map { .milliseconds(1_001 * $0) })
+        #expect(trace.answers[0].map(\.at) == (0..<16).map { .milliseconds(1_001 * $0) })
         #expect(trace.requests == [.seconds(3)])
         #expect(OutcomeTrace.line(at: .zero, endpoint: "x", outcome: .neutral) == nil)
     }
@@ -122,7 +127,8 @@ import Testing
 
     @Test(arguments: [
         ("1 ok 5", 1), ("\nx ok 5 a", 2), ("1 ok five a", 1), ("1 fail later a", 1), ("-1 ok 5 a", 1),
-        ("1 maybe 5 a", 1), ("1 ok 5 a\n1e400 request", 2), ("nan request", 1),
+        ("1 maybe 5 a", 1), ("1 out quota:402:300 a", 1), ("1 out money:402:300:300 a", 1),
+        ("1 ok 5 a\n1e400 request", 2), ("nan request", 1),
     ])
     func aBadLineIsNamed(text: String, line: Int) {
         #expect { try OutcomeTrace(parsing: text) } throws: { ($0 as? OutcomeTrace.ParseError)?.line == line }

@@ -141,6 +141,8 @@ public struct EndpointCounters: Sendable {
     public internal(set) var failures: UInt64 = 0
     /// Attempts that the endpoint turned away with a time to wait.
     public internal(set) var rateLimited: UInt64 = 0
+    /// Attempts that the endpoint refused for want of money or of the model, or by a rule of the operator's.
+    public internal(set) var refused: UInt64 = 0
     /// Attempts whose credential was refused.
     public internal(set) var misconfigured: UInt64 = 0
     /// Attempts that the endpoint declined, for which the request may be to blame.
@@ -159,6 +161,8 @@ public struct EndpointCounters: Sendable {
             }
         case .failure: failures += 1
         case .rateLimited: rateLimited += 1
+        case .timedOut(let request):
+            if request.cause == .rateLimited || request.cause == .overloaded { rateLimited += 1 } else { refused += 1 }
         case .misconfigured: misconfigured += 1
         case .declined: declined += 1
         case .neutral: abandoned += 1

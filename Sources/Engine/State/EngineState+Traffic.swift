@@ -113,7 +113,7 @@ extension EngineState {
         let time: Double =
             switch report.outcome {
             case .success, .declined, .neutral: 0
-            case .failure, .rateLimited, .misconfigured: wallTime()
+            case .failure, .rateLimited, .timedOut, .misconfigured: wallTime()
             }
         let update = count(report, second: second(now), wallTime: time, random: random)
         rankingChanged(update, now: now, wallTime: wallTime, &effects)
@@ -128,6 +128,7 @@ extension EngineState {
         if update.candidatesChanged {
             publishRoutes(now: now, &effects)
             for change in update.availabilityChanges { log(change, now: now, wallTime: wallTime, &effects) }
+            for change in update.modelChanges { log(change, now: now, wallTime: wallTime, &effects) }
             if update.orderChanged {
                 logRankChanges(now: now, wallTime: wallTime(), &effects)
                 effects.tasks.insert(.markPersister)
@@ -163,6 +164,14 @@ extension EngineState {
         log(
             line.level, source: "endpoint", endpoint: name, line.text, kind: line.fold == nil ? .change : .traffic,
             fold: line.fold, wallTime: wallTime(), &effects)
+    }
+
+    private mutating func log(
+        _ change: ModelChange, now: ContinuousClock.Instant, wallTime: () -> Double, _ effects: inout EngineEffects
+    ) {
+        log(
+            .info, source: "endpoint", endpoint: records.name(of: change.endpoint) ?? "?", change.text(now: now),
+            kind: .traffic, fold: change.fold, wallTime: wallTime(), &effects)
     }
 
     private mutating func logRankChanges(
@@ -221,7 +230,7 @@ extension EngineState {
             case .success(let time):
                 record.successStreak += 1
                 record.traffic.recordAttempt(succeeded: true, timeToFirstByte: time, second: second)
-            case .failure, .rateLimited, .misconfigured:
+            case .failure, .rateLimited, .timedOut, .misconfigured:
                 record.successStreak = 0
                 if report.wasAnswered {
                     record.traffic.takeBackSuccess(second: second)
@@ -294,6 +303,7 @@ extension AttemptOutcome {
         case .neutral: "the client went away"
         case .rateLimited(let wait):
             "rate limited\(status.map { " (\($0))" } ?? ""), wait \(wait.shortText)"
+        case .timedOut(let request): request.text
         case .misconfigured(402): "nothing left on the account (402)"
         case .misconfigured(let status): "credential refused (\(status))"
         case .failure(let kind): kind.text
@@ -363,12 +373,23 @@ extension AvailabilityChange {
             return (.info, "still \(to.text(now: now))", "still misconfigured")
         case (_, .available), (_, .disabled):
             return (.info, to.text(now: now), nil)
-        case (_, .rateLimited):
+        case (_, .timedOut):
             return (.warning, to.text(now: now), nil)
         case (_, .open), (_, .misconfigured):
             return (.error, to.text(now: now), nil)
         }
     }
+}
+
+extension ModelChange {
+    /// Such as `claude-x: rate limited (429) for 20 s`.
+    func text(now: ContinuousClock.Instant) -> String {
+        guard let until else { return "\(model): asked again" }
+        return "\(model): \(reason.text) for \((until - now).shortText)"
+    }
+
+    /// What two of them have in common that differ in the time alone.
+    var fold: String { "\(model): \(reason.text), \(until == nil ? "ended" : "begun")" }
 }
 
 extension Availability {
@@ -378,7 +399,7 @@ extension Availability {
         case .available: return "up"
         case .halfOpen: return "on probation: one request at a time until one succeeds"
         case .open(let until, let cause): return "down for \((until - now).shortText): \(cause.text)"
-        case .rateLimited(let until): return "rate limited for \((until - now).shortText)"
+        case .timedOut(let until, let reason): return "\(reason.text) for \((until - now).shortText)"
         case .misconfigured(let until, let status):
             return "credential refused (\(status)), tried again in \((until - now).shortText)"
         case .disabled: return "off"

@@ -179,7 +179,9 @@ struct EngineState: Sendable {
             guard let upstream = record(candidate.endpoint)?.upstream else {
                 return nil
             }
-            return Candidate(upstream: upstream, gate: candidate.gate == .halfOpen ? .halfOpen : .open)
+            return Candidate(
+                upstream: upstream, gate: candidate.gate == .halfOpen ? .halfOpen : .open,
+                limitedModels: candidate.limitedModels)
         }
         return RoutingTable(
             candidates: candidates, earliestRecovery: ranking.earliestRecovery(now: now), served: servedAPIs,

@@ -55,7 +55,7 @@ enum StatusMeaning {
         case .failure(let failure): kind != .lookup || failure.isUnreachable
         // The client may not do it, or the client's limit is used up.
         case .declined(let status) where credentialIsClients && (refusesCredential(status) || status == 429): false
-        case .success, .rateLimited, .misconfigured, .declined: kind != .lookup
+        case .success, .rateLimited, .timedOut, .misconfigured, .declined: kind != .lookup
         case .neutral: false
         }
     }
@@ -65,7 +65,7 @@ enum StatusMeaning {
         switch outcome {
         case .failure(let kind): !kind.isUnreachable
         case .misconfigured: true
-        case .success, .rateLimited, .declined, .neutral: false
+        case .success, .rateLimited, .timedOut, .declined, .neutral: false
         }
     }
 }

@@ -145,7 +145,7 @@ final class Failover {
     private static func settles(_ outcome: AttemptOutcome) -> Bool {
         switch outcome {
         // It says nothing about the request.
-        case .neutral, .rateLimited: false
+        case .neutral, .rateLimited, .timedOut: false
         case .failure(let kind): !kind.isUnreachable
         case .success, .declined, .misconfigured: true
         }
@@ -288,7 +288,7 @@ final class CurrentAttempt {
         guard request.teaches, let asked = request.openAIAPI, let status else { return nil }
         switch outcome {
         case .success, .declined: break
-        case .failure, .rateLimited, .misconfigured, .neutral: return nil
+        case .failure, .rateLimited, .timedOut, .misconfigured, .neutral: return nil
         }
         return APIDetection(asked, status: status, saysUnknownPath: saysUnknownPath)
     }

@@ -1,3 +1,5 @@
+public import Ranking
+
 /// The ranking as one immutable snapshot: each request walks the candidates in order.
 ///
 /// Build one per ranking change, not per request. It lists what may be tried now: open breakers, disabled and
@@ -9,6 +11,8 @@ public final class RoutingTable: Sendable {
     public let earliestRecovery: ContinuousClock.Instant?
     /// The APIs that any endpoint has a URL for, those that are left out included: what is asked beyond them is no outage.
     public let served: ServedAPIs
+    /// Whether any candidate is not to be asked for some model: as long as none is, no request has to be looked at for its model.
+    public let hasModelLimits: Bool
     /// Rises with each table that its maker makes. Two threads may publish two tables in the wrong order: by this number
     /// the server keeps the newer one.
     public let version: UInt64
@@ -24,6 +28,7 @@ public final class RoutingTable: Sendable {
     ) {
         self.version = version
         self.candidates = candidates
+        hasModelLimits = candidates.contains { !$0.limitedModels.isEmpty }
         self.earliestRecovery = earliestRecovery
         self.served =
             served
@@ -83,9 +88,18 @@ public struct Candidate: Sendable {
     /// Which requests may use it now.
     public let gate: Gate
 
+    /// The models that it is not to be asked for now. When a time out of a model ends, a new table is published.
+    public let limitedModels: [LimitedModel]
+
     /// Open unless said otherwise.
-    public init(upstream: Upstream, gate: Gate = .open) {
+    public init(upstream: Upstream, gate: Gate = .open, limitedModels: [LimitedModel] = []) {
         self.upstream = upstream
         self.gate = gate
+        self.limitedModels = limitedModels
+    }
+
+    /// Why it is not to be asked for the model; nil where it may be.
+    func limit(on model: String) -> LimitedModel? {
+        limitedModels.isEmpty ? nil : limitedModels.first { $0.name == model }
     }
 }

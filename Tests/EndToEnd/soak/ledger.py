@@ -11,7 +11,7 @@ ENDINGS = {
     "left": {"completed", "client_closed", "answered_locally", "broken_stream"},
 }
 # The access log's words for an attempt's outcome, as the metrics count them.
-OUTCOMES = {"ok": "success", "gone": "abandoned", "declined": "declined", "rate_limited": "rate_limited", "overloaded": "rate_limited", "credential": "misconfigured"}
+OUTCOMES = {"ok": "success", "gone": "abandoned", "declined": "declined", "rate_limited": "rate_limited", "overloaded": "rate_limited", "credential": "misconfigured", "quota": "refused", "model": "refused", "rule": "refused"}
 # Beyond `replay_limit` a request cannot go elsewhere, so its endpoint's failure is its answer. In the first second also the refusal of
 # the endpoint that knows no key, which no request has found out about yet.
 UNKEPT = {200, 401, 408, 429, 500, 502, 503, 504, 529}
