@@ -522,6 +522,9 @@ extension EndpointRanking {
 extension RankKey {
     /// The holder's time, in µs, above which this one may pass it.
     fileprivate func leastToPass(_ settings: EndpointRanking.Settings) -> Double {
-        isMeasured ? Double(microseconds) / max(1e-9, 1 - margin(settings)) : .infinity
+        guard evidence != .doubted else { return .infinity }
+        let time = isMeasured ? Double(microseconds) / max(1e-9, 1 - margin(settings)) : .infinity
+        // Whatever its own time, it may pass one that is doubted, whose time is the longest there is.
+        return min(time, Double(Self.unmeasured) - 1.5)
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import NIOHTTP1
 import PodiumModel
+import Ranking
 import Testing
 
 @testable import Control
@@ -58,6 +59,7 @@ struct DescriptionTests {
         var endpoint = Snapshot.Endpoint()
         endpoint.availability.until = 1
         endpoint.availability.cause = ""
+        endpoint.availability.reason = "quota"
         endpoint.misconfiguration = ""
         endpoint.notInFile = ""
         endpoint.lastError = .init(time: 1, text: "")
@@ -110,6 +112,8 @@ struct DescriptionTests {
         #expect(states == Set(Snapshot.Endpoint.State.allCases.map(\.rawValue)))
         let kinds = try words("Availability", "kind")
         #expect(kinds == Set(Snapshot.Endpoint.Availability.Kind.allCases.map(\.rawValue)))
+        let reasons = try words("Availability", "reason")
+        #expect(reasons == Set(TimeOutCause.allCases.map(\.rawValue)))
         let keeps = try words("Margin", "kept_by")
         #expect(keeps == Set(Snapshot.Explanation.Margin.Keep.allCases.map(\.rawValue)))
         let results = try words("Flush", "result")
