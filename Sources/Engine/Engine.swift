@@ -260,6 +260,7 @@ extension Engine {
             requestStarted: recorder.map { recorder in { @Sendable in recorder.request(at: .now) } },
             requestFinished: { self.requestFinished($0) },
             admitHalfOpen: { id in self.withState { $0.ranking.admitHalfOpen(id, now: .now) } },
+            tryEarly: { ids in self.withState { $0.ranking.tryEarly(among: ids, now: .now) } },
             clientRejected: { rejection in
                 self.handle { $0.clientRejected(rejection, wallTime: Self.wallTime()) }
             })

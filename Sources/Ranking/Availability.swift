@@ -134,6 +134,16 @@ public struct RankedCandidate: Sendable, Equatable {
     }
 }
 
+/// What becomes of a request that no candidate could answer: see `EndpointRanking.tryEarly(among:now:)`.
+public enum EarlyTrial: Sendable, Equatable {
+    /// This endpoint may be asked now.
+    case ask(EndpointID)
+    /// Nothing may be asked before this moment. It is worth asking again then, and whenever there is a new routing table.
+    case wait(until: ContinuousClock.Instant)
+    /// None of them comes back by itself.
+    case nothing
+}
+
 /// Where an outcome came from.
 public enum AttemptSource: Sendable, Equatable {
     /// A client's request: says how fast and how well the endpoint answers.

@@ -28,6 +28,8 @@ struct Breaker: Sendable {
     /// Openings without a long good time between them: the exponent of the next cooldown.
     private var openings = 0
     private var closedSince = RankingTime(nanoseconds: 0)
+    /// A request was sent before the cooldown was over, because there was no other endpoint to send it to: its success closes.
+    private var isTriedEarly = false
 
     /// Whether reaching the endpoint proves anything: it does after it could not be reached, but one that
     /// answered wrongly may do so again, which only a request can tell.
@@ -64,7 +66,7 @@ struct Breaker: Sendable {
         }
         switch state {
         case .closed: closed(event, source, now, settings, random)
-        case .open(let until): open(until, event, now, settings)
+        case .open(let until): open(until, event, source, now, settings)
         case .halfOpen(let successes): halfOpen(successes, event, source, now, settings, random)
         }
     }
@@ -72,8 +74,20 @@ struct Breaker: Sendable {
     /// An answer has begun.
     mutating func recordFirstByte(at now: RankingTime, settings: EndpointRanking.Settings) {
         answered(at: now)
-        guard case .halfOpen(let successes) = state, isProvedByFirstByte else { return }
-        halfOpenSucceeded(successes, now, settings)
+        guard isProvedByFirstByte else { return }
+        switch state {
+        case .closed: break
+        case .open: if isTriedEarly { close(now) }
+        case .halfOpen(let successes): halfOpenSucceeded(successes, now, settings)
+        }
+    }
+
+    /// A request is sent to it although its cooldown is not over. If that is answered well, others have been waiting for it: it closes at
+    /// once. If not, the cooldown stays as it is. Not after a refused credential, which only the operator can mend.
+    mutating func tryEarly() {
+        guard case .open = state else { return }
+        if case .credentialRefused = cause { return }
+        isTriedEarly = true
     }
 
     /// Another credential is in use: what was found out about the one before says nothing about it.
@@ -145,11 +159,14 @@ struct Breaker: Sendable {
     }
 
     private mutating func open(
-        _ until: RankingTime, _ event: Event, _ now: RankingTime, _ settings: EndpointRanking.Settings
+        _ until: RankingTime, _ event: Event, _ source: AttemptSource, _ now: RankingTime,
+        _ settings: EndpointRanking.Settings
     ) {
+        switch event {
         // Attempts that began before the opening end now: they neither shorten the cooldown nor lengthen it.
-        if case .credentialRefused(let status) = event {
-            refuse(status, until: max(until, now + settings.misconfiguredCooldown))
+        case .success where isTriedEarly && source == .traffic: close(now)
+        case .success, .completion, .failure: break
+        case .credentialRefused(let status): refuse(status, until: max(until, now + settings.misconfiguredCooldown))
         }
     }
 
@@ -173,6 +190,7 @@ struct Breaker: Sendable {
 
     private mutating func close(_ now: RankingTime) {
         state = .closed
+        isTriedEarly = false
         cause = nil
         failuresInARow = 0
         window.clear()
@@ -181,6 +199,7 @@ struct Breaker: Sendable {
 
     private mutating func refuse(_ status: Int, until: RankingTime) {
         cause = .credentialRefused(status: status)
+        isTriedEarly = false
         timedOutUntil = until
         state = .open(until: until)
     }
@@ -194,6 +213,7 @@ struct Breaker: Sendable {
         let full = min(doubled, settings.cooldownMaximum)
         let fraction = Double(random() >> 11) * 0x1p-53
         openings += 1
+        isTriedEarly = false
         self.cause = cause
         timedOutUntil = now + full * (1 - settings.cooldownJitter * fraction)
         state = .open(until: timedOutUntil)

@@ -111,6 +111,73 @@ extension EndpointRanking {
         }
     }
 
+    /// Between two trials of one endpoint whose time out is not over.
+    static let betweenEarlyTrials = Duration.seconds(1)
+    /// A trial has no known end: after this long it is worth asking whether there is one.
+    private static let lookAgain = Duration.milliseconds(250)
+
+    /// Where to send a request that has no candidate left and would have to be refused: the breaker's cooldown is a guess, and where there
+    /// is no other endpoint it is better to look than to refuse.
+    ///
+    /// The first is one that has come back meanwhile, then one that is half-open, then the one whose cooldown is due first. An endpoint is
+    /// given to one request at a time, and not more often than once a second before its time. If that request is answered well, the
+    /// endpoint is back at once; if not, its time out stays as it was. What an endpoint, a credential or a rule said itself (a rate limit, a
+    /// quota, a 401) is no guess and is waited for. The outcome has to be recorded, as after `admitHalfOpen`.
+    ///
+    /// - Parameter ids: what could serve the request and has not been asked for it yet.
+    public mutating func tryEarly(among ids: [EndpointID], now: ContinuousClock.Instant) -> EarlyTrial {
+        let moment = moment(now)
+        var first: (slot: Int, key: (Int64, Int))?
+        var earliest = RankingTime.never
+        for slot in ids.compactMap({ slotByID[$0] }) {
+            switch trial(ofSlot: slot, at: moment) {
+            case .never: break
+            case .from(let due, let order) where due <= moment:
+                let key = (order.nanoseconds, rank(ofSlot: slot))
+                if first.map({ key < $0.key }) ?? true { first = (slot, key) }
+            case .from(let due, _): earliest = min(earliest, due)
+            }
+        }
+        guard let slot = first?.slot else {
+            return earliest == .never ? .nothing : .wait(until: instant(earliest))
+        }
+        switch endpoints[slot].availability(at: moment).kind {
+        case .available, .disabled: break
+        case .open:
+            endpoints[slot].breaker.tryEarly()
+            endpoints[slot].lastEarlyTrial = moment
+            endpoints[slot].halfOpenSince = moment
+        case .halfOpen, .timedOut, .misconfigured: endpoints[slot].halfOpenSince = moment
+        }
+        return .ask(endpoints[slot].id)
+    }
+
+    private enum Trial {
+        /// Not before this moment; of several the one with the lowest order.
+        case from(RankingTime, order: RankingTime)
+        case never
+    }
+
+    private func trial(ofSlot slot: Int, at now: RankingTime) -> Trial {
+        let endpoint = endpoints[slot]
+        let (kind, until) = endpoint.availability(at: now)
+        let start = RankingTime(nanoseconds: .min)
+        var busyUntil = start
+        if let since = endpoint.halfOpenSince, since + settings.halfOpenTimeout > now {
+            busyUntil = max(since + Self.betweenEarlyTrials, now + Self.lookAgain)
+        }
+        switch kind {
+        case .disabled: return .never
+        case .available: return .from(start, order: start)
+        case .halfOpen: return .from(busyUntil, order: RankingTime(nanoseconds: .min + 1))
+        case .timedOut, .misconfigured: return until.map { .from($0, order: $0) } ?? .never
+        case .open:
+            let rested = endpoint.lastEarlyTrial.map { $0 + Self.betweenEarlyTrials } ?? start
+            return .from(
+                min(until ?? now, max(busyUntil, rested, endpoint.timedOutUntil)), order: until ?? now)
+        }
+    }
+
     /// A refusal asked for a time out of the endpoint, or of one of its models.
     private mutating func timeOut(
         _ request: TimeOutRequest, _ slot: Int, _ now: RankingTime, _ update: inout RankingUpdate

@@ -124,6 +124,18 @@ public struct EndpointRanking: Sendable {
         }
     }
 
+    /// What is switched on and not among the candidates, in order, and why.
+    public func absentees(
+        now: ContinuousClock.Instant
+    ) -> [(endpoint: EndpointID, availability: Availability)] {
+        let moment = moment(now)
+        return orderedSlots.compactMap { slot in
+            let kind = endpoints[slot].availability(at: moment).kind
+            guard !kind.isUsable, kind != .disabled else { return nil }
+            return (endpoints[slot].id, availability(ofSlot: slot, at: moment))
+        }
+    }
+
     /// The models that the endpoint is not asked for now; empty for an unknown one.
     public func limitedModels(of id: EndpointID, now: ContinuousClock.Instant) -> [LimitedModel] {
         slotByID[id].map { limitedModels(ofSlot: $0, at: moment(now)) } ?? []

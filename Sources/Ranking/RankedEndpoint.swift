@@ -18,6 +18,8 @@ struct RankedEndpoint: Sendable {
     /// It was asked and has failed or refused since it last answered well: until it answers, it is measured by nothing.
     private(set) var isUnproved = false
     var halfOpenSince: RankingTime?
+    /// When it was last tried before its time out was over.
+    var lastEarlyTrial: RankingTime?
     /// Requests declined since it last answered one well.
     var declinedInARow = 0
     var lastDeclined = RankingTime(nanoseconds: 0)

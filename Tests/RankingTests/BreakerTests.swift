@@ -239,6 +239,7 @@ import Testing
         case "first_byte": breaker.recordFirstByte(at: now, settings: settings)
         case "credential_changed": breaker.credentialChanged()
         case "clear": breaker.clear(settings)
+        case "early_trial": breaker.tryEarly()
         default:
             now = now + .seconds(Int(random.next() % 400))
             breaker.advance(to: now)
@@ -248,7 +249,7 @@ import Testing
     @Test func theDiagramShowsEveryTransitionAndNoOther() throws {
         let events = [
             "success", "completion", "failure", "credential_refused", "first_byte", "credential_changed", "clear",
-            "time",
+            "early_trial", "time",
         ]
         var reached: Set<Transition> = []
         for seed in 0..<200 as Range<UInt64> {

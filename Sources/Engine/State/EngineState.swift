@@ -183,8 +183,14 @@ struct EngineState: Sendable {
                 upstream: upstream, gate: candidate.gate == .halfOpen ? .halfOpen : .open,
                 limitedModels: candidate.limitedModels)
         }
+        let absent = ranking.absentees(now: now).compactMap { absentee -> AbsentEndpoint? in
+            record(absentee.endpoint)?.upstream.map {
+                AbsentEndpoint(upstream: $0, availability: absentee.availability)
+            }
+        }
         return RoutingTable(
-            candidates: candidates, earliestRecovery: ranking.earliestRecovery(now: now), served: servedAPIs,
+            candidates: candidates, absent: absent, earliestRecovery: ranking.earliestRecovery(now: now),
+            served: servedAPIs,
             version: tableVersion)
     }
 

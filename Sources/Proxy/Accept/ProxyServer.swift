@@ -284,16 +284,21 @@ public struct ProxyEvents: Sendable {
     /// May this request try an endpoint whose breaker is half open? `true` takes the only place; the attempt's
     /// report gives it back.
     public var admitHalfOpen: @Sendable (EndpointID) -> Bool
+    /// Where a request may go that has no candidate left, of these endpoints: what could serve it and has not been asked for it. They may
+    /// be endpoints that the routing table leaves out (`RoutingTable.absent`). One that is to be asked is this request's alone until the
+    /// attempt's report is in, which is to be made as for any attempt.
+    public var tryEarly: @Sendable ([EndpointID]) -> EarlyTrial
     /// A client was refused before it had made a request (garbage, limits, connection cap).
     public var clientRejected: @Sendable (ClientRejection) -> Void
 
-    /// Closures left out do nothing; `admitHalfOpen` admits.
+    /// Closures left out do nothing; `admitHalfOpen` admits, and `tryEarly` knows of no endpoint.
     public init(
         attemptAnswered: @escaping @Sendable (EndpointID, Duration, ContinuousClock.Instant) -> Void = { _, _, _ in },
         attemptFinished: @escaping @Sendable (AttemptReport) -> Void = { _ in },
         requestStarted: (@Sendable () -> Void)? = nil,
         requestFinished: @escaping @Sendable (RequestReport) -> Void = { _ in },
         admitHalfOpen: @escaping @Sendable (EndpointID) -> Bool = { _ in true },
+        tryEarly: @escaping @Sendable ([EndpointID]) -> EarlyTrial = { _ in .nothing },
         clientRejected: @escaping @Sendable (ClientRejection) -> Void = { _ in }
     ) {
         self.attemptAnswered = attemptAnswered
@@ -301,6 +306,7 @@ public struct ProxyEvents: Sendable {
         self.requestStarted = requestStarted
         self.requestFinished = requestFinished
         self.admitHalfOpen = admitHalfOpen
+        self.tryEarly = tryEarly
         self.clientRejected = clientRejected
     }
 }

@@ -7,6 +7,9 @@ public import Ranking
 public final class RoutingTable: Sendable {
     /// In the order to try them.
     public let candidates: [Candidate]
+    /// What is switched on and not to be tried now, in the order of the ranking: where no candidate can answer a request, one of these may
+    /// be worth an early trial (`ProxyEvents.tryEarly`), and a refusal can say why each of them was not asked.
+    public let absent: [AbsentEndpoint]
     /// When the first of the endpoints left out may be tried again: `Retry-After` of a 503. nil: nothing is known.
     public let earliestRecovery: ContinuousClock.Instant?
     /// The APIs that any endpoint has a URL for, those that are left out included: what is asked beyond them is no outage.
@@ -23,11 +26,13 @@ public final class RoutingTable: Sendable {
     ///   - served: nil: what the candidates serve
     ///   - version: 0 suits a caller that publishes its tables one after the other
     public init(
-        candidates: [Candidate], earliestRecovery: ContinuousClock.Instant? = nil, served: ServedAPIs? = nil,
+        candidates: [Candidate], absent: [AbsentEndpoint] = [], earliestRecovery: ContinuousClock.Instant? = nil,
+        served: ServedAPIs? = nil,
         version: UInt64 = 0
     ) {
         self.version = version
         self.candidates = candidates
+        self.absent = absent
         hasModelLimits = candidates.contains { !$0.limitedModels.isEmpty }
         self.earliestRecovery = earliestRecovery
         self.served =
@@ -38,6 +43,20 @@ public final class RoutingTable: Sendable {
                         any: candidate.upstream.anyURL != nil, anthropic: candidate.upstream.anthropicURL != nil,
                         openAI: candidate.upstream.openAIURL != nil))
             }
+    }
+}
+
+/// An endpoint that a routing table leaves out.
+public struct AbsentEndpoint: Sendable {
+    /// Where it would be asked.
+    public let upstream: Upstream
+    /// Why it is not, as of when the table was made: a time out may have become longer since.
+    public let availability: Availability
+
+    /// As its parts.
+    public init(upstream: Upstream, availability: Availability) {
+        self.upstream = upstream
+        self.availability = availability
     }
 }
 
