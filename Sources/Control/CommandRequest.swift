@@ -34,6 +34,7 @@ extension CommandRequest {
             self.init(.testDocument, target.map { CommandTarget(name: $0.name) }, body: try JSONBody.encode(patch))
         case .preview(let target, let patch):
             self.init(target == nil ? .previewNew : .preview, target, body: try JSONBody.encode(patch))
+        case .explain(let id): self.init(.request, CommandTarget(name: id))
         case .add(let patch): self.init(.addEndpoint, nil, ifRevision, body: try JSONBody.encode(patch))
         case .sortNow: self.init(.sort, nil, ifRevision)
         case .setAutoSort(let enabled):
@@ -88,6 +89,7 @@ extension CommandRequest {
         case .test: return .test(target)
         case .testDocument: return .testDraft(name == nil ? nil : target, try document(EndpointPatch.self))
         case .preview, .previewNew: return .preview(name == nil ? nil : target, try document(EndpointPatch.self))
+        case .request: return .explain(name ?? "")
         case .addEndpoint: return .add(try document(EndpointPatch.self))
         case .sort: return .sortNow
         case .autoSort: return .setAutoSort(try document(AutoSortRequest.self).enabled)

@@ -95,6 +95,9 @@ public struct ControlClient: Sendable {
             let answer = try await exchange(method, target, headers: headers, body: request.body, timeout: timeout)
             return .preview(try Self.decode(FilePreview.self, answer.body))
         }
+        if case .explain = command {
+            return .walk(try Self.decode(RequestWalk.self, try await exchange(method, target, timeout: timeout).body))
+        }
         let answer = try await exchange(method, target, headers: headers, body: request.body, timeout: commandTimeout)
         return .done(try Self.decode(CommandReceipt.self, answer.body))
     }

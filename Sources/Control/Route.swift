@@ -14,7 +14,7 @@ struct Route: Sendable {
 
     /// What is asked.
     enum Operation: String, Sendable, CaseIterable {
-        case snapshot, events, stats
+        case snapshot, events, stats, request
         case endpoints, endpoint, addEndpoint, replaceEndpoint, changeEndpoint, removeEndpoint
         case move, pin, unpin, enable, disable, clear, test
         case testDocument, preview, previewNew
@@ -62,6 +62,7 @@ struct Route: Sendable {
         case .snapshot: self.init(operation, .GET, "/admin/api/snapshot", [200, 400])
         case .events: self.init(operation, .GET, "/admin/api/events", [200, 400])
         case .stats: self.init(operation, .GET, "/admin/api/config/stats", [200])
+        case .request: self.init(operation, .GET, "/admin/api/requests/{name}", [200, 404])
         case .endpoints: self.init(operation, .GET, "/admin/api/endpoints", [200])
         case .addEndpoint:
             self.init(
@@ -126,7 +127,7 @@ struct Route: Sendable {
     /// In the order of the operations.
     static let all = Operation.allCases.map { Route($0) }
 
-    /// Whether it is about one endpoint.
+    /// Whether it is about one endpoint or request.
     var hasName: Bool { path.contains("{name}") }
 
     /// The path with a name in it.

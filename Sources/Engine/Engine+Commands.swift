@@ -31,6 +31,7 @@ extension Engine {
         case .test(let target): return .done(try await test(target))
         case .testDraft(let target, let patch): return .done(try await test(patch, of: target))
         case .preview(let target, let patch): return .preview(try await preview(patch, of: target))
+        case .explain(let id): return .walk(try walk(of: id))
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .update, .replace, .add, .remove, .flush, .reload,
             .undo, .redo:
             let (message, undo) = try await change(command, by: author, ifRevision: ifRevision)
@@ -39,6 +40,14 @@ extension Engine {
                     message: message, revision: configurationRevision,
                     endpoint: command.nameAfterwards.flatMap(endpoint(named:)), undo: undo))
         }
+    }
+
+    private func walk(of id: String) throws(CommandRefusal) -> RequestWalk {
+        let now = ContinuousClock.now
+        let wallTime = Self.wallTime()
+        let (walk, known) = withState { ($0.walk(of: id, now: now, wallTime: wallTime), $0.requests.count) }
+        guard let walk else { throw .noSuchRequest(id, known: known) }
+        return walk
     }
 
     /// - Returns: what was done, in words, and what undo would take back of it.
@@ -113,7 +122,7 @@ extension Engine {
         case .update(let target, let patch): prepare(patch, of: target)
         case .replace(let target, let patch): prepare(patch.asWhole, of: target)
         case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear,
-            .test, .testDraft, .preview:
+            .test, .testDraft, .preview, .explain:
             break
         }
     }
@@ -274,7 +283,7 @@ extension Command {
         switch self {
         case .update, .replace, .add, .remove: true
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear, .test,
-            .testDraft, .preview:
+            .testDraft, .preview, .explain:
             false
         }
     }

@@ -95,9 +95,11 @@ public final class Engine: Sendable {
         podium_keep_freed_memory(16 << 20)
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         proxyLoops = (try? SocketLoopGroup(count: options.eventLoops ?? ProcessorCount.usable)) ?? group
+        let routes = state.routingTable(now: now)
+        state.noteRoutes(routes)
         proxy = ProxyServer(
             options: ProxyOptions(configuration.server, running, tlsContexts: authorities.contexts),
-            routes: state.routingTable(now: now), group: proxyLoops)
+            routes: routes, group: proxyLoops)
         // The access log is opened by `start`.
         running.accessLog = .off
         followed = Mutex(running)

@@ -31,6 +31,8 @@ public enum Command: Codable, Sendable, Equatable {
     case testDraft(CommandTarget?, EndpointPatch)
     /// What saving the patch would do to the file; nil for a new endpoint. Changes nothing.
     case preview(CommandTarget?, EndpointPatch)
+    /// The way of the newest request of that id from endpoint to endpoint. Changes nothing.
+    case explain(String)
 
     /// The endpoint that has to be there; nil where it is about none, or about a new one.
     public var target: CommandTarget? {
@@ -39,7 +41,7 @@ public enum Command: Codable, Sendable, Equatable {
             .replace(let target, _), .remove(let target), .clear(let target), .test(let target):
             target
         case .testDraft(let target, _), .preview(let target, _): target
-        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo: nil
+        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo, .explain: nil
         }
     }
 }
@@ -106,6 +108,8 @@ public enum CommandAnswer: Sendable, Equatable {
     case done(CommandReceipt)
     /// The answer of `.preview`.
     case preview(FilePreview)
+    /// The answer of `.explain`.
+    case walk(RequestWalk)
 }
 
 /// What a command did. It has reached the disk by the time this is there.

@@ -108,6 +108,12 @@ extension CommandRefusal {
         CommandRefusal(.noSuchEndpoint, "there is no endpoint '\(printable(name))'")
     }
 
+    /// - Parameter known: how many requests are known.
+    public static func noSuchRequest(_ id: String, known: Int) -> CommandRefusal {
+        let those = known == 0 ? "no request has ended yet" : "it is none of the last \(known) that ended"
+        return CommandRefusal(.notFound, "request '\(printable(id))' is not known: \(those)")
+    }
+
     /// Others changed what the author of the command looked at.
     ///
     /// - Parameters:

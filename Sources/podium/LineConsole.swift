@@ -1,5 +1,6 @@
 import Console
 import PodiumModel
+import Support
 
 /// The console as plain lines, for screen readers, serial lines and terminals that no picture can be drawn on: what happens is
 /// printed as it happens, and commands are typed as words.
@@ -92,6 +93,10 @@ final class LineConsole: Sendable {
         switch result {
         case .success(.done(let receipt)): StandardStreams.output("done: \(SafeText.clean(receipt.message))")
         case .failure(let refusal): StandardStreams.output("error: \(SafeText.clean(refusal.line))")
+        case .success(.walk(let walk)):
+            for line in PlainReport.lines(walk, utcOffset: WallClock.utcOffset(at: walk.time)) {
+                StandardStreams.output(line)
+            }
         case .success(.preview): break
         }
     }
@@ -143,7 +148,7 @@ enum LineCommand: Equatable {
     case refused(String)
 
     static let overview = """
-        status, events: look. move NAME RANK, enable NAME, disable NAME, pin NAME, unpin NAME, clear NAME, test NAME, sort, autosort \
+        status, events, explain REQUEST-ID: look. move NAME RANK, enable NAME, disable NAME, pin NAME, unpin NAME, clear NAME, test NAME, sort, autosort \
         on|off, flush, reload, undo, redo: act. leave: this console alone. stop: stop the proxy, where it runs in this process.
         """
 
@@ -162,6 +167,7 @@ enum LineCommand: Equatable {
         case "reload": return .command(.reload)
         case "undo": return .command(.undo)
         case "redo": return .command(.redo)
+        case "explain" where words.count == 2: return .command(.explain(words[1]))
         case "autosort" where words.count == 2 && ["on", "off"].contains(words[1]):
             return .command(.setAutoSort(words[1] == "on"))
         case "move", "enable", "disable", "pin", "unpin", "clear", "test":

@@ -93,6 +93,77 @@ struct PanelTests {
                 == "12:00:09 warning proxy: refused 10.0.0.9: 400 no request (2,100 times since 12:00:03)")
     }
 
+    private static func walk(_ id: String) -> RequestWalk {
+        var asked = RequestWalk.Step("slow", .asked, "status 502")
+        (asked.status, asked.firstByteSeconds, asked.seconds) = (502, 0.02, 0.05)
+        var good = RequestWalk.Step("good", .asked, "ok")
+        (good.status, good.firstByteSeconds, good.seconds) = (200, 0.3, 1.5)
+        return RequestWalk(
+            id: id, time: Fixture.time(12, 0, 9), method: "POST", path: "/v1/messages", api: "anthropic", status: 200,
+            ending: "completed", endpoint: "good", bytesUp: 1_200, bytesDown: 30, firstByteSeconds: 0.36, seconds: 1.6,
+            sameID: 1,
+            steps: [
+                asked, RequestWalk.Step("open\u{1B}ai", .skipped, "no URL for Anthropic's API"), good,
+                RequestWalk.Step("spare", .notNeeded, ""),
+                RequestWalk.Step("out", .out, "rate limited (429)", until: Fixture.time(12, 5, 0)),
+            ], unlisted: 2, knowsAll: true)
+    }
+
+    @Test("An event that is opened shows the way of its request, once that is known")
+    func walks() throws {
+        var snapshot = Fixture.snapshot()
+        snapshot.events.append(
+            Fixture.event(
+                90, Fixture.time(12, 0, 9), .info, "proxy",
+                "POST /v1/messages: slow status 502 → good ok, answered 200" + Snapshot.Event.ending(naming: "req-7")))
+        snapshot.events.append(Fixture.event(91, Fixture.time(12, 0, 10), .info, "proxy", "no request (of any)"))
+        var state = Fixture.console(140, 40, snapshot)
+        #expect(state.press(.character("4"), .enter) == [])
+        let effects = state.press(.escape, .down, .enter)
+        guard case .perform(let id, .explain("req-7"))? = effects.last else {
+            Issue.record("\(effects)")
+            return
+        }
+        #expect(state.pending.isEmpty, "it is no action of the operator's")
+        #expect(state.press(.down) == [], "it is asked for once")
+        _ = state.handle(.commandFinished(id, .success(.walk(Self.walk("req-7")))), now: Fixture.start)
+        let screen = state.screen()
+        for line in [
+            "request req-7, ended 12:00:09.000: POST /v1/messages",
+            "answered 200 by good, completed, first byte after 360 ms, 1.6 s in all, ", "1,200 bytes up, 30 bytes down",
+            "asked slow: status 502, first byte after 20 ms, 50 ms in all",
+            "passed over openai: no URL for Anthropic's API",
+            "asked good: ok, status 200, first byte after 300 ms, 1.5 s in all", "not needed: spare",
+            "out: out: rate limited (429), until 12:05:00", "and 2 more", "1 earlier with the same id",
+        ] {
+            #expect(screen.contains(line), "\(line)")
+        }
+        // Opened again it is there at once; one that is not known any more says so.
+        #expect(state.press(.escape, .enter) == [])
+        #expect(state.screen().contains("asked slow: status 502"))
+        snapshot.events.append(
+            Fixture.event(92, Fixture.time(12, 0, 11), .info, "proxy", "x" + Snapshot.Event.ending(naming: "req-8")))
+        _ = state.handle(.snapshot(snapshot), now: Fixture.start)
+        let others = state.press(.escape, .character("g"), .enter)
+        guard case .perform(let other, .explain("req-8"))? = others.last else {
+            Issue.record("\(others)")
+            return
+        }
+        _ = state.handle(
+            .commandFinished(other, .failure(.noSuchRequest("req-8", known: 10_000))), now: Fixture.start)
+        #expect(state.screen().contains("request 'req-8' is not known: it is none of the last 10000 that ended"))
+        #expect(state.toast == nil)
+    }
+
+    @Test("The request that an event speaks of stands at the end of its text")
+    func requestOfEvents() {
+        func request(_ text: String) -> String? { Fixture.event(1, 0, .info, "proxy", text).request }
+        #expect(request("a (req x)" + Snapshot.Event.ending(naming: "id)(")) == "id)(")
+        for text in ["", "(req", "(req )", "x (req a) b", "x (req a", "x (reg a)"] {
+            #expect(request(text) == nil, "\(text)")
+        }
+    }
+
     @Test("The persister when it is overdue, and when all is saved")
     func overdue() {
         var snapshot = Fixture.snapshot()

@@ -22,7 +22,8 @@ struct CommandRequestTests {
         .move(target, toRank: 3), .move(reserved, toRank: 1), .setEnabled(target, true), .setEnabled(target, false),
         .setPinned(reserved, true), .setPinned(target, false), .sortNow, .setAutoSort(true), .setAutoSort(false),
         .update(target, patch), .replace(reserved, patch), .add(patch), .remove(target), .remove(reserved), .flush,
-        .reload, .undo, .redo, .clear(CommandTarget(name: "sort")), .test(CommandTarget(name: "test")),
+        .reload, .undo, .redo, .explain("a b/ä?"), .explain("sort"), .clear(CommandTarget(name: "sort")),
+        .test(CommandTarget(name: "test")),
         .testDraft(nil, patch),
         .testDraft(CommandTarget(name: target.name), patch), .preview(target, patch), .preview(nil, patch),
     ]

@@ -87,6 +87,13 @@ struct DescriptionTests {
         try check(EndpointList(revision: 1, endpoints: [endpoint]), "EndpointList")
         try check(CommandReceipt(message: "", revision: 1, endpoint: endpoint, undo: ""), "Receipt")
         try check(HealthReport(status: "pass", reasons: []), "Health")
+        var step = RequestWalk.Step("", .asked, "", until: 1)
+        (step.outcome, step.status, step.firstByteSeconds, step.seconds) = ("", 1, 1, 1)
+        try check(
+            RequestWalk(
+                id: "", time: 1, method: "", path: "", api: "", status: 1, ending: "", endpoint: "", bytesUp: 1,
+                bytesDown: 1, firstByteSeconds: 1, seconds: 1, sameID: 1, steps: [step], unlisted: 1, knowsAll: true),
+            "RequestWalk")
         try check(FilePreview(lines: [.init(kind: .kept, number: 1, text: "")]), "Preview")
         let change = RevisionChange(revision: 1, time: 1, actor: "", text: "")
         try check(
@@ -116,6 +123,8 @@ struct DescriptionTests {
         #expect(reasons == Set(TimeOutCause.allCases.map(\.rawValue)))
         let keeps = try words("Margin", "kept_by")
         #expect(keeps == Set(Snapshot.Explanation.Margin.Keep.allCases.map(\.rawValue)))
+        let steps = try words("RequestStep", "result")
+        #expect(steps == Set(RequestWalk.Step.Result.allCases.map(\.rawValue)))
         let results = try words("Flush", "result")
         #expect(results == Set(Snapshot.Flush.Result.allCases.map(\.rawValue)))
     }

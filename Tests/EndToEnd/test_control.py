@@ -496,3 +496,25 @@ def test_a_secret_in_the_wrong_place_is_not_printed(serving, tmp_path):
         config.write_text(f"server:\n  {key}: {secret}\n")
         checked = run_podium("check", config)
         assert secret not in checked.stdout + checked.stderr, checked
+
+
+def test_a_request_is_explained(podium, upstream, tmp_path):
+    port = free_port()
+    broken, good = upstream("broken", "--status", "502"), upstream("good")
+    process = podium(
+        f"server: {{ port: {port} }}\nendpoints:\n  - {{ name: broken, url: {broken.url} }}\n  - {{ name: good, url: {good.url} }}\n"
+        "  - { name: spare, url: http://127.0.0.1:1 }\n  - { name: resting, url: http://127.0.0.1:2, enabled: false }\n",
+        port, {"XDG_RUNTIME_DIR": str(tmp_path)})
+    curl = ["curl", "-sS", process.url + "/v1/messages", "-H", "content-type: application/json", "-H", "X-Request-ID: mine-1", "-d", "{}"]
+    subprocess.run(curl, capture_output=True, check=True, timeout=30)
+    told = eventually(lambda: next((t for t in [ask(process, "explain", "mine-1")] if t.returncode == 0), None))
+    lines = told.stdout.splitlines()
+    assert lines[0].startswith("request mine-1, ended ") and lines[0].endswith(": POST /v1/messages")
+    assert lines[1].startswith("answered 200 by good, completed, first byte after ")
+    assert lines[2].startswith("asked broken: status 502, ") and lines[3].startswith("asked good: ok, status 200, ")
+    assert lines[4:] == ["not needed: spare", "out: resting: switched off"]
+    walk = json.loads(ask(process, "explain", "mine-1", "--json").stdout)
+    assert [step["result"] for step in walk["steps"]] == ["asked", "asked", "not_needed", "out"]
+    assert walk["steps"][0]["outcome"] == "server_error" and walk["steps"][0]["status"] == 502 and walk["knows_all"]
+    unknown = ask(process, "explain", "mine-2")
+    assert unknown.returncode == 1 and "request 'mine-2' is not known: it is none of the last 1 that ended" in unknown.stderr

@@ -24,12 +24,15 @@ struct LineCommandTests {
             ("move two words 3 1", .command(.move(two, toRank: 1))),
             ("disable two words 3", .command(.setEnabled(two, false))), ("pin main", .command(.setPinned(main, true))),
             ("autosort off", .command(.setAutoSort(false))), ("test main", .command(.test(main))),
+            ("explain req-7", .command(.explain("req-7"))),
         ]
         for (line, command) in expected { #expect(LineCommand.parse(line, in: snapshot) == command, "\(line)") }
     }
 
     @Test func whatIsNoneSaysWhy() {
-        for line in ["frobnicate", "move main", "move 3", "enable", "pin nobody", "autosort maybe"] {
+        for line in [
+            "frobnicate", "move main", "move 3", "enable", "pin nobody", "autosort maybe", "explain", "explain a b",
+        ] {
             guard case .refused = LineCommand.parse(line, in: snapshot) else {
                 Issue.record("\(line) was taken")
                 continue

@@ -90,6 +90,10 @@ extension ConsoleState {
     }
 
     mutating func finish(_ id: CommandID, _ result: CommandResult, now: ContinuousClock.Instant) -> [ConsoleEffect] {
+        if walk?.command == id {
+            walk?.take(result)
+            return []
+        }
         if previewCommand == id {
             previewCommand = nil
             if case .form(var form) = overlay {
@@ -131,7 +135,7 @@ extension ConsoleState {
             toast?.undo = receipt.undo.map(SafeText.clean)
             if case .add(let draft) = command.command { pendingSelection = draft.name }
             return []
-        case .success(.preview):
+        case .success(.preview), .success(.walk):
             return fail(command, id, isForm: isForm, CommandRefusal(.unavailable, "not answered"), now: now)
         case .failure(let failure): return fail(command, id, isForm: isForm, failure, now: now)
         }

@@ -129,6 +129,20 @@ enum EventOverlay {
         TextOverlay.mostScroll(state, lines(state, view).count)
     }
 
+    private static func walk(_ state: ConsoleState, _ event: Snapshot.Event) -> [[Segment]] {
+        guard let request = event.request, let walk = state.walk, walk.request == request else { return [] }
+        let width = TextOverlay.width(state)
+        switch walk.answer {
+        case nil: return []
+        case .refused(let text):
+            return [[]] + DetailPanel.wrap(SafeText.clean(text), width).map { [Segment($0, .faint)] }
+        case .known(let walk):
+            return [[]]
+                + PlainReport.lines(walk, utcOffset: state.shown.utcOffset).flatMap { DetailPanel.wrap($0, width) }
+                .map { [Segment($0)] }
+        }
+    }
+
     private static func lines(_ state: ConsoleState, _ view: EventView) -> [[Segment]] {
         guard let event = state.shown.events.last(where: { $0.identity == view.id }) else {
             return [[Segment("This event is no longer in the log.", .faint)]]
@@ -143,7 +157,40 @@ enum EventOverlay {
                 Segment(time, .strong), Segment("  \(event.severity.rawValue)  ", EventPanel.role(event.severity)),
                 Segment(SafeText.clean(event.source), .faint),
             ]
-        ] + repeats + [[]] + text.map { [Segment($0, event.severity == .error ? .bad : .text)] }
+        ] + repeats + [[]] + text.map { [Segment($0, event.severity == .error ? .bad : .text)] } + walk(state, event)
+    }
+}
+
+/// The way of a request, as far as it is known by now.
+struct ShownWalk: Sendable, Equatable {
+    var request: String
+    /// The question that is under way, or was answered.
+    var command: CommandID
+    var answer: Answer?
+
+    enum Answer: Sendable, Equatable {
+        case known(RequestWalk)
+        case refused(String)
+    }
+
+    mutating func take(_ result: CommandResult) {
+        switch result {
+        case .success(.walk(let walk)): answer = .known(walk)
+        case .success: answer = nil
+        case .failure(let failure): answer = .refused(failure.line)
+        }
+    }
+}
+
+extension ConsoleState {
+    /// Asks for the way of the request that the opened event speaks of.
+    mutating func refreshWalk() -> [ConsoleEffect] {
+        guard case .event(let view) = overlay,
+            let request = shown.events.last(where: { $0.identity == view.id })?.request, walk?.request != request
+        else { return [] }
+        let id = nextIdentifier()
+        walk = ShownWalk(request: request, command: id)
+        return [.perform(id, .explain(request))]
     }
 }
 

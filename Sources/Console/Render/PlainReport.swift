@@ -22,6 +22,51 @@ public enum PlainReport {
             "\(time) \(event.severity.rawValue) \(SafeText.clean(event.source)): \(SafeText.clean(event.line))\(repeats)"
     }
 
+    /// The way of one request: what came of it, then a line for each endpoint in the order in which they were gone through.
+    public static func lines(_ walk: RequestWalk, utcOffset: Int) -> [String] {
+        let time = Quantity.preciseClock(walk.time, utcOffset: utcOffset)
+        var lines = [
+            "request \(SafeText.clean(walk.id)), ended \(time): \(SafeText.clean(walk.method + " " + walk.path))"
+        ]
+        let answer = walk.status.map { "answered \($0)" } ?? "not answered"
+        let author =
+            walk.endpoint.map { " by \(SafeText.clean($0))" } ?? (walk.status == nil ? "" : " by Podium itself")
+        var facts = ["\(answer)\(author)", SafeText.clean(walk.ending.replacing("_", with: " "))]
+        if let first = walk.firstByteSeconds { facts.append("first byte after \(duration(first))") }
+        facts.append("\(duration(walk.seconds)) in all")
+        facts.append("\(Quantity.grouped(UInt64(max(0, walk.bytesUp)))) bytes up")
+        facts.append("\(Quantity.grouped(UInt64(max(0, walk.bytesDown)))) bytes down")
+        lines.append(facts.joined(separator: ", "))
+        lines += walk.steps.map { line($0, utcOffset: utcOffset) }
+        if walk.unlisted > 0 { lines.append("and \(walk.unlisted) more") }
+        if !walk.knowsAll {
+            lines.append(
+                walk.steps.isEmpty ? "no endpoint was chosen for it" : "which others there were is no longer known")
+        }
+        if walk.sameID > 0 { lines.append("\(walk.sameID) earlier with the same id") }
+        return lines
+    }
+
+    private static func line(_ step: RequestWalk.Step, utcOffset: Int) -> String {
+        let name = SafeText.clean(step.endpoint)
+        let text = step.text.isEmpty ? "" : ": \(SafeText.clean(step.text))"
+        switch step.result {
+        case .asked:
+            var facts: [String] = []
+            if let status = step.status, !step.text.contains("\(status)") { facts.append("status \(status)") }
+            if let first = step.firstByteSeconds { facts.append("first byte after \(duration(first))") }
+            if let seconds = step.seconds { facts.append("\(duration(seconds)) in all") }
+            return "asked \(name)\(text)" + facts.map { ", \($0)" }.joined()
+        case .skipped: return "passed over \(name)\(text)"
+        case .notNeeded: return "not needed: \(name)"
+        case .out:
+            let until = step.until.map { ", until \(Quantity.clock($0, utcOffset: utcOffset))" } ?? ""
+            return "out: \(name)\(text)\(until)"
+        }
+    }
+
+    private static func duration(_ seconds: Double) -> String { Duration.seconds(seconds).shortText }
+
     private static func head(_ snapshot: ConsolePicture) -> String {
         let server = snapshot.server
         var words = ["podium"]

@@ -310,7 +310,7 @@ extension Command {
     /// Whether others of its kind, and the keys of its endpoint, wait for it.
     var isExclusive: Bool {
         switch self {
-        case .clear, .test, .testDraft, .preview: false
+        case .clear, .test, .testDraft, .preview, .explain: false
         default: true
         }
     }
@@ -334,6 +334,7 @@ extension Command {
         case .reload: "Reading the file"
         case .test, .testDraft: "Testing \(name)"
         case .preview: "Comparing"
+        case .explain: "Asking"
         }
     }
 }

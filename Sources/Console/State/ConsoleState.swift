@@ -71,6 +71,8 @@ public struct ConsoleState: Sendable {
     var unsavedSince: ContinuousClock.Instant?
     /// The comparison with the file that is under way.
     var previewCommand: CommandID?
+    /// The way of the request that the opened event speaks of.
+    var walk: ShownWalk?
     /// The test of a form that is under way.
     var testCommand: CommandID?
 
@@ -99,7 +101,7 @@ public struct ConsoleState: Sendable {
     public mutating func handle(_ input: ConsoleInput, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         if let toast, toast.expires <= now { self.toast = nil }
         let effects = take(input, now: now)
-        return effects + refreshPreview()
+        return effects + refreshPreview() + refreshWalk()
     }
 
     private mutating func take(_ input: ConsoleInput, now: ContinuousClock.Instant) -> [ConsoleEffect] {

@@ -121,7 +121,7 @@ extension EngineState {
             return isCleared
                 ? "cleared \(record.settings.name): the next request tries it"
                 : "\(record.settings.name) was in no time out"
-        case .undo, .redo, .flush, .reload, .test, .testDraft, .preview:
+        case .undo, .redo, .flush, .reload, .test, .testDraft, .preview, .explain:
             return ""
         }
     }

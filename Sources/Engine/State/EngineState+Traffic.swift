@@ -37,6 +37,7 @@ extension EngineState {
             take(attempt, wallTime: wallTime, random: random, &effects)
         }
         count(report, second: second(report.at))
+        requests.append(report)
         if report.failedOver || report.ending == .brokenStream || report.isRefusal {
             logTrouble(report, wallTime: wallTime(), &effects)
         }
@@ -195,7 +196,7 @@ extension EngineState {
         log(
             report.ending == .completed ? .info : .warning, source: "proxy",
             "\(report.method) \(report.path): \(path)\(report.status.map { ", answered \($0)" } ?? "")"
-                + " (req \(report.requestID))",
+                + Snapshot.Event.ending(naming: report.requestID),
             kind: .traffic, fold: "\(path) \(report.status ?? 0)", wallTime: wallTime, &effects)
     }
 }

@@ -22,6 +22,7 @@ struct EngineState: Sendable {
     var firstByte = FirstByteHistogram()
     var revisions = RevisionLog()
     var events = EventLog()
+    var requests = RequestHistory()
     var actions = ActionHistory()
     let context: ConfigurationContext
     private let startedAt: ContinuousClock.Instant
@@ -274,7 +275,32 @@ extension EngineState {
 
     mutating func publishRoutes(now: ContinuousClock.Instant, _ effects: inout EngineEffects) {
         tableVersion += 1
-        effects.routes = routingTable(now: now)
+        let table = routingTable(now: now)
+        effects.routes = table
+        noteRoutes(table)
+    }
+
+    /// Keeps which endpoints requests can choose from and why the others are out, for explanations.
+    mutating func noteRoutes(_ table: RoutingTable) {
+        var places = table.candidates.map { RequestHistory.Place($0) } + table.absent.map { RequestHistory.Place($0) }
+        for id in fileOrder {
+            guard let record = record(id) else { continue }
+            if !record.settings.enabled {
+                places.append(RequestHistory.Place(endpoint: id, state: .out(.disabled)))
+            } else if record.upstream == nil {
+                places.append(RequestHistory.Place(endpoint: id, state: .unusable))
+            }
+        }
+        requests.note(places, version: table.version)
+    }
+
+    /// The way of the newest request of that id; nil where it is not known, or no longer.
+    func walk(of id: String, now: ContinuousClock.Instant, wallTime: Double) -> RequestWalk? {
+        requests.walk(
+            of: id,
+            RequestHistory.Words(
+                name: { records.name(of: $0) ?? "?" }, misconfiguration: { record($0)?.misconfiguration },
+                time: { wallTime + ($0 - now).inSeconds }))
     }
 
     /// Timers run from now on.

@@ -51,8 +51,12 @@ public struct RequestReport: Sendable {
 
     let ended: ReportTime
     let isConcludedByAttempt: Bool
-    let firstAttempt: AttemptReport?
-    let furtherAttempts: [AttemptReport]
+    /// The first of `attempts`.
+    public let firstAttempt: AttemptReport?
+    /// The rest of them.
+    public let furtherAttempts: [AttemptReport]
+    /// The version of the routing table that it went by; nil where it was refused before it had one.
+    public let tableVersion: UInt64?
     let head: ByteBuffer
     let methodLength: Int
     let pathRange: Range<Int>
@@ -76,6 +80,7 @@ public struct RequestReport: Sendable {
         isConcludedByAttempt = failover.isConcludedByAttempt
         firstAttempt = failover.firstAttempt
         furtherAttempts = failover.furtherAttempts
+        tableVersion = failover.tableVersion
         head = request.bytes
         methodLength = request.methodLength
         pathRange = request.pathRange
@@ -91,6 +96,45 @@ public struct RequestReport: Sendable {
     public var path: String {
         head.getString(at: head.readerIndex + pathRange.lowerBound, length: pathRange.count) ?? ""
     }
+    /// Where the texts lie that `copyNames` has copied: one behind the other.
+    public struct Names: Sendable {
+        /// The id, where the client gave none: that is not copied.
+        public var generatedID: UInt64?
+        public var idLength = 0
+        public var methodLength = 0
+        public var pathLength = 0
+        /// There was no room for the whole path.
+        public var isCut = false
+
+        public init() {}
+    }
+
+    private static let longestMethod = 16
+
+    /// Copies the id that the client gave, the method and the path, as far as there is room: for a reader that cannot hold on to the
+    /// report.
+    public func copyNames(to target: UnsafeMutableRawBufferPointer) -> Names {
+        var names = Names()
+        head.withUnsafeReadableBytes { head in
+            var end = 0
+            func copy(_ range: Range<Int>) -> Int {
+                let length = min(range.count, target.count - end)
+                let source = UnsafeRawBufferPointer(rebasing: head[range.lowerBound..<range.lowerBound + length])
+                UnsafeMutableRawBufferPointer(rebasing: target[end..<end + length]).copyMemory(from: source)
+                end += length
+                return length
+            }
+            switch requestIDBytes {
+            case .generated(let id): names.generatedID = id
+            case .received(let range): names.idLength = copy(range)
+            }
+            names.methodLength = copy(0..<min(methodLength, Self.longestMethod))
+            names.pathLength = copy(pathRange)
+            names.isCut = names.pathLength < pathRange.count
+        }
+        return names
+    }
+
     /// Bytes of memory that the report holds on to, roughly.
     public var footprint: Int { head.storageCapacity + 512 + furtherAttempts.count * 128 }
     /// Address without port, empty when unknown.
@@ -224,7 +268,7 @@ extension RequestReport {
 
 extension AttemptReport {
     /// `ok`, `declined`, `gone` (the client left, or is at fault), or the kind of error.
-    var outcomeWord: String {
+    public var outcomeWord: String {
         if let kind = ErrorKind(outcome, status: status) { return kind.rawValue }
         return switch outcome {
         case .neutral: "gone"

@@ -23,6 +23,8 @@ final class Failover {
     /// What became of the endpoints tried, for the message of a 503.
     private var failures: [(name: String, reason: String)] = []
 
+    var tableVersion: UInt64? { table?.version }
+
     /// The endpoint that was asked last.
     var lastEndpoint: EndpointID? {
         furtherAttempts.isEmpty ? firstAttempt?.endpoint : furtherAttempts.last?.endpoint

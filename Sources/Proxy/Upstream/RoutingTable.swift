@@ -84,7 +84,8 @@ public struct ServedAPIs: OptionSet, Sendable {
         if openAI { insert(.openAI) }
     }
 
-    init(_ api: RequestAPI) {
+    /// The one that a request asks.
+    public init(_ api: RequestAPI) {
         switch api {
         case .anthropic: self = .anthropic
         case .openAI: self = .openAI

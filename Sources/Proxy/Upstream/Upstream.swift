@@ -102,6 +102,11 @@ public final class Upstream: Sendable {
         Array((proxy(for: url)?.credentials?.headerLine ?? "").utf8)
     }
 
+    /// The APIs that it has a URL for.
+    public var serves: ServedAPIs {
+        ServedAPIs(any: anyURL != nil, anthropic: anthropicURL != nil, openAI: openAIURL != nil)
+    }
+
     /// The base URL for requests of `api`, nil when this endpoint does not serve it.
     func url(for api: RequestAPI) -> UpstreamURL? {
         switch api {

@@ -89,6 +89,36 @@ struct StatusCommand: AsyncParsableCommand {
     }
 }
 
+struct ExplainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Says which endpoints a request went to and what came of it, and why the others were passed over.",
+        discussion: """
+            The last 10,000 requests are known. The id is in the access log and in events (req ID), and in X-Request-ID of the \
+            answer, unless the endpoint has put one of its own there; a client may choose it by the same header.
+
+            Exit codes: 0 it is known, 1 it is not, 69 nothing runs, 77 it belongs to another user.
+            """)
+
+    @Argument(help: ArgumentHelp("The request's id.", valueName: "request-id"))
+    var id: String
+
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        let answer = try await control.ask { client throws(ControlClientError) in try await client.perform(.explain(id))
+        }
+        guard case .walk(let walk) = answer else { return }
+        if control.json {
+            try control.printJSON(walk)
+            return
+        }
+        for line in PlainReport.lines(walk, utcOffset: WallClock.utcOffset(at: walk.time)) {
+            StandardStreams.output(line)
+        }
+    }
+}
+
 struct AttachCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attach",
