@@ -83,14 +83,14 @@ def resident_megabytes(root, kind="VmRSS"):
 
 
 class Proxy:
-    def __init__(self, name, folder, command, environment=None):
+    def __init__(self, name, folder, command, environment=None, worker=WORKER, timeout=15):
         self.name, self.port, self.folder = name, free_port(), folder / name
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o755)  # nginx's workers may run as another user
         self.process = subprocess.Popen(
-            [*WORKER, *map(str, command(self.folder, self.port))], stdout=subprocess.DEVNULL,
+            [*worker, *map(str, command(self.folder, self.port))], stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
-        wait_for(self.port)
+        wait_for(self.port, timeout)
 
     def cpu(self):
         return cpu_seconds(self.process.pid)
@@ -99,9 +99,12 @@ class Proxy:
         return resident_megabytes(self.process.pid, kind)
 
     def stop(self):
-        self.process.kill()
-        for pid in processes(self.process.pid)[1:]:
-            os.kill(pid, 9)
+        # Asked before the first of them dies: its children are then another process's.
+        for pid in processes(self.process.pid):
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                pass
         self.process.wait()
 
 
