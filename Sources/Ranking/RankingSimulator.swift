@@ -5,7 +5,7 @@ internal import PureSupport
 /// Each request of the trace walks the candidates until one succeeds. What an endpoint answers is its latest answer in
 /// the trace at that time (its first, before that); only answers that the walk, or a probe, came upon are known to the
 /// ranking. Answers take no time, so requests never overlap: with many requests in flight, a change comes later by
-/// those that are already under way.
+/// those that are already under way. A request that finds no endpoint may wait for one, as in the proxy, and comes again then.
 public struct RankingSimulator: Sendable {
     /// What decides the order.
     public enum Policy: Sendable, Equatable {
@@ -25,6 +25,8 @@ public struct RankingSimulator: Sendable {
         public var requests = 0
         /// Requests that no endpoint could answer.
         public var failedRequests = 0
+        /// Requests that waited for an endpoint, whatever became of them.
+        public var waitingRequests = 0
         /// Requests whose first attempt failed, whatever became of them.
         public var failedFirstAttempts = 0
         /// Events after which the order was another.
@@ -43,6 +45,9 @@ public struct RankingSimulator: Sendable {
             requests > failedRequests ? totalTimeToFirstByte / (requests - failedRequests) : nil
         }
     }
+
+    /// Longest time for which a request waits for an endpoint.
+    static let patience = Duration.seconds(5)
 
     private let trace: OutcomeTrace
     private let seed: UInt64
@@ -77,7 +82,9 @@ public struct RankingSimulator: Sendable {
         var cursors = Array(repeating: 0, count: trace.endpoints.count)
         var last: (at: Duration, top: Int?) = (.zero, order.candidates(at: .zero).first)
         var servedBy: Int?
-        for at in trace.requests {
+        var requests = Arrivals(trace.requests)
+        while let request = requests.next() {
+            let at = request.at
             // Time passes in steps, so that probes and deadlines between two requests have their effect.
             for step in steps(from: last.at, to: at) {
                 if let top = last.top { report.timeOnTop[top] += step - last.at }
@@ -87,7 +94,7 @@ public struct RankingSimulator: Sendable {
                 }
                 last = (step, order.candidates(at: step).first)
             }
-            serve(at, &order, &cursors, &report, &servedBy)
+            if let later = serve(request, &order, &cursors, &report, &servedBy) { requests.wait(later) }
             last.top = order.candidates(at: at).first
         }
         report.orderChanges = order.changes
@@ -95,28 +102,52 @@ public struct RankingSimulator: Sendable {
         return report
     }
 
+    /// - Returns: the request when it comes again, where it waits
     private func serve(
-        _ at: Duration, _ order: inout any SimulatedOrder, _ cursors: inout [Int], _ report: inout Report,
+        _ request: Arrivals.Request, _ order: inout any SimulatedOrder, _ cursors: inout [Int], _ report: inout Report,
         _ servedBy: inout Int?
-    ) {
-        report.requests += 1
-        var isFirst = true
-        for endpoint in order.candidates(at: at) {
+    ) -> Arrivals.Request? {
+        let at = request.at
+        if !request.hasWaited { report.requests += 1 }
+        var isFirst = !request.hasWaited
+        var unasked = Set(trace.endpoints.indices)
+        var candidates = order.candidates(at: at)[...]
+        var waitsUntil: Duration?
+        while true {
+            var next = candidates.popFirst()
+            if next == nil {
+                switch order.tryEarly(among: unasked.sorted(), at: at) {
+                case .ask(let endpoint): next = endpoint
+                case .wait(let until): waitsUntil = until
+                case .nothing: break
+                }
+            }
+            guard let endpoint = next else { break }
+            unasked.remove(endpoint)
             let outcome = answer(endpoint, at: at, &cursors)
             order.record(outcome, for: endpoint, isProbe: false, at: at)
             if case .success(let time) = outcome {
-                report.totalTimeToFirstByte += time ?? .zero
+                report.totalTimeToFirstByte += (time ?? .zero) + (at - request.arrived)
                 if let servedBy, servedBy != endpoint { report.switches += 1 }
                 servedBy = endpoint
-                return
+                return nil
             }
             if isFirst { report.failedFirstAttempts += 1 }
             isFirst = false
             // That is the client's answer.
-            if case .declined = outcome { break }
+            if case .declined = outcome {
+                report.failedRequests += 1
+                return nil
+            }
+        }
+        if let waitsUntil, waitsUntil > at, waitsUntil <= request.arrived + Self.patience {
+            if !request.hasWaited { report.waitingRequests += 1 }
+            if isFirst { report.failedFirstAttempts += 1 }
+            return Arrivals.Request(arrived: request.arrived, at: waitsUntil)
         }
         if isFirst { report.failedFirstAttempts += 1 }
         report.failedRequests += 1
+        return nil
     }
 
     /// The times to stop at after `from`: each second of a gap, and the end of it.
@@ -137,6 +168,41 @@ public struct RankingSimulator: Sendable {
     }
 }
 
+/// The requests of a trace, with those that come again after having waited, by ascending time.
+private struct Arrivals {
+    struct Request {
+        /// When it came first.
+        var arrived: Duration
+        /// When it is walked through the endpoints.
+        var at: Duration
+
+        var hasWaited: Bool { at > arrived }
+    }
+
+    private var fresh: ArraySlice<Duration>
+    /// Latest first.
+    private var waiting: [Request] = []
+
+    init(_ requests: [Duration]) { fresh = requests[...] }
+
+    mutating func next() -> Request? {
+        if let again = waiting.last, fresh.first.map({ again.at <= $0 }) ?? true { return waiting.popLast() }
+        return fresh.popFirst().map { Request(arrived: $0, at: $0) }
+    }
+
+    mutating func wait(_ request: Request) {
+        let place = waiting.firstIndex { $0.at <= request.at } ?? waiting.count
+        waiting.insert(request, at: place)
+    }
+}
+
+/// Where a request without a candidate goes, as `EarlyTrial` says it of endpoints and instants.
+enum SimulatedTrial {
+    case ask(Int)
+    case wait(until: Duration)
+    case nothing
+}
+
 /// A way of ranking, as the simulator sees it; endpoints are indices in the trace.
 protocol SimulatedOrder {
     var order: [Int] { get }
@@ -144,6 +210,7 @@ protocol SimulatedOrder {
     var changes: Int { get }
     func candidates(at: Duration) -> [Int]
     mutating func advance(to: Duration)
+    mutating func tryEarly(among: [Int], at: Duration) -> SimulatedTrial
     mutating func takeDueProbes(at: Duration) -> [Int]
     mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, at: Duration)
 }
@@ -177,6 +244,18 @@ private struct PodiumOrder: SimulatedOrder {
         take(ranking.advance(now: start + at), at)
     }
 
+    mutating func tryEarly(among endpoints: [Int], at: Duration) -> SimulatedTrial {
+        // What is out for the traced model is not asked for it.
+        let able = endpoints.map { EndpointID(UInt32($0)) }.filter {
+            ranking.limitedModels(of: $0, now: start + at).isEmpty
+        }
+        return switch ranking.tryEarly(among: able, now: start + at) {
+        case .ask(let id): .ask(Int(id.rawValue))
+        case .wait(let until): .wait(until: until - start)
+        case .nothing: .nothing
+        }
+    }
+
     mutating func takeDueProbes(at: Duration) -> [Int] {
         ranking.takeDueProbes(now: start + at).map { Int($0.rawValue) }
     }
@@ -196,7 +275,8 @@ private struct PodiumOrder: SimulatedOrder {
     private mutating func take(_ update: RankingUpdate, _ at: Duration) {
         if update.orderChanged { changes += 1 }
         guard ranking.revision != cached.revision else { return }
-        cached = (ranking.revision, ranking.candidates(now: start + at).map { Int($0.endpoint.rawValue) })
+        let able = ranking.candidates(now: start + at).filter(\.limitedModels.isEmpty)
+        cached = (ranking.revision, able.map { Int($0.endpoint.rawValue) })
     }
 }
 
@@ -223,6 +303,9 @@ private struct BaselineOrder: SimulatedOrder {
     func candidates(at: Duration) -> [Int] { order }
 
     mutating func advance(to: Duration) {}
+
+    /// All of them are candidates at all times.
+    mutating func tryEarly(among: [Int], at: Duration) -> SimulatedTrial { .nothing }
 
     mutating func takeDueProbes(at: Duration) -> [Int] {
         lastSeen.indices.filter { lastSeen[$0] + checkInterval <= at }

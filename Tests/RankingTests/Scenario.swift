@@ -8,7 +8,7 @@ struct Scenario {
 
     /// `answer` gives the outcome of an endpoint at a second; noise is a factor drawn for each.
     init(
-        _ name: String, endpoints: Int, seconds: Int, seed: UInt64 = 1, noise: Double = 0.3,
+        _ name: String, endpoints: Int, seconds: Int, perSecond: Int = 1, seed: UInt64 = 1, noise: Double = 0.3,
         answer: (_ endpoint: Int, _ second: Int, _ noise: Double) -> AttemptOutcome
     ) {
         self.name = name
@@ -16,13 +16,14 @@ struct Scenario {
         let answers = (0..<endpoints).map { endpoint in
             (
                 endpoint: "e\(endpoint)",
-                answers: (0..<seconds).map { second in
+                answers: (0..<seconds * perSecond).map { tick in
                     let factor = 1 + Double.random(in: -noise...noise, using: &generator)
-                    return OutcomeTrace.Answer(at: .seconds(second), outcome: answer(endpoint, second, factor))
+                    return OutcomeTrace.Answer(
+                        at: .seconds(tick) / perSecond, outcome: answer(endpoint, tick / perSecond, factor))
                 }
             )
         }
-        trace = OutcomeTrace(answers, requests: (0..<seconds).map { .seconds($0) })
+        trace = OutcomeTrace(answers, requests: (0..<seconds * perSecond).map { .seconds($0) / perSecond })
     }
 
     static func ok(_ milliseconds: Double) -> AttemptOutcome {
@@ -71,6 +72,36 @@ struct Scenario {
         endpoint, second, noise in
         endpoint == 0 && second % 5 == 4 ? down : ok(400 * noise)
     }
+
+    /// The first of two answers within 4 ms, and never well; the second needs 300 ms.
+    private static func refusing(_ what: String, _ outcome: AttemptOutcome) -> Scenario {
+        Scenario("the first answers \(what) in 4 ms, 1 h", endpoints: 2, seconds: 3_600) { endpoint, _, noise in
+            endpoint == 0 ? outcome : ok(300 * noise)
+        }
+    }
+
+    static let refusals = [
+        refusing(
+            "402",
+            .timedOut(TimeOutRequest(cause: .quota, status: 402, first: .seconds(300), limit: .seconds(3_600)))),
+        refusing(
+            "404 about the model",
+            .timedOut(TimeOutRequest(cause: .model, status: 404, .seconds(300), model: ModelReference("the model")))),
+        refusing("400", .declined(status: 400)), refusing("a page of HTML", .failure(.page)),
+        refusing("200 with an error within", .failure(.errorInAnswer(status: 529))),
+    ]
+
+    /// Exactly one endpoint works at any moment.
+    static let turns = [(2, 3), (3, 3), (2, 8)].map { count, seconds in
+        Scenario(
+            "one of \(count) works, another one every \(seconds) s, 40 requests a second for 2 min", endpoints: count,
+            seconds: 120, perSecond: 40
+        ) { endpoint, second, noise in
+            second / seconds % count == endpoint ? ok(300 * noise) : .failure(.status(503))
+        }
+    }
+
+    static let unanswered = refusals + turns
 
     static let all = [equal, equalMeasured, step, drift, flapping, outage, limits, failing]
 }

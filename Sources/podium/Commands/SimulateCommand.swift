@@ -164,6 +164,7 @@ struct SimulationOutcome {
         row("order changes") { "\($0.orderChanges)" }
         row("switches of endpoint") { "\($0.switches)" }
         row("failed first attempts") { "\($0.failedFirstAttempts)" }
+        row("requests that waited") { "\($0.waitingRequests)" }
         row("failed requests") { "\($0.failedRequests)" }
         row("mean time to first byte") { $0.meanTimeToFirstByte?.shortText ?? "-" }
         for (index, name) in trace.endpoints.enumerated() {
@@ -201,6 +202,7 @@ struct SimulationOutcome {
         let requests: Int
         let failedRequests: Int
         let failedFirstAttempts: Int
+        let waitingRequests: Int
         let orderChanges: Int
         let switches: Int
         let meanTimeToFirstByteSeconds: Double?
@@ -218,7 +220,8 @@ struct SimulationOutcome {
             let onTop = zip(trace.endpoints, report.timeOnTop).map { ($0, Self.seconds($1)) }
             return Document(
                 rule: column.title, requests: report.requests, failedRequests: report.failedRequests,
-                failedFirstAttempts: report.failedFirstAttempts, orderChanges: report.orderChanges,
+                failedFirstAttempts: report.failedFirstAttempts, waitingRequests: report.waitingRequests,
+                orderChanges: report.orderChanges,
                 switches: report.switches,
                 meanTimeToFirstByteSeconds: report.meanTimeToFirstByte.map(Self.seconds),
                 secondsFirst: Dictionary(onTop, uniquingKeysWith: { first, _ in first }),
