@@ -62,6 +62,9 @@ class Endpoints:
     def fault(self, name, **fault):
         self.ask(f"/{name}", "POST", {"fault": fault})
 
+    def heal(self, name):
+        self.ask(f"/{name}", "POST", {"fault": None})
+
     def requests(self, name, path=""):
         return [entry for entry in self.ask(f"/{name}")[name]["log"] if path in entry["path"]]
 
@@ -111,16 +114,17 @@ def podium(tmp_path, endpoints):
 class Client:
     """A command line client with a home of its own, so that no setting of this machine's user takes part."""
 
-    def __init__(self, command, environment, home):
-        self.command, self.home = command, home
+    def __init__(self, command, resume, environment, home):
+        self.command, self.resume, self.home = command, resume, home
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **environment}
 
-    def start(self, prompt):
-        return subprocess.Popen([*self.command, prompt], cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL,
+    def start(self, prompt, resume=False):
+        """With `resume` the last session of this home goes on."""
+        return subprocess.Popen([*self.command, *(self.resume if resume else []), prompt], cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
-    def ask(self, prompt, seconds=90):
-        process = self.start(prompt)
+    def ask(self, prompt, seconds=90, resume=False):
+        process = self.start(prompt, resume)
         try:
             output, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -133,7 +137,7 @@ class Client:
 def claude(home, port):
     sdk = next(pathlib.Path(folder) / "claude_agent_sdk/_bundled/claude" for folder in sys.path
                if (pathlib.Path(folder) / "claude_agent_sdk/_bundled/claude").exists())
-    return Client([sdk, "-p"], {
+    return Client([sdk, "-p"], ["--continue"], {
         "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{port}", "ANTHROPIC_API_KEY": "key-of-the-client",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}, home)
 
@@ -144,12 +148,27 @@ def codex(home, port):
         'model = "gpt-5.1-codex"\nmodel_provider = "podium"\n[model_providers.podium]\nname = "podium"\n'
         f'base_url = "http://127.0.0.1:{port}/v1"\nwire_api = "responses"\nenv_key = "OPENAI_API_KEY"\n')
     program = pathlib.Path(sys.executable).with_name("codex")
-    return Client([program if program.exists() else shutil.which("codex"), "exec", "--skip-git-repo-check"],
+    return Client([program if program.exists() else shutil.which("codex"), "exec", "--skip-git-repo-check"], ["resume", "--last"],
                   {"OPENAI_API_KEY": "key-of-the-client"}, home)
 
 
 @pytest.fixture(params=[claude, codex], ids=["claude", "codex"])
-def client(request, tmp_path, podium):
-    home = tmp_path / "home"
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def client(kind, tmp_path, podium):
+    return made(kind, tmp_path, podium.port)
+
+
+@pytest.fixture
+def direct(kind, tmp_path, endpoints):
+    """The same client without Podium."""
+    return made(kind, tmp_path, endpoints.ports["first"])
+
+
+def made(kind, folder, port):
+    home = folder / f"home-{port}"
     home.mkdir()
-    return request.param(home, podium.port)
+    return kind(home, port)

@@ -2,33 +2,43 @@
 
 import os
 import signal
+import time
 
 import pytest
 
 from conftest import eventually
 
 # What happens at the first endpoint before an answer has begun: the user sees the second one's answer and no error.
-FAULTS = [
-    {"kind": "refuse"},
-    {"kind": "status", "status": 500},
-    {"kind": "status", "status": 502},
-    {"kind": "status", "status": 503},
-    {"kind": "status", "status": 529},
-    {"kind": "status", "status": 429, "headers": [["retry-after", "60"]]},
-    {"kind": "status", "status": 401},
-    {"kind": "status", "status": 402},
-    {"kind": "die_before_head"},
-    {"kind": "rst_before_head"},
-    {"kind": "die_after_headers"},
-    {"kind": "die_before_event"},
-    {"kind": "comments_then_die"},
-]
+FAULTS = {
+    "refused": {"kind": "refuse"},
+    "500": {"kind": "status", "status": 500},
+    "502": {"kind": "status", "status": 502},
+    "503": {"kind": "status", "status": 503},
+    "529": {"kind": "status", "status": 529},
+    "429": {"kind": "status", "status": 429, "headers": {"retry-after": "60"}},
+    "401": {"kind": "status", "status": 401},
+    "402": {"kind": "status", "status": 402},
+    "html-502": {"kind": "html", "status": 502},
+    "closed": {"kind": "die_before_head"},
+    "reset": {"kind": "rst_before_head"},
+    "closed-behind-the-head": {"kind": "die_after_headers"},
+    "closed-within-the-first-event": {"kind": "die_before_event"},
+    "comments-and-closed": {"kind": "comments_then_die"},
+}
 MODEL_PATHS = ("/messages", "/responses")
 
 
 def asked(endpoints, name):
     """Requests for an answer of the model, without those that clients make besides."""
     return [entry for entry in endpoints.requests(name) if entry["method"] == "POST" and entry["path"].endswith(MODEL_PATHS)]
+
+
+def answered(podium):
+    """Status and endpoint of each request for an answer, by Podium's own account. A client that tried again by itself shows here."""
+    lines = eventually(lambda: [line for line in podium.lines() if line["path"].endswith(MODEL_PATHS)], 5, "the access log")
+    # A client may close as soon as it has the last event.
+    assert {line["ending"] for line in lines} <= {"completed", "client_closed"}, lines
+    return {(line["status"], line["endpoint"]) for line in lines}
 
 
 def test_an_answer(client, podium, endpoints):
@@ -50,20 +60,54 @@ def test_a_client_brings_no_credential_and_no_trace_of_itself(client, endpoints)
         assert not [name for name, _ in headers if name in ("cookie", "proxy-authorization")]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: "-".join(str(value) for value in fault.values())[:40])
-def test_a_fault_at_the_first_endpoint_is_not_seen(client, endpoints, fault):
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_fault_at_the_first_endpoint_is_not_seen(client, podium, endpoints, fault):
     endpoints.fault("first", **fault)
     output = client.ask("say hello [sim tokens=20]")
     assert "from second" in output
     assert "error" not in output.lower().replace("0 errors", "")
+    # Clients try again by themselves and hide it. Here they had no reason to.
+    assert answered(podium) == {(200, "second")}
+
+
+@pytest.mark.parametrize("fault", ["402", "503", "comments-and-closed"])
+def test_tools_are_used_although_the_first_endpoint_fails(client, podium, endpoints, fault):
+    endpoints.fault("first", **FAULTS[fault])
+    assert "from second" in client.ask("use a tool [sim tokens=20 tool=2]")
+    assert len(asked(endpoints, "second")) >= 3
+    assert answered(podium) == {(200, "second")}
+
+
+def test_a_session_goes_on_after_its_endpoint_failed_and_after_it_came_back(client, endpoints):
+    assert "from first" in client.ask("say hello [sim tokens=5]")
+    endpoints.fault("first", kind="status", status=503)
+    assert "from second" in client.ask("say it again [sim tokens=5]", resume=True)
+    assert asked(endpoints, "second")[-1]["turns"] == 1, "the answer of the first endpoint was sent along"
+    endpoints.heal("first")
+    endpoints.fault("second", kind="refuse")
+    assert "from first" in client.ask("and once more [sim tokens=5]", resume=True)
+    assert asked(endpoints, "first")[-1]["turns"] == 2
 
 
 def test_an_interrupted_client_is_not_served_on(client, podium, endpoints):
     process = client.start("a long one [sim tokens=2000 secs=60]")
-    eventually(lambda: any(entry.get("events", 0) > 3 for entry in asked(endpoints, "first")), 30, "the answer begins")
+    eventually(lambda: any(entry.get("events", 0) > 8 for entry in asked(endpoints, "first")), 30, "the answer begins")
     os.killpg(process.pid, signal.SIGINT)
     process.wait(30)
-    # The endpoint saw it leave, nobody else was asked, and the log says how it ended.
-    eventually(lambda: asked(endpoints, "first")[-1].get("outcome") == "client_gone", 5, "the endpoint sees it")
+    left = time.time()
+    # The endpoint saw it leave within a second, no other was asked, and the log says how it ended.
+    entry = eventually(lambda: next((entry for entry in asked(endpoints, "first") if "gone_at" in entry), None), 5, "the endpoint sees it")
+    assert entry["t"] + entry["gone_at"] < left + 1
     assert not asked(endpoints, "second")
     eventually(lambda: any(line["ending"] == "client_closed" for line in podium.lines()), 5, "the access log")
+
+
+def test_a_client_that_is_interrupted_before_content_is_not_served_on(client, podium, endpoints):
+    process = client.start("a long one [sim silent=60]")
+    eventually(lambda: any(entry.get("events", 0) >= 1 for entry in asked(endpoints, "first")), 30, "the answer begins")
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(30)
+    left = time.time()
+    entry = eventually(lambda: next((entry for entry in asked(endpoints, "first") if "gone_at" in entry), None), 5, "the endpoint sees it")
+    assert entry["t"] + entry["gone_at"] < left + 1
+    assert not asked(endpoints, "second")
