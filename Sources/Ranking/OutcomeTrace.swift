@@ -109,9 +109,6 @@ public struct OutcomeTrace: Sendable, Equatable {
 }
 
 extension AttemptOutcome {
-    /// A trace does not say what clients asked for: all that is about a model is about this one.
-    static let tracedModel = ModelReference("the model")
-
     private static let kinds: [(String, FailureKind)] = [
         ("name", .nameResolution), ("connect", .connect), ("tls", .tls(.unspecified)), ("timeout", .timeout),
         ("closed", .closed),
@@ -127,7 +124,7 @@ extension AttemptOutcome {
             guard let seconds = Double(value), (0...1e9).contains(seconds) else { return nil }
             self = .rateLimited(retryAfter: .seconds(seconds))
         case "out", "out-model":
-            guard let request = TimeOutRequest(traced: value, model: kind == "out" ? nil : Self.tracedModel) else {
+            guard let request = TimeOutRequest(traced: value, model: kind == "out" ? nil : .ofTraces) else {
                 return nil
             }
             self = .timedOut(request)

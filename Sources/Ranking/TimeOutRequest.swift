@@ -125,8 +125,11 @@ public struct TimeOutReason: Sendable, Hashable {
 /// The names come from clients, so only the last thousand are kept. A reference whose name has been given up, or that was made of a name
 /// that no model has, has no name: a refusal that is about it times nothing out, least of all another model.
 public struct ModelReference: Sendable, Equatable {
-    /// From 2 on; 0 stands for no reference at all, and 1 for one without a name.
+    /// 0 stands for no reference at all, 1 for one without a name, 2 for `ofTraces`.
     fileprivate let number: UInt32
+
+    /// A trace does not say what clients asked for: all that is about a model is about this one, whose name is never given up.
+    public static let ofTraces = ModelReference(number: KnownModels.ofTraces)
 
     private static let known = Mutex(KnownModels())
 
@@ -142,15 +145,16 @@ public struct ModelReference: Sendable, Equatable {
 }
 
 /// The names that model references stand for.
-private struct KnownModels {
+struct KnownModels {
     private static let capacity = 1_000
     /// No model has a longer name.
     private static let longest = 256
     private static let unnamed: UInt32 = 1
+    fileprivate static let ofTraces: UInt32 = 2
 
     private var names: [String] = []
     private var numbers: [String: UInt32] = [:]
-    private var next: UInt32 = 2
+    private var next: UInt32 = 3
 
     mutating func number(of name: String) -> UInt32 {
         if let number = numbers[name] { return number }
@@ -166,6 +170,7 @@ private struct KnownModels {
     }
 
     func name(of number: UInt32) -> String? {
+        if number == Self.ofTraces { return "the model" }
         guard !names.isEmpty else { return nil }
         let name = names[Int(number) % Self.capacity]
         return numbers[name] == number ? name : nil

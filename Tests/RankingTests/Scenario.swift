@@ -86,7 +86,7 @@ struct Scenario {
             .timedOut(TimeOutRequest(cause: .quota, status: 402, first: .seconds(300), limit: .seconds(3_600)))),
         refusing(
             "404 about the model",
-            .timedOut(TimeOutRequest(cause: .model, status: 404, .seconds(300), model: ModelReference("the model")))),
+            .timedOut(TimeOutRequest(cause: .model, status: 404, .seconds(300), model: .ofTraces))),
         refusing("400", .declined(status: 400)), refusing("a page of HTML", .failure(.page)),
         refusing("200 with an error within", .failure(.errorInAnswer(status: 529))),
     ]

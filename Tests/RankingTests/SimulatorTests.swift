@@ -126,7 +126,7 @@ import Testing
             .timedOut(TimeOutRequest(cause: .quota, status: 402, first: .seconds(300), limit: .seconds(3_600))),
             .timedOut(
                 TimeOutRequest(
-                    cause: .rateLimited, status: 429, .milliseconds(1_500), model: ModelReference("the model"))),
+                    cause: .rateLimited, status: 429, .milliseconds(1_500), model: .ofTraces)),
         ]
         let lines = outcomes.enumerated().map {
             OutcomeTrace.line(at: .milliseconds(1_001 * $0), endpoint: "a name", outcome: $1) ?? ""

@@ -42,11 +42,16 @@ import Testing
     }
 
     @Test func aThousandNamesAreKeptAndNoneStandsForAnother() {
-        let first = ModelReference("model of a client")
-        #expect(first == ModelReference("model of a client"))
-        let others = (0..<1_000).map { ModelReference("other \($0)") }
-        #expect(first.name == nil)
-        #expect(others.map(\.name) == (0..<1_000).map { "other \($0)" })
+        #expect(ModelReference("opus") == ModelReference("opus"))
+        var known = KnownModels()
+        let first = known.number(of: "model of a client")
+        let others = (0..<999).map { known.number(of: "other \($0)") }
+        #expect(known.name(of: first) == "model of a client")
+        let last = known.number(of: "one more")
+        #expect(known.name(of: first) == nil)
+        #expect(others.map { known.name(of: $0) } == (0..<999).map { "other \($0)" })
+        #expect(known.name(of: last) == "one more" && known.number(of: "model of a client") > last)
+        #expect(ModelReference.ofTraces.name != nil)
         #expect(ModelReference("").name == nil)
         #expect(ModelReference(String(repeating: "x", count: 257)).name == nil)
     }
