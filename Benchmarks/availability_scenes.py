@@ -181,8 +181,11 @@ def refusing_second(seconds):
                  (first, late, third), asks(seconds), seconds)
 
 
-def within(kind, says, seconds):
-    return Scene(f"stream-{kind}", says, (always(Reaction(kind)), always(Reaction("good", SLOW))), asks(seconds), seconds)
+def within(kind, says, seconds, streams=(True, False), name=None):
+    """What the first does with requests for a stream, and with those for none; it answers the others well."""
+    def rule(ask):
+        return Reaction(kind) if ask.stream in streams else Reaction("good", SLOW)
+    return Scene(name or f"stream-{kind}", says, (always(rule), always(Reaction("good", SLOW))), asks(seconds), seconds)
 
 
 def poison(seconds):
@@ -222,8 +225,9 @@ def scenes(seconds, outage_seconds):
         alternating(2, 3, seconds), alternating(2, 8, seconds), alternating(3, 3, seconds), alternating(3, 8, seconds),
         outage(outage_seconds),
         *(refusing(name, seconds) for name in REFUSALS), refusing_second(seconds),
-        within("error", "the first says within its answer that it is overloaded", seconds),
-        within("empty", "the first ends its answers without content", seconds),
+        within("error", "the first says within its answers that it is overloaded", seconds),
+        within("empty", "the first ends its streams without content, and answers well without a stream", seconds, [True]),
+        within("empty", "the first answers without content where no stream was asked for, and streams well", seconds, [False], "answer-empty"),
         within("broken", "the first breaks off its answers before content", seconds),
         poison(seconds), uploads(False, seconds), uploads(True, seconds), limited(seconds),
     ]
