@@ -84,7 +84,7 @@ let package = Package(
         library(
             "Proxy",
             [
-                "Support", "HTTPWire", "Verdicts", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL,
+                "Support", "HTTPWire", "LLMWire", "Verdicts", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL,
                 nioTLS,
             ]),
         library(

@@ -5,6 +5,8 @@ internal import YAMLDocument
 
 /// `failover:`, of the file and of its endpoints.
 public struct FailoverSettings: Sendable, Equatable {
+    /// Until when another endpoint may still be asked.
+    public var commit = CommitPoint.content
     /// For every endpoint.
     public var rules: [FailoverRule] = []
     /// `failover:` of an endpoint's entry, by the endpoint's name.
@@ -18,6 +20,8 @@ public struct FailoverSettings: Sendable, Equatable {
 }
 
 extension FailoverSettings {
+    static let keys = ["commit", "rules"]
+
     /// - Parameters:
     ///   - older: `retry:` of the older system, whose `upstream_errors` are rules too.
     ///   - endpoints: in file order, each with its node.
@@ -26,13 +30,16 @@ extension FailoverSettings {
         sink: DiagnosticSink
     ) {
         self.init()
-        rules = FailoverReader(title: "failover", suffix: "", sink: sink).read(node)
+        let section = SectionReader(node, title: "failover", known: Self.keys, sink: sink)
+        commit = section.choice("commit", of: CommitPoint.self) ?? commit
+        rules = FailoverReader(title: "failover", suffix: "", sink: sink).read(section)
         rules += FailoverReader.readOlder(older, sink: sink)
         for (settings, entry) in endpoints {
             guard let node = entry.merged("failover")?.resolved else { continue }
             let name = HeaderRules.printable(settings.name)
             let reader = FailoverReader(title: "failover of '\(name)'", suffix: " of \(name)", sink: sink)
-            endpointRules[settings.name] = reader.read(node)
+            endpointRules[settings.name] = reader.read(
+                SectionReader(node, title: reader.title, known: ["rules"], sink: sink))
         }
     }
 }
@@ -45,8 +52,7 @@ struct FailoverReader {
     let suffix: String
     let sink: DiagnosticSink
 
-    func read(_ node: YAMLNode?) -> [FailoverRule] {
-        let section = SectionReader(node, title: title, known: ["rules"], sink: sink)
+    func read(_ section: SectionReader) -> [FailoverRule] {
         guard let list = section.node("rules") else { return [] }
         guard list.kind == .sequence else {
             sink.error(
@@ -63,10 +69,6 @@ struct FailoverReader {
                 ValueProblem(
                     "this rule can never fire: the one in line \(rules[idle.behind].node.line) holds for all that it holds for",
                     fix: "put it before that one, or remove it"))
-        }
-        if !rules.isEmpty {
-            sink.report(
-                .note, at: list, ValueProblem("the rules of \(title) are checked, and not in force yet"))
         }
         return rules.map(\.rule)
     }

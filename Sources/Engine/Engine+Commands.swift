@@ -192,7 +192,8 @@ extension Engine {
     ) async throws(CommandRefusal) -> CommandReceipt {
         let present = try present(target, patch)
         let assembly = withState { state in
-            UpstreamAssembly(context: state.context, timeouts: state.configuration.timeouts)
+            UpstreamAssembly(
+                context: state.context, timeouts: state.configuration.timeouts, failover: state.configuration.failover)
         }
         let settings = try patch.made(on: present)
         switch assembly.assemble(id: EndpointID(.max), settings: settings, previous: nil) {

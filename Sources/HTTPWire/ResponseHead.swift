@@ -12,8 +12,22 @@ public struct ResponseHead: Sendable {
     public private(set) var announcedLength: Int?
     /// From the Connection fields.
     public private(set) var connection = ConnectionOptions()
+    /// What the content type says of the body.
+    public enum Media: UInt8, Sendable {
+        /// None is given, or one that says nothing (`text/plain`, `application/octet-stream`).
+        case unknown
+        case eventStream
+        /// `application/json` and types that end in `+json`.
+        case json
+        /// HTML.
+        case page
+        case other
+    }
+
+    /// By the content type.
+    public private(set) var media = Media.unknown
     /// The content type is text/event-stream.
-    public private(set) var isEventStream = false
+    public var isEventStream: Bool { media == .eventStream }
     /// There is a content coding, so the body cannot be looked into.
     public private(set) var isEncoded = false
     /// The content type is message/http: the request, sent back with all it held.
@@ -48,7 +62,7 @@ public struct ResponseHead: Sendable {
         guard let lineEnd = try parseStatusLine(bytes, limits: limits) else { return nil }
         var framingFields = FramingFields()
         var options = ConnectionOptions()
-        var eventStream = false
+        var media = Media.unknown
         var encoded = false
         var echo = false
         var requestID = false
@@ -63,7 +77,7 @@ public struct ResponseHead: Sendable {
                 case .transferEncoding: framingFields.addTransferEncoding(bytes.slice(line.value))
                 case .connection: options.add(bytes.slice(line.value))
                 case .contentType:
-                    eventStream = Self.namesEventStream(bytes.slice(line.value))
+                    media = Self.media(bytes.slice(line.value))
                     echo = echo || bytes.slice(line.value).hasPrefixIgnoringCase("message/http")
                 case .contentEncoding: encoded = !bytes.slice(line.value).equalsIgnoringCase("identity")
                 case .xRequestID: requestID = true
@@ -90,7 +104,7 @@ public struct ResponseHead: Sendable {
         framing = toHEAD || status < 200 || status == 204 || status == 304 ? .none : announced
         announcedLength = framingFields.length
         connection = options
-        isEventStream = eventStream
+        self.media = media
         isEncoded = encoded
         isRequestEcho = echo
         hasRequestID = requestID
@@ -127,10 +141,18 @@ public struct ResponseHead: Sendable {
         return reasonEnd + 2
     }
 
-    private static func namesEventStream(_ value: UnsafeRawBufferPointer) -> Bool {
-        guard value.hasPrefixIgnoringCase("text/event-stream") else { return false }
-        guard value.count > 17 else { return true }
-        return value[17] == UInt8(ascii: ";") || value[17] == 0x20 || value[17] == 0x09
+    private static func media(_ value: UnsafeRawBufferPointer) -> Media {
+        let end = value.firstIndex { $0 == UInt8(ascii: ";") || $0 == 0x20 || $0 == 0x09 } ?? value.count
+        let type = value.slice(0..<end)
+        // Nearly all answers are one of the first two.
+        if type.equalsIgnoringCase("application/json") { return .json }
+        if type.equalsIgnoringCase("text/event-stream") { return .eventStream }
+        if type.isEmpty || type.equalsIgnoringCase("text/plain") || type.equalsIgnoringCase("application/octet-stream")
+        {
+            return .unknown
+        }
+        if type.equalsIgnoringCase("text/html") || type.hasPrefixIgnoringCase("application/xhtml") { return .page }
+        return type.count > 5 && type.slice(type.count - 5..<type.count).equalsIgnoringCase("+json") ? .json : .other
     }
 
     private static func responseError(_ failure: FieldSection.Failure) -> ResponseHeadError {

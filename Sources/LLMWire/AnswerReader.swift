@@ -65,9 +65,29 @@ public struct AnswerReader {
 
     private enum Shape: UInt8 { case unknown, json, events, markup }
 
+    /// The kinds of media that are told apart.
+    public enum Media: UInt8, Sendable {
+        /// None is named, or one that says nothing, such as `text/plain`: the first byte tells.
+        case unknown
+        case json
+        case eventStream
+        /// HTML.
+        case page
+        /// Neither JSON nor an event stream.
+        case foreign
+        /// Under a content coding such as `gzip`.
+        case encoded
+    }
+
     private let api: LLMAPI
     private let status: Int
     private var shape = Shape.unknown
+    /// The media type says that it is JSON or an event stream; else the first bytes have to be trusted.
+    private let isDeclared: Bool
+    /// What may be the first byte of a page has come.
+    private var sawAngle = false
+    /// An event of a type that the API has was seen.
+    private var knowsEvents = false
     private var markBytes: UInt8 = 0
     private var framing = EventStreamFraming()
     private var scanner = JSONScanner()
@@ -99,15 +119,45 @@ public struct AnswerReader {
     ///   - contentType: its media type with parameters; nil or empty where there is none.
     ///   - contentEncoding: its content coding; nil, empty or `identity` where there is none.
     public init(api: LLMAPI, status: Int, contentType: String?, contentEncoding: String? = nil) {
+        let coding = (contentEncoding ?? "").lowercased().filter { $0 != " " && $0 != "\t" }
+        let media = Self.media(contentType ?? "")
+        // A page is one under any coding.
+        self.init(
+            api: api, status: status, media: ["", "identity"].contains(coding) || media == .page ? media : .encoded)
+    }
+
+    /// The same for an answer whose head has been read.
+    public init(api: LLMAPI, status: Int, media: Media) {
         self.api = api
         self.status = status
-        let coding = (contentEncoding ?? "").lowercased().filter { $0 != " " && $0 != "\t" }
-        legibility = ["", "identity"].contains(coding) ? Self.legibility(of: contentType ?? "") : .encoded
-        if contentType.map(Self.isMarkup) == true { shape = .markup }
+        isDeclared = media == .eventStream || media == .json
+        switch media {
+        case .unknown, .json, .eventStream: legibility = .legible
+        case .page:
+            legibility = .foreign
+            shape = .markup
+        case .foreign: legibility = .foreign
+        case .encoded: legibility = .encoded
+        }
     }
 
     /// Whether it is a page of HTML, by its media type or its first byte, where JSON or a stream was due.
     public var isMarkup: Bool { shape == .markup }
+
+    /// Whether it is neither JSON nor an event stream nor a page, by its media type or by what has come: what it says is not known.
+    public var isForeign: Bool {
+        switch legibility {
+        case .encoded: true
+        case .foreign: !isMarkup
+        case .legible: shape == .events && !isDeclared && !knowsEvents
+        }
+    }
+
+    /// Whether it is read as a stream of events.
+    public var isStream: Bool { shape == .events }
+
+    /// Whether the events of a stream are those of its API, so that a missing end means something.
+    public var hasKnownEvents: Bool { knowsEvents }
 
     /// Whether nothing but white space has come, as far as that can be known.
     public var isEmpty: Bool { legibility == .legible && shape == .unknown }
@@ -130,16 +180,15 @@ public struct AnswerReader {
         return NamedError(type: errorType.cleaned, code: errorCode.cleaned, message: errorMessage.cleaned)
     }
 
-    private static func isMarkup(_ contentType: String) -> Bool {
-        let type = contentType.drop { $0 == " " || $0 == "\t" }.lowercased()
-        return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
-    }
-
-    private static func legibility(of contentType: String) -> Legibility {
+    private static func media(_ contentType: String) -> Media {
         let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         switch type {
-        case "", "application/json", "text/event-stream", "text/plain", "application/octet-stream": return .legible
-        default: return type.hasSuffix("+json") ? .legible : .foreign
+        case "", "text/plain", "application/octet-stream": return .unknown
+        case "application/json": return .json
+        case "text/event-stream": return .eventStream
+        default:
+            if type.hasPrefix("text/html") || type.hasPrefix("application/xhtml") { return .page }
+            return type.hasSuffix("+json") ? .json : .foreign
         }
     }
 
@@ -178,8 +227,12 @@ public struct AnswerReader {
     ) -> Ending? {
         guard legibility == .legible else { return nil }
         if shape == .json, let token = scanner.finish() { take(token) }
-        // An event without its empty line counts, as a file without its last line end has its last line.
-        if shape == .events, event.hasData || event.hasName { conclude(at: 0, onEvent) }
+        // An event without its empty line counts, as a file without its last line end has its last line. A client does not get it.
+        if shape == .events, event.hasData || event.hasName {
+            let hadOutput = hasOutput
+            conclude(at: 0, onEvent)
+            hasOutput = hadOutput
+        }
         if hasError { return .error }
         if shape == .json {
             if status >= 400 { return .error }
@@ -202,8 +255,13 @@ public struct AnswerReader {
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 shape = .json
                 return place
-            case UInt8(ascii: "<"):
+            case UInt8(ascii: "<") where isDeclared:
                 shape = .markup
+                return place
+            case UInt8(ascii: "<") where !sawAngle: sawAngle = true
+            // `<!doctype`, `<html`, `<head`: of what has no media type, an angle alone says nothing.
+            case UInt8(ascii: "!"), UInt8(ascii: "h"), UInt8(ascii: "H"):
+                shape = sawAngle ? .markup : .events
                 return place
             default:
                 shape = .events
@@ -252,7 +310,11 @@ public struct AnswerReader {
     /// An event has ended: what it said becomes part of the whole.
     private mutating func conclude(at end: Int, _ onEvent: (EventClass, Int) -> Void) {
         let meaning = event.meaning(api, dataKind)
-        if let meaning, meaning.isOutput { hasOutput = true }
+        if let meaning {
+            if meaning.isOutput { hasOutput = true }
+            // A sign of life without data is of no API.
+            if meaning != .unknown, scanner.isDone || meaning == .end { knowsEvents = true }
+        }
         switch meaning {
         case .content: if firstContent == nil { firstContent = total + end }
         case .error: if !hasEnd { hasError = true }

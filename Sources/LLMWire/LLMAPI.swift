@@ -9,7 +9,7 @@ public enum LLMAPI: String, Sendable, CaseIterable {
 }
 
 /// What a request asks for, by its path.
-public enum LLMOperation: Sendable, Equatable {
+public enum LLMOperation: Sendable, Hashable {
     /// Text, or another product of a model, that takes the time of a model.
     case inference(LLMAPI)
     /// The same by an API whose answers are not read (`/v1/complete`, `…:generateContent`): judged by status and head alone.
@@ -27,6 +27,11 @@ public enum LLMOperation: Sendable, Equatable {
     ///   - method: in capitals, as sent
     ///   - path: with or without a query
     public init(method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer) {
+        // Nearly all requests, without a walk through the list.
+        if path.isText("/v1/messages"), method.isText("POST") {
+            self = .inference(.messages)
+            return
+        }
         var end = path.firstIndex { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? path.count
         while end > 0, path[end - 1] == UInt8(ascii: "/") { end -= 1 }
         let path = UnsafeRawBufferPointer(rebasing: path[..<end])

@@ -92,10 +92,12 @@ public struct Finding: Sendable {
     ) -> Sign {
         if reader.isMarkup { return .page }
         guard (200..<300).contains(status) else { return .status }
-        guard reader.legibility == .legible else { return .opaque }
         if reader.error != nil { return .error }
+        if reader.isForeign { return .opaque }
         guard isFinished else { return reader.hasOutput ? .content : .brokenOff }
         if reader.isEmpty { return .emptyBody }
+        // Without an event of its API nothing is known of its end.
+        if reader.isStream, !reader.hasKnownEvents { return reader.hasOutput ? .content : .noContent }
         switch ending {
         case .complete, nil:
             if reader.hasOutput { return .content }

@@ -211,9 +211,13 @@ public enum VerdictTable {
             why: "said in so many words; a missing model, file or response is something else"),
         // Whose credential
         Row(
-            name: "client's own credential", signs: refusals, statuses: [401...403, 429...429],
+            name: "client's own credential", signs: refusals, statuses: [401...401, 403...403],
+            needsClientsCredential: true, client: .answer, endpoint: .nothing, reason: .clientsCredential,
+            why: "with `passthrough` a refusal is about its owner alone, who has to know of it"),
+        Row(
+            name: "client's own account", signs: refusals, statuses: [402...402, 429...429],
             needsClientsCredential: true, client: .next, endpoint: .nothing, reason: .clientsCredential,
-            why: "with `passthrough` a refusal is about its owner alone"),
+            why: "an endpoint with another account may serve what the client's own lacks"),
         // What is no inference
         Row(
             name: "question refused for now", operations: .others, signs: refusals,

@@ -113,12 +113,6 @@ struct FailoverReaderTests {
         #expect(load("failover: {rules: []}\n" + Self.endpoint).diagnostics.isEmpty)
     }
 
-    @Test("Rules that are not in force say so")
-    func notInForce() {
-        let notes = load("failover: {rules: [{status: 402, then: next}]}\n" + Self.endpoint).diagnostics
-        #expect(notes.map(\.severity) == [.note] && notes.first?.message.contains("not in force yet") == true)
-    }
-
     @Test("Errors of the older system's retry are rules, as far as they can be read")
     func older() throws {
         let loaded = load(

@@ -138,10 +138,10 @@ private let epoch = ContinuousClock.now
         var server = ServerSettings()
         server.clientTokens = ["${MISSING}"]
         let context = ConfigurationContext(environment: ["THERE": "token"])
-        #expect(RunningSettings(server, context).clients.clientTokens == [""])
+        #expect(RunningSettings(server, FailoverSettings(), context).clients.clientTokens == [""])
         server.clientTokens = ["${MISSING}", "${THERE}"]
-        #expect(RunningSettings(server, context).clients.clientTokens == ["token"])
+        #expect(RunningSettings(server, FailoverSettings(), context).clients.clientTokens == ["token"])
         server.clientTokens = []
-        #expect(RunningSettings(server, context).clients.clientTokens.isEmpty)
+        #expect(RunningSettings(server, FailoverSettings(), context).clients.clientTokens.isEmpty)
     }
 }

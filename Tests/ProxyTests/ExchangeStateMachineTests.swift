@@ -49,7 +49,7 @@ struct ExchangeStateMachineTests {
         _ = machine.requestSent(kept: 0)
         if state == .awaitingHead { return machine }
         _ = machine.answerRead()
-        _ = machine.answered(200, credentialIsClients: false, isLast: true, isUploadAwaited: false)
+        _ = machine.answered(200, isPage: false, isUploadAwaited: false)
         hold(&machine)
         if state == .buffered { return machine }
         machine.committed()
@@ -61,12 +61,12 @@ struct ExchangeStateMachineTests {
     @discardableResult
     private func hold(
         _ machine: inout Machine, _ framing: BodyFraming = .chunked, status: Int = 200, announcedLength: Int? = nil,
-        isReadableStream: Bool = false, inputIsEmpty: Bool = true, isStopping: Bool = false
+        isJudged: Bool = false, inputIsEmpty: Bool = true, isStopping: Bool = false
     ) -> (framing: BodyFraming, closes: Bool) {
         machine.answerHeld(
             .init(
                 status: status, framing: framing, announcedLength: announcedLength, keepsAlive: true,
-                isReadableStream: isReadableStream),
+                isJudged: isJudged),
             inputIsEmpty: inputIsEmpty, isStopping: isStopping)
     }
 
@@ -327,65 +327,54 @@ struct ExchangeStateMachineTests {
         #expect(next == .answerBody && isClients(behind))
     }
 
-    /// - Parameter walk: the statuses of the endpoints asked, the last of them the last there is
-    @Test(arguments: [
-        ([403], true, false), ([401, 403], true, true), ([402], true, false), ([402, 401], true, true),
-        ([413], true, false), ([413, 413], true, false), ([413, 500], false, false), ([500, 402], false, false),
-        ([429, 403], false, false), ([403, 429], false, false), ([429], false, false),
-    ])
-    func whatAllRefuseIsTheClientsAnswer(walk: [Int], isForwarded: Bool, wasOnlyRefused: Bool) {
-        var machine = make(.choosing)
-        for (index, status) in walk.enumerated() {
-            machine.attemptBegan(.none, kept: 0)
-            _ = machine.connectionBegan()
-            _ = machine.requestSent(kept: 0)
-            let isLast = index == walk.count - 1
-            let verdict = machine.answered(
-                status, credentialIsClients: false, isLast: isLast, isUploadAwaited: false)
-            #expect(verdict == (isLast && isForwarded ? .forward : .tryNextEndpoint))
-            #expect(machine.state == (verdict == .forward ? .awaitingHead : .choosing))
+    @Test func whatIsNoSuccessIsReadFirst() {
+        func use(_ status: Int, isPage: Bool = false) -> Machine.HeadUse {
+            var machine = make(.awaitingHead)
+            return machine.answered(status, isPage: isPage, isUploadAwaited: false)
         }
-        #expect(machine.wasOnlyRefused == wasOnlyRefused)
+        for status in 200...999 { #expect(use(status) == (status < 400 ? .forward : .readRefusal)) }
+        #expect(use(200, isPage: true) == .readRefusal)
     }
 
-    @Test func everyStatusHasItsVerdict() {
-        func verdict(_ status: Int, passthrough: Bool = false, isLast: Bool = false, awaited: Bool = false)
-            -> Machine.Verdict
-        {
-            var machine = make(.awaitingHead, complete: !awaited)
-            return machine.answered(
-                status, credentialIsClients: passthrough, isLast: isLast, isUploadAwaited: awaited)
+    @Test func aRefusalWaitsUntilItIsJudged() {
+        func judged(
+            complete: Bool = true, _ change: (inout Machine) -> Void = { _ in }, isTheClients: Bool = false,
+            isWhole: Bool = true, hasNext: Bool = true
+        ) -> (use: Machine.RefusalUse, then: State) {
+            var machine = make(.awaitingHead, complete: complete)
+            change(&machine)
+            let use = machine.answered(429, isPage: false, isUploadAwaited: false)
+            #expect(use == .readRefusal && machine.state == .buffered)
+            return (
+                machine.judged(isTheClients: isTheClients, isWhole: isWhole, hasNext: hasNext), machine.state
+            )
         }
-        let failing = Set([401, 402, 403, 408, 413, 429, 500, 502, 503, 504]).union(520...530)
-        for status in 200...599 {
-            #expect(verdict(status) == (failing.contains(status) ? .tryNextEndpoint : .forward))
-            let refused = [401, 402, 403, 413].contains(status)
-            let forwardsLast = !failing.contains(status) || refused
-            #expect(verdict(status, isLast: true) == (forwardsLast ? .forward : .tryNextEndpoint))
-            let clients = [401, 403].contains(status)
-            #expect(
-                verdict(status, passthrough: true)
-                    == (failing.contains(status) && !clients ? .tryNextEndpoint : .forward))
-        }
-        for status in [402, 429] { #expect(verdict(status, passthrough: true, isLast: true) == .forward) }
-        for status in [408, 504] {
-            #expect(verdict(status, isLast: true, awaited: true) == .forward)
-            #expect(verdict(status, awaited: true) == .tryNextEndpoint)
-        }
+        #expect(judged() == (.tryNextEndpoint, .choosing))
+        #expect(judged(isTheClients: true) == (.forward, .buffered))
+        // It is kept, and perhaps the most telling of all.
+        #expect(judged(hasNext: false) == (.tryNextEndpoint, .choosing))
+        // What is too long to be kept cannot be sent later.
+        #expect(judged(isWhole: false, hasNext: false) == (.forward, .buffered))
+        #expect(judged(isWhole: false) == (.tryNextEndpoint, .choosing))
+        // The request is gone.
+        #expect(judged(complete: false, { _ = $0.bodyRead(1, kept: 100) }) == (.forward, .buffered))
     }
 
     @Test func anIdleConnectionMayDieOfAgeInWords() {
-        func verdicts(_ machine: inout Machine) -> Machine.Verdict {
-            machine.answered(408, credentialIsClients: false, isLast: false, isUploadAwaited: false)
+        func use(_ machine: inout Machine, awaited: Bool = false) -> Machine.HeadUse {
+            machine.answered(408, isPage: false, isUploadAwaited: awaited)
         }
         var fresh = make(.awaitingHead)
-        #expect(verdicts(&fresh) == .tryNextEndpoint)
+        #expect(use(&fresh) == .readRefusal)
         var reused = make(.awaitingHead, reused: true)
-        let both = (0..<2).map { _ in verdicts(&reused) }
-        #expect(both == [.retryOnFreshConnection, .tryNextEndpoint])
+        let both = (0..<2).map { _ in use(&reused) }
+        #expect(both == [.retryOnFreshConnection, .readRefusal])
         var streamed = make(.awaitingHead, complete: false, reused: true)
         _ = streamed.bodyRead(1, kept: 100)
-        #expect(verdicts(&streamed) == .forward)
+        #expect(use(&streamed) == .readRefusal)
+        // It has waited long enough for the rest of this request.
+        var awaited = make(.awaitingHead, complete: false, reused: true)
+        #expect(use(&awaited, awaited: true) == .readRefusal && awaited.attempt.isClientsFault)
     }
 
     @Test func anIdleConnectionIsLookedAtFirst() {
@@ -474,52 +463,41 @@ struct ExchangeStateMachineTests {
         #expect(closes(finished, inputIsEmpty: false) == [false, false])
     }
 
-    @Test func whatComesBeforeTheFirstEventIsHeld() {
-        func holding(_ machine: Machine, isComplete: Bool = false, length: Int = 1) -> AnswerState.Holding {
-            machine.holding(isLast: isComplete, length: length)
-        }
+    @Test func whatSaysNothingIsHeld() {
         var machine = make(.awaitingHead)
-        hold(&machine, isReadableStream: true)
-        #expect(holding(machine) == .holdIfOthersAreLeft)
-        #expect(holding(machine, isComplete: true) == .hold)
-        #expect(holding(machine, length: 64 * 1024) == .holdIfOthersAreLeft)
-        #expect(holding(machine, length: 64 * 1024 + 1) == .pass)
+        hold(&machine, isJudged: true)
+        #expect(machine.holds(length: 1) && machine.holds(length: AnswerState.holdLimit))
+        #expect(!machine.holds(length: AnswerState.holdLimit + 1))
         var streaming = machine
         streaming.committed()
-        #expect(holding(streaming) == .pass)
-        machine.firstEventCame()
-        #expect(holding(machine) == .pass)
-        #expect(holding(make(.buffered)) == .pass)
-        // Only a success has events to wait for, and only where it has a body.
-        for (status, framing) in [(500, BodyFraming.chunked), (201, .length(9)), (200, .none)] {
-            var other = make(.awaitingHead)
-            hold(&other, framing, status: status, isReadableStream: true)
-            #expect(!other.answer.waitsForEvent)
-        }
+        #expect(!streaming.holds(length: 1))
+        machine.contentCame()
+        #expect(!machine.holds(length: 1))
+        #expect(!make(.buffered).holds(length: 1))
     }
 
     @Test func theFirstBodyByteCommits() {
         var machine = make(.buffered)
-        let first = machine.answerPasses(isLast: false, awaitedEvent: false)
+        let first = machine.answerPasses(isLast: false, awaitedContent: false)
         #expect(first == .init(commits: true, tellsRanking: true))
         #expect(machine.state == .streaming && machine.isCommitted)
-        let second = machine.answerPasses(isLast: false, awaitedEvent: false)
+        let second = machine.answerPasses(isLast: false, awaitedContent: false)
         #expect(second == .init(commits: false, tellsRanking: false))
         // What is complete is told by its end.
         var whole = make(.buffered)
-        #expect(whole.answerPasses(isLast: true, awaitedEvent: false) == .init(commits: true, tellsRanking: false))
+        #expect(whole.answerPasses(isLast: true, awaitedContent: false) == .init(commits: true, tellsRanking: false))
     }
 
     /// Comments that are too many to be held are passed on, and are no answer yet.
     @Test func theFirstEventIsTheAnswersBeginning() {
         var machine = make(.awaitingHead)
-        hold(&machine, isReadableStream: true)
-        let comments = machine.answerPasses(isLast: false, awaitedEvent: true)
+        hold(&machine, isJudged: true)
+        let comments = machine.answerPasses(isLast: false, awaitedContent: true)
         #expect(comments == .init(commits: true, tellsRanking: false))
-        machine.firstEventCame()
-        let event = machine.answerPasses(isLast: false, awaitedEvent: true)
+        machine.contentCame()
+        let event = machine.answerPasses(isLast: false, awaitedContent: true)
         #expect(event == .init(commits: false, tellsRanking: true))
-        let more = machine.answerPasses(isLast: false, awaitedEvent: false)
+        let more = machine.answerPasses(isLast: false, awaitedContent: false)
         #expect(more == .init(commits: false, tellsRanking: false))
     }
 
@@ -527,22 +505,10 @@ struct ExchangeStateMachineTests {
         for (framing, takes) in [(BodyFraming.chunked, true), (.length(9), false), (.none, false)] {
             for isReadable in [true, false] {
                 var machine = make(.awaitingHead)
-                hold(&machine, framing, isReadableStream: isReadable)
+                hold(&machine, framing)
                 #expect(machine.answer.takesText(isReadableStream: isReadable) == (takes && isReadable))
             }
         }
-    }
-
-    /// What the ranking learns of an endpoint that answered after the client had kept it waiting, is nothing.
-    @Test func theClientsSlownessIsNoOutcome() {
-        func outcome(_ machine: Machine, _ status: Int) -> AttemptOutcome {
-            machine.outcome(status: status, timeToFirstByte: nil, retryAfter: nil, credentialIsClients: false)
-        }
-        var machine = make(.awaitingHead, complete: false)
-        _ = machine.answered(408, credentialIsClients: false, isLast: true, isUploadAwaited: true)
-        #expect(outcome(machine, 408) == .neutral)
-        #expect(outcome(make(.awaitingHead), 408) == .failure(.status(408)))
-        #expect(outcome(make(.awaitingHead), 200) == .success(timeToFirstByte: nil))
     }
 
     /// - Parameter expected: what the ranking learns in `buffered` and in `streaming`
@@ -556,7 +522,7 @@ struct ExchangeStateMachineTests {
         }
         // Where no event had come, it is no answer that broke off.
         var silent = make(.awaitingHead)
-        hold(&silent, isReadableStream: true)
+        hold(&silent, isJudged: true)
         silent.committed()
         #expect(silent.upstreamFailed(.timeout, isUploadAwaited: false).outcome == .failure(.timeout))
     }
@@ -579,9 +545,6 @@ struct ExchangeStateMachineTests {
             #expect(!machine.upstreamClosed(endsBody: false, isProper: true))
             #expect(!machine.upstreamClosed(endsBody: true, isProper: false))
         }
-        var waiting = make(.awaitingHead)
-        hold(&waiting, isReadableStream: true)
-        #expect(!waiting.upstreamClosed(endsBody: true, isProper: true))
     }
 
     @Test func whenTheConnectionToTheEndpointIsKept() {
@@ -951,43 +914,46 @@ private struct ExchangePlay {
         case .readHead:
             if chance(3) { return }
             let status = [200, 200, 200, 401, 408, 429, 500].randomElement(using: &random) ?? 200
-            let verdict = machine.answered(
-                status, credentialIsClients: chance(4), isLast: candidatesLeft == 0,
-                isUploadAwaited: machine.isUploading && chance(2))
-            switch verdict {
+            let use = machine.answered(
+                status, isPage: chance(8), isUploadAwaited: machine.isUploading && chance(2))
+            switch use {
             case .retryOnFreshConnection: retry()
+            case .readRefusal: armed = .refusalBody
+            case .forward: holdAnswer(status)
+            }
+        case .readBody where machine.answer.isRefusal:
+            let isWhole = chance(3)
+            guard isWhole || chance(4) else { return }
+            switch machine.judged(isTheClients: chance(3), isWhole: isWhole, hasNext: candidatesLeft > 0) {
             case .tryNextEndpoint:
                 hasUpstream = false
                 choose()
-            case .forward:
-                let head = AnswerState.Head(
-                    status: status, framing: .chunked, announcedLength: nil, keepsAlive: !chance(3),
-                    isReadableStream: chance(3))
-                closes = machine.answerHeld(head, inputIsEmpty: true, isStopping: chance(8)).closes
-                armed = .answerBody
+            case .forward: holdAnswer(429)
             }
         case .readBody:
             let isComplete = chance(3)
-            let awaitedEvent = machine.answer.waitsForEvent
-            if awaitedEvent, chance(2) { machine.firstEventCame() }
-            let holds =
-                switch machine.holding(isLast: isComplete, length: 10) {
-                case .pass: false
-                case .hold: true
-                case .holdIfOthersAreLeft: candidatesLeft > 0
-                }
-            if !holds {
+            let awaitedContent = machine.answer.waitsForContent
+            if awaitedContent, chance(2) { machine.contentCame() }
+            if !machine.holds(length: 10) {
                 let wasCommitted = machine.isCommitted
-                let passage = machine.answerPasses(isLast: isComplete, awaitedEvent: awaitedEvent)
+                let passage = machine.answerPasses(isLast: isComplete, awaitedContent: awaitedContent)
                 #expect(passage.commits != wasCommitted)
                 #expect(machine.isCommitted && !machine.canReplay)
                 kept = 0
                 answerBytes += 10
             }
             guard isComplete else { return arm(machine.waitForMoreAnswer) }
-            if machine.answer.waitsForEvent { return fail() }
+            if machine.answer.waitsForContent { return fail() }
             complete()
         }
+    }
+
+    private mutating func holdAnswer(_ status: Int) {
+        let head = AnswerState.Head(
+            status: status, framing: .chunked, announcedLength: nil, keepsAlive: !chance(3),
+            isJudged: status == 200 && chance(3))
+        closes = machine.answerHeld(head, inputIsEmpty: true, isStopping: chance(8)).closes
+        armed = .answerBody
     }
 
     private mutating func complete() {
@@ -1108,7 +1074,7 @@ private struct ExchangePlay {
         case .connecting: #expect(armed == .connect)
         case .handshaking: #expect(armed == .tlsHandshake)
         case .awaitingHead: #expect([.requestBody, .answerHead, .upload].contains(armed))
-        case .buffered: #expect([.requestBody, .answerBody, .upload, .answerHead].contains(armed))
+        case .buffered: #expect([.requestBody, .answerBody, .upload, .answerHead, .refusalBody].contains(armed))
         case .streaming: #expect([.requestBody, .answerBody, .upload, .answerHead, .clientTakes].contains(armed))
         case .delivering: #expect(armed == .clientTakes || armed == .answerBody)
         case .flushing, .lingering: #expect(armed == .clientTakes)

@@ -21,8 +21,8 @@ struct Fault: Sendable, CustomTestStringConvertible {
         case next
         /// The same; with no other the answer itself, of this status.
         case nextElse(Int)
-        /// The same; with no other what came so far, and an error event.
-        case nextElseErrorEvent
+        /// The same; with no other an error of this status in the shape of the API.
+        case nextElseWorded(Int)
         case answer(Int)
         /// A beginning without a proper end.
         case cutShort
@@ -33,7 +33,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
             switch self {
             case .next: "the next endpoint's answer"
             case .nextElse: "the next endpoint's answer, else this one"
-            case .nextElseErrorEvent: "the next endpoint's answer, else an error event, then the end"
+            case .nextElseWorded(let status): "the next endpoint's answer, else a \(status)"
             case .answer(let status): status == 200 ? "the answer" : "the status"
             case .cutShort: "the answer cut short"
             case .errorEvent: "an error event, then the end"
@@ -192,22 +192,22 @@ extension Fault {
             deadline: silent),
         Fault(
             name: "event stream closed before its first event",
-            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n"), .close]), client: .nextElseErrorEvent,
+            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n"), .close]), client: .next,
             lesson: .failure(.closed)),
         Fault(
             name: "event stream reset before its first event",
             place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n"), .hold("seen"), .reset]),
-            client: .nextElseErrorEvent,
+            client: .next,
             lesson: .failure(.closed)),
         Fault(
             name: "event stream silent before its first event",
-            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n")]), client: .nextElseErrorEvent,
+            place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n")]), client: .next,
             lesson: .failure(.timeout),
             deadline: silent),
         Fault(
             name: "event stream without length closed before its first event",
             place: .script([.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n"), .close]),
-            client: .nextElseErrorEvent, lesson: .failure(.closed)),
+            client: .next, lesson: .failure(.badResponse)),
         Fault(
             name: "event stream that ends properly without an event",
             place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n0\r\n\r\n")]), client: .next,
@@ -223,7 +223,7 @@ extension Fault {
             client: .next, lesson: .failure(.badResponse)),
         Fault(
             name: "event stream of a byte order mark and comments, closed",
-            place: .script([.send(events + "b\r\n\u{FEFF}: wait\n\n\r\n"), .close]), client: .nextElseErrorEvent,
+            place: .script([.send(events + "b\r\n\u{FEFF}: wait\n\n\r\n"), .close]), client: .next,
             lesson: .failure(.closed)),
     ]
 
@@ -292,40 +292,82 @@ extension Fault {
         [201, 202, 204, 206].map {
             Fault(name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: success)
         }
-        + [301, 302, 304, 307, 400, 404, 405, 409, 422, 499].map {
+        + [301, 302, 304, 307, 400, 404, 409, 422, 499].map {
             Fault(
                 name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: .declined(status: $0))
         }
-        + [501, 505, 519, 531, 599, 600, 999].map {
+        + [505, 519, 531, 599, 600, 999].map {
             Fault(
                 name: "status \($0)", place: .script([status($0)]), client: .answer($0), lesson: .failure(.status($0)))
         }
         + [408, 429, 500, 502, 503, 504, 520, 525, 529, 530].map {
-            Fault(name: "status \($0)", place: .script([status($0)]), client: .next, lesson: .failure(.status($0)))
+            Fault(
+                name: "status \($0)", place: .script([status($0)]), client: .nextElse($0),
+                lesson: .failure(.status($0)))
         }
         + [429, 503, 529].map {
             Fault(
                 name: "status \($0) with `Retry-After: 7`", place: .script([status($0, "Retry-After: 7\r\n")]),
-                client: .next, lesson: .rateLimited(retryAfter: .seconds(7)))
+                client: .nextElse($0), lesson: .rateLimited(retryAfter: .seconds(7)))
         }
         + ["Retry-After: 0", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", "retry-after-ms: 0"].map {
             Fault(
-                name: "status 503 with `\($0)`", place: .script([status(503, "\($0)\r\n")]), client: .next,
+                name: "status 503 with `\($0)`", place: .script([status(503, "\($0)\r\n")]), client: .nextElse(503),
                 lesson: .failure(.status(503)))
         }
-        + [401, 402, 403].map {
+        + [401, 403].map {
             Fault(
                 name: "status \($0)", place: .script([status($0)]), client: .nextElse($0),
                 lesson: .misconfigured(status: $0))
         }
+        + [405, 413, 501].map {
+            Fault(
+                name: "status \($0)", place: .script([status($0)]), client: .nextElse($0),
+                lesson: .declined(status: $0))
+        }
         + [
             Fault(
-                name: "status 413", place: .script([status(413)]), client: .nextElse(413),
-                lesson: .declined(status: 413)),
+                name: "status 402", place: .script([status(402)]), client: .nextElse(402),
+                lesson: .rateLimited(retryAfter: .seconds(300))),
             Fault(
                 name: "status 500, the request too long to be kept", place: .script([status(500)]),
                 client: .answer(500), lesson: .failure(.status(500)), isBeyondReplay: true),
         ]
+        + withinSuccess
+
+    /// A success by its status that is none.
+    private static let withinSuccess: [Fault] = [
+        within("a page of HTML", "text/html", "<html>hello</html>", .badResponse),
+        within("a page of HTML, called JSON", "application/json", "<html>hello</html>", .badResponse),
+        within("an error object", "application/json", #"{"error":{"type":"overloaded_error"}}"#, .status(529), 529),
+        within("an empty body", "application/json", "", .badResponse),
+        within("half a JSON", "application/json", #"{"type":"message","content":[{"#, .brokenStream),
+        within(
+            "an error event first", "text/event-stream",
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\"}}\n\n", .status(500), 500),
+        within(
+            "an announcement, then an error event", "text/event-stream",
+            "data: {\"type\":\"message_start\",\"message\":{}}\n\n"
+                + "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n", .status(529), 529),
+        within(
+            "an announcement and the end", "text/event-stream",
+            "data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\":\"message_stop\"}\n\n",
+            .badResponse),
+        within(
+            "an announcement and no more", "text/event-stream",
+            "data: {\"type\":\"message_start\",\"message\":{}}\n\n", .brokenStream),
+    ]
+
+    private static func within(
+        _ name: String, _ type: String, _ body: String, _ kind: FailureKind, _ status: Int? = nil
+    ) -> Fault {
+        Fault(
+            name: "status 200 and \(name)",
+            place: .script([
+                .send(
+                    "HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+            ]), client: status.map { .nextElseWorded($0) } ?? .next, lesson: .failure(kind))
+    }
 
     private static func status(_ status: Int, _ headers: String = "") -> ScriptedUpstream.Step {
         let hasBody = status != 204 && status != 304

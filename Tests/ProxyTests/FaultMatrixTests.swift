@@ -47,7 +47,7 @@ struct FaultMatrixTests {
         try await client.send(Self.post(fault))
 
         switch fault.client {
-        case .next, .nextElse, .nextElseErrorEvent:
+        case .next, .nextElse, .nextElseWorded:
             server?.release("seen")
             let answer = await client.until("second:question")
             #expect(answer.contains("HTTP/1.1 200 Whatever\r\n"))
@@ -71,6 +71,7 @@ struct FaultMatrixTests {
 
         switch fault.client {
         case .next:
+            server?.release("seen")
             // The answer itself stands behind interim ones.
             try await client.finish()
             let answer = await client.untilClosed()
@@ -79,7 +80,7 @@ struct FaultMatrixTests {
             #expect(answer.contains("endpoint-1: \(fault.reason)"))
             let wait = fault.lesson == .rateLimited(retryAfter: .seconds(7)) ? 7 : 1
             #expect(answer.contains("\r\nRetry-After: \(wait)\r\n"))
-        case .nextElse, .nextElseErrorEvent, .answer, .cutShort, .errorEvent:
+        case .nextElse, .nextElseWorded, .answer, .cutShort, .errorEvent:
             try await expectOwnAnswer(fault, client, server)
         }
         try await expectLesson(fault, proxy)
@@ -106,6 +107,10 @@ struct FaultMatrixTests {
             if status < 500 || fault.name.hasPrefix("status"), status != 204, status != 304 {
                 #expect(answer.contains("0123456789"))
             }
+        case .nextElseWorded(let status):
+            let answer = await client.response()
+            #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+            #expect(answer.contains("{\"type\":\"error\",\"error\":{\"type\":\"") && !answer.contains("data:"))
         case .cutShort:
             _ = await client.until("hello")
             server?.release("seen")
@@ -113,7 +118,7 @@ struct FaultMatrixTests {
             #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
             #expect(answer.contains("hello") && !answer.contains("error"))
             #expect(!answer.hasSuffix("0\r\n\r\n"))
-        case .errorEvent, .nextElseErrorEvent:
+        case .errorEvent:
             _ = await client.until("data: x")
             server?.release("seen")
             let answer = await client.untilClosed()

@@ -39,16 +39,6 @@ struct LearningTests {
         #"{"error":"quota"}"#,
     ]
 
-    @Test func anUnknownPathIsToldFromAnUnknownModel() {
-        func isMeant(_ body: String) -> Bool {
-            Array(body.utf8).withUnsafeBytes { UnknownPath.isMeant(status: 404, body: $0) }
-        }
-        for body in Self.unknownPaths { #expect(isMeant(body), "\(body)") }
-        for body in Self.otherRefusals { #expect(!isMeant(body), "\(body)") }
-        #expect(UnknownPath.isMeant(status: 405, body: nil))
-        #expect(!UnknownPath.isMeant(status: 404, body: nil))
-    }
-
     private func detections(
         _ answer: String, method: String = "POST", path: String = "/v1/responses"
     ) async throws -> [APIDetection?] {

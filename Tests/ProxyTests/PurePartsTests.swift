@@ -370,30 +370,6 @@ import Testing
         #expect(wait == expected)
     }
 
-    @Test(
-        arguments: [
-            ("data: a\n\n", 9), ("event: x\r\ndata: a\r\n\r\n", 21), ("data: a\r\r", 9), (": ping\n\n: ping\n\n", nil),
-            (": c\n\ndata: x\n\n", 14),
-            ("\n\n\n", nil), ("data: a\n", nil),
-            // Fields without data dispatch nothing.
-            ("id: 1\n\n", nil), ("retry: 5\n\nevent: x\nid: 1\n\n", nil), ("retry: 5\n\ndata: x\n\n", 19),
-            ("dat: 1\n\n", nil), ("datax: 1\n\n", nil), (" data: 1\n\n", nil), ("data : 1\n\n", nil),
-            ("Data: 1\n\n", nil), (":data: 1\n\n", nil),
-            // A line of nothing but the name has an empty value.
-            ("data\n\n", 6), ("data:\n\n", 7), ("data\r\r", 6), ("event: x\rdata: y\r\r", 18), ("\u{FEFF}data\n\n", 9),
-            ("\u{FEFF}retry: 1\n\n", nil), ("data: a\nid: 1\n\n", 15),
-            // A byte order mark belongs to no line; half of one is the beginning of one.
-            ("\u{FEFF}: c\n\n", nil), ("\u{FEFF}\n", nil), ("\u{FEFF}data: a\n\n", 12), ("\u{FEFE}: c\n\n", nil),
-            ("\u{FEFE}data: c\n\n", nil),
-        ] as [(String, Int?)])
-    func theFirstEventEndsWithItsEmptyLine(text: String, end: Int?) {
-        let bytes = Array(text.utf8)
-        var scanner = FirstEventScanner()
-        let found = bytes.indices.first { index in bytes[index...index].withUnsafeBytes { scanner.scan($0) } }
-        // A CR ends the line at once, its LF belongs to it.
-        #expect(found.map { $0 + 1 } == (text.contains("\r\n\r\n") ? end.map { $0 - 1 } : end))
-    }
-
     @Test(arguments: [
         ("", EventStreamPosition.Place.betweenEvents), ("data: a\n\n", .betweenEvents),
         ("data: a\r\n\r\n", .betweenEvents),
@@ -441,63 +417,6 @@ import Testing
     func theAPIFollowsFromThePath(path: String, anthropicVersion: Bool, api: RequestAPI) {
         let found = Array(path.utf8).withUnsafeBytes { RequestAPI(path: $0, namesAnthropicVersion: anthropicVersion) }
         #expect(found == api)
-    }
-
-    @Test func whatAStatusTeaches() {
-        let time = Duration.milliseconds(5)
-        func outcome(_ status: Int, passthrough: Bool = false, wait: Duration? = nil) -> AttemptOutcome {
-            StatusMeaning.outcome(
-                status: status, timeToFirstByte: time, retryAfter: wait, credentialIsClients: passthrough)
-        }
-        for status in 200...599 {
-            let expected: AttemptOutcome =
-                switch status {
-                case 200...299: .success(timeToFirstByte: time)
-                case 401, 402, 403: .misconfigured(status: status)
-                case 408, 429, 500...599: .failure(.status(status))
-                default: .declined(status: status)
-                }
-            #expect(outcome(status) == expected)
-            let isTheClients = [401, 402, 403, 429].contains(status)
-            #expect(outcome(status, passthrough: true) == (isTheClients ? .declined(status: status) : expected))
-        }
-        #expect(outcome(429, wait: .seconds(3)) == .rateLimited(retryAfter: .seconds(3)))
-        #expect(outcome(429, passthrough: true, wait: .seconds(3)) == .declined(status: 429))
-    }
-
-    @Test(arguments: [
-        ("POST", "/v1/messages", RequestKind.inference), ("POST", "/v1/chat/completions", .inference),
-        ("POST", "/v1/completions", .inference), ("POST", "/v1/complete", .inference),
-        ("POST", "/responses", .inference),
-        ("POST", "/openai/deployments/gpt/chat/completions", .inference),
-        ("POST", "/v1beta/models/gemini:streamGenerateContent", .inference),
-        ("POST", "/v1/messages/count_tokens", .lookup), ("GET", "/v1/models", .lookup), ("HEAD", "/", .lookup),
-        ("GET", "/v1/responses", .lookup), ("DELETE", "/v1/files/x", .lookup), ("POST", "/v1/embeddings", .work),
-        ("POST", "/v1/messages/batches", .work), ("POST", "/v1/responses/resp_1/cancel", .work), ("POST", "/", .work),
-        ("OPTIONS", "/v1/messages", .lookup), ("post", "/v1/messages", .lookup),
-    ])
-    func requestsThatCanBeCompared(method: String, path: String, kind: RequestKind) {
-        let found = Array(method.utf8).withUnsafeBytes { method in
-            Array(path.utf8).withUnsafeBytes { RequestKind(method: method, path: $0) }
-        }
-        #expect(found == kind)
-    }
-
-    /// Lookups say nothing of how well an endpoint works, unless it cannot be reached.
-    @Test func whatIsNoEvidence() {
-        func isEvidence(_ outcome: AttemptOutcome, _ kind: RequestKind, passthrough: Bool = false) -> Bool {
-            StatusMeaning.isEvidence(outcome, of: kind, credentialIsClients: passthrough)
-        }
-        for outcome in [
-            AttemptOutcome.success(timeToFirstByte: nil), .failure(.timeout), .failure(.status(500)),
-            .rateLimited(retryAfter: .seconds(1)), .misconfigured(status: 401), .declined(status: 404),
-        ] {
-            #expect(!isEvidence(outcome, .lookup))
-            #expect(isEvidence(outcome, .work) && isEvidence(outcome, .inference))
-        }
-        #expect(isEvidence(.failure(.connect), .lookup) && isEvidence(.failure(.nameResolution), .lookup))
-        #expect(!isEvidence(.declined(status: 429), .inference, passthrough: true))
-        #expect(isEvidence(.declined(status: 404), .inference, passthrough: true))
     }
 
     @Test(arguments: [

@@ -39,7 +39,7 @@ struct ServerTests {
         ("x-api-key: t-11\r\n", 401), ("x-api-key: t-\r\n", 401), ("Authorization: t-1\r\n", 200),
     ])
     func clientTokens(headers: String, status: Int) async throws {
-        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok(""))] }
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("{}"))] }
         var options = ProxyOptions()
         options.rules.clientTokens = ["t-1", "t-2"]
         let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)
@@ -262,7 +262,7 @@ struct ServerTests {
     }
 
     @Test func slowBodiesTimeOut() async throws {
-        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok(""))] }
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("{}"))] }
         var options = ProxyOptions()
         options.clientProgressTimeout = .milliseconds(20)
         let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options)

@@ -175,14 +175,16 @@ private struct Expectation {
                             : String(Answer.whole(api, false).dropLast(3))
                     }),
                     Answer(body: { api, isStream in isStream ? Answer.start(api) : "{" }),
-                    Answer(body: Answer.text(": ping\n\n")),
                 ]),
             Expectation(
                 row: "empty body", client: .next, endpoint: .failure,
                 answers: [Answer(), Answer(body: Answer.text(" \r\n"))]),
             Expectation(
                 row: "end without content", client: .next, endpoint: .failure,
-                answers: [Answer(body: { api, _ in Answer.start(api) + Answer.end(api) })]),
+                answers: [
+                    Answer(body: { api, _ in Answer.start(api) + Answer.end(api) }),
+                    Answer(body: Answer.text(": ping\n\n")),
+                ]),
             Expectation(
                 row: "path not served", client: .next, endpoint: .pathUnknown,
                 answers: [
@@ -202,12 +204,17 @@ private struct Expectation {
                         body: Answer.text("{\"error\":{\"message\":\"Invalid URL (POST /v1/messages/count_tokens)\"}}")),
                 ]),
             Expectation(
-                row: "client's own credential", client: .next, endpoint: .nothing,
-                answers: [401, 402, 403, 429].map { Answer(status: $0, isCredentialClients: true) }
+                row: "client's own credential", client: .answer, endpoint: .nothing,
+                answers: [401, 403].map { Answer(status: $0, isCredentialClients: true) }
                     + [
                         Answer(
                             isCredentialClients: true,
-                            body: Answer.errorWithin("authentication_error", "invalid x-api-key")),
+                            body: Answer.errorWithin("authentication_error", "invalid x-api-key"))
+                    ]),
+            Expectation(
+                row: "client's own account", client: .next, endpoint: .nothing,
+                answers: [402, 429].map { Answer(status: $0, isCredentialClients: true) }
+                    + [
                         Answer(
                             status: 429, wait: .seconds(9), isCredentialClients: true,
                             body: Answer.error("rate_limit_error", "slower")),

@@ -98,7 +98,7 @@ extension EngineState {
         // What is in force is what the process started with, and stays that until it starts anew.
         configuration.server.host = before.server.host
         configuration.server.port = before.server.port
-        if configuration.timeouts != before.timeouts
+        if configuration.timeouts != before.timeouts || configuration.failover != before.failover
             || configuration.server.namesEndpoints != before.server.namesEndpoints
         {
             assembleAllUpstreams()
@@ -112,6 +112,7 @@ extension EngineState {
         let old = before.server
         var notes: [String] = []
         if before.timeouts != new.timeouts { notes.append("timeouts are in force for new requests") }
+        if before.failover != new.failover { notes.append("failover is in force for new requests") }
         if before.ranking != new.ranking { notes.append("ranking settings are in force") }
         if old.clientTokens != new.server.clientTokens {
             let count = new.server.clientTokens.count
@@ -173,12 +174,13 @@ struct RunningSettings: Sendable, Equatable {
     var saving: Saving
     var accessLog: AccessLog.Target
 
-    init(_ server: ServerSettings, _ context: ConfigurationContext) {
+    init(_ server: ServerSettings, _ failover: FailoverSettings, _ context: ConfigurationContext) {
         let tokens = server.clientTokens.compactMap { try? context.expanded($0) }
         // A token whose variable is not set admits no client. Where no token is left, no client may be let in for lack of one.
         clients.clientTokens = tokens.isEmpty && !server.clientTokens.isEmpty ? [""] : tokens
         clients.allowedOrigins = server.allowedOrigins
         clients.halfClose = HalfClosePolicy(server.halfClose)
+        clients.commit = failover.commit
         saving = Saving(
             persist: server.persist, strategy: server.persistStrategy, flushInterval: server.configFlushInterval,
             maxDirtyTime: server.configMaxDirtyTime, allowInPlace: server.allowInPlace)

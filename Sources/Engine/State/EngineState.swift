@@ -150,7 +150,8 @@ struct EngineState: Sendable {
 
     private mutating func assembleUpstream(of id: EndpointID) {
         let assembly = UpstreamAssembly(
-            context: context, timeouts: configuration.timeouts, namesEndpoints: configuration.server.namesEndpoints)
+            context: context, timeouts: configuration.timeouts, failover: configuration.failover,
+            namesEndpoints: configuration.server.namesEndpoints)
         withRecord(id) { record in
             switch assembly.assemble(id: id, settings: record.settings, previous: record.upstream, load: record.load) {
             case .ready(let upstream):
@@ -252,7 +253,7 @@ struct EngineState: Sendable {
     }
 
     /// What the parts beside the state are to run by.
-    var running: RunningSettings { RunningSettings(configuration.server, context) }
+    var running: RunningSettings { RunningSettings(configuration.server, configuration.failover, context) }
 
     /// Endpoints that cannot be used as configured, in file order.
     var misconfigured: [(name: String, reason: String)] {

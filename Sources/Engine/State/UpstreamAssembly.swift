@@ -11,6 +11,7 @@ internal import Ranking
 struct UpstreamAssembly {
     let context: ConfigurationContext
     let timeouts: TimeoutSettings
+    var failover = FailoverSettings()
     /// Whether clients are told which endpoint has answered.
     var namesEndpoints = false
 
@@ -43,7 +44,8 @@ struct UpstreamAssembly {
                     headers: ready.headers.map { ($0.name, $0.value) }, lacks: ready.openAIPreference.lackedAPI,
                     timeouts: upstreamTimeouts, tls: tls, proxy: proxy,
                     passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
-                    isNamed: namesEndpoints, secrets: secrets(of: settings), load: load))
+                    isNamed: namesEndpoints, secrets: secrets(of: settings),
+                    rules: failover.rules(for: settings.name), load: load))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {

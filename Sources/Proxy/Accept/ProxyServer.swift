@@ -4,6 +4,7 @@ internal import NIOSSL
 public import Ranking
 internal import Support
 internal import Synchronization
+public import Verdicts
 
 /// The listening side of the proxy: accepts clients, sends each request down the routing table, streams the answer back.
 ///
@@ -228,6 +229,8 @@ public struct ClientRules: Sendable, Equatable {
     public var allowedOrigins: [String] = []
     /// What a client's FIN means while its answer is still to come.
     public var halfClose = HalfClosePolicy.probe
+    /// Until when another endpoint may still be asked.
+    public var commit = CommitPoint.content
 
     /// No tokens, no other origins, clients are asked.
     public init() {}

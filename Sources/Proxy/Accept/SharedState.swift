@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import Synchronization
+internal import Verdicts
 
 /// What all event loops of one server share.
 final class SharedState: Sendable {
@@ -28,6 +29,7 @@ final class SharedState: Sendable {
         var browserRules: BrowserRules
         let isLoopback: Bool
         var halfClose: HalfClosePolicy
+        var commit: CommitPoint
     }
 
     init(options: ProxyOptions, routes: RoutingTable) {
@@ -42,7 +44,7 @@ final class SharedState: Sendable {
             Routing(
                 table: routes, tokens: ClientTokens(options.rules.clientTokens),
                 browserRules: Self.browserRules(options, options.rules), isLoopback: options.isLoopback,
-                halfClose: options.rules.halfClose))
+                halfClose: options.rules.halfClose, commit: options.rules.commit))
     }
 
     /// Rises with each change of what `current` returns.
@@ -64,6 +66,7 @@ final class SharedState: Sendable {
             routing.tokens = tokens
             routing.browserRules = browserRules
             routing.halfClose = rules.halfClose
+            routing.commit = rules.commit
         }
     }
 

@@ -1,6 +1,8 @@
 internal import HTTPWire
+internal import LLMWire
 internal import NIOCore
 internal import Support
+internal import Verdicts
 
 /// The endpoint's answer that a client connection passes on: what its head says, how far its body has come, and how both are written to
 /// the client.
@@ -10,13 +12,15 @@ internal import Support
 final class CurrentResponse {
     /// Part of a response head.
     var unread = UnreadBytes()
-    /// The client's head, and of an event stream what came before the first event's end.
+    /// The client's head, and what came of the body before it said anything.
     private var held = ByteBuffer()
     private var body = BodyReader(.none)
     private(set) var isEventStream = false
     /// Nothing readable can be put into it.
     private(set) var isEncoded = false
-    private var firstEvent = FirstEventScanner()
+    private(set) var gate = AnswerGate()
+    /// The answer is no success, and is read to find out why.
+    private(set) var refusal: Refusal?
     private var position = EventStreamPosition()
     var status: Int?
     private(set) var bytesDown = 0
@@ -24,8 +28,6 @@ final class CurrentResponse {
     var firstSent: NIODeadline?
     /// When bytes of it came last.
     var lastRead = NIODeadline.uptimeNanoseconds(0)
-    /// Its beginning is to be looked into: does it speak of an unknown path?
-    private(set) var isInspected = false
 
     /// An event stream that others than its reader understand.
     var isReadableStream: Bool { isEventStream && !isEncoded }
@@ -40,7 +42,7 @@ final class CurrentResponse {
         status = nil
         bytesDown = 0
         firstSent = nil
-        isInspected = false
+        if refusal != nil { refusal = nil }
     }
 
     // MARK: Its head
@@ -68,19 +70,34 @@ final class CurrentResponse {
         }
     }
 
-    /// `loop.responseHead` is the head of an answer that the client gets.
+    /// `loop.responseHead` is the head of an answer.
     ///
-    /// - Parameter teaches: whether a status of 404 or 405 may be about the path
-    func begin(teaches: Bool, on loop: LoopContext) {
+    /// - Parameter operation: what was asked
+    func begin(to operation: LLMOperation, on loop: LoopContext) {
         body = BodyReader(loop.responseHead.framing)
         isEventStream = loop.responseHead.isEventStream
         isEncoded = loop.responseHead.isEncoded
-        if isEventStream {
-            firstEvent = FirstEventScanner()
-            position = EventStreamPosition()
-        }
+        if isEventStream { position = EventStreamPosition() }
         status = loop.responseHead.status
-        isInspected = teaches && !isEncoded
+        gate.open(loop.responseHead, to: operation, commit: loop.routing.commit)
+    }
+
+    /// The answer is no success.
+    ///
+    /// - Parameter head: as received
+    func beginRefusal(of upstream: Upstream, _ url: UpstreamURL, head: UnsafeRawBufferPointer) {
+        gate.close()
+        refusal = Refusal(of: upstream, url, status: status ?? 0, head: head)
+    }
+
+    /// The client gets it after all.
+    func forgetRefusal() { refusal = nil }
+
+    /// An answer that was kept has gone to the client as a whole.
+    func passed(_ status: Int, count: Int) {
+        self.status = status
+        bytesDown = count
+        firstSent = .now()
     }
 
     /// Fills `loop.output` with the client's head.
@@ -163,103 +180,34 @@ final class CurrentResponse {
         }
     }
 
-    /// A refusal may repeat the key that it refuses; bodies of other answers are the endpoint's own affair.
-    var mayRepeatSecrets: Bool { status ?? 0 >= 400 }
-
-    /// The data at `loop.dataRanges` with asterisks in place of the endpoint's secrets.
-    func withoutSecrets(_ buffer: ByteBuffer, of upstream: Upstream?, on loop: LoopContext) -> ByteBuffer {
-        guard let secrets = upstream?.secrets, !secrets.isEmpty else { return buffer }
-        var masked = buffer
-        for range in loop.dataRanges {
-            for secret in secrets {
-                var start = 0
-                while let found = buffer.withUnsafeReadableBytes({ secret.first(in: $0.slice(range), from: start) }) {
-                    masked.setRepeatingByte(
-                        UInt8(ascii: "*"), count: secret.count, at: buffer.readerIndex + range.lowerBound + found)
-                    start = found + secret.count
-                }
-            }
-        }
-        return masked
-    }
-
-    /// Whether the stream's first event ends with the data at `loop.dataRanges`.
-    func firstEventEnds(in buffer: ByteBuffer, on loop: LoopContext) -> Bool {
+    /// Looks into the data at `loop.dataRanges`.
+    ///
+    /// - Parameter isLast: the body ends with it
+    @inline(__always)
+    func look(into buffer: ByteBuffer, isLast: Bool, on loop: LoopContext) {
+        guard gate.isLooking else { return }
         buffer.withUnsafeReadableBytes { bytes in
-            for range in loop.dataRanges where firstEvent.scan(bytes.slice(range)) { return true }
-            return false
+            for range in loop.dataRanges { gate.look(bytes.slice(range)) }
         }
+        if isLast { gate.finish(isClean: true) }
     }
 
-    /// Whether a 404 or 405 is about the path, by the body's beginning.
-    func saysUnknownPath(_ buffer: ByteBuffer, on loop: LoopContext) -> Bool {
-        buffer.withUnsafeReadableBytes { bytes in
-            UnknownPath.isMeant(status: status ?? 0, body: bytes.slice(loop.dataRanges.first ?? 0..<0))
-        }
-    }
-}
+    /// Its end is that of the connection, or there is no body.
+    func bodyEnded() { gate.finish(isClean: true) }
 
-/// Watches an event stream for the end of its first event: the commit point of an SSE response.
-///
-/// An event is what a reader of the stream dispatches: lines of which at least one is `data`, and an empty line behind them.
-/// Comments are no events, and neither are `id`, `retry` and `event` alone: a server that says no more may still die without
-/// the client noticing.
-struct FirstEventScanner: Equatable {
-    /// How much of the line has been read as `data:`, up to 5; `other` where it is another line.
-    private var matched = 0
-    private var lineIsEmpty = true
-    private var sawData = false
-    private var afterReturn = false
-    /// How much of a byte order mark has been seen at the stream's beginning; 3 when there can be none any more.
-    private var markLength = 0
-
-    private static let other = -1
-    private static let mark: (UInt8, UInt8, UInt8) = (0xEF, 0xBB, 0xBF)
-
-    /// - Returns: whether the first event is complete within the bytes seen so far.
-    mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        for byte in bytes {
-            if markLength < 3 {
-                let expected = markLength == 0 ? Self.mark.0 : markLength == 1 ? Self.mark.1 : Self.mark.2
-                if byte == expected {
-                    markLength += 1
-                    continue
-                }
-                if markLength > 0 {
-                    lineIsEmpty = false
-                    matched = Self.other
-                }
-                markLength = 3
-            }
-            let follows = afterReturn
-            afterReturn = false
-            switch byte {
-            case 0x0A where follows: continue
-            case 0x0A, 0x0D:
-                if lineIsEmpty, sawData { return true }
-                // A field without a colon has an empty value.
-                if matched >= 4 { sawData = true }
-                lineIsEmpty = true
-                matched = 0
-                afterReturn = byte == 0x0D
-            default:
-                lineIsEmpty = false
-                match(byte)
-            }
-        }
-        return false
-    }
-
-    private mutating func match(_ byte: UInt8) {
-        let expected: UInt8
-        switch matched {
-        case 0: expected = UInt8(ascii: "d")
-        case 1, 3: expected = UInt8(ascii: "a")
-        case 2: expected = UInt8(ascii: "t")
-        case 4: expected = UInt8(ascii: ":")
-        default: return
-        }
-        matched = byte == expected ? matched + 1 : Self.other
+    /// What a verdict on an answer goes by of which the client has nothing.
+    ///
+    /// - Parameters:
+    ///   - isFinished: nothing more of it comes
+    ///   - place: how much of it the client has
+    func finding(
+        of operation: LLMOperation, isFinished: Bool, place: Finding.Place, isCredentialClients: Bool
+    ) -> Finding {
+        var hints = ResetHints(unixTime: Double(WallClock.wholeSeconds))
+        if let error = gate.error { hints.take(body: error.message.utf8) }
+        return gate.finding(
+            operation, status: status ?? 0, place: place, isFinished: isFinished,
+            wait: hints.wait.flatMap { $0 > .zero ? $0 : nil }, isCredentialClients: isCredentialClients)
     }
 }
 

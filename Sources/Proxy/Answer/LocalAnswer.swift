@@ -10,6 +10,8 @@ struct LocalAnswer {
     var retryAfter: Int?
     /// Further lines of the head, each with its CRLF.
     var fields = ""
+    /// What the error calls itself; nil: as the status says.
+    var errorType: String?
 
     /// The complete response.
     func render(
@@ -39,11 +41,13 @@ struct LocalAnswer {
         switch api {
         case .anthropic:
             let id = requestID.isEmpty ? "" : ",\"request_id\":\(QuotedText.json(requestID))"
-            return "{\"type\":\"error\",\"error\":{\"type\":\"\(anthropicType)\",\"message\":\(quoted)}\(id)}"
+            return "{\"type\":\"error\",\"error\":{\"type\":\(QuotedText.json(type ?? anthropicType)),\"message\":\(quoted)}\(id)}"
         case .openAI, .other:
-            return "{\"error\":{\"message\":\(quoted),\"type\":\"\(openAIType)\",\"param\":null,\"code\":null}}"
+            return "{\"error\":{\"message\":\(quoted),\"type\":\(QuotedText.json(type ?? openAIType)),\"param\":null,\"code\":null}}"
         }
     }
+
+    private var type: String? { errorType.flatMap { $0.isEmpty ? nil : $0 } }
 
     /// The same as an event for a stream that broke off.
     ///
@@ -74,7 +78,7 @@ struct LocalAnswer {
         case 404: "not_found_error"
         case 413, 414, 431: "request_too_large"
         case 429: "rate_limit_error"
-        case 503: "overloaded_error"
+        case 503, 529: "overloaded_error"
         case 400..<500: "invalid_request_error"
         default: "api_error"
         }
@@ -98,17 +102,21 @@ struct LocalAnswer {
         case 404: "Not Found"
         case 405: "Method Not Allowed"
         case 408: "Request Timeout"
+        case 402: "Payment Required"
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 417: "Expectation Failed"
         case 426: "Upgrade Required"
+        case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
+        case 500: "Internal Server Error"
         case 501: "Not Implemented"
         case 502: "Bad Gateway"
         case 503: "Service Unavailable"
         case 504: "Gateway Timeout"
         case 505: "HTTP Version Not Supported"
         case 508: "Loop Detected"
+        case 529: "Overloaded"
         default: "Error"
         }
     }

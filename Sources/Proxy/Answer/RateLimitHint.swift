@@ -1,21 +1,25 @@
 internal import HTTPWire
 internal import Verdicts
 
-/// Finds out from a refusal's fields how long to wait before the endpoint is asked again.
+/// Finds out from a refusal's fields, and from its words, how long to wait before the endpoint is asked again.
 enum RateLimitHint {
-    /// - Parameter unixTime: seconds since 1970, to read points in time against
+    /// - Parameters:
+    ///   - text: the beginning of the body
+    ///   - unixTime: seconds since 1970, to read points in time against
     static func wait(
-        _ head: borrowing ResponseHead, _ bytes: UnsafeRawBufferPointer, unixTime: Double
+        _ head: borrowing ResponseHead, _ bytes: UnsafeRawBufferPointer, text: [UInt8] = [], unixTime: Double
     ) -> Duration? {
         var hints = ResetHints(unixTime: unixTime)
         for line in head.fields.lines {
             switch line.known {
             case .retryAfterMs, .retryAfter, .rateLimitReset, .rateLimitRemaining, .rateLimit:
-                hints.take(field: text(bytes, line.name), value: text(bytes, line.value))
+                hints.take(field: self.text(bytes, line.name), value: self.text(bytes, line.value))
             default: break
             }
         }
-        return hints.wait
+        if !text.isEmpty, !head.isEncoded { hints.take(body: text) }
+        // A wait of nothing is none.
+        return hints.wait.flatMap { $0 > .zero ? $0 : nil }
     }
 
     private static func text(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> String {

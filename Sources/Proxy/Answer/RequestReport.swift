@@ -70,7 +70,7 @@ public struct RequestReport: Sendable {
     ) {
         status = response.status
         api = request.api
-        endpoint = isCommitted ? failover.lastEndpoint : nil
+        endpoint = isCommitted ? failover.lastEndpoint : failover.answeredBy
         bytesUp = request.bytesUp
         bytesDown = max(0, response.bytesDown - unsent)
         timeToFirstByte = response.firstSent.map { Duration($0 - request.started) }

@@ -4,13 +4,16 @@ internal import HTTPWire
 ///
 /// A part of `ExchangeStateMachine`, which says when.
 struct AnswerState {
-    /// Most bytes of an event stream held while its first event is incomplete.
-    private static let holdLimit = 64 * 1024
+    /// Most bytes that are held of an answer that says nothing yet. OpenAI's Responses begin with the request's instructions and tools,
+    /// twice, and answers that are no stream come whole.
+    static let holdLimit = 512 * 1024
 
     /// How the body is framed towards the client.
     private(set) var framing = BodyFraming.none
-    /// The answer is an event stream of which no event has come yet.
-    var waitsForEvent = false
+    /// Nothing that the client must have has come yet.
+    var waitsForContent = false
+    /// It is no success, and is read to find out why.
+    private(set) var isRefusal = false
     /// The client's connection ends with it.
     var closesClient = false
     /// The endpoint's connection does not.
@@ -23,14 +26,23 @@ struct AnswerState {
         /// The length that it names, whether or not a body of that length follows.
         let announcedLength: Int?
         let keepsAlive: Bool
-        /// It is an event stream that others than its reader understand.
-        let isReadableStream: Bool
+        /// It is looked into, and held until it says something.
+        let isJudged: Bool
     }
+
+    /// Nothing is known of it.
+    mutating func begins() {
+        waitsForContent = false
+        isRefusal = false
+    }
+
+    mutating func refusalBegins() { isRefusal = true }
 
     /// - Returns: the framing that the client's head names
     mutating func begin(_ head: Head, toHEAD: Bool, isHTTP11: Bool) -> BodyFraming {
         keepsUpstream = head.keepsAlive
-        waitsForEvent = head.isReadableStream && head.status == 200 && head.framing != .none
+        waitsForContent = head.isJudged
+        isRefusal = false
         switch head.framing {
         case .none:
             framing = .none
@@ -50,21 +62,9 @@ struct AnswerState {
         isReadableStream && (framing == .chunked || framing == .untilClose)
     }
 
-    enum Holding: UInt8 {
-        case pass
-        case hold
-        /// What came before the first event is kept from the client as long as another endpoint may be asked instead.
-        case holdIfOthersAreLeft
-    }
-
-    /// What is done with a piece of an answer of which nothing has gone to the client.
+    /// Whether a piece of an answer of which nothing has gone to the client is kept from it.
     ///
-    /// - Parameters:
-    ///   - isLast: the answer ends with it
-    ///   - length: of all that would be held
-    func holding(isLast: Bool, length: Int, canReplay: Bool) -> Holding {
-        guard waitsForEvent else { return .pass }
-        if isLast { return .hold }
-        return length <= Self.holdLimit && canReplay ? .holdIfOthersAreLeft : .pass
-    }
+    /// - Parameter length: of all that would be held
+    @inline(__always)
+    func holds(length: Int) -> Bool { waitsForContent && length <= Self.holdLimit }
 }

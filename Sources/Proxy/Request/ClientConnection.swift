@@ -1,7 +1,9 @@
 internal import HTTPWire
+internal import LLMWire
 internal import NIOCore
 internal import Ranking
 internal import Support
+internal import Verdicts
 
 /// One client connection with the requests that run on it, one after the other.
 ///
@@ -177,7 +179,10 @@ final class ClientConnection: ClientChannel {
             resumeInput()
         case .exhausted:
             failover.tellUntold(of: request, failedEverywhere: true, on: loop)
-            answer(failover.exhaustedAnswer(to: request, wasOnlyRefused: machine.wasOnlyRefused))
+            switch failover.lastWord(to: request) {
+            case .local(let words): answer(words)
+            case .kept(let refusal): answer(refusal)
+            }
         }
     }
 
@@ -297,7 +302,7 @@ final class ClientConnection: ClientChannel {
         {
             upstream = nil
             response.lastRead = .now()
-            return responseCompleted()
+            return bodyEnded()
         }
         upstreamFailed(kind)
     }
@@ -306,13 +311,17 @@ final class ClientConnection: ClientChannel {
     private func upstreamFailed(_ kind: FailureKind) {
         guard let name = attempt.upstream?.name else { return }
         let isOurs = upstream?.failsForLackOfDescriptors ?? false
+        // What has come of it says enough.
+        if let refusal = response.refusal, !isOurs { return judge(refusal) }
         let failure = machine.upstreamFailed(kind, isOurs: isOurs, isUploadAwaited: isUploadAwaited)
+        judge(failure)
         dropUpstream()
         switch failure.recovery {
         case .nothing: break
         case .retryOnFreshConnection: retryOnFreshConnection()
         case .tryNextEndpoint:
             response.reset()
+            failover.hasFailed()
             finishAttempt(failure.outcome, reason: isOurs ? "no file descriptor left here" : kind.text)
             tryNextEndpoint()
         case .answerBadGateway:
@@ -324,6 +333,16 @@ final class ClientConnection: ClientChannel {
             finishAttempt(failure.outcome, reason: kind.text)
             breakResponse("endpoint \(name): \(kind.text) in mid-stream")
         }
+    }
+
+    /// What it means that an attempt brought no answer, or not all of one.
+    private func judge(_ failure: ExchangeStateMachine.Failure) {
+        guard case .failure(let kind) = failure.outcome else { return }
+        let place: Finding.Place = machine.isCommitted ? .afterCommit : response.status == nil ? .head : .beforeContent
+        attempt.verdict = VerdictTable.verdict(
+            on: Finding(
+                operation: request.operation, status: response.status ?? 0, place: place,
+                sign: kind.sign(hasHead: response.status != nil)))
     }
 
     /// The proxy makes no tunnel to a plain endpoint, and is asked to forward the request instead.
@@ -434,42 +453,45 @@ final class ClientConnection: ClientChannel {
             return upstreamFailed(refusal)
         }
         attempt.status = status
-        if StatusMeaning.callsForFailover(status) {
-            attempt.retryAfter = RateLimitHint.wait(loop.responseHead, bytes, unixTime: Double(WallClock.wholeSeconds))
-        }
-        let verdict = machine.answered(
-            status, credentialIsClients: attempt.forwardsClientCredential,
-            isLast: StatusMeaning.mayBeTheAnswer(status) && !failover.hasNext(for: request),
-            isUploadAwaited: isUploadAwaited)
-        switch verdict {
-        case .forward: hold(bytes)
+        let isPage =
+            loop.responseHead.media == .page && status < 300 && loop.responseHead.framing != .none
+            && request.operation.isInference
+        switch machine.answered(status, isPage: isPage, isUploadAwaited: isUploadAwaited) {
+        case .forward:
+            // Neither a success nor a failure.
+            if status >= 300 {
+                attempt.verdict = VerdictTable.verdict(on: Finding(operation: request.operation, status: status))
+            }
+            response.begin(to: request.operation, on: loop)
+            hold(bytes)
+        case .readRefusal:
+            guard let target = attempt.upstream, let url = attempt.url else { return }
+            machine.refusalMayKeepUpstream(loop.responseHead.keepsAlive)
+            response.begin(to: request.operation, on: loop)
+            response.beginRefusal(of: target, url, head: bytes.slice(0..<loop.responseHead.end))
+            arm(.refusalBody, from: response.lastRead)
         case .retryOnFreshConnection: retryOnFreshConnection()
-        case .tryNextEndpoint:
-            let outcome = currentOutcome(status: status)
-            dropUpstream()
-            finishAttempt(outcome, reason: "status \(status)")
-            response.reset()
-            tryNextEndpoint()
         }
     }
 
-    private func currentOutcome(status: Int) -> AttemptOutcome {
-        machine.outcome(
-            status: status, timeToFirstByte: request.kind == .inference ? attempt.timeToFirstByte : nil,
-            retryAfter: attempt.retryAfter, credentialIsClients: attempt.forwardsClientCredential)
+    /// What the ranking learns of an endpoint that has answered.
+    private var currentOutcome: AttemptOutcome {
+        if machine.attempt.isClientsFault { return .neutral }
+        if let verdict = attempt.verdict {
+            return verdict.outcome(
+                after: attempt.timeToFirstContent, isWithin: (attempt.status ?? 0) < 300, model: request.model)
+        }
+        return .success(timeToFirstByte: request.operation.isInference ? attempt.timeToFirstContent : nil)
     }
 
     /// Prepares the client's head; it goes out with the first body byte.
     private func hold(_ bytes: UnsafeRawBufferPointer) {
         let status = loop.responseHead.status
         let framing = loop.responseHead.framing
-        let mayLackPath = request.teaches && (status == 404 || status == 405)
-        response.begin(teaches: mayLackPath, on: loop)
-        if mayLackPath { attempt.saysUnknownPath = UnknownPath.isMeant(status: status, body: nil) }
         let head = AnswerState.Head(
             status: status, framing: framing,
             announcedLength: framing == .none ? loop.responseHead.announcedLength : nil,
-            keepsAlive: loop.responseHead.keepsAlive, isReadableStream: response.isReadableStream)
+            keepsAlive: loop.responseHead.keepsAlive, isJudged: response.gate.isLooking && status < 300)
         let named = machine.answerHeld(head, inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
         writeResponseHead(bytes, framing: named.framing, closes: named.closes)
         response.exchangeHeld(on: loop)
@@ -486,14 +508,11 @@ final class ClientConnection: ClientChannel {
 
     private func readResponseBody(_ buffer: ByteBuffer, from start: Int) {
         let piece = response.read(buffer, from: start, on: loop)
+        if let refusal = response.refusal { return read(refusal, piece, of: buffer) }
         if piece.count > 0 || piece.isLast {
-            if piece.isSound || machine.isCommitted { passBody(buffer, total: piece.count, isComplete: piece.isLast) }
-            if piece.isLast {
-                if piece.end < buffer.readableBytes { machine.answerWasTooLong() }
-                // A stream of events without one is no answer, however properly it ends.
-                if machine.answer.waitsForEvent { return upstreamFailed(.badResponse) }
-                return responseCompleted()
-            }
+            if piece.isSound || machine.isCommitted { take(piece, of: buffer) }
+            guard attempt.isRunning, machine.state == .buffered || machine.state == .streaming else { return }
+            if piece.isLast { return bodyEnded() }
         }
         if !piece.isSound {
             upstreamFailed(.badResponse)
@@ -502,10 +521,41 @@ final class ClientConnection: ClientChannel {
         }
     }
 
+    /// Looks into a piece of the body and passes it on, or holds it as long as it says nothing.
+    @inline(__always)
+    private func take(_ piece: CurrentResponse.Piece, of buffer: ByteBuffer) {
+        response.look(into: buffer, isLast: piece.isLast, on: loop)
+        let awaitedContent = machine.answer.waitsForContent
+        if awaitedContent, response.gate.hasOutput {
+            machine.contentCame()
+            attempt.firstContent = response.lastRead
+        }
+        if piece.isLast, piece.end < buffer.readableBytes { machine.answerWasTooLong() }
+        let isWhole = piece.isLast && !machine.answer.waitsForContent && !response.gate.isBrokenOff
+        passBody(buffer, total: piece.count, isComplete: isWhole, awaitedContent: awaitedContent)
+        if !piece.isLast, machine.state == .buffered, response.gate.hasFailed { judgeHeld(isFinished: false) }
+    }
+
+    /// The body has come to its end.
+    private func bodyEnded() {
+        if let refusal = response.refusal {
+            refusal.isWhole = true
+            return judge(refusal)
+        }
+        if response.endsWithConnection { response.bodyEnded() }
+        if machine.answer.waitsForContent {
+            // Nothing was said at all, however properly it ended.
+            return machine.state == .buffered ? judgeHeld(isFinished: true) : upstreamFailed(.badResponse)
+        }
+        // An answer without its end is never passed off as whole: a tool that trusts the end would write half a file.
+        if machine.isCommitted, response.gate.isBrokenOff { return upstreamFailed(.brokenStream) }
+        responseCompleted()
+    }
+
     /// Passes the data at `loop.dataRanges` on: behind the held head where it is the first, at once or held itself.
-    private func passBody(_ buffer: ByteBuffer, total: Int, isComplete: Bool) {
-        let buffer =
-            response.mayRepeatSecrets ? response.withoutSecrets(buffer, of: attempt.upstream, on: loop) : buffer
+    ///
+    /// - Parameter awaitedContent: nothing had been said before this piece
+    private func passBody(_ buffer: ByteBuffer, total: Int, isComplete: Bool, awaitedContent: Bool) {
         response.pass(buffer, count: total, on: loop)
         if machine.state == .buffered {
             response.exchangeHeld(on: loop)
@@ -514,18 +564,10 @@ final class ClientConnection: ClientChannel {
         }
         let isChunked = machine.answer.framing == .chunked
         if isChunked, total > 0 { loop.output.writeChunkSize(total) }
-        let awaitedEvent = machine.answer.waitsForEvent
-        if awaitedEvent, response.firstEventEnds(in: buffer, on: loop) { machine.firstEventCame() }
-        let ends = isComplete && !machine.answer.waitsForEvent
-        let isHeldBack =
-            switch machine.holding(isLast: isComplete, length: loop.output.readableBytes + total) {
-            case .pass: false
-            case .hold: true
-            case .holdIfOthersAreLeft: failover.hasNext(for: request)
-            }
+        let isHeldBack = machine.holds(length: loop.output.readableBytes + total)
         if total >= Self.gatherThreshold, loop.dataRanges.count <= Self.maximumPieces, !isHeldBack {
-            commitIfHeld(buffer, isComplete: isComplete, awaitedEvent: awaitedEvent)
-            let tail: StaticString = isChunked ? ends ? "\r\n0\r\n\r\n" : "\r\n" : ""
+            commitIfHeld(isComplete: isComplete, awaitedContent: awaitedContent)
+            let tail: StaticString = isChunked ? isComplete ? "\r\n0\r\n\r\n" : "\r\n" : ""
             return write(loop.output, loop.dataRanges, of: buffer, tail)
         }
         buffer.withUnsafeReadableBytes { bytes in
@@ -536,19 +578,16 @@ final class ClientConnection: ClientChannel {
             response.exchangeHeld(on: loop)
             return
         }
-        if ends, isChunked { loop.output.writeStaticString("0\r\n\r\n") }
-        commitIfHeld(buffer, isComplete: isComplete, awaitedEvent: awaitedEvent)
-        if ends { outputEndsAnswer() } else { writeOutput(mayLeaveAtOnce: true) }
+        if isComplete, isChunked { loop.output.writeStaticString("0\r\n\r\n") }
+        commitIfHeld(isComplete: isComplete, awaitedContent: awaitedContent)
+        if isComplete { outputEndsAnswer() } else { writeOutput(mayLeaveAtOnce: true) }
     }
 
-    /// - Parameter awaitedEvent: no event of the stream had come before this piece
+    /// - Parameter awaitedContent: nothing had been said before this piece
     @inline(__always)
-    private func commitIfHeld(_ buffer: ByteBuffer, isComplete: Bool, awaitedEvent: Bool) {
-        let passage = machine.answerPasses(isLast: isComplete, awaitedEvent: awaitedEvent)
-        if passage.commits {
-            if response.isInspected { attempt.saysUnknownPath = response.saysUnknownPath(buffer, on: loop) }
-            answerBegan()
-        }
+    private func commitIfHeld(isComplete: Bool, awaitedContent: Bool) {
+        let passage = machine.answerPasses(isLast: isComplete, awaitedContent: awaitedContent)
+        if passage.commits { answerBegan() }
         if passage.tellsRanking { reportFirstByte() }
     }
 
@@ -565,12 +604,121 @@ final class ClientConnection: ClientChannel {
 
     /// The end of this answer may be minutes away; what its beginning says about the endpoint is known now.
     private func reportFirstByte() {
-        guard let target = attempt.upstream, request.kind != .lookup,
-            case .success(let time?) = currentOutcome(status: response.status ?? 0)
+        guard let target = attempt.upstream, request.operation.isInference, case .success(let time?) = currentOutcome
         else { return }
         attempt.wasAnswered = true
         failover.tellUntold(of: request, failedEverywhere: false, on: loop)
         loop.events.attemptAnswered(target.id, time, .now)
+    }
+
+    // MARK: Refusals
+
+    private func read(_ refusal: Refusal, _ piece: CurrentResponse.Piece, of buffer: ByteBuffer) {
+        refusal.take(buffer, loop.dataRanges)
+        if piece.isLast {
+            if piece.end < buffer.readableBytes { machine.answerWasTooLong() }
+            return bodyEnded()
+        }
+        if !piece.isSound || refusal.isFull { judge(refusal) }
+    }
+
+    /// Enough of a refusal is here to say what it means.
+    private func judge(_ refusal: Refusal) {
+        let finding = refusal.finding(of: request.operation, unixTime: Double(WallClock.wholeSeconds))
+        let verdict = VerdictTable.verdict(on: finding, rules: refusal.upstream.rules)
+        refusal.judged(verdict)
+        attempt.verdict = verdict
+        use(refusal, verdict, keepsConnection: refusal.isWhole)
+    }
+
+    /// A success has come of which the client has nothing, and which is none: it names an error, or has ended without a word.
+    private func judgeHeld(isFinished: Bool) {
+        guard let target = attempt.upstream, let url = attempt.url else { return }
+        let finding = response.finding(
+            of: request.operation, isFinished: isFinished, place: .beforeContent,
+            isCredentialClients: attempt.forwardsClientCredential)
+        let verdict = VerdictTable.verdict(on: finding, rules: target.rules)
+        if verdict.reason != .answered { attempt.verdict = verdict }
+        guard verdict.client == .answer else {
+            let refusal = Refusal(of: target, url, status: response.status ?? 200)
+            refusal.judged(verdict, error: response.gate.error)
+            return use(refusal, verdict, keepsConnection: isFinished)
+        }
+        machine.contentCame()
+        loop.dataRanges.removeAll(keepingCapacity: true)
+        let isWhole = isFinished && !response.endsWithConnection
+        passBody(ByteBuffer(), total: 0, isComplete: isWhole, awaitedContent: true)
+        if isFinished { responseCompleted() }
+    }
+
+    /// The client gets the refusal, or another endpoint is asked.
+    private func use(_ refusal: Refusal, _ verdict: Verdict, keepsConnection: Bool) {
+        let use = machine.judged(
+            isTheClients: verdict.client == .answer, isWhole: refusal.isWhole, hasNext: failover.hasNext(for: request))
+        switch use {
+        case .forward: forward(refusal)
+        case .tryNextEndpoint:
+            let outcome = currentOutcome
+            failover.keep(refusal)
+            if keepsConnection { releaseUpstream(now: response.lastRead) } else { dropUpstream() }
+            finishAttempt(outcome, reason: verdict.words)
+            response.reset()
+            tryNextEndpoint()
+        }
+    }
+
+    /// The refusal is the client's, as far as it has come; the rest follows.
+    private func forward(_ refusal: Refusal) {
+        response.forgetRefusal()
+        switch refusal.content {
+        case .worded(let words):
+            let outcome = currentOutcome
+            dropUpstream()
+            finishAttempt(outcome)
+            answer(words)
+        case .received(let head, let body):
+            head.withUnsafeBytes { bytes in
+                // Another head was read meanwhile. These bytes have been parsed before, so they parse again.
+                let limits = loop.shared.options.limits
+                guard (try? loop.responseHead.parse(bytes, toHEAD: request.isHEAD, limits: limits)) != nil else { return }
+                hold(bytes)
+            }
+            loop.dataRanges.removeAll(keepingCapacity: true)
+            if body.readableBytes > 0 { loop.dataRanges.append(0..<body.readableBytes) }
+            let isWhole = refusal.isWhole && !response.endsWithConnection
+            if body.readableBytes > 0 || isWhole {
+                passBody(body, total: body.readableBytes, isComplete: isWhole, awaitedContent: false)
+            }
+            if refusal.isWhole {
+                responseCompleted()
+            } else if upstream == nil {
+                upstreamFailed(.closed)
+            } else {
+                arm(.answerBody)
+            }
+        }
+    }
+
+    /// The most telling of the refusals is the client's, where no endpoint had anything better.
+    private func answer(_ refusal: Refusal) {
+        guard case .received(let head, let body) = refusal.answer(retryAfter: failover.earliestWait) else {
+            if case .worded(let words) = refusal.answer(retryAfter: failover.earliestWait) { answer(words) }
+            return
+        }
+        let closes = machine.closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
+        head.withUnsafeBytes { bytes in
+            let limits = loop.shared.options.limits
+            guard (try? loop.responseHead.parse(bytes, toHEAD: request.isHEAD, limits: limits)) != nil else { return }
+            let length = request.isHEAD ? loop.responseHead.announcedLength ?? 0 : body.readableBytes
+            CurrentResponse.writeHead(
+                bytes, of: request, from: refusal.upstream, refusal.url, framing: .length(length), closes: closes, on: loop)
+        }
+        body.withUnsafeReadableBytes { loop.output.append($0) }
+        response.passed(refusal.status, count: body.readableBytes)
+        writeOutput()
+        let end = Moment.now
+        endRequest(.completed, at: end)
+        goOn(machine.answerEnded(closes: closes), at: end)
     }
 
     // MARK: The answer's end
@@ -579,7 +727,13 @@ final class ClientConnection: ClientChannel {
     private func responseCompleted() {
         if response.endsWithConnection { finishUntilClose() }
         if machine.state == .buffered { passEmptyBody() }
-        let outcome = currentOutcome(status: response.status ?? 0)
+        if !response.gate.isGood {
+            attempt.verdict = VerdictTable.verdict(
+                on: response.finding(
+                    of: request.operation, isFinished: true, place: .afterCommit,
+                    isCredentialClients: attempt.forwardsClientCredential), rules: attempt.upstream?.rules ?? [])
+        }
+        let outcome = currentOutcome
         // Not the clock anew: what was read last ended the response.
         let end = Moment(deadline: response.lastRead, instant: .now)
         releaseUpstream(now: end.deadline)

@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import LLMWire
 internal import NIOCore
 internal import Ranking
 internal import Support
@@ -24,7 +25,7 @@ final class CurrentRequest {
     var openAIAPI: OpenAIAPI?
     /// Its answer says whether the endpoint knows `openAIAPI`.
     var teaches = false
-    var kind = RequestKind.inference
+    var operation = LLMOperation.other
     var methodLength = 0
     var pathRange = 0..<0
     var requestID = RequestID.generated(0)
@@ -32,6 +33,9 @@ final class CurrentRequest {
     var origin: Range<Int>?
     /// How many proxies of this kind it has come by before.
     var hops = 0
+
+    /// What its body says, as far as it was read when that was asked for last.
+    private var facts: (length: Int, model: String?, wantsStream: Bool?)?
 
     var body = BodyReader(.none)
     /// Body bytes that have come.
@@ -65,6 +69,7 @@ final class CurrentRequest {
         self.serial = serial
         started = now
         bytesUp = 0
+        if facts != nil { facts = nil }
         origin = nil
         hops = 0
     }
@@ -90,6 +95,24 @@ final class CurrentRequest {
 
     /// No other endpoint will be sent the request. What stands behind the head stays: it costs nothing.
     func forgetBody() { replay.removeAll() }
+
+    /// The model that is asked for; nil where the body, as far as it is kept, names none.
+    ///
+    /// Read when it is asked for: only requests that meet a refusal, or an endpoint with a limited model, need it.
+    var model: String? { readFacts().model }
+
+    /// Whether a stream is asked for; nil where the body, as far as it is kept, says nothing.
+    var wantsStream: Bool? { readFacts().wantsStream }
+
+    private func readFacts() -> (length: Int, model: String?, wantsStream: Bool?) {
+        if let facts, facts.length == keptBody { return facts }
+        var reader = RequestReader()
+        bytes.withUnsafeReadableBytes { reader.read($0.slice(headLength..<$0.count)) }
+        replay.forEachSegment { segment in segment.withUnsafeReadableBytes { reader.read($0) } }
+        let found = (length: keptBody, model: reader.model, wantsStream: reader.stream)
+        facts = found
+        return found
+    }
 
     // MARK: To the client
 

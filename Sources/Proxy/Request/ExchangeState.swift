@@ -194,6 +194,8 @@ enum ExchangeWait: UInt8, CaseIterable {
     /// The endpoint is behind with the request's body.
     case upload
     case answerBody
+    /// All that is wanted of a refusal's body.
+    case refusalBody
 }
 
 /// The server's timeouts as the deadline table wants them: turning a `Duration` into nanoseconds takes two divisions of
@@ -215,7 +217,7 @@ struct ClientWaits: Sendable {
         case .requestHead: header
         case .nextRequest: idle
         case .requestBody, .clientTakes: progress
-        case .unchanged, .connect, .tlsHandshake, .answerHead, .upload, .answerBody: nil
+        case .unchanged, .connect, .tlsHandshake, .answerHead, .upload, .answerBody, .refusalBody: nil
         }
     }
 }
@@ -226,6 +228,8 @@ struct UpstreamWaits: Sendable {
     let tlsHandshake: TimeAmount
     let responseHeader: TimeAmount
     let streamIdle: TimeAmount
+    /// Why an endpoint refuses is said at once, or not worth waiting for.
+    let refusal: TimeAmount
     let idleConnection: TimeAmount
     /// What was sent may stay unconfirmed for so long. An endpoint that does not read is given its own time first.
     let unconfirmed: TimeAmount
@@ -236,6 +240,7 @@ struct UpstreamWaits: Sendable {
         tlsHandshake = TimeAmount(timeouts.tlsHandshake)
         responseHeader = TimeAmount(timeouts.responseHeader)
         streamIdle = TimeAmount(timeouts.streamIdle)
+        refusal = min(streamIdle, .seconds(10))
         idleConnection = TimeAmount(timeouts.idleConnection)
         unconfirmed = max(.seconds(120), streamIdle + .seconds(10))
     }
@@ -247,6 +252,7 @@ struct UpstreamWaits: Sendable {
         case .tlsHandshake: tlsHandshake
         case .answerHead: responseHeader
         case .upload, .answerBody: streamIdle
+        case .refusalBody: refusal
         case .unchanged, .requestHead, .nextRequest, .requestBody, .clientTakes: nil
         }
     }

@@ -31,9 +31,6 @@ struct ExchangeStateMachine {
     private var isKept = true
     /// The first byte of the answer has gone to the client.
     private(set) var isCommitted = false
-    /// At least one endpoint has failed, and every one that did refused the credential.
-    private(set) var wasOnlyRefused = false
-    private var failedOtherwise = false
 
     private(set) var attempt = AttemptState()
     private(set) var answer = AnswerState()
@@ -81,10 +78,8 @@ struct ExchangeStateMachine {
         requestIsComplete = false
         isKept = true
         isCommitted = false
-        wasOnlyRefused = false
-        failedOtherwise = false
         attempt = AttemptState()
-        answer.waitsForEvent = false
+        answer.begins()
     }
 
     /// What is to be done with a piece of the body.
@@ -235,7 +230,7 @@ struct ExchangeStateMachine {
     /// - Parameter kept: bytes of the body that are kept so far
     mutating func attemptBegan(_ framing: BodyFraming, kept: Int) {
         attempt = AttemptState(framing, kept: kept, isComplete: requestIsComplete, replayLimit: replayLimit)
-        answer.waitsForEvent = false
+        answer.begins()
     }
 
     mutating func idleConnectionTaken() { attempt.idleConnectionTaken() }
@@ -243,7 +238,7 @@ struct ExchangeStateMachine {
     mutating func connectionBegan() -> Wait {
         become(.connecting)
         attempt.connectionBegan()
-        answer.waitsForEvent = false
+        answer.begins()
         return .connect
     }
 
@@ -330,8 +325,8 @@ struct ExchangeStateMachine {
         // An endpoint that has waited long enough for the client hangs up: that says nothing about the endpoint.
         let isClients =
             kind == .closed && (isUploadAwaited || attempt.wasHeldUp || state == .streaming && !client.isWritable)
-        // Where no event had come, it is no answer that broke off.
-        let told = isCommitted && !answer.waitsForEvent ? .brokenStream : kind
+        // Where nothing had been said, it is no answer that broke off.
+        let told = isCommitted && !answer.waitsForContent ? .brokenStream : kind
         return Failure(recovery: recovery(kind), outcome: isClients || isOurs ? .neutral : .failure(told))
     }
 
@@ -339,15 +334,8 @@ struct ExchangeStateMachine {
         if isCommitted { return .breakAnswer }
         guard isKept else { return .answerBadGateway }
         if attempt.isReused, !attempt.sawAnswer, kind == .closed, attempt.retries() { return .retryOnFreshConnection }
-        fails()
-        return .tryNextEndpoint
-    }
-
-    /// The endpoint failed in another way than by refusing the credential.
-    private mutating func fails() {
-        failedOtherwise = true
-        wasOnlyRefused = false
         become(.choosing)
+        return .tryNextEndpoint
     }
 
     /// The connection to the endpoint has closed.
@@ -357,7 +345,7 @@ struct ExchangeStateMachine {
     ///   - isProper: it was closed with a FIN
     /// - Returns: whether that completes the answer
     func upstreamClosed(endsBody: Bool, isProper: Bool) -> Bool {
-        (state == .streaming || state == .buffered) && !answer.waitsForEvent && endsBody && isProper
+        (state == .streaming || state == .buffered) && endsBody && isProper
     }
 
     // MARK: The answer
@@ -385,11 +373,11 @@ struct ExchangeStateMachine {
     }
 
     /// What to do with the head of an answer.
-    enum Verdict: UInt8 {
+    enum HeadUse: UInt8 {
         /// Hold it until the commit point, then forward.
         case forward
-        /// This endpoint did not do: go on with the next.
-        case tryNextEndpoint
+        /// It is no success: its body says why.
+        case readRefusal
         /// The word in which an idle connection died of age, not an answer: the same endpoint on a new one.
         case retryOnFreshConnection
     }
@@ -397,54 +385,44 @@ struct ExchangeStateMachine {
     /// A final answer's head came.
     ///
     /// - Parameters:
-    ///   - credentialIsClients: what was presented there is the client's own credential, so what it may not do is the client's
-    ///     affair
-    ///   - isLast: no other endpoint is left
+    ///   - isPage: it is a page of HTML where an answer of a model is due
     ///   - isUploadAwaited: the endpoint has taken all of an unfinished body
-    mutating func answered(_ status: Int, credentialIsClients: Bool, isLast: Bool, isUploadAwaited: Bool) -> Verdict {
+    mutating func answered(_ status: Int, isPage: Bool, isUploadAwaited: Bool) -> HeadUse {
+        guard status >= 400 || isPage else { return .forward }
         // The endpoint has waited long enough for the rest of the request.
-        if isUploadAwaited, status == 408 || status == 504 { attempt.isClientsFault = true }
-        guard canReplay, StatusMeaning.callsForFailover(status) else { return .forward }
-        if attempt.isClientsFault { return isLast ? .forward : skip() }
-        // Servers say 408 when they have waited long enough for a next request, which may be on its way (RFC 9110 §15.5.9).
-        if status == 408, attempt.isReused, attempt.retries() { return .retryOnFreshConnection }
-        // Another endpoint may take longer requests; the last one's words help the client more than a 503.
-        if status == 413 { return isLast ? .forward : skip() }
-        if credentialIsClients {
-            switch status {
-            case 401, 403: return .forward
-            // Another endpoint may have a credential of its own; the last one's words help the client more than a 503.
-            case 402, 429: return isLast ? .forward : skip()
-            default: break
-            }
+        if isUploadAwaited, status == 408 || status == 504 {
+            attempt.isClientsFault = true
+        } else if status == 408, attempt.isReused, canReplay, attempt.retries() {
+            // Servers say 408 when they have waited long enough for a next request, which may be on its way (RFC 9110 §15.5.9).
+            return .retryOnFreshConnection
         }
-        guard StatusMeaning.refusesCredential(status) else {
-            fails()
-            return .tryNextEndpoint
-        }
-        // What all of them refuse may well be the request: then their words help the client more than a 503.
-        if !failedOtherwise && isLast { return .forward }
-        wasOnlyRefused = !failedOtherwise
-        return skip()
+        become(.buffered)
+        answer.refusalBegins()
+        return .readRefusal
     }
 
-    private mutating func skip() -> Verdict {
+    /// A refusal is read.
+    ///
+    /// - Parameter keepsAlive: its connection may serve another request
+    mutating func refusalMayKeepUpstream(_ keepsAlive: Bool) { answer.keepsUpstream = keepsAlive }
+
+    /// What becomes of a refusal that has been judged.
+    enum RefusalUse: UInt8 {
+        /// It is the client's.
+        case forward
+        /// It is kept, and the next endpoint is asked.
+        case tryNextEndpoint
+    }
+
+    /// - Parameters:
+    ///   - isTheClients: as the verdict says
+    ///   - isWhole: nothing more of it comes
+    ///   - hasNext: another endpoint is left
+    mutating func judged(isTheClients: Bool, isWhole: Bool, hasNext: Bool) -> RefusalUse {
+        // One that is too long to be kept is passed on at once, where no other can have a better one.
+        if isTheClients || !canReplay || (!isWhole && !hasNext) { return .forward }
         become(.choosing)
         return .tryNextEndpoint
-    }
-
-    /// What the ranking learns of an endpoint that has answered.
-    ///
-    /// - Parameter timeToFirstByte: nil where it says nothing about how fast the endpoint is
-    @inline(__always)
-    func outcome(
-        status: Int, timeToFirstByte: Duration?, retryAfter: Duration?, credentialIsClients: Bool
-    ) -> AttemptOutcome {
-        attempt.isClientsFault
-            ? .neutral
-            : StatusMeaning.outcome(
-                status: status, timeToFirstByte: timeToFirstByte, retryAfter: retryAfter,
-                credentialIsClients: credentialIsClients)
     }
 
     /// The answer is the client's, and is held until its first body byte.
@@ -453,7 +431,8 @@ struct ExchangeStateMachine {
     mutating func answerHeld(
         _ head: AnswerState.Head, inputIsEmpty: Bool, isStopping: Bool
     ) -> (framing: BodyFraming, closes: Bool) {
-        become(.buffered)
+        // A refusal that goes to the client after all is buffered already.
+        if state != .buffered { become(.buffered) }
         let named = answer.begin(head, toHEAD: isHEAD, isHTTP11: isHTTP11)
         answer.closesClient =
             named == .untilClose || closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: isStopping)
@@ -468,13 +447,14 @@ struct ExchangeStateMachine {
         !keepsAlive || !requestIsComplete || inputIsClosed && inputIsEmpty || isStopping
     }
 
-    mutating func firstEventCame() { answer.waitsForEvent = false }
+    /// The answer says something that the client must have.
+    mutating func contentCame() { answer.waitsForContent = false }
 
+    /// Whether a piece of the answer is kept from the client.
+    ///
     /// - Parameter length: of all that would be held
     @inline(__always)
-    func holding(isLast: Bool, length: Int) -> AnswerState.Holding {
-        state == .buffered ? answer.holding(isLast: isLast, length: length, canReplay: canReplay) : .pass
-    }
+    func holds(length: Int) -> Bool { state == .buffered && answer.holds(length: length) }
 
     /// What a piece of the answer that goes to the client brings about.
     struct Passage: Equatable {
@@ -485,12 +465,12 @@ struct ExchangeStateMachine {
 
     /// - Parameters:
     ///   - isLast: the answer ends with it
-    ///   - awaitedEvent: no event of the stream had come before it
-    mutating func answerPasses(isLast: Bool, awaitedEvent: Bool) -> Passage {
+    ///   - awaitedContent: nothing had been said before it
+    mutating func answerPasses(isLast: Bool, awaitedContent: Bool) -> Passage {
         let commits = state == .buffered
         if commits { committed() }
-        // Comments before the first event are no answer yet.
-        let tellsRanking = !isLast && !answer.waitsForEvent && (commits || awaitedEvent)
+        // What says nothing is no answer yet.
+        let tellsRanking = !isLast && !answer.waitsForContent && (commits || awaitedContent)
         return Passage(commits: commits, tellsRanking: tellsRanking)
     }
 

@@ -1,7 +1,9 @@
 internal import HTTPWire
+internal import LLMWire
 internal import NIOCore
 internal import Ranking
 internal import Support
+internal import Verdicts
 
 /// The way of one request from endpoint to endpoint: which of the routing table is next, and what became of those before.
 ///
@@ -10,6 +12,10 @@ internal import Support
 final class Failover {
     private var table: RoutingTable?
     private var next = 0
+    /// Places in the table of endpoints that are asked when no other is left: they do not know the path, as they have said.
+    private var passedOver: [Int] = []
+    /// Endpoints that were left out, since they have named a time to wait for the model.
+    private var limited: [(name: String, limit: LimitedModel)] = []
     /// Whether any endpoint of the table serves this API.
     private var foundURL = false
     /// An endpoint was skipped because it speaks the other OpenAI API.
@@ -20,8 +26,16 @@ final class Failover {
     private var untold: [AttemptReport] = []
     /// The last attempt's report goes with the request's.
     private(set) var isConcludedByAttempt = false
+    /// An endpoint was skipped because it takes one request at a time and has one.
+    private var skippedBusy = false
     /// What became of the endpoints tried, for the message of a 503.
     private var failures: [(name: String, reason: String)] = []
+    /// The most telling answer of those that were none.
+    private var kept: Refusal?
+    /// An endpoint brought no answer at all, or one that was not kept.
+    private var hadOtherFailures = false
+    /// Whose answer went to the client, where it was kept.
+    private(set) var answeredBy: EndpointID?
 
     var tableVersion: UInt64? { table?.version }
 
@@ -33,6 +47,12 @@ final class Failover {
     func begin(_ table: RoutingTable) {
         self.table = table
         next = 0
+        if !passedOver.isEmpty { passedOver = [] }
+        if !limited.isEmpty { limited = [] }
+        if kept != nil { kept = nil }
+        hadOtherFailures = false
+        skippedBusy = false
+        answeredBy = nil
         foundURL = false
         skippedAPI = false
         firstAttempt = nil
@@ -43,7 +63,10 @@ final class Failover {
     }
 
     /// The request has ended: lets go of the routing table, which others may have replaced long since.
-    func end() { table = nil }
+    func end() {
+        table = nil
+        if kept != nil { kept = nil }
+    }
 
     // MARK: Where to
 
@@ -66,23 +89,29 @@ final class Failover {
         on loop: LoopContext
     ) -> Step {
         guard let table else { return .exhausted }
-        while next < table.candidates.count {
-            let target = table.candidates[next].upstream
-            let gate = table.candidates[next].gate
-            next += 1
+        // The model has to be known, which stands in the body.
+        if table.hasModelLimits, halfOpen == .waitForBody, request.operation.isInference, request.model == nil {
+            return .waitForBody
+        }
+        while let place = takeNext(of: table, for: request) {
+            let target = table.candidates[place].upstream
             guard let url = target.url(for: request.api) else { continue }
             if let api = request.openAIAPI, target.lacks == api {
                 skippedAPI = true
                 continue
             }
             foundURL = true
-            if gate == .halfOpen {
+            if table.candidates[place].gate == .halfOpen {
                 switch halfOpen {
                 case .waitForBody:
-                    next -= 1
+                    putBack(place)
                     return .waitForBody
                 case .skipIfOthersAreLeft: if hasNext(for: request) { continue }
-                case .ask: guard loop.events.admitHalfOpen(target.id) else { continue }
+                case .ask:
+                    guard loop.events.admitHalfOpen(target.id) else {
+                        skippedBusy = true
+                        continue
+                    }
                 }
             }
             attempt.choose(target, url)
@@ -91,13 +120,43 @@ final class Failover {
         return .exhausted
     }
 
+    /// The places of the table in their order. Those of endpoints that do not know the path or the model, as they have said, come last;
+    /// those that have named a time to wait for this model are left out.
+    @inline(__always)
+    private func takeNext(of table: RoutingTable, for request: CurrentRequest) -> Int? {
+        while next < table.candidates.count {
+            let place = next
+            next += 1
+            if table.candidates[place].upstream.unknownPaths.contain(request.operation, now: request.started) {
+                passedOver.append(place)
+            } else if !table.hasModelLimits || admits(table.candidates[place], request, at: place) {
+                return place
+            }
+        }
+        return passedOver.isEmpty ? nil : passedOver.removeFirst()
+    }
+
+    private func admits(_ candidate: Candidate, _ request: CurrentRequest, at place: Int) -> Bool {
+        guard request.operation.isInference, !candidate.limitedModels.isEmpty, let model = request.model,
+            let limit = candidate.limit(on: model), ContinuousClock.now < limit.until
+        else { return true }
+        if limit.reason.cause == .model { passedOver.append(place) } else { limited.append((candidate.upstream.name, limit)) }
+        return false
+    }
+
+    private func putBack(_ place: Int) {
+        if place == next - 1 { next = place } else { passedOver.insert(place, at: 0) }
+    }
+
     /// Whether an endpoint is left to ask, which may then still turn out to be half-open and busy.
     func hasNext(for request: CurrentRequest) -> Bool {
         guard let table else { return false }
-        for candidate in table.candidates[next...] where candidate.upstream.url(for: request.api) != nil {
-            if request.openAIAPI == nil || candidate.upstream.lacks != request.openAIAPI { return true }
+        let serves = { (candidate: Candidate) in
+            candidate.upstream.url(for: request.api) != nil
+                && (request.openAIAPI == nil || candidate.upstream.lacks != request.openAIAPI)
         }
-        return false
+        return table.candidates[next...].contains(where: serves)
+            || passedOver.contains { serves(table.candidates[$0]) }
     }
 
     // MARK: What became of an attempt
@@ -105,6 +164,7 @@ final class Failover {
     /// Records an attempt, and tells the ranking of it where it is about the endpoint and not perhaps about the request.
     ///
     /// - Parameters:
+    ///   - reason: what went wrong, in a few words; nil where nothing did
     ///   - concludes: the request ends with it, and its report with the request's
     ///   - isCommitted: the client has part of the answer, so no other endpoint is asked
     func finish(
@@ -112,10 +172,10 @@ final class Failover {
         reason: String?, concludes: Bool, isCommitted: Bool, end: Moment, on loop: LoopContext
     ) {
         if let reason { failures.append((upstream.name, reason)) }
-        let isEvidence = StatusMeaning.isEvidence(
-            outcome, of: request.kind, credentialIsClients: upstream.forwardsClientCredential)
-        let isAlike = isEvidence && mayBeRequests(outcome, status: attempt.status, isCommitted: isCommitted)
+        let isEvidence = attempt.isEvidence(outcome, of: request.operation)
+        let isAlike = isEvidence && mayBeRequests(outcome, of: attempt, isCommitted: isCommitted)
         let isEverywhere = concludes && isAlike && !hasNext(for: request)
+        learnPath(of: attempt, at: upstream, for: request, now: end.deadline)
         // Made once and where it stays, as far as possible: it is long to copy.
         let report = AttemptReport(
             endpoint: upstream.id, outcome: outcome, status: attempt.status,
@@ -134,13 +194,37 @@ final class Failover {
         if firstAttempt == nil { firstAttempt = report } else { furtherAttempts.append(report) }
     }
 
+    @inline(__always)
+    private func learnPath(
+        of attempt: CurrentAttempt, at upstream: Upstream, for request: CurrentRequest, now: NIODeadline
+    ) {
+        if let verdict = attempt.verdict {
+            if verdict.endpoint == .pathUnknown { upstream.unknownPaths.insert(request.operation, now: now) }
+        } else {
+            upstream.unknownPaths.remove(request.operation)
+        }
+    }
+
+    /// Keeps a refusal, which is the client's if no endpoint has anything better.
+    func keep(_ refusal: Refusal) {
+        guard refusal.isWhole, let verdict = refusal.verdict, verdict.isTelling else {
+            hadOtherFailures = true
+            return
+        }
+        if let best = kept?.verdict, Verdict.mostTelling(of: [best, verdict]) == 0 { return }
+        kept = refusal
+    }
+
+    /// The endpoint has brought no answer.
+    func hasFailed() { hadOtherFailures = true }
+
     /// Whether the request may have brought a failure about, and has met nothing else so far.
-    private func mayBeRequests(_ outcome: AttemptOutcome, status: Int?, isCommitted: Bool) -> Bool {
-        guard StatusMeaning.mayBeRequests(outcome) else { return false }
+    private func mayBeRequests(_ outcome: AttemptOutcome, of attempt: CurrentAttempt, isCommitted: Bool) -> Bool {
+        guard attempt.verdict?.mayBeRequests == true else { return false }
         // After the commit point no other endpoint is asked.
         if case .failure = outcome, isCommitted { return false }
         guard let first = untold.first else { return true }
-        return ErrorKind(first.outcome, status: first.status) == ErrorKind(outcome, status: status)
+        return ErrorKind(first.outcome, status: first.status) == ErrorKind(outcome, status: attempt.status)
     }
 
     /// Whether an attempt says something about the failures before it.
@@ -175,8 +259,30 @@ final class Failover {
     /// Endpoints that a 503 accounts for by name.
     private static let namedFailures = 8
 
-    /// - Parameter wasOnlyRefused: every endpoint that was asked refused the credential
-    func exhaustedAnswer(to request: CurrentRequest, wasOnlyRefused: Bool) -> LocalAnswer {
+    /// What the client gets where no endpoint had an answer.
+    enum LastWord {
+        case kept(Refusal)
+        case local(LocalAnswer)
+    }
+
+    func lastWord(to request: CurrentRequest) -> LastWord {
+        if let kept, isTheirWord(kept) {
+            answeredBy = kept.upstream.id
+            return .kept(kept)
+        }
+        return .local(exhaustedAnswer(to: request))
+    }
+
+    /// Whether an endpoint's refusal is what the client has to know: every endpoint that was asked refused, and none that is out for a while
+    /// might say otherwise. What is the request's own fault is so everywhere.
+    private func isTheirWord(_ refusal: Refusal) -> Bool {
+        guard let verdict = refusal.verdict else { return false }
+        if verdict.isAboutRequest { return true }
+        return !hadOtherFailures && (verdict.isForNow || table?.earliestRecovery == nil && !skippedBusy)
+    }
+
+
+    private func exhaustedAnswer(to request: CurrentRequest) -> LocalAnswer {
         if failures.isEmpty, skippedAPI, !foundURL, table?.earliestRecovery == nil, let asked = request.openAIAPI {
             // The truth about the path; a 503 would be tried again and again.
             let message =
@@ -187,12 +293,14 @@ final class Failover {
         if !foundURL, let served = table?.served, !served.isEmpty, !served.contains(ServedAPIs(request.api)) {
             return LocalAnswer(status: 404, message: "no endpoint has a URL for this path")
         }
-        // Their own words were let go while there still seemed to be another endpoint.
-        if wasOnlyRefused {
-            return LocalAnswer(status: 502, message: "every endpoint refused this request (\(failureList))")
-        }
         let message: String
-        if !failures.isEmpty {
+        if failures.isEmpty, !limited.isEmpty, limited.allSatisfy({ $0.limit.reason.cause == .rateLimited }) {
+            let model = limited.first?.limit.name ?? ""
+            return LocalAnswer(
+                status: 429, message: "every endpoint is rate limited for model \(model) (\(failureList))",
+                retryAfter: earliestWait ?? 1)
+        }
+        if !failures.isEmpty || !limited.isEmpty {
             message = "no endpoint could answer (\(failureList))"
         } else if !foundURL, table?.candidates.isEmpty == false {
             // Those that are out or switched off are not in the table, whatever they serve.
@@ -200,27 +308,35 @@ final class Failover {
         } else {
             message = "no endpoint is available"
         }
-        return LocalAnswer(status: 503, message: message, retryAfter: retryAfter)
+        return LocalAnswer(status: 503, message: message, retryAfter: earliestWait ?? 1)
     }
 
     private var failureList: String {
-        var list = failures.prefix(Self.namedFailures).map { "\($0.name): \($0.reason)" }
-        let unnamed = failures.count - list.count
+        let all =
+            failures.map { "\($0.name): \($0.reason)" }
+            + limited.map { "\($0.name): \($0.limit.reason.text) for model \($0.limit.name ?? "")" }
+        var list = Array(all.prefix(Self.namedFailures))
+        let unnamed = all.count - list.count
         if unnamed > 0 { list.append("and \(unnamed) more") }
         return list.joined(separator: "; ")
     }
 
-    /// Whole seconds until the first endpoint may be tried again: of those left out, or of those just tried.
-    private var retryAfter: Int? {
+    /// Whole seconds until the first endpoint may be tried again: of those left out, or of those just tried; nil where none said so.
+    var earliestWait: Int? {
         let now = ContinuousClock.now
         var waits: [Duration] = []
         if let recovery = table?.earliestRecovery { waits.append(recovery - now) }
+        waits += limited.map { $0.limit.until - now }
         if let firstAttempt {
             for attempt in [firstAttempt] + furtherAttempts {
-                if case .rateLimited(let wait) = attempt.outcome { waits.append(wait - (now - attempt.at)) }
+                switch attempt.outcome {
+                case .rateLimited(let wait): waits.append(wait - (now - attempt.at))
+                case .timedOut(let request) where request.cause != .model: waits.append(request.first - (now - attempt.at))
+                default: break
+                }
             }
         }
-        guard let shortest = waits.min() else { return 1 }
+        guard let shortest = waits.min() else { return nil }
         let components = shortest.components
         return max(1, Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0))
     }
@@ -237,12 +353,12 @@ final class CurrentAttempt {
     var requestWritten: NIODeadline?
     var firstByte: NIODeadline?
     var status: Int?
-    /// A status that tells against the endpoint although the response is forwarded.
-    var retryAfter: Duration?
+    /// What the answer, or its absence, means; nil where nothing is to be said against it.
+    var verdict: Verdict?
+    /// When it first said something; the first byte where it was not looked into.
+    var firstContent: NIODeadline?
     /// The answer's beginning has been reported.
     var wasAnswered = false
-    /// A 404 or 405 that is about the path.
-    var saysUnknownPath = false
     /// When the first byte of the request was written to the present connection.
     var headWritten = NIODeadline.uptimeNanoseconds(0)
     /// Of its head and body, as they are before encryption.
@@ -255,6 +371,19 @@ final class CurrentAttempt {
         return Duration(firstByte - requestWritten)
     }
 
+    /// What endpoints are ranked by.
+    var timeToFirstContent: Duration? {
+        guard let requestWritten, let first = firstContent ?? firstByte else { return nil }
+        return Duration(first - requestWritten)
+    }
+
+    /// Whether the outcome says something about the endpoint.
+    func isEvidence(_ outcome: AttemptOutcome, of operation: LLMOperation) -> Bool {
+        if outcome == .neutral { return false }
+        guard let verdict else { return operation.isInference }
+        return verdict.endpoint != .nothing || (operation.isInference && verdict.reason != .clientsCredential)
+    }
+
     func choose(_ upstream: Upstream, _ url: UpstreamURL) {
         self.upstream = upstream
         self.url = url
@@ -264,7 +393,6 @@ final class CurrentAttempt {
         isRunning = true
         started = now
         wasAnswered = false
-        saysUnknownPath = false
         restart()
     }
 
@@ -272,8 +400,9 @@ final class CurrentAttempt {
     func restart() {
         requestWritten = nil
         firstByte = nil
+        firstContent = nil
         status = nil
-        retryAfter = nil
+        if verdict != nil { verdict = nil }
     }
 
     /// - Returns: the endpoint, if an attempt was under way
@@ -292,6 +421,6 @@ final class CurrentAttempt {
         case .success, .declined: break
         case .failure, .rateLimited, .timedOut, .misconfigured, .neutral: return nil
         }
-        return APIDetection(asked, status: status, saysUnknownPath: saysUnknownPath)
+        return APIDetection(asked, status: status, saysUnknownPath: verdict?.endpoint == .pathUnknown)
     }
 }

@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import LLMWire
 internal import Support
 
 /// Decides from a request's head alone whether it goes to an endpoint.
@@ -62,9 +63,9 @@ struct RequestAdmission {
         request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
         let asked = request.api == .openAI ? OpenAIAPI.asked(by: bytes.slice(request.pathRange)) : nil
         request.openAIAPI = asked?.api
-        request.kind = RequestKind(
+        request.operation = LLMOperation(
             method: bytes.slice(loop.requestHead.method), path: bytes.slice(request.pathRange))
-        request.teaches = asked?.isRoot == true && request.kind == .inference
+        request.teaches = asked?.isRoot == true && request.operation.isInference
         request.methodLength = loop.requestHead.method.upperBound
         request.minorVersion = loop.requestHead.minorVersion
         request.isHEAD = loop.requestHead.isHEAD

@@ -2,6 +2,7 @@ internal import HTTPWire
 public import Ranking
 internal import Support
 internal import Synchronization
+public import Verdicts
 
 /// One endpoint as the data path sees it: where it is, how it is paid for, how long to wait for it. Immutable.
 ///
@@ -20,6 +21,10 @@ public final class Upstream: Sendable {
     public let openAIURL: UpstreamURL?
     /// Requests for this API pass it over.
     public let lacks: OpenAIAPI?
+    /// What an operator wants to happen at its refusals: its own rules, then those for all.
+    public let rules: [FailoverRule]
+    /// The operations whose paths it does not know.
+    let unknownPaths = UnknownPaths()
     /// How long to wait for it.
     public let timeouts: UpstreamTimeouts
     /// For https URLs.
@@ -56,7 +61,8 @@ public final class Upstream: Sendable {
         openAIURL: UpstreamURL? = nil, credential: UpstreamCredential = .none,
         headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
         tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, passesCookies: Bool = false,
-        namesClients: Bool = false, isNamed: Bool = false, secrets: [String] = [], load: EndpointLoad = .init()
+        namesClients: Bool = false, isNamed: Bool = false, secrets: [String] = [], rules: [FailoverRule] = [],
+        load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -64,6 +70,7 @@ public final class Upstream: Sendable {
         self.anthropicURL = anthropicURL
         self.openAIURL = openAIURL
         self.lacks = lacks
+        self.rules = rules
         self.timeouts = timeouts
         waits = UpstreamWaits(timeouts)
         self.tls = tls
@@ -243,6 +250,17 @@ struct SecretPattern: Sendable {
             }
             return nil
         }
+    }
+
+    /// The text with asterisks in place of the secret.
+    func masking(_ text: String) -> String {
+        var text = Array(text.utf8)
+        var start = 0
+        while let found = text.withUnsafeBytes({ first(in: $0, from: start) }) {
+            text.replaceSubrange(found..<found + count, with: repeatElement(UInt8(ascii: "*"), count: count))
+            start = found + count
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The secrets of an endpoint: its credential, and those of its configured headers that are one by their name.

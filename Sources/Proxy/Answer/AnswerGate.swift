@@ -1,0 +1,108 @@
+internal import HTTPWire
+internal import LLMWire
+internal import Verdicts
+
+/// Looks into an endpoint's answer on its way to the client: whether it says anything yet, whether it names an error, and whether
+/// it came to its proper end. Until it says something, the client gets nothing of it, so that another endpoint can be asked.
+///
+/// A part of `CurrentResponse`. The bytes are read by `AnswerReader`; what they mean for client and endpoint is `VerdictTable`'s affair.
+struct AnswerGate {
+    private var reader = AnswerReader(api: .messages, status: 0, media: .foreign)
+    private var ending: AnswerReader.Ending?
+    private var commit = CommitPoint.content
+    private var sawEvent = false
+    /// The answer is looked into.
+    private(set) var isLooking = false
+    /// It is a model's: errors within it and a missing end count.
+    private var judges = false
+
+    /// Nothing is looked into.
+    mutating func close() {
+        isLooking = false
+        judges = false
+    }
+
+    /// An answer begins.
+    ///
+    /// - Parameters:
+    ///   - head: of the answer
+    ///   - operation: what was asked
+    mutating func open(_ head: borrowing ResponseHead, to operation: LLMOperation, commit: CommitPoint) {
+        ending = nil
+        sawEvent = false
+        self.commit = commit
+        judges = operation.isInference
+        guard head.framing != .none, !head.isEncoded else { return close() }
+        let api: LLMAPI
+        switch operation {
+        case .inference(let asked) where head.media != .other: api = asked
+        // Of other answers nothing is known but that a stream has events.
+        case _ where head.isEventStream: api = .chatCompletions
+        default: return close()
+        }
+        if case .inference = operation {} else { judges = false }
+        reader = AnswerReader(api: api, status: head.status, media: Self.media(head))
+        isLooking = true
+    }
+
+    /// What a head says of the body that follows.
+    static func media(_ head: borrowing ResponseHead) -> AnswerReader.Media {
+        if head.media == .page { return .page }
+        if head.isEncoded { return .encoded }
+        return switch head.media {
+        case .unknown: .unknown
+        case .eventStream: .eventStream
+        case .json: .json
+        case .page: .page
+        case .other: .foreign
+        }
+    }
+
+    /// Looks into the next bytes of the body.
+    @inline(__always)
+    mutating func look(_ bytes: UnsafeRawBufferPointer) {
+        reader.read(bytes) { _, _ in sawEvent = true }
+    }
+
+    /// Whether something came that the client must have.
+    var hasOutput: Bool {
+        reader.hasOutput || reader.isForeign || (commit != .content && sawEvent)
+    }
+
+    /// Whether it says that the endpoint failed.
+    var hasFailed: Bool { judges && commit == .content && (reader.error != nil || reader.isMarkup) }
+
+    /// Whether another endpoint would have been asked, had the client not had the beginning already (`failover.commit: shadow`).
+    var wouldHaveMovedOn: Bool { commit == .shadow && judges && !isGood && !reader.hasOutput }
+
+    /// Nothing more comes.
+    ///
+    /// - Parameter isClean: the body ended as its framing said
+    mutating func finish(isClean: Bool) {
+        guard isLooking else { return }
+        ending = reader.finish(isClean: isClean)
+    }
+
+    /// Whether a stream, of which the client has the beginning, stopped before its API's last event.
+    var isBrokenOff: Bool { judges && reader.isStream && reader.hasKnownEvents && ending == .partial }
+
+    /// Whether the answer, as far as it has come, is one that nothing is to be said against.
+    var isGood: Bool {
+        !judges || (reader.error == nil && !reader.isMarkup && (ending == nil || ending == .complete || reader.isForeign))
+    }
+
+    /// What the error within the answer says of itself.
+    var error: AnswerReader.NamedError? { reader.error }
+
+    /// What a verdict goes by.
+    ///
+    /// - Parameter isFinished: nothing more comes
+    func finding(
+        _ operation: LLMOperation, status: Int, place: Finding.Place, isFinished: Bool, wait: Duration?,
+        isCredentialClients: Bool
+    ) -> Finding {
+        Finding(
+            operation: operation, status: status, place: place, reader: reader, ending: ending, isFinished: isFinished,
+            wait: wait, isCredentialClients: isCredentialClients)
+    }
+}

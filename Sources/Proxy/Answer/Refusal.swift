@@ -1,0 +1,131 @@
+internal import HTTPWire
+internal import LLMWire
+internal import NIOCore
+internal import Support
+internal import Verdicts
+
+/// An endpoint's answer that is no success: its head as it came, and the beginning of its body, in which stands why.
+///
+/// While another endpoint may have something better it is kept; where none has, the client gets the most telling of those that were
+/// kept (`Verdict.tellingOrder`).
+final class Refusal {
+    /// What goes to the client.
+    enum Content {
+        /// The answer as it came; its body without framing, and with asterisks in place of the endpoint's secrets.
+        case received(head: [UInt8], body: ByteBuffer)
+        /// The answer said that it was none only within a success: its error in a head that says the same.
+        case worded(LocalAnswer)
+    }
+
+    let upstream: Upstream
+    let url: UpstreamURL
+    let status: Int
+    private let head: [UInt8]
+    private(set) var body = ByteBuffer()
+    /// Nothing more of it comes.
+    var isWhole = false
+    private var worded: LocalAnswer?
+    private(set) var verdict: Verdict?
+
+    /// - Parameter head: as received
+    init(of upstream: Upstream, _ url: UpstreamURL, status: Int, head: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)) {
+        self.upstream = upstream
+        self.url = url
+        self.status = status
+        self.head = Array(head)
+    }
+
+    var content: Content { worded.map { .worded($0) } ?? .received(head: head, body: body) }
+
+    /// What the client gets where all endpoints refused.
+    ///
+    /// - Parameter retryAfter: whole seconds until the first of them may be asked again, where that is known
+    func answer(retryAfter: Int?) -> Content {
+        guard let retryAfter, let verdict, [.rateLimited, .overloaded, .quota].contains(verdict.reason) else {
+            return content
+        }
+        if var worded {
+            worded.retryAfter = retryAfter
+            return .worded(worded)
+        }
+        // Its own wait may be longer than that of another endpoint.
+        let text = String(decoding: head, as: UTF8.self)
+        var lines = text.split(separator: "\r\n", omittingEmptySubsequences: false).filter {
+            !$0.lowercased().hasPrefix("retry-after")
+        }
+        // Behind the last field stands the empty line, and nothing behind that.
+        lines.insert("Retry-After: \(retryAfter)", at: max(1, lines.count - 2))
+        return .received(head: Array(lines.joined(separator: "\r\n").utf8), body: body)
+    }
+
+    /// As much as is looked at has come.
+    var isFull: Bool { body.readableBytes >= Finding.textLimit }
+
+    /// A refusal may repeat the key that it refuses: asterisks take the place of the endpoint's secrets. Bodies of other answers are the
+    /// endpoint's own affair.
+    private func maskSecrets() {
+        for secret in upstream.secrets {
+            var start = 0
+            while let found = body.withUnsafeReadableBytes({ secret.first(in: $0, from: start) }) {
+                body.setRepeatingByte(UInt8(ascii: "*"), count: secret.count, at: body.readerIndex + found)
+                start = found + secret.count
+            }
+        }
+    }
+
+    /// Keeps the data at `ranges`.
+    func take(_ buffer: ByteBuffer, _ ranges: ContiguousArray<Range<Int>>) {
+        buffer.withUnsafeReadableBytes { bytes in
+            for range in ranges { body.writeBytes(bytes.slice(range)) }
+        }
+    }
+
+    /// What a verdict goes by.
+    ///
+    /// - Parameter unixTime: seconds since 1970, to read points in time against
+    func finding(of operation: LLMOperation, unixTime: Double) -> Finding {
+        var parsed = ResponseHead()
+        let text = body.withUnsafeReadableBytes { Array($0.prefix(Finding.textLimit)) }
+        let wait = head.withUnsafeBytes { bytes -> Duration? in
+            // It was parsed before, so it can be again.
+            guard (try? parsed.parse(bytes, toHEAD: false, limits: HTTPLimits())) != nil else { return nil }
+            return RateLimitHint.wait(parsed, bytes, text: text, unixTime: unixTime)
+        }
+        var reader = AnswerReader(
+            api: operation.usageAPI ?? .chatCompletions, status: status, media: AnswerGate.media(parsed))
+        text.withUnsafeBytes { reader.read($0) }
+        let ending = reader.finish(isClean: isWhole)
+        return Finding(
+            operation: operation, status: status, place: .head, reader: reader, ending: ending, isFinished: true,
+            text: text, wait: wait, isCredentialClients: upstream.forwardsClientCredential)
+    }
+
+    /// It has been judged.
+    ///
+    /// - Parameter error: what an error within a success says of itself
+    func judged(_ verdict: Verdict, error: AnswerReader.NamedError? = nil) {
+        self.verdict = verdict
+        maskSecrets()
+        guard (200..<300).contains(status) else { return }
+        let words = error.map { $0.message.isEmpty ? $0.type : $0.message } ?? ""
+        var message = words.isEmpty ? "endpoint \(upstream.name): \(verdict.words)" : words
+        for secret in upstream.secrets { message = secret.masking(message) }
+        worded = LocalAnswer(status: verdict.status, message: message, errorType: error?.type)
+        isWhole = true
+    }
+}
+
+extension Verdict {
+    /// In a few words, for the list of what every endpoint said.
+    var words: String {
+        switch reason {
+        case .page: "an HTML page instead of an answer"
+        case .empty: "an answer without content"
+        case .brokenOff: "the answer broke off"
+        case .quota: "status \(status) (quota)"
+        case .model: "status \(status) (model)"
+        case .rule: "status \(status) (\(row))"
+        default: "status \(status)"
+        }
+    }
+}
