@@ -84,7 +84,8 @@ let package = Package(
         library(
             "Proxy",
             [
-                "Support", "HTTPWire", "LLMWire", "Verdicts", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix, nioSSL,
+                "Support", "HTTPWire", "LLMWire", "Verdicts", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix,
+                nioSSL,
                 nioTLS,
             ]),
         library(

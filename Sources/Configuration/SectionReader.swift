@@ -227,7 +227,8 @@ private enum MisnamedKeys {
 
     private static let known: [String: [String]] = [
         "endpoint": EndpointField.all.map(\.key), "server": ServerSettings.table.map(\.key),
-        "ranking": RankingSettings.table.map(\.key), "failover": FailoverSettings.keys, "timeouts": TimeoutSettings.table.map(\.key),
+        "ranking": RankingSettings.table.map(\.key), "failover": FailoverSettings.keys,
+        "timeouts": TimeoutSettings.table.map(\.key),
         "the file": ["server", "ranking", "timeouts", "failover", "console", "endpoints"],
     ]
 

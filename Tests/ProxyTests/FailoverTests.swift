@@ -51,7 +51,7 @@ struct FailoverTests {
                 steps: [
                     .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: wait\n\nevent: message_start\n"),
                     .close,
-                ], outcome: .failure(.badResponse), status: 200),
+                ], outcome: .failure(.emptyAnswer), status: 200),
             Fault(
                 testDescription: "429 with seconds",
                 steps: [.send(Wire.status(429, "slow down", headers: "Retry-After: 7\r\n"))],
@@ -70,7 +70,7 @@ struct FailoverTests {
                 outcome: .rateLimited(retryAfter: .seconds(62)), status: 429),
             Fault(
                 testDescription: "529 with seconds", steps: [.send(Wire.status(529, headers: "Retry-After: 3\r\n"))],
-                outcome: .rateLimited(retryAfter: .seconds(3)), status: 529),
+                outcome: .timedOut(TimeOutRequest(cause: .overloaded, status: 529, .seconds(3))), status: 529),
         ]
         + [408, 429, 500, 502, 503, 504, 520, 529, 530].map {
             Fault(
@@ -240,7 +240,7 @@ struct FailoverTests {
         let answer = try await proxy.exchange(Wire.post())
         // The most telling answer, and the earliest time of all.
         #expect(answer.hasPrefix("HTTP/1.1 429 Whatever\r\n"))
-        #expect(answer.components(separatedBy: "Retry-After").count == 2)
+        #expect(!answer.contains("Retry-After: 40"))
         #expect(answer.contains("\r\nRetry-After: 20\r\n"))
         #expect(proxy.events.requests.first?.endpoint == EndpointID(1))
         #expect(proxy.events.requests.first?.ending == .completed)

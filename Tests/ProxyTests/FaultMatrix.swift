@@ -55,30 +55,15 @@ struct Fault: Sendable, CustomTestStringConvertible {
     /// What a 503 says of the endpoint when there is no other.
     var reason: String {
         switch lesson {
-        case .failure(let kind): Self.words(kind)
+        case .failure(let kind): kind.text
         case .rateLimited, .timedOut, .misconfigured, .success, .declined, .neutral: "status "
-        }
-    }
-
-    /// The words of the answer to the client.
-    private static func words(_ kind: FailureKind) -> String {
-        switch kind {
-        case .connect: "connection refused or unreachable"
-        case .tlsFailure(let known): "TLS failed: \(known.fault.text)"
-        case .timeout: "timed out"
-        case .closed: "connection closed"
-        case .badResponse: "malformed response"
-        case .status(let status): "status \(status)"
-        case .brokenStream: "response broke off"
-        case .page, .emptyAnswer, .errorInAnswer: kind.text
-        case .nameResolution, .proxy: "\(kind)"
         }
     }
 
     var lessonText: String {
         switch lesson {
         case .success: "success"
-        case .failure(let kind): "failure: \(Self.words(kind))"
+        case .failure(let kind): "failure: \(kind.text)"
         case .rateLimited(let wait): "a wait of \(wait.components.seconds) s"
         case .timedOut(let request): request.text
         case .misconfigured: "misconfigured"
@@ -207,20 +192,20 @@ extension Fault {
         Fault(
             name: "event stream without length closed before its first event",
             place: .script([.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n"), .close]),
-            client: .next, lesson: .failure(.badResponse)),
+            client: .next, lesson: .failure(.emptyAnswer)),
         Fault(
             name: "event stream that ends properly without an event",
             place: .script([.send(events + "10\r\n: wait\n\ndata: x\n\r\n0\r\n\r\n")]), client: .next,
-            lesson: .failure(.badResponse)),
+            lesson: .failure(.emptyAnswer)),
         Fault(
             name: "event stream with a length and no event",
             place: .script([
                 .send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 8\r\n\r\n: wait\n\n")
-            ]), client: .next, lesson: .failure(.badResponse)),
+            ]), client: .next, lesson: .failure(.emptyAnswer)),
         Fault(
             name: "empty event stream",
             place: .script([.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 0\r\n\r\n")]),
-            client: .next, lesson: .failure(.badResponse)),
+            client: .next, lesson: .failure(.emptyAnswer)),
         Fault(
             name: "event stream of a byte order mark and comments, closed",
             place: .script([.send(events + "b\r\n\u{FEFF}: wait\n\n\r\n"), .close]), client: .next,
@@ -308,7 +293,10 @@ extension Fault {
         + [429, 503, 529].map {
             Fault(
                 name: "status \($0) with `Retry-After: 7`", place: .script([status($0, "Retry-After: 7\r\n")]),
-                client: .nextElse($0), lesson: .rateLimited(retryAfter: .seconds(7)))
+                client: .nextElse($0),
+                lesson: $0 == 429
+                    ? .rateLimited(retryAfter: .seconds(7))
+                    : .timedOut(TimeOutRequest(cause: .overloaded, status: $0, .seconds(7))))
         }
         + ["Retry-After: 0", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", "retry-after-ms: 0"].map {
             Fault(
@@ -328,7 +316,8 @@ extension Fault {
         + [
             Fault(
                 name: "status 402", place: .script([status(402)]), client: .nextElse(402),
-                lesson: .rateLimited(retryAfter: .seconds(300))),
+                lesson: .timedOut(
+                    TimeOutRequest(cause: .quota, status: 402, first: .seconds(300), limit: .seconds(3600)))),
             Fault(
                 name: "status 500, the request too long to be kept", place: .script([status(500)]),
                 client: .answer(500), lesson: .failure(.status(500)), isBeyondReplay: true),
@@ -337,22 +326,26 @@ extension Fault {
 
     /// A success by its status that is none.
     private static let withinSuccess: [Fault] = [
-        within("a page of HTML", "text/html", "<html>hello</html>", .badResponse),
-        within("a page of HTML, called JSON", "application/json", "<html>hello</html>", .badResponse),
-        within("an error object", "application/json", #"{"error":{"type":"overloaded_error"}}"#, .status(529), 529),
-        within("an empty body", "application/json", "", .badResponse),
+        within("a page of HTML", "text/html", "<html>hello</html>", .page),
+        within("a page of HTML, called JSON", "application/json", "<html>hello</html>", .page),
+        within(
+            "an error object", "application/json", #"{"error":{"type":"overloaded_error"}}"#,
+            .errorInAnswer(status: 529), 529),
+        within("an empty body", "application/json", "", .emptyAnswer),
         within("half a JSON", "application/json", #"{"type":"message","content":[{"#, .brokenStream),
         within(
             "an error event first", "text/event-stream",
-            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\"}}\n\n", .status(500), 500),
+            "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\"}}\n\n",
+            .errorInAnswer(status: 500), 500),
         within(
             "an announcement, then an error event", "text/event-stream",
             "data: {\"type\":\"message_start\",\"message\":{}}\n\n"
-                + "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n", .status(529), 529),
+                + "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
+            .errorInAnswer(status: 529), 529),
         within(
             "an announcement and the end", "text/event-stream",
             "data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\":\"message_stop\"}\n\n",
-            .badResponse),
+            .emptyAnswer),
         within(
             "an announcement and no more", "text/event-stream",
             "data: {\"type\":\"message_start\",\"message\":{}}\n\n", .brokenStream),

@@ -217,7 +217,7 @@ private struct Expectation {
                     + [
                         Answer(
                             status: 429, wait: .seconds(9), isCredentialClients: true,
-                            body: Answer.error("rate_limit_error", "slower")),
+                            body: Answer.error("rate_limit_error", "slower"))
                     ]),
             Expectation(
                 row: "question refused for now", client: .next, endpoint: .nothing,

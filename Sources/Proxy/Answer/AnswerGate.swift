@@ -88,7 +88,8 @@ struct AnswerGate {
 
     /// Whether the answer, as far as it has come, is one that nothing is to be said against.
     var isGood: Bool {
-        !judges || (reader.error == nil && !reader.isMarkup && (ending == nil || ending == .complete || reader.isForeign))
+        !judges
+            || (reader.error == nil && !reader.isMarkup && (ending == nil || ending == .complete || reader.isForeign))
     }
 
     /// What the error within the answer says of itself.

@@ -41,9 +41,11 @@ struct LocalAnswer {
         switch api {
         case .anthropic:
             let id = requestID.isEmpty ? "" : ",\"request_id\":\(QuotedText.json(requestID))"
-            return "{\"type\":\"error\",\"error\":{\"type\":\(QuotedText.json(type ?? anthropicType)),\"message\":\(quoted)}\(id)}"
+            return
+                "{\"type\":\"error\",\"error\":{\"type\":\(QuotedText.json(type ?? anthropicType)),\"message\":\(quoted)}\(id)}"
         case .openAI, .other:
-            return "{\"error\":{\"message\":\(quoted),\"type\":\(QuotedText.json(type ?? openAIType)),\"param\":null,\"code\":null}}"
+            return
+                "{\"error\":{\"message\":\(quoted),\"type\":\(QuotedText.json(type ?? openAIType)),\"param\":null,\"code\":null}}"
         }
     }
 

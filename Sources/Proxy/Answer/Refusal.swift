@@ -1,6 +1,7 @@
 internal import HTTPWire
 internal import LLMWire
 internal import NIOCore
+internal import Ranking
 internal import Support
 internal import Verdicts
 
@@ -28,7 +29,10 @@ final class Refusal {
     private(set) var verdict: Verdict?
 
     /// - Parameter head: as received
-    init(of upstream: Upstream, _ url: UpstreamURL, status: Int, head: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)) {
+    init(
+        of upstream: Upstream, _ url: UpstreamURL, status: Int,
+        head: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+    ) {
         self.upstream = upstream
         self.url = url
         self.status = status
@@ -119,9 +123,9 @@ extension Verdict {
     /// In a few words, for the list of what every endpoint said.
     var words: String {
         switch reason {
-        case .page: "an HTML page instead of an answer"
-        case .empty: "an answer without content"
-        case .brokenOff: "the answer broke off"
+        case .page: FailureKind.page.text
+        case .empty: FailureKind.emptyAnswer.text
+        case .brokenOff: FailureKind.brokenStream.text
         case .quota: "status \(status) (quota)"
         case .model: "status \(status) (model)"
         case .rule: "status \(status) (\(row))"

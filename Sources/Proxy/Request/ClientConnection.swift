@@ -680,7 +680,9 @@ final class ClientConnection: ClientChannel {
             head.withUnsafeBytes { bytes in
                 // Another head was read meanwhile. These bytes have been parsed before, so they parse again.
                 let limits = loop.shared.options.limits
-                guard (try? loop.responseHead.parse(bytes, toHEAD: request.isHEAD, limits: limits)) != nil else { return }
+                guard (try? loop.responseHead.parse(bytes, toHEAD: request.isHEAD, limits: limits)) != nil else {
+                    return
+                }
                 hold(bytes)
             }
             loop.dataRanges.removeAll(keepingCapacity: true)
@@ -711,7 +713,8 @@ final class ClientConnection: ClientChannel {
             guard (try? loop.responseHead.parse(bytes, toHEAD: request.isHEAD, limits: limits)) != nil else { return }
             let length = request.isHEAD ? loop.responseHead.announcedLength ?? 0 : body.readableBytes
             CurrentResponse.writeHead(
-                bytes, of: request, from: refusal.upstream, refusal.url, framing: .length(length), closes: closes, on: loop)
+                bytes, of: request, from: refusal.upstream, refusal.url, framing: .length(length), closes: closes,
+                on: loop)
         }
         body.withUnsafeReadableBytes { loop.output.append($0) }
         response.passed(refusal.status, count: body.readableBytes)

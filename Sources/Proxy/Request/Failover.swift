@@ -140,7 +140,11 @@ final class Failover {
         guard request.operation.isInference, !candidate.limitedModels.isEmpty, let model = request.model,
             let limit = candidate.limit(on: model), ContinuousClock.now < limit.until
         else { return true }
-        if limit.reason.cause == .model { passedOver.append(place) } else { limited.append((candidate.upstream.name, limit)) }
+        if limit.reason.cause == .model {
+            passedOver.append(place)
+        } else {
+            limited.append((candidate.upstream.name, limit))
+        }
         return false
     }
 
@@ -281,7 +285,6 @@ final class Failover {
         return !hadOtherFailures && (verdict.isForNow || table?.earliestRecovery == nil && !skippedBusy)
     }
 
-
     private func exhaustedAnswer(to request: CurrentRequest) -> LocalAnswer {
         if failures.isEmpty, skippedAPI, !foundURL, table?.earliestRecovery == nil, let asked = request.openAIAPI {
             // The truth about the path; a 503 would be tried again and again.
@@ -331,7 +334,8 @@ final class Failover {
             for attempt in [firstAttempt] + furtherAttempts {
                 switch attempt.outcome {
                 case .rateLimited(let wait): waits.append(wait - (now - attempt.at))
-                case .timedOut(let request) where request.cause != .model: waits.append(request.first - (now - attempt.at))
+                case .timedOut(let request) where request.cause != .model:
+                    waits.append(request.first - (now - attempt.at))
                 default: break
                 }
             }
