@@ -317,7 +317,7 @@ final class Failover {
     private var failureList: String {
         let all =
             failures.map { "\($0.name): \($0.reason)" }
-            + limited.map { "\($0.name): \($0.limit.reason.text) for model \($0.limit.name ?? "")" }
+            + limited.map { "\($0.name): \($0.limit.reason.text) for model \($0.limit.name)" }
         var list = Array(all.prefix(Self.namedFailures))
         let unnamed = all.count - list.count
         if unnamed > 0 { list.append("and \(unnamed) more") }
