@@ -7,6 +7,8 @@ internal import YAMLDocument
 public struct FailoverSettings: Sendable, Equatable {
     /// Until when another endpoint may still be asked.
     public var commit = CommitPoint.content
+    /// How long a request for which there is no endpoint waits for one, at most; zero: it does not.
+    public var maxWait = Duration.seconds(5)
     /// For every endpoint.
     public var rules: [FailoverRule] = []
     /// `failover:` of an endpoint's entry, by the endpoint's name.
@@ -20,7 +22,7 @@ public struct FailoverSettings: Sendable, Equatable {
 }
 
 extension FailoverSettings {
-    static let keys = ["commit", "rules"]
+    static let keys = ["commit", "max_wait", "rules"]
 
     /// - Parameters:
     ///   - older: `retry:` of the older system, whose `upstream_errors` are rules too.
@@ -32,6 +34,7 @@ extension FailoverSettings {
         self.init()
         let section = SectionReader(node, title: "failover", known: Self.keys, sink: sink)
         commit = section.choice("commit", of: CommitPoint.self) ?? commit
+        maxWait = section.duration("max_wait", atLeast: .zero) ?? maxWait
         rules = FailoverReader(title: "failover", suffix: "", sink: sink).read(section)
         rules += FailoverReader.readOlder(older, sink: sink)
         for (settings, entry) in endpoints {

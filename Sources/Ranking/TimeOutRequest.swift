@@ -81,7 +81,7 @@ public enum TimeOutCause: String, Sendable, Hashable, CaseIterable {
     case rule
 
     /// Too much was asked of the account or of the servers, which other models may share.
-    var isLoad: Bool { self == .rateLimited || self == .overloaded }
+    public var isLoad: Bool { self == .rateLimited || self == .overloaded }
 }
 
 /// Why an endpoint or a model is timed out, for those who are shown it.

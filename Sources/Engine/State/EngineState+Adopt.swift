@@ -181,6 +181,7 @@ struct RunningSettings: Sendable, Equatable {
         clients.allowedOrigins = server.allowedOrigins
         clients.halfClose = HalfClosePolicy(server.halfClose)
         clients.commit = failover.commit
+        clients.maxWait = failover.maxWait
         saving = Saving(
             persist: server.persist, strategy: server.persistStrategy, flushInterval: server.configFlushInterval,
             maxDirtyTime: server.configMaxDirtyTime, allowInPlace: server.allowInPlace)

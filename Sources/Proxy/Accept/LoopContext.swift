@@ -36,6 +36,8 @@ final class LoopContext {
 
     private var connections: ContiguousArray<ClientChannel?> = []
     private var heard: [OverloadHandler] = []
+    /// Requests for which no endpoint could be asked when they looked last.
+    private var parked: [ObjectIdentifier: ClientConnection] = [:]
     private var pools: [Int: IdleConnections] = [:]
     /// The pool that was asked last, which is nearly always the one that is asked next.
     private var recentPool: (key: Int, pool: IdleConnections)?
@@ -103,6 +105,13 @@ final class LoopContext {
         requestIDs.next()
     }
 
+    /// Before an endpoint is asked again that has just failed: what has failed for many at once must not be asked by all at once.
+    func retryPause() -> TimeAmount {
+        let range = routing.retryPause
+        let span = UInt64(max(1, (range.upperBound - range.lowerBound).wholeNanoseconds))
+        return .nanoseconds(range.lowerBound.wholeNanoseconds + Int64(requestIDs.next() % span))
+    }
+
     /// The time of day as a Date field has it, made once a second.
     func dateText() -> [UInt8] {
         let second = WallClock.wholeSeconds
@@ -143,6 +152,20 @@ final class LoopContext {
     func hearNoMore(_ client: OverloadHandler) {
         heard.removeAll { $0 === client }
         shared.heardEnded()
+    }
+
+    // MARK: Requests without an endpoint
+
+    /// The request is told when there is a new routing table.
+    func park(_ connection: ClientConnection) { parked[ObjectIdentifier(connection)] = connection }
+
+    func unpark(_ connection: ClientConnection) {
+        if !parked.isEmpty { parked[ObjectIdentifier(connection)] = nil }
+    }
+
+    private func wakeParked(now: NIODeadline) {
+        learnRouting()
+        for connection in Array(parked.values) { connection.routingMayHaveChanged(now: now) }
     }
 
     // MARK: Pools
@@ -224,6 +247,7 @@ final class LoopContext {
 
     private func sweepNow(_ now: NIODeadline) {
         for slot in deadlines.expire(now: now) { connections[slot]?.deadlineExpired(now: now) }
+        if !parked.isEmpty { wakeParked(now: now) }
         for key in pools.keys {
             for connection in pools[key]?.connections.expire(now: now) ?? [] { connection.close() }
         }

@@ -231,6 +231,10 @@ public struct ClientRules: Sendable, Equatable {
     public var halfClose = HalfClosePolicy.probe
     /// Until when another endpoint may still be asked.
     public var commit = CommitPoint.content
+    /// How long a request for which there is no endpoint waits for one, at most; zero: it does not.
+    public var maxWait = Duration.zero
+    /// Between two attempts at the same endpoint, at random within these bounds.
+    public var retryPause = Duration.milliseconds(500)...Duration.seconds(3)
 
     /// No tokens, no other origins, clients are asked.
     public init() {}

@@ -30,6 +30,8 @@ final class SharedState: Sendable {
         let isLoopback: Bool
         var halfClose: HalfClosePolicy
         var commit: CommitPoint
+        var maxWait: TimeAmount
+        var retryPause: ClosedRange<Duration>
     }
 
     init(options: ProxyOptions, routes: RoutingTable) {
@@ -44,7 +46,8 @@ final class SharedState: Sendable {
             Routing(
                 table: routes, tokens: ClientTokens(options.rules.clientTokens),
                 browserRules: Self.browserRules(options, options.rules), isLoopback: options.isLoopback,
-                halfClose: options.rules.halfClose, commit: options.rules.commit))
+                halfClose: options.rules.halfClose, commit: options.rules.commit,
+                maxWait: TimeAmount(options.rules.maxWait), retryPause: options.rules.retryPause))
     }
 
     /// Rises with each change of what `current` returns.
@@ -67,6 +70,8 @@ final class SharedState: Sendable {
             routing.browserRules = browserRules
             routing.halfClose = rules.halfClose
             routing.commit = rules.commit
+            routing.maxWait = TimeAmount(rules.maxWait)
+            routing.retryPause = rules.retryPause
         }
     }
 

@@ -77,6 +77,17 @@ extension Verdict {
         }
     }
 
+    /// Whether the endpoint that failed so may be asked again after a pause.
+    ///
+    /// - Parameter isAlone: no other endpoint was asked, so that nothing speaks for an outage that changes sides
+    func isWorthAnotherTry(isAlone: Bool) -> Bool {
+        if isRetriedAlone { return true }
+        switch reason {
+        case .unreachable, .unanswered, .malformed, .brokenOff, .empty, .page, .serverError, .overloaded: return !isAlone
+        default: return false
+        }
+    }
+
     /// Whether a client may well ask again.
     var isForNow: Bool {
         switch reason {

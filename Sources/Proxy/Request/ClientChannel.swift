@@ -186,7 +186,7 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
             refuse(
                 LocalAnswer(status: 408, message: "the request did not arrive in time"),
                 api: unread.withUnsafeReadableBytes { RequestAPI(ofBrokenHead: $0) })
-        case .lookAtConnection, .failUpstream, .answerSlowBody: requestStalled(expiry, now: now)
+        case .lookAtConnection, .failUpstream, .answerSlowBody, .chooseAgain: requestStalled(expiry, now: now)
         }
     }
 

@@ -177,13 +177,50 @@ final class ClientConnection: ClientChannel {
         case .waitForBody:
             arm(machine.waitsForBody())
             resumeInput()
-        case .exhausted:
-            failover.tellUntold(of: request, failedEverywhere: true, on: loop)
-            switch failover.lastWord(to: request) {
-            case .local(let words): answer(words)
-            case .kept(let refusal): answer(refusal)
+        case .exhausted: noEndpointIsLeft(halfOpen, now: now ?? .now())
+        }
+    }
+
+    /// Waits for an endpoint, or tells the client that there is none.
+    private func noEndpointIsLeft(_ halfOpen: ExchangeStateMachine.HalfOpen, now: NIODeadline) {
+        if machine.canReplay {
+            let patience = failover.patience(
+                for: request, attempt, isWhole: halfOpen != .waitForBody, maximum: loop.routing.maxWait, now: now,
+                on: loop)
+            switch patience {
+            case .ask: return startAttempt(now: now)
+            case .wait(let until): return park(until: until)
+            case .waitForBody:
+                arm(machine.waitsForBody())
+                return resumeInput()
+            case .none: break
             }
         }
+        failover.tellUntold(of: request, failedEverywhere: true, on: loop)
+        switch failover.lastWord(to: request) {
+        case .local(let words): answer(words)
+        case .kept(let refusal): answer(refusal)
+        }
+    }
+
+    private func park(until: NIODeadline) {
+        machine.parks()
+        loop.park(self)
+        arm(at: until)
+        resumeInput()
+    }
+
+    /// There may be a new routing table.
+    func routingMayHaveChanged(now: NIODeadline) {
+        if failover.differs(from: loop.routing.table) { chooseAgain(now: now) }
+    }
+
+    private func chooseAgain(now: NIODeadline) {
+        guard machine.choosesAgain() else { return }
+        loop.unpark(self)
+        loop.learnRouting()
+        failover.renew(loop.routing.table, now: now)
+        tryNextEndpoint(now: now)
     }
 
     /// Asks the endpoint that `attempt` names.
@@ -267,6 +304,7 @@ final class ClientConnection: ClientChannel {
         switch expiry {
         case .lookAtConnection: lookAtConnection(now: now)
         case .failUpstream: upstreamFailed(.timeout)
+        case .chooseAgain: chooseAgain(now: now)
         case .answerSlowBody:
             dropUpstream()
             finishAttempt(.neutral)
@@ -660,10 +698,11 @@ final class ClientConnection: ClientChannel {
         case .tryNextEndpoint:
             let outcome = currentOutcome
             failover.keep(refusal)
+            let isAskedAgain = verdict.client == .retry && failover.asksAgain(refusal.upstream, refusal.url)
             if keepsConnection { releaseUpstream(now: response.lastRead) } else { dropUpstream() }
             finishAttempt(outcome, reason: verdict.words)
             response.reset()
-            tryNextEndpoint()
+            if isAskedAgain { park(until: .now() + loop.retryPause()) } else { tryNextEndpoint() }
         }
     }
 
@@ -836,6 +875,7 @@ final class ClientConnection: ClientChannel {
 
     private func endRequest(_ ending: RequestReport.Ending, at end: Moment) {
         guard machine.requestEnded() else { return }
+        loop.unpark(self)
         if attempt.isRunning {
             dropUpstream()
             finishAttempt(.neutral, concludes: true, at: end)

@@ -16,6 +16,8 @@ internal import NIOCore
 ///                          ▼                 └─► idle
 ///                      lingering ──► closed
 ///
+/// From `choosing` the request may go to `parked` and back, where no endpoint can be asked at the moment.
+///
 /// Every state in which a request runs may also become `ended` (Podium answers itself, the client goes, the proxy stops), and
 /// all but the running ones may become `closed`, which happens when the channel has closed.
 enum ExchangeState: UInt8, CaseIterable {
@@ -35,8 +37,12 @@ enum ExchangeState: UInt8, CaseIterable {
     case received
     /// An endpoint is being chosen; it is left within the call that entered it.
     ///
-    /// Becomes: `received`, `connecting`, `awaitingHead` (an idle connection takes the request), `ended`.
+    /// Becomes: `received`, `parked`, `connecting`, `awaitingHead` (an idle connection takes the request), `ended`.
     case choosing
+    /// No endpoint can be asked at the moment, and one may soon.
+    ///
+    /// Waits for: the time, or a new routing table. Becomes: `choosing`, `ended`.
+    case parked
     /// A new connection to the endpoint is being made.
     ///
     /// Waits for: the endpoint (`connect`). Becomes: `handshaking`, `awaitingHead`, `choosing`, `connecting` (without the
@@ -87,7 +93,8 @@ enum ExchangeState: UInt8, CaseIterable {
         case .idle: [.readingHead, .received, .flushing, .closed].contains(next)
         case .readingHead: [.received, .flushing, .closed].contains(next)
         case .received: [.choosing, .ended].contains(next)
-        case .choosing: [.received, .connecting, .awaitingHead, .ended].contains(next)
+        case .choosing: [.received, .parked, .connecting, .awaitingHead, .ended].contains(next)
+        case .parked: [.choosing, .ended].contains(next)
         case .connecting: [.handshaking, .awaitingHead, .choosing, .connecting, .ended].contains(next)
         case .handshaking: [.awaitingHead, .choosing, .connecting, .ended].contains(next)
         case .awaitingHead: [.buffered, .choosing, .connecting, .ended].contains(next)
@@ -125,7 +132,8 @@ enum ExchangeState: UInt8, CaseIterable {
     func inputStep(requestIsComplete: Bool, clientIsWritable: Bool) -> InputStep {
         switch self {
         case .idle, .readingHead: clientIsWritable ? .readHead : .waitForClient
-        case .received, .choosing, .connecting, .handshaking, .awaitingHead, .buffered, .streaming, .delivering:
+        case .received, .choosing, .parked, .connecting, .handshaking, .awaitingHead, .buffered, .streaming,
+            .delivering:
             requestIsComplete ? .waitForAnswer : .readBody
         case .ended, .flushing, .lingering, .closed: .discard
         }
@@ -147,7 +155,8 @@ enum ExchangeState: UInt8, CaseIterable {
         switch self {
         case .idle, .readingHead: clientIsWritable ? .none : .nothing
         case .awaitingHead, .buffered, .streaming: requestIsComplete ? .pipeline : .upstream
-        case .received, .choosing, .connecting, .handshaking, .delivering: requestIsComplete ? .pipeline : .replay
+        case .received, .choosing, .parked, .connecting, .handshaking, .delivering:
+            requestIsComplete ? .pipeline : .replay
         case .ended, .flushing, .lingering, .closed: .none
         }
     }
@@ -163,6 +172,8 @@ enum ExchangeState: UInt8, CaseIterable {
         case lookAtConnection
         case failUpstream
         case answerSlowBody
+        /// It is time to look for an endpoint once more.
+        case chooseAgain
     }
 
     /// Finds the side that is to blame.
@@ -170,6 +181,7 @@ enum ExchangeState: UInt8, CaseIterable {
         switch self {
         case .connecting, .handshaking: .failUpstream
         case .received, .choosing: requestIsComplete ? .nothing : .answerSlowBody
+        case .parked: .chooseAgain
         case .awaitingHead, .buffered: requestIsComplete || !upstreamIsWritable ? .failUpstream : .answerSlowBody
         case .streaming: clientIsWritable ? .failUpstream : .abortUnlessClientGetsOn
         case .delivering: .abortUnlessClientGetsOn

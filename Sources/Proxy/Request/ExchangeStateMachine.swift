@@ -164,7 +164,7 @@ struct ExchangeStateMachine {
         switch state {
         case .idle: return waitsForClient ? .nothing : .finish
         case .readingHead: return waitsForClient ? .nothing : .abort
-        case .received, .choosing, .connecting, .handshaking, .awaitingHead, .buffered, .streaming:
+        case .received, .choosing, .parked, .connecting, .handshaking, .awaitingHead, .buffered, .streaming:
             return requestIsComplete ? .probe : .abort
         case .lingering: return .close
         case .delivering, .ended, .flushing, .closed: return .nothing
@@ -218,6 +218,16 @@ struct ExchangeStateMachine {
     func halfOpenEndpoint(kept: Int) -> HalfOpen {
         if requestIsComplete { return .ask }
         return kept < replayLimit ? .waitForBody : .skipIfOthersAreLeft
+    }
+
+    /// No endpoint can be asked at the moment.
+    mutating func parks() { become(.parked) }
+
+    /// - Returns: whether an endpoint is to be chosen now
+    mutating func choosesAgain() -> Bool {
+        guard state == .parked else { return false }
+        become(.choosing)
+        return true
     }
 
     mutating func waitsForBody() -> Wait {

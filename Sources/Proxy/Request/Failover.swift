@@ -16,6 +16,18 @@ final class Failover {
     private var passedOver: [Int] = []
     /// Endpoints that were left out, since they have named a time to wait for the model.
     private var limited: [(name: String, limit: LimitedModel)] = []
+    /// The endpoints that have had their attempt, and are not asked again before a pause.
+    private var tried: [EndpointID] = []
+    /// Those of them that are not asked again at all: another try would bring the same.
+    private var settled: [EndpointID] = []
+    /// When the first of the others may be asked again; nil where none is worth it.
+    private var againFrom: NIODeadline?
+    /// Attempts beyond one for each endpoint.
+    private var extraAttempts = 0
+    /// When the client has waited long enough for an endpoint to come back; nil as long as it has not waited at all.
+    private var patienceEnds: NIODeadline?
+    /// The endpoint that an operator's rule wants to be asked again before any other.
+    private var again: (upstream: Upstream, url: UpstreamURL)?
     /// Whether any endpoint of the table serves this API.
     private var foundURL = false
     /// An endpoint was skipped because it speaks the other OpenAI API.
@@ -49,6 +61,14 @@ final class Failover {
         next = 0
         if !passedOver.isEmpty { passedOver = [] }
         if !limited.isEmpty { limited = [] }
+        if !tried.isEmpty {
+            tried = []
+            settled = []
+            againFrom = nil
+            extraAttempts = 0
+            patienceEnds = nil
+            again = nil
+        }
         if kept != nil { kept = nil }
         hadOtherFailures = false
         skippedBusy = false
@@ -89,6 +109,11 @@ final class Failover {
         on loop: LoopContext
     ) -> Step {
         guard let table else { return .exhausted }
+        if let (target, url) = again {
+            again = nil
+            attempt.choose(target, url)
+            return .ask
+        }
         // The model has to be known, which stands in the body.
         if table.hasModelLimits, halfOpen == .waitForBody, request.operation.isInference, request.model == nil {
             return .waitForBody
@@ -96,6 +121,7 @@ final class Failover {
         while let place = takeNext(of: table, for: request) {
             let target = table.candidates[place].upstream
             guard let url = target.url(for: request.api) else { continue }
+            if !tried.isEmpty, tried.contains(target.id) { continue }
             if let api = request.openAIAPI, target.lacks == api {
                 skippedAPI = true
                 continue
@@ -155,13 +181,118 @@ final class Failover {
     /// Whether an endpoint is left to ask, which may then still turn out to be half-open and busy.
     func hasNext(for request: CurrentRequest) -> Bool {
         guard let table else { return false }
-        let serves = { (candidate: Candidate) in
-            candidate.upstream.url(for: request.api) != nil
-                && (request.openAIAPI == nil || candidate.upstream.lacks != request.openAIAPI)
-        }
-        return table.candidates[next...].contains(where: serves)
-            || passedOver.contains { serves(table.candidates[$0]) }
+        return table.candidates[next...].contains { serves($0.upstream, request) }
+            || passedOver.contains { serves(table.candidates[$0].upstream, request) }
     }
+
+    private func serves(_ upstream: Upstream, _ request: CurrentRequest) -> Bool {
+        upstream.url(for: request.api) != nil && (request.openAIAPI == nil || upstream.lacks != request.openAIAPI)
+            && (tried.isEmpty || !tried.contains(upstream.id))
+    }
+
+    // MARK: Where no endpoint can be asked
+
+    /// What a request does that has no endpoint left.
+    enum Patience {
+        /// `attempt` names an endpoint that may be asked before its time.
+        case ask
+        case wait(until: NIODeadline)
+        /// An endpoint may be tried when the whole request is here: a slow client must not hold its only place.
+        case waitForBody
+        /// The client has to be told.
+        case none
+    }
+
+    /// Attempts beyond one for each endpoint, at most.
+    private static let extraLimit = 2
+
+    /// Rather than to be refused, a request may try an endpoint whose cooldown is not over, one request at a time, or wait for the outcome of
+    /// such a trial, for the end of a wait that was named, or for another attempt at what has just failed.
+    ///
+    /// - Parameters:
+    ///   - isWhole: all of the request is here
+    ///   - maximum: how long a client waits at most
+    func patience(
+        for request: CurrentRequest, _ attempt: CurrentAttempt, isWhole: Bool, maximum: TimeAmount, now: NIODeadline,
+        on loop: LoopContext
+    ) -> Patience {
+        guard maximum > .nanoseconds(0), kept?.verdict?.isAboutRequest != true, let table else { return .none }
+        let end = patienceEnds ?? now + maximum
+        var next: NIODeadline?
+        let untried =
+            (table.absent.map(\.upstream) + table.candidates.filter { $0.gate == .halfOpen }.map(\.upstream))
+            .filter { serves($0, request) }
+        if !isWhole, !untried.isEmpty { return .waitForBody }
+        switch untried.isEmpty ? .nothing : loop.events.tryEarly(untried.map(\.id)) {
+        case .ask(let id):
+            guard let target = untried.first(where: { $0.id == id }), let url = target.url(for: request.api) else {
+                return .none
+            }
+            foundURL = true
+            attempt.choose(target, url)
+            return .ask
+        case .wait(let until): next = Self.deadline(until, now: now)
+        case .nothing: break
+        }
+        let others = limited.map { Self.deadline($0.limit.until, now: now) } + [canBeAskedAgain ? againFrom : nil].compactMap { $0 }
+        for time in others { next = next.map { min($0, time) } ?? time }
+        guard let next, next < end else { return .none }
+        patienceEnds = end
+        return .wait(until: next)
+    }
+
+    private static func deadline(_ instant: ContinuousClock.Instant, now: NIODeadline) -> NIODeadline {
+        now + TimeAmount(max(.zero, instant - ContinuousClock.now))
+    }
+
+    /// Whether what has failed is worth another attempt.
+    private var canBeAskedAgain: Bool { againFrom != nil && extraAttempts < Self.extraLimit }
+
+    /// The request looks for an endpoint once more, by the table that is in force now.
+    func renew(_ table: RoutingTable, now: NIODeadline) {
+        self.table = table
+        next = 0
+        passedOver = []
+        limited = []
+        skippedBusy = false
+        guard canBeAskedAgain, let againFrom, againFrom <= now else { return }
+        extraAttempts += 1
+        tried = settled
+        self.againFrom = nil
+    }
+
+    /// A rule wants the endpoint to be asked again before any other.
+    ///
+    /// - Returns: whether that may be done once more
+    func asksAgain(_ upstream: Upstream, _ url: UpstreamURL) -> Bool {
+        guard extraAttempts < Self.extraLimit else { return false }
+        extraAttempts += 1
+        again = (upstream, url)
+        return true
+    }
+
+    /// Notes whether an endpoint that had its attempt is worth another one.
+    ///
+    /// - Parameter pause: before it, unless it has named a time to wait
+    private func note(
+        _ attempt: CurrentAttempt, at upstream: Upstream, _ outcome: AttemptOutcome, pause: TimeAmount, now: NIODeadline
+    ) {
+        tried.append(upstream.id)
+        var from: NIODeadline?
+        switch outcome {
+        case .rateLimited(let wait): from = now + TimeAmount(wait)
+        case .timedOut(let timeOut) where timeOut.cause.isLoad: from = now + TimeAmount(timeOut.first)
+        case .failure:
+            let isAlone = tried.count < 2
+            if attempt.verdict?.isWorthAnotherTry(isAlone: isAlone) == true { from = now + pause }
+        default: break
+        }
+        guard let from else { return settled.append(upstream.id) }
+        againFrom = againFrom.map { min($0, from) } ?? from
+    }
+
+    /// Whether the request has looked at another table than this.
+    func differs(from table: RoutingTable) -> Bool { self.table !== table }
 
     // MARK: What became of an attempt
 
@@ -180,6 +311,9 @@ final class Failover {
         let isAlike = isEvidence && mayBeRequests(outcome, of: attempt, isCommitted: isCommitted)
         let isEverywhere = concludes && isAlike && !hasNext(for: request)
         learnPath(of: attempt, at: upstream, for: request, now: end.deadline)
+        if !concludes {
+            note(attempt, at: upstream, outcome, pause: loop.retryPause(), now: end.deadline)
+        }
         // Made once and where it stays, as far as possible: it is long to copy.
         let report = AttemptReport(
             endpoint: upstream.id, outcome: outcome, status: attempt.status,
@@ -297,11 +431,9 @@ final class Failover {
             return LocalAnswer(status: 404, message: "no endpoint has a URL for this path")
         }
         let message: String
-        if failures.isEmpty, !limited.isEmpty, limited.allSatisfy({ $0.limit.reason.cause == .rateLimited }) {
-            let model = limited.first?.limit.name ?? ""
+        if failures.isEmpty, isRateLimitedEverywhere {
             return LocalAnswer(
-                status: 429, message: "every endpoint is rate limited for model \(model) (\(failureList))",
-                retryAfter: earliestWait ?? 1)
+                status: 429, message: "every endpoint is rate limited (\(failureList))", retryAfter: earliestWait ?? 1)
         }
         if !failures.isEmpty || !limited.isEmpty {
             message = "no endpoint could answer (\(failureList))"
@@ -309,15 +441,33 @@ final class Failover {
             // Those that are out or switched off are not in the table, whatever they serve.
             message = "no endpoint that has a URL for this API is available"
         } else {
-            message = "no endpoint is available"
+            message = "no endpoint is available" + (absences.isEmpty ? "" : " (\(failureList))")
         }
         return LocalAnswer(status: 503, message: message, retryAfter: earliestWait ?? 1)
+    }
+
+    /// Whether all that there is was left out because of a rate limit.
+    private var isRateLimitedEverywhere: Bool {
+        let absent = table?.absent ?? []
+        guard !limited.isEmpty || (!absent.isEmpty && table?.candidates.isEmpty == true) else { return false }
+        return limited.allSatisfy { $0.limit.reason.cause == .rateLimited }
+            && absent.allSatisfy {
+                if case .timedOut(_, let reason) = $0.availability { reason.cause == .rateLimited } else { false }
+            }
+    }
+
+    /// Why those that the table leaves out were not asked.
+    private var absences: [String] {
+        (table?.absent ?? []).filter { !tried.contains($0.upstream.id) }.map {
+            "\($0.upstream.name): \($0.availability.reason)"
+        }
     }
 
     private var failureList: String {
         let all =
             failures.map { "\($0.name): \($0.reason)" }
             + limited.map { "\($0.name): \($0.limit.reason.text) for model \($0.limit.name)" }
+            + absences
         var list = Array(all.prefix(Self.namedFailures))
         let unnamed = all.count - list.count
         if unnamed > 0 { list.append("and \(unnamed) more") }
@@ -426,5 +576,23 @@ final class CurrentAttempt {
         case .failure, .rateLimited, .timedOut, .misconfigured, .neutral: return nil
         }
         return APIDetection(asked, status: status, saysUnknownPath: verdict?.endpoint == .pathUnknown)
+    }
+}
+
+extension Availability {
+    /// Why an endpoint was not asked, in a few words.
+    fileprivate var reason: String {
+        switch self {
+        case .open(_, let cause):
+            switch cause {
+            case .failuresInARow(_, let kind), .failureShare(_, _, let kind), .halfOpenFailed(let kind):
+                "out after failures (\(kind.text))"
+            case .credentialRefused(let status): "credential refused (status \(status))"
+            }
+        case .timedOut(_, let reason): reason.text
+        case .misconfigured(_, let status): "credential refused (status \(status))"
+        case .available, .halfOpen: "on trial"
+        case .disabled: "switched off"
+        }
     }
 }
