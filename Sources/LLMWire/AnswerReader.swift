@@ -82,8 +82,10 @@ public struct AnswerReader {
     private let api: LLMAPI
     private let status: Int
     private var shape = Shape.unknown
-    /// The media type says that it is JSON or an event stream; else the first bytes have to be trusted.
-    private let isDeclared: Bool
+    /// The media type says that it is an event stream; else the first bytes have to be trusted.
+    private let isDeclaredStream: Bool
+    /// It says JSON, which is never a page.
+    private let isDeclaredJSON: Bool
     /// What may be the first byte of a page has come.
     private var sawAngle = false
     /// An event of a type that the API has was seen.
@@ -130,7 +132,8 @@ public struct AnswerReader {
     public init(api: LLMAPI, status: Int, media: Media) {
         self.api = api
         self.status = status
-        isDeclared = media == .eventStream || media == .json
+        isDeclaredStream = media == .eventStream
+        isDeclaredJSON = media == .json
         switch media {
         case .unknown, .json, .eventStream: legibility = .legible
         case .page:
@@ -149,7 +152,7 @@ public struct AnswerReader {
         switch legibility {
         case .encoded: true
         case .foreign: !isMarkup
-        case .legible: shape == .events && !isDeclared && !knowsEvents
+        case .legible: shape == .events && !isDeclaredStream && !knowsEvents
         }
     }
 
@@ -255,7 +258,7 @@ public struct AnswerReader {
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 shape = .json
                 return place
-            case UInt8(ascii: "<") where isDeclared:
+            case UInt8(ascii: "<") where isDeclaredStream || isDeclaredJSON:
                 shape = .markup
                 return place
             case UInt8(ascii: "<") where !sawAngle: sawAngle = true
@@ -345,7 +348,7 @@ public struct AnswerReader {
                 usageLevel = path.count - 1
                 object = UsageObject()
             }
-            event.takeBracket(path)
+            event.takeBracket(path, api)
             // A response's first events echo the whole request: instructions, tools.
             if path[path.count - 2] == .other, path.count == 2 || (path.count == 3 && path[0] == .response) {
                 scanner.skip()

@@ -56,6 +56,8 @@ struct EventInfo {
     /// `choices` or `usage`.
     private var isChatChunk = false
     private var blockIsPlain = false
+    /// Of a kind that may be empty.
+    private var deltaIsPlain = false
     private var doneBytes: UInt8 = 0
     private var isOnlyDone = true
 
@@ -96,7 +98,9 @@ struct EventInfo {
         case .delta where api == .messages && path.count == 2:
             if path.last == .stopReason {
                 hasStopReason = true
-            } else if path.last != .type, !isEmpty {
+            } else if path.last == .type {
+                deltaIsPlain = Self.plainDeltas.contains { text.equals($0) }
+            } else if !isEmpty {
                 hasText = true
             }
         case .contentBlock where path.count == 2:
@@ -112,6 +116,10 @@ struct EventInfo {
         }
     }
 
+    private static let plainDeltas: [StaticString] = [
+        "text_delta", "thinking_delta", "signature_delta", "input_json_delta",
+    ]
+
     private mutating func takeChoice(_ isEmpty: Bool, _ path: JSONPath) {
         guard path.count >= 3, !isEmpty else { return }
         if path.count == 3 {
@@ -124,9 +132,11 @@ struct EventInfo {
     }
 
     /// Takes in that a bracket was opened.
-    mutating func takeBracket(_ path: JSONPath) {
+    mutating func takeBracket(_ path: JSONPath, _ api: LLMAPI) {
         guard path.count == 2 else { return }
         switch path[0] {
+        // A delta that is no text is one of a kind that is not known.
+        case .delta: if api == .responses { hasText = true }
         case .error: hasErrorObject = true
         case .choices, .usage: isChatChunk = true
         default: break
@@ -170,7 +180,7 @@ struct EventInfo {
     private func messagesMeaning(_ kind: Kind) -> AnswerReader.EventClass {
         switch kind {
         case .messageStop: .end
-        case .blockDelta: hasText ? .content : .neutral
+        case .blockDelta: hasText || !deltaIsPlain ? .content : .neutral
         case .blockStart: hasText || !blockIsPlain ? .content : .neutral
         case .messageStart, .messageDelta, .blockStop, .ping: .neutral
         default: .unknown

@@ -39,6 +39,10 @@ struct ExchangeStateMachineTests {
         if state == .received { return machine }
         machine.choosingBegan()
         if state == .choosing { return machine }
+        if state == .parked {
+            machine.parks()
+            return machine
+        }
         machine.attemptBegan(.length(10), kept: 0)
         if reused { machine.idleConnectionTaken() } else { _ = machine.connectionBegan() }
         if state == .connecting { return machine }
@@ -71,7 +75,7 @@ struct ExchangeStateMachineTests {
     }
 
     private static let running: [State] = [
-        .received, .choosing, .connecting, .handshaking, .awaitingHead, .buffered, .streaming, .delivering,
+        .received, .choosing, .parked, .connecting, .handshaking, .awaitingHead, .buffered, .streaming, .delivering,
     ]
 
     // MARK: States
@@ -668,6 +672,7 @@ struct ExchangeStateMachineTests {
                     case .ended, .closed: #expect(expiry == .close)
                     case .readingHead: #expect(expiry == .refuseSlowHead)
                     case .received, .choosing: #expect(expiry == (complete ? .nothing : .answerSlowBody))
+                    case .parked: #expect(expiry == .chooseAgain)
                     case .connecting, .handshaking, .streaming: #expect(expiry == .failUpstream)
                     // An endpoint that takes no more of the body is to blame, not the client.
                     case .awaitingHead, .buffered:
@@ -840,7 +845,14 @@ private struct ExchangePlay {
     private mutating func choose() {
         // A committed answer is never tried again elsewhere.
         #expect(answerBytes == 0 && machine.canReplay && !hasUpstream)
-        guard candidatesLeft > 0 else { return answer() }
+        guard candidatesLeft > 0 else {
+            guard chance(2) else { return answer() }
+            machine.parks()
+            // Any wait that is the endpoint's: it is armed for the time to look again.
+            armed = .answerHead
+            candidatesLeft = chance(2) ? 1 : 0
+            return
+        }
         if chance(4) {
             switch machine.halfOpenEndpoint(kept: kept) {
             case .waitForBody: return arm(machine.waitsForBody())
@@ -1044,6 +1056,10 @@ private struct ExchangePlay {
             #expect(machine.state == .connecting || machine.state == .handshaking || machine.state.isFlowing)
             fail()
         case .answerSlowBody: answer()
+        case .chooseAgain:
+            let chooses = machine.choosesAgain()
+            #expect(chooses)
+            choose()
         }
     }
 
@@ -1071,6 +1087,7 @@ private struct ExchangePlay {
         case .idle: #expect([.requestHead, .nextRequest, .clientTakes].contains(armed))
         case .readingHead: #expect(armed == .requestHead)
         case .received: #expect(armed == .requestBody)
+        case .parked: #expect(armed == .answerHead, "the time to look again")
         case .connecting: #expect(armed == .connect)
         case .handshaking: #expect(armed == .tlsHandshake)
         case .awaitingHead: #expect([.requestBody, .answerHead, .upload].contains(armed))

@@ -3,6 +3,7 @@ import NIOPosix
 import Ranking
 import Synchronization
 import TestSupport
+import Verdicts
 
 @testable import Proxy
 
@@ -28,7 +29,9 @@ final class ProxyHarness: Sendable {
     static func start(
         _ upstreams: [Upstream], options: ProxyOptions = .init(),
         admits: @escaping @Sendable (EndpointID) -> Bool = { _ in true },
-        gate: Candidate.Gate = .open, earliestRecovery: ContinuousClock.Instant? = nil
+        gate: Candidate.Gate = .open, earliestRecovery: ContinuousClock.Instant? = nil, absent: [Upstream] = [],
+        availability: Availability = .available,
+        tryEarly: @escaping @Sendable ([EndpointID]) -> EarlyTrial = { _ in .nothing }
     ) async throws -> ProxyHarness {
         var options = options
         options.port = 0
@@ -36,7 +39,9 @@ final class ProxyHarness: Sendable {
         options.deadlineSweepInterval = .milliseconds(25)
         let log = EventLog()
         let table = RoutingTable(
-            candidates: upstreams.map { Candidate(upstream: $0, gate: gate) }, earliestRecovery: earliestRecovery)
+            candidates: upstreams.map { Candidate(upstream: $0, gate: gate) },
+            absent: absent.map { AbsentEndpoint(upstream: $0, availability: availability) },
+            earliestRecovery: earliestRecovery)
         let events = ProxyEvents(
             attemptAnswered: { id, time, _ in log.events.withLock { $0.answered.append((id, time)) } },
             attemptFinished: { report in log.events.withLock { $0.attempts.append(report) } },
@@ -47,7 +52,7 @@ final class ProxyHarness: Sendable {
                     events.requests.append(report)
                 }
             },
-            admitHalfOpen: admits,
+            admitHalfOpen: admits, tryEarly: tryEarly,
             clientRejected: { rejection in log.events.withLock { $0.rejections.append(rejection) } })
         let server = ProxyServer(options: options, routes: table, group: ProxyLoops.shared)
         let address = try await server.start(reportingTo: events)
@@ -91,22 +96,22 @@ extension Upstream {
     static func local(
         _ id: UInt32, _ upstream: ScriptedUpstream, credential: UpstreamCredential = .none,
         headers: [(name: String, value: String)] = [], timeouts: UpstreamTimeouts = .patient,
-        passesCookies: Bool = false, namesClients: Bool = false, path: String = ""
+        passesCookies: Bool = false, namesClients: Bool = false, path: String = "", rules: [FailoverRule] = []
     ) throws -> Upstream {
         try local(
             id, port: upstream.port, credential: credential, headers: headers, timeouts: timeouts,
-            passesCookies: passesCookies, namesClients: namesClients, path: path)
+            passesCookies: passesCookies, namesClients: namesClients, path: path, rules: rules)
     }
 
     static func local(
         _ id: UInt32, port: Int, credential: UpstreamCredential = .none, headers: [(name: String, value: String)] = [],
         timeouts: UpstreamTimeouts = .patient, passesCookies: Bool = false, namesClients: Bool = false,
-        path: String = "", named: String? = nil
+        path: String = "", named: String? = nil, rules: [FailoverRule] = []
     ) throws -> Upstream {
         try Upstream(
             id: EndpointID(id), name: named ?? "endpoint-\(id)", anyURL: UpstreamURL("http://127.0.0.1:\(port)\(path)"),
             credential: credential, headers: headers, timeouts: timeouts, passesCookies: passesCookies,
-            namesClients: namesClients, isNamed: named != nil)
+            namesClients: namesClients, isNamed: named != nil, rules: rules)
     }
 }
 

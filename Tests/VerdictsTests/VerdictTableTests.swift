@@ -183,7 +183,7 @@ private struct Expectation {
                 row: "end without content", client: .next, endpoint: .failure,
                 answers: [
                     Answer(body: { api, _ in Answer.start(api) + Answer.end(api) }),
-                    Answer(body: Answer.text(": ping\n\n")),
+                    Answer(type: "text/event-stream", body: Answer.text(": ping\n\n")),
                 ]),
             Expectation(
                 row: "path not served", client: .next, endpoint: .pathUnknown,

@@ -83,7 +83,8 @@ extension Verdict {
     func isWorthAnotherTry(isAlone: Bool) -> Bool {
         if isRetriedAlone { return true }
         switch reason {
-        case .unreachable, .unanswered, .malformed, .brokenOff, .empty, .page, .serverError, .overloaded: return !isAlone
+        case .unreachable, .unanswered, .malformed, .brokenOff, .empty, .page, .serverError, .overloaded:
+            return !isAlone
         default: return false
         }
     }

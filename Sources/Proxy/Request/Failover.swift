@@ -234,7 +234,9 @@ final class Failover {
         case .wait(let until): next = Self.deadline(until, now: now)
         case .nothing: break
         }
-        let others = limited.map { Self.deadline($0.limit.until, now: now) } + [canBeAskedAgain ? againFrom : nil].compactMap { $0 }
+        let others =
+            limited.map { Self.deadline($0.limit.until, now: now) }
+            + [canBeAskedAgain ? againFrom : nil].compactMap { $0 }
         for time in others { next = next.map { min($0, time) } ?? time }
         guard let next, next < end else { return .none }
         patienceEnds = end
