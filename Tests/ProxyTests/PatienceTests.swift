@@ -30,8 +30,8 @@ struct PatienceTests {
         options.rules.retryPause = pause...pause
         return try await ProxyHarness.start(
             upstreams, options: options, absent: absent,
-            availability: cause.map { .timedOut(until: .now + .seconds(40), $0) }
-                ?? .open(until: .now + .seconds(40), cause: .failuresInARow(3, last: .connect)),
+            availability: cause.map { .timedOut(until: .now + .seconds(4000), $0) }
+                ?? .open(until: .now + .seconds(4000), cause: .failuresInARow(3, last: .connect)),
             tryEarly: { trials.next($0) })
     }
 
@@ -57,7 +57,7 @@ struct PatienceTests {
     @Test func aRequestFollowsTheOutcomeOfAnothersTrial() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("back"))] }
         let endpoint = try Upstream.local(1, upstream)
-        let trials = Trials([.wait(until: .now + .seconds(40))])
+        let trials = Trials([.wait(until: .now + .seconds(4000))])
         let proxy = try await start([], absent: [endpoint], trials: trials)
         let client = try await RawClient.connect(port: proxy.port)
         try await client.send(Wire.post())
@@ -80,7 +80,7 @@ struct PatienceTests {
     @Test(arguments: [Duration.zero, .seconds(20)])
     func whatTakesLongerIsRefusedAtOnceWithItsReason(maxWait: Duration) async throws {
         let upstream = try await ScriptedUpstream.start { _ in [] }
-        let trials = Trials([.wait(until: .now + .seconds(40))])
+        let trials = Trials([.wait(until: .now + .seconds(4000))])
         let proxy = try await start([], absent: [.local(1, upstream)], trials: trials, maxWait: maxWait)
         let answer = try await proxy.exchange(Wire.post())
         #expect(answer.hasPrefix("HTTP/1.1 503 "))
@@ -92,7 +92,7 @@ struct PatienceTests {
     @Test func whereAllAreRateLimitedTheClientIsToldSo() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [] }
         let proxy = try await start(
-            [], absent: [.local(1, upstream)], trials: Trials([.wait(until: .now + .seconds(60))]),
+            [], absent: [.local(1, upstream)], trials: Trials([.wait(until: .now + .seconds(4000))]),
             cause: TimeOutReason(.rateLimited, status: 429))
         let answer = try await proxy.exchange(Wire.post())
         #expect(answer.hasPrefix("HTTP/1.1 429 Too Many Requests\r\n"))
@@ -164,7 +164,7 @@ struct PatienceTests {
     @Test func aClientThatGoesIsForgotten() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("late"))] }
         let endpoint = try Upstream.local(1, upstream)
-        let trials = Trials([.wait(until: .now + .seconds(40))])
+        let trials = Trials([.wait(until: .now + .seconds(4000))])
         let proxy = try await start([], absent: [endpoint], trials: trials)
         let client = try await RawClient.connect(port: proxy.port)
         try await client.send(Wire.post())
