@@ -106,6 +106,18 @@ extension MetricsText {
                 sample(state == present, [("endpoint", endpoint.name), ("state", state)])
             }
         }
+        begin(
+            "podium_endpoint_time_out_end_seconds", .gauge,
+            "When a time out that a refusal asked for ends, of the endpoint (model empty) or of one model, since unix epoch."
+        )
+        for endpoint in metrics.endpoints {
+            if case .timedOut(let until, let reason) = endpoint.availability {
+                addTimeOut(endpoint.name, "", metrics.seconds(until), reason)
+            }
+            for limited in endpoint.limitedModels {
+                addTimeOut(endpoint.name, limited.name, metrics.seconds(limited.until), limited.reason)
+            }
+        }
         sampleEach(
             "podium_endpoint_rank_changes_total", .counter, "How often the endpoint's rank changed.", metrics,
             \.rankChanges)
@@ -113,6 +125,10 @@ extension MetricsText {
         sample(metrics.isAutoSorting)
         begin("podium_config_revision", .gauge, "Raised by each change that somebody made to the configuration.")
         sample(metrics.revision)
+    }
+
+    private mutating func addTimeOut(_ endpoint: String, _ model: String, _ end: Double, _ reason: TimeOutReason) {
+        sample(end, [("endpoint", endpoint), ("model", model), ("reason", reason.cause.rawValue)])
     }
 
     fileprivate mutating func addProcess(_ process: ProcessFacts, startTime: Double) {

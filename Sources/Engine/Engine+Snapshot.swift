@@ -113,6 +113,8 @@ struct EndpointReading: Sendable {
     var settings: EndpointSettings
     /// Whether requests may be sent.
     var availability: Availability
+    /// The models that it is not asked for now.
+    var limitedModels: [LimitedModel]
     /// Why it cannot be used as configured; nil when it can.
     var misconfiguration: String?
     /// What of it holds in memory alone, because the file has no place that could be edited for it, and why.
@@ -247,6 +249,10 @@ extension Snapshot.Endpoint {
         rank = endpoint.rank
         state = endpoint.state
         availability = Availability(endpoint.availability, clock: clock)
+        limitedModels = endpoint.limitedModels.map {
+            LimitedModel(
+                model: $0.name, until: clock.seconds($0.until), cause: $0.reason.text, reason: $0.reason.cause.rawValue)
+        }
         misconfiguration = endpoint.misconfiguration
         notInFile = endpoint.notInFile
         explanation = endpoint.explanation.map {

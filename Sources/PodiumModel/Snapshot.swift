@@ -223,6 +223,8 @@ extension Snapshot {
         public var state = State.up
         /// Whether requests may be sent, and if not, why and until when.
         public var availability = Availability()
+        /// What it is not asked for now, while it is asked for all else; empty (and left out) as a rule.
+        public var limitedModels: [LimitedModel] = []
         /// Why it cannot be used as configured.
         public var misconfiguration: String?
         /// What of it is in force and not in the file, because the file has no place that could be edited for it, and why.
@@ -262,6 +264,7 @@ extension Snapshot {
 
         private enum CodingKeys: String, CodingKey {
             case id, revision, rank, state, availability, misconfiguration, explanation, movement, traffic
+            case limitedModels = "limited_models"
             case notInFile = "not_in_file"
             case successStreak = "success_streak"
             case lastError = "last_error"
@@ -277,6 +280,7 @@ extension Snapshot {
             rank = try container.decode(Int.self, forKey: .rank)
             state = try container.decode(State.self, forKey: .state)
             availability = try container.decode(Availability.self, forKey: .availability)
+            limitedModels = try container.decodeIfPresent([LimitedModel].self, forKey: .limitedModels) ?? []
             misconfiguration = try container.decodeIfPresent(String.self, forKey: .misconfiguration)
             notInFile = try container.decodeIfPresent(String.self, forKey: .notInFile)
             explanation = try container.decodeIfPresent(Snapshot.Explanation.self, forKey: .explanation)
@@ -295,6 +299,7 @@ extension Snapshot {
             try container.encode(rank, forKey: .rank)
             try container.encode(state, forKey: .state)
             try container.encode(availability, forKey: .availability)
+            if !limitedModels.isEmpty { try container.encode(limitedModels, forKey: .limitedModels) }
             try container.encodeIfPresent(misconfiguration, forKey: .misconfiguration)
             try container.encodeIfPresent(notInFile, forKey: .notInFile)
             try container.encodeIfPresent(explanation, forKey: .explanation)
@@ -348,6 +353,26 @@ extension Snapshot.Endpoint {
 
         /// Available.
         public init() {}
+    }
+
+    /// A model that the endpoint is not asked for now.
+    public struct LimitedModel: Codable, Sendable, Equatable {
+        /// As clients name it.
+        public var model: String
+        /// When the endpoint is asked for it again.
+        public var until: Double
+        /// Why not now, in words.
+        public var cause: String
+        /// The same for programs: `quota`, `rate_limited`, `overloaded`, `model` (it does not have it) or `rule`.
+        public var reason: String
+
+        /// As its parts.
+        public init(model: String, until: Double, cause: String, reason: String) {
+            self.model = model
+            self.until = until
+            self.cause = cause
+            self.reason = reason
+        }
     }
 
     /// The most recent failure.

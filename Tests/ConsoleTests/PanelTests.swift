@@ -188,6 +188,27 @@ struct PanelTests {
         #expect(panel(.persister, state, at: Fixture.start + .seconds(60)).contains("██████████████████████   0s"))
     }
 
+    @Test("Why an endpoint cools, and which models another is not asked for")
+    func timeOuts() {
+        var snapshot = Fixture.snapshot()
+        snapshot.endpoints[0].state = .cooling
+        let until = Fixture.now + 250
+        (snapshot.endpoints[0].availability.kind, snapshot.endpoints[0].availability.until) = (.rateLimited, until)
+        snapshot.endpoints[0].availability.cause = "quota used up (402)"
+        snapshot.endpoints[0].availability.reason = "quota"
+        snapshot.endpoints[0].limitedModels = [
+            .init(model: "opus", until: Fixture.now + 20, cause: "model not available (404)", reason: "model")
+        ]
+        snapshot.endpoints[1].limitedModels = snapshot.endpoints[0].limitedModels
+        var state = Fixture.console(250, 70, snapshot)
+        #expect(panel(.endpoints, state).contains("anthropic-main (quota)"))
+        #expect(panel(.endpoints, state).contains("anthropic-eu (1 model out)"))
+        state = Fixture.console(60, 30, snapshot)
+        state.press(.character("5"))
+        #expect(panel(.detail, state).contains("State   cooling: quota used up (402), tried again in 4m10"))
+        #expect(panel(.detail, state).contains("Without opus for 20s: model not available (404)"))
+    }
+
     @Test("The detail with why this rank")
     func detail() {
         var snapshot = Fixture.snapshot()

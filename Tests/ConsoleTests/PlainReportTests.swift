@@ -45,6 +45,29 @@ struct PlainReportTests {
         #expect(lines.filter { $0.contains("no space") }.count == 1)
     }
 
+    @Test("What a refusal has timed out, and for what")
+    func timeOuts() {
+        var snapshot = ConsolePicture(receivedAt: .now)
+        var main = Snapshot.Endpoint(id: 1, name: "main")
+        main.state = .cooling
+        (main.availability.kind, main.availability.until) = (.rateLimited, snapshot.snapshot.takenAt + 250)
+        (main.availability.cause, main.availability.reason) = ("quota used up (402)", "quota")
+        var other = Snapshot.Endpoint(id: 2, name: "other")
+        other.limitedModels = [
+            .init(
+                model: "opus", until: snapshot.snapshot.takenAt + 20, cause: "rate limited (429)",
+                reason: "rate_limited"),
+            // Over, and not told of yet.
+            .init(
+                model: "haiku", until: snapshot.snapshot.takenAt - 1, cause: "rate limited (429)",
+                reason: "rate_limited"),
+        ]
+        snapshot.endpoints = [main, other]
+        let lines = PlainReport.lines(snapshot)
+        #expect(lines[2].contains(", tried again in 4m10, quota used up (402)"))
+        #expect(lines[3].hasSuffix(", without opus for 20s: rate limited (429)"))
+    }
+
     @Test("One change is one change")
     func one() {
         var snapshot = Fixture.snapshot()

@@ -60,6 +60,7 @@ struct DescriptionTests {
         endpoint.availability.until = 1
         endpoint.availability.cause = ""
         endpoint.availability.reason = "quota"
+        endpoint.limitedModels = [.init(model: "", until: 1, cause: "", reason: "model")]
         endpoint.misconfiguration = ""
         endpoint.notInFile = ""
         endpoint.lastError = .init(time: 1, text: "")
@@ -121,6 +122,8 @@ struct DescriptionTests {
         #expect(kinds == Set(Snapshot.Endpoint.Availability.Kind.allCases.map(\.rawValue)))
         let reasons = try words("Availability", "reason")
         #expect(reasons == Set(TimeOutCause.allCases.map(\.rawValue)))
+        let modelReasons = try words("LimitedModel", "reason")
+        #expect(modelReasons == reasons)
         let keeps = try words("Margin", "kept_by")
         #expect(keeps == Set(Snapshot.Explanation.Margin.Keep.allCases.map(\.rawValue)))
         let steps = try words("RequestStep", "result")

@@ -178,6 +178,54 @@ struct EngineStateTests {
         #expect(state.ranking.availability(of: EndpointID(0), now: epoch)?.isUsable == false)
     }
 
+    /// A model that is out makes a routing table when its time out begins and when it ends, by the timer; both are said.
+    @Test func aModelsTimeOutIsPublishedShownAndEnds() throws {
+        var state = state([endpoint("a"), endpoint("b")])
+        _ = state.startTimers()
+        func refuse(_ name: String, at seconds: Int) -> EngineEffects {
+            let request = TimeOutRequest(cause: .model, status: 404, .seconds(300), model: ModelReference(name))
+            let report = AttemptReport(
+                endpoint: EndpointID(0), outcome: .timedOut(request), status: 404, timeToFirstByte: nil,
+                duration: .zero, at: epoch + .seconds(seconds))
+            return state.attemptFinished(report, wallTime: { Double(seconds) }, random: { 0 })
+        }
+        let begun = refuse("opus", at: 0)
+        let table = try #require(begun.routes)
+        #expect(table.hasModelLimits && table.candidates.map(\.limitedModels.count) == [1, 0])
+        #expect(table.candidates[0].limitedModels[0].name == "opus" && table.absent.isEmpty)
+        #expect(begun.tasks.contains(.setTimer) && state.timerDeadline == epoch + .seconds(300))
+        // By a request that was under way.
+        #expect(refuse("opus", at: 1).routes == nil)
+        let known = state.endpointReading(named: "a", now: epoch + .seconds(1), second: 1)
+        let reading = try #require(known)
+        #expect(reading.limitedModels.map(\.until) == [epoch + .seconds(301)] && reading.state != .cooling)
+        #expect(state.endpointMetrics(now: epoch + .seconds(1)).first?.limitedModels.count == 1)
+        #expect(state.endpointMetrics(now: epoch + .seconds(1)).first?.counters.refused == 2)
+        let ended = state.deadlineReached(now: epoch + .seconds(301), wallTime: { 301 })
+        #expect(ended.routes?.hasModelLimits == false)
+        let lines = state.events.after(0, limit: 10).map(\.text)
+        #expect(lines == ["opus: model not available (404) for 5m00s", "opus: asked again"])
+    }
+
+    /// What is left out of a routing table stands beside it, with the reason.
+    @Test func anEndpointThatIsOutIsNamedWithItsReason() throws {
+        var state = state([endpoint("a"), endpoint("b"), endpoint("c", enabled: false)])
+        let request = TimeOutRequest(cause: .quota, status: 402, first: .seconds(300), limit: .seconds(3_600))
+        let report = AttemptReport(
+            endpoint: EndpointID(0), outcome: .timedOut(request), status: 402, timeToFirstByte: nil, duration: .zero,
+            at: epoch)
+        let effects = state.attemptFinished(report, wallTime: { 0 }, random: { 0 })
+        let table = try #require(effects.routes)
+        let out = Availability.timedOut(until: epoch + .seconds(300), TimeOutReason(.quota, status: 402))
+        #expect(table.candidates.map(\.upstream.name) == ["b"])
+        #expect(table.absent.map(\.upstream.name) == ["a"] && table.absent.map(\.availability) == [out])
+        let known = state.endpointReading(named: "a", now: epoch, second: 0)
+        let reading = try #require(known)
+        #expect(reading.state == .cooling && reading.errors == [.quota: 1])
+        #expect(state.events.after(0, limit: 10).first?.text == "quota used up (402) for 5m00s")
+        #expect(reading.lastError?.text == "quota used up (402), wait 5m00s")
+    }
+
     @Test func aStaleRevisionIsRefusedAndChangesNothing() throws {
         var state = state([endpoint("a"), endpoint("b")])
         let seen = try #require(state.record(named: "b")).revision

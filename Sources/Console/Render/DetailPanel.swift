@@ -69,6 +69,8 @@ enum DetailPanel {
         if endpoint.openAIPreference != .auto { add("Learned", endpoint.openAIPreference.rawValue) }
         lines += gap
         add("State", stateText(endpoint, state.shown, now), Header.role(endpoint.state))
+        let limited = state.shown.limitedModels(of: endpoint, now: now)
+        for (index, text) in limited.enumerated() { add(index == 0 ? "Without" : "", text, .warning) }
         add("Health", health(endpoint, dash))
         if let error = endpoint.lastError {
             let time = Quantity.clock(error.time, utcOffset: state.shown.utcOffset)
@@ -90,8 +92,9 @@ enum DetailPanel {
     private static func stateText(
         _ endpoint: Snapshot.Endpoint, _ picture: ConsolePicture, _ now: ContinuousClock.Instant
     ) -> String {
-        guard let retry = picture.retry(of: endpoint), retry > now else { return endpoint.state.rawValue }
-        return "\(endpoint.state.rawValue), tried again in \(Quantity.age(retry - now))"
+        let cause = endpoint.state == .cooling ? endpoint.availability.cause.map { ": \($0)" } ?? "" : ""
+        guard let retry = picture.retry(of: endpoint), retry > now else { return endpoint.state.rawValue + cause }
+        return "\(endpoint.state.rawValue)\(cause), tried again in \(Quantity.age(retry - now))"
     }
 
     private static func health(_ endpoint: Snapshot.Endpoint, _ dash: String) -> String {

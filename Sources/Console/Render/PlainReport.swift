@@ -104,6 +104,8 @@ public enum PlainReport {
         if let retry = picture.retry(of: endpoint), retry > picture.receivedAt {
             facts.append("tried again in \(Quantity.age(retry - picture.receivedAt))")
         }
+        if endpoint.state == .cooling, let cause = endpoint.availability.cause { facts.append(SafeText.clean(cause)) }
+        facts += picture.limitedModels(of: endpoint, now: picture.receivedAt).map { "without \(SafeText.clean($0))" }
         if let error = endpoint.lastError, endpoint.state != .up {
             facts.append("last error: \(SafeText.clean(error.text))")
         } else if endpoint.state == .misconfigured, let reason = endpoint.sentences.first {

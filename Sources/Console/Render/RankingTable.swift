@@ -1,4 +1,5 @@
 internal import PodiumModel
+internal import PureSupport
 
 /// The table of endpoints. Which columns there are depends on the width; the mouse asks here which column or row a cell belongs to, so
 /// that drawing and clicking cannot differ.
@@ -176,14 +177,20 @@ enum RankingTable {
 
     /// The state in a word, so that it is never said by the glyph alone.
     private static func note(_ endpoint: Snapshot.Endpoint) -> String {
-        switch endpoint.state {
+        let limited = endpoint.limitedModels.count
+        return switch endpoint.state {
+        case .up where limited > 0, .slow where limited > 0, .untested where limited > 0:
+            " (\(limited.counted("model")) out)"
         case .up, .slow, .down: ""
         case .off: " (off)"
         case .misconfigured: " (config)"
-        case .cooling: " (cooling)"
+        case .cooling: " (\(coolingReasons[endpoint.availability.reason ?? ""] ?? "cooling"))"
         case .untested: " (untested)"
         }
     }
+
+    /// What else than a rate limit an endpoint may be cooling for.
+    private static let coolingReasons = ["quota": "quota", "overloaded": "overloaded", "rule": "rule"]
 
     private static func cell(
         _ column: SortColumn, _ endpoint: Snapshot.Endpoint, _ glyphs: Glyphs, _ body: CellStyle.Role

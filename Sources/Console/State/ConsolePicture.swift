@@ -13,6 +13,14 @@ extension ConsolePicture {
         endpoint.availability.until.map(instant)
     }
 
+    /// `opus for 4m10: model not available (404)`, for each model that it is not asked for now.
+    func limitedModels(of endpoint: Snapshot.Endpoint, now: ContinuousClock.Instant) -> [String] {
+        endpoint.limitedModels.compactMap { limited in
+            let end = instant(limited.until)
+            return end > now ? "\(limited.model) for \(Quantity.age(end - now)): \(limited.cause)" : nil
+        }
+    }
+
     /// Since the start of the proxy.
     var uptime: Duration { .seconds(max(0, snapshot.server.uptimeSeconds)) }
 

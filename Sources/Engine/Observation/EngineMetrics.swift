@@ -17,6 +17,8 @@ public struct EngineMetrics: Sendable {
         public var rank: Int
         /// Whether requests may be sent.
         public var availability: Availability
+        /// The models that it is not asked for now.
+        public var limitedModels: [LimitedModel]
         /// It cannot be used as configured.
         public var isMisconfigured: Bool
         /// How often its rank changed since the start.

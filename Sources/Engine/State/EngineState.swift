@@ -452,6 +452,7 @@ extension EngineState {
             return records.slots[slot]?.reading(
                 rank: index + 1, notInFile: unwritten[id], movement: lastMovement(of: id, now: now),
                 availability: ranking.availability(of: id, now: now),
+                limitedModels: ranking.limitedModels(of: id, now: now),
                 explanation: index < explanations.count ? explanations[index] : nil, second: second)
         }
     }
@@ -467,6 +468,7 @@ extension EngineState {
         return record.reading(
             rank: rank, notInFile: unwritten[record.id], movement: lastMovement(of: record.id, now: now),
             availability: ranking.availability(of: record.id, now: now),
+            limitedModels: ranking.limitedModels(of: record.id, now: now),
             explanation: ranking.explanation(for: record.id, now: now), second: second)
     }
 
@@ -477,6 +479,7 @@ extension EngineState {
                 EngineMetrics.Endpoint(
                     name: record.settings.name, rank: index + 1,
                     availability: ranking.availability(of: id, now: now) ?? .disabled,
+                    limitedModels: ranking.limitedModels(of: id, now: now),
                     isMisconfigured: record.misconfiguration != nil, rankChanges: ranking.rankChanges(of: id),
                     inFlight: record.load.requests, counters: record.counters, errors: record.errors,
                     bytesIn: record.traffic.bytesIn, bytesOut: record.traffic.bytesOut)
@@ -496,13 +499,14 @@ extension EngineState {
 extension EndpointRecord {
     /// - Parameter rank: 1 is tried first.
     fileprivate func reading(
-        rank: Int, notInFile: String?, movement: Int, availability: Availability?, explanation: RankExplanation?,
-        second: Int64
+        rank: Int, notInFile: String?, movement: Int, availability: Availability?, limitedModels: [LimitedModel],
+        explanation: RankExplanation?, second: Int64
     ) -> EndpointReading {
         let traffic = traffic.summary(second: second)
         return EndpointReading(
             id: id, revision: revision, rank: rank, settings: settings, availability: availability ?? .disabled,
-            misconfiguration: misconfiguration, notInFile: notInFile, explanation: explanation,
+            limitedModels: limitedModels, misconfiguration: misconfiguration, notInFile: notInFile,
+            explanation: explanation,
             movement: movement, traffic: traffic,
             inFlight: load.requests, successStreak: successStreak,
             hasAnswered: hasAnsweredProbe || traffic.attempts > traffic.failures,

@@ -2,6 +2,7 @@ import ArgumentParser
 import Console
 import Control
 import PodiumModel
+import Support
 
 struct EndpointCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -100,6 +101,13 @@ struct EndpointShowCommand: AsyncParsableCommand {
         var facts = [("name", endpoint.name), ("rank", "\(endpoint.rank)\(endpoint.pinned ? ", pinned" : "")")]
         facts.append(
             ("state", endpoint.misconfiguration.map { "\(endpoint.state.rawValue): \($0)" } ?? endpoint.state.rawValue))
+        if let until = endpoint.availability.until {
+            let cause = endpoint.availability.cause.map { ": \($0)" } ?? ""
+            facts.append(("tried again", "in \(left(until))\(cause)"))
+        }
+        for limited in endpoint.limitedModels {
+            facts.append(("without", "\(limited.model) for \(left(limited.until)): \(limited.cause)"))
+        }
         if let text = endpoint.notInFile { facts.append(("not in file", text)) }
         facts += configured(endpoint.settings)
         let traffic = endpoint.traffic
@@ -110,6 +118,12 @@ struct EndpointShowCommand: AsyncParsableCommand {
         if let error = endpoint.lastError { facts.append(("last error", error.text)) }
         facts.append(("revision", String(endpoint.revision)))
         return facts
+    }
+
+    /// How long it is to that moment.
+    private static func left(_ time: Double) -> String {
+        let seconds = time - WallClock.seconds
+        return Duration.seconds(seconds.isFinite ? min(max(seconds, 0), 1e9) : 0).shortText
     }
 
     /// What the file says of it, but for defaults: where it is reached, with which credential, and the rest.
