@@ -18,12 +18,25 @@ FAULTS = {
     "429": {"kind": "status", "status": 429, "headers": {"retry-after": "60"}},
     "401": {"kind": "status", "status": 401},
     "402": {"kind": "status", "status": 402},
+    "400-no-money": {"kind": "status", "status": 400, "message": "Your credit balance is too low to access the Anthropic API."},
+    "400-model": {"kind": "status", "status": 400, "message": "The model `any` does not exist or you do not have access to it."},
+    "404-model": {"kind": "status", "status": 404, "message": "model: any-of-them"},
+    "html-200": {"kind": "html", "status": 200},
     "html-502": {"kind": "html", "status": 502},
+    "error-object-in-a-200": {"kind": "err200"},
+    "overloaded-as-the-first-event": {"kind": "err200_sse"},
+    "overloaded-inside-a-stream": {"kind": "error_mid", "after": 1},
+    "empty-body": {"kind": "empty200"},
+    "empty-stream": {"kind": "empty_sse"},
+    "end-without-content": {"kind": "end_empty"},
     "closed": {"kind": "die_before_head"},
     "reset": {"kind": "rst_before_head"},
     "closed-behind-the-head": {"kind": "die_after_headers"},
     "closed-within-the-first-event": {"kind": "die_before_event"},
     "comments-and-closed": {"kind": "comments_then_die"},
+    "closed-before-content": {"kind": "die_mid", "after": 1},
+    "reset-before-content": {"kind": "rst_mid", "after": 1},
+    "ended-before-content": {"kind": "end_mid", "after": 1},
 }
 MODEL_PATHS = ("/messages", "/responses")
 
@@ -70,7 +83,7 @@ def test_a_fault_at_the_first_endpoint_is_not_seen(client, podium, endpoints, fa
     assert answered(podium) == {(200, "second")}
 
 
-@pytest.mark.parametrize("fault", ["402", "503", "comments-and-closed"])
+@pytest.mark.parametrize("fault", ["402", "404-model", "overloaded-inside-a-stream", "closed-before-content"])
 def test_tools_are_used_although_the_first_endpoint_fails(client, podium, endpoints, fault):
     endpoints.fault("first", **FAULTS[fault])
     assert "from second" in client.ask("use a tool [sim tokens=20 tool=2]")
