@@ -73,6 +73,7 @@ final class LineConsole: Sendable {
                 case .stop where canStop && !isReadOnly: return .stop
                 case .stop:
                     StandardStreams.output("error: the proxy is not this console's to stop; leave leaves it serving")
+                case .command(.explain(let id)): show(await perform(.explain(id)))
                 case .command(let command):
                     if isReadOnly {
                         StandardStreams.output("error: read-only")
