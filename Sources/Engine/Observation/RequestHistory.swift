@@ -13,7 +13,7 @@ internal import Ranking
 struct RequestHistory: Sendable {
     static let capacity = 10_000
     /// For the request's id, its method and its path.
-    static let textLength = 192
+    static let textLength = 128
     /// Attempts behind the first one.
     static let mostAttempts = 8
     /// Of all routing tables together; the newest one is kept whatever it holds.
@@ -26,9 +26,9 @@ struct RequestHistory: Sendable {
         capacity * (MemoryLayout<Entry>.stride + textLength + mostAttempts * MemoryLayout<AttemptReport>.stride)
         + mostPlaces * (MemoryLayout<Place>.stride + MemoryLayout<Table>.stride)
 
-    /// One request, without its texts.
+    /// One request, without its texts. Nothing in it is counted or freed: it is written for every request.
     struct Entry: Sendable {
-        var at: ContinuousClock.Instant
+        var at: ReportTime
         var status: Int?
         var api: RequestAPI
         var ending: RequestReport.Ending
@@ -40,9 +40,13 @@ struct RequestHistory: Sendable {
         /// The version of the routing table that it went by; nil where it went by none.
         var table: UInt64?
         var firstAttempt: AttemptReport?
-        var furtherAttempts: [AttemptReport] = []
-        var unlistedAttempts = 0
+        var hasFurtherAttempts = false
         var names = RequestReport.Names()
+    }
+
+    private struct FurtherAttempts: Sendable {
+        var attempts: [AttemptReport]
+        var unlisted: Int
     }
 
     /// One endpoint of a routing table, or one that it left out.
@@ -68,6 +72,8 @@ struct RequestHistory: Sendable {
 
     private var entries: [Entry] = []
     private var texts: [UInt8] = []
+    /// Of requests that one endpoint was not enough for, by place.
+    private var further: [Int: FurtherAttempts] = [:]
     /// Where the oldest entry lies, once there is no room for more.
     private var oldest = 0
     /// Oldest first.
@@ -86,29 +92,44 @@ struct RequestHistory: Sendable {
     // MARK: Taking in
 
     mutating func append(_ report: RequestReport) {
-        append(Entry(report)) { report.copyNames(to: $0) }
+        let slot = takeSlot()
+        let names = texts.withUnsafeMutableBytes { report.copyNames(to: Self.part(slot, of: $0)) }
+        entries[slot] = Entry(report, names)
+        if report.failedOver { keep(report.furtherAttempts, slot) }
     }
 
     /// - Parameter copy: copies the texts to where they are kept
-    mutating func append(_ entry: Entry, _ copy: (UnsafeMutableRawBufferPointer) -> RequestReport.Names) {
-        let slot: Int
-        if entries.count < Self.capacity {
-            slot = entries.count
-            entries.append(entry)
+    mutating func append(
+        _ entry: Entry, further: [AttemptReport] = [], _ copy: (UnsafeMutableRawBufferPointer) -> RequestReport.Names
+    ) {
+        let slot = takeSlot()
+        entries[slot] = entry
+        entries[slot].names = texts.withUnsafeMutableBytes { copy(Self.part(slot, of: $0)) }
+        if !further.isEmpty { keep(further, slot) }
+    }
+
+    /// The place of the request that comes next: a new one, or that of the oldest.
+    private mutating func takeSlot() -> Int {
+        guard entries.count == Self.capacity else {
+            entries.append(Entry.none)
             texts.append(contentsOf: repeatElement(0, count: Self.textLength))
-        } else {
-            slot = oldest
-            entries[slot] = entry
-            oldest = slot + 1 == Self.capacity ? 0 : slot + 1
+            return entries.count - 1
         }
-        let start = slot * Self.textLength
-        entries[slot].names = texts.withUnsafeMutableBytes { bytes in
-            copy(UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + Self.textLength]))
-        }
-        if entry.furtherAttempts.count > Self.mostAttempts {
-            entries[slot].unlistedAttempts = entry.furtherAttempts.count - Self.mostAttempts
-            entries[slot].furtherAttempts = Array(entry.furtherAttempts.prefix(Self.mostAttempts))
-        }
+        let slot = oldest
+        oldest = slot + 1 == Self.capacity ? 0 : slot + 1
+        if entries[slot].hasFurtherAttempts { further[slot] = nil }
+        return slot
+    }
+
+    private mutating func keep(_ attempts: [AttemptReport], _ slot: Int) {
+        entries[slot].hasFurtherAttempts = true
+        let unlisted = max(0, attempts.count - Self.mostAttempts)
+        further[slot] = FurtherAttempts(
+            attempts: unlisted == 0 ? attempts : Array(attempts.prefix(Self.mostAttempts)), unlisted: unlisted)
+    }
+
+    private static func part(_ slot: Int, of bytes: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: bytes[slot * textLength..<(slot + 1) * textLength])
     }
 
     /// A routing table is published.
@@ -140,14 +161,16 @@ struct RequestHistory: Sendable {
         guard let slot = found.last else { return nil }
         let entry = entries[slot]
         let places = entry.table.flatMap { version in tables.last { $0.version == version } }?.places
-        let (steps, unlisted) = Self.steps(of: entry, places, words)
+        let further = further[slot]
+        let attempts = (entry.firstAttempt.map { [$0] } ?? []) + (further?.attempts ?? [])
+        let (steps, unlisted) = Self.steps(of: entry, attempts, places, words)
         let (method, path) = texts(slot)
         return RequestWalk(
-            id: id, time: words.time(entry.at), method: method, path: path + (entry.names.isCut ? "…" : ""),
+            id: id, time: words.time(entry.at.instant), method: method, path: path + (entry.names.isCut ? "…" : ""),
             api: entry.api.word, status: entry.status, ending: entry.ending.rawValue,
             endpoint: entry.endpoint.map(words.name), bytesUp: entry.bytesUp, bytesDown: entry.bytesDown,
             firstByteSeconds: entry.firstByte?.inSeconds, seconds: entry.duration.inSeconds, sameID: found.count - 1,
-            steps: steps, unlisted: unlisted + entry.unlistedAttempts, knowsAll: places != nil)
+            steps: steps, unlisted: unlisted + (further?.unlisted ?? 0), knowsAll: places != nil)
     }
 
     private func isNamed(_ id: String, slot: Int) -> Bool {
@@ -176,9 +199,8 @@ struct RequestHistory: Sendable {
 
     /// The attempts in their order, each behind those that were passed over on the way to it; then what was left, and what was out.
     private static func steps(
-        of entry: Entry, _ places: [Place]?, _ words: Words
+        of entry: Entry, _ attempts: [AttemptReport], _ places: [Place]?, _ words: Words
     ) -> (steps: [RequestWalk.Step], unlisted: Int) {
-        let attempts = (entry.firstAttempt.map { [$0] } ?? []) + entry.furtherAttempts
         let asked = Set(attempts.map(\.endpoint))
         let rest = (places ?? []).filter { !asked.contains($0.endpoint) }
         let order = Dictionary(
@@ -265,12 +287,14 @@ extension RequestHistory.Place {
 }
 
 extension RequestHistory.Entry {
-    init(_ report: RequestReport) {
+    fileprivate static let none = RequestHistory.Entry(
+        at: ReportTime(.now), api: .other, ending: .stopped, duration: .zero)
+
+    fileprivate init(_ report: RequestReport, _ names: RequestReport.Names) {
         self.init(
-            at: report.at, status: report.status, api: report.api, ending: report.ending, endpoint: report.endpoint,
+            at: report.ended, status: report.status, api: report.api, ending: report.ending, endpoint: report.endpoint,
             bytesUp: report.bytesUp, bytesDown: report.bytesDown, firstByte: report.timeToFirstByte,
-            duration: report.duration, table: report.tableVersion, firstAttempt: report.firstAttempt,
-            furtherAttempts: report.furtherAttempts)
+            duration: report.duration, table: report.tableVersion, firstAttempt: report.firstAttempt, names: names)
     }
 }
 

@@ -49,7 +49,8 @@ public struct RequestReport: Sendable {
     /// When it ended.
     public var at: ContinuousClock.Instant { ended.instant }
 
-    let ended: ReportTime
+    /// The same as a plain number.
+    public let ended: ReportTime
     let isConcludedByAttempt: Bool
     /// The first of `attempts`.
     public let firstAttempt: AttemptReport?
@@ -215,16 +216,18 @@ struct Moment {
 ///
 /// `ContinuousClock.Instant` hides its layout, so that whatever holds one is copied and destroyed field by field, through
 /// calls: too much for what is made several times for each request.
-struct ReportTime: Sendable, Equatable {
+public struct ReportTime: Sendable, Equatable {
     private static let origin = ContinuousClock.now
 
     private let sinceOrigin: Duration
 
-    init(_ instant: ContinuousClock.Instant) {
+    /// The number of an instant.
+    public init(_ instant: ContinuousClock.Instant) {
         sinceOrigin = instant - Self.origin
     }
 
-    var instant: ContinuousClock.Instant { Self.origin + sinceOrigin }
+    /// What it stands for.
+    public var instant: ContinuousClock.Instant { Self.origin + sinceOrigin }
 }
 
 extension RequestReport {
