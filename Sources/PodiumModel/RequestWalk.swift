@@ -55,6 +55,8 @@ public struct RequestWalk: Codable, Sendable, Equatable {
         public var text: String
         /// Of an endpoint that was asked: in the words of the access log.
         public var outcome: String?
+        /// The row of the table of verdicts, or the operator's rule, that judged its answer; absent where nothing had to.
+        public var verdict: String?
         /// Of its answer.
         public var status: Int?
         /// From the whole request being sent to it to the first byte of its answer.
@@ -73,7 +75,7 @@ public struct RequestWalk: Codable, Sendable, Equatable {
         }
 
         enum CodingKeys: String, CodingKey {
-            case endpoint, result, text, outcome, status, seconds, until
+            case endpoint, result, text, outcome, verdict, status, seconds, until
             case firstByteSeconds = "first_byte_seconds"
         }
     }

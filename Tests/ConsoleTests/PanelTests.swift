@@ -95,7 +95,7 @@ struct PanelTests {
 
     private static func walk(_ id: String) -> RequestWalk {
         var asked = RequestWalk.Step("slow", .asked, "status 502")
-        (asked.status, asked.firstByteSeconds, asked.seconds) = (502, 0.02, 0.05)
+        (asked.status, asked.verdict, asked.firstByteSeconds, asked.seconds) = (502, "mine", 0.02, 0.05)
         var good = RequestWalk.Step("good", .asked, "ok")
         (good.status, good.firstByteSeconds, good.seconds) = (200, 0.3, 1.5)
         return RequestWalk(
@@ -131,7 +131,7 @@ struct PanelTests {
         for line in [
             "request req-7, ended 12:00:09.000: POST /v1/messages",
             "answered 200 by good, completed, first byte after 360 ms, 1.6 s in all, ", "1,200 bytes up, 30 bytes down",
-            "asked slow: status 502, first byte after 20 ms, 50 ms in all",
+            "asked slow: status 502, verdict: mine, first byte after 20 ms,",
             "passed over openai: no URL for Anthropic's API",
             "asked good: ok, status 200, first byte after 300 ms, 1.5 s in all", "not needed: spare",
             "out: out: rate limited (429), until 12:05:00", "and 2 more", "1 earlier with the same id",

@@ -511,7 +511,7 @@ def test_a_request_is_explained(podium, upstream, tmp_path):
     lines = told.stdout.splitlines()
     assert lines[0].startswith("request mine-1, ended ") and lines[0].endswith(": POST /v1/messages")
     assert lines[1].startswith("answered 200 by good, completed, first byte after ")
-    assert lines[2].startswith("asked broken: status 502, ") and lines[3].startswith("asked good: ok, status 200, ")
+    assert lines[2].startswith("asked broken: status 502, verdict: ") and lines[3].startswith("asked good: ok, status 200, ")
     assert lines[4:] == ["not needed: spare", "out: resting: switched off"]
     walk = json.loads(ask(process, "explain", "mine-1", "--json").stdout)
     assert [step["result"] for step in walk["steps"]] == ["asked", "asked", "not_needed", "out"]

@@ -74,7 +74,9 @@ private let epoch = ContinuousClock.now
             Self.attempt(0, .failure(.status(502)), status: 502),
             Self.attempt(3, .success(timeToFirstByte: .milliseconds(20)), status: 200),
         ]
-        history.append(Self.entry(attempts, endpoint: 3), further: Array(attempts.dropFirst()), Self.copy("req-1"))
+        history.append(
+            Self.entry(attempts, endpoint: 3), further: Array(attempts.dropFirst()), verdictRows: ["server error"],
+            Self.copy("req-1"))
         let walk = try #require(history.walk(of: "req-1", Self.words()))
         #expect(
             Self.told(walk) == [
@@ -84,6 +86,7 @@ private let epoch = ContinuousClock.now
             ])
         #expect(walk.steps.last?.until == 1_030)
         #expect(walk.steps[0].status == 502 && walk.steps[0].outcome == "server_error" && walk.steps[0].seconds == 0.05)
+        #expect(walk.steps.map(\.verdict) == ["server error", nil, nil, nil, nil, nil])
         #expect(walk.endpoint == "d" && walk.api == "anthropic" && walk.ending == "completed" && walk.status == 200)
         #expect((walk.method, walk.path) == ("POST", "/v1/messages"))
         #expect(walk.knowsAll && walk.sameID == 0 && walk.unlisted == 0 && walk.time == 1_000)

@@ -53,6 +53,7 @@ public enum PlainReport {
         switch step.result {
         case .asked:
             var facts: [String] = []
+            if let verdict = step.verdict { facts.append("verdict: \(SafeText.clean(verdict))") }
             if let status = step.status, !step.text.contains("\(status)") { facts.append("status \(status)") }
             if let first = step.firstByteSeconds { facts.append("first byte after \(duration(first))") }
             if let seconds = step.seconds { facts.append("\(duration(seconds)) in all") }

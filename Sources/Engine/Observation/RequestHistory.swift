@@ -40,12 +40,17 @@ struct RequestHistory: Sendable {
         /// The version of the routing table that it went by; nil where it went by none.
         var table: UInt64?
         var firstAttempt: AttemptReport?
-        var hasFurtherAttempts = false
+        /// Whether there is something in `details`.
+        var hasDetails = false
         var names = RequestReport.Names()
     }
 
-    private struct FurtherAttempts: Sendable {
+    /// What only a request has that did not go well at once.
+    private struct Details: Sendable {
+        /// Behind the first one.
         var attempts: [AttemptReport]
+        /// Of all attempts.
+        var verdictRows: [String]
         var unlisted: Int
     }
 
@@ -72,8 +77,8 @@ struct RequestHistory: Sendable {
 
     private var entries: [Entry] = []
     private var texts: [UInt8] = []
-    /// Of requests that one endpoint was not enough for, by place.
-    private var further: [Int: FurtherAttempts] = [:]
+    /// By place.
+    private var details: [Int: Details] = [:]
     /// Where the oldest entry lies, once there is no room for more.
     private var oldest = 0
     /// Oldest first.
@@ -95,17 +100,20 @@ struct RequestHistory: Sendable {
         let slot = takeSlot()
         let names = texts.withUnsafeMutableBytes { report.copyNames(to: Self.part(slot, of: $0)) }
         entries[slot] = Entry(report, names)
-        if report.failedOver { keep(report.furtherAttempts, slot) }
+        if report.failedOver || !report.verdictRows.isEmpty {
+            keep(report.furtherAttempts, report.verdictRows, slot)
+        }
     }
 
     /// - Parameter copy: copies the texts to where they are kept
     mutating func append(
-        _ entry: Entry, further: [AttemptReport] = [], _ copy: (UnsafeMutableRawBufferPointer) -> RequestReport.Names
+        _ entry: Entry, further: [AttemptReport] = [], verdictRows: [String] = [],
+        _ copy: (UnsafeMutableRawBufferPointer) -> RequestReport.Names
     ) {
         let slot = takeSlot()
         entries[slot] = entry
         entries[slot].names = texts.withUnsafeMutableBytes { copy(Self.part(slot, of: $0)) }
-        if !further.isEmpty { keep(further, slot) }
+        if !further.isEmpty || !verdictRows.isEmpty { keep(further, verdictRows, slot) }
     }
 
     /// The place of the request that comes next: a new one, or that of the oldest.
@@ -117,15 +125,16 @@ struct RequestHistory: Sendable {
         }
         let slot = oldest
         oldest = slot + 1 == Self.capacity ? 0 : slot + 1
-        if entries[slot].hasFurtherAttempts { further[slot] = nil }
+        if entries[slot].hasDetails { details[slot] = nil }
         return slot
     }
 
-    private mutating func keep(_ attempts: [AttemptReport], _ slot: Int) {
-        entries[slot].hasFurtherAttempts = true
+    private mutating func keep(_ attempts: [AttemptReport], _ verdictRows: [String], _ slot: Int) {
+        entries[slot].hasDetails = true
         let unlisted = max(0, attempts.count - Self.mostAttempts)
-        further[slot] = FurtherAttempts(
-            attempts: unlisted == 0 ? attempts : Array(attempts.prefix(Self.mostAttempts)), unlisted: unlisted)
+        details[slot] = Details(
+            attempts: unlisted == 0 ? attempts : Array(attempts.prefix(Self.mostAttempts)),
+            verdictRows: Array(verdictRows.prefix(Self.mostAttempts + 1)), unlisted: unlisted)
     }
 
     private static func part(_ slot: Int, of bytes: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
@@ -161,16 +170,16 @@ struct RequestHistory: Sendable {
         guard let slot = found.last else { return nil }
         let entry = entries[slot]
         let places = entry.table.flatMap { version in tables.last { $0.version == version } }?.places
-        let further = further[slot]
-        let attempts = (entry.firstAttempt.map { [$0] } ?? []) + (further?.attempts ?? [])
-        let (steps, unlisted) = Self.steps(of: entry, attempts, places, words)
+        let details = details[slot]
+        let attempts = (entry.firstAttempt.map { [$0] } ?? []) + (details?.attempts ?? [])
+        let (steps, unlisted) = Self.steps(of: entry, attempts, details?.verdictRows ?? [], places, words)
         let (method, path) = texts(slot)
         return RequestWalk(
             id: id, time: words.time(entry.at.instant), method: method, path: path + (entry.names.isCut ? "…" : ""),
             api: entry.api.word, status: entry.status, ending: entry.ending.rawValue,
             endpoint: entry.endpoint.map(words.name), bytesUp: entry.bytesUp, bytesDown: entry.bytesDown,
             firstByteSeconds: entry.firstByte?.inSeconds, seconds: entry.duration.inSeconds, sameID: found.count - 1,
-            steps: steps, unlisted: unlisted + (further?.unlisted ?? 0), knowsAll: places != nil)
+            steps: steps, unlisted: unlisted + (details?.unlisted ?? 0), knowsAll: places != nil)
     }
 
     private func isNamed(_ id: String, slot: Int) -> Bool {
@@ -199,7 +208,7 @@ struct RequestHistory: Sendable {
 
     /// The attempts in their order, each behind those that were passed over on the way to it; then what was left, and what was out.
     private static func steps(
-        of entry: Entry, _ attempts: [AttemptReport], _ places: [Place]?, _ words: Words
+        of entry: Entry, _ attempts: [AttemptReport], _ verdictRows: [String], _ places: [Place]?, _ words: Words
     ) -> (steps: [RequestWalk.Step], unlisted: Int) {
         let asked = Set(attempts.map(\.endpoint))
         let rest = (places ?? []).filter { !asked.contains($0.endpoint) }
@@ -217,12 +226,14 @@ struct RequestHistory: Sendable {
             case .unusable, .out: false
             }
         }
-        for attempt in attempts {
+        for (index, attempt) in attempts.enumerated() {
             while let place = next, let limit = order[attempt.endpoint], isPassed(place, before: limit) {
                 steps.append(.init(words.name(place.endpoint), .skipped, reason(place, entry.api)))
                 next = told.next()
             }
-            steps.append(step(attempt, words))
+            var step = step(attempt, words)
+            if verdictRows.indices.contains(index), !verdictRows[index].isEmpty { step.verdict = verdictRows[index] }
+            steps.append(step)
         }
         while let place = next {
             let name = words.name(place.endpoint)

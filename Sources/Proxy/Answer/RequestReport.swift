@@ -56,6 +56,9 @@ public struct RequestReport: Sendable {
     public let firstAttempt: AttemptReport?
     /// The rest of them.
     public let furtherAttempts: [AttemptReport]
+    /// What judged `attempts`, by their places: the row of the table of verdicts, or the operator's rule; empty, or not there at all, for
+    /// those that nothing had to judge.
+    public let verdictRows: [String]
     /// The version of the routing table that it went by; nil where it was refused before it had one.
     public let tableVersion: UInt64?
     let head: ByteBuffer
@@ -81,6 +84,7 @@ public struct RequestReport: Sendable {
         isConcludedByAttempt = failover.isConcludedByAttempt
         firstAttempt = failover.firstAttempt
         furtherAttempts = failover.furtherAttempts
+        verdictRows = failover.verdictRows
         tableVersion = failover.tableVersion
         head = request.bytes
         methodLength = request.methodLength

@@ -34,6 +34,9 @@ final class Failover {
     private var skippedAPI = false
     private(set) var firstAttempt: AttemptReport?
     private(set) var furtherAttempts: [AttemptReport] = []
+    /// What judged the attempts, by their places: the row of the table of verdicts, or the operator's rule; empty for those that nothing
+    /// had to judge, of which none is there behind the last one that is named.
+    private(set) var verdictRows: [String] = []
     /// Failed attempts that have not been reported yet: while all of them failed in the same way, the request may be to blame.
     private var untold: [AttemptReport] = []
     /// The last attempt's report goes with the request's.
@@ -78,6 +81,7 @@ final class Failover {
         firstAttempt = nil
         isConcludedByAttempt = false
         if !furtherAttempts.isEmpty { furtherAttempts = [] }
+        if !verdictRows.isEmpty { verdictRows = [] }
         if !failures.isEmpty { failures = [] }
         if !untold.isEmpty { untold = [] }
     }
@@ -331,7 +335,15 @@ final class Failover {
             loop.events.attemptFinished(report)
         }
         isConcludedByAttempt = concludes
+        if let row = attempt.verdict?.row { noteRow(row) }
         if firstAttempt == nil { firstAttempt = report } else { furtherAttempts.append(report) }
+    }
+
+    /// Of the attempt that is reported next.
+    private func noteRow(_ row: String) {
+        let place = firstAttempt == nil ? 0 : furtherAttempts.count + 1
+        verdictRows += repeatElement("", count: place - verdictRows.count)
+        verdictRows.append(row)
     }
 
     @inline(__always)
