@@ -40,6 +40,8 @@ public final class Engine: Sendable {
     private let logger: Logger
     private let accessLog: AccessLog
     private let recorder: TraceRecorder?
+    /// nil where there is no directory for it.
+    private let timeOuts: TimeOutFile?
     /// Whether the file as it was loaded says what the state says. What is off stands last, whatever its priority: the file is to
     /// say so too.
     private let agreesWithFile: Bool
@@ -76,7 +78,10 @@ public final class Engine: Sendable {
             standardOutputIsFree: options.standardOutputIsFree,
             authorityProblem: { authorities.contexts.problem(of: UpstreamTLSOptions(caFile: $0)) })
         authorities.prepare(configuration.endpoints, context)
-        var state = EngineState(configuration: configuration, context: context, now: now)
+        timeOuts = TimeOutFile(configuration: path, environment: options.environment)
+        var state = EngineState(
+            configuration: configuration, context: context, saved: timeOuts?.read() ?? SavedTimeOuts(),
+            wallTime: Self.wallTime(), now: now)
         var recorder: TraceRecorder?
         if let path = options.tracePath {
             recorder = try TraceRecorder(path: path, start: now)
@@ -115,6 +120,10 @@ public final class Engine: Sendable {
         let variables = ProxyVariables(options.environment).names
         if let name = variables.first, !configuration.endpoints.contains(where: { $0.proxy == .environment }) {
             log(.info, source: "proxy", "\(name) is set and ignored; an endpoint with proxy: env heeds it")
+        }
+        for absent in withState({ $0.routingTable(now: now) }).absent {
+            let text = "\(absent.availability.text(now: now)), since before the start"
+            log(.warning, source: "endpoint", endpoint: absent.upstream.name, text)
         }
         for problem in misconfigured {
             log(.warning, source: "endpoint", endpoint: problem.name, "misconfigured: \(problem.reason)")
@@ -206,6 +215,8 @@ public final class Engine: Sendable {
         accessLog.finish(within: .seconds(2))
         withState { $0.stopTimers() }
         recorder?.finish()
+        let standing = withState { $0.savedTimeOuts(now: .now, wallTime: Self.wallTime()) }
+        timeOuts?.finish(standing, within: .seconds(2))
         let result = await persister.shutdown()
         handle { $0.takeRepeats(isLast: true, wallTime: Self.wallTime()) }
         await shutDownLoops()
@@ -342,6 +353,9 @@ extension Engine {
         if tasks.contains(.saveLearned) {
             // A failure is the persister's to report and to try again.
             Task { [persister] in _ = try? await persister.flush(trigger: .learned) }
+        }
+        if tasks.contains(.saveTimeOuts) {
+            timeOuts?.save { self.withState { $0.savedTimeOuts(now: .now, wallTime: Self.wallTime()) } }
         }
         if tasks.contains(.setTimer) { setTimer() }
         if tasks.contains(.writeRepeatsLater) { writeRepeatsLater() }

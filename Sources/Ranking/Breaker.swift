@@ -97,6 +97,9 @@ struct Breaker: Sendable {
         if case .open = state, case .credentialRefused = cause { state = .halfOpen(successes: 0) }
     }
 
+    /// Goes on with a time out that an earlier process began.
+    mutating func resume(refused status: Int, until: RankingTime) { refuse(status, until: until) }
+
     /// The operator says that the endpoint works again: half-open until one request has shown it, and the next cooldown is a first one.
     mutating func clear(_ settings: EndpointRanking.Settings) {
         lastAnswer = nil

@@ -42,8 +42,11 @@ public struct EndpointRanking: Sendable {
     /// An order made from the endpoints' priorities; ties and missing priorities stand in the order given.
     ///
     /// An endpoint that names an id a second time is ignored.
+    ///
+    /// - Parameter standing: time outs that an earlier process began, which go on.
     public init(
-        settings: Settings = .init(), endpoints: [Endpoint], autoSort: Bool = true, now: ContinuousClock.Instant
+        settings: Settings = .init(), endpoints: [Endpoint], autoSort: Bool = true,
+        standing: [StandingTimeOut] = [], now: ContinuousClock.Instant
     ) {
         self.settings = settings
         self.isAutoSorting = autoSort
@@ -56,6 +59,7 @@ public struct EndpointRanking: Sendable {
             order.append(insert(endpoint, at: RankingTime(nanoseconds: 0)))
             if endpoint.isPinned { self.endpoints[order.count - 1].pinnedRank = order.count }
         }
+        takeIn(standing, at: RankingTime(nanoseconds: 0))
         // Disabled endpoints stand last, so ranks are counted among the enabled ones.
         var rank = 0
         for slot in order where self.endpoints[slot].isEnabled {

@@ -94,6 +94,12 @@ struct RankedEndpoint: Sendable {
         timeOut(until: now + min(length, settings.rateLimitMaximum), TimeOutReason(request))
     }
 
+    /// Goes on with a time out that an earlier process began.
+    mutating func resume(until: RankingTime, _ reason: TimeOutReason, timesInARow: Int) {
+        timeOut(until: until, reason)
+        timeOutsInARow = timesInARow
+    }
+
     /// Never shortens one that runs.
     mutating func timeOut(until: RankingTime, _ reason: TimeOutReason) {
         guard until > timedOutUntil else { return }

@@ -252,6 +252,13 @@ struct ModelTimeOuts: Sendable {
         return wasRunning ? nil : entry
     }
 
+    /// Goes on with a time out that an earlier process began.
+    mutating func resume(_ entry: Entry, slot: Int, at now: RankingTime) {
+        guard entries[slot, default: []].count < Self.perEndpoint else { return }
+        entries[slot, default: []].append(entry)
+        findNextEnd(after: now)
+    }
+
     /// - Returns: what has ended since this was called last
     mutating func end(at now: RankingTime) -> [(slot: Int, entry: Entry)] {
         guard nextEnd <= now else { return [] }

@@ -129,6 +129,42 @@ def test_clear_ends_a_time_out_at_once(podium, upstream, tmp_path):
     assert process.config.read_bytes() == before
 
 
+def test_a_time_out_survives_a_restart_but_not_another_url(upstream, podium, tmp_path):
+    limited = upstream("limited", "--status", "429", "--retry-after", "600")
+    port = free_port()
+    text = f"server: {{ port: {port} }}\nendpoints:\n  - {{ name: limited, url: {limited.url} }}\n"
+    state = tmp_path / "state"
+    state.mkdir()
+    process = podium(text, port, {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(state)})
+    eventually(lambda: ask(process, "status").returncode == 0, what=process.text)
+
+    def send():
+        curl = ["curl", "-sS", process.url + "/v1/messages", "-H", "content-type: application/json", "-d", '{"model": "m"}']
+        subprocess.run(curl, capture_output=True, check=True, timeout=30)
+
+    def limits():
+        return endpoint(process, "limited").get("limited_models", [])
+
+    send()
+    before, = eventually(limits)
+    assert before["model"] == "m" and before["reason"] == "rate_limited"
+    # Killed, not stopped: the file is there within a second or two.
+    eventually(lambda: list(state.glob("*.podium-time-outs")))
+    process.kill()
+    process.start()
+    eventually(lambda: ask(process, "status").returncode == 0, what=process.text)
+    after, = limits()
+    assert after["model"] == "m" and abs(after["until"] - before["until"]) < 5
+    send()
+    assert len(limited.requests) == 1
+    process.stop()
+    process.config.write_text(text.replace(limited.url, limited.url + "/"))
+    process.start()
+    eventually(lambda: ask(process, "status").returncode == 0, what=process.text)
+    assert limits() == []
+
+
+
 def test_reload_takes_an_edit_in_or_says_what_is_wrong_with_it(serving):
     process = serving()
     process.config.write_text(process.config.read_text().replace("name: beta", "name: second"))

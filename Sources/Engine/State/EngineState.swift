@@ -26,6 +26,8 @@ struct EngineState: Sendable {
     var actions = ActionHistory()
     let context: ConfigurationContext
     private let startedAt: ContinuousClock.Instant
+    /// There were time outs to be kept for the next process when a routing table was published last.
+    private var hasSavedTimeOuts = false
     /// Of the routing table that was published last.
     private var tableVersion: UInt64 = 0
     /// When `deadlineReached` will be called; nil where it will not, or where there are no timers.
@@ -37,7 +39,13 @@ struct EngineState: Sendable {
     /// Changes of rank up to here are in the event log.
     private var changesLoggedUntil: ContinuousClock.Instant
 
-    init(configuration: Configuration, context: ConfigurationContext, now: ContinuousClock.Instant) {
+    /// - Parameters:
+    ///   - saved: the time outs that an earlier process has left
+    ///   - wallTime: seconds since 1970, by which they end
+    init(
+        configuration: Configuration, context: ConfigurationContext, saved: SavedTimeOuts = SavedTimeOuts(),
+        wallTime: Double = 0, now: ContinuousClock.Instant
+    ) {
         self.configuration = configuration
         self.context = context
         startedAt = now
@@ -55,7 +63,9 @@ struct EngineState: Sendable {
         }
         ranking = EndpointRanking(
             settings: EndpointRanking.Settings(configuration), endpoints: entries,
-            autoSort: configuration.server.autoSortEndpoints, now: now)
+            autoSort: configuration.server.autoSortEndpoints, standing: standing(saved, now: now, wallTime: wallTime),
+            now: now)
+        hasSavedTimeOuts = !saved.lines.isEmpty
     }
 
     // MARK: Endpoints
@@ -279,6 +289,9 @@ extension EngineState {
         let table = routingTable(now: now)
         effects.routes = table
         noteRoutes(table)
+        let hasTimeOuts = ranking.hasStandingTimeOuts(now: now)
+        if hasTimeOuts || hasSavedTimeOuts { effects.tasks.insert(.saveTimeOuts) }
+        hasSavedTimeOuts = hasTimeOuts
     }
 
     /// Keeps which endpoints requests can choose from and why the others are out, for explanations.
@@ -406,6 +419,7 @@ extension EndpointRanking.Settings {
 ///   made them, and the thread that comes last applies the newest settings.
 /// - `markPersister` and `saveLearned` say that the state has changed already. The persister takes its snapshot later than the mark,
 ///   so it never misses a change; a mark that comes too late costs a flush that finds nothing to write.
+/// - `saveTimeOuts` carries nothing either: what runs by then is written a moment later.
 /// - `signalReaders` and `writeRepeatsLater` only make another thread look, and a look too many finds nothing.
 struct EngineEffects: Sendable {
     struct Tasks: OptionSet, Sendable {
@@ -425,6 +439,8 @@ struct EngineEffects: Sendable {
         static let writeRepeatsLater = Tasks(rawValue: 32)
         /// Tell the readers of the event log that there is something new.
         static let signalReaders = Tasks(rawValue: 64)
+        /// Keep the time outs that run for the next process.
+        static let saveTimeOuts = Tasks(rawValue: 128)
     }
 
     var tasks: Tasks = []

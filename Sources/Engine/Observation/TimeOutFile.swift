@@ -1,0 +1,95 @@
+internal import Dispatch
+internal import Support
+internal import Synchronization
+
+/// The file in which a process leaves its time outs to the next one.
+///
+/// It stands in the state directory (systemd's `StateDirectory=`, or the user's, as the XDG specification places it); where there is none,
+/// nothing is kept. Whatever goes wrong with it is not worth a word: the time outs are found out anew.
+final class TimeOutFile: Sendable {
+    /// Changes within this time are written together.
+    private static let delay = DispatchTimeInterval.seconds(1)
+    private static let limit = 8 << 20
+
+    private struct Schedule {
+        var isScheduled = false
+        var isClosed = false
+    }
+
+    private let path: String
+    private let queue = DispatchQueue(label: "podium.time-outs")
+    private let schedule = Mutex(Schedule())
+
+    /// nil where there is no state directory.
+    init?(configuration: String, environment: [String: String]) {
+        guard let directory = Self.directory(environment) else { return nil }
+        var absolute = configuration
+        if !absolute.hasPrefix("/"), let folder = Self.workingDirectory { absolute = "\(folder)/\(absolute)" }
+        // The whole path becomes the name, since several configurations may share the directory.
+        let flat = String(absolute.map { $0 == "/" ? "%" : $0 })
+        path = "\(directory)/\(flat.suffix(200)).podium-time-outs"
+    }
+
+    private static func directory(_ environment: [String: String]) -> String? {
+        let places = [
+            environment["STATE_DIRECTORY"], environment["XDG_STATE_HOME"],
+            environment["HOME"].map { "\($0)/.local/state" },
+        ]
+        return places.compactMap(\.self).first { $0.hasPrefix("/") && access($0, W_OK | X_OK) == 0 }
+    }
+
+    private static var workingDirectory: String? {
+        guard let buffer = getcwd(nil, 0) else { return nil }
+        defer { free(buffer) }
+        return String(cString: buffer)
+    }
+
+    /// What the last process has left; empty where it left nothing.
+    func read() -> SavedTimeOuts {
+        guard let bytes = try? DescriptorIO.contents(of: path, limit: Self.limit) else { return SavedTimeOuts() }
+        return SavedTimeOuts(reading: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// Writes what `content` gives in a moment, on a queue of its own.
+    func save(_ content: @escaping @Sendable () -> SavedTimeOuts) {
+        let isFirst = schedule.withLock { schedule in
+            defer { schedule.isScheduled = true }
+            return !schedule.isScheduled && !schedule.isClosed
+        }
+        guard isFirst else { return }
+        queue.asyncAfter(deadline: .now() + Self.delay) { [self] in
+            let isOpen = schedule.withLock { schedule in
+                schedule.isScheduled = false
+                return !schedule.isClosed
+            }
+            if isOpen { write(content()) }
+        }
+    }
+
+    /// Writes the last state, unless the disk stands still for longer than that.
+    func finish(_ content: SavedTimeOuts, within patience: Duration) {
+        schedule.withLock { $0.isClosed = true }
+        let written = DispatchSemaphore(value: 0)
+        queue.async { [self] in
+            write(content)
+            written.signal()
+        }
+        _ = written.wait(timeout: .now() + patience.inSeconds)
+    }
+
+    /// The whole new file or the old one, whatever happens meanwhile.
+    private func write(_ content: SavedTimeOuts) {
+        let text = content.text
+        guard !text.isEmpty else {
+            unlink(path)
+            return
+        }
+        let temporary = path + ".tmp"
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        let isWritten = DescriptorIO.write(Array(text.utf8), to: descriptor) == nil && fsync(descriptor) == 0
+        close(descriptor)
+        if !isWritten || rename(temporary, path) != 0 { unlink(temporary) }
+    }
+}
