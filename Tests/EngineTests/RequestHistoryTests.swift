@@ -150,7 +150,7 @@ private let epoch = ContinuousClock.now
         }
         #expect(history.count == RequestHistory.capacity)
         #expect(history.placeCount <= RequestHistory.mostPlaces && history.tableCount == 32)
-        #expect(RequestHistory.mostBytes <= 24 << 20)
+        #expect(RequestHistory.mostBytes <= 20 << 20)
         #expect(history.walk(of: "r14999", Self.words(names)) == nil)
         let oldest = try #require(history.walk(of: "r15000", Self.words(names)))
         #expect(oldest.steps.count == RequestHistory.mostAttempts + 1 && oldest.unlisted == 21 && !oldest.knowsAll)

@@ -23,7 +23,11 @@ struct RequestHistory: Sendable {
 
     /// Bytes that are taken where every request was tried on many endpoints and every table is kept.
     static let mostBytes =
-        capacity * (MemoryLayout<Entry>.stride + textLength + mostAttempts * MemoryLayout<AttemptReport>.stride)
+        capacity
+        * (MemoryLayout<Entry>.stride + textLength
+            // A dictionary has room for up to twice as many.
+            + 2 * (MemoryLayout<Int>.stride + MemoryLayout<Details>.stride)
+            + mostAttempts * MemoryLayout<AttemptReport>.stride + (mostAttempts + 1) * MemoryLayout<String>.stride)
         + mostPlaces * (MemoryLayout<Place>.stride + MemoryLayout<Table>.stride)
 
     /// One request, without its texts. Nothing in it is counted or freed: it is written for every request.
