@@ -16,6 +16,8 @@ public struct Configuration: Sendable, Equatable {
     public var console = ConsoleSettings()
     /// `failover:` of the file and of its endpoints.
     public var failover = FailoverSettings()
+    /// `timeouts:` of the endpoints' entries, by the endpoint's name.
+    public var endpointTimeouts: [String: EndpointTimeouts] = [:]
     /// In file order.
     public var endpoints: [EndpointSettings]
 
@@ -60,7 +62,9 @@ public struct ServerSettings: Sendable, Equatable {
     /// Whether the file may be overwritten in place where it cannot be replaced.
     public var allowInPlace = false
     /// Most bytes of a request body kept for replay on the next endpoint.
-    public var replayLimit = 1 << 20
+    public var replayLimit = 32 << 20
+    /// How much is kept of all requests together.
+    public var replayMemory = 512 << 20
     /// What a client's FIN means while its answer is still to come.
     public var halfClose = HalfCloseAction.probe
     /// Whether answers name the endpoint that gave them; nil: where only this machine can connect.
@@ -130,10 +134,12 @@ public struct TimeoutSettings: Sendable, Equatable {
     public var connect = Duration.seconds(5)
     /// Until its TLS handshake is done.
     public var tlsHandshake = Duration.seconds(10)
-    /// Until the response's header is there.
-    public var responseHeader = Duration.seconds(60)
-    /// Between two pieces of a response's body.
-    public var streamIdle = Duration.seconds(120)
+    /// Until the response's header is there, where a stream was asked for; zero: for ever.
+    public var responseHeader = Duration.seconds(120)
+    /// Until the response is there, where none was asked for: a model says nothing before it has finished; zero: for ever.
+    public var response = Duration.seconds(600)
+    /// Between two pieces of a response's body; zero: for ever.
+    public var streamIdle = Duration.seconds(300)
     /// How long an unused connection is kept.
     public var idleConnection = Duration.seconds(90)
     /// How long one probe may take.

@@ -77,6 +77,7 @@ public enum ConfigurationLoader {
         configuration.console = ConsoleSettings(reader.node("console"), sink: sink)
         configuration.failover = FailoverSettings(
             reader.node("failover"), older: reader.node("retry"), endpoints: endpoints, sink: sink)
+        configuration.endpointTimeouts = EndpointTimeouts.read(endpoints, sink: sink)
         FileAdvice(
             configuration: configuration, endpoints: endpoints, server: reader.node("server"),
             openListener: openListener, environment: environment, sink: sink

@@ -10,8 +10,8 @@ struct EndpointReader {
     private let entry: YAMLNode
     private let sink: DiagnosticSink
 
-    /// `failover` is no field: its rules are read with those of the file (`FailoverSettings`).
-    private static let knownKeys = EndpointField.all.map(\.key) + ["failover"]
+    /// `failover` and `timeouts` are no fields: they are read with those of the file (`FailoverSettings`, `EndpointTimeouts`).
+    private static let knownKeys = EndpointField.all.map(\.key) + ["failover", "timeouts"]
 
     /// What the older system had and Podium does not; the text says what to do about it.
     private static let retired: [String: String] = [

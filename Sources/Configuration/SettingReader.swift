@@ -92,6 +92,7 @@ extension ServerSettings {
             .duration("drain_timeout", \.drainTimeout),
             .flag("allow_in_place", \.allowInPlace),
             .value("replay_limit", \.replayLimit, byteCount),
+            .value("replay_memory", \.replayMemory, byteCount),
             .value("access_log", \.accessLog, accessLogTarget),
             .value("persist", \.persist, persistMode),
             .choice("half_close", \.halfClose),
@@ -213,7 +214,7 @@ extension ServerSettings {
 
     private static func byteCount(_ text: String) throws(ValueProblem) -> Int {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
-        let scale = ["": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20][text[digits.endIndex...].drop { $0 == " " }]
+        let scale = ["": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30][text[digits.endIndex...].drop { $0 == " " }]
         guard let number = Int(digits), let scale, number <= (1 << 30) / scale else {
             throw ValueProblem(
                 "\(SecretSigns.quoted(text)) is not a size up to 1024MiB",
@@ -244,8 +245,9 @@ extension TimeoutSettings {
         return [
             .duration("connect", \.connect, atLeast: least),
             .duration("tls_handshake", \.tlsHandshake, atLeast: least),
-            .duration("response_header", \.responseHeader, atLeast: least),
-            .duration("stream_idle", \.streamIdle, atLeast: least),
+            .duration("response_header", \.responseHeader),
+            .duration("response", \.response),
+            .duration("stream_idle", \.streamIdle),
             .duration("idle_connection", \.idleConnection, atLeast: least),
             .duration("health_check_timeout", \.healthCheckTimeout, atLeast: least),
             .duration("check_interval", \.checkInterval, atLeast: .milliseconds(100)),

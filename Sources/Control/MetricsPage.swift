@@ -79,6 +79,12 @@ extension MetricsText {
             "podium_endpoint_requests_in_flight", .gauge, "Attempts that run at an endpoint now.", metrics, \.inFlight)
         begin("podium_client_connections", .gauge, "Open client connections, resting ones included.")
         sample(metrics.connections)
+        begin("podium_replay_bytes", .gauge, "Bytes of request bodies that are kept for the next endpoint.")
+        sample(metrics.replayBytes)
+        begin(
+            "podium_unreplayable_requests_total", .counter,
+            "Requests that were not kept for another endpoint, since server.replay_memory was used up.")
+        sample(metrics.unreplayable)
         begin("podium_events_total", .counter, "Lines written to the event log.")
         sample(metrics.events)
     }

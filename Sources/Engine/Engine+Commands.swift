@@ -193,7 +193,8 @@ extension Engine {
         let present = try present(target, patch)
         let assembly = withState { state in
             UpstreamAssembly(
-                context: state.context, timeouts: state.configuration.timeouts, failover: state.configuration.failover)
+                context: state.context, timeouts: state.configuration.timeouts, failover: state.configuration.failover,
+                endpointTimeouts: state.configuration.endpointTimeouts)
         }
         let settings = try patch.made(on: present)
         switch assembly.assemble(id: EndpointID(.max), settings: settings, previous: nil) {

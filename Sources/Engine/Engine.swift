@@ -517,7 +517,8 @@ extension Engine {
         return withState { state in
             EngineMetrics(
                 endpoints: state.endpointMetrics(now: now), unanswered: state.unanswered, firstByte: state.firstByte,
-                requestsInFlight: load.requests, connections: load.connections,
+                requestsInFlight: load.requests, connections: load.connections, replayBytes: load.replayBytes,
+                unreplayable: load.unreplayable,
                 attemptsPerSecond: state.traffic.summary(second: second).attemptsPerSecond,
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,
                 lastFlush: lastFlush, events: state.events.total, takenAt: now, wallTime: WallClock.seconds)

@@ -45,6 +45,7 @@ extension ProxyOptions {
         host = server.host
         port = server.port
         replayLimit = server.replayLimit
+        replayMemory = server.replayMemory
         rules = running.clients
     }
 }

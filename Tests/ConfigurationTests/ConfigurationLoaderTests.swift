@@ -23,11 +23,12 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
           drain_timeout: 500ms
           allow_in_place: yes
           replay_limit: 64KiB
+          replay_memory: 1GiB
           access_log: logs/access.json
           name_endpoint: off
         ranking: { hysteresis: 20%, min_dwell: 3s, decay: 1m }
         timeouts: { connect: 1s, tls_handshake: 2s, response_header: 3s, stream_idle: 4s, idle_connection: 5s,
-                    health_check_timeout: 6s, check_interval: 7s, recovery_threshold: 8 }
+                    health_check_timeout: 6s, check_interval: 7s, recovery_threshold: 8, response: 9s }
         endpoints:
           - name: main
             url: http://127.0.0.1:9
@@ -46,6 +47,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
           - name: other
             url: http://b
             proxy: { type: http, address: "10.0.0.1:3128", username: u, password: "${KEY}" }
+            timeouts: { response_header: 0s, response: 20m }
         """
 
     @Test func readsEveryKey() throws {
@@ -67,6 +69,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
         server.drainTimeout = .milliseconds(500)
         server.allowInPlace = true
         server.replayLimit = 65536
+        server.replayMemory = 1 << 30
         server.accessLog = .file("logs/access.json")
         server.nameEndpoint = false
         #expect(configuration.server == server)
@@ -81,7 +84,10 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
         #expect(
             [timeouts.idleConnection, timeouts.healthCheckTimeout, timeouts.checkInterval]
                 == (5...7).map { Duration.seconds($0) })
-        #expect(timeouts.recoveryThreshold == 8)
+        #expect(timeouts.recoveryThreshold == 8 && timeouts.response == .seconds(9))
+        let own = configuration.endpointTimeouts["other"]?.applied(to: timeouts)
+        #expect(own?.responseHeader == .zero && own?.response == .seconds(1200) && own?.streamIdle == timeouts.streamIdle)
+        #expect(configuration.endpointTimeouts["main"] == nil)
 
         var main = EndpointSettings(name: "main")
         main.url = "http://127.0.0.1:9"
@@ -102,7 +108,7 @@ func load(_ text: String, _ environment: [String: String] = [:]) -> LoadedConfig
             configuration.endpoints.last?.proxy
                 == OutboundProxy(kind: .http, host: "10.0.0.1", port: 3128, username: "u", password: "${KEY}"))
         // In the clear: one client token, and the password in the proxy's URL.
-        #expect(loaded.literalSecrets.map(\.line) == [9, 33])
+        #expect(loaded.literalSecrets.map(\.line) == [9, 34])
     }
 
     @Test(arguments: [

@@ -103,7 +103,7 @@ struct ReloadTests {
     @Test func newTimeoutsAreForNewRequests() async throws {
         let slow = try await ScriptedUpstream.start { _ in [.hold("answer"), .send(RunningEngine.ok("late"))] }
         let running = try await RunningEngine.start(
-            Self.file([("slow", slow.port)], extra: "timeouts: { response_header: 50s }\n"))
+            Self.file([("slow", slow.port)], extra: "timeouts: { response: 50s }\n"))
         let client = try await RawClient.connect(port: running.port)
         try await client.send(RunningEngine.post())
         try await eventually { !slow.requests.isEmpty }

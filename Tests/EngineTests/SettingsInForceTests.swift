@@ -55,6 +55,9 @@ private let epoch = ContinuousClock.now
         Change(key: "server.replayLimit", effect: .note("server.replay_limit takes effect at the next start")) {
             $0.server.replayLimit = 7
         },
+        Change(key: "server.replayMemory", effect: .note("server.replay_memory takes effect at the next start")) {
+            $0.server.replayMemory = 7
+        },
         Change(key: "server.halfClose", effect: .running) { $0.server.halfClose = .cancel },
         Change(key: "server.nameEndpoint", effect: .names) { $0.server.nameEndpoint = false },
         Change(key: "server.accessLog", effect: .running) { $0.server.accessLog = .file("access.json") },
@@ -64,6 +67,7 @@ private let epoch = ContinuousClock.now
         Change(key: "timeouts.connect", effect: .upstreams) { $0.timeouts.connect = .seconds(77) },
         Change(key: "timeouts.tlsHandshake", effect: .upstreams) { $0.timeouts.tlsHandshake = .seconds(77) },
         Change(key: "timeouts.responseHeader", effect: .upstreams) { $0.timeouts.responseHeader = .seconds(77) },
+        Change(key: "timeouts.response", effect: .upstreams) { $0.timeouts.response = .seconds(77) },
         Change(key: "timeouts.streamIdle", effect: .upstreams) { $0.timeouts.streamIdle = .seconds(77) },
         Change(key: "timeouts.idleConnection", effect: .upstreams) { $0.timeouts.idleConnection = .seconds(77) },
         Change(key: "timeouts.healthCheckTimeout", effect: .upstreams) {

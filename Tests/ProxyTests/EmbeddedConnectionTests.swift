@@ -268,7 +268,7 @@ struct EmbeddedConnectionTests {
     @Test func aWriteThatFailsWithinTheCallLeavesTheNextAttemptAlone() throws {
         let endpoints = try [(1, 5), (2, 500)].map { id, seconds in
             var timeouts = UpstreamTimeouts()
-            timeouts.responseHeader = .seconds(seconds)
+            timeouts.response = .seconds(seconds)
             return try Upstream.local(UInt32(id), port: 9, timeouts: timeouts)
         }
         let loop = loop(endpoints)

@@ -211,7 +211,7 @@ struct FailoverTests {
         let first = try await ScriptedUpstream.start { _ in [] }
         let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
         var timeouts = UpstreamTimeouts()
-        timeouts.responseHeader = .milliseconds(30)
+        timeouts.response = .milliseconds(30)
         let proxy = try await ProxyHarness.start([.local(1, first, timeouts: timeouts), .local(2, second)])
         let answer = try await proxy.exchange(Wire.post())
         #expect(answer.hasSuffix("second"))

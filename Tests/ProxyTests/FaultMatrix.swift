@@ -85,7 +85,10 @@ extension Fault {
     static let events = StreamingTests.eventStream
     static let untilClose = "HTTP/1.1 200 OK\r\n\r\n"
     private static let soon = Duration.milliseconds(60)
-    private static let silent: @Sendable (inout UpstreamTimeouts) -> Void = { $0.streamIdle = soon }
+    private static let silent: @Sendable (inout UpstreamTimeouts) -> Void = {
+        $0.streamIdle = soon
+        $0.response = soon
+    }
 
     static let all: [Fault] = connecting + beforeHead + inHead + framing + beforeBody + inBody + afterBody + statuses
 
@@ -110,13 +113,13 @@ extension Fault {
         Fault(name: "reset before the head", place: .script([.reset]), client: .next, lesson: .failure(.closed)),
         Fault(
             name: "silent before the head", place: .script([]), client: .next, lesson: .failure(.timeout),
-            deadline: { $0.responseHeader = soon }),
+            deadline: { $0.response = soon }),
         Fault(
             name: "closed before the head, the request too long to be kept", place: .script([.close]),
             client: .answer(502), lesson: .failure(.closed), isBeyondReplay: true),
         Fault(
             name: "silent before the head, the request too long to be kept", place: .script([]),
-            client: .answer(504), lesson: .failure(.timeout), deadline: { $0.responseHeader = soon },
+            client: .answer(504), lesson: .failure(.timeout), deadline: { $0.response = soon },
             isBeyondReplay: true),
     ]
 
@@ -127,7 +130,7 @@ extension Fault {
         Fault(name: "reset in the head", place: .script([half, .reset]), client: .next, lesson: .failure(.closed)),
         Fault(
             name: "silent in the head", place: .script([half]), client: .next, lesson: .failure(.timeout),
-            deadline: { $0.responseHeader = soon }),
+            deadline: { $0.response = soon }),
         bad("not HTTP", "220 smtp.example ready\r\n"),
         bad("HTTP/2", "HTTP/2 200\r\n\r\n"),
         bad(

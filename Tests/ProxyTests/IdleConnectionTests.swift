@@ -105,7 +105,7 @@ struct IdleConnectionTests {
         }
         let server = try await secure ? SecureUpstream.start(script: script) : ScriptedUpstream.start(script: script)
         var timeouts = UpstreamTimeouts.patient
-        timeouts.responseHeader = .seconds(40)
+        timeouts.response = .seconds(40)
         let endpoint = try Upstream(
             id: EndpointID(1), name: "one",
             anyURL: UpstreamURL("\(secure ? "https" : "http")://localhost:\(server.port)"),

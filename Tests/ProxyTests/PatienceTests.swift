@@ -175,4 +175,52 @@ struct PatienceTests {
         await proxy.stop()
         #expect(upstream.requests.isEmpty)
     }
+
+    /// A model that is not to stream says nothing before it has finished.
+    @Test(arguments: [(#"{"model":"m","messages":[]}"#, true), (#"{"messages":[],"stream":true}"#, false)])
+    func whatIsNoStreamMayTakeLonger(body: String, isAnswered: Bool) async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.hold("thought"), .send(Wire.ok("{\"type\":\"message\"}"))]
+        }
+        var timeouts = UpstreamTimeouts.patient
+        timeouts.responseHeader = .milliseconds(20)
+        timeouts.response = .seconds(50)
+        let proxy = try await start([.local(1, upstream, timeouts: timeouts)], maxWait: .zero)
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(body: body))
+        try await eventually { upstream.requests.count == 1 }
+        if isAnswered {
+            // Others have run out of the shorter time meanwhile.
+            _ = try await proxy.exchange(Wire.post(body: #"{"stream":true}"#))
+            upstream.release("thought")
+        }
+        let answer = await client.untilClosed()
+        #expect(answer.hasPrefix(isAnswered ? "HTTP/1.1 200 " : "HTTP/1.1 503 "))
+        upstream.release("thought")
+        await proxy.stop()
+    }
+
+    /// What all requests together may keep is used up by one: the next passes without being kept.
+    @Test func replayMemoryIsShared() async throws {
+        let first = try await ScriptedUpstream.start { request in
+            request.body.hasPrefix("a") ? [.hold("first"), .send(Wire.ok("done"))] : [.close]
+        }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("other"))] }
+        var options = ProxyOptions()
+        options.replayMemory = 200_000
+        let proxy = try await ProxyHarness.start([.local(1, first), .local(2, second)], options: options)
+        let long = try await RawClient.connect(port: proxy.port)
+        try await long.send(Wire.post(body: String(repeating: "a", count: 300_000)))
+        try await eventually { first.requests.count == 1 }
+        try await eventually { proxy.server.load.replayBytes >= 200_000 }
+        let answer = try await proxy.exchange(Wire.post(body: String(repeating: "b", count: 300_000)))
+        #expect(answer.hasPrefix("HTTP/1.1 502 "))
+        #expect(proxy.server.load.unreplayable == 1)
+        first.release("first")
+        #expect(await long.untilClosed().hasSuffix("done"))
+        try await eventually { proxy.server.load.replayBytes == 0 }
+        // There is room again.
+        #expect(try await proxy.exchange(Wire.post(body: String(repeating: "b", count: 300_000))).hasSuffix("other"))
+        await proxy.stop()
+    }
 }

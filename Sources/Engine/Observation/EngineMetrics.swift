@@ -50,6 +50,10 @@ public struct EngineMetrics: Sendable {
     public var requestsInFlight: Int
     /// Open client connections.
     public var connections: Int
+    /// Bytes of request bodies that are kept for the next endpoint.
+    public var replayBytes: Int
+    /// Requests so far that could not be kept, since `replay_memory` was used up.
+    public var unreplayable: Int
     /// Attempts at endpoints per second, mean over the last ten seconds.
     public var attemptsPerSecond: Double
     /// Whether the ranking sorts itself.

@@ -99,6 +99,7 @@ extension EngineState {
         configuration.server.host = before.server.host
         configuration.server.port = before.server.port
         if configuration.timeouts != before.timeouts || configuration.failover != before.failover
+            || configuration.endpointTimeouts != before.endpointTimeouts
             || configuration.server.namesEndpoints != before.server.namesEndpoints
         {
             assembleAllUpstreams()
@@ -111,7 +112,7 @@ extension EngineState {
     private func notes(onChangeFrom before: Configuration, to new: Configuration) -> [String] {
         let old = before.server
         var notes: [String] = []
-        if before.timeouts != new.timeouts { notes.append("timeouts are in force for new requests") }
+        if before.timeouts != new.timeouts || before.endpointTimeouts != new.endpointTimeouts { notes.append("timeouts are in force for new requests") }
         if before.failover != new.failover { notes.append("failover is in force for new requests") }
         if before.ranking != new.ranking { notes.append("ranking settings are in force") }
         if old.clientTokens != new.server.clientTokens {
@@ -136,6 +137,9 @@ extension EngineState {
         }
         if old.replayLimit != new.server.replayLimit {
             notes.append("server.replay_limit takes effect at the next start")
+        }
+        if old.replayMemory != new.server.replayMemory {
+            notes.append("server.replay_memory takes effect at the next start")
         }
         return notes
     }

@@ -161,6 +161,7 @@ struct EngineState: Sendable {
     private mutating func assembleUpstream(of id: EndpointID) {
         let assembly = UpstreamAssembly(
             context: context, timeouts: configuration.timeouts, failover: configuration.failover,
+            endpointTimeouts: configuration.endpointTimeouts,
             namesEndpoints: configuration.server.namesEndpoints)
         withRecord(id) { record in
             switch assembly.assemble(id: id, settings: record.settings, previous: record.upstream, load: record.load) {

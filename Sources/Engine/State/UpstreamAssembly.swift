@@ -12,6 +12,7 @@ struct UpstreamAssembly {
     let context: ConfigurationContext
     let timeouts: TimeoutSettings
     var failover = FailoverSettings()
+    var endpointTimeouts: [String: EndpointTimeouts] = [:]
     /// Whether clients are told which endpoint has answered.
     var namesEndpoints = false
 
@@ -42,7 +43,7 @@ struct UpstreamAssembly {
                     openAIURL: try url(ready.openAIBase, kept?.openAIURL, heedsEnvironment),
                     credential: credential(of: ready),
                     headers: ready.headers.map { ($0.name, $0.value) }, lacks: ready.openAIPreference.lackedAPI,
-                    timeouts: upstreamTimeouts, tls: tls, proxy: proxy,
+                    timeouts: upstreamTimeouts(ready.name), tls: tls, proxy: proxy,
                     passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
                     isNamed: namesEndpoints, secrets: secrets(of: settings),
                     rules: failover.rules(for: settings.name), load: load))
@@ -95,11 +96,13 @@ struct UpstreamAssembly {
         }
     }
 
-    private var upstreamTimeouts: UpstreamTimeouts {
+    private func upstreamTimeouts(_ name: String) -> UpstreamTimeouts {
+        let timeouts = endpointTimeouts[name]?.applied(to: timeouts) ?? timeouts
         var result = UpstreamTimeouts()
         result.connect = timeouts.connect
         result.tlsHandshake = timeouts.tlsHandshake
         result.responseHeader = timeouts.responseHeader
+        result.response = timeouts.response
         result.streamIdle = timeouts.streamIdle
         result.idleConnection = timeouts.idleConnection
         result.probe = timeouts.healthCheckTimeout

@@ -249,7 +249,9 @@ public struct ProxyOptions: Sendable {
     /// The rules for clients at the start.
     public var rules = ClientRules()
     /// Most bytes of a request body kept for the next endpoint; a longer body is streamed and cannot fail over.
-    public var replayLimit = 1 << 20
+    public var replayLimit = 32 << 20
+    /// Most bytes kept of all requests together; what comes then is streamed and cannot fail over.
+    public var replayMemory = 512 << 20
     /// Most client connections at once; further ones are answered 503. nil: derived from the descriptor limit.
     public var maxConnections: Int?
     /// From a connection's (or next request's) first byte to the end of its head.

@@ -17,6 +17,8 @@ final class SharedState: Sendable {
     private let draining = Atomic<Bool>(false)
     private let lingeringCount = Atomic<Int>(0)
     private let heardCount = Atomic<Int>(0)
+    private let replayBytes = Atomic<Int>(0)
+    private let unreplayableCount = Atomic<Int>(0)
     /// Clients that were turned away and are waited for, at most: descriptors of the reserve.
     private static let lingeringLimit = 32
     /// Clients for which there is no room and that are listened to all the same, at most.
@@ -137,9 +139,20 @@ final class SharedState: Sendable {
     func requestStarted() { requestCount.wrappingAdd(1, ordering: .relaxed) }
     func requestFinished() { requestCount.wrappingSubtract(1, ordering: .relaxed) }
 
+    /// Whether more may be kept of requests, for the next endpoint.
+    var hasReplayRoom: Bool { replayBytes.load(ordering: .relaxed) < options.replayMemory }
+
+    /// So many more bytes are kept, or fewer.
+    func replayChanged(by count: Int) { replayBytes.wrappingAdd(count, ordering: .relaxed) }
+
+    /// A request passes without being kept, since there is no room.
+    func replayRefused() { unreplayableCount.wrappingAdd(1, ordering: .relaxed) }
+
     var load: ProxyLoad {
         ProxyLoad(
-            connections: connectionCount.load(ordering: .relaxed), requests: requestCount.load(ordering: .relaxed))
+            connections: connectionCount.load(ordering: .relaxed), requests: requestCount.load(ordering: .relaxed),
+            replayBytes: replayBytes.load(ordering: .relaxed),
+            unreplayable: unreplayableCount.load(ordering: .relaxed))
     }
 }
 
@@ -149,4 +162,15 @@ public struct ProxyLoad: Sendable, Equatable {
     public let connections: Int
     /// Requests whose response is not finished.
     public let requests: Int
+    /// Bytes of request bodies that are kept for the next endpoint, but for short ones.
+    public let replayBytes: Int
+    /// Requests so far that were not kept, since `replay_memory` was used up.
+    public let unreplayable: Int
+
+    init(connections: Int, requests: Int, replayBytes: Int = 0, unreplayable: Int = 0) {
+        self.connections = connections
+        self.requests = requests
+        self.replayBytes = replayBytes
+        self.unreplayable = unreplayable
+    }
 }

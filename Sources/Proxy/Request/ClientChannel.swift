@@ -197,7 +197,7 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
         case .none: true
         case .nothing: false
         case .pipeline: unread.count < Self.pipelineLimit
-        case .replay: keptBody < loop.shared.options.replayLimit
+        case .replay: keptBody < machine.replayLimit
         case .upstream: upstreamIsWritable
         }
     }

@@ -13,6 +13,8 @@ internal import Verdicts
 final class ClientConnection: ClientChannel {
     /// From this size on, data is sent from where it lies instead of being copied next to its neighbours.
     private static let gatherThreshold = 16 * 1024
+    /// So much of a body is kept however little room there is.
+    private static let freeReplay = 64 * 1024
 
     /// For `X-Forwarded-For`.
     private let clientAddressText: [UInt8]
@@ -83,13 +85,16 @@ final class ClientConnection: ClientChannel {
 
     private func acceptBody(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, of buffer: ByteBuffer) {
         let kept = request.bodyRead(range.count)
+        if kept > Self.freeReplay, !loop.shared.hasReplayRoom, machine.limitsReplay(to: kept) {
+            loop.shared.replayRefused()
+        }
         switch machine.bodyRead(range.count, kept: kept) {
-        case .keep: request.keepBody(bytes, range, of: buffer)
+        case .keep: request.keepBody(bytes, range, of: buffer, on: loop)
         case .keepAndSend:
-            request.keepBody(bytes, range, of: buffer)
+            request.keepBody(bytes, range, of: buffer, on: loop)
             sendBody(range, of: buffer)
         case .dropKeptAndSend:
-            request.forgetBody()
+            request.forgetBody(on: loop)
             sendBody(range, of: buffer)
         case .send: sendBody(range, of: buffer)
         case .discard: break
@@ -284,7 +289,7 @@ final class ClientConnection: ClientChannel {
         } else {
             arm(wait, from: now)
         }
-        if !machine.canReplay { request.forgetBody() }
+        if !machine.canReplay { request.forgetBody(on: loop) }
         connection.flush()
         resumeInput()
     }
@@ -303,7 +308,7 @@ final class ClientConnection: ClientChannel {
     override func requestStalled(_ expiry: ExchangeState.Expiry, now: NIODeadline) {
         switch expiry {
         case .lookAtConnection: lookAtConnection(now: now)
-        case .failUpstream: upstreamFailed(.timeout)
+        case .failUpstream: if !hasMoreTime(now: now) { upstreamFailed(.timeout) }
         case .chooseAgain: chooseAgain(now: now)
         case .answerSlowBody:
             dropUpstream()
@@ -311,6 +316,23 @@ final class ClientConnection: ClientChannel {
             answer(LocalAnswer(status: 408, message: "the request body did not arrive in time"))
         case .nothing, .close, .closeUnlessClientGetsOn, .abortUnlessClientGetsOn, .refuseSlowHead: break
         }
+    }
+
+    /// An answer that is no stream may take longer, and says nothing before it has finished: what was asked for is looked up only now,
+    /// since nearly all answers come sooner.
+    ///
+    /// - Returns: whether the endpoint is waited for further
+    private func hasMoreTime(now: NIODeadline) -> Bool {
+        guard machine.state == .awaitingHead || machine.state == .buffered, response.refusal == nil,
+            machine.requestIsComplete, let begin = attempt.requestWritten, let waits = attempt.upstream?.waits
+        else { return false }
+        let isStream = !request.operation.isInference || request.wantsStream == true || response.isEventStream
+        // Between two pieces the limit is another one, and it is over.
+        if machine.state == .buffered, isStream || response.bytesDown > 0 { return false }
+        let end = begin + (isStream ? waits.streamHeader : waits.response)
+        guard now < end else { return false }
+        arm(at: end)
+        return true
     }
 
     private func lookAtConnection(now: NIODeadline) {
@@ -636,7 +658,7 @@ final class ClientConnection: ClientChannel {
 
     /// The answer may go on for minutes, and no other endpoint will be sent the request.
     private func answerBegan() {
-        request.forgetBody()
+        request.forgetBody(on: loop)
         response.firstSent = attempt.firstByte
     }
 
@@ -886,7 +908,7 @@ final class ClientConnection: ClientChannel {
             unsent: ending == .completed ? 0 : queuedByteCount, ending: ending, at: end, from: clientAddress)
         loop.requestEnded()
         loop.requestFinished(report)
-        request.forgetBody()
+        request.forgetBody(on: loop)
         failover.end()
     }
 }

@@ -85,16 +85,23 @@ final class CurrentRequest {
     }
 
     /// Keeps a piece of the body for the endpoints that may be asked later.
-    func keepBody(_ piece: UnsafeRawBufferPointer, _ range: Range<Int>, of buffer: ByteBuffer) {
+    func keepBody(
+        _ piece: UnsafeRawBufferPointer, _ range: Range<Int>, of buffer: ByteBuffer, on loop: LoopContext
+    ) {
         if replay.count == 0, inlineBodyLength + range.count <= Self.inlineBodyLimit {
             bytes.append(piece)
         } else if let slice = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) {
             replay.append(slice)
+            loop.shared.replayChanged(by: slice.readableBytes)
         }
     }
 
     /// No other endpoint will be sent the request. What stands behind the head stays: it costs nothing.
-    func forgetBody() { replay.removeAll() }
+    func forgetBody(on loop: LoopContext) {
+        guard replay.count > 0 else { return }
+        loop.shared.replayChanged(by: -replay.count)
+        replay.removeAll()
+    }
 
     /// The model that is asked for; nil where the body, as far as it is kept, names none.
     ///

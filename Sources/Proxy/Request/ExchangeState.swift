@@ -238,7 +238,11 @@ struct ClientWaits: Sendable {
 struct UpstreamWaits: Sendable {
     let connect: TimeAmount
     let tlsHandshake: TimeAmount
+    /// The shorter of the two times that an answer may take: which of them holds is looked up when it is over.
     let responseHeader: TimeAmount
+    /// For a stream, and for what is no inference.
+    let streamHeader: TimeAmount
+    let response: TimeAmount
     let streamIdle: TimeAmount
     /// Why an endpoint refuses is said at once, or not worth waiting for.
     let refusal: TimeAmount
@@ -250,11 +254,18 @@ struct UpstreamWaits: Sendable {
         // NIO's own connect timeout comes first; this one also covers name resolution.
         connect = TimeAmount(timeouts.connect) + .milliseconds(50)
         tlsHandshake = TimeAmount(timeouts.tlsHandshake)
-        responseHeader = TimeAmount(timeouts.responseHeader)
-        streamIdle = TimeAmount(timeouts.streamIdle)
+        streamHeader = Self.limit(timeouts.responseHeader)
+        response = Self.limit(timeouts.response)
+        responseHeader = min(streamHeader, response)
+        streamIdle = Self.limit(timeouts.streamIdle)
         refusal = min(streamIdle, .seconds(10))
         idleConnection = TimeAmount(timeouts.idleConnection)
         unconfirmed = max(.seconds(120), streamIdle + .seconds(10))
+    }
+
+    /// Zero is no limit: longer than any process runs.
+    private static func limit(_ time: Duration) -> TimeAmount {
+        time == .zero ? .hours(24 * 365) : TimeAmount(time)
     }
 
     /// How long the endpoint may take for what is waited for, if that is the endpoint's.

@@ -36,10 +36,12 @@ struct ExchangeStateMachine {
     private(set) var answer = AnswerState()
 
     /// Bytes of a request that are kept for another endpoint.
-    private let replayLimit: Int
+    private(set) var replayLimit: Int
+    private let usualReplayLimit: Int
 
     init(replayLimit: Int) {
         self.replayLimit = replayLimit
+        usualReplayLimit = replayLimit
     }
 
     private mutating func become(_ next: State) {
@@ -77,9 +79,19 @@ struct ExchangeStateMachine {
         self.isHEAD = isHEAD
         requestIsComplete = false
         isKept = true
+        replayLimit = usualReplayLimit
         isCommitted = false
         attempt = AttemptState()
         answer.begins()
+    }
+
+    /// There is no room for more than is kept already.
+    ///
+    /// - Returns: whether that is new
+    mutating func limitsReplay(to kept: Int) -> Bool {
+        guard canReplay, kept < replayLimit else { return false }
+        replayLimit = kept
+        return true
     }
 
     /// What is to be done with a piece of the body.

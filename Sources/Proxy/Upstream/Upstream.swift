@@ -153,10 +153,12 @@ public struct UpstreamTimeouts: Sendable, Equatable {
     public var connect = Duration.seconds(5)
     /// From the TCP connection to the end of the handshake.
     public var tlsHandshake = Duration.seconds(10)
-    /// From the request's end to the response's head.
-    public var responseHeader = Duration.seconds(60)
-    /// Longest silence within a response body, and longest standstill in sending a request body.
-    public var streamIdle = Duration.seconds(120)
+    /// From the request's end to the response's head; zero: for ever.
+    public var responseHeader = Duration.seconds(120)
+    /// The same of a model's answer that is no stream, to its end; zero: for ever.
+    public var response = Duration.seconds(600)
+    /// Longest silence within a response body, and longest standstill in sending a request body; zero: for ever.
+    public var streamIdle = Duration.seconds(300)
     /// How long an unused connection is kept.
     public var idleConnection = Duration.seconds(90)
     /// How long a whole probe may take.

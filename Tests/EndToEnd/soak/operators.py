@@ -140,6 +140,6 @@ server:
   access_log: access.log
   config_flush_interval: 1s
 ranking: {{ min_dwell: 1s }}
-timeouts: {{ connect: 2s, tls_handshake: 5s, response_header: 5s, stream_idle: 5s, idle_connection: 3s, check_interval: 1s, health_check_timeout: 5s }}
+timeouts: {{ connect: 2s, tls_handshake: 5s, response_header: 5s, response: 5s, stream_idle: 5s, idle_connection: 3s, check_interval: 1s, health_check_timeout: 5s }}
 endpoints:
 {listed}"""
