@@ -269,6 +269,7 @@ struct EmbeddedConnectionTests {
         let endpoints = try [(1, 5), (2, 500)].map { id, seconds in
             var timeouts = UpstreamTimeouts()
             timeouts.response = .seconds(seconds)
+            timeouts.responseHeader = .seconds(seconds)
             return try Upstream.local(UInt32(id), port: 9, timeouts: timeouts)
         }
         let loop = loop(endpoints)

@@ -210,9 +210,9 @@ struct PatienceTests {
         options.replayMemory = 200_000
         let proxy = try await ProxyHarness.start([.local(1, first), .local(2, second)], options: options)
         let long = try await RawClient.connect(port: proxy.port)
-        try await long.send(Wire.post(body: String(repeating: "a", count: 300_000)))
+        try await long.send(Wire.post(body: String(repeating: "a", count: 180_000)))
         try await eventually { first.requests.count == 1 }
-        try await eventually { proxy.server.load.replayBytes >= 200_000 }
+        try await eventually { proxy.server.load.replayBytes >= 100_000 }
         let answer = try await proxy.exchange(Wire.post(body: String(repeating: "b", count: 300_000)))
         #expect(answer.hasPrefix("HTTP/1.1 502 "))
         #expect(proxy.server.load.unreplayable == 1)
@@ -220,7 +220,7 @@ struct PatienceTests {
         #expect(await long.untilClosed().hasSuffix("done"))
         try await eventually { proxy.server.load.replayBytes == 0 }
         // There is room again.
-        #expect(try await proxy.exchange(Wire.post(body: String(repeating: "b", count: 300_000))).hasSuffix("other"))
+        #expect(try await proxy.exchange(Wire.post(body: String(repeating: "b", count: 150_000))).hasSuffix("other"))
         await proxy.stop()
     }
 }
