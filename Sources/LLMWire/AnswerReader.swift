@@ -86,6 +86,9 @@ public struct AnswerReader {
     private let isDeclaredStream: Bool
     /// It says JSON, which is never a page.
     private let isDeclaredJSON: Bool
+    /// Of an answer that is no stream: where its words would stand has been seen, and a word.
+    private var hasPlaceForWords = false
+    private var hasWords = false
     /// What may be the first byte of a page has come.
     private var sawAngle = false
     /// An event of a type that the API has was seen.
@@ -282,7 +285,8 @@ public struct AnswerReader {
         while let token = scanner.next(bytes, &place) { take(token) }
         guard scanner.isDone else { return }
         if event.hasErrorObject || event.type == .error || event.hasFailedStatus { hasError = true }
-        if !hasError, status < 400 { hasOutput = true }
+        // What has no place for words is of a kind that is not known.
+        if !hasError, status < 400, hasWords || !hasPlaceForWords { hasOutput = true }
         onEvent(hasError || status >= 400 ? .error : .content, place)
     }
 
@@ -342,6 +346,7 @@ public struct AnswerReader {
 
     private mutating func take(_ token: JSONScanner.Token) {
         let path = scanner.path
+        if shape == .json, !hasWords { watchForWords(token, path) }
         switch token {
         case .begin:
             if usageLevel == 0, isUsage(path, path.count - 1) {
@@ -370,6 +375,22 @@ public struct AnswerReader {
         case .oddNumber, .true, .false:
             if path.count == 1, path[0] == .error { event.hasErrorObject = true }
         case .null: break
+        }
+    }
+
+    /// `content` of a message, `choices` of a completion. What a response's `output` holds is passed over.
+    private mutating func watchForWords(_ token: JSONScanner.Token, _ path: JSONPath) {
+        let isWord = token == .string && !scanner.text.isEmpty && path.last != .type && path.last != .role
+        switch (api, path[0]) {
+        case (.messages, .content):
+            hasPlaceForWords = true
+            if isWord, path.count == 1 || path.count >= 3 { hasWords = true }
+        case (.chatCompletions, .choices):
+            hasPlaceForWords = true
+            if isWord, (path.count >= 4 && path[2] == .message) || (path.count == 3 && path.last == .text) {
+                hasWords = true
+            }
+        default: break
         }
     }
 

@@ -270,7 +270,19 @@ struct AnswerReaderTests {
         #expect(whole.ending == .complete && whole.reader.hasOutput)
         let cut = reader(.messages, start + delta)
         #expect(cut.ending == .partial && cut.reader.hasOutput)
-        #expect(reader(.messages, #"{"content":[]}"#).reader.hasOutput)
+        #expect(!reader(.messages, #"{"content":[]}"#).reader.hasOutput)
+        #expect(
+            !reader(.messages, #"{"content":[{"type":"text","text":""}],"stop_reason":"end_turn"}"#).reader.hasOutput)
+        #expect(reader(.messages, #"{"content":[{"type":"tool_use","id":"a","input":{}}]}"#).reader.hasOutput)
+        #expect(reader(.messages, #"{"type":"brand_new"}"#).reader.hasOutput)
+        #expect(
+            !reader(.chatCompletions, #"{"choices":[{"message":{"role":"assistant","content":""}}]}"#).reader.hasOutput)
+        #expect(!reader(.chatCompletions, #"{"choices":[]}"#).reader.hasOutput)
+        #expect(reader(.chatCompletions, #"{"choices":[{"message":{"tool_calls":[{"id":"a"}]}}]}"#).reader.hasOutput)
+        #expect(reader(.chatCompletions, #"{"choices":[{"text":"a"}]}"#).reader.hasOutput)
+        // An embedding has no words.
+        #expect(reader(.chatCompletions, #"{"object":"list","data":[{"embedding":[0.5]}]}"#).reader.hasOutput)
+        #expect(reader(.responses, #"{"object":"response","status":"completed","output":[]}"#).reader.hasOutput)
         #expect(!reader(.messages, #"{"error":{"type":"overloaded_error"}}"#).reader.hasOutput)
         #expect(reader(.messages, "data: {\"type\":\"brand_new\"}\n\n").reader.hasOutput)
     }

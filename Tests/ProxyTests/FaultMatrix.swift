@@ -23,6 +23,8 @@ struct Fault: Sendable, CustomTestStringConvertible {
         case nextElse(Int)
         /// The same; with no other an error of this status in the shape of the API.
         case nextElseWorded(Int)
+        /// The same; with no other the answer, which says nothing.
+        case nextElseEmpty
         case answer(Int)
         /// A beginning without a proper end.
         case cutShort
@@ -33,6 +35,7 @@ struct Fault: Sendable, CustomTestStringConvertible {
             switch self {
             case .next: "the next endpoint's answer"
             case .nextElse: "the next endpoint's answer, else this one"
+            case .nextElseEmpty: "the next endpoint's answer, else this one"
             case .nextElseWorded(let status): "the next endpoint's answer, else a \(status)"
             case .answer(let status): status == 200 ? "the answer" : "the status"
             case .cutShort: "the answer cut short"
@@ -348,21 +351,25 @@ extension Fault {
         within(
             "an announcement and the end", "text/event-stream",
             "data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\":\"message_stop\"}\n\n",
-            .emptyAnswer),
+            .emptyAnswer, client: .nextElseEmpty),
+        within(
+            "a message without content", "application/json",
+            #"{"type":"message","content":[],"stop_reason":"end_turn"}"#, .emptyAnswer, client: .nextElseEmpty),
         within(
             "an announcement and no more", "text/event-stream",
             "data: {\"type\":\"message_start\",\"message\":{}}\n\n", .brokenStream),
     ]
 
     private static func within(
-        _ name: String, _ type: String, _ body: String, _ kind: FailureKind, _ status: Int? = nil
+        _ name: String, _ type: String, _ body: String, _ kind: FailureKind, _ status: Int? = nil,
+        client: Client? = nil
     ) -> Fault {
         Fault(
             name: "status 200 and \(name)",
             place: .script([
                 .send(
                     "HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
-            ]), client: status.map { .nextElseWorded($0) } ?? .next, lesson: .failure(kind))
+            ]), client: client ?? status.map { .nextElseWorded($0) } ?? .next, lesson: .failure(kind))
     }
 
     private static func status(_ status: Int, _ headers: String = "") -> ScriptedUpstream.Step {

@@ -47,7 +47,7 @@ struct FaultMatrixTests {
         try await client.send(Self.post(fault))
 
         switch fault.client {
-        case .next, .nextElse, .nextElseWorded:
+        case .next, .nextElse, .nextElseWorded, .nextElseEmpty:
             server?.release("seen")
             let answer = await client.until("second:question")
             #expect(answer.contains("HTTP/1.1 200 Whatever\r\n"))
@@ -80,7 +80,7 @@ struct FaultMatrixTests {
             #expect(answer.contains("endpoint-1: \(fault.reason)"))
             let wait = fault.lesson == .rateLimited(retryAfter: .seconds(7)) ? 7 : 1
             #expect(answer.contains("\r\nRetry-After: \(wait)\r\n"))
-        case .nextElse, .nextElseWorded, .answer, .cutShort, .errorEvent:
+        case .nextElse, .nextElseWorded, .nextElseEmpty, .answer, .cutShort, .errorEvent:
             try await expectOwnAnswer(fault, client, server)
         }
         try await expectLesson(fault, proxy)
@@ -107,6 +107,9 @@ struct FaultMatrixTests {
             if status < 500 || fault.name.hasPrefix("status"), status != 204, status != 304 {
                 #expect(answer.contains("0123456789"))
             }
+        case .nextElseEmpty:
+            let answer = await client.response()
+            #expect(answer.hasPrefix("HTTP/1.1 200 ") && answer.contains("message"))
         case .nextElseWorded(let status):
             let answer = await client.response()
             #expect(answer.hasPrefix("HTTP/1.1 \(status) "))

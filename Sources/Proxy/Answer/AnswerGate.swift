@@ -92,6 +92,9 @@ struct AnswerGate {
             || (reader.error == nil && !reader.isMarkup && (ending == nil || ending == .complete || reader.isForeign))
     }
 
+    /// Whether it has come to its API's own end.
+    var hasEnded: Bool { ending == .complete }
+
     /// What the error within the answer says of itself.
     var error: AnswerReader.NamedError? { reader.error }
 

@@ -699,7 +699,10 @@ final class ClientConnection: ClientChannel {
             isCredentialClients: attempt.forwardsClientCredential)
         let verdict = VerdictTable.verdict(on: finding, rules: target.rules)
         if verdict.reason != .answered { attempt.verdict = verdict }
-        guard verdict.client == .answer else {
+        // A model may have nothing to say. Where no endpoint has more, that is the client's answer.
+        let isLastWord =
+            verdict.reason == .empty && isFinished && response.gate.hasEnded && !failover.hasNext(for: request)
+        guard verdict.client == .answer || isLastWord else {
             let refusal = Refusal(of: target, url, status: response.status ?? 200)
             refusal.judged(verdict, error: response.gate.error)
             return use(refusal, verdict, keepsConnection: isFinished)
