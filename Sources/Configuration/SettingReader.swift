@@ -214,7 +214,8 @@ extension ServerSettings {
 
     private static func byteCount(_ text: String) throws(ValueProblem) -> Int {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
-        let scale = ["": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30][text[digits.endIndex...].drop { $0 == " " }]
+        let scales = ["": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30]
+        let scale = scales[String(text[digits.endIndex...].drop { $0 == " " })]
         guard let number = Int(digits), let scale, number <= (1 << 30) / scale else {
             throw ValueProblem(
                 "\(SecretSigns.quoted(text)) is not a size up to 1024MiB",

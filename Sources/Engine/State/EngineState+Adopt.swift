@@ -112,7 +112,9 @@ extension EngineState {
     private func notes(onChangeFrom before: Configuration, to new: Configuration) -> [String] {
         let old = before.server
         var notes: [String] = []
-        if before.timeouts != new.timeouts || before.endpointTimeouts != new.endpointTimeouts { notes.append("timeouts are in force for new requests") }
+        if before.timeouts != new.timeouts || before.endpointTimeouts != new.endpointTimeouts {
+            notes.append("timeouts are in force for new requests")
+        }
         if before.failover != new.failover { notes.append("failover is in force for new requests") }
         if before.ranking != new.ranking { notes.append("ranking settings are in force") }
         if old.clientTokens != new.server.clientTokens {
