@@ -39,6 +39,8 @@ FAULTS = {
     "ended-before-content": {"kind": "end_mid", "after": 1},
 }
 MODEL_PATHS = ("/messages", "/responses")
+# Seconds that an endpoint is silent within a stream. Longer than every limit that was once two minutes.
+SILENCE = float(os.environ.get("PODIUM_SILENCE") or 130)
 
 
 def asked(endpoints, name):
@@ -124,3 +126,20 @@ def test_a_client_that_is_interrupted_before_content_is_not_served_on(client, po
     entry = eventually(lambda: next((entry for entry in asked(endpoints, "first") if "gone_at" in entry), None), 5, "the endpoint sees it")
     assert entry["t"] + entry["gone_at"] < left + 1
     assert not asked(endpoints, "second")
+
+
+def test_a_silence_that_the_client_bears_is_borne(client, direct, podium, endpoints):
+    prompt = f"think for long [sim silent={SILENCE:g} tokens=5]"
+    processes = [direct.start(prompt), client.start(prompt)]
+    deadline = time.monotonic() + SILENCE + 45
+    try:
+        without, through = (process.communicate(timeout=deadline - time.monotonic())[0] for process in processes)
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    if processes[0].returncode or "from first" not in without:
+        pytest.skip(f"the client does not wait so long for the endpoint itself: {without[-300:]}")
+    assert processes[1].returncode == 0 and "from first" in through
+    assert not asked(endpoints, "second")
+    assert answered(podium) == {(200, "first")}
