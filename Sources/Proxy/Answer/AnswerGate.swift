@@ -11,6 +11,10 @@ struct AnswerGate {
     private var ending: AnswerReader.Ending?
     private var commit = CommitPoint.content
     private var sawEvent = false
+    /// Its media type says nothing: the first byte tells.
+    private var isUntyped = false
+    /// It is of no kind that can be looked into.
+    private var isForeign = false
     /// The answer is looked into.
     private(set) var isLooking = false
     /// It is a model's: errors within it and a missing end count.
@@ -30,6 +34,8 @@ struct AnswerGate {
     mutating func open(_ head: borrowing ResponseHead, to operation: LLMOperation, commit: CommitPoint) {
         ending = nil
         sawEvent = false
+        isForeign = false
+        isUntyped = head.media == .unknown
         self.commit = commit
         judges = operation.isInference
         guard head.framing != .none, !head.isEncoded else { return close() }
@@ -61,12 +67,30 @@ struct AnswerGate {
     /// Looks into the next bytes of the body.
     @inline(__always)
     mutating func look(_ bytes: UnsafeRawBufferPointer) {
+        if isUntyped, recognises(bytes) { return }
         reader.read(bytes) { _, _ in sawEvent = true }
+    }
+
+    /// What has no media type is looked into where it begins as JSON or HTML does. Everything else passes without a further look.
+    ///
+    /// - Returns: whether nothing is to be read of it
+    private mutating func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let first = bytes.first(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) else {
+            return false
+        }
+        isUntyped = false
+        switch first {
+        case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "<"): return false
+        default:
+            close()
+            isForeign = true
+            return true
+        }
     }
 
     /// Whether something came that the client must have.
     var hasOutput: Bool {
-        reader.hasOutput || reader.isForeign || (commit != .content && sawEvent)
+        isForeign || reader.hasOutput || reader.isForeign || (commit != .content && sawEvent)
     }
 
     /// Whether it says that the endpoint failed.
