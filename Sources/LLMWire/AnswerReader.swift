@@ -79,13 +79,13 @@ public struct AnswerReader {
         case encoded
     }
 
-    private let api: LLMAPI
-    private let status: Int
+    private var api: LLMAPI
+    private var status: Int
     private var shape = Shape.unknown
     /// The media type says that it is an event stream; else the first bytes have to be trusted.
-    private let isDeclaredStream: Bool
+    private var isDeclaredStream = false
     /// It says JSON, which is never a page.
-    private let isDeclaredJSON: Bool
+    private var isDeclaredJSON = false
     /// Of an answer that is no stream: where its words would stand has been seen, and a word.
     private var hasPlaceForWords = false
     private var hasWords = false
@@ -110,7 +110,7 @@ public struct AnswerReader {
     private var errorMessage = JSONText()
 
     /// How far the body can be looked into.
-    public let legibility: Legibility
+    public private(set) var legibility = Legibility.legible
     /// The tokens used, as far as the answer said by now.
     public private(set) var usage = Usage()
     /// How many bytes of a stream had come when its first content was known.
@@ -135,16 +135,46 @@ public struct AnswerReader {
     public init(api: LLMAPI, status: Int, media: Media) {
         self.api = api
         self.status = status
+        declare(media)
+    }
+
+    private mutating func declare(_ media: Media) {
         isDeclaredStream = media == .eventStream
         isDeclaredJSON = media == .json
+        shape = media == .page ? .markup : .unknown
         switch media {
         case .unknown, .json, .eventStream: legibility = .legible
-        case .page:
-            legibility = .foreign
-            shape = .markup
-        case .foreign: legibility = .foreign
+        case .page, .foreign: legibility = .foreign
         case .encoded: legibility = .encoded
         }
+    }
+
+    /// Begins anew with another answer. The reader is large, and most of it need not be touched for that.
+    public mutating func begin(api: LLMAPI, status: Int, media: Media) {
+        self.api = api
+        self.status = status
+        declare(media)
+        knowsEvents = false
+        hasPlaceForWords = false
+        hasWords = false
+        sawAngle = false
+        markBytes = 0
+        framing.begin()
+        scanner.begin()
+        event = EventInfo()
+        object = UsageObject()
+        usageLevel = 0
+        total = 0
+        hasEnd = false
+        hasError = false
+        modelText.removeAll()
+        finishText.removeAll()
+        errorType.removeAll()
+        errorCode.removeAll()
+        errorMessage.removeAll()
+        usage = Usage()
+        firstContent = nil
+        hasOutput = false
     }
 
     /// Whether it is a page of HTML, by its media type or its first byte, where JSON or a stream was due.

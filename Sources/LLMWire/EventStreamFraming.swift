@@ -27,6 +27,16 @@ struct EventStreamFraming {
     private var skipsLineFeed = false
     private var hasData = false
 
+    /// Begins a new stream.
+    mutating func begin() {
+        state = .mark
+        field = .other
+        fieldName.removeAll()
+        markBytes = 0
+        skipsLineFeed = false
+        hasData = false
+    }
+
     /// Goes on to the next part.
     ///
     /// - Parameter place: where to go on, from 0; moved behind what was read.

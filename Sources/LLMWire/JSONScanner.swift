@@ -70,6 +70,20 @@ struct JSONScanner {
         path.count = 0
     }
 
+    /// The same after a document that was cut anywhere.
+    mutating func begin() {
+        reset()
+        text.removeAll()
+        isKey = false
+        objects = 0
+        escapeValue = 0
+        escapeDigits = 0
+        number = 0
+        numberState = .whole
+        literalPlace = 0
+        skipped = 0
+    }
+
     /// Passes over what is within the bracket that was just met (`.begin`): the next token is its end. Only brackets and strings
     /// are looked at on the way, which is many times faster, and what is not JSON there is not noticed.
     mutating func skip() {

@@ -27,11 +27,6 @@ public enum LLMOperation: Sendable, Hashable {
     ///   - method: in capitals, as sent
     ///   - path: with or without a query
     public init(method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer) {
-        // Nearly all requests, without a walk through the list.
-        if path.isText("/v1/messages"), method.isText("POST") {
-            self = .inference(.messages)
-            return
-        }
         var end = path.firstIndex { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") } ?? path.count
         while end > 0, path[end - 1] == UInt8(ascii: "/") { end -= 1 }
         let path = UnsafeRawBufferPointer(rebasing: path[..<end])

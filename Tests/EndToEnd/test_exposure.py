@@ -346,6 +346,7 @@ def test_an_outage_keeps_its_own_cause(podium):
     process = podium(f"""\
 server:
   port: {port}
+failover: {{ max_wait: 0s }}
 endpoints:
   - name: refusing
     url: http://127.0.0.1:1

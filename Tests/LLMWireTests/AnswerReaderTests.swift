@@ -322,4 +322,41 @@ struct AnswerReaderTests {
             #expect(AnswerReader(api: .messages, status: 200, contentType: type).legibility == .legible)
         }
     }
+
+    /// Whatever the answer before was, and wherever it was cut.
+    @Test("A reader that begins anew is as good as a new one")
+    func beginsAnew() {
+        let bodies = [
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m\",\"usage\":{\"input_tokens\":5}}}\n\n",
+            "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy \\u00e9\"}}\n\ndata: [DONE]\n\n",
+            "{\"content\":[{\"type\":\"text\",\"text\":\"a\"}],\"usage\":{\"output_tokens\":7},\"stop_reason\":\"end_turn\"}",
+            "\u{FEFF}<html>", "{\"a\":[[{\"b\":tru",
+        ]
+        let media: [AnswerReader.Media] = [.unknown, .json, .eventStream, .page, .encoded]
+        for before in bodies {
+            for cut in stride(from: 0, through: before.utf8.count, by: 7) {
+                for after in bodies {
+                    for (api, kind) in zip(
+                        [LLMAPI.messages, .chatCompletions, .responses, .messages, .messages], media)
+                    {
+                        var used = AnswerReader(api: .messages, status: 200, media: .unknown)
+                        Array(before.utf8.prefix(cut)).withUnsafeBytes { used.read($0) }
+                        used.begin(api: api, status: 200, media: kind)
+                        var new = AnswerReader(api: api, status: 200, media: kind)
+                        #expect(Self.account(&used, after) == Self.account(&new, after))
+                    }
+                }
+            }
+        }
+    }
+
+    private static func account(_ reader: inout AnswerReader, _ body: String) -> String {
+        var classes: [AnswerReader.EventClass] = []
+        Array(body.utf8).withUnsafeBytes { reader.read($0) { meaning, _ in classes.append(meaning) } }
+        let ending = reader.finish(isClean: true)
+        return
+            "\(classes) \(String(describing: ending)) \(reader.usage) \(reader.model ?? "") \(reader.finishReason ?? "") "
+            + "\(String(describing: reader.error)) \(reader.hasOutput) \(reader.isForeign) \(reader.isMarkup) \(reader.isEmpty) "
+            + "\(reader.hasKnownEvents) \(reader.isStream) \(reader.legibility) \(String(describing: reader.firstContent))"
+    }
 }

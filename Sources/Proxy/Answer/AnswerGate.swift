@@ -7,7 +7,10 @@ internal import Verdicts
 ///
 /// A part of `CurrentResponse`. The bytes are read by `AnswerReader`; what they mean for client and endpoint is `VerdictTable`'s affair.
 struct AnswerGate {
+    /// Large, and used again: it is begun anew only for what is read.
     private var reader = AnswerReader(api: .messages, status: 0, media: .foreign)
+    private var api = LLMAPI.messages
+    private var status = 0
     private var ending: AnswerReader.Ending?
     private var commit = CommitPoint.content
     private var sawEvent = false
@@ -29,33 +32,38 @@ struct AnswerGate {
     /// An answer begins.
     ///
     /// - Parameters:
-    ///   - head: of the answer
+    ///   - media: as the answer's head names it
+    ///   - isReadable: it has a body, and one without a content coding
     ///   - operation: what was asked
-    mutating func open(_ head: borrowing ResponseHead, to operation: LLMOperation, commit: CommitPoint) {
+    mutating func open(
+        _ media: ResponseHead.Media, status: Int, isReadable: Bool, to operation: LLMOperation, commit: CommitPoint
+    ) {
         ending = nil
         sawEvent = false
         isForeign = false
-        isUntyped = head.media == .unknown
+        isUntyped = media == .unknown
         self.commit = commit
         judges = operation.isInference
-        guard head.framing != .none, !head.isEncoded else { return close() }
-        let api: LLMAPI
+        guard isReadable else { return close() }
+        self.status = status
         switch operation {
-        case .inference(let asked) where head.media != .other: api = asked
+        case .inference(let asked) where media != .other: api = asked
         // Of other answers nothing is known but that a stream has events.
-        case _ where head.isEventStream: api = .chatCompletions
+        case _ where media == .eventStream:
+            api = .chatCompletions
+            judges = false
         default: return close()
         }
-        if case .inference = operation {} else { judges = false }
-        reader = AnswerReader(api: api, status: head.status, media: Self.media(head))
+        // Of what has no media type the first byte says whether it is read at all.
+        if !isUntyped { reader.begin(api: api, status: status, media: Self.media(media, isEncoded: false)) }
         isLooking = true
     }
 
     /// What a head says of the body that follows.
-    static func media(_ head: borrowing ResponseHead) -> AnswerReader.Media {
-        if head.media == .page { return .page }
-        if head.isEncoded { return .encoded }
-        return switch head.media {
+    static func media(_ media: ResponseHead.Media, isEncoded: Bool) -> AnswerReader.Media {
+        if media == .page { return .page }
+        if isEncoded { return .encoded }
+        return switch media {
         case .unknown: .unknown
         case .eventStream: .eventStream
         case .json: .json
@@ -76,11 +84,13 @@ struct AnswerGate {
     /// - Returns: whether nothing is to be read of it
     private mutating func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let first = bytes.first(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) else {
-            return false
+            return true
         }
         isUntyped = false
         switch first {
-        case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "<"): return false
+        case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "<"):
+            reader.begin(api: api, status: status, media: .unknown)
+            return false
         default:
             close()
             isForeign = true
@@ -90,11 +100,11 @@ struct AnswerGate {
 
     /// Whether something came that the client must have.
     var hasOutput: Bool {
-        isForeign || reader.hasOutput || reader.isForeign || (commit != .content && sawEvent)
+        isForeign || (!isUntyped && (reader.hasOutput || reader.isForeign)) || (commit != .content && sawEvent)
     }
 
     /// Whether it says that the endpoint failed.
-    var hasFailed: Bool { judges && commit == .content && (reader.error != nil || reader.isMarkup) }
+    var hasFailed: Bool { judges && !isUntyped && commit == .content && (reader.error != nil || reader.isMarkup) }
 
     /// Whether another endpoint would have been asked, had the client not had the beginning already (`failover.commit: shadow`).
     var wouldHaveMovedOn: Bool { commit == .shadow && judges && !isGood && !reader.hasOutput }
@@ -104,6 +114,8 @@ struct AnswerGate {
     /// - Parameter isClean: the body ended as its framing said
     mutating func finish(isClean: Bool) {
         guard isLooking else { return }
+        // Nothing has come but white space.
+        if isUntyped { reader.begin(api: api, status: status, media: .unknown) }
         ending = reader.finish(isClean: isClean)
     }
 

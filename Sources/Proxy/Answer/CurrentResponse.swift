@@ -79,7 +79,9 @@ final class CurrentResponse {
         isEncoded = loop.responseHead.isEncoded
         if isEventStream { position = EventStreamPosition() }
         status = loop.responseHead.status
-        gate.open(loop.responseHead, to: operation, commit: loop.routing.commit)
+        gate.open(
+            loop.responseHead.media, status: loop.responseHead.status,
+            isReadable: loop.responseHead.framing != .none && !isEncoded, to: operation, commit: loop.routing.commit)
     }
 
     /// The answer is no success.

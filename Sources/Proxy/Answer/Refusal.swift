@@ -96,7 +96,8 @@ final class Refusal {
             return RateLimitHint.wait(parsed, bytes, text: text, unixTime: unixTime)
         }
         var reader = AnswerReader(
-            api: operation.usageAPI ?? .chatCompletions, status: status, media: AnswerGate.media(parsed))
+            api: operation.usageAPI ?? .chatCompletions, status: status,
+            media: AnswerGate.media(parsed.media, isEncoded: parsed.isEncoded))
         text.withUnsafeBytes { reader.read($0) }
         let ending = reader.finish(isClean: isWhole)
         return Finding(

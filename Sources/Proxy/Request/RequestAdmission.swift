@@ -63,8 +63,12 @@ struct RequestAdmission {
         request.api = RequestAPI(path: bytes.slice(request.pathRange), namesAnthropicVersion: namesAnthropic)
         let asked = request.api == .openAI ? OpenAIAPI.asked(by: bytes.slice(request.pathRange)) : nil
         request.openAIAPI = asked?.api
-        request.operation = LLMOperation(
-            method: bytes.slice(loop.requestHead.method), path: bytes.slice(request.pathRange))
+        // Nearly all requests, without a walk through the list.
+        let isPOST = loop.requestHead.method.count == 4 && bytes.begins(with: "POST")
+        request.operation =
+            isPOST && bytes.slice(request.pathRange).equals("/v1/messages")
+            ? .inference(.messages)
+            : LLMOperation(method: bytes.slice(loop.requestHead.method), path: bytes.slice(request.pathRange))
         request.teaches = asked?.isRoot == true && request.operation.isInference
         request.methodLength = loop.requestHead.method.upperBound
         request.minorVersion = loop.requestHead.minorVersion
