@@ -5,8 +5,8 @@ internal import Verdicts
 /// Looks into an endpoint's answer on its way to the client: whether it says anything yet, whether it names an error, and whether
 /// it came to its proper end. Until it says something, the client gets nothing of it, so that another endpoint can be asked.
 ///
-/// A part of `CurrentResponse`. The bytes are read by `AnswerReader`; what they mean for client and endpoint is `VerdictTable`'s affair.
-struct AnswerGate {
+/// A part of `CurrentResponse`, and a class, since the reader in it is large and must not be copied. The bytes are read by `AnswerReader`; what they mean for client and endpoint is `VerdictTable`'s affair.
+final class AnswerGate {
     /// Large, and used again: it is begun anew only for what is read.
     private var reader = AnswerReader(api: .messages, status: 0, media: .foreign)
     private var api = LLMAPI.messages
@@ -24,7 +24,7 @@ struct AnswerGate {
     private var judges = false
 
     /// Nothing is looked into.
-    mutating func close() {
+    func close() {
         isLooking = false
         judges = false
     }
@@ -35,7 +35,7 @@ struct AnswerGate {
     ///   - media: as the answer's head names it
     ///   - isReadable: it has a body, and one without a content coding
     ///   - operation: what was asked
-    mutating func open(
+    func open(
         _ media: ResponseHead.Media, status: Int, isReadable: Bool, to operation: LLMOperation, commit: CommitPoint
     ) {
         ending = nil
@@ -74,7 +74,7 @@ struct AnswerGate {
 
     /// Looks into the next bytes of the body.
     @inline(__always)
-    mutating func look(_ bytes: UnsafeRawBufferPointer) {
+    func look(_ bytes: UnsafeRawBufferPointer) {
         if isUntyped, recognises(bytes) { return }
         reader.read(bytes) { _, _ in sawEvent = true }
     }
@@ -82,7 +82,7 @@ struct AnswerGate {
     /// What has no media type is looked into where it begins as JSON or HTML does. Everything else passes without a further look.
     ///
     /// - Returns: whether nothing is to be read of it
-    private mutating func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    private func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let first = bytes.first(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D }) else {
             return true
         }
@@ -112,7 +112,7 @@ struct AnswerGate {
     /// Nothing more comes.
     ///
     /// - Parameter isClean: the body ended as its framing said
-    mutating func finish(isClean: Bool) {
+    func finish(isClean: Bool) {
         guard isLooking else { return }
         // Nothing has come but white space.
         if isUntyped { reader.begin(api: api, status: status, media: .unknown) }

@@ -18,7 +18,7 @@ final class CurrentResponse {
     private(set) var isEventStream = false
     /// Nothing readable can be put into it.
     private(set) var isEncoded = false
-    private(set) var gate = AnswerGate()
+    let gate = AnswerGate()
     /// The answer is no success, and is read to find out why.
     private(set) var refusal: Refusal?
     private var position = EventStreamPosition()

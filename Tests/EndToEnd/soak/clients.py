@@ -9,7 +9,7 @@ import socket
 import struct
 import zlib
 
-from faulty_endpoint import event, pattern
+from faulty_endpoint import LAST_EVENT, event, pattern
 
 TOKEN = "soak-token"
 PATIENCE = 30
@@ -137,7 +137,7 @@ def of_size(size):
 
 
 def of_events(count):
-    return lambda identity: b"".join(event(identity, number) for number in range(count))
+    return lambda identity: b"".join(event(identity, number) for number in range(count)) + LAST_EVENT
 
 
 class Clients:
@@ -199,7 +199,7 @@ class Clients:
         connection = None
         for _ in range(self.random.randrange(1, 60)):
             shape = self.random.choice(["plain"] * 6 + ["chunked", "dripped", "missing", "interim", "empty", "closing", "until_close", "too_much"])
-            size = {"dripped": 200, "empty": 0, "too_much": 300}.get(shape, self.random.choice([0, 1, 300, 300, 4000, 20_000]))
+            size = {"dripped": 200, "empty": 0, "too_much": 300}.get(shape, self.random.choice([1, 1, 300, 300, 4000, 20_000]))
             connection = connection or await Connection.open(self.port)
             connection = await self.one(
                 "plain", f"X-Shape: {shape}", f"X-Size: {size}", *self.fault(), connection=connection, expected=of_size(size))

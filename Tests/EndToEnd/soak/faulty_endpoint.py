@@ -41,8 +41,12 @@ def pattern(identity, size):
 
 
 def event(identity, number):
-    data = json.dumps({"type": "content_block_delta", "id": identity, "n": number})
+    data = json.dumps({"type": "content_block_delta", "delta": {"type": "text_delta", "text": f"{identity} {number}"}})
     return f"event: content_block_delta\ndata: {data}\n\n".encode()
+
+
+# A stream without it is one that broke off.
+LAST_EVENT = b'event: message_stop\ndata: {"type": "message_stop"}\n\n'
 
 
 def chunk(data):
@@ -117,7 +121,7 @@ async def answer(headers, identity, cut, received, writer):
             writer.write(chunk(event(identity, number)))
             await writer.drain()
             await asyncio.sleep(pause)
-        writer.write(b"0\r\n\r\n")
+        writer.write(chunk(LAST_EVENT) + b"0\r\n\r\n")
         return
     body = pattern(identity, size)
     status = 404 if shape == "missing" else 200
