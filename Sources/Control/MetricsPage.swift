@@ -85,6 +85,10 @@ extension MetricsText {
             "podium_unreplayable_requests_total", .counter,
             "Requests that were not kept for another endpoint, since server.replay_memory was used up.")
         sample(metrics.unreplayable)
+        begin(
+            "podium_shadow_failovers_total", .counter,
+            "Answers that passed under failover.commit: shadow and would have gone to another endpoint under content.")
+        sample(metrics.shadowed)
         begin("podium_events_total", .counter, "Lines written to the event log.")
         sample(metrics.events)
     }

@@ -518,7 +518,7 @@ extension Engine {
             EngineMetrics(
                 endpoints: state.endpointMetrics(now: now), unanswered: state.unanswered, firstByte: state.firstByte,
                 requestsInFlight: load.requests, connections: load.connections, replayBytes: load.replayBytes,
-                unreplayable: load.unreplayable,
+                unreplayable: load.unreplayable, shadowed: load.shadowed,
                 attemptsPerSecond: state.traffic.summary(second: second).attemptsPerSecond,
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,
                 lastFlush: lastFlush, events: state.events.total, takenAt: now, wallTime: WallClock.seconds)

@@ -53,6 +53,12 @@ struct Breaker: Sendable {
         window.totals(at: now)
     }
 
+    /// Whether it is in use, and has answered a request well since then.
+    func hasAnswered(since begin: RankingTime) -> Bool {
+        guard state == .closed, let lastAnswer else { return false }
+        return lastAnswer >= begin
+    }
+
     mutating func record(
         _ event: Event, from source: AttemptSource, at now: RankingTime, settings: EndpointRanking.Settings,
         random: () -> UInt64

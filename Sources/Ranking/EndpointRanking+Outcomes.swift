@@ -9,9 +9,11 @@ extension EndpointRanking {
     /// - Parameters:
     ///   - isAnswered: `recordFirstByte` was called for this attempt; its time is known.
     ///   - failedEverywhere: names the request where every endpoint that it was sent to failed in the same way; nil for others.
+    ///   - began: when the attempt began; nil where that is not known
     public mutating func record(
         _ outcome: AttemptOutcome, for id: EndpointID, source: AttemptSource = .traffic, isAnswered: Bool = false,
-        failedEverywhere: UInt64? = nil, now: ContinuousClock.Instant, random: () -> UInt64
+        failedEverywhere: UInt64? = nil, began: ContinuousClock.Instant? = nil, now: ContinuousClock.Instant,
+        random: () -> UInt64
     ) -> RankingUpdate {
         let moment = moment(now)
         var update = RankingUpdate()
@@ -26,6 +28,9 @@ extension EndpointRanking {
         var isFirstEver = false
         switch outcome {
         case _ where failedEverywhere.map({ isExcused($0, slot, moment) }) == true: break
+        // Slow for this one request: others were answered while it waited.
+        case .failure(.timeout) where began.map({ endpoints[slot].breaker.hasAnswered(since: self.moment($0)) }) == true:
+            endpoints[slot].lastTraffic = moment
         case .success(let time):
             if source == .probe {
                 recall(slot, moment)

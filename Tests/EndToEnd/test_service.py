@@ -24,6 +24,9 @@ endpoints:
   - name: two
     url: http://127.0.0.1:9
     priority: 2
+# Neither is there: requests are refused at once, which is the answer here.
+failover:
+  max_wait: 0s
 """
 
 

@@ -43,6 +43,7 @@ struct AccessLogLineTests {
         #expect(attempts.map { $0["endpoint"] as? String } == ["one", "two \"2\"", "three"])
         #expect(attempts.map { $0["outcome"] as? String } == ["connect", "rate_limited", "ok"])
         #expect(attempts.map { $0["status"] as? Int } == [nil, 429, 200])
+        #expect(attempts.map { $0["verdict"] as? String } == ["not reached", "rate limit with a time", nil])
         let text = try #require(proxy.events.requests.first).accessLogLine(unixTime: 0, names: ["a", "b", "c"])
         #expect(!text.contains("secret"))
     }

@@ -2,6 +2,7 @@ import Foundation
 import Ranking
 import TestSupport
 import Testing
+import Verdicts
 
 @testable import Proxy
 
@@ -301,6 +302,29 @@ struct StreamingTests {
         #expect(answer.hasPrefix("HTTP/1.1 500 "))
         #expect(answer.hasSuffix("mine"))
         #expect(proxy.events.attempts.map(\.outcome) == [.failure(.status(500))])
+        await proxy.stop()
+    }
+
+    /// - Parameter commit: and what it makes of a stream that announces an answer and then says that it is overloaded
+    @Test(arguments: [
+        (CommitPoint.content, "other", 0), (.event, "overloaded_error", 0), (.shadow, "overloaded_error", 1),
+    ])
+    func theCommitPointIsTheOperatorsChoice(commit: CommitPoint, end: String, shadowed: Int) async throws {
+        let start = "data: {\"type\":\"message_start\",\"message\":{}}\n\n"
+        let error = "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"
+        let text = start + error
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send(Self.eventStream + "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n0\r\n\r\n")]
+        }
+        let other = try await ScriptedUpstream.start { _ in [.send(Wire.ok("other"))] }
+        var options = ProxyOptions()
+        options.rules.commit = commit
+        let proxy = try await ProxyHarness.start([.local(1, upstream), .local(2, other)], options: options)
+        #expect(try await proxy.exchange(Wire.post()).contains(end))
+        #expect(proxy.server.load.shadowed == shadowed)
+        // Whatever the client has of it, it is no success.
+        try await eventually { !proxy.events.attempts.isEmpty }
+        #expect(proxy.events.attempts.first?.outcome == .failure(.errorInAnswer(status: 529)))
         await proxy.stop()
     }
 }

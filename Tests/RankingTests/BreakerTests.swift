@@ -327,4 +327,22 @@ import Testing
         _ = ranking.advance(now: at(30))
         #expect(ranking.order == [1, 2, 0])
     }
+
+    /// One long request that runs out of time says little where others are answered meanwhile.
+    @Test func aTimeOutAloneOpensNothingWhileOthersAreAnswered() {
+        func state(answersMeanwhile: Bool, _ kind: FailureKind = .timeout) -> Availability? {
+            var ranking = EndpointRanking(count: 2)
+            for number in 0..<5 {
+                let end = Double(number) * 10 + 200
+                if answersMeanwhile { ranking.succeed(0, 50, at: end - 5) }
+                _ = ranking.record(.failure(kind), for: 0, began: at(end - 120), now: at(end)) { 0 }
+            }
+            return ranking.availability(of: 0, now: at(240))
+        }
+        #expect(state(answersMeanwhile: true) == .available)
+        guard case .open = state(answersMeanwhile: false) else {
+            Issue.record("it stayed in use")
+            return
+        }
+    }
 }

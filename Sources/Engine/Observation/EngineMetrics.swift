@@ -54,6 +54,8 @@ public struct EngineMetrics: Sendable {
     public var replayBytes: Int
     /// Requests so far that could not be kept, since `replay_memory` was used up.
     public var unreplayable: Int
+    /// Answers so far for which `failover.commit: content` would have asked another endpoint, under `shadow`.
+    public var shadowed: Int
     /// Attempts at endpoints per second, mean over the last ten seconds.
     public var attemptsPerSecond: Double
     /// Whether the ranking sorts itself.

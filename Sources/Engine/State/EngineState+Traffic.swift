@@ -246,7 +246,8 @@ extension EngineState {
         }
         return ranking.record(
             report.isEvidence ? report.outcome : .neutral, for: report.endpoint, isAnswered: report.wasAnswered,
-            failedEverywhere: report.failedEverywhere, now: report.at, random: random)
+            failedEverywhere: report.failedEverywhere, began: report.at - report.duration, now: report.at,
+            random: random)
     }
 
     /// What the answer taught about the endpoint's OpenAI APIs. What the operator has set stays.

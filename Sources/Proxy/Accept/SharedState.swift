@@ -19,6 +19,7 @@ final class SharedState: Sendable {
     private let heardCount = Atomic<Int>(0)
     private let replayBytes = Atomic<Int>(0)
     private let unreplayableCount = Atomic<Int>(0)
+    private let shadowCount = Atomic<Int>(0)
     /// Clients that were turned away and are waited for, at most: descriptors of the reserve.
     private static let lingeringLimit = 32
     /// Clients for which there is no room and that are listened to all the same, at most.
@@ -148,11 +149,14 @@ final class SharedState: Sendable {
     /// A request passes without being kept, since there is no room.
     func replayRefused() { unreplayableCount.wrappingAdd(1, ordering: .relaxed) }
 
+    /// An answer has passed for which `commit: content` would have asked another endpoint.
+    func shadowed() { shadowCount.wrappingAdd(1, ordering: .relaxed) }
+
     var load: ProxyLoad {
         ProxyLoad(
             connections: connectionCount.load(ordering: .relaxed), requests: requestCount.load(ordering: .relaxed),
             replayBytes: replayBytes.load(ordering: .relaxed),
-            unreplayable: unreplayableCount.load(ordering: .relaxed))
+            unreplayable: unreplayableCount.load(ordering: .relaxed), shadowed: shadowCount.load(ordering: .relaxed))
     }
 }
 
@@ -166,11 +170,14 @@ public struct ProxyLoad: Sendable, Equatable {
     public let replayBytes: Int
     /// Requests so far that were not kept, since `replay_memory` was used up.
     public let unreplayable: Int
+    /// Answers so far that passed under `failover.commit: shadow`, and for which `content` would have asked another endpoint.
+    public let shadowed: Int
 
-    init(connections: Int, requests: Int, replayBytes: Int = 0, unreplayable: Int = 0) {
+    init(connections: Int, requests: Int, replayBytes: Int = 0, unreplayable: Int = 0, shadowed: Int = 0) {
         self.connections = connections
         self.requests = requests
         self.replayBytes = replayBytes
         self.unreplayable = unreplayable
+        self.shadowed = shadowed
     }
 }

@@ -107,7 +107,7 @@ final class AnswerGate {
     var hasFailed: Bool { judges && !isUntyped && commit == .content && (reader.error != nil || reader.isMarkup) }
 
     /// Whether another endpoint would have been asked, had the client not had the beginning already (`failover.commit: shadow`).
-    var wouldHaveMovedOn: Bool { commit == .shadow && judges && !isGood && !reader.hasOutput }
+    var wouldHaveMovedOn: Bool { commit == .shadow && (isBrokenOff || !isGood) && !reader.hasOutput }
 
     /// Nothing more comes.
     ///

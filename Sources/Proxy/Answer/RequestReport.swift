@@ -259,10 +259,14 @@ extension RequestReport {
         line.add("bytes_down", number: bytesDown)
         line.add("first_byte_ms", milliseconds: timeToFirstByte)
         line.add("total_ms", milliseconds: duration)
-        let attempts = zip(names, attempts).map { name, attempt in
+        let attempts = zip(names, attempts).enumerated().map { index, tried in
+            let (name, attempt) = tried
             var part = JSONLine()
             part.add("endpoint", name)
             part.add("outcome", attempt.outcomeWord)
+            if verdictRows.indices.contains(index), !verdictRows[index].isEmpty {
+                part.add("verdict", verdictRows[index])
+            }
             part.add("status", number: attempt.status)
             part.add("first_byte_ms", milliseconds: attempt.timeToFirstByte)
             part.add("total_ms", milliseconds: attempt.duration)

@@ -608,7 +608,10 @@ final class ClientConnection: ClientChannel {
             return machine.state == .buffered ? judgeHeld(isFinished: true) : upstreamFailed(.badResponse)
         }
         // An answer without its end is never passed off as whole: a tool that trusts the end would write half a file.
-        if machine.isCommitted, response.gate.isBrokenOff { return upstreamFailed(.brokenStream) }
+        if machine.isCommitted, response.gate.isBrokenOff {
+            if response.gate.wouldHaveMovedOn { loop.shared.shadowed() }
+            return upstreamFailed(.brokenStream)
+        }
         responseCompleted()
     }
 
@@ -795,6 +798,7 @@ final class ClientConnection: ClientChannel {
         if response.endsWithConnection { finishUntilClose() }
         if machine.state == .buffered { passEmptyBody() }
         if !response.gate.isGood {
+            if response.gate.wouldHaveMovedOn { loop.shared.shadowed() }
             attempt.verdict = VerdictTable.verdict(
                 on: response.finding(
                     of: request.operation, isFinished: true, place: .afterCommit,

@@ -223,9 +223,11 @@ final class Failover {
         guard maximum > .nanoseconds(0), kept?.verdict?.isAboutRequest != true, let table else { return .none }
         let end = patienceEnds ?? now + maximum
         var next: NIODeadline?
-        let untried =
-            (table.absent.map(\.upstream) + table.candidates.filter { $0.gate == .halfOpen }.map(\.upstream))
-            .filter { serves($0, request) }
+        let halfOpen = table.candidates.filter { candidate in
+            candidate.gate == .halfOpen
+                && (!table.hasModelLimits || request.model.flatMap { candidate.limit(on: $0) } == nil)
+        }
+        let untried = (table.absent.map(\.upstream) + halfOpen.map(\.upstream)).filter { serves($0, request) }
         if !isWhole, !untried.isEmpty { return .waitForBody }
         switch untried.isEmpty ? .nothing : loop.events.tryEarly(untried.map(\.id)) {
         case .ask(let id):
