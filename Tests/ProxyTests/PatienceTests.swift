@@ -69,6 +69,27 @@ struct PatienceTests {
         await proxy.stop()
     }
 
+    /// The first request has waited without an attempt of its own that failed: that must not shorten the patience of the second.
+    @Test func eachRequestOfAConnectionHasItsOwnPatience() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("after"))] }
+        let trials = Trials([
+            .wait(until: .now + .milliseconds(30)), .ask(EndpointID(1)),
+            .wait(until: .now + .milliseconds(200)), .ask(EndpointID(1)),
+        ])
+        let proxy = try await start([], absent: [.local(1, upstream)], trials: trials, maxWait: .milliseconds(100))
+        let client = try await RawClient.connect(port: proxy.port)
+        for _ in 0..<2 {
+            client.clear()
+            try await client.send(Wire.post(closes: false))
+            #expect(await client.response().hasSuffix("after"))
+            // The patience of this request is over when the next one comes.
+            let over = ContinuousClock.now + .milliseconds(100)
+            try await eventually { ContinuousClock.now > over }
+        }
+        try await client.close()
+        await proxy.stop()
+    }
+
     @Test func aWaitThatIsNamedIsWaitedFor() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("after"))] }
         let trials = Trials([.wait(until: .now + .milliseconds(30)), .ask(EndpointID(1))])

@@ -68,13 +68,7 @@ final class Refusal {
     /// A refusal may repeat the key that it refuses: asterisks take the place of the endpoint's secrets. Bodies of other answers are the
     /// endpoint's own affair.
     private func maskSecrets() {
-        for secret in upstream.secrets {
-            var start = 0
-            while let found = body.withUnsafeReadableBytes({ secret.first(in: $0, from: start) }) {
-                body.setRepeatingByte(UInt8(ascii: "*"), count: secret.count, at: body.readerIndex + found)
-                start = found + secret.count
-            }
-        }
+        for secret in upstream.secrets { body.withUnsafeMutableReadableBytes { secret.mask($0) } }
     }
 
     /// Keeps the data at `ranges`.

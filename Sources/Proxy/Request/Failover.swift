@@ -64,14 +64,13 @@ final class Failover {
         next = 0
         if !passedOver.isEmpty { passedOver = [] }
         if !limited.isEmpty { limited = [] }
-        if !tried.isEmpty {
-            tried = []
-            settled = []
-            againFrom = nil
-            extraAttempts = 0
-            patienceEnds = nil
-            again = nil
-        }
+        // A request may have waited without an attempt, and an attempt may have been forgotten for another one.
+        if !tried.isEmpty { tried = [] }
+        if !settled.isEmpty { settled = [] }
+        againFrom = nil
+        extraAttempts = 0
+        patienceEnds = nil
+        if again != nil { again = nil }
         if kept != nil { kept = nil }
         hadOtherFailures = false
         skippedBusy = false

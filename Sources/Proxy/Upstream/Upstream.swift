@@ -257,12 +257,17 @@ struct SecretPattern: Sendable {
     /// The text with asterisks in place of the secret.
     func masking(_ text: String) -> String {
         var text = Array(text.utf8)
+        text.withUnsafeMutableBytes { mask($0) }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Puts asterisks in place of the secret, wherever it stands.
+    func mask(_ text: UnsafeMutableRawBufferPointer) {
         var start = 0
-        while let found = text.withUnsafeBytes({ first(in: $0, from: start) }) {
-            text.replaceSubrange(found..<found + count, with: repeatElement(UInt8(ascii: "*"), count: count))
+        while let found = first(in: UnsafeRawBufferPointer(text), from: start) {
+            for place in found..<found + count { text[place] = UInt8(ascii: "*") }
             start = found + count
         }
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// The secrets of an endpoint: its credential, and those of its configured headers that are one by their name.
