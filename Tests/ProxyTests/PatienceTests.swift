@@ -1,3 +1,4 @@
+import LLMWire
 import Ranking
 import Synchronization
 import TestSupport
@@ -243,5 +244,25 @@ struct PatienceTests {
         // There is room again.
         #expect(try await proxy.exchange(Wire.post(body: String(repeating: "b", count: 150_000))).hasSuffix("other"))
         await proxy.stop()
+    }
+
+    /// The earliest wait of all takes the place of a refusal's own; whatever else it says stays byte for byte, UTF-8 or not.
+    @Test func aRefusalNamesTheEarliestWait() throws {
+        let endpoint = try Upstream.local(1, port: 1)
+        let url = try #require(endpoint.anyURL)
+        let rest = Array("X-Note: caf".utf8) + [0xE9] + Array("\r\n".utf8)
+        let head =
+            Array("HTTP/1.1 429 Slow\r\nRetry-After: 40\r\n".utf8) + rest
+            + Array("retry-after-ms: 40000\r\nContent-Length: 0\r\n\r\n".utf8)
+        let refusal = head.withUnsafeBytes { Refusal(of: endpoint, url, status: 429, head: $0) }
+        refusal.judged(VerdictTable.verdict(on: refusal.finding(of: .inference(.messages), unixTime: 0)))
+        guard case .received(let named, _) = refusal.answer(retryAfter: 7) else {
+            Issue.record("it is not passed on")
+            return
+        }
+        let expected =
+            Array("HTTP/1.1 429 Slow\r\n".utf8) + rest
+            + Array("Content-Length: 0\r\nRetry-After: 7\r\n\r\n".utf8)
+        #expect(named == expected)
     }
 }

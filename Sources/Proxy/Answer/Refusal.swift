@@ -52,14 +52,24 @@ final class Refusal {
             worded.retryAfter = retryAfter
             return .worded(worded)
         }
-        // Its own wait may be longer than that of another endpoint.
-        let text = String(decoding: head, as: UTF8.self)
-        var lines = text.split(separator: "\r\n", omittingEmptySubsequences: false).filter {
-            !$0.lowercased().hasPrefix("retry-after")
+        return .received(head: headNaming(retryAfter: retryAfter), body: body)
+    }
+
+    /// The head with this time to wait: its own may be longer than that of another endpoint. All else stays byte for byte.
+    private func headNaming(retryAfter: Int) -> [UInt8] {
+        var parsed = ResponseHead()
+        return head.withUnsafeBytes { bytes in
+            // It was parsed before, so it can be again.
+            guard (try? parsed.parse(bytes, toHEAD: false, limits: HTTPLimits())) != nil else { return Array(bytes) }
+            var starts = parsed.fields.lines.map { Int($0.nameStart) }
+            starts.append(parsed.end - 2)
+            var named = Array(bytes[..<starts[0]])
+            for (index, line) in parsed.fields.lines.enumerated()
+            where line.known != .retryAfter && line.known != .retryAfterMs {
+                named += bytes[starts[index]..<starts[index + 1]]
+            }
+            return named + Array("Retry-After: \(retryAfter)\r\n\r\n".utf8)
         }
-        // Behind the last field stands the empty line, and nothing behind that.
-        lines.insert("Retry-After: \(retryAfter)", at: max(1, lines.count - 2))
-        return .received(head: Array(lines.joined(separator: "\r\n").utf8), body: body)
     }
 
     /// As much as is looked at has come.
