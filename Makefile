@@ -51,8 +51,8 @@ release: setup ## optimised program
 test: setup-test test-unit test-end-to-end ## unit tests and end-to-end tests
 
 test-unit: setup-test ## unit tests; the proxy's also on SwiftNIO's event loops
-	$(SWIFT) test
-	PODIUM_TEST_LOOPS=nio $(SWIFT) test --skip-build --filter ProxyTests
+	SWIFT="$(SWIFT)" .ci/unit-tests
+	PODIUM_TEST_LOOPS=nio SWIFT="$(SWIFT)" .ci/unit-tests --skip-build --filter ProxyTests
 
 # The suite under the thread and the address sanitizer, about 20 minutes.
 # One test after the other, since some wait for the clock and everything is many times slower. FILTER=ProxyTests takes some.

@@ -65,7 +65,7 @@ struct RunningEngine {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ServingTests {
     @Test func theAccessLogHasALineForEachRequestAndFollowsAReload() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(RunningEngine.ok("x"))] }

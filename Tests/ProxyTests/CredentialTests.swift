@@ -4,7 +4,7 @@ import Testing
 @testable import Proxy
 
 /// Whose credentials and cookies go where: what clients present here, and what endpoints are given.
-@Suite(.serialized, .timeLimit(.minutes(1)))
+@Suite(.serialized, .timeLimit(.minutes(5)))
 struct CredentialTests {
     private static let names = [
         "Authorization", "AUTHORIZATION", "x-api-key", "X_API_KEY", "api-key", "Api_Key", "x-goog-api-key",

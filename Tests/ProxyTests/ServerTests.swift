@@ -6,7 +6,7 @@ import Testing
 @testable import Proxy
 
 /// Admission, refusals, reloads and stopping.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ServerTests {
     @Test func garbageGetsA400AndAClosedConnection() async throws {
         let proxy = try await ProxyHarness.start([])
