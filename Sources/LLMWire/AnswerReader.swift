@@ -79,9 +79,20 @@ public struct AnswerReader {
         case encoded
     }
 
+    // What every event touches comes first, within two lines of the processor's cache.
     private var api: LLMAPI
-    private var status: Int
     private var shape = Shape.unknown
+    /// How far the body can be looked into.
+    public private(set) var legibility = Legibility.legible
+    /// Whether anything came that the client must have.
+    public private(set) var hasOutput = false
+    /// An event of a type that the API has was seen.
+    private var knowsEvents = false
+    private var total = 0
+    /// How many bytes of a stream had come when its first content was known.
+    public private(set) var firstContent: Int?
+    private var framing = EventStreamFraming()
+    private var status: Int
     /// The media type says that it is an event stream; else the first bytes have to be trusted.
     private var isDeclaredStream = false
     /// It says JSON, which is never a page.
@@ -91,16 +102,12 @@ public struct AnswerReader {
     private var hasWords = false
     /// What may be the first byte of a page has come.
     private var sawAngle = false
-    /// An event of a type that the API has was seen.
-    private var knowsEvents = false
     private var markBytes: UInt8 = 0
-    private var framing = EventStreamFraming()
     private var scanner = JSONScanner()
     private var event = EventInfo()
     private var object = UsageObject()
     /// How many names lead to the usage object that is open; 0: none is.
     private var usageLevel = 0
-    private var total = 0
     private var hasEnd = false
     private var hasError = false
     private var modelText = ShortText<128>()
@@ -109,14 +116,8 @@ public struct AnswerReader {
     private var errorCode = ShortText<48>()
     private var errorMessage = JSONText()
 
-    /// How far the body can be looked into.
-    public private(set) var legibility = Legibility.legible
     /// The tokens used, as far as the answer said by now.
     public private(set) var usage = Usage()
-    /// How many bytes of a stream had come when its first content was known.
-    public private(set) var firstContent: Int?
-    /// Whether anything came that the client must have.
-    public private(set) var hasOutput = false
 
     /// - Parameters:
     ///   - api: which API was asked.
@@ -324,12 +325,23 @@ public struct AnswerReader {
         _ bytes: UnsafeRawBufferPointer, from begin: Int, _ onEvent: (EventClass, Int) -> Void
     ) {
         var place = begin
-        while let part = framing.next(bytes, &place) {
+        while true {
+            if framing.isBetweenEvents(bytes, &place),
+                let delta = DeltaEvent(bytes, from: place, api),
+                delta.model.map({ modelText.equals(bytes, $0) }) ?? true
+            {
+                place = delta.end
+                framing.passed(endsWithReturn: delta.endsWithReturn)
+                note(delta.hasContent ? .content : .neutral, end: place)
+                onEvent(delta.hasContent ? .content : .neutral, place)
+                continue
+            }
+            guard let part = framing.next(bytes, &place) else { return }
             switch part {
             case .nameBegins:
                 event.name.removeAll()
                 event.hasName = true
-            case .name(let range): for byte in bytes[range] { event.name.append(byte) }
+            case .name(let range): event.name.append(UnsafeRawBufferPointer(rebasing: bytes[range]))
             case .data(let range): readData(UnsafeRawBufferPointer(rebasing: bytes[range]))
             case .dataBreak: withUnsafeBytes(of: UInt8(0x0A)) { readData($0) }
             case .end(let end): if event.hasData || event.hasName { conclude(at: end, onEvent) }
@@ -342,6 +354,14 @@ public struct AnswerReader {
         event.watchForDone(bytes)
         var place = 0
         while let token = scanner.next(bytes, &place) { take(token) }
+    }
+
+    /// An event that is of its API has this meaning.
+    @inline(__always)
+    private mutating func note(_ meaning: EventClass, end: Int) {
+        if meaning.isOutput { hasOutput = true }
+        knowsEvents = true
+        if meaning == .content, firstContent == nil { firstContent = total + end }
     }
 
     /// An event has ended: what it said becomes part of the whole.

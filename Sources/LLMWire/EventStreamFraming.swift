@@ -26,6 +26,8 @@ struct EventStreamFraming {
     private var markBytes: UInt8 = 0
     private var skipsLineFeed = false
     private var hasData = false
+    /// A line of the present event, with its name or with data, has begun.
+    private var isWithinEvent = false
 
     /// Begins a new stream.
     mutating func begin() {
@@ -35,7 +37,25 @@ struct EventStreamFraming {
         markBytes = 0
         skipsLineFeed = false
         hasData = false
+        isWithinEvent = false
     }
+
+    /// Whether the next byte is the first of an event, or of a line between events.
+    ///
+    /// - Parameter place: moved behind a line feed that still belongs to the line before.
+    @inline(__always)
+    mutating func isBetweenEvents(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Bool {
+        guard state == .lineStart, !isWithinEvent, place < bytes.count else { return false }
+        if skipsLineFeed {
+            skipsLineFeed = false
+            if bytes[place] == 0x0A { place += 1 }
+        }
+        return true
+    }
+
+    /// An event was read without this, from its first line to the first byte of its empty line.
+    @inline(__always)
+    mutating func passed(endsWithReturn: Bool) { skipsLineFeed = endsWithReturn }
 
     /// Goes on to the next part.
     ///
@@ -57,6 +77,7 @@ struct EventStreamFraming {
                 endLine(byte)
                 place += 1
                 hasData = false
+                isWithinEvent = false
                 return .end(place)
             case .lineStart:
                 fieldName.removeAll()
@@ -69,7 +90,7 @@ struct EventStreamFraming {
                 if byte == 0x20 { place += 1 }
             case .value:
                 let begin = place
-                while place < bytes.count, !Self.isLineEnd(bytes[place]) { place += 1 }
+                place = bytes.lineEnd(from: place)
                 let range = begin..<place
                 if place < bytes.count {
                     endLine(bytes[place])
@@ -82,8 +103,11 @@ struct EventStreamFraming {
                 case .other: continue
                 }
             case .ignored:
-                if Self.isLineEnd(byte) { endLine(byte) }
-                place += 1
+                place = bytes.lineEnd(from: place)
+                if place < bytes.count {
+                    endLine(bytes[place])
+                    place += 1
+                }
             }
         }
         return nil
@@ -122,6 +146,7 @@ struct EventStreamFraming {
         } else {
             state = .blank
         }
+        if field != .other { isWithinEvent = true }
         switch field {
         case .data:
             defer { hasData = true }

@@ -318,7 +318,7 @@ struct JSONScanner {
 
     // MARK: Scalars
 
-    private static func isOfNumber(_ byte: UInt8) -> Bool {
+    static func isOfNumber(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."),
             UInt8(ascii: "e"), UInt8(ascii: "E"):

@@ -64,6 +64,13 @@ struct ShortText<let capacity: Int> {
         return true
     }
 
+    /// Whether the whole string is these bytes.
+    func equals(_ other: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
+        guard length == range.count, length <= capacity else { return false }
+        for index in 0..<length where bytes[index] != other[range.lowerBound &+ index] { return false }
+        return true
+    }
+
     /// Whether the string ends with this text, of at most eight bytes.
     func hasSuffix(_ suffix: StaticString) -> Bool {
         guard length >= suffix.utf8CodeUnitCount else { return false }

@@ -7,8 +7,6 @@ internal import Verdicts
 ///
 /// A part of `CurrentResponse`, and a class, since the reader in it is large and must not be copied. The bytes are read by `AnswerReader`; what they mean for client and endpoint is `VerdictTable`'s affair.
 final class AnswerGate {
-    /// Large, and used again: it is begun anew only for what is read.
-    private var reader = AnswerReader(api: .messages, status: 0, media: .foreign)
     private var api = LLMAPI.messages
     private var status = 0
     private var ending: AnswerReader.Ending?
@@ -22,6 +20,9 @@ final class AnswerGate {
     private(set) var isLooking = false
     /// It is a model's: errors within it and a missing end count.
     private var judges = false
+    /// Large, and used again: it is begun anew only for what is read. It stands last, so that its first fields and those above,
+    /// which every piece of a stream touches, lie together.
+    private var reader = AnswerReader(api: .messages, status: 0, media: .foreign)
 
     /// Nothing is looked into.
     func close() {
