@@ -79,6 +79,8 @@ let package = Package(
         library("HTTPWire", ["PureSupport"]),
         library("LLMWire"),
         library("Verdicts", ["PureSupport", "LLMWire"]),
+        library("Pricing", ["LLMWire", "YAMLDocument"]),
+        library("Trends", ["LLMWire"]),
         library("Persistence", ["Support", "PodiumModel", "Configuration", "YAMLDocument", "CSystemShim"]),
         library("Sockets", ["Support", "CSystemShim", nioCore, deque, heap]),
         library(
@@ -129,6 +131,8 @@ let package = Package(
         tests("Persistence", ["PodiumModel", "Configuration", "YAMLDocument"]),
         tests("HTTPWire", ["WireOracle"]),
         tests("LLMWire", data: ["Vectors"]),
+        tests("Pricing", ["LLMWire"], data: ["Vectors"]),
+        tests("Trends", ["LLMWire"], data: ["Vectors"]),
         tests("Verdicts", ["LLMWire"]),
         tests("Sockets", ["Support", nioCore]),
         tests("Proxy", ["Support", "Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),
