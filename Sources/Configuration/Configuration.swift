@@ -123,6 +123,8 @@ public struct RankingSettings: Sendable, Equatable {
     public var minDwell = Duration.seconds(10)
     /// Time constant with which fast samples pull the response time down.
     public var decay = Duration.seconds(30)
+    /// How long a session stays at its endpoint after its last request while only speed speaks for another; nil: not at all.
+    public var stickySessions: Duration? = .seconds(300)
 
     /// Every setting with its default.
     public init() {}

@@ -231,12 +231,23 @@ extension RankingSettings {
             .value("hysteresis", \.hysteresis, FractionText.parse),
             .duration("min_dwell", \.minDwell),
             .duration("decay", \.decay, atLeast: .milliseconds(1)),
+            .value("sticky_sessions", \.stickySessions, stickySessions),
         ]
     }
 
     init(_ node: YAMLNode?, sink: DiagnosticSink) {
         self.init()
         SettingReader.read(node, title: "ranking", Self.table, into: &self, sink: sink)
+    }
+
+    /// A time, or a switch that is off.
+    private static func stickySessions(_ text: String) throws(ValueProblem) -> Duration? {
+        if ["off", "no", "false"].contains(text.lowercased()) { return nil }
+        let time = try DurationText.parse(text)
+        guard (.seconds(1) ... .seconds(86_400)).contains(time) else {
+            throw ValueProblem("sticky_sessions has to be 1s to 24h, or off", fix: "5m is as long as caches live")
+        }
+        return time
     }
 }
 

@@ -77,6 +77,10 @@ extension MetricsText {
         sample(metrics.requestsInFlight)
         sampleEach(
             "podium_endpoint_requests_in_flight", .gauge, "Attempts that run at an endpoint now.", metrics, \.inFlight)
+        sampleEach(
+            "podium_sessions", .gauge, "Sessions of clients that have their cache at an endpoint and are running.",
+            metrics,
+            \.sessions)
         begin("podium_client_connections", .gauge, "Open client connections, resting ones included.")
         sample(metrics.connections)
         begin("podium_replay_bytes", .gauge, "Bytes of request bodies that are kept for the next endpoint.")

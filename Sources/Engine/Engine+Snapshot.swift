@@ -127,6 +127,8 @@ struct EndpointReading: Sendable {
     var traffic: TrafficSummary
     /// Requests being served now.
     var inFlight: Int
+    /// Sessions that run there.
+    var sessions: Int
     /// Successes in a row up to now.
     var successStreak: Int
     /// Whether any request or probe has ended well since start.
@@ -260,6 +262,7 @@ extension Snapshot.Endpoint {
         }
         movement = endpoint.movement
         traffic = .init(endpoint.traffic, inFlight: endpoint.inFlight)
+        traffic.sessions = endpoint.sessions
         successStreak = endpoint.successStreak
         lastError = endpoint.lastError.map { LastError(time: $0.time, text: $0.text) }
         settings = endpoint.settings.shown

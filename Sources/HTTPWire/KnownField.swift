@@ -21,6 +21,8 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
     case location, contentLocation
     /// Which endpoint of a Podium has answered.
     case podiumEndpoint
+    /// Which session of a client a request belongs to: `X-Claude-Code-Session-Id`, `Session_id`, `Session-Id`, `X-Session-ID`.
+    case sessionID
     // Looked at to judge a response or to tell the APIs apart.
     case contentType, contentEncoding, date, retryAfter, retryAfterMs, rateLimitReset, rateLimitRemaining,
         anthropicVersion
@@ -54,12 +56,18 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
             if name.equalsIgnoringCase("connection") { return .connection }
             if name.equalsIgnoringCase("keep-alive") { return .keepAlive }
             if name.equalsIgnoringCase("set-cookie") { return .setCookie }
+            if name.hasPrefixIgnoringCase("session"), name.hasSuffixIgnoringCase("id"),
+                name[7] == UInt8(ascii: "_") || name[7] == UInt8(ascii: "-")
+            {
+                return .sessionID
+            }
         case 11:
             if name.equalsIgnoringCase("retry-after") { return .retryAfter }
             if name.equalsIgnoringCase("set-cookie2") { return .setCookie }
         case 12:
             if name.equalsIgnoringCase("content-type") { return .contentType }
             if name.equalsIgnoringCase("x-request-id") { return .xRequestID }
+            if name.equalsIgnoringCase("x-session-id") { return .sessionID }
         case 13: if name.equalsIgnoringCase("authorization") { return .authorization }
         case 14:
             if name.equalsIgnoringCase("content-length") { return .contentLength }
@@ -81,6 +89,7 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
             if name.equalsIgnoringCase("x-podium-endpoint") { return .podiumEndpoint }
         case 18: if name.equalsIgnoringCase("proxy-authenticate") { return .proxyAuthenticate }
         case 19: if name.equalsIgnoringCase("proxy-authorization") { return .proxyAuthorization }
+        case 24: if name.equalsIgnoringCase("x-claude-code-session-id") { return .sessionID }
         default: break
         }
         guard FieldNameKind.mayBeSpecial(name) else { return name.count > 18 ? recogniseRateLimit(name) : .other }

@@ -28,6 +28,8 @@ public struct RequestWalk: Codable, Sendable, Equatable {
     public var seconds: Double
     /// Other requests with this id that are known still, all of them earlier.
     public var sameID: Int
+    /// Why another endpoint was asked first than the first of the order, as the access log says it; absent where none was.
+    public var route: String?
     /// The endpoints in the order in which they were gone through, then those that were out.
     public var steps: [Step]
     /// Endpoints beyond those of `steps`.
@@ -84,17 +86,18 @@ public struct RequestWalk: Codable, Sendable, Equatable {
     public init(
         id: String, time: Double, method: String, path: String, api: String, status: Int?, ending: String,
         endpoint: String?, bytesUp: Int, bytesDown: Int, firstByteSeconds: Double?, seconds: Double, sameID: Int,
-        steps: [Step], unlisted: Int, knowsAll: Bool
+        route: String? = nil, steps: [Step], unlisted: Int, knowsAll: Bool
     ) {
         (self.id, self.time, self.method, self.path, self.api) = (id, time, method, path, api)
         (self.status, self.ending, self.endpoint) = (status, ending, endpoint)
         (self.bytesUp, self.bytesDown) = (bytesUp, bytesDown)
+        self.route = route
         (self.firstByteSeconds, self.seconds, self.sameID) = (firstByteSeconds, seconds, sameID)
         (self.steps, self.unlisted, self.knowsAll) = (steps, unlisted, knowsAll)
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, time, method, path, api, status, ending, endpoint, seconds, steps, unlisted
+        case id, time, method, path, api, status, ending, endpoint, seconds, route, steps, unlisted
         case bytesUp = "bytes_up"
         case bytesDown = "bytes_down"
         case firstByteSeconds = "first_byte_seconds"

@@ -110,6 +110,8 @@ extension Snapshot {
         public var failures: UInt64 = 0
         /// Being served now.
         public var inFlight = 0
+        /// Sessions that have their cache at the endpoint and are running; absent for all endpoints together, and where none is known of.
+        public var sessions: Int?
         /// Mean over the last ten seconds.
         public var perSecond = 0.0
         /// From clients, mean over the last ten seconds.
@@ -135,7 +137,7 @@ extension Snapshot {
         public init() {}
 
         enum CodingKeys: String, CodingKey {
-            case total, failures
+            case total, failures, sessions
             case inFlight = "in_flight"
             case perSecond = "per_second"
             case bytesInPerSecond = "bytes_in_per_second"

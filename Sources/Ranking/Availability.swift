@@ -125,12 +125,15 @@ public struct RankedCandidate: Sendable, Equatable {
     public var gate: Gate
     /// What it is not to be asked for now; empty as a rule.
     public var limitedModels: [LimitedModel]
+    /// The operator has given it its rank, and not its speed.
+    public var isPinned: Bool
 
     /// As its parts.
-    public init(endpoint: EndpointID, gate: Gate, limitedModels: [LimitedModel] = []) {
+    public init(endpoint: EndpointID, gate: Gate, limitedModels: [LimitedModel] = [], isPinned: Bool = false) {
         self.endpoint = endpoint
         self.gate = gate
         self.limitedModels = limitedModels
+        self.isPinned = isPinned
     }
 }
 

@@ -190,6 +190,16 @@ extension EndpointRanking {
     }
 }
 
+extension RankChangeCause.Kind {
+    /// Whether the operator wants requests to go another way than before. An endpoint that is taken away leaves the others as they stand.
+    fileprivate var isArrangement: Bool {
+        switch self {
+        case .added, .moved, .pinned, .unpinned, .enabled, .reordered, .sorted: true
+        default: false
+        }
+    }
+}
+
 extension EndpointRanking {
     /// Makes a record for an endpoint, not yet placed in the order.
     mutating func insert(_ endpoint: Endpoint, at now: RankingTime) -> Int {
@@ -243,6 +253,7 @@ extension EndpointRanking {
         if let mover, kind == .removed, let rank = before[mover] {
             journal.append(RankChange(at: now, endpoint: mover, from: rank, to: 0, cause: cause))
         }
+        if update.orderChanged, kind.isArrangement { operatorOrder += 1 }
         protectNewLeader(before: leader, at: moment)
         finish(update)
         return update

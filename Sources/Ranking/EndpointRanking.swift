@@ -15,6 +15,8 @@ public struct EndpointRanking: Sendable {
     public internal(set) var isAutoSorting: Bool
     /// Raised whenever the order or an availability changed.
     public internal(set) var revision: UInt64 = 0
+    /// Raised whenever the operator changed the order.
+    public internal(set) var operatorOrder: UInt64 = 0
 
     let epoch: ContinuousClock.Instant
     var endpoints: [RankedEndpoint] = []
@@ -124,7 +126,8 @@ public struct EndpointRanking: Sendable {
             case .open, .timedOut, .misconfigured, .disabled: return nil
             }
             return RankedCandidate(
-                endpoint: endpoints[slot].id, gate: gate, limitedModels: limitedModels(ofSlot: slot, at: moment))
+                endpoint: endpoints[slot].id, gate: gate, limitedModels: limitedModels(ofSlot: slot, at: moment),
+                isPinned: !isAutoSorting || endpoints[slot].holdsPinnedRank)
         }
     }
 

@@ -46,6 +46,8 @@ import YAMLDocument
         ("server:\n  replay_limit: 9GiB\n", .error, 2, 17, "size", "MiB"),
         ("server:\n  port: 1\n  port: 2\n", .error, 3, 3, "twice, first in line 2", "remove"),
         ("server: [1]\n", .error, 1, 9, "mapping", ""),
+        ("ranking: {sticky_sessions: 0s}\n", .error, 1, 28, "has to be 1s to 24h, or off", "5m"),
+        ("ranking: {sticky_sessions: maybe}\n", .error, 1, 28, "duration", "5m"),
         ("ranking: {hysteresis: 15}\n", .error, 1, 23, "share below 100%", "15%"),
         ("timeouts: {recovery_threshold: 0}\n", .error, 1, 32, "1 to 1000", ""),
         ("timeouts: {connect: 0s}\n", .error, 1, 21, "below 1ms", ""),

@@ -1,6 +1,7 @@
 import Foundation
 import NIOHTTP1
 import PodiumModel
+import Proxy
 import Ranking
 import Testing
 
@@ -93,7 +94,8 @@ struct DescriptionTests {
         try check(
             RequestWalk(
                 id: "", time: 1, method: "", path: "", api: "", status: 1, ending: "", endpoint: "", bytesUp: 1,
-                bytesDown: 1, firstByteSeconds: 1, seconds: 1, sameID: 1, steps: [step], unlisted: 1, knowsAll: true),
+                bytesDown: 1, firstByteSeconds: 1, seconds: 1, sameID: 1, route: "session", steps: [step], unlisted: 1,
+                knowsAll: true),
             "RequestWalk")
         try check(FilePreview(lines: [.init(kind: .kept, number: 1, text: "")]), "Preview")
         let change = RevisionChange(revision: 1, time: 1, actor: "", text: "")
@@ -128,6 +130,8 @@ struct DescriptionTests {
         #expect(keeps == Set(Snapshot.Explanation.Margin.Keep.allCases.map(\.rawValue)))
         let steps = try words("RequestStep", "result")
         #expect(steps == Set(RequestWalk.Step.Result.allCases.map(\.rawValue)))
+        let routes = try words("RequestWalk", "route")
+        #expect(routes == Set(RouteReason.allCases.map(\.rawValue)).subtracting([RouteReason.order.rawValue]))
         let results = try words("Flush", "result")
         #expect(results == Set(Snapshot.Flush.Result.allCases.map(\.rawValue)))
     }
@@ -163,6 +167,7 @@ struct DescriptionTests {
 
     private static var fullTraffic: Snapshot.Traffic {
         var traffic = Snapshot.Traffic()
+        traffic.sessions = 1
         (traffic.successRatio, traffic.p50Seconds, traffic.p95Seconds, traffic.p99Seconds) = (1, 1, 1, 1)
         return traffic
     }

@@ -92,6 +92,31 @@ private let epoch = ContinuousClock.now
         #expect(walk.knowsAll && walk.sameID == 0 && walk.unlisted == 0 && walk.time == 1_000)
     }
 
+    @Test(arguments: [
+        (RouteReason.session, "its session stays where its cache is"),
+        (.brokenStream, "a stream of its session had just broken"),
+    ])
+    func whatWasPassedOverForASessionIsNamed(route: RouteReason, reason: String) throws {
+        var history = RequestHistory()
+        history.note([Self.place(0), Self.place(1), Self.place(2)], version: 1)
+        var entry = Self.entry([Self.attempt(1, .success(timeToFirstByte: nil), status: 200)], endpoint: 1)
+        entry.route = route
+        history.append(entry, Self.copy("kept"))
+        let walk = try #require(history.walk(of: "kept", Self.words()))
+        #expect(Self.told(walk) == ["skipped a: \(reason)", "asked b: ok", "not_needed c"])
+        #expect(walk.route == route.rawValue)
+    }
+
+    @Test func anEndpointWithoutThePathIsNamed() throws {
+        var history = RequestHistory()
+        history.note([Self.place(0), Self.place(1), Self.place(2)], version: 1)
+        let attempts = [Self.attempt(1, .success(timeToFirstByte: nil), status: 200)]
+        history.append(Self.entry(attempts, endpoint: 1), withoutPath: [EndpointID(0)], Self.copy("path"))
+        let walk = try #require(history.walk(of: "path", Self.words()))
+        #expect(Self.told(walk) == ["skipped a: does not know the path", "asked b: ok", "not_needed c"])
+        #expect(walk.route == nil)
+    }
+
     @Test func whereNoEndpointWasLeftEveryOneHadItsTurn() {
         var history = RequestHistory()
         history.note(

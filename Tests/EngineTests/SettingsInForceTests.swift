@@ -64,6 +64,7 @@ private let epoch = ContinuousClock.now
         Change(key: "ranking.hysteresis", effect: .ranking) { $0.ranking.hysteresis = 0.5 },
         Change(key: "ranking.minDwell", effect: .ranking) { $0.ranking.minDwell = .seconds(77) },
         Change(key: "ranking.decay", effect: .ranking) { $0.ranking.decay = .seconds(77) },
+        Change(key: "ranking.stickySessions", effect: .running) { $0.ranking.stickySessions = nil },
         Change(key: "timeouts.connect", effect: .upstreams) { $0.timeouts.connect = .seconds(77) },
         Change(key: "timeouts.tlsHandshake", effect: .upstreams) { $0.timeouts.tlsHandshake = .seconds(77) },
         Change(key: "timeouts.responseHeader", effect: .upstreams) { $0.timeouts.responseHeader = .seconds(77) },
@@ -142,10 +143,10 @@ private let epoch = ContinuousClock.now
         var server = ServerSettings()
         server.clientTokens = ["${MISSING}"]
         let context = ConfigurationContext(environment: ["THERE": "token"])
-        #expect(RunningSettings(server, FailoverSettings(), context).clients.clientTokens == [""])
+        #expect(RunningSettings(Configuration(server: server), context).clients.clientTokens == [""])
         server.clientTokens = ["${MISSING}", "${THERE}"]
-        #expect(RunningSettings(server, FailoverSettings(), context).clients.clientTokens == ["token"])
+        #expect(RunningSettings(Configuration(server: server), context).clients.clientTokens == ["token"])
         server.clientTokens = []
-        #expect(RunningSettings(server, FailoverSettings(), context).clients.clientTokens.isEmpty)
+        #expect(RunningSettings(Configuration(server: server), context).clients.clientTokens.isEmpty)
     }
 }

@@ -72,6 +72,7 @@ enum DetailPanel {
         let limited = state.shown.limitedModels(of: endpoint, now: now)
         for (index, text) in limited.enumerated() { add(index == 0 ? "Without" : "", text, .warning) }
         add("Health", health(endpoint, dash))
+        if let sessions = endpoint.traffic.sessions, sessions > 0 { add("Sessions", "\(sessions) running") }
         if let error = endpoint.lastError {
             let time = Quantity.clock(error.time, utcOffset: state.shown.utcOffset)
             add("Error", "\(time) \(error.text)", .bad)

@@ -37,6 +37,7 @@ public enum PlainReport {
         facts.append("\(Quantity.grouped(UInt64(max(0, walk.bytesUp)))) bytes up")
         facts.append("\(Quantity.grouped(UInt64(max(0, walk.bytesDown)))) bytes down")
         lines.append(facts.joined(separator: ", "))
+        if let route = walk.route { lines.append("not by the order alone: \(routeText(route))") }
         lines += walk.steps.map { line($0, utcOffset: utcOffset) }
         if walk.unlisted > 0 { lines.append("and \(walk.unlisted) more") }
         if !walk.knowsAll {
@@ -45,6 +46,14 @@ public enum PlainReport {
         }
         if walk.sameID > 0 { lines.append("\(walk.sameID) earlier with the same id") }
         return lines
+    }
+
+    private static func routeText(_ route: String) -> String {
+        switch route {
+        case "session": "its session stayed where its cache is"
+        case "broken_stream": "a stream of its session from the endpoint that is first had just broken"
+        default: SafeText.clean(route.replacing("_", with: " "))
+        }
     }
 
     private static func line(_ step: RequestWalk.Step, utcOffset: Int) -> String {

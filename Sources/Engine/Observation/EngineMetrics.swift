@@ -25,6 +25,8 @@ public struct EngineMetrics: Sendable {
         public var rankChanges: Int
         /// Requests being served now.
         public var inFlight: Int
+        /// Sessions that run there.
+        public var sessions: Int
         /// Since the start.
         public var counters: EndpointCounters
         /// Failed attempts by what they failed by; kinds that did not occur are left out.

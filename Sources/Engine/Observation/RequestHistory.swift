@@ -27,7 +27,8 @@ struct RequestHistory: Sendable {
         * (MemoryLayout<Entry>.stride + textLength
             // A dictionary has room for up to twice as many.
             + 2 * (MemoryLayout<Int>.stride + MemoryLayout<Details>.stride)
-            + mostAttempts * MemoryLayout<AttemptReport>.stride + (mostAttempts + 1) * MemoryLayout<String>.stride)
+            + mostAttempts * (MemoryLayout<AttemptReport>.stride + MemoryLayout<EndpointID>.stride)
+            + (mostAttempts + 1) * MemoryLayout<String>.stride)
         + mostPlaces * (MemoryLayout<Place>.stride + MemoryLayout<Table>.stride)
 
     /// One request, without its texts. Nothing in it is counted or freed: it is written for every request.
@@ -44,6 +45,8 @@ struct RequestHistory: Sendable {
         /// The version of the routing table that it went by; nil where it went by none.
         var table: UInt64?
         var firstAttempt: AttemptReport?
+        /// Why another endpoint was asked first than the first of the order.
+        var route = RouteReason.order
         /// Whether there is something in `details`.
         var hasDetails = false
         var names = RequestReport.Names()
@@ -55,6 +58,8 @@ struct RequestHistory: Sendable {
         var attempts: [AttemptReport]
         /// Of all attempts.
         var verdictRows: [String]
+        /// Passed over since they do not know the path.
+        var withoutPath: [EndpointID]
         var unlisted: Int
     }
 
@@ -104,20 +109,22 @@ struct RequestHistory: Sendable {
         let slot = takeSlot()
         let names = texts.withUnsafeMutableBytes { report.copyNames(to: Self.part(slot, of: $0)) }
         entries[slot] = Entry(report, names)
-        if report.failedOver || !report.verdictRows.isEmpty {
-            keep(report.furtherAttempts, report.verdictRows, slot)
+        if report.failedOver || !report.verdictRows.isEmpty || !report.withoutPath.isEmpty {
+            keep(report.furtherAttempts, report.verdictRows, report.withoutPath, slot)
         }
     }
 
     /// - Parameter copy: copies the texts to where they are kept
     mutating func append(
-        _ entry: Entry, further: [AttemptReport] = [], verdictRows: [String] = [],
+        _ entry: Entry, further: [AttemptReport] = [], verdictRows: [String] = [], withoutPath: [EndpointID] = [],
         _ copy: (UnsafeMutableRawBufferPointer) -> RequestReport.Names
     ) {
         let slot = takeSlot()
         entries[slot] = entry
         entries[slot].names = texts.withUnsafeMutableBytes { copy(Self.part(slot, of: $0)) }
-        if !further.isEmpty || !verdictRows.isEmpty { keep(further, verdictRows, slot) }
+        if !further.isEmpty || !verdictRows.isEmpty || !withoutPath.isEmpty {
+            keep(further, verdictRows, withoutPath, slot)
+        }
     }
 
     /// The place of the request that comes next: a new one, or that of the oldest.
@@ -133,12 +140,15 @@ struct RequestHistory: Sendable {
         return slot
     }
 
-    private mutating func keep(_ attempts: [AttemptReport], _ verdictRows: [String], _ slot: Int) {
+    private mutating func keep(
+        _ attempts: [AttemptReport], _ verdictRows: [String], _ withoutPath: [EndpointID], _ slot: Int
+    ) {
         entries[slot].hasDetails = true
         let unlisted = max(0, attempts.count - Self.mostAttempts)
         details[slot] = Details(
             attempts: unlisted == 0 ? attempts : Array(attempts.prefix(Self.mostAttempts)),
-            verdictRows: Array(verdictRows.prefix(Self.mostAttempts + 1)), unlisted: unlisted)
+            verdictRows: Array(verdictRows.prefix(Self.mostAttempts + 1)),
+            withoutPath: Array(withoutPath.prefix(Self.mostAttempts)), unlisted: unlisted)
     }
 
     private static func part(_ slot: Int, of bytes: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
@@ -176,14 +186,16 @@ struct RequestHistory: Sendable {
         let places = entry.table.flatMap { version in tables.last { $0.version == version } }?.places
         let details = details[slot]
         let attempts = (entry.firstAttempt.map { [$0] } ?? []) + (details?.attempts ?? [])
-        let (steps, unlisted) = Self.steps(of: entry, attempts, details?.verdictRows ?? [], places, words)
+        let (steps, unlisted) = Self.steps(
+            of: entry, attempts, details?.verdictRows ?? [], places, withoutPath: details?.withoutPath ?? [], words)
         let (method, path) = texts(slot)
         return RequestWalk(
             id: id, time: words.time(entry.at.instant), method: method, path: path + (entry.names.isCut ? "…" : ""),
             api: entry.api.word, status: entry.status, ending: entry.ending.rawValue,
             endpoint: entry.endpoint.map(words.name), bytesUp: entry.bytesUp, bytesDown: entry.bytesDown,
             firstByteSeconds: entry.firstByte?.inSeconds, seconds: entry.duration.inSeconds, sameID: found.count - 1,
-            steps: steps, unlisted: unlisted + (details?.unlisted ?? 0), knowsAll: places != nil)
+            route: entry.route == .order ? nil : entry.route.rawValue, steps: steps,
+            unlisted: unlisted + (details?.unlisted ?? 0), knowsAll: places != nil)
     }
 
     private func isNamed(_ id: String, slot: Int) -> Bool {
@@ -212,7 +224,8 @@ struct RequestHistory: Sendable {
 
     /// The attempts in their order, each behind those that were passed over on the way to it; then what was left, and what was out.
     private static func steps(
-        of entry: Entry, _ attempts: [AttemptReport], _ verdictRows: [String], _ places: [Place]?, _ words: Words
+        of entry: Entry, _ attempts: [AttemptReport], _ verdictRows: [String], _ places: [Place]?,
+        withoutPath: [EndpointID], _ words: Words
     ) -> (steps: [RequestWalk.Step], unlisted: Int) {
         let asked = Set(attempts.map(\.endpoint))
         let rest = (places ?? []).filter { !asked.contains($0.endpoint) }
@@ -224,6 +237,11 @@ struct RequestHistory: Sendable {
         var steps: [RequestWalk.Step] = []
         var told = rest.makeIterator()
         var next = told.next()
+        func reason(_ place: Place) -> String {
+            if withoutPath.contains(place.endpoint), canServe(place, entry.api) { return "does not know the path" }
+            let text = Self.reason(place, entry.api)
+            return text.isEmpty ? entry.route.reasonToPassOver ?? "passed over" : text
+        }
         func isPassed(_ place: Place, before limit: Int) -> Bool {
             switch place.state {
             case .open, .halfOpen: order[place.endpoint] ?? 0 < limit
@@ -232,7 +250,7 @@ struct RequestHistory: Sendable {
         }
         for (index, attempt) in attempts.enumerated() {
             while let place = next, let limit = order[attempt.endpoint], isPassed(place, before: limit) {
-                steps.append(.init(words.name(place.endpoint), .skipped, reason(place, entry.api)))
+                steps.append(.init(words.name(place.endpoint), .skipped, reason(place)))
                 next = told.next()
             }
             var step = step(attempt, words)
@@ -243,9 +261,10 @@ struct RequestHistory: Sendable {
             let name = words.name(place.endpoint)
             switch place.state {
             case .open, .halfOpen:
-                let isTurn = isExhausted || order[place.endpoint] ?? 0 < last || !canServe(place, entry.api)
-                steps.append(
-                    .init(name, isTurn ? .skipped : .notNeeded, isTurn ? reason(place, entry.api) : ""))
+                let isTurn =
+                    isExhausted || order[place.endpoint] ?? 0 < last || !canServe(place, entry.api)
+                    || withoutPath.contains(place.endpoint)
+                steps.append(.init(name, isTurn ? .skipped : .notNeeded, isTurn ? reason(place) : ""))
             case .unusable:
                 let text = words.misconfiguration(place.endpoint).map { ": \($0)" } ?? ""
                 steps.append(.init(name, .out, "misconfigured\(text)"))
@@ -270,6 +289,7 @@ struct RequestHistory: Sendable {
         place.serves.contains(ServedAPIs(api))
     }
 
+    /// - Returns: empty where nothing was in the way
     private static func reason(_ place: Place, _ api: RequestAPI) -> String {
         if !canServe(place, api) {
             return switch api {
@@ -284,7 +304,18 @@ struct RequestHistory: Sendable {
             let models = place.limitedModels.prefix(4).map { "\($0.name): \($0.reason.text)" }
             return "not asked for \(models.joined(separator: "; "))"
         }
-        return "passed over"
+        return ""
+    }
+}
+
+extension RouteReason {
+    /// Why an endpoint was passed over that stood before the one that was asked first.
+    fileprivate var reasonToPassOver: String? {
+        switch self {
+        case .order: nil
+        case .session: "its session stays where its cache is"
+        case .brokenStream: "a stream of its session had just broken"
+        }
     }
 }
 
@@ -309,7 +340,9 @@ extension RequestHistory.Entry {
         self.init(
             at: report.ended, status: report.status, api: report.api, ending: report.ending, endpoint: report.endpoint,
             bytesUp: report.bytesUp, bytesDown: report.bytesDown, firstByte: report.timeToFirstByte,
-            duration: report.duration, table: report.tableVersion, firstAttempt: report.firstAttempt, names: names)
+            duration: report.duration, table: report.tableVersion, firstAttempt: report.firstAttempt,
+            route: report.route,
+            names: names)
     }
 }
 

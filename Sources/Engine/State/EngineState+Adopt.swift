@@ -180,7 +180,8 @@ struct RunningSettings: Sendable, Equatable {
     var saving: Saving
     var accessLog: AccessLog.Target
 
-    init(_ server: ServerSettings, _ failover: FailoverSettings, _ context: ConfigurationContext) {
+    init(_ configuration: Configuration, _ context: ConfigurationContext) {
+        let (server, failover) = (configuration.server, configuration.failover)
         let tokens = server.clientTokens.compactMap { try? context.expanded($0) }
         // A token whose variable is not set admits no client. Where no token is left, no client may be let in for lack of one.
         clients.clientTokens = tokens.isEmpty && !server.clientTokens.isEmpty ? [""] : tokens
@@ -188,6 +189,7 @@ struct RunningSettings: Sendable, Equatable {
         clients.halfClose = HalfClosePolicy(server.halfClose)
         clients.commit = failover.commit
         clients.maxWait = failover.maxWait
+        clients.stickySessions = configuration.ranking.stickySessions
         saving = Saving(
             persist: server.persist, strategy: server.persistStrategy, flushInterval: server.configFlushInterval,
             maxDirtyTime: server.configMaxDirtyTime, allowInPlace: server.allowInPlace)

@@ -194,7 +194,7 @@ struct EngineState: Sendable {
             }
             return Candidate(
                 upstream: upstream, gate: candidate.gate == .halfOpen ? .halfOpen : .open,
-                limitedModels: candidate.limitedModels)
+                limitedModels: candidate.limitedModels, isPinned: candidate.isPinned)
         }
         let absent = ranking.absentees(now: now).compactMap { absentee -> AbsentEndpoint? in
             record(absentee.endpoint)?.upstream.map {
@@ -203,7 +203,7 @@ struct EngineState: Sendable {
         }
         return RoutingTable(
             candidates: candidates, absent: absent, earliestRecovery: ranking.earliestRecovery(now: now),
-            served: servedAPIs,
+            served: servedAPIs, operatorOrder: ranking.operatorOrder,
             version: tableVersion)
     }
 
@@ -264,7 +264,7 @@ struct EngineState: Sendable {
     }
 
     /// What the parts beside the state are to run by.
-    var running: RunningSettings { RunningSettings(configuration.server, configuration.failover, context) }
+    var running: RunningSettings { RunningSettings(configuration, context) }
 
     /// Endpoints that cannot be used as configured, in file order.
     var misconfigured: [(name: String, reason: String)] {
@@ -498,7 +498,8 @@ extension EngineState {
                     availability: ranking.availability(of: id, now: now) ?? .disabled,
                     limitedModels: ranking.limitedModels(of: id, now: now),
                     isMisconfigured: record.misconfiguration != nil, rankChanges: ranking.rankChanges(of: id),
-                    inFlight: record.load.requests, counters: record.counters, errors: record.errors,
+                    inFlight: record.load.requests, sessions: record.load.sessions, counters: record.counters,
+                    errors: record.errors,
                     bytesIn: record.traffic.bytesIn, bytesOut: record.traffic.bytesOut)
             }
         }
@@ -525,7 +526,7 @@ extension EndpointRecord {
             limitedModels: limitedModels, misconfiguration: misconfiguration, notInFile: notInFile,
             explanation: explanation,
             movement: movement, traffic: traffic,
-            inFlight: load.requests, successStreak: successStreak,
+            inFlight: load.requests, sessions: load.sessions, successStreak: successStreak,
             hasAnswered: hasAnsweredProbe || traffic.attempts > traffic.failures,
             errors: errors, lastError: lastError.map { ($0.time, $0.text) })
     }

@@ -248,6 +248,7 @@ final class LoopContext {
     private func sweepNow(_ now: NIODeadline) {
         for slot in deadlines.expire(now: now) { connections[slot]?.deadlineExpired(now: now) }
         if !parked.isEmpty { wakeParked(now: now) }
+        shared.sessions.expire(now: now, routing.sessions)
         for key in pools.keys {
             for connection in pools[key]?.connections.expire(now: now) ?? [] { connection.close() }
         }

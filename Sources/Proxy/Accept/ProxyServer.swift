@@ -236,6 +236,9 @@ public struct ClientRules: Sendable, Equatable {
     /// Between two attempts at the same endpoint, at random within these bounds.
     public var retryPause = Duration.milliseconds(500)...Duration.seconds(3)
 
+    /// How long a session stays at its endpoint after its last request while only speed speaks for another; nil: it goes by the order.
+    public var stickySessions: Duration?
+
     /// No tokens, no other origins, clients are asked.
     public init() {}
 }

@@ -8,6 +8,7 @@ final class SharedState: Sendable {
     let waits: ClientWaits
     let tlsContexts: TLSContextCache
     let names: NameLookup
+    let sessions = Sessions()
     private let routing: Mutex<Routing>
     private let routingVersion = Atomic<Int>(0)
     private let responder = Mutex<(@Sendable (any Channel) throws -> Void)?>(nil)
@@ -35,6 +36,7 @@ final class SharedState: Sendable {
         var commit: CommitPoint
         var maxWait: TimeAmount
         var retryPause: ClosedRange<Duration>
+        var sessions: SessionRules
     }
 
     init(options: ProxyOptions, routes: RoutingTable) {
@@ -50,7 +52,8 @@ final class SharedState: Sendable {
                 table: routes, tokens: ClientTokens(options.rules.clientTokens),
                 browserRules: Self.browserRules(options, options.rules), isLoopback: options.isLoopback,
                 halfClose: options.rules.halfClose, commit: options.rules.commit,
-                maxWait: TimeAmount(options.rules.maxWait), retryPause: options.rules.retryPause))
+                maxWait: TimeAmount(options.rules.maxWait), retryPause: options.rules.retryPause,
+                sessions: SessionRules(sticky: options.rules.stickySessions)))
     }
 
     /// Rises with each change of what `current` returns.
@@ -68,6 +71,7 @@ final class SharedState: Sendable {
     func update(_ rules: ClientRules) {
         let tokens = ClientTokens(rules.clientTokens)
         let browserRules = Self.browserRules(options, rules)
+        if rules.stickySessions == nil { sessions.removeAll() }
         change { routing in
             routing.tokens = tokens
             routing.browserRules = browserRules
@@ -75,6 +79,7 @@ final class SharedState: Sendable {
             routing.commit = rules.commit
             routing.maxWait = TimeAmount(rules.maxWait)
             routing.retryPause = rules.retryPause
+            routing.sessions = SessionRules(sticky: rules.stickySessions)
         }
     }
 

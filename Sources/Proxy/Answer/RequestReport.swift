@@ -59,6 +59,10 @@ public struct RequestReport: Sendable {
     /// What judged `attempts`, by their places: the row of the table of verdicts, or the operator's rule; empty, or not there at all, for
     /// those that nothing had to judge.
     public let verdictRows: [String]
+    /// Why another endpoint was asked first than the first of the order.
+    public let route: RouteReason
+    /// Endpoints that were passed over since they do not know the path.
+    public let withoutPath: [EndpointID]
     /// The version of the routing table that it went by; nil where it was refused before it had one.
     public let tableVersion: UInt64?
     let head: ByteBuffer
@@ -85,6 +89,8 @@ public struct RequestReport: Sendable {
         firstAttempt = failover.firstAttempt
         furtherAttempts = failover.furtherAttempts
         verdictRows = failover.verdictRows
+        route = failover.first.reason
+        withoutPath = failover.withoutPath
         tableVersion = failover.tableVersion
         head = request.bytes
         methodLength = request.methodLength
@@ -255,6 +261,7 @@ extension RequestReport {
         line.add("status", number: status)
         line.add("ending", ending.rawValue)
         line.add("endpoint", endpoint == nil ? nil : names.last)
+        if route != .order { line.add("route", route.rawValue) }
         line.add("bytes_up", number: bytesUp)
         line.add("bytes_down", number: bytesDown)
         line.add("first_byte_ms", milliseconds: timeToFirstByte)

@@ -661,6 +661,9 @@ final class ClientConnection: ClientChannel {
 
     /// The answer may go on for minutes, and no other endpoint will be sent the request.
     private func answerBegan() {
+        if let target = attempt.upstream, let status = response.status, status < 300 {
+            failover.answerBegan(at: target, of: request, on: loop)
+        }
         request.forgetBody(on: loop)
         response.firstSent = attempt.firstByte
     }
@@ -915,7 +918,7 @@ final class ClientConnection: ClientChannel {
             unsent: ending == .completed ? 0 : queuedByteCount, ending: ending, at: end, from: clientAddress)
         loop.requestEnded()
         loop.requestFinished(report)
+        failover.end(of: request, at: end.deadline, on: loop)
         request.forgetBody(on: loop)
-        failover.end()
     }
 }

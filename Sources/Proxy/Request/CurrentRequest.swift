@@ -34,8 +34,19 @@ final class CurrentRequest {
     /// How many proxies of this kind it has come by before.
     var hops = 0
 
+    /// Where its head names its session, and how much that field counts among those that do; nil where none does.
+    private var sessionField: (value: Range<Int>, weight: Int)?
+
     /// What its body says, as far as it was read when that was asked for last.
-    private var facts: (length: Int, model: String?, wantsStream: Bool?)?
+    private var facts: BodyFacts?
+
+    private struct BodyFacts {
+        /// As much of the body was kept.
+        var length: Int
+        var model: String?
+        var wantsStream: Bool?
+        var session: SessionKey?
+    }
 
     var body = BodyReader(.none)
     /// Body bytes that have come.
@@ -70,8 +81,28 @@ final class CurrentRequest {
         started = now
         bytesUp = 0
         if facts != nil { facts = nil }
+        if sessionField != nil { sessionField = nil }
         origin = nil
         hops = 0
+    }
+
+    // MARK: Its session
+
+    /// A field of the head names it. Of several the one with the longest name counts: that is what one client alone sends.
+    func noteSession(_ value: Range<Int>, nameLength: Int) {
+        // `Session_id` before `X-Session-ID`.
+        let weight = nameLength == 12 ? 0 : nameLength
+        if let known = sessionField, known.weight >= weight { return }
+        if !value.isEmpty { sessionField = (value, weight) }
+    }
+
+    var namesSessionInHead: Bool { sessionField != nil }
+
+    /// Tells its session from others; nil where neither its head nor its body, as far as it is kept, names one. The body is read only
+    /// where the head names none.
+    var session: SessionKey? {
+        guard let sessionField else { return readFacts().session }
+        return bytes.withUnsafeReadableBytes { SessionKey(field: $0.slice(sessionField.value)) }
     }
 
     // MARK: Its body
@@ -111,12 +142,13 @@ final class CurrentRequest {
     /// Whether a stream is asked for; nil where the body, as far as it is kept, says nothing.
     var wantsStream: Bool? { readFacts().wantsStream }
 
-    private func readFacts() -> (length: Int, model: String?, wantsStream: Bool?) {
+    private func readFacts() -> BodyFacts {
         if let facts, facts.length == keptBody { return facts }
         var reader = RequestReader()
         bytes.withUnsafeReadableBytes { reader.read($0.slice(headLength..<$0.count)) }
         replay.forEachSegment { segment in segment.withUnsafeReadableBytes { reader.read($0) } }
-        let found = (length: keptBody, model: reader.model, wantsStream: reader.stream)
+        let found = BodyFacts(
+            length: keptBody, model: reader.model, wantsStream: reader.stream, session: reader.session)
         facts = found
         return found
     }

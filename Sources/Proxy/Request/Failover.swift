@@ -14,6 +14,14 @@ final class Failover {
     private var next = 0
     /// Places in the table of endpoints that are asked when no other is left: they do not know the path, as they have said.
     private var passedOver: [Int] = []
+    /// Endpoints that were passed over since they do not know the path.
+    private(set) var withoutPath: [EndpointID] = []
+    /// What a session's cache asks of the order.
+    private(set) var first = FirstEndpoint()
+    /// The session that an endpoint is answering; nil before its answer has begun.
+    private var session: SessionKey?
+    /// Whose stream broke behind the commit point.
+    private var brokenAt: EndpointID?
     /// Endpoints that were left out, since they have named a time to wait for the model.
     private var limited: [(name: String, limit: LimitedModel)] = []
     /// The endpoints that have had their attempt, and are not asked again before a pause.
@@ -63,6 +71,10 @@ final class Failover {
         self.table = table
         next = 0
         if !passedOver.isEmpty { passedOver = [] }
+        if !withoutPath.isEmpty { withoutPath = [] }
+        first = FirstEndpoint()
+        session = nil
+        brokenAt = nil
         if !limited.isEmpty { limited = [] }
         // A request may have waited without an attempt, and an attempt may have been forgotten for another one.
         if !tried.isEmpty { tried = [] }
@@ -86,9 +98,44 @@ final class Failover {
     }
 
     /// The request has ended: lets go of the routing table, which others may have replaced long since.
-    func end() {
+    func end(of request: CurrentRequest, at end: NIODeadline, on loop: LoopContext) {
+        if session != nil || brokenAt != nil { leaveSession(of: request, at: end, on: loop) }
         table = nil
         if kept != nil { kept = nil }
+    }
+
+    // MARK: Its session
+
+    /// An endpoint's answer goes to the client: the request's session has its cache there from now on. Its body is still kept.
+    @inline(__always)
+    func answerBegan(at upstream: Upstream, of request: CurrentRequest, on loop: LoopContext) {
+        guard let table, table.hasChoice, loop.routing.sessions.isSticky, request.operation.isInference else { return }
+        enterSession(table, at: upstream, of: request, on: loop)
+    }
+
+    private func enterSession(
+        _ table: RoutingTable, at upstream: Upstream, of request: CurrentRequest, on loop: LoopContext
+    ) {
+        guard session == nil, let key = request.session else { return }
+        session = key
+        let home = SessionTable.Home(endpoint: upstream.id, order: table.operatorOrder)
+        loop.shared.sessions.began(key, at: home, upstream.load, now: .now(), loop.routing.sessions) { known in
+            // What an endpoint lacks for this one request does not move the session: its cache is of another model, perhaps.
+            guard known.order == table.operatorOrder, !tried.contains(known.endpoint), known.endpoint != first.avoided,
+                let place = table.place(of: known.endpoint)
+            else { return false }
+            return table.candidates[place].gate == .open && !table.canServe(request, at: place)
+        }
+    }
+
+    private func leaveSession(of request: CurrentRequest, at end: NIODeadline, on loop: LoopContext) {
+        if let session {
+            loop.shared.sessions.ended(session, broken: brokenAt, now: end)
+        } else if let brokenAt, let table, table.hasChoice, request.operation.isInference, let key = request.session {
+            loop.shared.sessions.broke(key, at: brokenAt, now: end)
+        }
+        session = nil
+        brokenAt = nil
     }
 
     // MARK: Where to
@@ -119,6 +166,9 @@ final class Failover {
         }
         // The model has to be known, which stands in the body.
         if table.hasModelLimits, halfOpen == .waitForBody, request.operation.isInference, request.model == nil {
+            return .waitForBody
+        }
+        guard first.decide(table, request, bodyMayCome: halfOpen == .waitForBody, on: loop) else {
             return .waitForBody
         }
         while let place = takeNext(of: table, for: request) {
@@ -153,16 +203,32 @@ final class Failover {
     /// those that have named a time to wait for this model are left out.
     @inline(__always)
     private func takeNext(of table: RoutingTable, for request: CurrentRequest) -> Int? {
+        if !first.isPlain, let place = first.take(from: table, for: request) { return place }
         while next < table.candidates.count {
             let place = next
             next += 1
+            if !first.isPlain, isOutOfTurn(table.candidates[place].upstream.id, place) { continue }
             if table.candidates[place].upstream.unknownPaths.contain(request.operation, now: request.started) {
                 passedOver.append(place)
+                noteUnknownPath(of: table.candidates[place].upstream.id)
             } else if !table.hasModelLimits || admits(table.candidates[place], request, at: place) {
                 return place
             }
         }
         return passedOver.isEmpty ? nil : passedOver.removeFirst()
+    }
+
+    /// It has been asked before its turn, or is asked behind all others.
+    private func isOutOfTurn(_ endpoint: EndpointID, _ place: Int) -> Bool {
+        if endpoint == first.avoided {
+            passedOver.append(place)
+            return true
+        }
+        return first.hasTaken(endpoint)
+    }
+
+    private func noteUnknownPath(of endpoint: EndpointID) {
+        if !withoutPath.contains(endpoint) { withoutPath.append(endpoint) }
     }
 
     private func admits(_ candidate: Candidate, _ request: CurrentRequest, at place: Int) -> Bool {
@@ -178,13 +244,14 @@ final class Failover {
     }
 
     private func putBack(_ place: Int) {
+        if let endpoint = table?.candidates[place].upstream.id, first.putBack(endpoint) { return }
         if place == next - 1 { next = place } else { passedOver.insert(place, at: 0) }
     }
 
     /// Whether an endpoint is left to ask, which may then still turn out to be half-open and busy.
     func hasNext(for request: CurrentRequest) -> Bool {
         guard let table else { return false }
-        return table.candidates[next...].contains { serves($0.upstream, request) }
+        return table.candidates[next...].contains { serves($0.upstream, request) && !first.hasTaken($0.upstream.id) }
             || passedOver.contains { serves(table.candidates[$0].upstream, request) }
     }
 
@@ -260,6 +327,7 @@ final class Failover {
         self.table = table
         next = 0
         passedOver = []
+        first.renew()
         limited = []
         skippedBusy = false
         guard canBeAskedAgain, let againFrom, againFrom <= now else { return }
@@ -336,6 +404,7 @@ final class Failover {
             loop.events.attemptFinished(report)
         }
         isConcludedByAttempt = concludes
+        if isCommitted, outcome.breaksAnswer { brokenAt = upstream.id }
         if let row = attempt.verdict?.row { noteRow(row) }
         if firstAttempt == nil { firstAttempt = report } else { furtherAttempts.append(report) }
     }
@@ -591,6 +660,16 @@ final class CurrentAttempt {
         case .failure, .rateLimited, .timedOut, .misconfigured, .neutral: return nil
         }
         return APIDetection(asked, status: status, saysUnknownPath: verdict?.endpoint == .pathUnknown)
+    }
+}
+
+extension AttemptOutcome {
+    /// Whether an answer that the client had the beginning of was not what it should have been.
+    fileprivate var breaksAnswer: Bool {
+        switch self {
+        case .failure, .rateLimited, .timedOut, .misconfigured: true
+        case .success, .declined, .neutral: false
+        }
     }
 }
 

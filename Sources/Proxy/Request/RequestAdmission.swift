@@ -40,6 +40,7 @@ struct RequestAdmission {
             case .methodOverride: asksForEcho = asksForEcho || Self.asksForEcho(bytes.slice(line.value))
             case .anthropicVersion: namesAnthropic = true
             case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
+            case .sessionID: request.noteSession(line.value, nameLength: line.name.count)
             case .authorization, .xAPIKey, .credential:
                 guard !admitsEveryone else { continue }
                 presentedToken = true

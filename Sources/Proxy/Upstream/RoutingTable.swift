@@ -16,6 +16,10 @@ public final class RoutingTable: Sendable {
     public let served: ServedAPIs
     /// Whether any candidate is not to be asked for some model: as long as none is, no request has to be looked at for its model.
     public let hasModelLimits: Bool
+    /// How often an operator has changed the order: sessions that came to their endpoint before the last time follow the order.
+    public let operatorOrder: UInt64
+    /// Whether requests may have another endpoint to go to, now or when one of those left out comes back.
+    public var hasChoice: Bool { candidates.count + absent.count > 1 }
     /// Rises with each table that its maker makes. Two threads may publish two tables in the wrong order: by this number
     /// the server keeps the newer one.
     public let version: UInt64
@@ -24,13 +28,15 @@ public final class RoutingTable: Sendable {
     ///
     /// - Parameters:
     ///   - served: nil: what the candidates serve
+    ///   - operatorOrder: rises with each change that an operator makes to the order
     ///   - version: 0 suits a caller that publishes its tables one after the other
     public init(
         candidates: [Candidate], absent: [AbsentEndpoint] = [], earliestRecovery: ContinuousClock.Instant? = nil,
-        served: ServedAPIs? = nil,
+        served: ServedAPIs? = nil, operatorOrder: UInt64 = 0,
         version: UInt64 = 0
     ) {
         self.version = version
+        self.operatorOrder = operatorOrder
         self.candidates = candidates
         self.absent = absent
         hasModelLimits = candidates.contains { !$0.limitedModels.isEmpty }
@@ -107,14 +113,19 @@ public struct Candidate: Sendable {
     public let upstream: Upstream
     /// Which requests may use it now.
     public let gate: Gate
+    /// The operator has given it its rank: a session that is behind it does not stay there.
+    public let isPinned: Bool
 
     /// The models that it is not to be asked for now. When a time out of a model ends, a new table is published.
     public let limitedModels: [LimitedModel]
 
-    /// Open unless said otherwise.
-    public init(upstream: Upstream, gate: Gate = .open, limitedModels: [LimitedModel] = []) {
+    /// Open and free to move unless said otherwise.
+    public init(
+        upstream: Upstream, gate: Gate = .open, limitedModels: [LimitedModel] = [], isPinned: Bool = false
+    ) {
         self.upstream = upstream
         self.gate = gate
+        self.isPinned = isPinned
         self.limitedModels = limitedModels
     }
 

@@ -182,16 +182,22 @@ public struct UpstreamTLSOptions: Sendable, Hashable {
     }
 }
 
-/// How many requests run at one endpoint. It outlives changes of the endpoint's settings, each of which makes a new
+/// How many requests and sessions run at one endpoint. It outlives changes of the endpoint's settings, each of which makes a new
 /// `Upstream`.
 public final class EndpointLoad: Sendable {
     private let running = Atomic<Int>(0)
+    private let sessionCount = Atomic<Int>(0)
 
     /// Nothing runs.
     public init() {}
 
     /// Attempts that have begun and not ended.
     public var requests: Int { max(0, running.load(ordering: .relaxed)) }
+
+    /// Sessions that have their cache there and are running.
+    public var sessions: Int { sessionCount.load(ordering: .relaxed) }
+
+    func setSessions(_ count: Int) { sessionCount.store(count, ordering: .relaxed) }
 
     func attemptStarted() { running.wrappingAdd(1, ordering: .relaxed) }
 

@@ -112,6 +112,7 @@ struct EndpointShowCommand: AsyncParsableCommand {
         facts += configured(endpoint.settings)
         let traffic = endpoint.traffic
         var words = ["\(traffic.total) attempts", "\(traffic.failures) failed", "\(traffic.inFlight) in flight"]
+        if let sessions = traffic.sessions { words.append(sessions.counted("session")) }
         if let p50 = traffic.p50Seconds { words.append("p50 \(Int((p50 * 1_000).rounded()))ms") }
         if let p95 = traffic.p95Seconds { words.append("p95 \(Int((p95 * 1_000).rounded()))ms") }
         facts.append(("traffic", words.joined(separator: ", ")))
