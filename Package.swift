@@ -67,6 +67,8 @@ let package = Package(
             name: "CNcurses", providers: [.apt(["libncurses-dev"])]),
         .systemLibrary(
             name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "CSystemShim"),
         .target(name: "CBuildInfo", cSettings: [.define("PODIUM_COMMIT", to: "\"\(commit)\"")]),
 
@@ -81,6 +83,7 @@ let package = Package(
         library("Verdicts", ["PureSupport", "LLMWire"]),
         library("Pricing", ["LLMWire", "YAMLDocument"]),
         library("Trends", ["LLMWire"]),
+        library("History", ["Support", "Trends", "CSQLite"]),
         library("Persistence", ["Support", "PodiumModel", "Configuration", "YAMLDocument", "CSystemShim"]),
         library("Sockets", ["Support", "CSystemShim", nioCore, deque, heap]),
         library(
@@ -132,6 +135,7 @@ let package = Package(
         tests("HTTPWire", ["WireOracle"]),
         tests("LLMWire", data: ["Vectors"]),
         tests("Pricing", ["LLMWire"], data: ["Vectors"]),
+        tests("History", ["LLMWire", "Support", "Trends"]),
         tests("Trends", ["LLMWire"], data: ["Vectors"]),
         tests("Verdicts", ["LLMWire"]),
         tests("Sockets", ["Support", nioCore]),

@@ -18,6 +18,13 @@ public struct Retention: Sendable, Equatable {
         public var hoursBefore: Int64
         /// Days since 1970.
         public var daysBefore: Int64
+
+        /// All parts given.
+        public init(requestsBefore: Int64, hoursBefore: Int64, daysBefore: Int64) {
+            self.requestsBefore = requestsBefore
+            self.hoursBefore = hoursBefore
+            self.daysBefore = daysBefore
+        }
     }
 
     /// How long it rests after a start and after the wall clock jumped.

@@ -365,3 +365,75 @@ struct RetentionTests {
         #expect(cut(11_000, oldest: today - 399) == today - 498)
     }
 }
+
+@Suite("Asking for usage")
+struct UsageRowTests {
+    @Test("Dates are those of the calendar, both ways")
+    func dates() {
+        #expect(LocalDate.days(1970, 1, 1) == 0)
+        #expect(LocalDate.days(2000, 2, 29) == 11_016)
+        #expect(LocalDate.days(2026, 11, 30) == 20_787)
+        for text in [(2026, 2, 29), (2026, 13, 1), (2026, 0, 1), (2026, 4, 31)] {
+            #expect(LocalDate.days(Int64(text.0), Int64(text.1), Int64(text.2)) == nil)
+        }
+        for day in stride(from: Int64(-40_000), to: 60_000, by: 17) {
+            let (year, month, date) = LocalDate.date(day)
+            #expect(LocalDate.days(year, month, date) == day)
+        }
+    }
+
+    @Test("Spans")
+    func spans() {
+        // 2026-11-30
+        let today: Int64 = 20_787
+        func span(_ text: String) -> UsageSpan? { UsageSpan(text, today: today) }
+        #expect(span("24h") == .hours(24) && span("168h") == .hours(168))
+        #expect(span("240h") == .days(today - 10..<today + 1))
+        #expect(span("1d") == .days(today..<today + 1) && span("7d") == .days(today - 6..<today + 1))
+        #expect(span("today") == .days(today..<today + 1) && span("yesterday") == .days(today - 1..<today))
+        #expect(span("this-month") == .days(today - 29..<today + 1))
+        #expect(span("2026-11-01..2026-11-15") == .days(today - 29..<today - 14))
+        #expect(span("2026-11-30") == .days(today..<today + 1))
+        for text in [
+            "", "h", "0d", "-1d", "7w", "2026-11-31", "2026-11-15..2026-11-01", "a..b", "99999999999999999999d",
+        ] {
+            #expect(span(text) == nil, "\(text)")
+        }
+    }
+
+    @Test("Rows are grouped by name and by local time, and what is in memory is laid over them")
+    func groups() {
+        func row(_ period: CellKey.Period, _ start: Int64, _ endpoint: String, _ model: String, _ output: Int64)
+            -> UsageRow
+        {
+            var cell = Cell()
+            cell[.output] = output
+            return UsageRow(period: period, start: start, endpoint: endpoint, model: model, client: "", cell: cell)
+        }
+        let rows = [
+            row(.day, 20_787, "a", "m", 1), row(.day, 20_787, "b", "m", 2), row(.day, 20_786, "a", "n", 4),
+            row(.day, 20_757, "a", "m", 8),
+        ]
+        func groups(_ dimensions: [UsageDimension], _ rows: [UsageRow]) -> [String: Int64] {
+            Dictionary(
+                uniqueKeysWithValues: UsageGroup.groups(of: rows, by: dimensions) { _ in 3_600 }
+                    .map { ($0.values.joined(separator: "/"), $0.cell[.output]) })
+        }
+        #expect(groups([.endpoint], rows) == ["a": 13, "b": 2])
+        #expect(groups([.model, .day], rows) == ["m/2026-11-30": 3, "n/2026-11-29": 4, "m/2026-10-31": 8])
+        #expect(groups([.month], rows) == ["2026-11": 7, "2026-10": 8])
+        #expect(groups([], rows) == ["": 15])
+        // 23:00 UTC is the next day's first hour, an hour east.
+        #expect(groups([.hour], [row(.hour, 20_787 * 86_400 - 3_600, "a", "m", 5)]) == ["2026-11-30 00": 5])
+
+        var (names, ledger) = (NameTable(), Ledger(other: NameTable.other))
+        var entry = Entry(at: LocalMoment(microseconds: 20_787 * 86_400_000_000, offset: 0))
+        entry.endpoint = names.number(.endpoint, "a")
+        entry.model = names.number(.model, "m")
+        entry.usage.output = 100
+        ledger.add(entry)
+        let seen = ledger.overlay(rows, names, .day, from: 0, to: .max)
+        #expect(groups([.endpoint], seen) == ["a": 113, "b": 2])
+        #expect(ledger.overlay([], names, .hour, from: 0, to: 1).isEmpty)
+    }
+}
