@@ -125,6 +125,8 @@ public struct RankingSettings: Sendable, Equatable {
     public var decay = Duration.seconds(30)
     /// How long a session stays at its endpoint after its last request while only speed speaks for another; nil: not at all.
     public var stickySessions: Duration? = .seconds(300)
+    /// The share of new sessions' requests that look at an endpoint which was not measured lately; 0: none.
+    public var explore = 0.02
 
     /// Every setting with its default.
     public init() {}

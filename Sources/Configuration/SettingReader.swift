@@ -232,12 +232,23 @@ extension RankingSettings {
             .duration("min_dwell", \.minDwell),
             .duration("decay", \.decay, atLeast: .milliseconds(1)),
             .value("sticky_sessions", \.stickySessions, stickySessions),
+            .value("explore", \.explore, explore),
         ]
     }
 
     init(_ node: YAMLNode?, sink: DiagnosticSink) {
         self.init()
         SettingReader.read(node, title: "ranking", Self.table, into: &self, sink: sink)
+    }
+
+    /// A share, or a switch that is off.
+    private static func explore(_ text: String) throws(ValueProblem) -> Double {
+        if ["off", "no", "false"].contains(text.lowercased()) { return 0 }
+        let share = try FractionText.parse(text)
+        guard share == 0 || (0.0001...0.5).contains(share) else {
+            throw ValueProblem("explore has to be 0.01% to 50%, or off", fix: "2% is one request of fifty")
+        }
+        return share
     }
 
     /// A time, or a switch that is off.

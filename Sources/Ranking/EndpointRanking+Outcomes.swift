@@ -9,10 +9,12 @@ extension EndpointRanking {
     /// - Parameters:
     ///   - isAnswered: `recordFirstByte` was called for this attempt; its time is known.
     ///   - failedEverywhere: names the request where every endpoint that it was sent to failed in the same way; nil for others.
+    ///   - isLook: the request went there only to see how fast it is (`Exploration`)
     ///   - began: when the attempt began; nil where that is not known
     public mutating func record(
         _ outcome: AttemptOutcome, for id: EndpointID, source: AttemptSource = .traffic, isAnswered: Bool = false,
-        failedEverywhere: UInt64? = nil, began: ContinuousClock.Instant? = nil, now: ContinuousClock.Instant,
+        failedEverywhere: UInt64? = nil, isLook: Bool = false, began: ContinuousClock.Instant? = nil,
+        now: ContinuousClock.Instant,
         random: () -> UInt64
     ) -> RankingUpdate {
         let moment = moment(now)
@@ -24,6 +26,7 @@ extension EndpointRanking {
         }
         if source == .traffic {
             endpoints[slot].halfOpenSince = nil
+            if case .success(_?) = outcome { endpoints[slot].isGlimpsed = isLook }
         }
         var isFirstEver = false
         switch outcome {
@@ -82,6 +85,7 @@ extension EndpointRanking {
         if wake <= moment { catchUp(to: moment, &update) }
         if let slot = slotByID[id] {
             endpoints[slot].lastTraffic = moment
+            endpoints[slot].isGlimpsed = false
             answeredWell(slot, moment)
             if endpoints[slot].breaker.isProvedByFirstByte { endpoints[slot].halfOpenSince = nil }
             let isFirstEver = measure(time, slot, moment)

@@ -359,7 +359,9 @@ extension EndpointRanking {
             // Nor does what has only failed and refused so far, which it may do for ever; but it loses nothing by that.
             key.setTime(seconds: nil, evidence: .presumed)
         } else {
-            key.setTime(seconds: response.value.map { isCredible ? $0 : .infinity }, evidence: response.evidence)
+            key.setTime(
+                seconds: response.value.map { isCredible ? $0 : .infinity },
+                evidence: endpoints[slot].isGlimpsed ? .presumed : response.evidence)
         }
         return key
     }

@@ -25,6 +25,8 @@ struct RankedEndpoint: Sendable {
     var lastDeclined = RankingTime(nanoseconds: 0)
     /// It declines so much that the fault may be its own: until it answers well, every other endpoint is taken to be faster.
     var isDoubted = false
+    /// Its last time is of one request that went there to see how fast it is. A single one may be luck: it counts like a presumed one.
+    var isGlimpsed = false
     /// The last request held against it that had failed at every endpoint.
     var lastFailedEverywhere: (request: UInt64, at: RankingTime)?
     /// Half-open, and asked before the leader, which it would pass by its time.

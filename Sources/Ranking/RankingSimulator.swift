@@ -33,6 +33,8 @@ public struct RankingSimulator: Sendable {
         public var orderChanges = 0
         /// Requests that came to another endpoint than the one before: each costs its users their prompt cache.
         public var switches = 0
+        /// Requests that went to another endpoint first to see how fast it is.
+        public var looks = 0
         /// Sum of the response times of the requests that were answered.
         public var totalTimeToFirstByte = Duration.zero
         /// Time for which each endpoint, by its index in the trace, was the first candidate.
@@ -52,18 +54,22 @@ public struct RankingSimulator: Sendable {
     private let trace: OutcomeTrace
     private let seed: UInt64
     private let checkInterval: Duration
+    private let explore: Double
     private let start: ContinuousClock.Instant
 
     /// A simulator for one trace. Every policy probes idle endpoints each `checkInterval`; for the policies other than
     /// Podium's a probe yields a full response time, which favours them. `start` may be any instant: the result does not
     /// depend on it.
+    ///
+    /// - Parameter explore: the share of requests that look at an endpoint which was not measured lately; each counts as a session of its own
     public init(
-        trace: OutcomeTrace, seed: UInt64 = 1, checkInterval: Duration = .seconds(30),
+        trace: OutcomeTrace, seed: UInt64 = 1, checkInterval: Duration = .seconds(30), explore: Double = 0,
         start: ContinuousClock.Instant
     ) {
         self.trace = trace
         self.seed = seed
         self.checkInterval = checkInterval
+        self.explore = explore
         self.start = start
     }
 
@@ -82,6 +88,7 @@ public struct RankingSimulator: Sendable {
         var cursors = Array(repeating: 0, count: trace.endpoints.count)
         var last: (at: Duration, top: Int?) = (.zero, order.candidates(at: .zero).first)
         var servedBy: Int?
+        var looks = Looks(count: trace.endpoints.count, share: explore, seed: seed)
         var requests = Arrivals(trace.requests)
         while let request = requests.next() {
             let at = request.at
@@ -90,11 +97,12 @@ public struct RankingSimulator: Sendable {
                 if let top = last.top { report.timeOnTop[top] += step - last.at }
                 order.advance(to: step)
                 for endpoint in order.takeDueProbes(at: step) {
-                    order.record(answer(endpoint, at: step, &cursors), for: endpoint, isProbe: true, at: step)
+                    order.record(
+                        answer(endpoint, at: step, &cursors), for: endpoint, isProbe: true, isLook: false, at: step)
                 }
                 last = (step, order.candidates(at: step).first)
             }
-            if let later = serve(request, &order, &cursors, &report, &servedBy) { requests.wait(later) }
+            if let later = serve(request, &order, &cursors, &report, &servedBy, &looks) { requests.wait(later) }
             last.top = order.candidates(at: at).first
         }
         report.orderChanges = order.changes
@@ -105,7 +113,7 @@ public struct RankingSimulator: Sendable {
     /// - Returns: the request when it comes again, where it waits
     private func serve(
         _ request: Arrivals.Request, _ order: inout any SimulatedOrder, _ cursors: inout [Int], _ report: inout Report,
-        _ servedBy: inout Int?
+        _ servedBy: inout Int?, _ looks: inout Looks
     ) -> Arrivals.Request? {
         let at = request.at
         if !request.hasWaited { report.requests += 1 }
@@ -113,6 +121,11 @@ public struct RankingSimulator: Sendable {
         var unasked = Set(trace.endpoints.indices)
         var candidates = order.candidates(at: at)[...]
         var waitsUntil: Duration?
+        let look = request.hasWaited ? nil : looks.next(among: candidates.dropFirst(), at: at)
+        if let look {
+            report.looks += 1
+            candidates = [look] + candidates.filter { $0 != look }
+        }
         while true {
             var next = candidates.popFirst()
             if next == nil {
@@ -125,8 +138,9 @@ public struct RankingSimulator: Sendable {
             guard let endpoint = next else { break }
             unasked.remove(endpoint)
             let outcome = answer(endpoint, at: at, &cursors)
-            order.record(outcome, for: endpoint, isProbe: false, at: at)
+            order.record(outcome, for: endpoint, isProbe: false, isLook: endpoint == look, at: at)
             if case .success(let time) = outcome {
+                looks.measured(endpoint, at: at)
                 report.totalTimeToFirstByte += (time ?? .zero) + (at - request.arrived)
                 if let servedBy, servedBy != endpoint { report.switches += 1 }
                 servedBy = endpoint
@@ -165,6 +179,31 @@ public struct RankingSimulator: Sendable {
         let answers = trace.answers[endpoint]
         while cursors[endpoint] + 1 < answers.count, answers[cursors[endpoint] + 1].at <= at { cursors[endpoint] += 1 }
         return answers[cursors[endpoint]].outcome
+    }
+}
+
+/// When each endpoint was measured last, and whose turn it is to look.
+private struct Looks {
+    private var exploration = Exploration()
+    private var random: SplitMix64
+    private let share: Double
+    private var last: [Duration?]
+
+    init(count: Int, share: Double, seed: UInt64) {
+        self.share = share
+        random = SplitMix64(seed: seed)
+        last = Array(repeating: nil, count: count)
+    }
+
+    mutating func measured(_ endpoint: Int, at: Duration) { last[endpoint] = at }
+
+    mutating func next(among others: ArraySlice<Int>, at: Duration) -> Int? {
+        guard exploration.isTurn(share: share, random: { random.next() }),
+            let choice = Exploration.choice(among: others.map { other in last[other].map { at - $0 } })
+        else { return nil }
+        let endpoint = others[others.startIndex + choice]
+        last[endpoint] = at
+        return endpoint
     }
 }
 
@@ -212,7 +251,7 @@ protocol SimulatedOrder {
     mutating func advance(to: Duration)
     mutating func tryEarly(among: [Int], at: Duration) -> SimulatedTrial
     mutating func takeDueProbes(at: Duration) -> [Int]
-    mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, at: Duration)
+    mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, isLook: Bool, at: Duration)
 }
 
 /// Podium's own ranking.
@@ -260,14 +299,15 @@ private struct PodiumOrder: SimulatedOrder {
         ranking.takeDueProbes(now: start + at).map { Int($0.rawValue) }
     }
 
-    mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, at: Duration) {
+    mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, isLook: Bool, at: Duration) {
         random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         let drawn = random
         // A probe only reaches the endpoint: whatever it would have answered to a request, it was reached.
         let isReached = if case .failure(let kind) = outcome { !kind.isUnreachable } else { true }
         let seen = isProbe && isReached ? .success(timeToFirstByte: .zero) : outcome
         let update = ranking.record(
-            seen, for: EndpointID(UInt32(endpoint)), source: isProbe ? .probe : .traffic, now: start + at
+            seen, for: EndpointID(UInt32(endpoint)), source: isProbe ? .probe : .traffic, isLook: isLook,
+            now: start + at
         ) { drawn }
         take(update, at)
     }
@@ -311,7 +351,7 @@ private struct BaselineOrder: SimulatedOrder {
         lastSeen.indices.filter { lastSeen[$0] + checkInterval <= at }
     }
 
-    mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, at: Duration) {
+    mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, isLook: Bool, at: Duration) {
         let elapsed = (at - lastSeen[endpoint]).secondsToTheNanosecond
         lastSeen[endpoint] = at
         let time: Double? = if case .success(let time?) = outcome { time.secondsToTheNanosecond } else { nil }

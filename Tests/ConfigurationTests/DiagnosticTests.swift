@@ -48,6 +48,7 @@ import YAMLDocument
         ("server: [1]\n", .error, 1, 9, "mapping", ""),
         ("ranking: {sticky_sessions: 0s}\n", .error, 1, 28, "has to be 1s to 24h, or off", "5m"),
         ("ranking: {sticky_sessions: maybe}\n", .error, 1, 28, "duration", "5m"),
+        ("ranking: {explore: 51%}\n", .error, 1, 20, "has to be 0.01% to 50%, or off", "2%"),
         ("ranking: {hysteresis: 15}\n", .error, 1, 23, "share below 100%", "15%"),
         ("timeouts: {recovery_threshold: 0}\n", .error, 1, 32, "1 to 1000", ""),
         ("timeouts: {connect: 0s}\n", .error, 1, 21, "below 1ms", ""),

@@ -65,6 +65,7 @@ private let epoch = ContinuousClock.now
         Change(key: "ranking.minDwell", effect: .ranking) { $0.ranking.minDwell = .seconds(77) },
         Change(key: "ranking.decay", effect: .ranking) { $0.ranking.decay = .seconds(77) },
         Change(key: "ranking.stickySessions", effect: .running) { $0.ranking.stickySessions = nil },
+        Change(key: "ranking.explore", effect: .running) { $0.ranking.explore = 0 },
         Change(key: "timeouts.connect", effect: .upstreams) { $0.timeouts.connect = .seconds(77) },
         Change(key: "timeouts.tlsHandshake", effect: .upstreams) { $0.timeouts.tlsHandshake = .seconds(77) },
         Change(key: "timeouts.responseHeader", effect: .upstreams) { $0.timeouts.responseHeader = .seconds(77) },

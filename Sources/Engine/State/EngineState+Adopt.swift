@@ -190,6 +190,7 @@ struct RunningSettings: Sendable, Equatable {
         clients.commit = failover.commit
         clients.maxWait = failover.maxWait
         clients.stickySessions = configuration.ranking.stickySessions
+        clients.explore = configuration.ranking.explore
         saving = Saving(
             persist: server.persist, strategy: server.persistStrategy, flushInterval: server.configFlushInterval,
             maxDirtyTime: server.configMaxDirtyTime, allowInPlace: server.allowInPlace)

@@ -246,7 +246,8 @@ extension EngineState {
         }
         return ranking.record(
             report.isEvidence ? report.outcome : .neutral, for: report.endpoint, isAnswered: report.wasAnswered,
-            failedEverywhere: report.failedEverywhere, began: report.at - report.duration, now: report.at,
+            failedEverywhere: report.failedEverywhere, isLook: report.isLook, began: report.at - report.duration,
+            now: report.at,
             random: random)
     }
 

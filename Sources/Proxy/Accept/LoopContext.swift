@@ -1,5 +1,6 @@
 internal import HTTPWire
 internal import NIOCore
+internal import Ranking
 internal import Sockets
 internal import Support
 
@@ -44,6 +45,7 @@ final class LoopContext {
     private var sweptTable: RoutingTable
     private var sweep: RepeatedTask?
     private var serial: UInt64 = 0
+    private var exploration = Exploration()
     /// Names of requests need to differ, not to be secret.
     private var requestIDs: SplitMix64
     private var date: (second: Int, text: [UInt8]) = (-1, [])
@@ -103,6 +105,13 @@ final class LoopContext {
 
     func nextRequestID() -> UInt64 {
         requestIDs.next()
+    }
+
+    /// Whether the next request looks at another endpoint than the order says, if it can.
+    @inline(__always)
+    func takesTurnToLook() -> Bool {
+        let share = routing.sessions.explore
+        return share > 0 && exploration.isTurn(share: share) { requestIDs.next() }
     }
 
     /// Before an endpoint is asked again that has just failed: what has failed for many at once must not be asked by all at once.

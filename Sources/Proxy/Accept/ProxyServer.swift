@@ -238,6 +238,8 @@ public struct ClientRules: Sendable, Equatable {
 
     /// How long a session stays at its endpoint after its last request while only speed speaks for another; nil: it goes by the order.
     public var stickySessions: Duration?
+    /// The share of new sessions' requests that look at an endpoint which was not measured lately; 0: none.
+    public var explore = 0.0
 
     /// No tokens, no other origins, clients are asked.
     public init() {}

@@ -53,7 +53,7 @@ final class SharedState: Sendable {
                 browserRules: Self.browserRules(options, options.rules), isLoopback: options.isLoopback,
                 halfClose: options.rules.halfClose, commit: options.rules.commit,
                 maxWait: TimeAmount(options.rules.maxWait), retryPause: options.rules.retryPause,
-                sessions: SessionRules(sticky: options.rules.stickySessions)))
+                sessions: SessionRules(sticky: options.rules.stickySessions, explore: options.rules.explore)))
     }
 
     /// Rises with each change of what `current` returns.
@@ -71,7 +71,8 @@ final class SharedState: Sendable {
     func update(_ rules: ClientRules) {
         let tokens = ClientTokens(rules.clientTokens)
         let browserRules = Self.browserRules(options, rules)
-        if rules.stickySessions == nil { sessions.removeAll() }
+        let sessionRules = SessionRules(sticky: rules.stickySessions, explore: rules.explore)
+        if !sessionRules.areKnown { sessions.removeAll() }
         change { routing in
             routing.tokens = tokens
             routing.browserRules = browserRules
@@ -79,7 +80,7 @@ final class SharedState: Sendable {
             routing.commit = rules.commit
             routing.maxWait = TimeAmount(rules.maxWait)
             routing.retryPause = rules.retryPause
-            routing.sessions = SessionRules(sticky: rules.stickySessions)
+            routing.sessions = sessionRules
         }
     }
 

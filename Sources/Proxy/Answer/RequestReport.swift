@@ -176,6 +176,8 @@ public struct AttemptReport: Sendable, Equatable {
     public let isEvidence: Bool
     /// Names the request, where every endpoint that it was sent to failed in the same way.
     public internal(set) var failedEverywhere: UInt64?
+    /// The request went there only to see how fast the endpoint is.
+    public internal(set) var isLook = false
 
     private let ended: ReportTime
 

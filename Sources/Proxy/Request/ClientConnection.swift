@@ -670,7 +670,8 @@ final class ClientConnection: ClientChannel {
 
     /// The end of this answer may be minutes away; what its beginning says about the endpoint is known now.
     private func reportFirstByte() {
-        guard let target = attempt.upstream, request.operation.isInference, case .success(let time?) = currentOutcome
+        guard let target = attempt.upstream, request.operation.isInference, case .success(let time?) = currentOutcome,
+            !failover.first.looks(at: target.id)
         else { return }
         attempt.wasAnswered = true
         failover.tellUntold(of: request, failedEverywhere: false, on: loop)

@@ -109,7 +109,7 @@ final class Failover {
     /// An endpoint's answer goes to the client: the request's session has its cache there from now on. Its body is still kept.
     @inline(__always)
     func answerBegan(at upstream: Upstream, of request: CurrentRequest, on loop: LoopContext) {
-        guard let table, table.hasChoice, loop.routing.sessions.isSticky, request.operation.isInference else { return }
+        guard let table, table.hasChoice, loop.routing.sessions.areKnown, request.operation.isInference else { return }
         enterSession(table, at: upstream, of: request, on: loop)
     }
 
@@ -118,6 +118,7 @@ final class Failover {
     ) {
         guard session == nil, let key = request.session else { return }
         session = key
+        let upstream = first.looks(at: upstream.id) ? leader(of: table, for: request) ?? upstream : upstream
         let home = SessionTable.Home(endpoint: upstream.id, order: table.operatorOrder)
         loop.shared.sessions.began(key, at: home, upstream.load, now: .now(), loop.routing.sessions) { known in
             // What an endpoint lacks for this one request does not move the session: its cache is of another model, perhaps.
@@ -126,6 +127,14 @@ final class Failover {
             else { return false }
             return table.candidates[place].gate == .open && !table.canServe(request, at: place)
         }
+    }
+
+    /// Where a session goes on whose first request has looked at another endpoint: that costs one request, and not the whole session.
+    private func leader(of table: RoutingTable, for request: CurrentRequest) -> Upstream? {
+        let place = table.candidates.indices.first {
+            table.candidates[$0].upstream.id != first.preferred && table.canServe(request, at: $0)
+        }
+        return place.map { table.candidates[$0].upstream }
     }
 
     private func leaveSession(of request: CurrentRequest, at end: NIODeadline, on loop: LoopContext) {
@@ -390,11 +399,13 @@ final class Failover {
             note(attempt, at: upstream, outcome, pause: loop.retryPause(), now: end.deadline)
         }
         // Made once and where it stays, as far as possible: it is long to copy.
-        let report = AttemptReport(
+        var report = AttemptReport(
             endpoint: upstream.id, outcome: outcome, status: attempt.status,
             timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
             ended: end.report, wasAnswered: attempt.wasAnswered, detection: attempt.detection(of: request, outcome),
             isEvidence: isEvidence, failedEverywhere: isEverywhere ? request.fingerprint : nil)
+        report.isLook = first.looks(at: upstream.id)
+        if case .success(_?) = outcome { upstream.load.measured(at: end.deadline) }
         if concludes {
             tellUntold(of: request, failedEverywhere: isEverywhere, on: loop)
         } else if isAlike {

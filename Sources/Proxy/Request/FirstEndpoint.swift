@@ -10,6 +10,8 @@ public enum RouteReason: String, Sendable, CaseIterable {
     case session
     /// A stream of its session from the endpoint that stands before had just broken.
     case brokenStream = "broken_stream"
+    /// That endpoint was not measured lately, and its session is new.
+    case explored
 }
 
 /// Which endpoint one request asks first, where that is not simply the first of the order, and which one it asks last.
@@ -25,6 +27,9 @@ struct FirstEndpoint {
     /// `preferred` has had its turn.
     private(set) var isTaken = false
     private var isDecided = false
+    /// It was asked whether the request is to look at another endpoint.
+    private var isDrawn = false
+    private var isLook = false
 
     /// Whether the order is gone through as it stands.
     @inline(__always)
@@ -38,20 +43,35 @@ struct FirstEndpoint {
     mutating func decide(
         _ table: RoutingTable, _ request: CurrentRequest, bodyMayCome: Bool, on loop: LoopContext
     ) -> Bool {
-        guard !isDecided, table.candidates.count > 1, request.operation.isInference,
-            loop.shared.sessions.mayDiffer(from: table.candidates[0].upstream.id)
-        else { return true }
+        guard !isDecided, table.candidates.count > 1, request.operation.isInference else { return true }
+        if !isDrawn {
+            isDrawn = true
+            isLook = loop.takesTurnToLook()
+        }
+        guard isLook || loop.shared.sessions.mayDiffer(from: table.candidates[0].upstream.id) else { return true }
         return askSessions(table, request, bodyMayCome: bodyMayCome, on: loop)
     }
 
     private mutating func askSessions(
         _ table: RoutingTable, _ request: CurrentRequest, bodyMayCome: Bool, on loop: LoopContext
     ) -> Bool {
+        let look = isLook ? unmeasured(table, request) : nil
+        guard look != nil || loop.shared.sessions.mayDiffer(from: table.candidates[0].upstream.id) else {
+            isDecided = true
+            return true
+        }
         let key = request.session
-        if key == nil, bodyMayCome { return false }
+        if key == nil, bodyMayCome, !loop.shared.sessions.areEmpty { return false }
         isDecided = true
         let rules = loop.routing.sessions
-        guard let key, let found = loop.shared.sessions.find(key, now: request.started, rules) else { return true }
+        guard let key, let found = loop.shared.sessions.find(key, now: request.started, rules) else {
+            if let look {
+                preferred = look.id
+                reason = .explored
+                look.load.measured(at: request.started)
+            }
+            return true
+        }
         if let broken = found.broken {
             let able = table.candidates.indices.filter { table.canServe(request, at: $0) }
             if able.contains(where: { table.candidates[$0].upstream.id != broken }) { avoided = broken }
@@ -64,6 +84,21 @@ struct FirstEndpoint {
         if reason == .order { reason = .session }
         return true
     }
+
+    /// The endpoint to look at: one that could do better than the first and was not measured lately. Where the operator has put the first one
+    /// there, no time changes that.
+    private func unmeasured(_ table: RoutingTable, _ request: CurrentRequest) -> Upstream? {
+        guard !table.candidates[0].isPinned else { return nil }
+        let others = table.candidates.indices.dropFirst().filter {
+            !table.candidates[$0].isPinned && table.canServe(request, at: $0)
+        }
+        let ages = others.map { table.candidates[$0].upstream.load.sinceMeasured(now: request.started) }
+        return Exploration.choice(among: ages).map { table.candidates[others[$0]].upstream }
+    }
+
+    /// Whether the endpoint is asked only to see how fast it is.
+    @inline(__always)
+    func looks(at endpoint: EndpointID) -> Bool { reason == .explored && endpoint == preferred }
 
     /// Whether a session that has its cache at `home` stays there.
     private func stays(_ home: SessionTable.Home, _ table: RoutingTable, _ request: CurrentRequest) -> Bool {

@@ -195,18 +195,24 @@ struct SessionTable {
     }
 }
 
-/// What the server does with sessions: `ranking.sticky_sessions`.
+/// What the server does with sessions: `ranking.sticky_sessions` and `ranking.explore`.
 struct SessionRules: Sendable, Equatable {
     /// How long a session is known after its last request.
     var idle: TimeAmount
     /// It keeps its endpoint for so long.
     var isSticky: Bool
+    /// The share of new sessions' requests that look at an endpoint which was not measured lately.
+    var explore: Double
+
+    /// Whether sessions are told apart.
+    var areKnown: Bool { isSticky || explore > 0 }
 
     /// Sessions are told apart for so long where only new ones matter.
     private static let usualIdle = TimeAmount.minutes(5)
 
     /// - Parameter sticky: nil: sessions go by the order like all requests
-    init(sticky: Duration?) {
+    init(sticky: Duration?, explore: Double) {
+        self.explore = explore
         idle = sticky.map { TimeAmount($0) } ?? Self.usualIdle
         isSticky = sticky != nil
     }

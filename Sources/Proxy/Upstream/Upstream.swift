@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import NIOCore
 public import Ranking
 internal import Support
 internal import Synchronization
@@ -187,6 +188,7 @@ public struct UpstreamTLSOptions: Sendable, Hashable {
 public final class EndpointLoad: Sendable {
     private let running = Atomic<Int>(0)
     private let sessionCount = Atomic<Int>(0)
+    private let lastMeasured = Atomic<UInt64>(0)
 
     /// Nothing runs.
     public init() {}
@@ -198,6 +200,15 @@ public final class EndpointLoad: Sendable {
     public var sessions: Int { sessionCount.load(ordering: .relaxed) }
 
     func setSessions(_ count: Int) { sessionCount.store(count, ordering: .relaxed) }
+
+    /// An answer of it was measured, or is going to be.
+    func measured(at now: NIODeadline) { lastMeasured.store(now.uptimeNanoseconds, ordering: .relaxed) }
+
+    /// How long ago it was; nil: never.
+    func sinceMeasured(now: NIODeadline) -> Duration? {
+        let last = lastMeasured.load(ordering: .relaxed)
+        return last == 0 ? nil : .nanoseconds(now.uptimeNanoseconds - min(last, now.uptimeNanoseconds))
+    }
 
     func attemptStarted() { running.wrappingAdd(1, ordering: .relaxed) }
 
