@@ -9,6 +9,8 @@ public struct FailoverSettings: Sendable, Equatable {
     public var commit = CommitPoint.content
     /// How long a request for which there is no endpoint waits for one, at most; zero: it does not.
     public var maxWait = Duration.seconds(5)
+    /// How often the client of a stream that says nothing yet is sent a comment; zero: never.
+    public var keepalive = Duration.seconds(15)
     /// For every endpoint.
     public var rules: [FailoverRule] = []
     /// `failover:` of an endpoint's entry, by the endpoint's name.
@@ -22,7 +24,7 @@ public struct FailoverSettings: Sendable, Equatable {
 }
 
 extension FailoverSettings {
-    static let keys = ["commit", "max_wait", "rules"]
+    static let keys = ["commit", "keepalive", "max_wait", "rules"]
 
     /// - Parameters:
     ///   - older: `retry:` of the older system, whose `upstream_errors` are rules too.
@@ -34,6 +36,7 @@ extension FailoverSettings {
         self.init()
         let section = SectionReader(node, title: "failover", known: Self.keys, sink: sink)
         commit = section.choice("commit", of: CommitPoint.self) ?? commit
+        keepalive = section.durationOrOff("keepalive", atLeast: .seconds(1)) ?? keepalive
         maxWait = section.duration("max_wait", atLeast: .zero) ?? maxWait
         rules = FailoverReader(title: "failover", suffix: "", sink: sink).read(section)
         rules += FailoverReader.readOlder(older, sink: sink)

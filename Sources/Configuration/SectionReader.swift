@@ -141,6 +141,18 @@ struct SectionReader {
         }
     }
 
+    /// `off` is zero.
+    func durationOrOff(_ key: String, atLeast minimum: Duration) -> Duration? {
+        value(key) { text throws(ValueProblem) in
+            if text == "off" { return .zero }
+            let duration = try DurationText.parse(text)
+            guard duration == .zero || duration >= minimum else {
+                throw ValueProblem("\(key) is below \(DurationText.render(minimum))", fix: "raise it, or say off")
+            }
+            return duration
+        }
+    }
+
     func boolean(_ key: String) -> Bool? {
         guard let node = node(key), node.kind != .scalar || !node.text.isEmpty else { return nil }
         // Quoted or not: `"true"` cannot have meant anything else.

@@ -53,7 +53,7 @@ struct ExchangeStateMachineTests {
         _ = machine.requestSent(kept: 0)
         if state == .awaitingHead { return machine }
         _ = machine.answerRead()
-        _ = machine.answered(200, isPage: false, isUploadAwaited: false)
+        _ = machine.answered(200, isPage: false, isStream: false, isUploadAwaited: false)
         hold(&machine)
         if state == .buffered { return machine }
         machine.committed()
@@ -334,7 +334,7 @@ struct ExchangeStateMachineTests {
     @Test func whatIsNoSuccessIsReadFirst() {
         func use(_ status: Int, isPage: Bool = false) -> Machine.HeadUse {
             var machine = make(.awaitingHead)
-            return machine.answered(status, isPage: isPage, isUploadAwaited: false)
+            return machine.answered(status, isPage: isPage, isStream: false, isUploadAwaited: false)
         }
         for status in 200...999 { #expect(use(status) == (status < 400 ? .forward : .readRefusal)) }
         #expect(use(200, isPage: true) == .readRefusal)
@@ -347,7 +347,7 @@ struct ExchangeStateMachineTests {
         ) -> (use: Machine.RefusalUse, then: State) {
             var machine = make(.awaitingHead, complete: complete)
             change(&machine)
-            let use = machine.answered(429, isPage: false, isUploadAwaited: false)
+            let use = machine.answered(429, isPage: false, isStream: false, isUploadAwaited: false)
             #expect(use == .readRefusal && machine.state == .buffered)
             return (
                 machine.judged(isTheClients: isTheClients, isWhole: isWhole, hasNext: hasNext), machine.state
@@ -366,7 +366,7 @@ struct ExchangeStateMachineTests {
 
     @Test func anIdleConnectionMayDieOfAgeInWords() {
         func use(_ machine: inout Machine, awaited: Bool = false) -> Machine.HeadUse {
-            machine.answered(408, isPage: false, isUploadAwaited: awaited)
+            machine.answered(408, isPage: false, isStream: false, isUploadAwaited: awaited)
         }
         var fresh = make(.awaitingHead)
         #expect(use(&fresh) == .readRefusal)
@@ -470,14 +470,16 @@ struct ExchangeStateMachineTests {
     @Test func whatSaysNothingIsHeld() {
         var machine = make(.awaitingHead)
         hold(&machine, isJudged: true)
-        #expect(machine.holds(length: 1) && machine.holds(length: AnswerState.holdLimit))
-        #expect(!machine.holds(length: AnswerState.holdLimit + 1))
+        #expect(machine.holds(length: 1, events: 1) && machine.holds(length: AnswerState.holdLimit, events: 1))
+        #expect(!machine.holds(length: AnswerState.holdLimit + 1, events: 1))
+        #expect(machine.holds(length: 1, events: AnswerState.eventLimit))
+        #expect(!machine.holds(length: 1, events: AnswerState.eventLimit + 1))
         var streaming = machine
         streaming.committed()
-        #expect(!streaming.holds(length: 1))
+        #expect(!streaming.holds(length: 1, events: 1))
         machine.contentCame()
-        #expect(!machine.holds(length: 1))
-        #expect(!make(.buffered).holds(length: 1))
+        #expect(!machine.holds(length: 1, events: 1))
+        #expect(!make(.buffered).holds(length: 1, events: 1))
     }
 
     @Test func theFirstBodyByteCommits() {
@@ -741,6 +743,9 @@ private struct ExchangePlay {
     /// The endpoints that have been sent this request, and the bytes of an answer that the client has.
     private var hasUpstream = false
     private var answerBytes = 0
+    /// The client has the head of an event stream and nothing else.
+    private var headSent = false
+    private var isHTTP11 = true
     private var lastChunkSent = false
     private var closes = false
     private(set) var isOver = false
@@ -784,7 +789,23 @@ private struct ExchangePlay {
         case 15 where machine.state == .delivering:
             end()
             next(machine.answerEnded())
+        case 15: keepalive()
         default: break
+        }
+    }
+
+    private mutating func keepalive() {
+        switch machine.keepaliveIsDue(isReadableStream: chance(2), isOverdue: chance(8)) {
+        case .nothing: break
+        case .headAndComment:
+            #expect(!headSent && isHTTP11 && machine.state == .buffered && machine.canReplay)
+            headSent = true
+        case .comment: #expect(headSent && machine.state.isRunning && !machine.isCommitted)
+        case .everything:
+            #expect(machine.state == .buffered && machine.canReplay)
+            machine.committed()
+            kept = 0
+            answerBytes += 10
         }
     }
 
@@ -797,8 +818,10 @@ private struct ExchangePlay {
             candidatesLeft = Int.random(in: 0...3, using: &random)
             kept = 0
             answerBytes = 0
+            headSent = false
+            isHTTP11 = !chance(4)
             framing = [.none, .length(50), .length(150), .chunked].randomElement(using: &random) ?? .none
-            machine.requestBegan(keepsAlive: !chance(6), isHTTP11: !chance(4), isHEAD: false)
+            machine.requestBegan(keepsAlive: !chance(6), isHTTP11: isHTTP11, isHEAD: false)
             if chance(10) { return answer() }
             readBody()
         case .readBody: readBody()
@@ -926,9 +949,13 @@ private struct ExchangePlay {
         case .readHead:
             if chance(3) { return }
             let status = [200, 200, 200, 401, 408, 429, 500].randomElement(using: &random) ?? 200
+            let isStream = chance(2)
             let use = machine.answered(
-                status, isPage: chance(8), isUploadAwaited: machine.isUploading && chance(2))
+                status, isPage: chance(8), isStream: isStream, isUploadAwaited: machine.isUploading && chance(2))
             switch use {
+            case .fail:
+                #expect(headSent && !isStream)
+                fail()
             case .retryOnFreshConnection: retry()
             case .readRefusal: armed = .refusalBody
             case .forward: holdAnswer(status)
@@ -940,13 +967,13 @@ private struct ExchangePlay {
             case .tryNextEndpoint:
                 hasUpstream = false
                 choose()
-            case .forward: holdAnswer(429)
+            case .forward: if headSent { answer() } else { holdAnswer(429) }
             }
         case .readBody:
             let isComplete = chance(3)
             let awaitedContent = machine.answer.waitsForContent
             if awaitedContent, chance(2) { machine.contentCame() }
-            if !machine.holds(length: 10) {
+            if !machine.holds(length: 10, events: 1) {
                 let wasCommitted = machine.isCommitted
                 let passage = machine.answerPasses(isLast: isComplete, awaitedContent: awaitedContent)
                 #expect(passage.commits != wasCommitted)
@@ -986,6 +1013,11 @@ private struct ExchangePlay {
     private mutating func answer() {
         #expect(answerBytes == 0)
         hasUpstream = false
+        // What would be an answer is said in an event, and the stream is broken off.
+        if headSent {
+            end()
+            return finish()
+        }
         let closes = machine.closesAfterAnswer(inputIsEmpty: true, isStopping: false)
         if !machine.requestIsComplete { #expect(closes) }
         end()

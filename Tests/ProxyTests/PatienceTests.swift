@@ -255,7 +255,7 @@ struct PatienceTests {
             Array("HTTP/1.1 429 Slow\r\nRetry-After: 40\r\n".utf8) + rest
             + Array("retry-after-ms: 40000\r\nContent-Length: 0\r\n\r\n".utf8)
         let refusal = head.withUnsafeBytes { Refusal(of: endpoint, url, status: 429, head: $0) }
-        refusal.judged(VerdictTable.verdict(on: refusal.finding(of: .inference(.messages), unixTime: 0)))
+        refusal.judged(VerdictTable.verdict(on: refusal.finding(of: .inference(.messages), unixTime: 0)), error: nil)
         guard case .received(let named, _) = refusal.answer(retryAfter: 7) else {
             Issue.record("it is not passed on")
             return

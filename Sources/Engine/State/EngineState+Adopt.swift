@@ -191,6 +191,7 @@ struct RunningSettings: Sendable, Equatable {
         clients.maxWait = failover.maxWait
         clients.stickySessions = configuration.ranking.stickySessions
         clients.explore = configuration.ranking.explore
+        clients.keepalive = failover.keepalive
         saving = Saving(
             persist: server.persist, strategy: server.persistStrategy, flushInterval: server.configFlushInterval,
             maxDirtyTime: server.configMaxDirtyTime, allowInPlace: server.allowInPlace)

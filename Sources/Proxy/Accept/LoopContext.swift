@@ -27,6 +27,8 @@ final class LoopContext {
     var output = ByteBuffer()
     var dataRanges: ContiguousArray<Range<Int>> = []
     var deadlines = DeadlineTable()
+    /// When a client that has nothing of a held stream yet is to hear that something goes on. The slots are those of `deadlines`.
+    var keepalives = DeadlineTable()
     var coalescing = WriteCoalescing()
     private var tickEnd: @Sendable () -> Void = {}
     private var coalesced: ContiguousArray<Unmanaged<SocketConnection>> = []
@@ -87,12 +89,15 @@ final class LoopContext {
 
     func register(_ connection: ClientChannel) -> DeadlineTable.Slot {
         let slot = deadlines.allocate()
+        let same = keepalives.allocate()
+        assert(slot == same)
         if slot == connections.count { connections.append(connection) } else { connections[slot] = connection }
         return slot
     }
 
     func unregister(_ slot: DeadlineTable.Slot) {
         deadlines.release(slot)
+        keepalives.release(slot)
         connections[slot] = nil
         shared.connectionClosed()
         if let whenEmpty, connections.allSatisfy({ $0 == nil }) { whenEmpty.succeed() }
@@ -256,6 +261,7 @@ final class LoopContext {
 
     private func sweepNow(_ now: NIODeadline) {
         for slot in deadlines.expire(now: now) { connections[slot]?.deadlineExpired(now: now) }
+        for slot in keepalives.expire(now: now) { connections[slot]?.keepaliveIsDue(now: now) }
         if !parked.isEmpty { wakeParked(now: now) }
         shared.sessions.expire(now: now, routing.sessions)
         for key in pools.keys {

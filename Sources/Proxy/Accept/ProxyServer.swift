@@ -233,6 +233,8 @@ public struct ClientRules: Sendable, Equatable {
     public var commit = CommitPoint.content
     /// How long a request for which there is no endpoint waits for one, at most; zero: it does not.
     public var maxWait = Duration.zero
+    /// How often the client of a stream that says nothing yet is sent a comment; zero: never.
+    public var keepalive = Duration.zero
     /// Between two attempts at the same endpoint, at random within these bounds.
     public var retryPause = Duration.milliseconds(500)...Duration.seconds(3)
 

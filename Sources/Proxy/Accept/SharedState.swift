@@ -35,6 +35,7 @@ final class SharedState: Sendable {
         var halfClose: HalfClosePolicy
         var commit: CommitPoint
         var maxWait: TimeAmount
+        var keepalive: TimeAmount
         var retryPause: ClosedRange<Duration>
         var sessions: SessionRules
     }
@@ -52,7 +53,8 @@ final class SharedState: Sendable {
                 table: routes, tokens: ClientTokens(options.rules.clientTokens),
                 browserRules: Self.browserRules(options, options.rules), isLoopback: options.isLoopback,
                 halfClose: options.rules.halfClose, commit: options.rules.commit,
-                maxWait: TimeAmount(options.rules.maxWait), retryPause: options.rules.retryPause,
+                maxWait: TimeAmount(options.rules.maxWait), keepalive: TimeAmount(options.rules.keepalive),
+                retryPause: options.rules.retryPause,
                 sessions: SessionRules(sticky: options.rules.stickySessions, explore: options.rules.explore)))
     }
 
@@ -79,6 +81,7 @@ final class SharedState: Sendable {
             routing.halfClose = rules.halfClose
             routing.commit = rules.commit
             routing.maxWait = TimeAmount(rules.maxWait)
+            routing.keepalive = TimeAmount(rules.keepalive)
             routing.retryPause = rules.retryPause
             routing.sessions = sessionRules
         }

@@ -11,7 +11,8 @@ final class AnswerGate {
     private var status = 0
     private var ending: AnswerReader.Ending?
     private var commit = CommitPoint.content
-    private var sawEvent = false
+    /// Events so far, of which something is known or not.
+    private(set) var eventCount = 0
     /// Its media type says nothing: the first byte tells.
     private var isUntyped = false
     /// It is of no kind that can be looked into.
@@ -40,7 +41,7 @@ final class AnswerGate {
         _ media: ResponseHead.Media, status: Int, isReadable: Bool, to operation: LLMOperation, commit: CommitPoint
     ) {
         ending = nil
-        sawEvent = false
+        eventCount = 0
         isForeign = false
         isUntyped = media == .unknown
         self.commit = commit
@@ -77,7 +78,7 @@ final class AnswerGate {
     @inline(__always)
     func look(_ bytes: UnsafeRawBufferPointer) {
         if isUntyped, recognises(bytes) { return }
-        reader.read(bytes) { _, _ in sawEvent = true }
+        reader.read(bytes) { _, _ in eventCount &+= 1 }
     }
 
     /// What has no media type is looked into where it begins as JSON or HTML does. Everything else passes without a further look.
@@ -101,7 +102,7 @@ final class AnswerGate {
 
     /// Whether something came that the client must have.
     var hasOutput: Bool {
-        isForeign || (!isUntyped && (reader.hasOutput || reader.isForeign)) || (commit != .content && sawEvent)
+        isForeign || (!isUntyped && (reader.hasOutput || reader.isForeign)) || (commit != .content && eventCount > 0)
     }
 
     /// Whether it says that the endpoint failed.

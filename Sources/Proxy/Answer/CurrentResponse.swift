@@ -14,6 +14,7 @@ final class CurrentResponse {
     var unread = UnreadBytes()
     /// The client's head, and what came of the body before it said anything.
     private var held = ByteBuffer()
+    private var heldHeadLength = 0
     private var body = BodyReader(.none)
     private(set) var isEventStream = false
     /// Nothing readable can be put into it.
@@ -123,6 +124,19 @@ final class CurrentResponse {
                 return writer.count
             }
         }
+    }
+
+    /// Holds the head that stands in `loop.output`.
+    func holdHead(on loop: LoopContext) {
+        heldHeadLength = loop.output.readableBytes
+        exchangeHeld(on: loop)
+    }
+
+    /// Moves the head from what is held to `loop.output`.
+    func takeHead(on loop: LoopContext) {
+        loop.output.clear()
+        if let head = held.readSlice(length: heldHeadLength) { loop.output.writeImmutableBuffer(head) }
+        heldHeadLength = 0
     }
 
     /// Exchanges what is held for what stands in `loop.output`.

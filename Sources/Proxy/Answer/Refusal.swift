@@ -27,6 +27,7 @@ final class Refusal {
     var isWhole = false
     private var worded: LocalAnswer?
     private(set) var verdict: Verdict?
+    private var error: AnswerReader.NamedError?
 
     /// - Parameter head: as received
     init(
@@ -53,6 +54,14 @@ final class Refusal {
             return .worded(worded)
         }
         return .received(head: headNaming(retryAfter: retryAfter), body: body)
+    }
+
+    /// The same for a client that has the head of an event stream already, so that neither status nor head can follow.
+    var inWords: LocalAnswer {
+        let words = error.map { $0.message.isEmpty ? $0.type : $0.message } ?? ""
+        let said = words.isEmpty ? "endpoint \(upstream.name): \(verdict?.words ?? "status \(status)")" : words
+        let message = upstream.secrets.reduce(said) { $1.masking($0) }
+        return LocalAnswer(status: verdict?.status ?? status, message: message, errorType: error?.type)
     }
 
     /// The head with this time to wait: its own may be longer than that of another endpoint. All else stays byte for byte.
@@ -111,15 +120,13 @@ final class Refusal {
 
     /// It has been judged.
     ///
-    /// - Parameter error: what an error within a success says of itself
-    func judged(_ verdict: Verdict, error: AnswerReader.NamedError? = nil) {
+    /// - Parameter error: what it says of itself
+    func judged(_ verdict: Verdict, error: AnswerReader.NamedError?) {
         self.verdict = verdict
+        self.error = error
         maskSecrets()
         guard (200..<300).contains(status) else { return }
-        let words = error.map { $0.message.isEmpty ? $0.type : $0.message } ?? ""
-        var message = words.isEmpty ? "endpoint \(upstream.name): \(verdict.words)" : words
-        for secret in upstream.secrets { message = secret.masking(message) }
-        worded = LocalAnswer(status: verdict.status, message: message, errorType: error?.type)
+        worded = inWords
         isWhole = true
     }
 }

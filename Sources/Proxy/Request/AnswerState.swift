@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import NIOCore
 
 /// How an endpoint's answer goes to the client: how it is framed, what is held of it, and whether the connections outlive it.
 ///
@@ -7,6 +8,10 @@ struct AnswerState {
     /// Most bytes that are held of an answer that says nothing yet. OpenAI's Responses begin with the request's instructions and tools,
     /// twice, and answers that are no stream come whole.
     static let holdLimit = 512 * 1024
+    /// Most events that are held: announcements are a few, and pings come every some seconds.
+    static let eventLimit = 1_000
+    /// An event stream is held for so long at most, counted from when the endpoint had the whole request.
+    static let timeLimit = TimeAmount.minutes(10)
 
     /// How the body is framed towards the client.
     private(set) var framing = BodyFraming.none
@@ -55,6 +60,9 @@ struct AnswerState {
         return framing
     }
 
+    /// The client has the head of another endpoint's stream, in chunks.
+    mutating func continuesStream() { framing = .chunked }
+
     /// Whether readable bytes can be put into it: not into what is encoded or counted.
     ///
     /// - Parameter isReadableStream: it is an event stream that others than its reader understand
@@ -64,7 +72,11 @@ struct AnswerState {
 
     /// Whether a piece of an answer of which nothing has gone to the client is kept from it.
     ///
-    /// - Parameter length: of all that would be held
+    /// - Parameters:
+    ///   - length: of all that would be held
+    ///   - events: in it
     @inline(__always)
-    func holds(length: Int) -> Bool { waitsForContent && length <= Self.holdLimit }
+    func holds(length: Int, events: Int) -> Bool {
+        waitsForContent && length <= Self.holdLimit && events <= Self.eventLimit
+    }
 }

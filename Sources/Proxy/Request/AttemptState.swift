@@ -107,9 +107,10 @@ struct AttemptState {
     }
 
     /// 100 was answered here already, 101 was never asked for, others are the client's.
-    mutating func informational(_ status: Int, isHTTP11: Bool) -> Informational {
+    /// - Parameter isTaken: the client understands it, and has nothing of an answer yet
+    mutating func informational(_ status: Int, isTaken: Bool) -> Informational {
         informationalCount += 1
         guard status != 101, informationalCount <= Self.informationalLimit else { return .fail }
-        return status != 100 && isHTTP11 ? .pass : .drop
+        return status != 100 && isTaken ? .pass : .drop
     }
 }

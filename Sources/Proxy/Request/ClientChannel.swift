@@ -65,6 +65,9 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
     /// The deadline has passed, and that concerns the running request.
     func requestStalled(_ expiry: ExchangeState.Expiry, now: NIODeadline) {}
 
+    /// The client of a held stream is to hear that something goes on.
+    func keepaliveIsDue(now: NIODeadline) {}
+
     /// Reports the running request, if there is one, and lets go of all that belongs to it.
     func endRequest(_ ending: RequestReport.Ending) {}
 
@@ -155,6 +158,12 @@ class ClientChannel: SocketConnection, ChannelInboundHandler, RemovableChannelHa
     final func arm(at deadline: NIODeadline) {
         guard machine.state != .closed else { return }
         loop.deadlines.arm(slot, at: deadline)
+    }
+
+    /// The client of a held stream hears at this time that something goes on, unless it has got something by then.
+    final func armKeepalive(at due: NIODeadline) {
+        guard machine.state != .closed else { return }
+        loop.keepalives.arm(slot, at: due)
     }
 
     /// Gives the client, which is behind, time until it has taken something.

@@ -516,7 +516,9 @@ final class ClientConnection: ClientChannel {
         let isPage =
             loop.responseHead.media == .page && status < 300 && loop.responseHead.framing != .none
             && request.operation.isInference
-        switch machine.answered(status, isPage: isPage, isUploadAwaited: isUploadAwaited) {
+        let isStream =
+            loop.responseHead.isEventStream && !loop.responseHead.isEncoded && loop.responseHead.framing != .none
+        switch machine.answered(status, isPage: isPage, isStream: isStream, isUploadAwaited: isUploadAwaited) {
         case .forward:
             // Neither a success nor a failure.
             if status >= 300 {
@@ -531,6 +533,7 @@ final class ClientConnection: ClientChannel {
             response.beginRefusal(of: target, url, head: bytes.slice(0..<loop.responseHead.end))
             arm(.refusalBody, from: response.lastRead)
         case .retryOnFreshConnection: retryOnFreshConnection()
+        case .fail: upstreamFailed(.badResponse)
         }
     }
 
@@ -553,9 +556,41 @@ final class ClientConnection: ClientChannel {
             announcedLength: framing == .none ? loop.responseHead.announcedLength : nil,
             keepsAlive: loop.responseHead.keepsAlive, isJudged: response.gate.isLooking && status < 300)
         let named = machine.answerHeld(head, inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
-        writeResponseHead(bytes, framing: named.framing, closes: named.closes)
-        response.exchangeHeld(on: loop)
+        if machine.clientHasHead {
+            loop.output.clear()
+        } else {
+            writeResponseHead(bytes, framing: named.framing, closes: named.closes)
+            if head.isJudged, response.isReadableStream, machine.requestIsComplete {
+                armKeepalive(since: attempt.requestWritten ?? response.lastRead)
+            }
+        }
+        response.holdHead(on: loop)
         arm(.answerBody, from: response.lastRead)
+    }
+
+    /// - Parameter begin: when the client was sent something last, or began to wait
+    private func armKeepalive(since begin: NIODeadline) {
+        let interval = loop.routing.keepalive
+        armKeepalive(at: begin + (interval > .zero ? min(interval, AnswerState.timeLimit) : AnswerState.timeLimit))
+    }
+
+    override func keepaliveIsDue(now: NIODeadline) {
+        let isOverdue = attempt.requestWritten.map { now - $0 >= AnswerState.timeLimit } ?? false
+        let isReadable = response.isReadableStream && loop.routing.keepalive > .zero
+        switch machine.keepaliveIsDue(isReadableStream: isReadable, isOverdue: isOverdue) {
+        case .nothing: guard machine.state.isRunning, !machine.isCommitted else { return }
+        case .everything:
+            response.exchangeHeld(on: loop)
+            commit()
+            writeOutput()
+        case .headAndComment:
+            response.takeHead(on: loop)
+            writeOutput()
+            writeIntoStream(":\n\n")
+        case .comment: writeIntoStream(":\n\n")
+        }
+        armKeepalive(since: now)
+        flush()
     }
 
     /// Fills `loop.output` with the client's head.
@@ -627,7 +662,8 @@ final class ClientConnection: ClientChannel {
         }
         let isChunked = machine.answer.framing == .chunked
         if isChunked, total > 0 { loop.output.writeChunkSize(total) }
-        let isHeldBack = machine.holds(length: loop.output.readableBytes + total)
+        let isHeldBack = machine.holds(
+            length: loop.output.readableBytes + total, events: response.gate.eventCount)
         if total >= Self.gatherThreshold, loop.dataRanges.count <= Self.maximumPieces, !isHeldBack {
             commitIfHeld(isComplete: isComplete, awaitedContent: awaitedContent)
             let tail: StaticString = isChunked ? isComplete ? "\r\n0\r\n\r\n" : "\r\n" : ""
@@ -693,7 +729,7 @@ final class ClientConnection: ClientChannel {
     private func judge(_ refusal: Refusal) {
         let finding = refusal.finding(of: request.operation, unixTime: Double(WallClock.wholeSeconds))
         let verdict = VerdictTable.verdict(on: finding, rules: refusal.upstream.rules)
-        refusal.judged(verdict)
+        refusal.judged(verdict, error: finding.error)
         attempt.verdict = verdict
         use(refusal, verdict, keepsConnection: refusal.isWhole)
     }
@@ -741,7 +777,7 @@ final class ClientConnection: ClientChannel {
     /// The refusal is the client's, as far as it has come; the rest follows.
     private func forward(_ refusal: Refusal) {
         response.forgetRefusal()
-        switch refusal.content {
+        switch machine.clientHasHead ? .worded(refusal.inWords) : refusal.content {
         case .worded(let words):
             let outcome = currentOutcome
             dropUpstream()
@@ -774,6 +810,7 @@ final class ClientConnection: ClientChannel {
 
     /// The most telling of the refusals is the client's, where no endpoint had anything better.
     private func answer(_ refusal: Refusal) {
+        if machine.clientHasHead { return answer(refusal.inWords) }
         guard case .received(let head, let body) = refusal.answer(retryAfter: failover.earliestWait) else {
             if case .worded(let words) = refusal.answer(retryAfter: failover.earliestWait) { answer(words) }
             return
@@ -869,8 +906,12 @@ final class ClientConnection: ClientChannel {
 
     /// The endpoint died after the client had begun to read: an event stream says so, then it ends without an end.
     private func breakResponse(_ message: String) {
-        let event = LocalAnswer(status: 502, message: message).event(
-            api: request.api, path: request.path, requestID: request.requestIDText, at: response.place)
+        breakResponse(LocalAnswer(status: 502, message: message), at: response.place)
+    }
+
+    private func breakResponse(_ error: LocalAnswer, at place: EventStreamPosition.Place) {
+        let event = error.event(
+            api: request.api, path: request.path, requestID: request.requestIDText, at: place)
         // Not in what is encoded or counted, nor within an event where the API's error would become a part of it.
         let isSaid = event.map(writeIntoStream) ?? false
         // Where the connection's end is the body's end (HTTP/1.0) and nothing was said in words, only a reset says that something is
@@ -886,7 +927,9 @@ final class ClientConnection: ClientChannel {
     /// - Returns: whether readable bytes can be put into the answer
     @discardableResult
     private func writeIntoStream(_ text: String) -> Bool {
-        guard machine.answer.takesText(isReadableStream: response.isReadableStream) else { return false }
+        guard machine.clientHasHead || machine.answer.takesText(isReadableStream: response.isReadableStream) else {
+            return false
+        }
         CurrentResponse.writeText(text, framing: machine.answer.framing, on: loop)
         writeOutput()
         return true
@@ -896,6 +939,10 @@ final class ClientConnection: ClientChannel {
 
     /// Answers the running request instead of an endpoint.
     private func answer(_ answer: LocalAnswer) {
+        if machine.clientHasHead {
+            response.status = answer.status
+            return breakResponse(answer, at: .betweenEvents)
+        }
         let closes = machine.closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
         response.status = answer.status
         write(request.render(answer, closes: closes))

@@ -31,6 +31,8 @@ struct ExchangeStateMachine {
     private var isKept = true
     /// The first byte of the answer has gone to the client.
     private(set) var isCommitted = false
+    /// The client has the head of an event stream and comments, and nothing else: the stream of another endpoint may still follow.
+    private(set) var clientHasHead = false
 
     private(set) var attempt = AttemptState()
     private(set) var answer = AnswerState()
@@ -81,6 +83,7 @@ struct ExchangeStateMachine {
         isKept = true
         replayLimit = usualReplayLimit
         isCommitted = false
+        clientHasHead = false
         attempt = AttemptState()
         answer.begins()
     }
@@ -197,6 +200,7 @@ struct ExchangeStateMachine {
         switch policy {
         case .serve: return .nothing
         case .cancel: return .abort
+        case .probe where clientHasHead && !isCommitted: return .sendComment
         case .probe where state == .streaming:
             return answer.takesText(isReadableStream: takesComment) ? .sendComment : .nothing
         case .probe: return isHTTP11 ? .sendContinue : .abort
@@ -346,7 +350,8 @@ struct ExchangeStateMachine {
         }
         // An endpoint that has waited long enough for the client hangs up: that says nothing about the endpoint.
         let isClients =
-            kind == .closed && (isUploadAwaited || attempt.wasHeldUp || state == .streaming && !client.isWritable)
+            attempt.isClientsFault
+            || kind == .closed && (isUploadAwaited || attempt.wasHeldUp || state == .streaming && !client.isWritable)
         // Where nothing had been said, it is no answer that broke off.
         let told = isCommitted && !answer.waitsForContent ? .brokenStream : kind
         return Failure(recovery: recovery(kind), outcome: isClients || isOurs ? .neutral : .failure(told))
@@ -391,7 +396,7 @@ struct ExchangeStateMachine {
     }
 
     mutating func informational(_ status: Int) -> AttemptState.Informational {
-        attempt.informational(status, isHTTP11: isHTTP11)
+        attempt.informational(status, isTaken: isHTTP11 && !clientHasHead)
     }
 
     /// What to do with the head of an answer.
@@ -402,15 +407,23 @@ struct ExchangeStateMachine {
         case readRefusal
         /// The word in which an idle connection died of age, not an answer: the same endpoint on a new one.
         case retryOnFreshConnection
+        /// The client has the head of an event stream, and this is none.
+        case fail
     }
 
     /// A final answer's head came.
     ///
     /// - Parameters:
     ///   - isPage: it is a page of HTML where an answer of a model is due
+    ///   - isStream: it is an event stream that others than its reader understand
     ///   - isUploadAwaited: the endpoint has taken all of an unfinished body
-    mutating func answered(_ status: Int, isPage: Bool, isUploadAwaited: Bool) -> HeadUse {
-        guard status >= 400 || isPage else { return .forward }
+    mutating func answered(_ status: Int, isPage: Bool, isStream: Bool, isUploadAwaited: Bool) -> HeadUse {
+        guard status >= 400 || isPage else {
+            guard clientHasHead, !isStream || status >= 300 else { return .forward }
+            // It may be a good answer: that the client cannot have it any more is not the endpoint's doing.
+            attempt.isClientsFault = true
+            return .fail
+        }
         // The endpoint has waited long enough for the rest of the request.
         if isUploadAwaited, status == 408 || status == 504 {
             attempt.isClientsFault = true
@@ -455,10 +468,43 @@ struct ExchangeStateMachine {
     ) -> (framing: BodyFraming, closes: Bool) {
         // A refusal that goes to the client after all is buffered already.
         if state != .buffered { become(.buffered) }
+        let wasToClose = clientHasHead && answer.closesClient
         let named = answer.begin(head, toHEAD: isHEAD, isHTTP11: isHTTP11)
+        if clientHasHead { answer.continuesStream() }
         answer.closesClient =
-            named == .untilClose || closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: isStopping)
+            named == .untilClose || wasToClose
+            || closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: isStopping)
         return (named, answer.closesClient)
+    }
+
+    /// What a client is sent that waits for an answer which is held.
+    enum Keepalive: UInt8 {
+        case nothing
+        /// The head of the held stream: from here on only another stream can take its place.
+        case headAndComment
+        case comment
+        /// All that is held: it was held for long enough.
+        case everything
+    }
+
+    /// The client has been sent nothing for a while.
+    ///
+    /// Only the head of an event stream is sent before its time: its status is the endpoint's own, and what the next endpoint has to say,
+    /// an answer or an error, can be said in events too. Everything else (JSON, what is encoded, HTTP/1.0) would be fixed by its head.
+    ///
+    /// - Parameters:
+    ///   - isReadableStream: what is held is an event stream that others than its reader understand
+    ///   - isOverdue: it was held as long as anything is
+    mutating func keepaliveIsDue(isReadableStream: Bool, isOverdue: Bool) -> Keepalive {
+        guard state.isRunning, !isCommitted, requestIsComplete, client.isWritable else { return .nothing }
+        let isHeld = state == .buffered && answer.waitsForContent && !answer.isRefusal
+        if isHeld, isOverdue { return .everything }
+        if clientHasHead { return .comment }
+        guard isHeld, answer.framing == .chunked, answer.takesText(isReadableStream: isReadableStream) else {
+            return .nothing
+        }
+        clientHasHead = true
+        return .headAndComment
     }
 
     /// Whether the connection ends with an answer that begins now.
@@ -474,9 +520,11 @@ struct ExchangeStateMachine {
 
     /// Whether a piece of the answer is kept from the client.
     ///
-    /// - Parameter length: of all that would be held
+    /// - Parameters:
+    ///   - length: of all that would be held
+    ///   - events: in it
     @inline(__always)
-    func holds(length: Int) -> Bool { state == .buffered && answer.holds(length: length) }
+    func holds(length: Int, events: Int) -> Bool { state == .buffered && answer.holds(length: length, events: events) }
 
     /// What a piece of the answer that goes to the client brings about.
     struct Passage: Equatable {
