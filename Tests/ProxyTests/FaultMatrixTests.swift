@@ -100,7 +100,7 @@ struct FaultMatrixTests {
         case .next: break
         case .nextElse(let status), .answer(let status):
             var answer = await client.response()
-            if status == 200, fault.name.contains("until the end") { answer = await client.until("0\r\n\r\n") }
+            if status == 200, fault.name.contains("until the end") { answer = await client.until("\r\n0\r\n\r\n") }
             if fault.name.hasPrefix("interim") { answer = await client.until("0123456789") }
             server?.release("seen")
             #expect(answer.contains("HTTP/1.1 \(status) "))
