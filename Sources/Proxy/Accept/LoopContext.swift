@@ -40,7 +40,7 @@ final class LoopContext {
     private var connections: ContiguousArray<ClientChannel?> = []
     private var heard: [OverloadHandler] = []
     /// Requests for which no endpoint could be asked when they looked last.
-    private var parked: [ObjectIdentifier: ClientConnection] = [:]
+    private var parked: [ObjectIdentifier: RequestConnection] = [:]
     private var pools: [Int: IdleConnections] = [:]
     /// The pool that was asked last, which is nearly always the one that is asked next.
     private var recentPool: (key: Int, pool: IdleConnections)?
@@ -171,9 +171,9 @@ final class LoopContext {
     // MARK: Requests without an endpoint
 
     /// The request is told when there is a new routing table.
-    func park(_ connection: ClientConnection) { parked[ObjectIdentifier(connection)] = connection }
+    func park(_ connection: RequestConnection) { parked[ObjectIdentifier(connection)] = connection }
 
-    func unpark(_ connection: ClientConnection) {
+    func unpark(_ connection: RequestConnection) {
         if !parked.isEmpty { parked[ObjectIdentifier(connection)] = nil }
     }
 

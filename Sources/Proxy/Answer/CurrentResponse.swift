@@ -7,7 +7,7 @@ internal import Verdicts
 /// The endpoint's answer that a client connection passes on: what its head says, how far its body has come, and how both are written to
 /// the client.
 ///
-/// `ClientConnection` has one, which each attempt begins anew. When something goes to the client is decided by `ExchangeStateMachine`. What
+/// `RequestConnection` has one, which each attempt begins anew. When something goes to the client is decided by `ExchangeStateMachine`. What
 /// is to go stands in `loop.output`; until the commit point it is held here.
 final class CurrentResponse {
     /// Part of a response head.

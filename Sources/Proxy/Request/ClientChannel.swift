@@ -6,7 +6,7 @@ internal import Support
 /// The client's side of a connection, and the only handler of its channel: what the client sends is read here, and here it is watched that
 /// the client goes on, and the connection is closed.
 ///
-/// What happens to a request is the business of `ClientConnection`, the only class that is built on this one: it overrides what stands
+/// What happens to a request is the business of `RequestConnection`, the only class that is built on this one: it overrides what stands
 /// under "For the requests". What is done when is decided by `ExchangeStateMachine`: each method tells the machine what has come and
 /// performs what it returns.
 ///

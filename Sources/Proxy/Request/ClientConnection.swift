@@ -5,444 +5,19 @@ internal import Ranking
 internal import Support
 internal import Verdicts
 
-/// One client connection with the requests that run on it, one after the other.
+/// One client connection with the requests that run on it, one after the other; this is the answer's side of it: what an endpoint answers is
+/// judged, held, passed on or left for the next endpoint, and the request is reported.
 ///
-/// Everything that concerns a running request is done here: an endpoint is chosen and asked, its answer passed on, the request reported.
-/// The client's channel is the business of the class below. What is done when is decided by `ExchangeStateMachine`; what has to be
-/// remembered is in `CurrentRequest`, `Failover`, `CurrentAttempt` and `CurrentResponse`. The sections follow the way of a request.
-final class ClientConnection: ClientChannel {
+/// How a request gets to an endpoint is the business of the class below, `RequestConnection`.
+final class ClientConnection: RequestConnection {
     /// From this size on, data is sent from where it lies instead of being copied next to its neighbours.
     private static let gatherThreshold = 16 * 1024
-    /// So much of a body is kept however little room there is.
-    private static let freeReplay = 64 * 1024
-
-    /// For `X-Forwarded-For`.
-    private let clientAddressText: [UInt8]
-    private let request = CurrentRequest()
-    private let failover = Failover()
-    private let attempt = CurrentAttempt()
-    private let response = CurrentResponse()
-    private var upstream: UpstreamConnection?
-
-    override init(loop: LoopContext, clientAddress: SocketAddress?) {
-        clientAddressText = Array((clientAddress?.ipAddress ?? "unknown").utf8)
-        super.init(loop: loop, clientAddress: clientAddress)
-    }
-
-    override var keptBody: Int { request.keptBody }
-    override var upstreamIsWritable: Bool { upstream?.isWritable ?? false }
-    /// The endpoint has taken all that the client has sent so far, and the client is not done.
-    @inline(__always)
-    private var isUploadAwaited: Bool { machine.isUploading && upstreamIsWritable }
-
-    // MARK: The request
-
-    override func requestBegan(_ bytes: UnsafeRawBufferPointer) {
-        let now = NIODeadline.now()
-        let serial = loop.nextSerial()
-        request.begin(bytes, serial: serial, now: now)
-        loop.requestHeadOwner = serial
-        response.reset()
-        loop.learnRouting()
-        failover.begin(loop.routing.table)
-        let admission = RequestAdmission(bytes, on: loop, of: request)
-        let path = request.pathRange
-        if RequestAdmission.isToldToUseHTTP(path: path, bytes, on: loop) {
-            let answer = LocalAnswer(status: 426, message: "WebSocket is not served here; use HTTP streaming")
-            write(answer.render(api: .openAI, requestID: "", closes: true, minorVersion: 1, omitsBody: false))
-            return closeAfterWrites()
-        }
-        machine.requestBegan(
-            keepsAlive: loop.requestHead.keepsAlive, isHTTP11: request.minorVersion == 1, isHEAD: request.isHEAD)
-        loop.requestStarted()
-        if let refusal = admission.refusal(
-            path: path, hops: request.hops, hasOrigin: request.origin != nil, bytes, on: loop)
-        {
-            answer(refusal)
-        }
-    }
-
-    override func readBody(_ bytes: UnsafeRawBufferPointer, from start: Int, of buffer: ByteBuffer) -> Int {
-        var offset = start
-        do {
-            while !request.body.isComplete {
-                switch try request.body.next(bytes, at: &offset, limits: loop.shared.options.limits) {
-                case .data(let range): acceptBody(bytes.slice(range), range, of: buffer)
-                case .needsMore:
-                    bodyPaused(gotBytes: offset > start)
-                    return offset
-                case .end: break
-                }
-                if machine.inputStep != .readBody { return offset }
-            }
-        } catch {
-            bodyBroke()
-            return offset
-        }
-        bodyCompleted()
-        return offset
-    }
-
-    private func acceptBody(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, of buffer: ByteBuffer) {
-        let kept = request.bodyRead(range.count)
-        if kept > Self.freeReplay, !loop.shared.hasReplayRoom, machine.limitsReplay(to: kept) {
-            loop.shared.replayRefused()
-        }
-        switch machine.bodyRead(range.count, kept: kept) {
-        case .keep: request.keepBody(bytes, range, of: buffer, on: loop)
-        case .keepAndSend:
-            request.keepBody(bytes, range, of: buffer, on: loop)
-            sendBody(range, of: buffer)
-        case .dropKeptAndSend:
-            request.forgetBody(on: loop)
-            sendBody(range, of: buffer)
-        case .send: sendBody(range, of: buffer)
-        case .discard: break
-        }
-    }
-
-    /// Body bytes that come while the request is on its way.
-    private func sendBody(_ range: Range<Int>, of buffer: ByteBuffer) {
-        guard let upstream,
-            let bytes = buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count)
-        else { return }
-        attempt.bytesSent += range.count
-        upstream.writeBody(bytes, inChunks: machine.attempt.sendsChunks)
-    }
-
-    /// Everything that was read has been dealt with, and the body goes on.
-    private func bodyPaused(gotBytes: Bool) {
-        if machine.owesContinue, loop.requestHeadOwner == request.serial, loop.requestHead.expectsContinue,
-            request.bytesUp == 0
-        {
-            write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
-            flush()
-        }
-        arm(machine.bodyPaused(gotBytes: gotBytes, upstreamIsWritable: upstreamIsWritable))
-        // Last: the write may fail at once and another attempt begin.
-        if machine.state.isFlowing { upstream?.flush() }
-    }
-
-    private func bodyCompleted() {
-        guard machine.bodyCompleted() else { return }
-        if machine.attempt.sendsChunks { upstream?.writeLastChunk() }
-        // The time that the client took is not the endpoint's.
-        if !machine.attempt.sawAnswer { attempt.requestWritten = .now() }
-        arm(machine.waitAfterRequest)
-        // Last: the write may fail at once and another attempt begin.
-        upstream?.flush()
-    }
-
-    private func bodyBroke() {
-        dropUpstream()
-        finishAttempt(.neutral)
-        switch machine.bodyBroke() {
-        case .abort: abort(.clientClosed)
-        case .answerBadRequest: answer(LocalAnswer(status: 400, message: "malformed chunked body"))
-        }
-    }
-
-    override func probeClient() { clientIsThere() }
-
-    override func clientTakesMore() { upstream?.resumeReading() }
-
-    /// Finds out whether the client, which has said FIN, waits for the answer: it may have gone, or only have nothing more to ask.
-    ///
-    /// - Returns: whether the request goes on
-    @discardableResult
-    private func clientIsThere() -> Bool {
-        let takesComment = response.isReadableStream && response.place == .betweenEvents
-        switch machine.probe(loop.routing.halfClose, takesComment: takesComment) {
-        case .nothing: return true
-        case .abort:
-            abort(.clientClosed)
-            return false
-        case .sendComment: writeIntoStream(":\n\n")
-        case .sendContinue: write(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n"))
-        }
-        flush()
-        return machine.state.isRunning
-    }
-
-    // MARK: Choosing an endpoint
-
-    override func requestPaused() {
-        // In the call that read the head.
-        if machine.choosingBegan() { tryNextEndpoint(now: request.started) }
-    }
-
-    /// Goes to the next endpoint that serves this API, or gives up.
-    ///
-    /// - Parameter now: where the caller has just read the clock
-    private func tryNextEndpoint(now: NIODeadline? = nil) {
-        guard machine.state == .choosing else { return }
-        let halfOpen = machine.halfOpenEndpoint(kept: request.keptBody)
-        switch failover.nextStep(of: request, attempt, halfOpen: halfOpen, on: loop) {
-        case .ask: startAttempt(now: now ?? .now())
-        case .waitForBody:
-            arm(machine.waitsForBody())
-            resumeInput()
-        case .exhausted: noEndpointIsLeft(halfOpen, now: now ?? .now())
-        }
-    }
-
-    /// Waits for an endpoint, or tells the client that there is none.
-    private func noEndpointIsLeft(_ halfOpen: ExchangeStateMachine.HalfOpen, now: NIODeadline) {
-        if machine.canReplay {
-            let patience = failover.patience(
-                for: request, attempt, isWhole: halfOpen != .waitForBody, maximum: loop.routing.maxWait, now: now,
-                on: loop)
-            switch patience {
-            case .ask: return startAttempt(now: now)
-            case .wait(let until): return park(until: until)
-            case .waitForBody:
-                arm(machine.waitsForBody())
-                return resumeInput()
-            case .none: break
-            }
-        }
-        failover.tellUntold(of: request, failedEverywhere: true, on: loop)
-        switch failover.lastWord(to: request) {
-        case .local(let words): answer(words)
-        case .kept(let refusal): answer(refusal)
-        }
-    }
-
-    private func park(until: NIODeadline) {
-        machine.parks()
-        loop.park(self)
-        arm(at: until)
-        resumeInput()
-    }
-
-    /// There may be a new routing table.
-    func routingMayHaveChanged(now: NIODeadline) {
-        if failover.differs(from: loop.routing.table) { chooseAgain(now: now) }
-    }
-
-    private func chooseAgain(now: NIODeadline) {
-        guard machine.choosesAgain() else { return }
-        loop.unpark(self)
-        loop.learnRouting()
-        failover.renew(loop.routing.table, now: now)
-        tryNextEndpoint(now: now)
-    }
-
-    /// Asks the endpoint that `attempt` names.
-    private func startAttempt(now: NIODeadline) {
-        guard !machine.inputIsClosed || clientIsThere(), let target = attempt.upstream, let url = attempt.url else {
-            return
-        }
-        attempt.begin(now: now)
-        target.load.attemptStarted()
-        machine.attemptBegan(request.framing, kept: request.keptBody)
-        if !machine.attempt.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
-            machine.idleConnectionTaken()
-            upstream = idle
-            idle.attach(self)
-            sendRequest(idle, to: target, url, now: now)
-        } else {
-            connect(target, url, now: now)
-        }
-    }
-
-    private func connect(_ target: Upstream, _ url: UpstreamURL, now: NIODeadline) {
-        arm(machine.connectionBegan(), from: now)
-        // Known before it can fail: a connect may be refused at once, and the next attempt runs within this call.
-        let connection = UpstreamConnection(url: url, tls: target.tls, loop: loop, client: self, now: now)
-        upstream = connection
-        UpstreamConnector.open(connection, of: target, on: loop)
-    }
-
-    func upstreamIsHandshaking(_ connection: UpstreamConnection) {
-        guard connection === upstream, attempt.isRunning else { return }
-        arm(machine.handshakeBegan())
-    }
-
-    func upstreamIsReady(_ connection: UpstreamConnection) {
-        guard connection === upstream, let target = attempt.upstream, let url = attempt.url else {
-            return connection.close()
-        }
-        sendRequest(connection, to: target, url, now: .now())
-    }
-
-    // MARK: Sending the request
-
-    private func sendRequest(
-        _ connection: UpstreamConnection, to target: Upstream, _ url: UpstreamURL, now: NIODeadline
-    ) {
-        let kept = request.keptBody
-        let framing = machine.requestFraming(request.framing, kept: kept)
-        request.writeHead(
-            for: target, url, framing: framing, isForwarded: connection.isForwarded, clientAddress: clientAddressText,
-            on: loop)
-        attempt.bytesSent = loop.output.readableBytes + kept
-        attempt.headWritten = now
-        request.writeKept(to: connection, inChunks: machine.attempt.sendsChunks, on: loop)
-        if machine.requestIsComplete {
-            attempt.requestWritten = now
-            if machine.attempt.sendsChunks { connection.writeLastChunk() }
-        }
-        let wait = machine.requestSent(kept: kept)
-        if wait == .answerHead {
-            arm(at: machine.deadline(wait, target.waits.responseHeader, from: now))
-        } else {
-            arm(wait, from: now)
-        }
-        if !machine.canReplay { request.forgetBody(on: loop) }
-        connection.flush()
-        resumeInput()
-    }
-
-    func upstreamWritabilityChanged(isWritable: Bool) {
-        let wait = machine.upstreamWritabilityChanged(isWritable: isWritable)
-        guard wait != .unchanged else { return }
-        arm(wait)
-        if isWritable { resumeInput() }
-    }
-
-    override func endpointTimeout(for wait: ExchangeWait) -> TimeAmount? {
-        attempt.upstream?.waits.timeout(for: wait)
-    }
-
-    override func requestStalled(_ expiry: ExchangeState.Expiry, now: NIODeadline) {
-        switch expiry {
-        case .lookAtConnection: lookAtConnection(now: now)
-        case .failUpstream: if !hasMoreTime(now: now) { upstreamFailed(.timeout) }
-        case .chooseAgain: chooseAgain(now: now)
-        case .answerSlowBody:
-            dropUpstream()
-            finishAttempt(.neutral)
-            answer(LocalAnswer(status: 408, message: "the request body did not arrive in time"))
-        case .nothing, .close, .closeUnlessClientGetsOn, .abortUnlessClientGetsOn, .refuseSlowHead: break
-        }
-    }
-
-    /// An answer that is no stream may take longer, and says nothing before it has finished: what was asked for is looked up only now,
-    /// since nearly all answers come sooner.
-    ///
-    /// - Returns: whether the endpoint is waited for further
-    private func hasMoreTime(now: NIODeadline) -> Bool {
-        guard machine.state == .awaitingHead || machine.state == .buffered, response.refusal == nil,
-            machine.requestIsComplete, let begin = attempt.requestWritten, let waits = attempt.upstream?.waits
-        else { return false }
-        let isStream = !request.operation.isInference || request.wantsStream == true || response.isEventStream
-        // Between two pieces the limit is another one, and it is over.
-        if machine.state == .buffered, isStream || response.bytesDown > 0 { return false }
-        let end = begin + (isStream ? waits.streamHeader : waits.response)
-        guard now < end else { return false }
-        arm(at: end)
-        return true
-    }
-
-    private func lookAtConnection(now: NIODeadline) {
-        guard let upstream, let url = attempt.url else { return }
-        let confirmsNothing = upstream.confirmsNothing(
-            of: attempt.bytesSent, isExact: !url.usesTLS && !machine.attempt.sendsChunks,
-            writtenBefore: now - attempt.headWritten)
-        switch machine.looked(confirmsNothing: confirmsNothing, now: now) {
-        case .wait(let deadline): arm(at: deadline)
-        case .stalled: perform(machine.stalled(upstreamIsWritable: upstreamIsWritable), now: now)
-        case .retryOnFreshConnection:
-            self.upstream = nil
-            upstream.abandon()
-            // Those that are idle go the same way, and would cost the next requests as much.
-            loop.closeIdle(to: upstream.url)
-            retryOnFreshConnection()
-        }
-    }
-
-    // MARK: Failures of the endpoint
-
-    /// - Parameter endsByReset: the end was an error, not a FIN
-    func upstreamClosed(_ connection: UpstreamConnection, _ kind: FailureKind, endsByReset: Bool) {
-        guard connection === upstream else { return }
-        if machine.upstreamClosed(
-            endsBody: response.endsWithConnection, isProper: kind == .closed && !endsByReset)
-        {
-            upstream = nil
-            response.lastRead = .now()
-            return bodyEnded()
-        }
-        upstreamFailed(kind)
-    }
-
-    /// The attempt cannot go on.
-    private func upstreamFailed(_ kind: FailureKind) {
-        guard let name = attempt.upstream?.name else { return }
-        let isOurs = upstream?.failsForLackOfDescriptors ?? false
-        // What has come of it says enough.
-        if let refusal = response.refusal, !isOurs { return judge(refusal) }
-        let failure = machine.upstreamFailed(kind, isOurs: isOurs, isUploadAwaited: isUploadAwaited)
-        judge(failure)
-        dropUpstream()
-        switch failure.recovery {
-        case .nothing: break
-        case .retryOnFreshConnection: retryOnFreshConnection()
-        case .tryNextEndpoint:
-            response.reset()
-            failover.hasFailed()
-            finishAttempt(failure.outcome, reason: isOurs ? "no file descriptor left here" : kind.text)
-            tryNextEndpoint()
-        case .answerBadGateway:
-            finishAttempt(failure.outcome, reason: kind.text)
-            failover.tellUntold(of: request, failedEverywhere: !failover.hasNext(for: request), on: loop)
-            let status = kind == .timeout ? 504 : 502
-            answer(LocalAnswer(status: status, message: "endpoint \(name): \(kind.text)"))
-        case .breakAnswer:
-            finishAttempt(failure.outcome, reason: kind.text)
-            breakResponse("endpoint \(name): \(kind.text) in mid-stream")
-        }
-    }
-
-    /// What it means that an attempt brought no answer, or not all of one.
-    private func judge(_ failure: ExchangeStateMachine.Failure) {
-        guard case .failure(let kind) = failure.outcome else { return }
-        let place: Finding.Place = machine.isCommitted ? .afterCommit : response.status == nil ? .head : .beforeContent
-        attempt.verdict = VerdictTable.verdict(
-            on: Finding(
-                operation: request.operation, status: response.status ?? 0, place: place,
-                sign: kind.sign(hasHead: response.status != nil)))
-    }
-
-    /// The proxy makes no tunnel to a plain endpoint, and is asked to forward the request instead.
-    func upstreamRefusedTunnel(_ connection: UpstreamConnection) {
-        guard connection === upstream else { return }
-        retryOnFreshConnection()
-    }
-
-    /// The idle connection had died of age, or said so.
-    private func retryOnFreshConnection() {
-        dropUpstream()
-        guard let target = attempt.upstream, let url = attempt.url else { return }
-        attempt.restart()
-        response.reset()
-        connect(target, url, now: .now())
-    }
-
-    /// Closes the upstream connection: it is in the middle of something.
-    private func dropUpstream() {
-        let connection = upstream
-        upstream = nil
-        connection?.close()
-    }
-
-    /// - Parameter concludes: the request ends with it, and its report with the request's
-    private func finishAttempt(
-        _ outcome: AttemptOutcome, reason: String? = nil, concludes: Bool = false, at end: Moment = .now
-    ) {
-        guard let target = attempt.end() else { return }
-        target.load.attemptEnded()
-        failover.finish(
-            attempt, at: target, of: request, outcome, reason: reason, concludes: concludes,
-            isCommitted: machine.isCommitted, end: end, on: loop)
-    }
 
     // MARK: The answer's head
 
-    var takesMoreResponse: Bool { machine.client.isWritable }
+    override var takesMoreResponse: Bool { machine.client.isWritable }
 
-    func upstreamRead(_ connection: UpstreamConnection, _ buffer: ByteBuffer) {
+    override func upstreamRead(_ connection: UpstreamConnection, _ buffer: ByteBuffer) {
         guard connection === upstream, attempt.isRunning else { return connection.close() }
         response.lastRead = .now()
         switch machine.answerRead() {
@@ -459,7 +34,7 @@ final class ClientConnection: ClientChannel {
         }
     }
 
-    func upstreamReadComplete() {
+    override func upstreamReadComplete() {
         flush()
     }
 
@@ -632,7 +207,7 @@ final class ClientConnection: ClientChannel {
     }
 
     /// The body has come to its end.
-    private func bodyEnded() {
+    override func bodyEnded() {
         if let refusal = response.refusal {
             refusal.isWhole = true
             return judge(refusal)
@@ -726,7 +301,7 @@ final class ClientConnection: ClientChannel {
     }
 
     /// Enough of a refusal is here to say what it means.
-    private func judge(_ refusal: Refusal) {
+    override func judge(_ refusal: Refusal) {
         let finding = refusal.finding(of: request.operation, unixTime: Double(WallClock.wholeSeconds))
         let verdict = VerdictTable.verdict(on: finding, rules: refusal.upstream.rules)
         refusal.judged(verdict, error: finding.error)
@@ -809,7 +384,7 @@ final class ClientConnection: ClientChannel {
     }
 
     /// The most telling of the refusals is the client's, where no endpoint had anything better.
-    private func answer(_ refusal: Refusal) {
+    override func answer(_ refusal: Refusal) {
         if machine.clientHasHead { return answer(refusal.inWords) }
         guard case .received(let head, let body) = refusal.answer(retryAfter: failover.earliestWait) else {
             if case .worded(let words) = refusal.answer(retryAfter: failover.earliestWait) { answer(words) }
@@ -905,7 +480,7 @@ final class ClientConnection: ClientChannel {
     }
 
     /// The endpoint died after the client had begun to read: an event stream says so, then it ends without an end.
-    private func breakResponse(_ message: String) {
+    override func breakResponse(_ message: String) {
         breakResponse(LocalAnswer(status: 502, message: message), at: response.place)
     }
 
@@ -926,7 +501,7 @@ final class ClientConnection: ClientChannel {
 
     /// - Returns: whether readable bytes can be put into the answer
     @discardableResult
-    private func writeIntoStream(_ text: String) -> Bool {
+    override func writeIntoStream(_ text: String) -> Bool {
         guard machine.clientHasHead || machine.answer.takesText(isReadableStream: response.isReadableStream) else {
             return false
         }
@@ -938,7 +513,7 @@ final class ClientConnection: ClientChannel {
     // MARK: The end of a request
 
     /// Answers the running request instead of an endpoint.
-    private func answer(_ answer: LocalAnswer) {
+    override func answer(_ answer: LocalAnswer) {
         if machine.clientHasHead {
             response.status = answer.status
             return breakResponse(answer, at: .betweenEvents)

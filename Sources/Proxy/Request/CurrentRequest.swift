@@ -6,7 +6,7 @@ internal import Support
 
 /// The request that runs on a client connection: its head, what is kept of its body, and how both are written to an endpoint.
 ///
-/// `ClientConnection` has one, which each of its requests fills anew. It is a class because it is handed to what chooses endpoints and
+/// `RequestConnection` has one, which each of its requests fills anew. It is a class because it is handed to what chooses endpoints and
 /// writes heads: a value of this size would be copied each time.
 final class CurrentRequest {
     /// Bodies up to here are kept behind their head instead of in a buffer of their own.

@@ -4,7 +4,7 @@ internal import Ranking
 
 /// Decides what happens on one client connection and to the request that runs on it.
 ///
-/// `ClientChannel` owns the only one of its connection. It and `ClientConnection` tell the machine what has come (an event is a method), and
+/// `ClientChannel` owns the only one of its connection. It, `RequestConnection` and `ClientConnection` tell the machine what has come (an event is a method), and
 /// perform what the method returns. The machine knows no socket, no event loop and no clock, so that every decision about commit point,
 /// framing, keep-alive, lingering, deadlines, failover and half-closed clients can be tested by calling it. Its states are in `ExchangeState`;
 /// what concerns the client, one attempt or one answer alone is in a part of its own.

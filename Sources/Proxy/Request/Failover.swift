@@ -7,7 +7,7 @@ internal import Verdicts
 
 /// The way of one request from endpoint to endpoint: which of the routing table is next, and what became of those before.
 ///
-/// `ClientConnection` has one, which each of its requests begins anew. Whether there is another attempt is decided by
+/// `RequestConnection` has one, which each of its requests begins anew. Whether there is another attempt is decided by
 /// `ExchangeStateMachine`; here is kept where it goes, and what the ranking, the report and the words of a 503 need to know of the last ones.
 final class Failover {
     private var table: RoutingTable?

@@ -14,7 +14,7 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     /// Leads to a proxy that forwards requests, not to the endpoint.
     let isForwarded: Bool
     private let diagnosis: TLSDiagnosis?
-    private var client: ClientConnection?
+    private var client: RequestConnection?
     private var failure: FailureKind?
     /// Happy eyeballs may try several channels, each with this handler; the first to be active is the connection.
     private var isActive = false
@@ -27,7 +27,7 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
     var failsForLackOfDescriptors = false
 
     init(
-        url: UpstreamURL, tls: UpstreamTLSOptions = .init(), loop: LoopContext, client: ClientConnection,
+        url: UpstreamURL, tls: UpstreamTLSOptions = .init(), loop: LoopContext, client: RequestConnection,
         now: NIODeadline
     ) {
         self.url = url
@@ -62,7 +62,7 @@ final class UpstreamConnection: SocketConnection, ChannelInboundHandler {
 
     func writeLastChunk() { write(ByteBuffer(staticString: "0\r\n\r\n")) }
 
-    func attach(_ client: ClientConnection) {
+    func attach(_ client: RequestConnection) {
         self.client = client
     }
 
