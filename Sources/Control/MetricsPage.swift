@@ -62,13 +62,32 @@ extension MetricsText {
             "podium_attempt_first_byte_seconds", .histogram,
             "Time from sending a request to an endpoint to the first byte of its answer, successful attempts.")
         // Without a sample there is nothing to tell, in 17 lines for each of perhaps thousands.
-        for (name, counters) in all where counters.firstByte.counts.contains(where: { $0 > 0 }) {
+        for (name, counters) in all where !counters.firstByte.isEmpty {
             add(counters.firstByte, [("endpoint", name)])
         }
+        begin(
+            "podium_first_token_seconds", .histogram,
+            "Time from sending a request to an endpoint to the first content of its answer, of streams.")
+        for (name, counters) in all where !counters.firstToken.isEmpty {
+            add(counters.firstToken, [("endpoint", name)])
+        }
+        begin(
+            "podium_whole_answer_seconds", .histogram,
+            "Time from sending a request to an endpoint to the end of its answer, of answers of models that are no streams."
+        )
+        for (name, counters) in all where !counters.whole.isEmpty {
+            add(counters.whole, [("endpoint", name)])
+        }
+        addSpeeds(all)
         begin(
             "podium_request_first_byte_seconds", .histogram,
             "Time from reading a client's request to the first byte sent back, failover included.")
         add(metrics.firstByte, [])
+        begin(
+            "podium_request_first_content_seconds", .histogram,
+            "Time from reading a client's request to the first content sent back, failover included; of answers that come whole to their end."
+        )
+        add(metrics.firstContent, [])
         sampleEach(
             "podium_request_body_bytes_total", .counter, "Body bytes from clients by endpoint.", metrics, \.bytesIn)
         sampleEach(
@@ -106,9 +125,25 @@ extension MetricsText {
         for endpoint in metrics.endpoints { line([("endpoint", endpoint.name)], "", String(endpoint[keyPath: value])) }
     }
 
-    private mutating func add(_ times: FirstByteHistogram, _ labels: [Label]) {
+    /// How fast streams are written once they have begun: a sum and a count, of which a mean over any time can be made.
+    private mutating func addSpeeds(_ all: [(String, EndpointCounters)]) {
+        let known = all.filter { $0.1.speed.streams > 0 }
+        begin(
+            "podium_stream_speed_tokens_per_second", .summary,
+            "Output tokens per second between the first and the last content of a stream.")
+        for (name, counters) in known {
+            line([("endpoint", name)], "_sum", thousandths(counters.speed.sumThousandths))
+            line([("endpoint", name)], "_count", String(counters.speed.streams))
+        }
+    }
+
+    private func thousandths(_ number: UInt64) -> String {
+        "\(number / 1_000).\(String(1_000 + number % 1_000).dropFirst())"
+    }
+
+    private mutating func add(_ times: TimeHistogram, _ labels: [Label]) {
         histogram(
-            bounds: FirstByteHistogram.bounds, counts: times.counts, sumMicroseconds: times.sumMicroseconds, labels)
+            bounds: times.bounds, counts: times.counts, sumMicroseconds: times.sumMicroseconds, labels)
     }
 
     fileprivate mutating func addRanking(_ metrics: EngineMetrics) {
@@ -281,7 +316,7 @@ extension MetricsText {
 /// Prometheus' text format, version 0.0.4. Pure.
 struct MetricsText {
     enum Kind: String {
-        case counter, gauge, histogram
+        case counter, gauge, histogram, summary
     }
 
     /// A label and its value.

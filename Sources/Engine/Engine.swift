@@ -263,8 +263,8 @@ extension Engine {
     /// What the data path calls. The closures capture the engine alone, and run on event loops.
     private var proxyEvents: ProxyEvents {
         ProxyEvents(
-            attemptAnswered: { id, time, now in
-                self.handle { $0.attemptAnswered(id, after: time, now: now, wallTime: Self.wallTime) }
+            attemptAnswered: { id, beginning, now in
+                self.handle { $0.attemptAnswered(id, beginning, now: now, wallTime: Self.wallTime) }
             },
             attemptFinished: { report in
                 self.handle { $0.attemptFinished(report, wallTime: Self.wallTime, random: Self.random) }
@@ -292,7 +292,8 @@ extension Engine {
 
     private func trace(_ report: AttemptReport) {
         guard let recorder, let name = withState({ $0.record(report.endpoint)?.settings.name }) else { return }
-        recorder.answer(report.isEvidence ? report.outcome : .neutral, of: name, at: report.at)
+        recorder.answer(
+            report.isEvidence ? report.outcome : .neutral, of: name, at: report.at, took: report.duration)
     }
 
     /// The endpoints to probe now, and when to ask again.
@@ -517,7 +518,8 @@ extension Engine {
         return withState { state in
             EngineMetrics(
                 endpoints: state.endpointMetrics(now: now), unanswered: state.unanswered, firstByte: state.firstByte,
-                requestsInFlight: load.requests, connections: load.connections, replayBytes: load.replayBytes,
+                firstContent: state.firstContent, requestsInFlight: load.requests, connections: load.connections,
+                replayBytes: load.replayBytes,
                 unreplayable: load.unreplayable, shadowed: load.shadowed,
                 attemptsPerSecond: state.traffic.summary(second: second).attemptsPerSecond,
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,

@@ -211,6 +211,9 @@ public struct AnswerReader {
         return text.isEmpty ? nil : text
     }
 
+    /// Tells the model that answered from others, whatever name a relay gives it; 0 where none was named.
+    public var modelFamily: UInt32 { modelText.isEmpty ? 0 : ModelFamily(modelText).number }
+
     /// What the error said; nil while there was none.
     public var error: NamedError? {
         guard hasError || (shape == .json && status >= 400) else { return nil }

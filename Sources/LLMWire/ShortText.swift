@@ -12,6 +12,9 @@ struct ShortText<let capacity: Int> {
     var count: Int { min(length, capacity) }
     var isEmpty: Bool { length == 0 }
 
+    /// - Parameter index: below `count`
+    subscript(index: Int) -> UInt8 { bytes[index] }
+
     /// The beginning of another text, as much as fits.
     mutating func take<let other: Int>(_ text: ShortText<other>) {
         removeAll()

@@ -3,9 +3,9 @@ internal import Synchronization
 /// What one attempt at one endpoint taught the ranking. The proxy makes it, `EndpointRanking.record` takes it in. It is copied for every
 /// request, so it holds nothing that has to be counted or freed.
 public enum AttemptOutcome: Sendable, Equatable {
-    /// A usable answer; `timeToFirstByte` runs from the whole request being sent to the first byte of the response. nil where
-    /// that time says nothing about how fast the endpoint answers: for what is no inference, or was answered unheard.
-    case success(timeToFirstByte: Duration?)
+    /// A usable answer. nil where its time says nothing about how fast the endpoint answers: for what is no inference, was answered
+    /// unheard, or could not be looked into.
+    case success(ResponseSample?)
     /// The endpoint failed: connection, TLS, timeout, broken response, or a 5xx/408 status.
     case failure(FailureKind)
     /// 429, 503 or 529 that named a time to wait. Not a breaker failure.

@@ -21,7 +21,7 @@ extension EndpointRanking {
             let rank = min(max(1, endpoint.priority ?? .max), order.count + 1)
             order.insert(slot, at: rank - 1)
             if endpoint.isPinned { ranking.endpoints[slot].pinnedRank = rank }
-            if let usual = ranking.fleetBaseline { ranking.endpoints[slot].response.presume(usual, at: moment) }
+            ranking.presumeUsual(slot, moment)
             ranking.place(order)
         }
     }

@@ -7,13 +7,15 @@ extension EndpointRanking {
     /// Outcomes for an endpoint that has been removed are ignored. `random` is called only when a cooldown begins.
     ///
     /// - Parameters:
-    ///   - isAnswered: `recordFirstByte` was called for this attempt; its time is known.
+    ///   - isAnswered: `recordFirstByte` was called for this attempt.
+    ///   - isMeasured: with its time, which is not taken in again.
     ///   - failedEverywhere: names the request where every endpoint that it was sent to failed in the same way; nil for others.
     ///   - isLook: the request went there only to see how fast it is (`Exploration`)
     ///   - began: when the attempt began; nil where that is not known
     public mutating func record(
         _ outcome: AttemptOutcome, for id: EndpointID, source: AttemptSource = .traffic, isAnswered: Bool = false,
-        failedEverywhere: UInt64? = nil, isLook: Bool = false, began: ContinuousClock.Instant? = nil,
+        isMeasured: Bool = false, failedEverywhere: UInt64? = nil, isLook: Bool = false,
+        began: ContinuousClock.Instant? = nil,
         now: ContinuousClock.Instant,
         random: () -> UInt64
     ) -> RankingUpdate {
@@ -34,13 +36,13 @@ extension EndpointRanking {
         // Slow for this one request: others were answered while it waited.
         case .failure(.timeout) where began.map({ endpoints[slot].breaker.hasAnswered(since: self.moment($0)) }) == true:
             endpoints[slot].lastTraffic = moment
-        case .success(let time):
+        case .success(let sample):
             if source == .probe {
                 recall(slot, moment)
             } else {
                 endpoints[slot].lastTraffic = moment
                 answeredWell(slot, moment)
-                if let time, !isAnswered { isFirstEver = measure(time, slot, moment) }
+                if let sample, !isMeasured { isFirstEver = measure(sample, slot, moment) }
             }
             // Half-open, the first byte has been counted, unless only a whole answer counts there.
             let isCounted = isAnswered && endpoints[slot].breaker.isProvedByFirstByte
@@ -77,8 +79,10 @@ extension EndpointRanking {
     ///
     /// It closes a half-open breaker as a success does. Towards the failures in a row it proves nothing: the answer may break off,
     /// and `record` says at its end whether it did.
+    ///
+    /// - Parameter sample: nil where what is measured is not known yet, as of an answer that counts as a whole
     public mutating func recordFirstByte(
-        after time: Duration, for id: EndpointID, now: ContinuousClock.Instant
+        _ sample: ResponseSample?, for id: EndpointID, now: ContinuousClock.Instant
     ) -> RankingUpdate {
         let moment = moment(now)
         var update = RankingUpdate()
@@ -88,7 +92,7 @@ extension EndpointRanking {
             endpoints[slot].isGlimpsed = false
             answeredWell(slot, moment)
             if endpoints[slot].breaker.isProvedByFirstByte { endpoints[slot].halfOpenSince = nil }
-            let isFirstEver = measure(time, slot, moment)
+            let isFirstEver = sample.map { measure($0, slot, moment) } ?? false
             endpoints[slot].breaker.recordFirstByte(at: moment, settings: settings)
             refresh(slot, everything: isFirstEver, at: moment, &update)
         }
@@ -226,30 +230,65 @@ extension EndpointRanking {
         return false
     }
 
-    /// - Returns: whether it was the first figure of all, so that every endpoint has a time from now on.
-    private mutating func measure(_ time: Duration, _ slot: Int, _ now: RankingTime) -> Bool {
-        defer { fleetUpdate = now }
+    /// After so many times `decay` without a stream whole answers are compared.
+    private static let withoutStreams = 20
+
+    /// - Returns: whether every endpoint has another time from now on
+    private mutating func measure(_ sample: ResponseSample, _ slot: Int, _ now: RankingTime) -> Bool {
         let decay = max(settings.decay.secondsToTheNanosecond, 1e-9)
-        endpoints[slot].response.add(max(0, time.secondsToTheNanosecond), at: now, decay: decay)
-        guard let value = endpoints[slot].response.value else { return false }
-        if let usual = fleetBaseline {
-            let elapsed = max(0, now.seconds(since: fleetUpdate))
-            fleetBaseline = value + (usual - value) * exponential(-elapsed / (decay * ResponseTimeAverage.usualDecay))
-            return false
+        let isOtherKind = compare(sample.kind, at: now)
+        let isFirst = add(sample, slot, decay, now)
+        if isFirst { presumeForAll(now) }
+        guard isOtherKind || (isFirst && sample.kind == comparedKind) else { return false }
+        halfOpenThreshold = .infinity
+        for index in free.indices {
+            let slot = free[index].slot
+            free[index] = newKey(ofSlot: slot, kind: endpoints[slot].availability(at: now).kind)
         }
-        fleetBaseline = value
-        presumeForUnmeasured(value, now)
+        return true
+    }
+
+    /// - Returns: whether it was the first figure of its kind
+    private mutating func add(
+        _ sample: ResponseSample, _ slot: Int, _ decay: Double, _ now: RankingTime
+    ) -> Bool {
+        let kind = sample.kind
+        let level = endpoints[slot].response[kind].typical ?? fleet[kind].typical
+        guard
+            let seconds = fleet[kind].factors.normalise(
+                sample.seconds, of: sample.model, level: level, previous: endpoints[slot].response[kind].previous,
+                at: now)
+        else { return false }
+        endpoints[slot].response[kind].add(seconds, of: sample.model, at: now, decay: decay)
+        guard let value = endpoints[slot].response[kind].value else { return false }
+        return fleet[kind].take(seconds, value: value, at: now, decay: decay)
+    }
+
+    /// All endpoints are compared by the time of one kind of answer at any moment, since figures of two kinds cannot be compared: by streams
+    /// as long as there are any, else by whole answers.
+    ///
+    /// - Returns: whether it is another kind than before
+    private mutating func compare(_ kind: AnswerKind, at now: RankingTime) -> Bool {
+        switch kind {
+        case .stream: lastStream = now
+        case .whole: if let lastStream, lastStream + settings.decay * Self.withoutStreams > now { return false }
+        }
+        guard comparedKind != kind else { return false }
+        comparedKind = kind
         return true
     }
 
     /// A first figure to presume puts every endpoint on one scale.
-    private mutating func presumeForUnmeasured(_ value: Double, _ now: RankingTime) {
-        for index in free.indices {
-            let slot = free[index].slot
-            endpoints[slot].response.presume(value, at: now)
-            free[index] = newKey(ofSlot: slot, kind: endpoints[slot].availability(at: now).kind)
+    private mutating func presumeForAll(_ now: RankingTime) {
+        for key in free { presumeUsual(key.slot, now) }
+        for slot in pinned { presumeUsual(slot, now) }
+    }
+
+    /// An endpoint without a figure of its own is taken to be as fast as is usual.
+    mutating func presumeUsual(_ slot: Int, _ now: RankingTime) {
+        for kind in AnswerKind.allCases {
+            if let usual = fleet[kind].baseline { endpoints[slot].response[kind].presume(usual, at: now) }
         }
-        for slot in pinned { endpoints[slot].response.presume(value, at: now) }
     }
 
     private mutating func recall(_ slot: Int, _ now: RankingTime) {
@@ -259,10 +298,13 @@ extension EndpointRanking {
         {
             endpoints[slot].isDoubted = false
         }
-        if endpoints[slot].response.samples == 0 {
-            if let usual = fleetBaseline { endpoints[slot].response.presume(usual, at: now) }
-        } else if now >= (endpoints[slot].lastTraffic ?? RankingTime(nanoseconds: 0)) + settings.checkInterval {
-            endpoints[slot].response.recallUsual(at: now, decay: max(settings.decay.secondsToTheNanosecond, 1e-9))
+        presumeUsual(slot, now)
+        guard now >= (endpoints[slot].lastTraffic ?? RankingTime(nanoseconds: 0)) + settings.checkInterval else {
+            return
+        }
+        let decay = max(settings.decay.secondsToTheNanosecond, 1e-9)
+        for kind in AnswerKind.allCases where endpoints[slot].response[kind].samples > 0 {
+            endpoints[slot].response[kind].recallUsual(at: now, decay: decay)
         }
     }
 
@@ -331,7 +373,9 @@ extension EndpointRanking {
         let availability = availability(ofSlot: slot, at: now)
         endpoints[slot].reported = (kind, availability)
         guard kind != known.kind else { return }
-        if kind.isUsable, !known.kind.isUsable { endpoints[slot].response.becomeIdle() }
+        if kind.isUsable, !known.kind.isUsable {
+            for kind in AnswerKind.allCases { endpoints[slot].response[kind].becomeIdle() }
+        }
         update.availabilityChanges.append(
             AvailabilityChange(endpoint: endpoints[slot].id, from: known.availability, to: availability))
     }

@@ -33,9 +33,11 @@ public struct EndpointRanking: Sendable {
     var wake = RankingTime.never
     /// The leader's time, in µs, from which on a half-open endpoint is asked before it; infinite where none waits.
     var halfOpenThreshold = Double.infinity
-    /// Slow average of the response times of all traffic, in seconds: presumed for endpoints without any.
-    var fleetBaseline: Double?
-    var fleetUpdate = RankingTime(nanoseconds: 0)
+    /// What is usual for all traffic, in streams and in whole answers.
+    var fleet = ByKind(FleetTimes())
+    /// By which of the two all endpoints are compared.
+    var comparedKind = AnswerKind.stream
+    var lastStream: RankingTime?
     var suspicion = RequestSuspicion()
     var modelTimeOuts = ModelTimeOuts()
     /// Record of the event being worked off; empty between events, kept for its memory.
@@ -349,7 +351,7 @@ extension EndpointRanking {
                 .usable
             }
         key.rankClass = rankClass.rawValue
-        let response = endpoints[slot].response
+        let response = endpoints[slot].response[comparedKind]
         // An endpoint that has failed and never succeeded passes no other by a time that is only presumed, and keeps none from
         // passing it.
         let isCredible = response.samples > 0 || kind == .available

@@ -6,8 +6,11 @@ internal import PureSupport
 /// ```
 /// # comment
 /// 12.500 request
-/// 12.912 ok 412.5 anthropic-main          milliseconds to the first byte
+/// 12.912 ok 412.5 anthropic-main          milliseconds to the first content of a stream
+/// 12.913 ok 412.5:stream:9f3c21aa main    the same of a model, in hexadecimal digits that only tell it from others
+/// 12.914 ok 9120:whole:9f3c21aa main      milliseconds to the end of an answer that came whole
 /// 13.020 fail status:502 openai-team      or name, connect, tls, timeout, closed, bad, broken, page, empty, within:529
+/// 13.050 fail timeout:60 openai-team      with the seconds that the attempt took
 /// 13.100 limited 30 azure-gpt             seconds to wait
 /// 13.150 out quota:402:300:3600 relay     why, status, seconds of the first time out and of the longest
 /// 13.160 out-model model:404:300:300 relay the same for a model, whichever it was
@@ -22,11 +25,15 @@ public struct OutcomeTrace: Sendable, Equatable {
         public var at: Duration
         /// What the attempt taught.
         public var outcome: AttemptOutcome
+        /// From the attempt's beginning on; nil where that is not known. Of attempts that timed out alone: whether one counts depends on
+        /// what the endpoint answered meanwhile.
+        public var took: Duration?
 
         /// As its parts.
-        public init(at: Duration, outcome: AttemptOutcome) {
+        public init(at: Duration, outcome: AttemptOutcome, took: Duration? = nil) {
             self.at = at
             self.outcome = outcome
+            self.took = took
         }
     }
 
@@ -75,7 +82,7 @@ public struct OutcomeTrace: Sendable, Equatable {
             guard fields.count == 4 else {
                 throw ParseError(line: number, reason: "expected TIME request, or TIME KIND VALUE NAME")
             }
-            guard let outcome = AttemptOutcome(kind: String(fields[1]), value: String(fields[2])) else {
+            guard let (outcome, took) = Self.outcome(kind: String(fields[1]), value: String(fields[2])) else {
                 throw ParseError(line: number, reason: "'\(fields[1]) \(fields[2])' is not an outcome")
             }
             let name = String(fields[3])
@@ -85,15 +92,32 @@ public struct OutcomeTrace: Sendable, Equatable {
                 names.append(name)
                 answers.append([])
             }
-            answers[index].append(Answer(at: at, outcome: outcome))
+            answers[index].append(Answer(at: at, outcome: outcome, took: took))
         }
         if requests.isEmpty { requests = answers.joined().map(\.at) }
         self.init(Array(zip(names, answers)).map { ($0, $1) }, requests: requests)
     }
 
+    private static let timeout = "timeout:"
+
+    private static func outcome(kind: String, value: String) -> (AttemptOutcome, took: Duration?)? {
+        guard kind == "fail", value.hasPrefix(timeout) else {
+            return AttemptOutcome(kind: kind, value: value).map { ($0, nil) }
+        }
+        guard let seconds = Double(value.dropFirst(timeout.count)), (0...1e9).contains(seconds) else { return nil }
+        return (.failure(.timeout), .seconds(seconds))
+    }
+
     /// The line that records an answer; nil for an outcome that says nothing about the endpoint.
-    public static func line(at: Duration, endpoint: String, outcome: AttemptOutcome) -> String? {
-        outcome.traceFields.map { "\(seconds(at)) \($0) \(endpoint)" }
+    ///
+    /// - Parameter took: how long the attempt took
+    public static func line(
+        at: Duration, endpoint: String, outcome: AttemptOutcome, took: Duration? = nil
+    ) -> String? {
+        outcome.traceFields.map { fields in
+            let length = outcome == .failure(.timeout) ? took.map { ":\(seconds($0))" } ?? "" : ""
+            return "\(seconds(at)) \(fields)\(length) \(endpoint)"
+        }
     }
 
     /// The line that records the arrival of a request.
@@ -118,8 +142,8 @@ extension AttemptOutcome {
     init?(kind: String, value: String) {
         switch kind {
         case "ok":
-            guard let milliseconds = Double(value), (0...1e9).contains(milliseconds) else { return nil }
-            self = .success(timeToFirstByte: .microseconds(Int64(milliseconds * 1_000)))
+            guard let sample = ResponseSample(traced: value) else { return nil }
+            self = .success(sample)
         case "limited":
             guard let seconds = Double(value), (0...1e9).contains(seconds) else { return nil }
             self = .rateLimited(retryAfter: .seconds(seconds))
@@ -150,7 +174,7 @@ extension AttemptOutcome {
 
     fileprivate var traceFields: String? {
         switch self {
-        case .success(let time?): "ok \(Double(time.wholeNanoseconds / 1_000) / 1_000)"
+        case .success(let sample?): "ok \(sample.traced)"
         case .failure(.status(let status)): "fail status:\(status)"
         case .failure(.errorInAnswer(let status)): "fail within:\(status)"
         case .failure(.proxy): "fail connect"
@@ -162,6 +186,30 @@ extension AttemptOutcome {
         case .declined(let status): "declined \(status)"
         case .success(nil), .neutral: nil
         }
+    }
+}
+
+extension ResponseSample {
+    fileprivate init?(traced text: String) {
+        let fields = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard let first = fields.first, let milliseconds = Double(first), (0...1e9).contains(milliseconds) else {
+            return nil
+        }
+        let time = Duration.microseconds(Int64(milliseconds * 1_000))
+        guard fields.count > 1 else {
+            self.init(time)
+            return
+        }
+        guard fields.count == 3, let kind = AnswerKind.allCases.first(where: { $0.word == fields[1] }),
+            let model = UInt32(fields[2], radix: 16)
+        else { return nil }
+        self.init(time, kind: kind, model: model)
+    }
+
+    fileprivate var traced: String {
+        let milliseconds = "\(Double(time.wholeNanoseconds / 1_000) / 1_000)"
+        return kind == .stream && model == 0
+            ? milliseconds : "\(milliseconds):\(kind.word):\(String(model, radix: 16))"
     }
 }
 

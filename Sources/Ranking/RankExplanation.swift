@@ -3,8 +3,10 @@ internal import PureSupport
 /// Why an endpoint has the rank it has, as of one instant. It is made when it is asked for, from the very values that the order is made
 /// from.
 public struct RankExplanation: Sendable, Equatable {
-    /// Time to first byte as the ranking sees it.
+    /// Time to an answer as the ranking sees it, in the time of the model that is asked for most.
     public struct ResponseTime: Sendable, Equatable {
+        /// Of what kind of answers.
+        public var kind: AnswerKind
         /// The peak-sensitive average that is compared.
         public var average: Duration
         /// The slow average of that average: what is usual for this endpoint.
@@ -58,6 +60,8 @@ public struct RankExplanation: Sendable, Equatable {
     public var availability: Availability
     /// nil until any endpoint was measured.
     public var responseTime: ResponseTime?
+    /// The figure of the other kind of answers, which is not compared; nil until it was measured.
+    public var otherTime: ResponseTime?
     /// The rank it is pinned at; nil when it is free to move.
     public var pinnedRank: Int?
     /// Against the endpoint above; nil at rank 1.
@@ -105,7 +109,8 @@ extension EndpointRanking {
         let recent = endpoint.breaker.recentTotals(at: moment)
         return RankExplanation(
             endpoint: endpoint.id, rank: index + 1, availability: availability(ofSlot: slot, at: moment),
-            responseTime: responseTime(of: endpoint.response, at: moment),
+            responseTime: responseTime(of: endpoint, comparedKind, at: moment),
+            otherTime: otherTime(of: endpoint, at: moment),
             pinnedRank: endpoint.pinnedRank,
             above: index > 0
                 ? margin(upper: slots[index - 1], lower: slot, neighbour: slots[index - 1], moment) : nil,
@@ -118,13 +123,23 @@ extension EndpointRanking {
             lastChange: endpoint.lastChange)
     }
 
-    private func responseTime(of response: ResponseTimeAverage, at now: RankingTime) -> RankExplanation.ResponseTime? {
+    private func responseTime(
+        of endpoint: RankedEndpoint, _ kind: AnswerKind, at now: RankingTime
+    ) -> RankExplanation.ResponseTime? {
+        let response = endpoint.response[kind]
         guard let value = response.value else { return nil }
+        // In the time of the model that is asked for most, which people know.
+        let scale = fleet[kind].factors.commonFactor * 1e9
         return RankExplanation.ResponseTime(
-            average: .nanoseconds(Int64(value * 1e9)), usual: .nanoseconds(Int64((response.usual ?? value) * 1e9)),
-            samples: response.samples,
+            kind: kind, average: .nanoseconds(Int64(value * scale)),
+            usual: .nanoseconds(Int64((response.usual ?? value) * scale)), samples: response.samples,
             age: response.samples == 0
                 ? nil : .nanoseconds(max(0, now.nanoseconds - response.lastSample.nanoseconds)))
+    }
+
+    private func otherTime(of endpoint: RankedEndpoint, at now: RankingTime) -> RankExplanation.ResponseTime? {
+        let other: AnswerKind = comparedKind == .stream ? .whole : .stream
+        return endpoint.response[other].samples > 0 ? responseTime(of: endpoint, other, at: now) : nil
     }
 
     private func margin(upper: Int, lower: Int, neighbour: Int, _ now: RankingTime) -> RankExplanation.Margin {
@@ -151,7 +166,8 @@ extension EndpointRanking {
             return .dwell(until: instant(endpoints[upper].heldSince + settings.minDwell))
         }
         if lowerKey.microseconds >= upperKey.microseconds { return .slower }
-        let needed = Double(upperKey.microseconds) * (1 - lowerKey.margin(settings))
+        let scale = fleet[comparedKind].factors.commonFactor
+        let needed = Double(upperKey.microseconds) * (1 - lowerKey.margin(settings)) * scale
         return .hysteresis(passesBelow: .microseconds(Int64(needed)))
     }
 }
@@ -166,6 +182,7 @@ extension RankExplanation {
         var lines = [misconfiguration.map { "Cannot be used: \($0)." } ?? stateLine(now)]
         if let pinnedRank { lines.append("Pinned at rank \(pinnedRank).") }
         if let responseTime { lines.append(responseTimeLine(responseTime)) }
+        if let otherTime { lines.append(otherTimeLine(otherTime)) }
         lines += [
             above.flatMap { marginLine($0, "\(name($0.neighbour)) above", isBelow: true, now) },
             below.flatMap { marginLine($0, "\(name($0.neighbour)) below", isBelow: false, now) },
@@ -201,9 +218,20 @@ extension RankExplanation {
 
     private func responseTimeLine(_ time: ResponseTime) -> String {
         guard let age = time.age else { return "No request measured yet; presumed \(time.average.shortText)." }
+        return "Response time \(text(time, age))."
+    }
+
+    /// Only where there are figures of both kinds does it matter which one is meant.
+    private func otherTimeLine(_ time: ResponseTime) -> String {
+        switch time.kind {
+        case .stream: "Streams began after \(text(time, time.age ?? .zero)); whole answers are compared."
+        case .whole: "Whole answers take \(text(time, time.age ?? .zero)); the beginnings of streams are compared."
+        }
+    }
+
+    private func text(_ time: ResponseTime, _ age: Duration) -> String {
         let samples = time.samples.counted("request")
-        return
-            "Response time \(time.average.shortText), usually \(time.usual.shortText) (\(samples), last \(age.shortText) ago)."
+        return "\(time.average.shortText), usually \(time.usual.shortText) (\(samples), last \(age.shortText) ago)"
     }
 }
 

@@ -8,13 +8,14 @@ struct RankedEndpoint: Sendable {
     /// The rank the operator wants, whether or not that many endpoints can be ranked now; nil when free.
     var pinnedRank: Int?
     var breaker = Breaker()
-    var response = ResponseTimeAverage()
+    var response = ByKind(ResponseTimeAverage())
     /// End of the last time out that a refusal asked for, and why.
     private(set) var timedOutUntil = RankingTime(nanoseconds: 0)
     private(set) var timeOutReason = TimeOutReason(.rateLimited)
     /// Such time outs in a row, without a good answer between; of those that double.
     private(set) var timeOutsInARow = 0
     private(set) var hasAnsweredWell = false
+    private(set) var lastGoodAnswer = RankingTime(nanoseconds: 0)
     /// It was asked and has failed or refused since it last answered well: until it answers, it is measured by nothing.
     private(set) var isUnproved = false
     var halfOpenSince: RankingTime?
@@ -76,6 +77,7 @@ struct RankedEndpoint: Sendable {
     /// It has answered a request well.
     mutating func answeredWell(at now: RankingTime) {
         hasAnsweredWell = true
+        lastGoodAnswer = now
         restoreTrust()
         // What was under way when a time out began says nothing about what will be after it.
         if timeOutsInARow > 0, timedOutUntil <= now { timeOutsInARow = 0 }
@@ -117,10 +119,10 @@ struct RankedEndpoint: Sendable {
         isUnproved = true
         declinedInARow += 1
         lastDeclined = now
-        if response.samples == 0 {
+        if !hasAnsweredWell {
             isDoubted = isDoubted || declinedInARow >= settings.declinedUntested
         } else if declinedInARow >= settings.declinedInARow,
-            response.lastSample + settings.declinedLongest <= now
+            lastGoodAnswer + settings.declinedLongest <= now
         {
             isDoubted = true
         }

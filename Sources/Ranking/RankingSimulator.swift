@@ -137,11 +137,12 @@ public struct RankingSimulator: Sendable {
             }
             guard let endpoint = next else { break }
             unasked.remove(endpoint)
-            let outcome = answer(endpoint, at: at, &cursors)
-            order.record(outcome, for: endpoint, isProbe: false, isLook: endpoint == look, at: at)
-            if case .success(let time) = outcome {
+            let answer = answer(endpoint, at: at, &cursors)
+            let outcome = answer.outcome
+            order.record(answer, for: endpoint, isProbe: false, isLook: endpoint == look, at: at)
+            if case .success(let sample) = outcome {
                 looks.measured(endpoint, at: at)
-                report.totalTimeToFirstByte += (time ?? .zero) + (at - request.arrived)
+                report.totalTimeToFirstByte += (sample?.time ?? .zero) + (at - request.arrived)
                 if let servedBy, servedBy != endpoint { report.switches += 1 }
                 servedBy = endpoint
                 return nil
@@ -175,10 +176,10 @@ public struct RankingSimulator: Sendable {
         return steps + [to]
     }
 
-    private func answer(_ endpoint: Int, at: Duration, _ cursors: inout [Int]) -> AttemptOutcome {
+    private func answer(_ endpoint: Int, at: Duration, _ cursors: inout [Int]) -> OutcomeTrace.Answer {
         let answers = trace.answers[endpoint]
         while cursors[endpoint] + 1 < answers.count, answers[cursors[endpoint] + 1].at <= at { cursors[endpoint] += 1 }
-        return answers[cursors[endpoint]].outcome
+        return answers[cursors[endpoint]]
     }
 }
 
@@ -251,7 +252,7 @@ protocol SimulatedOrder {
     mutating func advance(to: Duration)
     mutating func tryEarly(among: [Int], at: Duration) -> SimulatedTrial
     mutating func takeDueProbes(at: Duration) -> [Int]
-    mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, isLook: Bool, at: Duration)
+    mutating func record(_ answer: OutcomeTrace.Answer, for endpoint: Int, isProbe: Bool, isLook: Bool, at: Duration)
 }
 
 /// Podium's own ranking.
@@ -299,7 +300,8 @@ private struct PodiumOrder: SimulatedOrder {
         ranking.takeDueProbes(now: start + at).map { Int($0.rawValue) }
     }
 
-    mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, isLook: Bool, at: Duration) {
+    mutating func record(_ answer: OutcomeTrace.Answer, for endpoint: Int, isProbe: Bool, isLook: Bool, at: Duration) {
+        let outcome = answer.outcome
         random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         let drawn = random
         // A probe only reaches the endpoint: whatever it would have answered to a request, it was reached.
@@ -307,7 +309,7 @@ private struct PodiumOrder: SimulatedOrder {
         let seen = isProbe && isReached ? .success(timeToFirstByte: .zero) : outcome
         let update = ranking.record(
             seen, for: EndpointID(UInt32(endpoint)), source: isProbe ? .probe : .traffic, isLook: isLook,
-            now: start + at
+            began: answer.took.map { start + at - $0 }, now: start + at
         ) { drawn }
         take(update, at)
     }
@@ -351,10 +353,11 @@ private struct BaselineOrder: SimulatedOrder {
         lastSeen.indices.filter { lastSeen[$0] + checkInterval <= at }
     }
 
-    mutating func record(_ outcome: AttemptOutcome, for endpoint: Int, isProbe: Bool, isLook: Bool, at: Duration) {
+    mutating func record(_ answer: OutcomeTrace.Answer, for endpoint: Int, isProbe: Bool, isLook: Bool, at: Duration) {
+        let outcome = answer.outcome
         let elapsed = (at - lastSeen[endpoint]).secondsToTheNanosecond
         lastSeen[endpoint] = at
-        let time: Double? = if case .success(let time?) = outcome { time.secondsToTheNanosecond } else { nil }
+        let time: Double? = if case .success(let sample?) = outcome { sample.seconds } else { nil }
         switch policy {
         case .lastResponseTime: scores[endpoint] = time ?? .infinity
         case .plainAverage(let decay):

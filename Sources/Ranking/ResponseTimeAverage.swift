@@ -1,4 +1,4 @@
-/// Time to first byte of one endpoint, as a peak-sensitive moving average, in seconds.
+/// Time to an answer of one kind by one endpoint, as a peak-sensitive moving average, in seconds.
 ///
 /// A slower sample sets the average at once; a faster one pulls it down by `1 - exp(-elapsed / decay)`, so that the
 /// speed of forgetting depends on time and not on the request rate.
@@ -7,6 +7,10 @@ struct ResponseTimeAverage: Sendable {
     private(set) var value: Double?
     /// Slow average of `value` itself, so that it carries the same bias towards peaks.
     private(set) var usual: Double?
+    /// Plain average, without a bias towards peaks: what the endpoint takes for one model is compared with it.
+    private(set) var typical: Double?
+    /// The last sample, by which its model is compared with the next one's.
+    private(set) var previous: ModelFactors.Previous?
     /// Requests measured.
     private(set) var samples = 0
     /// A figure that is not kept up by traffic has to be better to count as much.
@@ -17,6 +21,7 @@ struct ResponseTimeAverage: Sendable {
     /// `usual` follows `value`, and probes bring `value` back to `usual`, this many times slower than `decay`.
     static let usualDecay = 20.0
     private static let recallDecay = 10.0
+    private static let typicalDecay = 4.0
 
     var evidence: RankKey.Evidence {
         samples == 0 ? .presumed : isIdle ? .idle : .fresh
@@ -25,8 +30,16 @@ struct ResponseTimeAverage: Sendable {
     /// The endpoint comes back from a time out, during which others were measured.
     mutating func becomeIdle() { isIdle = true }
 
-    mutating func add(_ sample: Double, at now: RankingTime, decay: Double) {
+    /// - Parameter model: the one that the sample was measured of, before it was brought to the time of the first one
+    mutating func add(_ sample: Double, of model: UInt32, at now: RankingTime, decay: Double) {
         let elapsed = max(0, now.seconds(since: lastUpdate))
+        if samples > 0, let typical {
+            let kept = min(exponential(-elapsed / (decay * Self.typicalDecay)), 1 - 1 / Double(samples + 1))
+            self.typical = sample + (typical - sample) * kept
+        } else {
+            typical = sample
+        }
+        previous = ModelFactors.Previous(model: model, seconds: sample, at: now)
         if samples > 0, let value, let usual {
             let next = sample >= value ? sample : sample + (value - sample) * exponential(-elapsed / decay)
             self.value = next
@@ -62,6 +75,59 @@ struct ResponseTimeAverage: Sendable {
         self.value =
             value > usual ? usual + (value - usual) * exponential(-elapsed / (decay * Self.recallDecay)) : usual
         lastUpdate = now
+    }
+}
+
+/// One of something for each kind of answer.
+struct ByKind<Value: Sendable>: Sendable {
+    private var stream: Value
+    private var whole: Value
+
+    init(_ value: Value) {
+        stream = value
+        whole = value
+    }
+
+    subscript(kind: AnswerKind) -> Value {
+        @inline(__always)
+        _read {
+            if kind == .stream { yield stream } else { yield whole }
+        }
+        @inline(__always)
+        _modify {
+            if kind == .stream { yield &stream } else { yield &whole }
+        }
+    }
+}
+
+/// What is usual for all endpoints together, in one kind of answers.
+struct FleetTimes: Sendable {
+    /// Slow average of the response times of all traffic, in seconds: presumed for endpoints without any.
+    private(set) var baseline: Double?
+    /// The same of the plain samples, brought to the first model.
+    private(set) var typical: Double?
+    private var samples = 0
+    private var lastUpdate = RankingTime(nanoseconds: 0)
+    var factors = ModelFactors()
+
+    /// - Parameters:
+    ///   - value: what the endpoint is compared by, now that the sample is in it
+    ///   - decay: in seconds
+    /// - Returns: whether it was the first one of all
+    mutating func take(_ sample: Double, value: Double, at now: RankingTime, decay: Double) -> Bool {
+        defer { lastUpdate = now }
+        samples += 1
+        guard let baseline, let typical else {
+            baseline = value
+            typical = sample
+            return true
+        }
+        let elapsed = max(0, now.seconds(since: lastUpdate))
+        let kept = exponential(-elapsed / (decay * ResponseTimeAverage.usualDecay))
+        self.baseline = value + (baseline - value) * kept
+        // The plain mean of the first ones, which teach the factors of the other models.
+        self.typical = sample + (typical - sample) * min(kept, 1 - 1 / Double(samples))
+        return false
     }
 }
 

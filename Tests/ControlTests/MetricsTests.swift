@@ -120,7 +120,7 @@ struct MetricsTests {
             let text = try await podium.client.metrics()
             let kinds = families(text)
             var known = Set(kinds.keys)
-            for (name, kind) in kinds where kind == "histogram" {
+            for (name, kind) in kinds where kind == "histogram" || kind == "summary" {
                 known.formUnion(["_bucket", "_sum", "_count"].map { name + $0 })
             }
             for paper in [dashboard, page] {

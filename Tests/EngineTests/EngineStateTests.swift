@@ -357,9 +357,11 @@ struct EngineStateTests {
             duration: .seconds(1), at: epoch, wasAnswered: wasAnswered)
     }
 
+    private let beginning = AnswerBeginning(.milliseconds(50), ResponseSample(.milliseconds(70)))
+
     @Test func aLongAnswerIsCountedOnceAndWhenItBegins() throws {
         var state = state([endpoint("a")])
-        _ = state.countAnswer(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
+        _ = state.countAnswer(EndpointID(0), beginning, second: 0, now: epoch)
         var record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)
         let success = AttemptOutcome.success(timeToFirstByte: .milliseconds(50))
@@ -372,7 +374,7 @@ struct EngineStateTests {
 
     @Test func anAnswerThatBreaksOffIsAFailureAfterAll() throws {
         var state = state([endpoint("a")])
-        _ = state.countAnswer(EndpointID(0), after: .milliseconds(50), second: 0, now: epoch)
+        _ = state.countAnswer(EndpointID(0), beginning, second: 0, now: epoch)
         _ = state.count(report(.failure(.brokenStream), wasAnswered: true), second: 9, wallTime: 7) { 0 }
         let record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)

@@ -99,17 +99,18 @@ struct TrafficCounterTests {
     }
 
     @Test func aTimeFallsIntoTheBucketWhoseBoundItDoesNotExceed() throws {
-        var histogram = FirstByteHistogram()
-        for bound in FirstByteHistogram.bounds {
+        var histogram = TimeHistogram.toFirstByte
+        let bounds = histogram.bounds
+        for bound in bounds {
             histogram.record(.microseconds(Int64(bound)))
         }
-        #expect(histogram.counts == Array(repeating: 1, count: FirstByteHistogram.bounds.count) + [0])
-        let last = try #require(FirstByteHistogram.bounds.last)
+        #expect(histogram.counts == Array(repeating: 1, count: bounds.count) + [0])
+        let last = try #require(bounds.last)
         histogram.record(.microseconds(Int64(last) + 1))
         histogram.record(.zero)
         #expect(histogram.counts.last == 1)
         #expect(histogram.counts.first == 2)
-        #expect(histogram.sumMicroseconds == FirstByteHistogram.bounds.reduce(0, +) + last + 1)
+        #expect(histogram.sumMicroseconds == bounds.reduce(0, +) + last + 1)
     }
 
 }

@@ -57,6 +57,8 @@ struct AccessLogLineTests {
         #expect(line["ending"] as? String == "answered_locally")
         #expect(line["endpoint"] is NSNull)
         #expect(line["first_byte_ms"] is NSNull)
+        #expect(line["first_content_ms"] is NSNull)
+        #expect(line["tokens_per_second"] is NSNull)
         #expect((line["attempts"] as? [Any])?.isEmpty == true)
     }
 

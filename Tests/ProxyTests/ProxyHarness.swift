@@ -10,7 +10,7 @@ import Verdicts
 /// A running proxy with all its events kept.
 final class ProxyHarness: Sendable {
     struct Events: Sendable {
-        var answered: [(endpoint: EndpointID, time: Duration)] = []
+        var answered: [(endpoint: EndpointID, beginning: AnswerBeginning)] = []
         var attempts: [AttemptReport] = []
         var requestsStarted = 0
         var requests: [RequestReport] = []
@@ -43,7 +43,7 @@ final class ProxyHarness: Sendable {
             absent: absent.map { AbsentEndpoint(upstream: $0, availability: availability) },
             earliestRecovery: earliestRecovery)
         let events = ProxyEvents(
-            attemptAnswered: { id, time, _ in log.events.withLock { $0.answered.append((id, time)) } },
+            attemptAnswered: { id, beginning, _ in log.events.withLock { $0.answered.append((id, beginning)) } },
             attemptFinished: { report in log.events.withLock { $0.attempts.append(report) } },
             requestStarted: { log.events.withLock { $0.requestsStarted += 1 } },
             requestFinished: { report in

@@ -56,9 +56,14 @@ struct StreamingTests {
         let report = try #require(proxy.events.attempts.first)
         #expect(report.wasAnswered)
         // What the ranking learns is the time to what was said first; the first byte may have come before.
-        let time = try #require(proxy.events.answered.first?.time)
-        #expect(report.outcome == .success(timeToFirstByte: time))
-        #expect(try #require(report.timeToFirstByte) <= time)
+        let beginning = try #require(proxy.events.answered.first?.beginning)
+        let sample = try #require(beginning.sample)
+        #expect(sample.kind == .stream)
+        #expect(report.outcome == .success(sample))
+        #expect(report.wasMeasured)
+        #expect(report.timeToFirstByte == beginning.timeToFirstByte)
+        #expect(try #require(report.timeToFirstByte) <= sample.time)
+        #expect(report.figures.timeToFirstContent == sample.time)
         await proxy.stop()
     }
 

@@ -163,7 +163,7 @@ import Testing
         ranking.probe(0, .success(timeToFirstByte: .milliseconds(1)), at: 0)
         #expect(refuse(&ranking, at: 1)?.isUsable == false)
         ranking = EndpointRanking(count: 1)
-        _ = ranking.recordFirstByte(after: .milliseconds(1), for: 0, now: at(0))
+        _ = ranking.recordFirstByte(ResponseSample(.milliseconds(1)), for: 0, now: at(0))
         #expect(refuse(&ranking, at: 1) == .available)
     }
 

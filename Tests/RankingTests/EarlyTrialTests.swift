@@ -26,7 +26,7 @@ import Testing
             _ = ranking.tryEarly(among: [0, 1], now: at(3))
             let update =
                 first
-                ? ranking.recordFirstByte(after: .milliseconds(50), for: 0, now: at(3.1))
+                ? ranking.recordFirstByte(ResponseSample(.milliseconds(50)), for: 0, now: at(3.1))
                 : ranking.succeed(0, 50, at: 3.1)
             #expect(update.availabilityChanges.map(\.to) == [.available])
             #expect(ranking.candidates(now: at(3.1)) == [RankedCandidate(endpoint: 0, gate: .open)])

@@ -6,7 +6,7 @@ import Testing
     private func firstByte(
         _ ranking: inout EndpointRanking, _ id: EndpointID, _ milliseconds: Int, at seconds: Double
     ) -> RankingUpdate {
-        ranking.recordFirstByte(after: .milliseconds(milliseconds), for: id, now: at(seconds))
+        ranking.recordFirstByte(ResponseSample(.milliseconds(milliseconds)), for: id, now: at(seconds))
     }
 
     private func end(_ ranking: inout EndpointRanking, _ outcome: AttemptOutcome, at seconds: Double) {
@@ -26,7 +26,9 @@ import Testing
         var ranking = EndpointRanking(count: 1)
         _ = firstByte(&ranking, 0, 100, at: 0)
         let before = ranking.explanation(for: 0, now: at(60))?.responseTime
-        end(&ranking, .success(timeToFirstByte: .seconds(9)), at: 60)
+        _ = ranking.record(
+            .success(timeToFirstByte: .seconds(9)), for: 0, isAnswered: true, isMeasured: true, now: at(60),
+            random: noJitter)
         #expect(before != nil)
         #expect(ranking.explanation(for: 0, now: at(60))?.responseTime == before)
         #expect(ranking.explanation(for: 0, now: at(60))?.recentAttempts == 1)

@@ -79,11 +79,18 @@ private struct RandomHistory {
             case 4: Bool.random(using: &generator) ? .misconfigured(status: 403) : .neutral
             case 5, 6: .declined(status: 404)
             case 7, 8: .timedOut(timeOut())
-            default: .success(timeToFirstByte: .milliseconds(Int.random(in: 1...400, using: &generator)))
+            default: .success(sample())
             }
         let source: AttemptSource = Int.random(in: 0..<5, using: &generator) == 0 ? .probe : .traffic
         let random = generator.next()
         return ranking.record(outcome, for: id, source: source, now: at(now)) { random }
+    }
+
+    private mutating func sample() -> ResponseSample {
+        ResponseSample(
+            .milliseconds(Int.random(in: 1...400, using: &generator)),
+            kind: Int.random(in: 0..<4, using: &generator) == 0 ? .whole : .stream,
+            model: UInt32.random(in: 0...2, using: &generator))
     }
 
     private mutating func timeOut() -> TimeOutRequest {
@@ -145,7 +152,7 @@ private struct RandomHistory {
             ranking.endpoints[challenger].isDoubted, ranking.endpoints[holder].isDoubted
         )
         if isDoubted || holderIsDoubted { return !isDoubted }
-        let fast = ranking.endpoints[challenger].response
+        let fast = ranking.endpoints[challenger].response[ranking.comparedKind]
         guard let fastTime = time(challenger, ranking), let slowTime = time(holder, ranking) else { return false }
         let settings = ranking.settings
         let margin =
@@ -158,9 +165,10 @@ private struct RandomHistory {
     /// What never succeeded and is not simply untried counts as slower than anything.
     private func time(_ slot: Int, _ ranking: EndpointRanking) -> Double? {
         let endpoint = ranking.endpoints[slot]
-        if endpoint.response.samples == 0, endpoint.isUnproved { return nil }
+        let response = endpoint.response[ranking.comparedKind]
+        if response.samples == 0, endpoint.isUnproved { return nil }
         let isUntried = endpoint.availability(at: ranking.moment(at(now))).kind == .available
-        return endpoint.response.value.map { endpoint.response.samples > 0 || isUntried ? $0 : 1_000 }
+        return response.value.map { response.samples > 0 || isUntried ? $0 : 1_000 }
     }
 
     private func hasDwelt(_ holder: Int, _ ranking: EndpointRanking, at now: Double) -> Bool {

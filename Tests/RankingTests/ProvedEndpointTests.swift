@@ -77,7 +77,7 @@ import Testing
                 hasAnswered.insert(id)
                 let time = Duration.milliseconds(Int.random(in: 1...30_000, using: &generator))
                 if Bool.random(using: &generator) {
-                    _ = ranking.recordFirstByte(after: time, for: id, now: at(now))
+                    _ = ranking.recordFirstByte(ResponseSample(time), for: id, now: at(now))
                 } else {
                     _ = ranking.record(.success(timeToFirstByte: time), for: id, now: at(now)) { lot }
                 }

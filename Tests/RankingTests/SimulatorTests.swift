@@ -127,6 +127,8 @@ import Testing
             .timedOut(
                 TimeOutRequest(
                     cause: .rateLimited, status: 429, .milliseconds(1_500), model: .ofTraces)),
+            .success(ResponseSample(.milliseconds(9_120), kind: .whole, model: 0x9F3C_21AA)),
+            .success(ResponseSample(.milliseconds(3), kind: .stream, model: 7)),
         ]
         let lines = outcomes.enumerated().map {
             OutcomeTrace.line(at: .milliseconds(1_001 * $0), endpoint: "a name", outcome: $1) ?? ""
@@ -135,9 +137,30 @@ import Testing
         let trace = try OutcomeTrace(parsing: text)
         #expect(trace.endpoints == ["a name"])
         #expect(trace.answers[0].map(\.outcome) == outcomes)
-        #expect(trace.answers[0].map(\.at) == (0..<16).map { .milliseconds(1_001 * $0) })
+        #expect(trace.answers[0].map(\.at) == (0..<18).map { .milliseconds(1_001 * $0) })
         #expect(trace.requests == [.seconds(3)])
         #expect(OutcomeTrace.line(at: .zero, endpoint: "x", outcome: .neutral) == nil)
+    }
+
+    /// A time out counts only where the endpoint answered nothing while it ran, so its line says when it began.
+    @Test func aTimeOutComesBackWithItsLength() throws {
+        let line = OutcomeTrace.line(
+            at: .seconds(70), endpoint: "a", outcome: .failure(.timeout), took: .milliseconds(60_250))
+        #expect(line == "70.000 fail timeout:60.250 a")
+        let answer = try #require(OutcomeTrace(parsing: line ?? "").answers.first?.first)
+        #expect(answer.outcome == .failure(.timeout))
+        #expect(answer.took == .milliseconds(60_250))
+        // Traces of earlier versions do not say it.
+        #expect(try OutcomeTrace(parsing: "70 fail timeout a").answers.first?.first?.took == nil)
+    }
+
+    /// Three attempts ran out of time that had begun before others were answered: they open no breaker. Where the trace does not say
+    /// that, they do.
+    @Test(arguments: [(":60", 0), ("", 1)]) func timeOutsCountAsTheyDidAtTheTime(length: String, leader: Int) throws {
+        let failures = [2, 3, 4].map { "\($0) fail timeout\(length) a" }
+        let trace = try OutcomeTrace(parsing: (["1 ok 100 a"] + failures + ["4.5 ok 100 b"]).joined(separator: "\n"))
+        let report = RankingSimulator(trace: trace, start: start).run(.podium(.init()))
+        #expect(report.finalOrder.first == leader)
     }
 
     @Test func withoutRequestLinesEachAnswerIsOne() throws {
@@ -148,7 +171,8 @@ import Testing
 
     @Test(arguments: [
         ("1 ok 5", 1), ("\nx ok 5 a", 2), ("1 ok five a", 1), ("1 fail later a", 1), ("-1 ok 5 a", 1),
-        ("1 maybe 5 a", 1), ("1 out quota:402:300 a", 1), ("1 out money:402:300:300 a", 1),
+        ("1 maybe 5 a", 1), ("1 ok 5:both:0 a", 1), ("1 ok 5:whole a", 1), ("1 fail timeout:x a", 1),
+        ("1 out quota:402:300 a", 1), ("1 out money:402:300:300 a", 1),
         ("1 ok 5 a\n1e400 request", 2), ("nan request", 1),
     ])
     func aBadLineIsNamed(text: String, line: Int) {

@@ -47,7 +47,9 @@ public struct EngineMetrics: Sendable {
     /// Requests to which no endpoint's answer went.
     public var unanswered: RequestTally
     /// What clients waited for their first byte.
-    public var firstByte: FirstByteHistogram
+    public var firstByte: TimeHistogram
+    /// What they waited for the first content.
+    public var firstContent: TimeHistogram
     /// Client requests being served now.
     public var requestsInFlight: Int
     /// Open client connections.
@@ -120,24 +122,53 @@ public struct RequestTally: Sendable {
     }
 }
 
-/// Times to the first byte, counted in fixed buckets.
-public struct FirstByteHistogram: Sendable {
+/// Times, counted in fixed buckets.
+public struct TimeHistogram: Sendable {
     /// Upper bounds in microseconds; the last bucket has none.
-    public static let bounds: [UInt64] = [
-        5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
-        30_000_000, 60_000_000, 120_000_000,
-    ]
-
+    public let bounds: [UInt64]
     /// One count more than there are bounds; not cumulative.
-    public private(set) var counts = [UInt64](repeating: 0, count: bounds.count + 1)
+    public private(set) var counts: [UInt64]
     /// Of all times.
     public private(set) var sumMicroseconds: UInt64 = 0
 
+    private init(bounds: [UInt64]) {
+        self.bounds = bounds
+        counts = [UInt64](repeating: 0, count: bounds.count + 1)
+    }
+
+    /// For servers that say at once that they have begun.
+    static let toFirstByte = TimeHistogram(bounds: [
+        5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
+        30_000_000, 60_000_000, 120_000_000,
+    ])
+
+    /// For models, which read and think first, and for their whole answers.
+    static let toFirstToken = TimeHistogram(bounds: [
+        100_000, 200_000, 300_000, 500_000, 750_000, 1_000_000, 1_500_000, 2_000_000, 3_000_000, 5_000_000, 7_500_000,
+        10_000_000, 15_000_000, 20_000_000, 30_000_000, 60_000_000, 120_000_000,
+    ])
+
     mutating func record(_ time: Duration) {
         let microseconds = time.wholeMicroseconds
-        let bucket = Self.bounds.firstIndex { microseconds <= $0 } ?? Self.bounds.count
+        let bucket = bounds.firstIndex { microseconds <= $0 } ?? bounds.count
         counts[bucket] += 1
         sumMicroseconds &+= microseconds
+    }
+
+    /// Whether nothing was counted.
+    public var isEmpty: Bool { !counts.contains { $0 > 0 } }
+}
+
+/// How many streams were measured and the sum of their speeds: for a mean over any time. Tails are in the window that people are shown.
+public struct SpeedTally: Sendable {
+    /// Streams whose speed is known.
+    public private(set) var streams: UInt64 = 0
+    /// Of their speeds, in thousandths of a token per second.
+    public private(set) var sumThousandths: UInt64 = 0
+
+    mutating func record(_ tokensPerSecond: Double) {
+        streams += 1
+        sumThousandths &+= UInt64(min(max(0, tokensPerSecond), 1e6) * 1_000)
     }
 }
 
@@ -160,13 +191,26 @@ public struct EndpointCounters: Sendable {
     /// Attempts that the client gave up.
     public internal(set) var abandoned: UInt64 = 0
     /// Of its attempts that succeeded.
-    public internal(set) var firstByte = FirstByteHistogram()
+    public internal(set) var firstByte = TimeHistogram.toFirstByte
+    /// The first content of its streams.
+    public internal(set) var firstToken = TimeHistogram.toFirstToken
+    /// The end of its answers that come whole.
+    public internal(set) var whole = TimeHistogram.toFirstToken
+    /// What its streams are written with.
+    public internal(set) var speed = SpeedTally()
+
+    mutating func record(_ sample: ResponseSample) {
+        switch sample.kind {
+        case .stream: firstToken.record(sample.time)
+        case .whole: whole.record(sample.time)
+        }
+    }
 
     mutating func record(_ report: AttemptReport) {
         switch report.outcome {
-        case .success(let time):
+        case .success:
             successes += 1
-            if let time, report.isEvidence {
+            if let time = report.timeToFirstByte, report.isEvidence {
                 firstByte.record(time)
             }
         case .failure: failures += 1

@@ -31,8 +31,8 @@ final class TraceRecorder: Sendable {
         append(OutcomeTrace.requestLine(at: now - start))
     }
 
-    func answer(_ outcome: AttemptOutcome, of name: String, at now: ContinuousClock.Instant) {
-        guard let line = OutcomeTrace.line(at: now - start, endpoint: name, outcome: outcome) else {
+    func answer(_ outcome: AttemptOutcome, of name: String, at now: ContinuousClock.Instant, took: Duration) {
+        guard let line = OutcomeTrace.line(at: now - start, endpoint: name, outcome: outcome, took: took) else {
             return
         }
         append(line)

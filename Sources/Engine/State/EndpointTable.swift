@@ -121,6 +121,7 @@ struct EndpointRecord: Sendable {
     var misconfiguration: String?
     var traffic = TrafficWindow()
     var counters = EndpointCounters()
+    var answers = AnswerWindow()
     /// Shared by all upstreams that are made of it.
     let load: EndpointLoad
     var successStreak = 0
@@ -144,5 +145,17 @@ struct EndpointRecord: Sendable {
 
     mutating func modify(_ body: (inout EndpointRecord) -> Void) {
         body(&self)
+    }
+
+    /// An answer was measured.
+    mutating func measured(_ sample: ResponseSample, second: Int64) {
+        answers.record(sample, second: second)
+        counters.record(sample)
+    }
+
+    /// A stream has ended that was written at this speed.
+    mutating func wrote(at tokensPerSecond: Double, second: Int64) {
+        answers.record(tokensPerSecond: tokensPerSecond, second: second)
+        counters.speed.record(tokensPerSecond)
     }
 }

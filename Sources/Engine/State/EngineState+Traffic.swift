@@ -12,10 +12,10 @@ public import Ranking
 extension EngineState {
     /// A long answer has begun well.
     mutating func attemptAnswered(
-        _ id: EndpointID, after time: Duration, now: ContinuousClock.Instant, wallTime: () -> Double
+        _ id: EndpointID, _ beginning: AnswerBeginning, now: ContinuousClock.Instant, wallTime: () -> Double
     ) -> EngineEffects {
         var effects = EngineEffects()
-        let update = countAnswer(id, after: time, second: second(now), now: now)
+        let update = countAnswer(id, beginning, second: second(now), now: now)
         rankingChanged(update, now: now, wallTime: wallTime, &effects)
         return effects
     }
@@ -208,13 +208,14 @@ extension EngineState {
     ///
     /// - Returns: what the response time did to the ranking.
     mutating func countAnswer(
-        _ id: EndpointID, after time: Duration, second: Int64, now: ContinuousClock.Instant
+        _ id: EndpointID, _ beginning: AnswerBeginning, second: Int64, now: ContinuousClock.Instant
     ) -> RankingUpdate {
         withRecord(id) { record in
             record.successStreak += 1
-            record.traffic.recordAttempt(succeeded: true, timeToFirstByte: time, second: second)
+            record.traffic.recordAttempt(succeeded: true, timeToFirstByte: beginning.timeToFirstByte, second: second)
+            if let sample = beginning.sample { record.measured(sample, second: second) }
         }
-        return ranking.recordFirstByte(after: time, for: id, now: now)
+        return ranking.recordFirstByte(beginning.sample, for: id, now: now)
     }
 
     /// - Returns: what the outcome did to the ranking.
@@ -226,11 +227,15 @@ extension EngineState {
             switch report.outcome {
             case .neutral, .declined:
                 break
-            case .success where report.wasAnswered || !report.isEvidence:
+            case .success where !report.isEvidence:
                 break
-            case .success(let time):
+            case .success(let sample):
+                if let sample, !report.wasMeasured { record.measured(sample, second: second) }
+                if let speed = report.figures.tokensPerSecond { record.wrote(at: speed, second: second) }
+                if report.wasAnswered { break }
                 record.successStreak += 1
-                record.traffic.recordAttempt(succeeded: true, timeToFirstByte: time, second: second)
+                record.traffic.recordAttempt(
+                    succeeded: true, timeToFirstByte: report.timeToFirstByte, second: second)
             case .failure, .rateLimited, .timedOut, .misconfigured:
                 record.successStreak = 0
                 if report.wasAnswered {
@@ -246,8 +251,8 @@ extension EngineState {
         }
         return ranking.record(
             report.isEvidence ? report.outcome : .neutral, for: report.endpoint, isAnswered: report.wasAnswered,
-            failedEverywhere: report.failedEverywhere, isLook: report.isLook, began: report.at - report.duration,
-            now: report.at,
+            isMeasured: report.wasMeasured, failedEverywhere: report.failedEverywhere, isLook: report.isLook,
+            began: report.at - report.duration, now: report.at,
             random: random)
     }
 
@@ -284,6 +289,7 @@ extension EngineState {
         if let time = report.timeToFirstByte {
             firstByte.record(time)
         }
+        if let time = report.figures.timeToFirstContent { firstContent.record(time) }
         let (up, down) = (UInt64(max(0, report.bytesUp)), UInt64(max(0, report.bytesDown)))
         traffic.recordBytes(in: up, out: down, second: second)
         guard let endpoint = report.endpoint else {

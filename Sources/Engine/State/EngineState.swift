@@ -19,7 +19,9 @@ struct EngineState: Sendable {
     /// Requests to which no endpoint's answer went.
     var unanswered = RequestTally()
     /// What clients waited for their first byte.
-    var firstByte = FirstByteHistogram()
+    var firstByte = TimeHistogram.toFirstByte
+    /// The same for their first content.
+    var firstContent = TimeHistogram.toFirstToken
     var revisions = RevisionLog()
     var events = EventLog()
     var requests = RequestHistory()

@@ -288,9 +288,9 @@ public struct ProxyOptions: Sendable {
 
 /// What the data path tells its owner. Every closure is called on event loops and has to be cheap and must not block.
 public struct ProxyEvents: Sendable {
-    /// The first byte of a usable answer that goes on: endpoint, time from the request to it, now. Not called where the
+    /// The beginning of a usable answer that goes on: endpoint, what is known of it, now. Not called where the
     /// answer is complete by then; at most once for an attempt, which `AttemptReport.wasAnswered` repeats.
-    public var attemptAnswered: @Sendable (EndpointID, Duration, ContinuousClock.Instant) -> Void
+    public var attemptAnswered: @Sendable (EndpointID, AnswerBeginning, ContinuousClock.Instant) -> Void
     /// An attempt ended and its request goes on; one that ends with its request is the report's `concludingAttempt`.
     public var attemptFinished: @Sendable (AttemptReport) -> Void
     /// A client's request was read.
@@ -309,7 +309,9 @@ public struct ProxyEvents: Sendable {
 
     /// Closures left out do nothing; `admitHalfOpen` admits, and `tryEarly` knows of no endpoint.
     public init(
-        attemptAnswered: @escaping @Sendable (EndpointID, Duration, ContinuousClock.Instant) -> Void = { _, _, _ in },
+        attemptAnswered: @escaping @Sendable (EndpointID, AnswerBeginning, ContinuousClock.Instant) -> Void = {
+            _, _, _ in
+        },
         attemptFinished: @escaping @Sendable (AttemptReport) -> Void = { _ in },
         requestStarted: (@Sendable () -> Void)? = nil,
         requestFinished: @escaping @Sendable (RequestReport) -> Void = { _ in },

@@ -13,6 +13,7 @@ final class AnswerGate {
     private var commit = CommitPoint.content
     /// Events so far, of which something is known or not.
     private(set) var eventCount = 0
+    private var sawOutput = false
     /// Its media type says nothing: the first byte tells.
     private var isUntyped = false
     /// It is of no kind that can be looked into.
@@ -42,6 +43,7 @@ final class AnswerGate {
     ) {
         ending = nil
         eventCount = 0
+        sawOutput = false
         isForeign = false
         isUntyped = media == .unknown
         self.commit = commit
@@ -78,7 +80,10 @@ final class AnswerGate {
     @inline(__always)
     func look(_ bytes: UnsafeRawBufferPointer) {
         if isUntyped, recognises(bytes) { return }
-        reader.read(bytes) { _, _ in eventCount &+= 1 }
+        reader.read(bytes) { meaning, _ in
+            eventCount &+= 1
+            if meaning.isOutput { sawOutput = true }
+        }
     }
 
     /// What has no media type is looked into where it begins as JSON or HTML does. Everything else passes without a further look.
@@ -103,6 +108,36 @@ final class AnswerGate {
     /// Whether something came that the client must have.
     var hasOutput: Bool {
         isForeign || (!isUntyped && (reader.hasOutput || reader.isForeign)) || (commit != .content && eventCount > 0)
+    }
+
+    /// Whether what was looked into since this was asked last had content, which a user sees.
+    @inline(__always)
+    func takeContent() -> Bool {
+        guard sawOutput else { return false }
+        sawOutput = false
+        return reader.hasOutput
+    }
+
+    /// Whether it is read as a stream of events.
+    var isStream: Bool { isLooking && !isUntyped && reader.isStream }
+
+    /// Tells the model that answered from others; 0 where that is not known.
+    var model: UInt32 { isLooking && !isUntyped ? reader.modelFamily : 0 }
+
+    /// Below this many tokens, and this many seconds, a speed is chance.
+    private static let leastTokens: Int64 = 20
+    private static let leastSeconds = 0.5
+
+    /// How fast the model wrote, by the tokens that the answer counts.
+    ///
+    /// - Parameter seconds: from the first content to the last, within which all tokens but the first were written
+    /// - Returns: nil where it is not whole or too short, or where part of the tokens were thought in silence before
+    func tokensPerSecond(over seconds: Double) -> Float? {
+        guard judges, isStream, hasEnded, reader.error == nil, seconds >= Self.leastSeconds,
+            let tokens = reader.usage.output, tokens >= Self.leastTokens
+        else { return nil }
+        if api != .messages, reader.usage.reasoning ?? 0 > 0 { return nil }
+        return Float(Double(tokens - 1) / seconds)
     }
 
     /// Whether it says that the endpoint failed.

@@ -40,6 +40,8 @@ public struct RequestReport: Sendable {
     public let bytesDown: Int
     /// From the request's head being read to the first byte sent to the client.
     public let timeToFirstByte: Duration?
+    /// The same to the first content, and how fast it was written.
+    public let figures: AnswerFigures
     /// From the head being read to the end.
     public let duration: Duration
     /// How it ended.
@@ -73,7 +75,8 @@ public struct RequestReport: Sendable {
 
     /// - Parameter unsent: bytes of the answer that have not left
     init(
-        _ request: CurrentRequest, _ failover: Failover, _ response: CurrentResponse, isCommitted: Bool, unsent: Int,
+        _ request: CurrentRequest, _ failover: Failover, _ attempt: CurrentAttempt, _ response: CurrentResponse,
+        isCommitted: Bool, unsent: Int,
         ending: Ending, at end: Moment, from client: SocketAddress?
     ) {
         status = response.status
@@ -82,6 +85,9 @@ public struct RequestReport: Sendable {
         bytesUp = request.bytesUp
         bytesDown = max(0, response.bytesDown - unsent)
         timeToFirstByte = response.firstSent.map { Duration($0 - request.started) }
+        figures = AnswerFigures(
+            timeToFirstContent: isCommitted ? attempt.firstContent.map { Duration($0 - request.started) } : nil,
+            tokensPerSecond: isCommitted ? attempt.tokensPerSecond : nil)
         duration = Duration(end.deadline - request.started)
         self.ending = ending
         ended = end.report
@@ -164,10 +170,14 @@ public struct AttemptReport: Sendable, Equatable {
     public let timeToFirstByte: Duration?
     /// From the attempt's start to its end.
     public let duration: Duration
+    /// What else was measured of the answer.
+    public let figures: AnswerFigures
     /// When it ended.
     public var at: ContinuousClock.Instant { ended.instant }
     /// `ProxyEvents.attemptAnswered` was called for it: its answer began as a success and went on for a while.
     public let wasAnswered: Bool
+    /// With the sample that the outcome names.
+    public let wasMeasured: Bool
     /// What the answer says about the OpenAI APIs the endpoint speaks; nil for all other requests.
     public let detection: APIDetection?
 
@@ -184,17 +194,20 @@ public struct AttemptReport: Sendable, Equatable {
     /// All parts given.
     public init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
-        at: ContinuousClock.Instant, wasAnswered: Bool = false, detection: APIDetection? = nil, isEvidence: Bool = true
+        at: ContinuousClock.Instant, figures: AnswerFigures = AnswerFigures(), wasAnswered: Bool = false,
+        wasMeasured: Bool = false, detection: APIDetection? = nil, isEvidence: Bool = true
     ) {
         self.init(
             endpoint: endpoint, outcome: outcome, status: status, timeToFirstByte: timeToFirstByte, duration: duration,
-            ended: ReportTime(at), wasAnswered: wasAnswered, detection: detection, isEvidence: isEvidence,
+            figures: figures, ended: ReportTime(at), wasAnswered: wasAnswered, wasMeasured: wasMeasured,
+            detection: detection, isEvidence: isEvidence,
             failedEverywhere: nil)
     }
 
     init(
         endpoint: EndpointID, outcome: AttemptOutcome, status: Int?, timeToFirstByte: Duration?, duration: Duration,
-        ended: ReportTime, wasAnswered: Bool, detection: APIDetection?, isEvidence: Bool, failedEverywhere: UInt64?
+        figures: AnswerFigures, ended: ReportTime, wasAnswered: Bool, wasMeasured: Bool, detection: APIDetection?,
+        isEvidence: Bool, failedEverywhere: UInt64?
     ) {
         self.endpoint = endpoint
         self.outcome = outcome
@@ -202,7 +215,9 @@ public struct AttemptReport: Sendable, Equatable {
         self.timeToFirstByte = timeToFirstByte
         self.duration = duration
         self.ended = ended
+        self.figures = figures
         self.wasAnswered = wasAnswered
+        self.wasMeasured = wasMeasured
         self.detection = detection
         self.isEvidence = isEvidence
         self.failedEverywhere = failedEverywhere
@@ -267,6 +282,8 @@ extension RequestReport {
         line.add("bytes_up", number: bytesUp)
         line.add("bytes_down", number: bytesDown)
         line.add("first_byte_ms", milliseconds: timeToFirstByte)
+        line.add("first_content_ms", milliseconds: figures.timeToFirstContent)
+        line.add("tokens_per_second", tenths: figures.tokensPerSecond)
         line.add("total_ms", milliseconds: duration)
         let attempts = zip(names, attempts).enumerated().map { index, tried in
             let (name, attempt) = tried
@@ -278,6 +295,7 @@ extension RequestReport {
             }
             part.add("status", number: attempt.status)
             part.add("first_byte_ms", milliseconds: attempt.timeToFirstByte)
+            part.add("first_content_ms", milliseconds: attempt.figures.timeToFirstContent)
             part.add("total_ms", milliseconds: attempt.duration)
             return part.text
         }
@@ -315,6 +333,11 @@ private struct JSONLine {
 
     mutating func add(_ name: String, number: Int?) {
         add(name, raw: number.map { String($0) } ?? "null")
+    }
+
+    mutating func add(_ name: String, tenths number: Double?) {
+        let tenths = number.map { Int(min($0, 1e9) * 10 + 0.5) }
+        add(name, raw: tenths.map { "\($0 / 10).\($0 % 10)" } ?? "null")
     }
 
     /// With microseconds, which is what is measured.

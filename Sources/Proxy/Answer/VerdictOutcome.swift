@@ -5,21 +5,21 @@ extension Verdict {
     /// What the ranking learns.
     ///
     /// - Parameters:
-    ///   - time: to the first content
+    ///   - sample: what the endpoint is measured by
     ///   - isWithin: the answer's own status was that of a success
     ///   - model: that was asked for
     ///   - failure: how the attempt failed, where there was no answer
     func outcome(
-        after time: Duration?, isWithin: Bool = false, model: @autoclosure () -> String? = nil,
+        _ sample: ResponseSample?, isWithin: Bool = false, model: @autoclosure () -> String? = nil,
         failure: FailureKind? = nil
     ) -> AttemptOutcome {
         switch endpoint {
-        case .goodSample: .success(timeToFirstByte: time)
+        case .goodSample: .success(sample)
         case .failure: .failure(failure ?? failureKind(isWithin: isWithin))
         case .credentialRefused: .misconfigured(status: status)
         case .timeOut(let timeOut): outcome(timeOut, model: model())
         case .pathUnknown: .declined(status: status)
-        case .nothing where reason == .answered: .success(timeToFirstByte: nil)
+        case .nothing where reason == .answered: .success(nil)
         case .nothing: failure.map { .failure($0) } ?? .declined(status: status)
         }
     }

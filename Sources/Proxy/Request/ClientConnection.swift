@@ -113,13 +113,26 @@ final class ClientConnection: RequestConnection {
     }
 
     /// What the ranking learns of an endpoint that has answered.
-    private var currentOutcome: AttemptOutcome {
+    ///
+    /// - Parameter isFinished: the answer is complete
+    private func outcome(isFinished: Bool) -> AttemptOutcome {
         if machine.attempt.isClientsFault { return .neutral }
+        let sample = sample(isFinished: isFinished)
         if let verdict = attempt.verdict {
-            return verdict.outcome(
-                after: attempt.timeToFirstContent, isWithin: (attempt.status ?? 0) < 300, model: request.model)
+            return verdict.outcome(sample, isWithin: (attempt.status ?? 0) < 300, model: request.model)
         }
-        return .success(timeToFirstByte: request.operation.isInference ? attempt.timeToFirstContent : nil)
+        return .success(sample)
+    }
+
+    /// What the endpoint is measured by: the first content of a stream, or the end of an answer that is none. A stream that cannot be looked
+    /// into measures nothing: when its first byte comes says how its server speaks, not how fast it is.
+    private func sample(isFinished: Bool) -> ResponseSample? {
+        guard request.operation.isInference, let begin = attempt.requestWritten else { return nil }
+        if response.isEventStream || response.gate.isStream {
+            return attempt.timeToFirstContent.map { ResponseSample($0, kind: .stream, model: response.gate.model) }
+        }
+        guard isFinished, !machine.attempt.wasHeldUp else { return nil }
+        return ResponseSample(Duration(response.lastRead - begin), kind: .whole, model: response.gate.model)
     }
 
     /// Prepares the client's head; it goes out with the first body byte.
@@ -195,11 +208,9 @@ final class ClientConnection: RequestConnection {
     @inline(__always)
     private func take(_ piece: CurrentResponse.Piece, of buffer: ByteBuffer) {
         response.look(into: buffer, isLast: piece.isLast, on: loop)
+        if response.gate.takeContent() { attempt.contentCame(at: response.lastRead) }
         let awaitedContent = machine.answer.waitsForContent
-        if awaitedContent, response.gate.hasOutput {
-            machine.contentCame()
-            attempt.firstContent = response.lastRead
-        }
+        if awaitedContent, response.gate.hasOutput { machine.contentCame() }
         if piece.isLast, piece.end < buffer.readableBytes { machine.answerWasTooLong() }
         let isWhole = piece.isLast && !machine.answer.waitsForContent && !response.gate.isBrokenOff
         passBody(buffer, total: piece.count, isComplete: isWhole, awaitedContent: awaitedContent)
@@ -281,12 +292,13 @@ final class ClientConnection: RequestConnection {
 
     /// The end of this answer may be minutes away; what its beginning says about the endpoint is known now.
     private func reportFirstByte() {
-        guard let target = attempt.upstream, request.operation.isInference, case .success(let time?) = currentOutcome,
-            !failover.first.looks(at: target.id)
+        guard let target = attempt.upstream, request.operation.isInference, attempt.requestWritten != nil,
+            case .success(let sample) = outcome(isFinished: false), !failover.first.looks(at: target.id)
         else { return }
         attempt.wasAnswered = true
+        attempt.wasMeasured = sample != nil
         failover.tellUntold(of: request, failedEverywhere: false, on: loop)
-        loop.events.attemptAnswered(target.id, time, .now)
+        loop.events.attemptAnswered(target.id, AnswerBeginning(attempt.timeToFirstByte, sample), .now)
     }
 
     // MARK: Refusals
@@ -339,7 +351,7 @@ final class ClientConnection: RequestConnection {
         switch use {
         case .forward: forward(refusal)
         case .tryNextEndpoint:
-            let outcome = currentOutcome
+            let outcome = outcome(isFinished: true)
             failover.keep(refusal)
             let isAskedAgain = verdict.client == .retry && failover.asksAgain(refusal.upstream, refusal.url)
             if keepsConnection { releaseUpstream(now: response.lastRead) } else { dropUpstream() }
@@ -354,7 +366,7 @@ final class ClientConnection: RequestConnection {
         response.forgetRefusal()
         switch machine.clientHasHead ? .worded(refusal.inWords) : refusal.content {
         case .worded(let words):
-            let outcome = currentOutcome
+            let outcome = outcome(isFinished: true)
             dropUpstream()
             finishAttempt(outcome)
             answer(words)
@@ -420,7 +432,10 @@ final class ClientConnection: RequestConnection {
                     of: request.operation, isFinished: true, place: .afterCommit,
                     isCredentialClients: attempt.forwardsClientCredential), rules: attempt.upstream?.rules ?? [])
         }
-        let outcome = currentOutcome
+        if !machine.attempt.wasHeldUp {
+            attempt.tokensPerSecond = attempt.secondsOfContent.flatMap(response.gate.tokensPerSecond)
+        }
+        let outcome = outcome(isFinished: true)
         // Not the clock anew: what was read last ended the response.
         let end = Moment(deadline: response.lastRead, instant: .now)
         releaseUpstream(now: end.deadline)
@@ -537,7 +552,7 @@ final class ClientConnection: RequestConnection {
         }
         failover.tellUntold(of: request, failedEverywhere: false, on: loop)
         let report = RequestReport(
-            request, failover, response, isCommitted: machine.isCommitted,
+            request, failover, attempt, response, isCommitted: machine.isCommitted,
             unsent: ending == .completed ? 0 : queuedByteCount, ending: ending, at: end, from: clientAddress)
         loop.requestEnded()
         loop.requestFinished(report)

@@ -402,7 +402,10 @@ final class Failover {
         var report = AttemptReport(
             endpoint: upstream.id, outcome: outcome, status: attempt.status,
             timeToFirstByte: attempt.timeToFirstByte, duration: Duration(end.deadline - attempt.started),
-            ended: end.report, wasAnswered: attempt.wasAnswered, detection: attempt.detection(of: request, outcome),
+            figures: AnswerFigures(
+                timeToFirstContent: attempt.timeToFirstContent, tokensPerSecond: attempt.tokensPerSecond),
+            ended: end.report, wasAnswered: attempt.wasAnswered, wasMeasured: attempt.wasMeasured,
+            detection: attempt.detection(of: request, outcome),
             isEvidence: isEvidence, failedEverywhere: isEverywhere ? request.fingerprint : nil)
         report.isLook = first.looks(at: upstream.id)
         if case .success(_?) = outcome { upstream.load.measured(at: end.deadline) }
@@ -604,10 +607,16 @@ final class CurrentAttempt {
     var status: Int?
     /// What the answer, or its absence, means; nil where nothing is to be said against it.
     var verdict: Verdict?
-    /// When it first said something; the first byte where it was not looked into.
-    var firstContent: NIODeadline?
+    /// When it first said something; nil where it was not looked into.
+    private(set) var firstContent: NIODeadline?
+    /// When it last did.
+    private(set) var lastContent = NIODeadline.uptimeNanoseconds(0)
+    /// How fast it was written; nil where that is not known.
+    var tokensPerSecond: Float?
     /// The answer's beginning has been reported.
     var wasAnswered = false
+    /// With the time that the endpoint is measured by.
+    var wasMeasured = false
     /// When the first byte of the request was written to the present connection.
     var headWritten = NIODeadline.uptimeNanoseconds(0)
     /// Of its head and body, as they are before encryption.
@@ -620,10 +629,20 @@ final class CurrentAttempt {
         return Duration(firstByte - requestWritten)
     }
 
-    /// What endpoints are ranked by.
     var timeToFirstContent: Duration? {
-        guard let requestWritten, let first = firstContent ?? firstByte else { return nil }
-        return Duration(first - requestWritten)
+        guard let requestWritten, let firstContent else { return nil }
+        return Duration(firstContent - requestWritten)
+    }
+
+    @inline(__always)
+    func contentCame(at now: NIODeadline) {
+        if firstContent == nil { firstContent = now }
+        lastContent = now
+    }
+
+    /// From the first content to the last; nil where there was none.
+    var secondsOfContent: Double? {
+        firstContent.map { Double((lastContent - $0).nanoseconds) * 1e-9 }
     }
 
     /// Whether the outcome says something about the endpoint.
@@ -642,6 +661,7 @@ final class CurrentAttempt {
         isRunning = true
         started = now
         wasAnswered = false
+        wasMeasured = false
         restart()
     }
 
@@ -650,6 +670,7 @@ final class CurrentAttempt {
         requestWritten = nil
         firstByte = nil
         firstContent = nil
+        tokensPerSecond = nil
         status = nil
         if verdict != nil { verdict = nil }
     }
