@@ -59,6 +59,10 @@ enum JSONKey: UInt8, CaseIterable {
     case detail
     case incompleteDetails
     case reason
+    case id
+    case store
+    case previousResponseID
+    case inputFileID
 
     /// The key of this name.
     init<let capacity: Int>(_ name: ShortText<capacity>) {
@@ -127,6 +131,10 @@ enum JSONKey: UInt8, CaseIterable {
         ("detail", .detail),
         ("incomplete_details", .incompleteDetails),
         ("reason", .reason),
+        ("id", .id),
+        ("store", .store),
+        ("previous_response_id", .previousResponseID),
+        ("input_file_id", .inputFileID),
     ]
 
     /// The names by their length: few have the same, so that nearly every comparison is the right one.

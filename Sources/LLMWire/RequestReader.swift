@@ -21,6 +21,8 @@ public struct RequestReader {
     /// neither is there. A field of the head (`SessionKey.fields`) goes before both.
     public private(set) var session: SessionKey?
     private var hasCacheKey = false
+    /// What an endpoint has made and the request goes on with: `previous_response_id` or `input_file_id`; nil where it names neither.
+    public private(set) var madeID: MadeID?
 
     /// A reader at the beginning of a body.
     public init() {}
@@ -69,6 +71,9 @@ public struct RequestReader {
             modelText.take(scanner.text)
         case (1, .stream, _): stream = flag
         case (2, .streamOptions, .includeUsage): includeUsage = flag
+        case (1, .previousResponseID, _) where token == .string && !scanner.text.isEmpty,
+            (1, .inputFileID, _) where token == .string && !scanner.text.isEmpty:
+            madeID = MadeID(hash: scanner.text.hash)
         case (1, .promptCacheKey, _) where token == .string:
             hasCacheKey = true
             session = SessionKey(hash: scanner.text.hash)

@@ -1,5 +1,6 @@
 """Verbs and attached consoles against a running Podium."""
 
+import http.client
 import json
 import os
 import re
@@ -532,6 +533,42 @@ def test_a_secret_in_the_wrong_place_is_not_printed(serving, tmp_path):
         config.write_text(f"server:\n  {key}: {secret}\n")
         checked = run_podium("check", config)
         assert secret not in checked.stdout + checked.stderr, checked
+
+
+def test_a_faster_endpoint_is_found_and_running_sessions_stay_until_an_operator_moves(podium, upstream, tmp_path):
+    port = free_port()
+    slow, fast = upstream("slow", "--delay", "0.5"), upstream("fast")
+    process = podium(
+        f"server: {{ port: {port} }}\nranking: {{ min_dwell: 0s, explore: 50%, sticky_sessions: 5m }}\n"
+        f"endpoints:\n  - {{ name: slow, url: {slow.url} }}\n  - {{ name: fast, url: {fast.url} }}\n",
+        port, {"XDG_RUNTIME_DIR": str(tmp_path)})
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def served_by(session, identity=None):
+        headers = {"content-type": "application/json", "X-Session-ID": session, **({"X-Request-ID": identity} if identity else {})}
+        client.request("POST", "/v1/messages", "{}", headers)
+        return "slow" if "from slow" in client.getresponse().read().decode() else "fast"
+
+    def explained(identity):
+        return json.loads(eventually(lambda: ask(process, "explain", identity, "--json").stdout))
+
+    assert served_by("old") == "slow"
+    # Of each two new sessions one looks at the other endpoint, but for the first two: it is twenty times as fast, and takes over.
+    others = [served_by(f"new {number}", f"look-{number}") for number in range(4)]
+    assert others[0] == "slow" and others[-1] == "fast"
+    looks = [number for number in range(4) if explained(f"look-{number}").get("route") == "explored"]
+    assert len(looks) == 1 and others[looks[0]] == "fast"
+    assert served_by("old", "kept") == "slow"
+    walk = explained("kept")
+    assert walk["route"] == "session" and walk["endpoint"] == "slow"
+    assert [(step["endpoint"], step["result"], step["text"]) for step in walk["steps"]][0] == (
+        "fast", "skipped", "its session stays where its cache is")
+    assert "not by the order alone: its session stayed where its cache is" in ask(process, "explain", "kept").stdout
+    traffic = {e["name"]: e["traffic"] for e in json.loads(ask(process, "status", "--json").stdout)["endpoints"]}
+    assert traffic["slow"]["sessions"] + traffic["fast"]["sessions"] == 5 and traffic["fast"]["sessions"] >= 1
+    assert re.search(r"traffic +.* in flight, \d sessions?", ask(process, "endpoint", "show", "slow").stdout)
+    assert ask(process, "endpoint", "move", "fast", "1").returncode == 0
+    assert served_by("old") == "fast"
 
 
 def test_a_request_is_explained(podium, upstream, tmp_path):

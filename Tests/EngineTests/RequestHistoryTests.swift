@@ -95,6 +95,7 @@ private let epoch = ContinuousClock.now
     @Test(arguments: [
         (RouteReason.session, "its session stays where its cache is"),
         (.brokenStream, "a stream of its session had just broken"),
+        (.madeID, "the request names what another one has made"),
         (.explored, "another one was looked at that had not been measured lately"),
     ])
     func whatWasPassedOverForASessionIsNamed(route: RouteReason, reason: String) throws {

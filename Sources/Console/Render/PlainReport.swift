@@ -52,6 +52,7 @@ public enum PlainReport {
         switch route {
         case "session": "its session stayed where its cache is"
         case "broken_stream": "a stream of its session from the endpoint that is first had just broken"
+        case "made_id": "it names a response, a file or a batch that the endpoint asked first has made"
         case "explored": "the endpoint asked first had not been measured lately, and its session was new"
         default: SafeText.clean(route.replacing("_", with: " "))
         }

@@ -315,6 +315,7 @@ extension RouteReason {
         case .order: nil
         case .session: "its session stays where its cache is"
         case .brokenStream: "a stream of its session had just broken"
+        case .madeID: "the request names what another one has made"
         case .explored: "another one was looked at that had not been measured lately"
         }
     }

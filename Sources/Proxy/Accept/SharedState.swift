@@ -9,6 +9,7 @@ final class SharedState: Sendable {
     let tlsContexts: TLSContextCache
     let names: NameLookup
     let sessions = Sessions()
+    let madeIDs = MadeIDs()
     private let routing: Mutex<Routing>
     private let routingVersion = Atomic<Int>(0)
     private let responder = Mutex<(@Sendable (any Channel) throws -> Void)?>(nil)

@@ -23,6 +23,8 @@ final class CurrentResponse {
     /// The answer is no success, and is read to find out why.
     private(set) var refusal: Refusal?
     private var position = EventStreamPosition()
+    /// Looks for the id of what was made.
+    private var madeIDSearch: MadeIDSearch?
     var status: Int?
     private(set) var bytesDown = 0
     /// When the first byte went to the client.
@@ -44,6 +46,7 @@ final class CurrentResponse {
         bytesDown = 0
         firstSent = nil
         if refusal != nil { refusal = nil }
+        if madeIDSearch != nil { madeIDSearch = nil }
     }
 
     // MARK: Its head
@@ -73,12 +76,15 @@ final class CurrentResponse {
 
     /// `loop.responseHead` is the head of an answer.
     ///
-    /// - Parameter operation: what was asked
-    func begin(to operation: LLMOperation, on loop: LoopContext) {
+    /// - Parameters:
+    ///   - operation: what was asked
+    ///   - makesID: a success makes something that can be asked for later
+    func begin(to operation: LLMOperation, makesID: Bool = false, on loop: LoopContext) {
         body = BodyReader(loop.responseHead.framing)
         isEventStream = loop.responseHead.isEventStream
         isEncoded = loop.responseHead.isEncoded
         if isEventStream { position = EventStreamPosition() }
+        if makesID, !isEncoded { madeIDSearch = MadeIDSearch(isStream: isEventStream) }
         status = loop.responseHead.status
         gate.open(
             loop.responseHead.media, status: loop.responseHead.status,
@@ -201,11 +207,19 @@ final class CurrentResponse {
     /// - Parameter isLast: the body ends with it
     @inline(__always)
     func look(into buffer: ByteBuffer, isLast: Bool, on loop: LoopContext) {
+        if let madeIDSearch { madeIDSearch.look(into: buffer, loop.dataRanges) }
         guard gate.isLooking else { return }
         buffer.withUnsafeReadableBytes { bytes in
             for range in loop.dataRanges { gate.look(bytes.slice(range)) }
         }
         if isLast { gate.finish(isClean: true) }
+    }
+
+    /// The id of what was made, once: nil as long as it is not known.
+    func takeMadeID() -> MadeID? {
+        guard let search = madeIDSearch, search.reader.isFinished else { return nil }
+        madeIDSearch = nil
+        return search.reader.id
     }
 
     /// Its end is that of the connection, or there is no body.
@@ -224,6 +238,19 @@ final class CurrentResponse {
         return gate.finding(
             operation, status: status ?? 0, place: place, isFinished: isFinished,
             wait: hints.wait.flatMap { $0 > .zero ? $0 : nil }, isCredentialClients: isCredentialClients)
+    }
+}
+
+/// A reader of its own for the few answers that make something: it is too large to be a part of every connection.
+private final class MadeIDSearch {
+    private(set) var reader: MadeIDReader
+
+    init(isStream: Bool) { reader = MadeIDReader(isStream: isStream) }
+
+    func look(into buffer: ByteBuffer, _ ranges: ContiguousArray<Range<Int>>) {
+        buffer.withUnsafeReadableBytes { bytes in
+            for range in ranges { reader.read(bytes.slice(range)) }
+        }
     }
 }
 

@@ -99,7 +99,7 @@ final class ClientConnection: RequestConnection {
             if status >= 300 {
                 attempt.verdict = VerdictTable.verdict(on: Finding(operation: request.operation, status: status))
             }
-            response.begin(to: request.operation, on: loop)
+            response.begin(to: request.operation, makesID: status < 300 && request.makes.0, on: loop)
             hold(bytes)
         case .readRefusal:
             guard let target = attempt.upstream, let url = attempt.url else { return }
@@ -285,9 +285,14 @@ final class ClientConnection: RequestConnection {
     private func answerBegan() {
         if let target = attempt.upstream, let status = response.status, status < 300 {
             failover.answerBegan(at: target, of: request, on: loop)
+            noteMade(by: target.id)
         }
         request.forgetBody(on: loop)
         response.firstSent = attempt.firstByte
+    }
+
+    private func noteMade(by endpoint: EndpointID) {
+        if let id = response.takeMadeID() { failover.noteMade(id, by: endpoint, of: request, on: loop) }
     }
 
     /// The end of this answer may be minutes away; what its beginning says about the endpoint is known now.
@@ -556,6 +561,7 @@ final class ClientConnection: RequestConnection {
             unsent: ending == .completed ? 0 : queuedByteCount, ending: ending, at: end, from: clientAddress)
         loop.requestEnded()
         loop.requestFinished(report)
+        if let endpoint = report.endpoint { noteMade(by: endpoint) }
         failover.end(of: request, at: end.deadline, on: loop)
         request.forgetBody(on: loop)
     }

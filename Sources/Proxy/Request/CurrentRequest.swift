@@ -46,6 +46,7 @@ final class CurrentRequest {
         var model: String?
         var wantsStream: Bool?
         var session: SessionKey?
+        var madeID: MadeID?
     }
 
     var body = BodyReader(.none)
@@ -105,6 +106,52 @@ final class CurrentRequest {
         return bytes.withUnsafeReadableBytes { SessionKey(field: $0.slice(sessionField.value)) }
     }
 
+    // MARK: What endpoints have made
+
+    private var madeIDPath: MadeIDPath {
+        switch operation {
+        case .inference(.responses), .other: bytes.withUnsafeReadableBytes { MadeIDPath($0.slice(pathRange)) }
+        default: .none
+        }
+    }
+
+    /// What its answer makes, where that can be asked for later.
+    var makes: (Bool, isFile: Bool) {
+        guard case .collection(let isFiles) = madeIDPath else { return (false, false) }
+        return (bytes.withUnsafeReadableBytes { $0.begins(with: "POST") }, isFiles)
+    }
+
+    /// What its path names.
+    var idInPath: MadeID? {
+        guard case .item(let range) = madeIDPath else { return nil }
+        let start = pathRange.lowerBound
+        return bytes.withUnsafeReadableBytes { MadeID($0.slice(start + range.lowerBound..<start + range.upperBound)) }
+    }
+
+    /// Whether its body can name something that an endpoint has made, where files are known or not.
+    func mayNameID(knowsFiles: Bool) -> Bool {
+        switch operation {
+        case .inference(.responses): true
+        case .inference, .otherInference: knowsFiles
+        case .other: knowsFiles && makes.0
+        case .countTokens, .modelList, .embeddings: false
+        }
+    }
+
+    /// The first endpoint that has made something which its body names.
+    func owner(among ids: MadeIDs) -> EndpointID? {
+        if let id = readFacts().madeID, let owner = ids.owner(of: id) { return owner }
+        guard ids.includeFiles else { return nil }
+        var owner: EndpointID?
+        var reader = FileReferenceReader()
+        func take(_ id: MadeID) { if owner == nil { owner = ids.owner(of: id) } }
+        bytes.withUnsafeReadableBytes { reader.read($0.slice(headLength..<$0.count), onReference: take) }
+        replay.forEachSegment { segment in
+            if owner == nil { segment.withUnsafeReadableBytes { reader.read($0, onReference: take) } }
+        }
+        return owner
+    }
+
     // MARK: Its body
 
     /// Counts a piece of the body.
@@ -148,7 +195,8 @@ final class CurrentRequest {
         bytes.withUnsafeReadableBytes { reader.read($0.slice(headLength..<$0.count)) }
         replay.forEachSegment { segment in segment.withUnsafeReadableBytes { reader.read($0) } }
         let found = BodyFacts(
-            length: keptBody, model: reader.model, wantsStream: reader.stream, session: reader.session)
+            length: keptBody, model: reader.model, wantsStream: reader.stream, session: reader.session,
+            madeID: reader.madeID)
         facts = found
         return found
     }

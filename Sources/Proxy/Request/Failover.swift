@@ -147,6 +147,12 @@ final class Failover {
         brokenAt = nil
     }
 
+    /// An endpoint's answer has made something, by which the endpoint is found again.
+    func noteMade(_ id: MadeID, by endpoint: EndpointID, of request: CurrentRequest, on loop: LoopContext) {
+        guard table?.hasChoice == true else { return }
+        loop.shared.madeIDs.insert(id, madeBy: endpoint, isFile: request.makes.isFile)
+    }
+
     // MARK: Where to
 
     enum Step {

@@ -10,6 +10,8 @@ public enum RouteReason: String, Sendable, CaseIterable {
     case session
     /// A stream of its session from the endpoint that stands before had just broken.
     case brokenStream = "broken_stream"
+    /// It goes on with something that endpoint has made: a response, a file, a batch.
+    case madeID = "made_id"
     /// That endpoint was not measured lately, and its session is new.
     case explored
 }
@@ -43,13 +45,35 @@ struct FirstEndpoint {
     mutating func decide(
         _ table: RoutingTable, _ request: CurrentRequest, bodyMayCome: Bool, on loop: LoopContext
     ) -> Bool {
-        guard !isDecided, table.candidates.count > 1, request.operation.isInference else { return true }
+        guard !isDecided, table.candidates.count > 1 else { return true }
+        if !loop.shared.madeIDs.areEmpty, !followID(table, request, bodyMayCome: bodyMayCome, on: loop) { return false }
+        guard !isDecided, request.operation.isInference else { return true }
         if !isDrawn {
             isDrawn = true
             isLook = loop.takesTurnToLook()
         }
         guard isLook || loop.shared.sessions.mayDiffer(from: table.candidates[0].upstream.id) else { return true }
         return askSessions(table, request, bodyMayCome: bodyMayCome, on: loop)
+    }
+
+    /// - Returns: false where the body has to be waited for
+    private mutating func followID(
+        _ table: RoutingTable, _ request: CurrentRequest, bodyMayCome: Bool, on loop: LoopContext
+    ) -> Bool {
+        let ids = loop.shared.madeIDs
+        var owner = request.idInPath.flatMap { ids.owner(of: $0) }
+        if owner == nil, request.mayNameID(knowsFiles: ids.includeFiles) {
+            if bodyMayCome { return false }
+            owner = request.owner(among: ids)
+        }
+        guard let owner, let place = table.place(of: owner), table.canServe(request, at: place, onTrial: true) else {
+            return true
+        }
+        isDecided = true
+        guard place > 0 else { return true }
+        preferred = owner
+        reason = .madeID
+        return true
     }
 
     private mutating func askSessions(
@@ -110,9 +134,9 @@ struct FirstEndpoint {
 
     /// - Returns: the preferred endpoint's place in the table, the first time that it is asked for
     mutating func take(from table: RoutingTable, for request: CurrentRequest) -> Int? {
-        guard !isTaken, let preferred, let place = table.place(of: preferred), table.canServe(request, at: place) else {
-            return nil
-        }
+        guard !isTaken, let preferred, let place = table.place(of: preferred),
+            table.canServe(request, at: place, onTrial: reason == .madeID)
+        else { return nil }
         isTaken = true
         return place
     }
@@ -138,10 +162,12 @@ extension RoutingTable {
     func place(of endpoint: EndpointID) -> Int? { candidates.firstIndex { $0.upstream.id == endpoint } }
 
     /// Whether the candidate is in use and has what the request asks for, as far as that is known.
-    func canServe(_ request: CurrentRequest, at place: Int) -> Bool {
+    ///
+    /// - Parameter onTrial: also where it is half-open
+    func canServe(_ request: CurrentRequest, at place: Int, onTrial: Bool = false) -> Bool {
         let candidate = candidates[place]
         let upstream = candidate.upstream
-        guard candidate.gate == .open, upstream.url(for: request.api) != nil,
+        guard candidate.gate == .open || onTrial, upstream.url(for: request.api) != nil,
             request.openAIAPI == nil || upstream.lacks != request.openAIAPI,
             !upstream.unknownPaths.contain(request.operation, now: request.started)
         else { return false }
