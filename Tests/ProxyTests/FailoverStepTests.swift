@@ -1,3 +1,4 @@
+import LLMWire
 import NIOCore
 import NIOEmbedded
 import Ranking
@@ -69,6 +70,17 @@ struct FailoverStepTests {
         _ = failover.nextStep(of: request, attempt, halfOpen: .ask, on: loop)
         // The fourth lacks what is asked for, so nothing is left.
         #expect(!failover.hasNext(for: request))
+    }
+
+    @Test func anEndpointThatDoesNotKnowThePathIsAskedLastAndNamed() throws {
+        let candidates = [try candidate(1), try candidate(2)]
+        request.operation = .countTokens
+        candidates[0].upstream.unknownPaths.insert(.countTokens, now: request.started)
+        let loop = begin(candidates)
+        #expect(walk(loop).asked == [EndpointID(2), EndpointID(1)])
+        #expect(failover.withoutPath == [EndpointID(1)])
+        failover.begin(RoutingTable(candidates: [try candidate(3)]))
+        #expect(failover.withoutPath.isEmpty)
     }
 
     @Test func aHalfOpenEndpointIsAskedIfTheRankingAdmits() throws {

@@ -29,6 +29,47 @@ import Testing
         #expect(ranking.changes.last?.cause.kind == .unpinned)
     }
 
+    /// Sessions follow an operator at once, and speed not at all.
+    @Test func whoChangedTheOrderIsKnown() {
+        var ranking = EndpointRanking(count: 3)
+        for id in 0..<3 { ranking.succeed(EndpointID(UInt32(id)), 100, at: 0) }
+        ranking.succeed(0, 1_000, at: 20)
+        #expect(ranking.order == [1, 2, 0] && ranking.operatorOrder == 0)
+        _ = ranking.reorder([1, 2, 0], now: at(21))
+        _ = ranking.setEnabled(false, for: 2, now: at(21))
+        #expect(ranking.operatorOrder == 0)
+        _ = ranking.move(0, toRank: 1, now: at(22))
+        #expect(ranking.operatorOrder == 1)
+        #expect(ranking.candidates(now: at(22)).map(\.isPinned) == [true, false])
+        // It comes back where it stood, behind the others.
+        _ = ranking.setEnabled(true, for: 2, now: at(23))
+        #expect(ranking.operatorOrder == 1)
+        _ = ranking.reorder([2, 0, 1], now: at(24))
+        _ = ranking.add(.init(id: 7, priority: 1), now: at(25))
+        #expect(ranking.operatorOrder == 3)
+        _ = ranking.remove(7, now: at(26))
+        #expect(ranking.operatorOrder == 3)
+        // Where nothing is sorted by speed, the whole order is the operator's.
+        _ = ranking.setAutoSort(false, now: at(27))
+        #expect(ranking.candidates(now: at(27)).map(\.isPinned) == [true, true, true])
+    }
+
+    /// A time that one request has found by looking may be luck.
+    @Test func aGlimpseCountsLikeAPresumedTime() {
+        func look(_ milliseconds: Int, confirmed: Bool) -> [EndpointID] {
+            var ranking = EndpointRanking(count: 2)
+            ranking.succeed(0, 100, at: 0)
+            _ = ranking.record(
+                .success(timeToFirstByte: .milliseconds(milliseconds)), for: 1, isLook: true, now: at(60),
+                random: noJitter)
+            if confirmed { ranking.succeed(1, milliseconds, at: 61) }
+            return ranking.order
+        }
+        #expect(look(49, confirmed: false) == [1, 0])
+        #expect(look(51, confirmed: false) == [0, 1])
+        #expect(look(51, confirmed: true) == [1, 0])
+    }
+
     @Test func othersPassAroundAPinnedEndpoint() {
         var ranking = EndpointRanking(count: 4)
         for id in 0..<4 { ranking.succeed(EndpointID(UInt32(id)), 100, at: 0) }
