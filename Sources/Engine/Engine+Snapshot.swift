@@ -46,6 +46,8 @@ extension Engine {
             reading.settings, address: address, configPath: path, startedAt: startedAt,
             drainDeadline: drainDeadline, persister: statistics, requestsInFlight: load.requests, clock: clock)
         snapshot.traffic = Snapshot.Traffic(reading.traffic, inFlight: load.requests)
+        snapshot.traffic.replayBytes = load.replayBytes
+        snapshot.traffic.unreplayable = load.unreplayable
         snapshot.endpoints = reading.endpoints.map { Snapshot.Endpoint($0, clock: clock, name: name) }
         if hintsSecrets {
             for (index, endpoint) in reading.endpoints.enumerated() {
@@ -125,6 +127,8 @@ struct EndpointReading: Sendable {
     var movement: Int
     /// The last minute in figures.
     var traffic: TrafficSummary
+    /// How fast its answers came lately.
+    var answers: AnswerWindow.Summary
     /// Requests being served now.
     var inFlight: Int
     /// Sessions that run there.
@@ -231,6 +235,20 @@ extension Snapshot.Traffic {
     }
 }
 
+extension Snapshot.Traffic {
+    /// To three digits: what is shown is right to 6 %.
+    private static func rounded(_ number: Double) -> Double { (number * 1_000).rounded() / 1_000 }
+
+    fileprivate mutating func take(_ answers: AnswerWindow.Summary) {
+        firstContentP50Seconds = (answers.firstContent?.median).map(Self.rounded)
+        firstContentP95Seconds = (answers.firstContent?.worst).map(Self.rounded)
+        wholeAnswerP50Seconds = (answers.whole?.median).map(Self.rounded)
+        wholeAnswerP95Seconds = (answers.whole?.worst).map(Self.rounded)
+        tokensPerSecondP50 = (answers.speed?.median).map(Self.rounded)
+        tokensPerSecondP5 = (answers.speed?.worst).map(Self.rounded)
+    }
+}
+
 extension Snapshot.Event {
     init(_ event: LoggedEvent) {
         self.init(
@@ -262,6 +280,7 @@ extension Snapshot.Endpoint {
         }
         movement = endpoint.movement
         traffic = .init(endpoint.traffic, inFlight: endpoint.inFlight)
+        traffic.take(endpoint.answers)
         traffic.sessions = endpoint.sessions
         successStreak = endpoint.successStreak
         lastError = endpoint.lastError.map { LastError(time: $0.time, text: $0.text) }
@@ -305,14 +324,8 @@ extension Snapshot.Explanation {
     ) {
         self.init()
         sentences = explanation.lines(now: clock.takenAt, misconfiguration: misconfiguration, name: name)
-        responseTime = explanation.responseTime.map { time in
-            var result = ResponseTime()
-            result.averageSeconds = time.average.inSeconds
-            result.usualSeconds = time.usual.inSeconds
-            result.samples = time.samples
-            result.ageSeconds = time.age?.inSeconds
-            return result
-        }
+        responseTime = explanation.responseTime.map { ResponseTime($0) }
+        otherTime = explanation.otherTime.map { ResponseTime($0) }
         pinnedRank = explanation.pinnedRank
         above = explanation.above.map { Margin($0, clock: clock, name: name) }
         below = explanation.below.map { Margin($0, clock: clock, name: name) }
@@ -323,6 +336,17 @@ extension Snapshot.Explanation {
         rankSince = clock.seconds(explanation.rankSince)
         rankChanges = explanation.rankChanges
         lastChange = explanation.lastChange.map { .init($0, clock: clock, name: name) }
+    }
+}
+
+extension Snapshot.Explanation.ResponseTime {
+    fileprivate init(_ time: RankExplanation.ResponseTime) {
+        self.init()
+        kind = time.kind.word
+        averageSeconds = time.average.inSeconds
+        usualSeconds = time.usual.inSeconds
+        samples = time.samples
+        ageSeconds = time.age?.inSeconds
     }
 }
 

@@ -126,6 +126,22 @@ extension Snapshot {
         public var p95Seconds: Double?
         /// 99th percentile of the time to the first byte.
         public var p99Seconds: Double?
+        /// Of one endpoint, over the last five to ten minutes: the median time to the first content of streams.
+        public var firstContentP50Seconds: Double?
+        /// Its 95th percentile.
+        public var firstContentP95Seconds: Double?
+        /// The median time to the end of answers of models that come whole.
+        public var wholeAnswerP50Seconds: Double?
+        /// Its 95th percentile.
+        public var wholeAnswerP95Seconds: Double?
+        /// The median speed that streams are written with, once they have begun.
+        public var tokensPerSecondP50: Double?
+        /// The speed that all but the slowest twentieth of them reach.
+        public var tokensPerSecondP5: Double?
+        /// Of all endpoints together: bytes of request bodies that are kept for another endpoint.
+        public var replayBytes: Int?
+        /// Requests since the start that went up without being kept, since `server.replay_memory` was used up.
+        public var unreplayable: Int?
         /// One count a second over the last minute, oldest first; empty before the first request.
         public var perSecondSeries: [Int] = []
         /// Failures over the same time; empty when there were none.
@@ -146,6 +162,14 @@ extension Snapshot {
             case p50Seconds = "p50_seconds"
             case p95Seconds = "p95_seconds"
             case p99Seconds = "p99_seconds"
+            case firstContentP50Seconds = "first_content_p50_seconds"
+            case firstContentP95Seconds = "first_content_p95_seconds"
+            case wholeAnswerP50Seconds = "whole_answer_p50_seconds"
+            case wholeAnswerP95Seconds = "whole_answer_p95_seconds"
+            case tokensPerSecondP50 = "tokens_per_second_p50"
+            case tokensPerSecondP5 = "tokens_per_second_p5"
+            case replayBytes = "replay_bytes"
+            case unreplayable
             case perSecondSeries = "per_second_series"
             case failuresPerSecondSeries = "failures_per_second_series"
             case firstByteMillisecondsSeries = "first_byte_milliseconds_series"
@@ -397,8 +421,10 @@ extension Snapshot {
     public struct Explanation: Codable, Sendable, Equatable {
         /// One finished sentence per line, most important first.
         public var sentences: [String] = []
-        /// Time to first byte as the ranking sees it; absent until anything was measured.
+        /// Time to an answer as the ranking sees it; absent until anything was measured.
         public var responseTime: ResponseTime?
+        /// The same of the other kind of answers, which is not compared; absent until it was measured.
+        public var otherTime: ResponseTime?
         /// The rank it is pinned at.
         public var pinnedRank: Int?
         /// Against the endpoint above; absent at rank 1.
@@ -426,6 +452,7 @@ extension Snapshot {
         enum CodingKeys: String, CodingKey {
             case sentences, above, below
             case responseTime = "response_time"
+            case otherTime = "other_time"
             case pinnedRank = "pinned_rank"
             case failuresInARow = "failures_in_a_row"
             case recentAttempts = "recent_attempts"
@@ -463,8 +490,10 @@ extension Snapshot {
 }
 
 extension Snapshot.Explanation {
-    /// Time to first byte as the ranking sees it.
+    /// Time to an answer as the ranking sees it, in the time of the model that is asked for most.
     public struct ResponseTime: Codable, Sendable, Equatable {
+        /// `stream`: to the first content of streams; `whole`: to the end of answers that come whole. Earlier versions do not say it.
+        public var kind: String?
         /// The peak-sensitive average that is compared.
         public var averageSeconds = 0.0
         /// What is usual for this endpoint.
@@ -478,7 +507,7 @@ extension Snapshot.Explanation {
         public init() {}
 
         enum CodingKeys: String, CodingKey {
-            case samples
+            case kind, samples
             case averageSeconds = "average_seconds"
             case usualSeconds = "usual_seconds"
             case ageSeconds = "age_seconds"

@@ -7,12 +7,14 @@ internal import Synchronization
 /// A refusal after which an endpoint, or one of its models, is left alone for a while. It is part of an outcome, which is copied for every
 /// request: a few plain numbers and nothing that has to be counted or freed.
 public struct TimeOutRequest: Sendable, Equatable {
-    /// Why.
-    public let cause: TimeOutCause
     private let shortStatus: UInt16
+    /// The operator's rule that asked for it, where one did.
+    public let rule: RuleReference
     private let firstMilliseconds: UInt32
     private let limitMilliseconds: UInt32
     private let modelNumber: UInt32
+    /// Why. Behind the rest, where it fills no gap: the whole is copied for every request.
+    public let cause: TimeOutCause
 
     /// A time out whose length doubles with each further one in a row, without a good answer between.
     ///
@@ -21,8 +23,13 @@ public struct TimeOutRequest: Sendable, Equatable {
     ///   - first: the length of the first one
     ///   - limit: the longest; equal to `first` where all are to be of the same length
     ///   - model: the model that it is about; nil where it is about the endpoint
-    public init(cause: TimeOutCause, status: Int, first: Duration, limit: Duration, model: ModelReference? = nil) {
+    ///   - rule: the operator's rule that asked for it
+    public init(
+        cause: TimeOutCause, status: Int, first: Duration, limit: Duration, model: ModelReference? = nil,
+        rule: RuleReference = .none
+    ) {
         self.cause = cause
+        self.rule = rule
         shortStatus = UInt16(clamping: status)
         firstMilliseconds = Self.milliseconds(first)
         limitMilliseconds = max(firstMilliseconds, Self.milliseconds(limit))
@@ -90,15 +97,18 @@ public struct TimeOutReason: Sendable, Hashable {
     public let cause: TimeOutCause
     /// Of the answer that brought it about; nil where that is not known.
     public let status: Int?
+    /// The operator's rule that asked for it, where one did and it is known.
+    public let rule: RuleReference
 
     /// As its parts.
-    public init(_ cause: TimeOutCause, status: Int? = nil) {
+    public init(_ cause: TimeOutCause, status: Int? = nil, rule: RuleReference = .none) {
         self.cause = cause
         self.status = status
+        self.rule = rule
     }
 
     init(_ request: TimeOutRequest) {
-        self.init(request.cause, status: request.status == 0 ? nil : request.status)
+        self.init(request.cause, status: request.status == 0 ? nil : request.status, rule: request.rule)
     }
 
     /// `quota used up (402)`
@@ -109,7 +119,7 @@ public struct TimeOutReason: Sendable, Hashable {
             case .rateLimited: "rate limited"
             case .overloaded: "overloaded"
             case .model: "model not available"
-            case .rule: "timed out by a rule"
+            case .rule: "timed out by \(rule.name ?? "a rule")"
             }
         return status.map { "\(words) (\($0))" } ?? words
     }
@@ -117,6 +127,41 @@ public struct TimeOutReason: Sendable, Hashable {
     /// `Quota used up (402) for another 5m00s.`
     func sentence(left: Duration) -> String {
         "\(text.prefix(1).uppercased())\(text.dropFirst()) for another \(left.shortText)."
+    }
+}
+
+/// Stands for the name of an operator's rule, such as `failover.rules 2`, in a value that is copied for every request: two bytes that need no
+/// reference counting. Names come from the configuration alone, and are the places of rules in its lists, so there are few; beyond a thousand
+/// they have none.
+public struct RuleReference: Sendable, Hashable {
+    private static let capacity = 1_000
+    private static let longest = 128
+    private static let known = Mutex<[String]>([])
+
+    /// No rule.
+    public static let none = RuleReference(number: 0)
+
+    private let number: UInt16
+
+    private init(number: UInt16) { self.number = number }
+
+    /// The reference of a name; equal names have equal references. A rule of one endpoint has that one's name in its own, so it is cut, and
+    /// control characters are left out.
+    public init(_ name: String) {
+        let name = String(
+            String.UnicodeScalarView(
+                name.unicodeScalars.lazy.filter { $0.value >= 0x20 && $0.value != 0x7F }.prefix(Self.longest)))
+        number = Self.known.withLock { known in
+            if let place = known.firstIndex(of: name) { return UInt16(place + 1) }
+            guard known.count < Self.capacity else { return 0 }
+            known.append(name)
+            return UInt16(known.count)
+        }
+    }
+
+    /// What it stands for; nil for none.
+    public var name: String? {
+        number == 0 ? nil : Self.known.withLock { $0[Int(number) - 1] }
     }
 }
 

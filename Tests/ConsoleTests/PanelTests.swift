@@ -217,6 +217,11 @@ struct PanelTests {
         snapshot.endpoints[0].successStreak = 88
         snapshot.endpoints[0].traffic.failuresPerSecondSeries = Array(repeating: 0, count: 11) + [2, 0, 0, 0, 0]
         snapshot.endpoints[0].openAIPreference = .chatCompletions
+        snapshot.endpoints[0].traffic.firstContentP50Seconds = 0.82
+        snapshot.endpoints[0].traffic.firstContentP95Seconds = 2.1
+        snapshot.endpoints[0].traffic.wholeAnswerP50Seconds = 9
+        snapshot.endpoints[0].traffic.wholeAnswerP95Seconds = 31
+        snapshot.endpoints[0].traffic.tokensPerSecondP50 = 71.4
         snapshot.endpoints[0].explanation = Fixture.explanation([
             "up, 410 ms to the first byte", "10 % faster than anthropic-eu: within 15 %, so it holds its rank",
         ])
@@ -231,10 +236,14 @@ struct PanelTests {
                  Auth    api_key  sk-ant-…3f9c
                  Tags    prod, claude
                  Pinned  no, rank changed 0 times
-                 Learned chat_completions
+                 Speaks  chat_completions
 
                  State   up
                  Health  OK 99.8%  1,204 of 1,206  streak 88
+                 Speed   first byte 410ms, p95 780ms
+                         first content 820ms, p95 2.1s
+                         whole answer 9.0s, p95 31s
+                         71 tokens/s
                  Error   11:48:02 529 overloaded
 
                  Why rank 1

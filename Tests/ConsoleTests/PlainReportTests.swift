@@ -45,6 +45,24 @@ struct PlainReportTests {
         #expect(lines.filter { $0.contains("no space") }.count == 1)
     }
 
+    @Test("What is kept for another endpoint, and what could not be")
+    func replay() {
+        var snapshot = ConsolePicture(receivedAt: .now)
+        snapshot.traffic.replayBytes = 0
+        snapshot.traffic.unreplayable = 0
+        #expect(PlainReport.lines(snapshot)[1].hasSuffix("; auto-sort on"))
+        snapshot.traffic.replayBytes = 3_000_000
+        snapshot.traffic.unreplayable = 1_234
+        #expect(
+            PlainReport.lines(snapshot)[1].hasSuffix(
+                "; auto-sort on; kept for replay \(Quantity.bytes(3_000_000, dash: ""))B; 1,234 without replay, since "
+                    + "replay_memory was used up"))
+        var picture = Fixture.snapshot()
+        #expect(!Fixture.console(250, 70, picture).screen().contains("no replay"))
+        picture.traffic.unreplayable = 1_234
+        #expect(Fixture.console(250, 70, picture).screen().contains("in-flight 7  no replay 1,234"))
+    }
+
     @Test("What a refusal has timed out, and for what")
     func timeOuts() {
         var snapshot = ConsolePicture(receivedAt: .now)

@@ -169,6 +169,10 @@ struct DescriptionTests {
         var traffic = Snapshot.Traffic()
         traffic.sessions = 1
         (traffic.successRatio, traffic.p50Seconds, traffic.p95Seconds, traffic.p99Seconds) = (1, 1, 1, 1)
+        (traffic.firstContentP50Seconds, traffic.firstContentP95Seconds) = (1, 1)
+        (traffic.wholeAnswerP50Seconds, traffic.wholeAnswerP95Seconds) = (1, 1)
+        (traffic.tokensPerSecondP50, traffic.tokensPerSecondP5) = (1, 1)
+        (traffic.replayBytes, traffic.unreplayable) = (1, 1)
         return traffic
     }
 
@@ -182,9 +186,9 @@ struct DescriptionTests {
         var margin = Snapshot.Explanation.Margin()
         (margin.lowerIsFasterBy, margin.passesBelowSeconds, margin.until) = (1, 1, 1)
         var time = Snapshot.Explanation.ResponseTime()
-        time.ageSeconds = 1
+        (time.ageSeconds, time.kind) = (1, "stream")
         var explanation = Snapshot.Explanation()
-        (explanation.responseTime, explanation.pinnedRank) = (time, 1)
+        (explanation.responseTime, explanation.pinnedRank, explanation.otherTime) = (time, 1, time)
         (explanation.above, explanation.below) = (margin, margin)
         (explanation.lastFailure, explanation.lastChange) = ("", fullChange)
         return explanation

@@ -115,6 +115,26 @@ import Testing
                 == .timedOut(until: at(86_402), TimeOutReason(.rule, status: 500)))
     }
 
+    @Test func theRuleOfTheOperatorsIsNamed() {
+        var ranking = EndpointRanking(count: 1)
+        let request = TimeOutRequest(
+            cause: .rule, status: 402, first: .seconds(1_800), limit: .seconds(1_800),
+            rule: RuleReference("failover.rules 2"))
+        #expect(request.text == "timed out by failover.rules 2 (402), wait 30m00s")
+        refuse(&ranking, 0, request, at: 0)
+        let sentences = ranking.explanation(for: 0, now: at(0))?.lines(now: at(0)) { _ in "a" }
+        #expect(sentences?.first == "Timed out by failover.rules 2 (402) for another 30m00s.")
+        // After a restart it is no longer known which one it was.
+        #expect(TimeOutReason(.rule, status: 402).text == "timed out by a rule (402)")
+    }
+
+    @Test func namesOfRulesAreBoundedAndClean() {
+        #expect(RuleReference("a\u{1B}[31m\nb").name == "a[31mb")
+        #expect(RuleReference(String(repeating: "x", count: 5_000)).name?.count == 128)
+        #expect(RuleReference("failover.rules 1") == RuleReference("failover.rules 1"))
+        #expect(RuleReference.none.name == nil)
+    }
+
     @Test func aTrialThatIsRefusedLeavesTheBreakerAsItIs() {
         var ranking = EndpointRanking(count: 1)
         for second in 0..<3 { ranking.fail(0, at: Double(second)) }

@@ -66,13 +66,15 @@ enum DetailPanel {
         add("Auth", credential.filter { !$0.isEmpty }.joined(separator: "  "))
         add("Tags", endpoint.tags.isEmpty ? dash : endpoint.tags.joined(separator: ", "))
         add("Pinned", (endpoint.pinned ? "yes" : "no") + ", rank changed \(endpoint.rankChanges.times)")
-        if endpoint.openAIPreference != .auto { add("Learned", endpoint.openAIPreference.rawValue) }
+        // The file does not say whether Podium has found it out or the operator has set it.
+        if endpoint.openAIPreference != .auto { add("Speaks", endpoint.openAIPreference.rawValue) }
         lines += gap
         add("State", stateText(endpoint, state.shown, now), Header.role(endpoint.state))
         let limited = state.shown.limitedModels(of: endpoint, now: now)
         for (index, text) in limited.enumerated() { add(index == 0 ? "Without" : "", text, .warning) }
         add("Health", health(endpoint, dash))
         if let sessions = endpoint.traffic.sessions, sessions > 0 { add("Sessions", "\(sessions) running") }
+        for (index, text) in speed(endpoint.traffic, dash).enumerated() { add(index == 0 ? "Speed" : "", text) }
         if let error = endpoint.lastError {
             let time = Quantity.clock(error.time, utcOffset: state.shown.utcOffset)
             add("Error", "\(time) \(error.text)", .bad)
@@ -103,6 +105,22 @@ enum DetailPanel {
         let rate = Quantity.percent(endpoint.traffic.successRatio, dash: dash)
         let good = Quantity.grouped(endpoint.traffic.total - min(endpoint.traffic.failures, endpoint.traffic.total))
         return "OK \(rate)%  \(good) of \(Quantity.grouped(endpoint.traffic.total))  streak \(endpoint.successStreak)"
+    }
+
+    /// First byte, first content, whole answers and the speed of writing, each apart: they mean different things.
+    private static func speed(_ traffic: Snapshot.Traffic, _ dash: String) -> [String] {
+        func spread(_ label: String, _ median: Double?, _ worst: Double?) -> String? {
+            guard let median, let worst else { return nil }
+            let (usual, slow) = (Duration.seconds(median), Duration.seconds(worst))
+            return
+                "\(label) \(Quantity.latencyWithUnit(usual, dash: dash)), p95 \(Quantity.latencyWithUnit(slow, dash: dash))"
+        }
+        let content = spread("first content", traffic.firstContentP50Seconds, traffic.firstContentP95Seconds)
+        let whole = spread("whole answer", traffic.wholeAnswerP50Seconds, traffic.wholeAnswerP95Seconds)
+        let speed = traffic.tokensPerSecondP50.map { "\(Quantity.fixed($0, 0)) tokens/s" }
+        guard content != nil || whole != nil else { return [] }
+        // The time to the first byte is compared with nothing, and of interest beside the others.
+        return [spread("first byte", traffic.p50Seconds, traffic.p95Seconds), content, whole, speed].compactMap(\.self)
     }
 
     private static func graphs(_ endpoint: Snapshot.Endpoint, _ content: Frame, _ glyphs: Glyphs) -> [[Segment]] {

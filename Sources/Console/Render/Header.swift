@@ -129,6 +129,12 @@ enum Header {
         let errorText = traffic.errorRate.map { Quantity.fixed($0 * 100, 1) + "%" } ?? dash
         segments.append(Segment("   err " + errorText, errors >= 0.05 ? .bad : errors > 0 ? .warning : .text))
         segments.append(Segment("   in-flight \(traffic.inFlight)", weight: 5))
+        if let count = traffic.unreplayable, count > 0 {
+            segments.append(Segment("  no replay \(Quantity.grouped(UInt64(count)))", .warning, weight: 19))
+        }
+        if let bytes = traffic.replayBytes, bytes > 0 {
+            segments.append(Segment("  kept " + Quantity.bytes(UInt64(bytes), dash: dash) + "B", .faint, weight: 32))
+        }
         segments.append(Segment("   in " + Quantity.byteRate(traffic.bytesInPerSecond), .faint, weight: 20))
         segments.append(Segment("  out " + Quantity.byteRate(traffic.bytesOutPerSecond), .faint, weight: 21))
         if let cpu = state.shown.load {

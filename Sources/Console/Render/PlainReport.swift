@@ -99,7 +99,19 @@ public enum PlainReport {
         let errors = traffic.errorRate.map { Quantity.fixed($0 * 100, 1) + "%" } ?? "none measured"
         return "endpoints: \(states); \(Quantity.rate(traffic.perSecond)) requests/s, p95 "
             + "\(Quantity.latencyWithUnit(traffic.p95, dash: "none")), errors \(errors), in flight \(traffic.inFlight); "
-            + "auto-sort \(snapshot.autoSort ? "on" : "off")"
+            + "auto-sort \(snapshot.autoSort ? "on" : "off")\(replay(traffic))"
+    }
+
+    /// What is kept of requests for another endpoint, where anything is, and how many could not be.
+    private static func replay(_ traffic: Snapshot.Traffic) -> String {
+        var text = ""
+        if let bytes = traffic.replayBytes, bytes > 0 {
+            text += "; kept for replay \(Quantity.bytes(UInt64(bytes), dash: ""))B"
+        }
+        if let count = traffic.unreplayable, count > 0 {
+            text += "; \(Quantity.grouped(UInt64(count))) without replay, since replay_memory was used up"
+        }
+        return text
     }
 
     private static func endpoint(_ endpoint: Snapshot.Endpoint, _ picture: ConsolePicture) -> String {

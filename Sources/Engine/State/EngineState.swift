@@ -527,7 +527,7 @@ extension EndpointRecord {
             id: id, revision: revision, rank: rank, settings: settings, availability: availability ?? .disabled,
             limitedModels: limitedModels, misconfiguration: misconfiguration, notInFile: notInFile,
             explanation: explanation,
-            movement: movement, traffic: traffic,
+            movement: movement, traffic: traffic, answers: answers.summary(second: second),
             inFlight: load.requests, sessions: load.sessions, successStreak: successStreak,
             hasAnswered: hasAnsweredProbe || traffic.attempts > traffic.failures,
             errors: errors, lastError: lastError.map { ($0.time, $0.text) })

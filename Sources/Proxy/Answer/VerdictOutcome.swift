@@ -33,16 +33,18 @@ extension Verdict {
             case .rule: .rule
             default: .rateLimited
             }
+        let rule = cause == .rule ? RuleReference(row) : .none
         guard timeOut.scope == .model else {
             if cause == .rateLimited { return .rateLimited(retryAfter: timeOut.first) }
             return .timedOut(
-                TimeOutRequest(cause: cause, status: status, first: timeOut.first, limit: timeOut.limit))
+                TimeOutRequest(
+                    cause: cause, status: status, first: timeOut.first, limit: timeOut.limit, rule: rule))
         }
         if let model {
             return .timedOut(
                 TimeOutRequest(
                     cause: cause, status: status, first: timeOut.first, limit: timeOut.limit,
-                    model: ModelReference(model)))
+                    model: ModelReference(model), rule: rule))
         }
         // Where the request does not say its model, a limit may be the endpoint's; that a model is not there is not.
         return cause == .model ? .declined(status: status) : .rateLimited(retryAfter: timeOut.first)

@@ -113,13 +113,27 @@ struct EndpointShowCommand: AsyncParsableCommand {
         let traffic = endpoint.traffic
         var words = ["\(traffic.total) attempts", "\(traffic.failures) failed", "\(traffic.inFlight) in flight"]
         if let sessions = traffic.sessions { words.append(sessions.counted("session")) }
-        if let p50 = traffic.p50Seconds { words.append("p50 \(Int((p50 * 1_000).rounded()))ms") }
-        if let p95 = traffic.p95Seconds { words.append("p95 \(Int((p95 * 1_000).rounded()))ms") }
         facts.append(("traffic", words.joined(separator: ", ")))
+        func spread(_ label: String, _ median: Double?, _ worst: Double?) {
+            guard let median, let worst else { return }
+            facts.append((label, "p50 \(milliseconds(median)), p95 \(milliseconds(worst))"))
+        }
+        spread("first byte", traffic.p50Seconds, traffic.p95Seconds)
+        spread("first content", traffic.firstContentP50Seconds, traffic.firstContentP95Seconds)
+        spread("whole answer", traffic.wholeAnswerP50Seconds, traffic.wholeAnswerP95Seconds)
+        if let speed = traffic.tokensPerSecondP50, let slowest = traffic.tokensPerSecondP5 {
+            facts.append(("speed", "\(tokens(speed)) tokens/s, slowest 5 % below \(tokens(slowest))"))
+        }
         if let error = endpoint.lastError { facts.append(("last error", error.text)) }
         facts.append(("revision", String(endpoint.revision)))
         return facts
     }
+
+    private static func milliseconds(_ seconds: Double) -> String {
+        "\(Int((min(max(0, seconds), 1e6) * 1_000).rounded()))ms"
+    }
+
+    private static func tokens(_ perSecond: Double) -> String { String(Int(min(max(0, perSecond), 1e6).rounded())) }
 
     /// How long it is to that moment.
     private static func left(_ time: Double) -> String {
