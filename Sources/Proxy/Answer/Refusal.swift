@@ -61,7 +61,9 @@ final class Refusal {
         let words = error.map { $0.message.isEmpty ? $0.type : $0.message } ?? ""
         let said = words.isEmpty ? "endpoint \(upstream.name): \(verdict?.words ?? "status \(status)")" : words
         let message = upstream.secrets.reduce(said) { $1.masking($0) }
-        return LocalAnswer(status: verdict?.status ?? status, message: message, errorType: error?.type)
+        return LocalAnswer(
+            status: verdict?.status ?? status, message: message,
+            errorType: error.map { $0.type.isEmpty ? $0.code : $0.type })
     }
 
     /// The head with this time to wait: its own may be longer than that of another endpoint. All else stays byte for byte.
