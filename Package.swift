@@ -96,8 +96,8 @@ let package = Package(
         library(
             "Engine",
             [
-                "Support", "PureSupport", "PodiumModel", "CSystemShim", "Proxy", "Sockets", "Persistence", "Ranking",
-                "Configuration",
+                "Support", "PureSupport", "PodiumModel", "CSystemShim", "LLMWire", "Proxy", "Sockets", "Persistence",
+                "Ranking", "Configuration", "Pricing", "Trends", "History",
                 nioCore, nioPosix, histogram, logging,
             ]),
         library(

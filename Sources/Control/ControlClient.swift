@@ -68,6 +68,15 @@ public struct ControlClient: Sendable {
         try await ask(.GET, Route(.endpoint).path(naming: name))
     }
 
+    /// What requests used and what that cost.
+    public func usage(_ question: UsageQuestion) async throws(ControlClientError) -> UsageReport {
+        var fields = [("since", question.span), ("by", question.by.joined(separator: ","))]
+        if let endpoint = question.endpoint { fields.append(("endpoint", endpoint)) }
+        if let model = question.model { fields.append(("model", model)) }
+        let query = fields.map { "\($0)=\(PercentEncoding.encode($1))" }.joined(separator: "&")
+        return try await ask(.GET, "\(Route(.usage).path)?\(query)")
+    }
+
     /// The metrics in Prometheus' text format.
     public func metrics() async throws(ControlClientError) -> String {
         let response = try await exchange(.GET, Route(.metrics).path, timeout: timeout)

@@ -74,6 +74,7 @@ struct ControlService: Sendable {
         case .snapshot: return try snapshot(request)
         case .events: return ControlAnswer(status: 200, body: .events(after: try lastEvent(request)))
         case .stats: return .json(persister())
+        case .usage: return .json(try await engine.usage(try Self.usageQuestion(request)))
         case .endpoints: return endpoints()
         case .endpoint:
             guard let endpoint = engine.endpoint(named: name) else { throw .noSuchEndpoint(name) }
@@ -113,6 +114,17 @@ struct ControlService: Sendable {
             return id
         }
         return try request.count("events_since")
+    }
+
+    private static func usageQuestion(_ request: ControlRequest) throws(CommandRefusal) -> UsageQuestion {
+        var question = UsageQuestion()
+        question.span = try request.text("since") ?? question.span
+        if let by = try request.text("by") {
+            question.by = by.split(separator: ",").map(String.init)
+        }
+        question.endpoint = try request.text("endpoint")
+        question.model = try request.text("model")
+        return question
     }
 
     private func persister() -> Snapshot.Persister {

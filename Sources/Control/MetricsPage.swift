@@ -14,6 +14,7 @@ struct MetricsPage {
         page.begin("podium_info", .gauge, "Always 1; the labels say which Podium this is.")
         page.sample(1, [("version", facts.version)])
         page.addTraffic(metrics)
+        page.addUsage(metrics.usage)
         page.addRanking(metrics)
         page.addPersister(metrics)
         page.addProcess(process, startTime: metrics.seconds(startedAt))
@@ -22,6 +23,38 @@ struct MetricsPage {
 }
 
 extension MetricsText {
+    fileprivate mutating func addUsage(_ usage: UsageCounters) {
+        begin(
+            "podium_tokens_total", .counter,
+            "Tokens that answers say were used, by endpoint, model that answered, and kind; input is without what came from or went into a cache."
+        )
+        for one in usage.samples {
+            for (kind, tokens) in zip(UsageCounters.kinds, one.tokens) where tokens > 0 {
+                line([("endpoint", one.endpoint), ("model", one.model), ("kind", kind)], "", String(tokens))
+            }
+        }
+        begin("podium_cost_total", .counter, "What that cost by the prices, of requests that have one; not a bill.")
+        for one in usage.samples {
+            line([("endpoint", one.endpoint), ("model", one.model)], "", String(one.cost))
+        }
+        begin("podium_unpriced_requests_total", .counter, "Requests with usage whose model has no price.")
+        for one in usage.samples where one.unpriced > 0 {
+            line([("endpoint", one.endpoint), ("model", one.model)], "", String(one.unpriced))
+        }
+        begin(
+            "podium_unread_requests_total", .counter,
+            "Answers of models that did not say what was used, or could not be read.")
+        for one in usage.samples where one.unread > 0 {
+            line([("endpoint", one.endpoint), ("model", one.model)], "", String(one.unread))
+        }
+        begin("podium_history_lost_total", .counter, "Requests that could not be added up.")
+        sample(usage.lost)
+        begin("podium_history_commits_total", .counter, "Writes of the history's file.")
+        sample(usage.commits)
+        begin("podium_history_failing", .gauge, "1 while the history's file cannot be written.")
+        sample(usage.isFailing ? 1 : 0)
+    }
+
     fileprivate mutating func addTraffic(_ metrics: EngineMetrics) {
         let all = metrics.endpoints.map { ($0.name, $0.counters) }
         let tallies = all.map { ($0, $1.requests) } + [("", metrics.unanswered)]

@@ -39,6 +39,7 @@ public final class Engine: Sendable {
     private let state: Mutex<EngineState>
     private let logger: Logger
     private let accessLog: AccessLog
+    let account: UsageAccount
     private let recorder: TraceRecorder?
     /// nil where there is no directory for it.
     private let timeOuts: TimeOutFile?
@@ -110,7 +111,9 @@ public final class Engine: Sendable {
         followed = Mutex(running)
         startedAt = now
         logger = options.logger
-        accessLog = AccessLog(configPath: path)
+        account = UsageAccount(
+            path: HistoryPlace.rollUps(configuration: path, environment: options.environment, makes: true))
+        accessLog = AccessLog(configPath: path, account: account)
         self.recorder = recorder
         self.path = path
         self.authorities = authorities
@@ -149,6 +152,9 @@ public final class Engine: Sendable {
         let text = bound.host.contains(":") ? "[\(bound.host)]:\(bound.port)" : "\(bound.host):\(bound.port)"
         address.withLock { $0 = text }
         accessLog.connect { [weak self] level, text in self?.log(level, source: "proxy", text) }
+        account.connect(
+            endpoints: { [weak self] ids in self?.withState { $0.usageEndpoints(ids) } ?? [:] },
+            note: { [weak self] level, text in self?.log(level, source: "history", text) })
         handle { $0.start(wallTime: Self.wallTime()) }
         prober.withLock { $0 = Task { await ProbeLoop(engine: self).run() } }
         log(.info, source: "proxy", "listening on http://\(text)")
@@ -215,6 +221,7 @@ public final class Engine: Sendable {
         accessLog.finish(within: .seconds(2))
         withState { $0.stopTimers() }
         recorder?.finish()
+        account.finish(within: .seconds(2))
         let standing = withState { $0.savedTimeOuts(now: .now, wallTime: Self.wallTime()) }
         timeOuts?.finish(standing, within: .seconds(2))
         let result = await persister.shutdown()
@@ -287,6 +294,7 @@ extension Engine {
         }
         perform(effects)
         if logsAccess { accessLog.append(report, names: names) }
+        account.append(report)
         if recorder != nil, let attempt = report.concludingAttempt { trace(attempt) }
     }
 
@@ -513,6 +521,7 @@ extension Engine {
         let now = ContinuousClock.now
         let statistics = persister.statistics(now: now)
         let lastFlush = persister.history().last
+        let usage = account.counters()
         let load = proxy.load
         let second = second(now)
         return withState { state in
@@ -523,7 +532,8 @@ extension Engine {
                 unreplayable: load.unreplayable, shadowed: load.shadowed,
                 attemptsPerSecond: state.traffic.summary(second: second).attemptsPerSecond,
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,
-                lastFlush: lastFlush, events: state.events.total, takenAt: now, wallTime: WallClock.seconds)
+                lastFlush: lastFlush, usage: usage, events: state.events.total, takenAt: now,
+                wallTime: WallClock.seconds)
         }
     }
 

@@ -8,7 +8,9 @@ struct SQLError: Error, Equatable {
 
     var isBusy: Bool { code == SQLITE_BUSY || code == SQLITE_LOCKED }
     var isFull: Bool { code == SQLITE_FULL }
-    var isDamage: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
+    var isDamage: Bool { code == SQLITE_CORRUPT }
+    /// It is no database: another program's file, for all that is known.
+    var isForeign: Bool { code == SQLITE_NOTADB }
 }
 
 /// One connection to a database file. For one thread at a time, whichever that is.

@@ -15,9 +15,13 @@ public enum HistoryProblem: Error, Equatable, Sendable {
     case failed(String)
 
     init(_ error: SQLError) {
-        self =
-            error.isBusy
-            ? .busy : error.isFull ? .full : error.isDamage ? .damaged(error.message) : .failed(error.message)
+        switch error {
+        case _ where error.isBusy: self = .busy
+        case _ where error.isFull: self = .full
+        case _ where error.isForeign: self = .refused(error.message)
+        case _ where error.isDamage: self = .damaged(error.message)
+        default: self = .failed(error.message)
+        }
     }
 
     /// In words.

@@ -214,6 +214,9 @@ public struct AnswerReader {
     /// Tells the model that answered from others, whatever name a relay gives it; 0 where none was named.
     public var modelFamily: UInt32 { modelText.isEmpty ? 0 : ModelFamily(modelText).number }
 
+    /// Whether the model that answered is named so, without making its name.
+    public func modelIs(_ name: String) -> Bool { modelText.cleanedEquals(name) }
+
     /// What the error said; nil while there was none.
     public var error: NamedError? {
         guard hasError || (shape == .json && status >= 400) else { return nil }

@@ -74,6 +74,18 @@ struct ShortText<let capacity: Int> {
         return true
     }
 
+    /// Whether the whole string, which has no control characters, is this text.
+    func cleanedEquals(_ text: String) -> Bool {
+        let other = text.utf8
+        guard length == other.count, length <= capacity else { return false }
+        var index = 0
+        for byte in other {
+            guard bytes[index] == byte else { return false }
+            index += 1
+        }
+        return true
+    }
+
     /// Whether the string ends with this text, of at most eight bytes.
     func hasSuffix(_ suffix: StaticString) -> Bool {
         guard length >= suffix.utf8CodeUnitCount else { return false }

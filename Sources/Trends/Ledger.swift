@@ -34,19 +34,13 @@ public struct Entry: Sendable, Equatable {
     public var firstByte: Int64?
     public var firstToken: Int64?
     public var total: Int64?
+    /// Tokens a second between the first content and the last, in thousandths; nil where the answer was too short for it to mean anything.
+    public var speed: Int64?
     public var bytesUp: Int64 = 0
     public var bytesDown: Int64 = 0
 
     /// A request that ended then.
     public init(at moment: LocalMoment) { at = moment }
-
-    /// Tokens a second between the first and the last, in thousandths; nil where the answer was too short for it to mean anything.
-    public var speed: Int64? {
-        guard reading == .whole, isStream, let output = usage.output, output >= 20, let firstToken, let total,
-            total - firstToken >= 500_000
-        else { return nil }
-        return (output - 1).multipliedReportingOverflow(by: 1_000_000_000).partialValue / (total - firstToken)
-    }
 }
 
 /// Adds finished requests up by hour and day. Pure: time comes with the entries, and what has to be written is handed out in batches.

@@ -97,6 +97,13 @@ struct DescriptionTests {
                 bytesDown: 1, firstByteSeconds: 1, seconds: 1, sameID: 1, route: "session", steps: [step], unlisted: 1,
                 knowsAll: true),
             "RequestWalk")
+        var row = UsageReport.Row(values: [""])
+        (row.firstByteP50Seconds, row.firstByteP95Seconds) = (1, 1)
+        (row.totalP50Seconds, row.totalP95Seconds) = (1, 1)
+        try check(
+            UsageReport(
+                span: "", by: ["endpoint"], currency: "", pricesDate: "", problem: "", rows: [row], total: row),
+            "UsageReport")
         try check(FilePreview(lines: [.init(kind: .kept, number: 1, text: "")]), "Preview")
         let change = RevisionChange(revision: 1, time: 1, actor: "", text: "")
         try check(

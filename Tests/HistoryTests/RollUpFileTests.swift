@@ -104,6 +104,9 @@ struct RollUpFileTests {
         let before = try Data(contentsOf: URL(filePath: folder.file))
         #expect(throws: HistoryProblem.refused("\(folder.file) is not Podium's")) { try open(folder) }
         #expect(try Data(contentsOf: URL(filePath: folder.file)) == before)
+        try Data(repeating: 0x41, count: 9_000).write(to: URL(filePath: folder.file))
+        #expect(throws: HistoryProblem.self) { try open(folder) }
+        #expect(try Data(contentsOf: URL(filePath: folder.file)).count == 9_000)
         unlink(folder.file)
         _ = try open(folder)
         do {
@@ -185,7 +188,7 @@ struct RollUpFileTests {
         let spoils: [(inout Data) -> Void] = [
             { $0.removeLast($0.count / 2) },
             { $0.replaceSubrange(4_096..<20_480, with: Data(count: 16_384)) },
-            { $0 = Data(repeating: 0x41, count: 9_000) },
+            { $0.replaceSubrange(200..<9_000, with: Data(repeating: 0x41, count: 8_800)) },
         ]
         for (index, spoil) in spoils.enumerated() {
             unlink(folder.file + "-wal")

@@ -198,23 +198,6 @@ struct LedgerTests {
         #expect(cell?[.unpriced] == 1 && cell?[.unread] == 1 && cell?[.read] == 1 && cell?[.cost] == 0)
     }
 
-    @Test("A speed is one of whole streams of twenty tokens and half a second")
-    func speed() {
-        var entry = entry(0, output: 101)
-        entry.isStream = true
-        entry.firstToken = 1_000_000
-        entry.total = 3_000_000
-        #expect(entry.speed == 50_000)
-        entry.total = 1_400_000
-        #expect(entry.speed == nil)
-        entry.total = 3_000_000
-        entry.usage.output = 19
-        #expect(entry.speed == nil)
-        entry.usage.output = 101
-        entry.reading = .partial
-        #expect(entry.speed == nil)
-    }
-
     /// A store of rows that may refuse a batch, or take it without saying so, as a disk that breaks down in a commit does.
     private struct Store {
         var rows: [CellKey: Cell] = [:]

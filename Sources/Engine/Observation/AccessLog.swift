@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import PodiumModel
+internal import Pricing
 internal import Proxy
 internal import Ranking
 internal import Support
@@ -39,17 +40,21 @@ final class AccessLog: Sendable {
 
     private let isOn = Atomic<Bool>(false)
     private let state: State
+    private let account: UsageAccount
     private let writer: BoundedWriter<Entry>
 
-    /// - Parameter configPath: this file is never written into, whatever `access_log` says
-    init(configPath: String) {
+    /// - Parameters:
+    ///   - configPath: this file is never written into, whatever `access_log` says
+    ///   - account: says what requests cost
+    init(configPath: String, account: UsageAccount) {
         let state = State(configPath: configPath)
         self.state = state
+        self.account = account
         // Lines are written in batches.
         writer = BoundedWriter(
             on: DispatchQueue(label: "podium.access-log"), limit: Self.limit, delay: .milliseconds(100)
         ) { entries, lost in
-            AccessLog.write(entries, lost: lost, state)
+            AccessLog.write(entries, lost: lost, state, account)
             return 0
         }
     }
@@ -67,7 +72,7 @@ final class AccessLog: Sendable {
         state.target.withLock { $0 = target }
         isOn.store(target != .off, ordering: .relaxed)
         // Opened at once, so that a folder that is missing is noticed now and not with the first request.
-        writer.perform { [state] in AccessLog.write([], lost: 0, state) }
+        writer.perform { [state, account] in AccessLog.write([], lost: 0, state, account) }
     }
 
     func append(_ report: RequestReport, names: [String]) {
@@ -80,14 +85,18 @@ final class AccessLog: Sendable {
         writer.flush(within: patience.inSeconds)
     }
 
-    private static func write(_ entries: [Entry], lost: Int, _ state: State) {
+    private static func write(_ entries: [Entry], lost: Int, _ state: State, _ account: UsageAccount) {
         let note = state.listener.withLock { $0 }
         let (now, wallTime) = (ContinuousClock.now, WallClock.seconds)
         var text: [UInt8] = []
         for entry in entries {
             let age = now - entry.report.at
             let unixTime = wallTime - Double(age.wholeMicroseconds) / 1e6
-            text += entry.report.accessLogLine(unixTime: unixTime, names: entry.names).utf8
+            let cost = entry.report.usage.flatMap { account.cost(of: $0, multiplier: .one) }
+            text +=
+                entry.report.accessLogLine(
+                    unixTime: unixTime, names: entry.names, cost: cost.map { Decimal.text(picos: $0) }
+                ).utf8
             text.append(UInt8(ascii: "\n"))
         }
         if lost > 0 {

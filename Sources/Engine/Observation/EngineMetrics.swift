@@ -70,6 +70,8 @@ public struct EngineMetrics: Sendable {
     public var persister: PersisterStatistics
     /// The last flush.
     public var lastFlush: FlushRecord?
+    /// Tokens and costs.
+    public var usage: UsageCounters
     /// Events written so far.
     public var events: UInt64
     /// All instants above are on this clock.

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import PodiumModel
+internal import Pricing
 internal import Proxy
 internal import PureSupport
 public import Ranking
@@ -413,5 +414,17 @@ extension Availability {
             return "credential refused (\(status)), tried again in \((until - now).shortText)"
         case .disabled: return "off"
         }
+    }
+}
+
+extension EngineState {
+    /// What the account of usage needs to know of endpoints.
+    func usageEndpoints(_ ids: [EndpointID]) -> [EndpointID: UsageAccount.Endpoint] {
+        var found: [EndpointID: UsageAccount.Endpoint] = [:]
+        for id in ids {
+            guard let name = records.name(of: id) else { continue }
+            found[id] = UsageAccount.Endpoint(name: name, multiplier: .one)
+        }
+        return found
     }
 }

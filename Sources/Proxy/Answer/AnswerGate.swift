@@ -22,6 +22,8 @@ final class AnswerGate {
     private(set) var isLooking = false
     /// It is a model's: errors within it and a missing end count.
     private var judges = false
+    /// The model that answered last: the next one on the same connection is nearly always the same.
+    private var modelName = ""
     /// Large, and used again: it is begun anew only for what is read. It stands last, so that its first fields and those above,
     /// which every piece of a stream touches, lie together.
     private var reader = AnswerReader(api: .messages, status: 0, media: .foreign)
@@ -170,6 +172,18 @@ final class AnswerGate {
 
     /// What the error within the answer says of itself.
     var error: AnswerReader.NamedError? { reader.error }
+
+    /// What the answer says was used, when nothing more of it comes.
+    func account() -> AnswerUsage {
+        guard isLooking, !isUntyped, !reader.isForeign else { return AnswerUsage(extent: .unread) }
+        if ending == nil { ending = reader.finish(isClean: false) }
+        let figures = reader.usage
+        if !reader.modelIs(modelName) { modelName = reader.model ?? "" }
+        let isKnown = figures != Usage()
+        return AnswerUsage(
+            extent: isKnown ? ending == .complete ? .whole : .partial : .unread, figures: figures,
+            model: modelName, isStream: reader.isStream, isError: ending == .error)
+    }
 
     /// What a verdict goes by.
     ///

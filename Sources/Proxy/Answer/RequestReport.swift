@@ -1,3 +1,4 @@
+public import LLMWire
 internal import NIOCore
 public import Ranking
 internal import Support
@@ -42,6 +43,8 @@ public struct RequestReport: Sendable {
     public let timeToFirstByte: Duration?
     /// The same to the first content, and how fast it was written.
     public let figures: AnswerFigures
+    /// What the answer says was used; nil where no model answered.
+    public let usage: AnswerUsage?
     /// From the head being read to the end.
     public let duration: Duration
     /// How it ended.
@@ -88,6 +91,8 @@ public struct RequestReport: Sendable {
         figures = AnswerFigures(
             timeToFirstContent: isCommitted ? attempt.firstContent.map { Duration($0 - request.started) } : nil,
             tokensPerSecond: isCommitted ? attempt.tokensPerSecond : nil)
+        let hasAnswer = endpoint != nil && 200..<300 ~= status ?? 0
+        usage = hasAnswer && request.operation.isInference ? response.gate.account() : nil
         duration = Duration(end.deadline - request.started)
         self.ending = ending
         ended = end.report
@@ -156,6 +161,41 @@ public struct RequestReport: Sendable {
     public var footprint: Int { head.storageCapacity + 512 + furtherAttempts.count * 128 }
     /// Address without port, empty when unknown.
     public var clientAddress: String { clientSocketAddress?.ipAddress ?? "" }
+}
+
+/// What an answer says was used.
+public struct AnswerUsage: Sendable, Equatable {
+    /// How much of it is known.
+    public enum Extent: UInt8, Sendable {
+        /// The answer came to its end.
+        case whole
+        /// It broke off, was left by its client, or named an error: what it had said until then, which was billed.
+        case partial
+        /// It says nothing, or cannot be read.
+        case unread
+    }
+
+    /// How much of it is known.
+    public var extent: Extent
+    /// In tokens.
+    public var figures = Usage()
+    /// The model that answered; empty where none was named.
+    public var model = ""
+    /// It was a stream of events.
+    public var isStream = false
+    /// It named an error within.
+    public var isError = false
+
+    /// All parts given.
+    public init(
+        extent: Extent, figures: Usage = Usage(), model: String = "", isStream: Bool = false, isError: Bool = false
+    ) {
+        self.extent = extent
+        self.figures = figures
+        self.model = model
+        self.isStream = isStream
+        self.isError = isError
+    }
 }
 
 /// One attempt at one endpoint. Small and free of allocations: it is made for every request.
@@ -267,7 +307,8 @@ extension RequestReport {
     /// - Parameters:
     ///   - unixTime: seconds since 1970 at `at`
     ///   - names: of the endpoints of `attempts`, in the same order
-    public func accessLogLine(unixTime: Double, names: [String]) -> String {
+    ///   - cost: as a decimal; nil: not known
+    public func accessLogLine(unixTime: Double, names: [String], cost: String? = nil) -> String {
         var line = JSONLine()
         line.add("time", AccessTime.text(unixTime: unixTime))
         line.add("request", requestID)
@@ -285,6 +326,11 @@ extension RequestReport {
         line.add("first_content_ms", milliseconds: figures.timeToFirstContent)
         line.add("tokens_per_second", tenths: figures.tokensPerSecond)
         line.add("total_ms", milliseconds: duration)
+        if let usage {
+            line.add("model", usage.model.isEmpty ? nil : usage.model)
+            line.add("usage", raw: usage.json)
+            line.add("cost", raw: cost ?? "null")
+        }
         let attempts = zip(names, attempts).enumerated().map { index, tried in
             let (name, attempt) = tried
             var part = JSONLine()
@@ -301,6 +347,21 @@ extension RequestReport {
         }
         line.add("attempts", raw: "[\(attempts.joined(separator: ","))]")
         return line.text
+    }
+}
+
+extension AnswerUsage {
+    /// `null` where nothing is known.
+    fileprivate var json: String {
+        guard extent != .unread else { return "null" }
+        var part = JSONLine()
+        for (name, tokens) in [
+            ("input", figures.input), ("output", figures.output), ("cache_read", figures.cacheRead),
+            ("cache_write_5m", figures.cacheWrite5m), ("cache_write_1h", figures.cacheWrite1h),
+            ("reasoning", figures.reasoning),
+        ] { if let tokens { part.add(name, number: Int(tokens)) } }
+        if extent == .partial { part.add("partial", raw: "true") }
+        return part.text
     }
 }
 

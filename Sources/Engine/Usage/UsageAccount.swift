@@ -1,0 +1,461 @@
+internal import Dispatch
+internal import History
+internal import LLMWire
+internal import PodiumModel
+internal import Pricing
+internal import Proxy
+internal import Ranking
+internal import Support
+internal import Synchronization
+internal import Trends
+
+/// What requests used and what that cost: takes finished requests in, adds them up, and keeps the sums for the next process.
+///
+/// Requests only hand over what they know; a queue of its own adds up and never touches a file, another one reads and writes
+/// the file. A disk that stands still, is full or locked delays what is written and loses nothing that is in memory.
+final class UsageAccount: Sendable {
+    /// What is handed over of a request that has ended.
+    struct Finished: Sendable {
+        var at: ContinuousClock.Instant
+        var endpoint: EndpointID?
+        var failures: [EndpointID]
+        var attempts: Int32
+        var usage: AnswerUsage?
+        var isBroken: Bool
+        var isAborted: Bool
+        var firstByte: Duration?
+        var figures: AnswerFigures
+        var total: Duration
+        var bytesUp: Int
+        var bytesDown: Int
+
+        init(_ report: RequestReport) {
+            at = report.at
+            endpoint = report.endpoint
+            attempts = Int32(clamping: report.furtherAttempts.count + (report.firstAttempt == nil ? 0 : 1))
+            failures = []
+            // Nearly no request has one: then no list is made.
+            if report.failedOver || report.endpoint == nil {
+                failures = report.attempts.filter { $0.endpoint != report.endpoint && $0.outcomeWord != "gone" }.map(
+                    \.endpoint)
+            }
+            usage = report.usage
+            isBroken = report.ending == .brokenStream
+            isAborted = report.ending == .clientClosed || report.ending == .clientTimeout
+            firstByte = report.timeToFirstByte
+            figures = report.figures
+            total = report.duration
+            (bytesUp, bytesDown) = (report.bytesUp, report.bytesDown)
+        }
+    }
+
+    /// What the account needs to know of an endpoint.
+    struct Endpoint: Sendable {
+        var name: String
+        var multiplier: CostMultiplier
+    }
+
+    private struct Counter: Hashable {
+        var endpoint: Int32
+        var model: Int32
+    }
+
+    /// Since the start, for the metrics.
+    private struct Totals {
+        var tokens = [Int64](repeating: 0, count: 6)
+        var cost: Int64 = 0
+        var unpriced: Int64 = 0
+        var unread: Int64 = 0
+    }
+
+    private struct State {
+        var ledger = Ledger(other: NameTable.other)
+        var names = NameTable()
+        var totals: [Counter: Totals] = [:]
+        var lost = 0
+        var commits = 0
+        var isCommitScheduled = false
+        /// Odd while a write is under way: then rows may have what memory does not know to be there.
+        var writes = 0
+        var problem: HistoryProblem?
+        var isOff = false
+    }
+
+    /// What the I/O queue alone touches.
+    private final class Files {
+        var writer: RollUpFile?
+        var retention: Retention
+        var lastCheckpoint = ContinuousClock.now
+        var lastCopy: Int64?
+        var restsUntil = ContinuousClock.now
+        var failures = 0
+
+        init() { retention = Retention(wall: Int64(WallClock.wholeSeconds), steady: UsageAccount.steady()) }
+    }
+
+    /// Requests that come within this time are added together.
+    private static let delay = DispatchTimeInterval.milliseconds(250)
+    /// What is in memory is written this long after the first of it.
+    private static let commitDelay = DispatchTimeInterval.seconds(10)
+    /// For what waits to be added.
+    private static let limit = 4 << 20
+    private static let size = 256
+    /// How often a question reads the file again, since it was written meanwhile.
+    private static let readings = 20
+
+    private let path: String?
+    private let state = Mutex(State())
+    private let prices: Mutex<PriceList>
+    private let writer: BoundedWriter<Finished>
+    private let files: DispatchQueue
+    private let queries = DispatchQueue(label: "podium.history.queries")
+    /// Only ever touched on `files`.
+    private nonisolated(unsafe) let open: Files
+    private let endpoints: Mutex<@Sendable ([EndpointID]) -> [EndpointID: Endpoint]>
+    private let listener: Mutex<@Sendable (EventLevel, String) -> Void>
+
+    /// - Parameter path: of the file; nil: what is added up is forgotten at the end
+    init(path: String?) {
+        self.path = path
+        prices = Mutex(PriceList([.builtIn]))
+        files = DispatchQueue(label: "podium.history", qos: .utility)
+        open = Files()
+        endpoints = Mutex({ _ in [:] })
+        listener = Mutex({ _, _ in })
+        let holder = Holder()
+        writer = BoundedWriter(
+            on: DispatchQueue(label: "podium.usage"), limit: Self.limit, delay: Self.delay
+        ) { batch, dropped in
+            holder.account.withLock { $0.value }?.add(batch, dropped)
+            return 0
+        }
+        holder.account.withLock { $0.value = self }
+    }
+
+    /// The writer must not own the account, which owns it.
+    private final class Holder: Sendable {
+        struct Weak: Sendable { weak var value: UsageAccount? }
+        let account = Mutex(Weak())
+    }
+
+    /// - Parameters:
+    ///   - endpoints: names what requests are handed over with; called on the account's own thread
+    ///   - note: takes what the operator should know
+    func connect(
+        endpoints: @escaping @Sendable ([EndpointID]) -> [EndpointID: Endpoint],
+        note: @escaping @Sendable (EventLevel, String) -> Void
+    ) {
+        self.endpoints.withLock { $0 = endpoints }
+        listener.withLock { $0 = note }
+    }
+
+    /// Prices that go before those that Podium brings along; nil: none.
+    func setPrices(_ own: PriceTable?) {
+        prices.withLock { $0 = PriceList([own, .builtIn].compactMap(\.self)) }
+    }
+
+    /// The currency and the date of the prices that go first.
+    var priceLabel: (currency: String, date: String) {
+        let table = prices.withLock { $0.tables.first }
+        return (table?.currency ?? "", table?.date ?? "")
+    }
+
+    private static func steady() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Int64(time.tv_sec)
+    }
+
+    // MARK: Adding
+
+    /// Hands a request over; never waits.
+    func append(_ report: RequestReport) {
+        writer.offer(Finished(report), size: Self.size)
+    }
+
+    /// What an answer cost, in picos; nil: not known.
+    func cost(of usage: AnswerUsage, multiplier: CostMultiplier) -> Int64? {
+        guard usage.extent != .unread else { return nil }
+        return prices.withLock { $0 }.cost(
+            of: usage.figures, answered: usage.model.isEmpty ? nil : usage.model, asked: nil, multiplier: multiplier)
+    }
+
+    private func add(_ batch: [Finished], _ dropped: Int) {
+        let ids = Set(batch.flatMap { [$0.endpoint].compactMap(\.self) + $0.failures })
+        let known = endpoints.withLock { $0 }(Array(ids))
+        let (now, wall) = (ContinuousClock.now, WallClock.seconds)
+        let offset = Int64(WallClock.utcOffset(at: wall))
+        let costs = batch.map { one in
+            one.usage.flatMap {
+                cost(of: $0, multiplier: one.endpoint.flatMap { known[$0]?.multiplier } ?? .one)
+            }
+        }
+        let schedules = state.withLock { state in
+            state.lost += dropped
+            for (one, cost) in zip(batch, costs) {
+                let time = wall - (now - one.at).inSeconds
+                var entry = Entry(at: LocalMoment(microseconds: Int64(time * 1e6), offset: offset))
+                func number(_ id: EndpointID) -> Int32 { state.names.number(.endpoint, known[id]?.name ?? "(removed)") }
+                entry.endpoint = one.endpoint.map(number) ?? NameTable.none
+                entry.failures = one.failures.map(number)
+                entry.attempts = one.attempts
+                entry.isBroken = one.isBroken
+                entry.isAborted = one.isAborted
+                entry.firstByte = one.firstByte.map { Int64(clamping: $0.wholeMicroseconds) }
+                entry.speed = one.figures.tokensPerSecond.map { Int64(min($0, 1e9) * 1_000) }
+                entry.total = Int64(clamping: one.total.wholeMicroseconds)
+                (entry.bytesUp, entry.bytesDown) = (Int64(one.bytesUp), Int64(one.bytesDown))
+                if let usage = one.usage {
+                    entry.model = state.names.number(.model, usage.model)
+                    entry.isStream = usage.isStream
+                    entry.isError = usage.isError
+                    // Of an answer that is no stream it is the time to its end.
+                    if usage.isStream {
+                        entry.firstToken = one.figures.timeToFirstContent.map { Int64(clamping: $0.wholeMicroseconds) }
+                    }
+                    entry.usage = usage.figures
+                    entry.cost = cost
+                    entry.reading =
+                        switch usage.extent {
+                        case .whole: .whole
+                        case .partial: .partial
+                        case .unread: .unread
+                        }
+                }
+                state.ledger.add(entry)
+                if one.usage != nil { Self.count(entry, in: &state.totals) }
+            }
+            defer { state.isCommitScheduled = true }
+            return !state.isCommitScheduled && path != nil && !state.isOff
+        }
+        if schedules { files.asyncAfter(deadline: .now() + Self.commitDelay) { self.commit(isLast: false) } }
+    }
+
+    private static func count(_ entry: Entry, in totals: inout [Counter: Totals]) {
+        var one = totals[Counter(endpoint: entry.endpoint, model: entry.model)] ?? Totals()
+        let usage = entry.usage
+        for (index, tokens) in [
+            usage.input, usage.output, usage.cacheRead, usage.cacheWrite5m, usage.cacheWrite1h, usage.reasoning,
+        ].enumerated() { one.tokens[index] &+= tokens ?? 0 }
+        one.cost &+= entry.cost ?? 0
+        if entry.reading == .unread {
+            one.unread += 1
+        } else if entry.cost == nil {
+            one.unpriced += 1
+        }
+        totals[Counter(endpoint: entry.endpoint, model: entry.model)] = one
+    }
+
+    // MARK: Writing
+
+    /// Writes what is left, but waits no longer than this for a disk that stands still.
+    func finish(within patience: Duration) {
+        writer.flush(within: patience.inSeconds)
+        let isDone = DispatchSemaphore(value: 0)
+        files.async {
+            self.commit(isLast: true)
+            isDone.signal()
+        }
+        _ = isDone.wait(timeout: .now() + patience.inSeconds)
+    }
+
+    private func commit(isLast: Bool) {
+        state.withLock { $0.isCommitScheduled = false }
+        if !isLast, ContinuousClock.now < open.restsUntil { return commitLater() }
+        guard let path,
+            let (batch, names) = state.withLock({ state in
+                state.ledger.batch().map { ($0, state.names) }
+            })
+        else { return }
+        do throws(HistoryProblem) {
+            let file = try fileInPlace(path)
+            state.withLock { $0.writes += 1 }
+            var bases: [CellKey: Cell] = [:]
+            do throws(HistoryProblem) { bases = try file.write(batch, names) } catch {
+                state.withLock { $0.writes += 1 }
+                throw error
+            }
+            state.withLock { state in
+                state.ledger.committed(batch, bases: bases)
+                state.writes += 1
+                state.commits += 1
+            }
+            succeeded(file, isLast: isLast)
+        } catch {
+            failed(error)
+        }
+    }
+
+    /// The open file; a new one where it was removed or replaced.
+    private func fileInPlace(_ path: String) throws(HistoryProblem) -> RollUpFile {
+        if let file = open.writer {
+            if file.isInPlace { return file }
+            open.writer = nil
+            // What is in memory is written into the new one as well.
+            state.withLock { $0.ledger.replaced() }
+            note(.warning, "history: \(path) was removed or replaced; what is in memory is written anew")
+        }
+        let time = CivilTime(unixTime: WallClock.wholeSeconds)
+        let date =
+            "\(time.year)\(time.month.twoDigits)\(time.day.twoDigits)-\(time.hour.twoDigits)\(time.minute.twoDigits)\(time.second.twoDigits)"
+        let file = try RollUpFile.open(path: path, date: date) { aside in
+            note(
+                .error,
+                "history: \(path) was damaged and is now \(aside); a new one is begun, with what the daily copy has")
+        }
+        open.writer = file
+        return file
+    }
+
+    private func succeeded(_ file: RollUpFile, isLast: Bool) {
+        open.failures = 0
+        if state.withLock({ state in
+            defer { state.problem = nil }
+            return state.problem != nil
+        }) {
+            note(.info, "history: written again")
+        }
+        file.shrink()
+        let now = ContinuousClock.now
+        if isLast || now - open.lastCheckpoint >= .seconds(60) {
+            open.lastCheckpoint = now
+            try? file.checkpoint()
+        }
+        guard !isLast else { return }
+        clean(file)
+        copyDaily(file)
+    }
+
+    private func clean(_ file: RollUpFile) {
+        let oldest = (try? file.oldestDay()) ?? nil
+        guard
+            let cut = open.retention.cut(
+                wall: Int64(WallClock.wholeSeconds), steady: Self.steady(), oldestDay: oldest,
+                limits: Retention.Limits())
+        else { return }
+        _ = try? file.delete(before: cut)
+    }
+
+    /// When the date has changed, a copy is made of what there is.
+    private func copyDaily(_ file: RollUpFile) {
+        let wall = WallClock.wholeSeconds
+        let moment = LocalMoment(
+            microseconds: Int64(wall) * 1_000_000, offset: Int64(WallClock.utcOffset(at: Double(wall))))
+        defer { open.lastCopy = moment.day }
+        guard let last = open.lastCopy, last != moment.day else { return }
+        do throws(HistoryProblem) {
+            try file.copy(to: file.path + ".backup")
+        } catch {
+            note(.warning, "history: no daily copy: \(error.text)")
+        }
+    }
+
+    private func failed(_ problem: HistoryProblem) {
+        open.failures += 1
+        // A problem that goes on is told once; one that another program makes only if it lasts.
+        let isNew = state.withLock { state in
+            defer { if problem != .busy || open.failures >= 6 { state.problem = problem } }
+            return state.problem != problem && (problem != .busy || open.failures >= 6)
+        }
+        if isNew {
+            note(
+                problem == .busy ? .warning : .error,
+                "history: \(problem.text); requests are served, and what is in memory is kept until it can be written")
+        }
+        switch problem {
+        case .refused:
+            state.withLock { $0.isOff = true }
+            return
+        case .busy: break
+        case .full: open.restsUntil = .now + .seconds(60)
+        case .damaged, .failed:
+            open.writer = nil
+            open.restsUntil = .now + .seconds(min(60, 1 << min(open.failures, 6)))
+        }
+        commitLater()
+    }
+
+    private func commitLater() {
+        let schedules = state.withLock { state in
+            defer { state.isCommitScheduled = true }
+            return !state.isCommitScheduled
+        }
+        if schedules { files.asyncAfter(deadline: .now() + Self.commitDelay) { self.commit(isLast: false) } }
+    }
+
+    private func note(_ level: EventLevel, _ text: String) { listener.withLock { $0 }(level, text) }
+
+    // MARK: Asking
+
+    /// Sums of a time, of the file and of what is in memory.
+    func rows(_ period: CellKey.Period, from: Int64, to: Int64) async -> (rows: [UsageRow], problem: String?) {
+        writer.flush(within: 1)
+        return await withCheckedContinuation { continuation in
+            queries.async { [self] in
+                var (rows, problem): ([UsageRow], String?) = ([], nil)
+                var (ledger, names, writes) = state.withLock { ($0.ledger, $0.names, $0.writes) }
+                for _ in 0..<Self.readings {
+                    if let path, access(path, F_OK) == 0 {
+                        do throws(HistoryProblem) {
+                            rows = try RollUpFile.reader(path: path).rows(period, from: from, to: to)
+                            problem = nil
+                        } catch { problem = error.text }
+                    }
+                    // Rows and memory have to be of the same moment. A disk that stands still is not waited for.
+                    let before = writes
+                    (ledger, names, writes) = state.withLock { ($0.ledger, $0.names, $0.writes) }
+                    if writes == before, writes % 2 == 0 { break }
+                    usleep(10_000)
+                }
+                continuation.resume(
+                    returning: (ledger.overlay(rows, names, period, from: from, to: to), problem))
+            }
+        }
+    }
+
+    /// What the metrics say.
+    func counters() -> UsageCounters {
+        state.withLock { state in
+            let samples = state.totals.map { key, totals in
+                UsageCounters.Sample(
+                    endpoint: state.names.name(key.endpoint)?.text ?? "",
+                    model: key.model == NameTable.other
+                        ? NameTable.otherText : state.names.name(key.model)?.text ?? "", tokens: totals.tokens,
+                    cost: Double(totals.cost) / 1e12, unpriced: totals.unpriced, unread: totals.unread)
+            }
+            return UsageCounters(
+                samples: samples.sorted { ($0.endpoint, $0.model) < ($1.endpoint, $1.model) }, lost: state.lost,
+                commits: state.commits, isFailing: state.problem != nil)
+        }
+    }
+}
+
+/// Tokens and costs since the start, for the metrics.
+public struct UsageCounters: Sendable {
+    /// The kinds of `Sample.tokens`, in their order.
+    public static let kinds = ["input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning"]
+
+    /// Of one endpoint and model.
+    public struct Sample: Sendable {
+        public var endpoint: String
+        /// Empty: none was named.
+        public var model: String
+        /// By kind.
+        public var tokens: [Int64]
+        /// In units of the currency.
+        public var cost: Double
+        /// Requests with usage and without a price.
+        public var unpriced: Int64
+        /// Requests whose usage is not known.
+        public var unread: Int64
+    }
+
+    /// By endpoint and model.
+    public var samples: [Sample] = []
+    /// Requests that could not be added up.
+    public var lost = 0
+    /// Writes of the history.
+    public var commits = 0
+    /// The last write failed.
+    public var isFailing = false
+}

@@ -1,0 +1,126 @@
+internal import History
+public import PodiumModel
+internal import Pricing
+internal import Support
+internal import Trends
+
+/// A question about usage that has been understood: which rows are to be read, and what becomes of them.
+///
+/// The same for a running engine, which lays over them what is in memory, and for a file of which no process takes care now.
+public struct UsageQuery: Sendable {
+    let period: CellKey.Period
+    /// The end is not included.
+    let range: Range<Int64>
+    private let question: UsageQuestion
+    private let dimensions: [UsageDimension]
+
+    /// - Throws: `CommandRefusal` that says what cannot be understood
+    public init(_ question: UsageQuestion) throws(CommandRefusal) {
+        try self.init(question, now: WallClock.seconds)
+    }
+
+    /// - Parameter now: seconds since 1970
+    init(_ question: UsageQuestion, now: Double) throws(CommandRefusal) {
+        let moment = LocalMoment(microseconds: Int64(now * 1e6), offset: Self.offset(at: Int64(now)))
+        guard let span = UsageSpan(question.span, today: moment.day) else {
+            throw CommandRefusal(
+                .malformedRequest,
+                "'\(CommandRefusal.printable(question.span))' is no span: 24h, 30d, today, yesterday, this-month, "
+                    + "2026-11-30 or 2026-11-01..2026-11-15")
+        }
+        var dimensions: [UsageDimension] = []
+        for name in question.by {
+            guard UsageQuestion.dimensions.contains(name), let dimension = UsageDimension(rawValue: name) else {
+                throw CommandRefusal(
+                    .malformedRequest,
+                    "usage is grouped by \(UsageQuestion.dimensions.joined(separator: ", ")), "
+                        + "not by '\(CommandRefusal.printable(name))'")
+            }
+            if !dimensions.contains(dimension) { dimensions.append(dimension) }
+        }
+        self.question = question
+        self.dimensions = dimensions
+        switch span {
+        case .hours(let count):
+            period = .hour
+            range = moment.hour - (count - 1) * 3_600..<moment.hour + 3_600
+        case .days(let days) where dimensions.contains(.hour):
+            // The hours of local days, of which the first and the last may have another offset than now.
+            period = .hour
+            range = Self.begin(ofDay: days.lowerBound)..<Self.begin(ofDay: days.upperBound)
+        case .days(let days):
+            period = .day
+            range = days
+        }
+    }
+
+    private static func offset(at unixTime: Int64) -> Int64 { Int64(WallClock.utcOffset(at: Double(unixTime))) }
+
+    private static func begin(ofDay day: Int64) -> Int64 {
+        let guess = day * 86_400 - offset(at: day * 86_400)
+        return day * 86_400 - offset(at: guess)
+    }
+
+    func report(_ rows: [UsageRow], currency: String, pricesDate: String, problem: String?) -> UsageReport {
+        let rows = rows.filter { row in
+            (question.endpoint.map { $0 == row.endpoint } ?? true)
+                && (question.model.map { PriceTable.matches(row.model, $0) } ?? true)
+        }
+        let groups = UsageGroup.groups(of: rows, by: dimensions) { Self.offset(at: $0) }
+        var all = Cell()
+        for group in groups { all.add(group.cell) }
+        return UsageReport(
+            span: question.span, by: dimensions.map(\.rawValue), currency: currency, pricesDate: pricesDate,
+            problem: problem, rows: groups.map { Self.row($0.cell, $0.values) },
+            total: Self.row(all, []))
+    }
+
+    private static func row(_ cell: Cell, _ values: [String]) -> UsageReport.Row {
+        var row = UsageReport.Row(values: values)
+        (row.requests, row.attempts, row.failed) = (cell[.requests], cell[.attempts], cell[.failed])
+        (row.rescued, row.broken, row.aborted) = (cell[.rescued], cell[.broken], cell[.aborted])
+        (row.errors, row.streams) = (cell[.errors], cell[.streams])
+        (row.read, row.partial, row.unread) = (cell[.read], cell[.partial], cell[.unread])
+        (row.input, row.output, row.reasoning) = (cell[.input], cell[.output], cell[.reasoning])
+        (row.cacheRead, row.cacheWrite5m, row.cacheWrite1h) = (
+            cell[.cacheRead], cell[.cacheWrite5m], cell[.cacheWrite1h]
+        )
+        row.cost = Decimal.text(picos: cell[.cost])
+        row.unpriced = cell[.unpriced]
+        row.costComplete = cell[.unpriced] == 0
+        (row.bytesUp, row.bytesDown) = (cell[.bytesUp], cell[.bytesDown])
+        func seconds(_ measure: Measure, _ percent: Int) -> Double? {
+            cell[measure].percentile(percent).map { Double($0) / 1e6 }
+        }
+        row.firstByteP50Seconds = seconds(.firstByte, 50)
+        row.firstByteP95Seconds = seconds(.firstByte, 95)
+        row.totalP50Seconds = seconds(.total, 50)
+        row.totalP95Seconds = seconds(.total, 95)
+        return row
+    }
+
+    /// The answer out of a file, where no Podium runs.
+    ///
+    /// - Returns: nil where there is no file
+    public func answer(fromFile path: String) -> UsageReport? {
+        guard access(path, F_OK) == 0 else { return nil }
+        let table = PriceTable.builtIn
+        do {
+            let rows = try RollUpFile.reader(path: path).rows(period, from: range.lowerBound, to: range.upperBound)
+            return report(rows, currency: table.currency, pricesDate: table.date, problem: nil)
+        } catch {
+            return report([], currency: table.currency, pricesDate: table.date, problem: error.text)
+        }
+    }
+}
+
+extension Engine {
+    /// What requests used and what that cost.
+    public func usage(_ question: UsageQuestion) async throws(CommandRefusal) -> UsageReport {
+        let query = try UsageQuery(question)
+        let (rows, problem) = await account.rows(
+            query.period, from: query.range.lowerBound, to: query.range.upperBound)
+        let (currency, date) = account.priceLabel
+        return query.report(rows, currency: currency, pricesDate: date, problem: problem)
+    }
+}
