@@ -16,6 +16,8 @@ public struct Configuration: Sendable, Equatable {
     public var console = ConsoleSettings()
     /// `failover:` of the file and of its endpoints.
     public var failover = FailoverSettings()
+    /// `history:`, `usage:`, and `cost_multiplier:` of the endpoints.
+    public var usage = UsageSettings()
     /// `timeouts:` of the endpoints' entries, by the endpoint's name.
     public var endpointTimeouts: [String: EndpointTimeouts] = [:]
     /// In file order.

@@ -67,7 +67,8 @@ public enum ConfigurationLoader {
             return nil
         }
         let reader = SectionReader(
-            root, title: "the file", known: ["server", "ranking", "timeouts", "failover", "console", "endpoints"],
+            root, title: "the file",
+            known: ["server", "ranking", "timeouts", "failover", "history", "usage", "console", "endpoints"],
             retired: Dictionary(uniqueKeysWithValues: retiredSections.map { ($0, "") }), sink: sink)
         let server = ServerSettings(reader.node("server"), environment: environment, sink: sink)
         let endpoints = readEndpoints(reader, environment, authorityProblem, sink)
@@ -77,6 +78,8 @@ public enum ConfigurationLoader {
         configuration.console = ConsoleSettings(reader.node("console"), sink: sink)
         configuration.failover = FailoverSettings(
             reader.node("failover"), older: reader.node("retry"), endpoints: endpoints, sink: sink)
+        configuration.usage = UsageSettings(
+            history: reader.node("history"), usage: reader.node("usage"), endpoints: endpoints, sink: sink)
         configuration.endpointTimeouts = EndpointTimeouts.read(endpoints, sink: sink)
         FileAdvice(
             configuration: configuration, endpoints: endpoints, server: reader.node("server"),

@@ -11,7 +11,7 @@ struct EndpointReader {
     private let sink: DiagnosticSink
 
     /// `failover` and `timeouts` are no fields: they are read with those of the file (`FailoverSettings`, `EndpointTimeouts`).
-    private static let knownKeys = EndpointField.all.map(\.key) + ["failover", "timeouts"]
+    private static let knownKeys = EndpointField.all.map(\.key) + ["failover", "timeouts", UsageSettings.endpointKey]
 
     /// What the older system had and Podium does not; the text says what to do about it.
     private static let retired: [String: String] = [

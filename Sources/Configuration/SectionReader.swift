@@ -241,7 +241,8 @@ private enum MisnamedKeys {
         "endpoint": EndpointField.all.map(\.key), "server": ServerSettings.table.map(\.key),
         "ranking": RankingSettings.table.map(\.key), "failover": FailoverSettings.keys,
         "timeouts": TimeoutSettings.table.map(\.key),
-        "the file": ["server", "ranking", "timeouts", "failover", "console", "endpoints"],
+        "history": UsageSettings.historyKeys, "usage": UsageSettings.usageKeys,
+        "the file": ["server", "ranking", "timeouts", "failover", "history", "usage", "console", "endpoints"],
     ]
 
     /// By section, then by the right name; without case, blanks and signs.

@@ -15,6 +15,8 @@ enum DemoConfiguration {
             # Livelier than the defaults: with those, ranks move far more seldom.
             ranking: { hysteresis: 15%, min_dwell: 4s, decay: 6s }
             timeouts: { connect: 1s, response_header: 10s, check_interval: 5s }
+            # Beside this file, and gone with it.
+            history: { path: . }
 
             endpoints:
 

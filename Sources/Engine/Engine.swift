@@ -112,7 +112,9 @@ public final class Engine: Sendable {
         startedAt = now
         logger = options.logger
         account = UsageAccount(
-            path: HistoryPlace.rollUps(configuration: path, environment: options.environment, makes: true))
+            path: HistoryPlace.rollUps(
+                configuration: path, configuration.usage, environment: options.environment, makes: true),
+            folder: context.folder)
         accessLog = AccessLog(configPath: path, account: account)
         self.recorder = recorder
         self.path = path
@@ -153,8 +155,9 @@ public final class Engine: Sendable {
         address.withLock { $0 = text }
         accessLog.connect { [weak self] level, text in self?.log(level, source: "proxy", text) }
         account.connect(
-            endpoints: { [weak self] ids in self?.withState { $0.usageEndpoints(ids) } ?? [:] },
+            names: { [weak self] ids in self?.withState { $0.names(of: ids) } ?? [:] },
             note: { [weak self] level, text in self?.log(level, source: "history", text) })
+        account.follow(withState { $0.configuration.usage })
         handle { $0.start(wallTime: Self.wallTime()) }
         prober.withLock { $0 = Task { await ProbeLoop(engine: self).run() } }
         log(.info, source: "proxy", "listening on http://\(text)")
@@ -383,6 +386,7 @@ extension Engine {
                     maxDirtyTime: saving.maxDirtyTime, allowInPlace: saving.allowInPlace)
             }
             if followed.accessLog != running.accessLog { accessLog.direct(to: running.accessLog) }
+            if followed.usage != running.usage { account.follow(running.usage) }
             followed = running
         }
     }

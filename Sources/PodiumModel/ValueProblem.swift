@@ -115,7 +115,7 @@ public enum DurationText {
     }
 
     private static let units: [String: Double] = [
-        "ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9,
+        "ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "h": 3600e9, "d": 86_400e9,
     ]
 
     /// The shortest way to write a duration: `1h30m`, `30s`, `500ms`.

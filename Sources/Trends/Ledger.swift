@@ -174,6 +174,11 @@ public struct Ledger: Sendable {
         }
     }
 
+    /// Nothing is written anywhere: what was long ago has to make room.
+    public mutating func forget(hoursBefore: Int64, daysBefore: Int64) {
+        live = live.filter { $0.key.start >= ($0.key.period == .hour ? hoursBefore : daysBefore) }
+    }
+
     /// The store was replaced by an empty one: all that is in memory has to be written anew.
     public mutating func replaced() {
         for key in live.keys { live[key]?.written = -1 }

@@ -1,13 +1,16 @@
 """Drives the real program: real processes, sockets, files and terminals."""
 
+import atexit
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 
@@ -15,6 +18,9 @@ import pytest
 
 # A crash on a terminal would start the runtime's interactive backtrace, which waits for an answer.
 os.environ["SWIFT_BACKTRACE"] = "enable=no"
+# Nothing of what tests leave for the next process goes into the user's directory.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="podium-state-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 HERE = pathlib.Path(__file__).parent
 PODIUM = os.environ.get("PODIUM") or "podium"

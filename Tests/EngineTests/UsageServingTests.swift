@@ -135,6 +135,32 @@ struct UsageServingTests {
         try await upstream.stop()
     }
 
+    @Test("The operator's prices and what an endpoint takes of them hold from the reload on")
+    func prices() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send(Self.stream([Self.start, Self.delta] + Self.end))]
+        }
+        let running = try await RunningEngine.start(configuration([("only", upstream.port)]))
+        let prices =
+            #"{"format":"podium-prices/1","date":"2026-11-01","currency":"EUR","models":[{"model":"claude-*","input":"2","output":"10","cache_read":"0"}]}"#
+        try Data(prices.utf8).write(to: running.folder.appending(path: "own.json"))
+        try await running.rewrite { text in
+            "usage: {prices: own.json}\n"
+                + text.replacingOccurrences(of: "{ name: only,", with: "{ name: only, cost_multiplier: 0.5,")
+        }
+        // Read on the queue for files.
+        try await eventually { running.engine.account.priceLabel.currency == "EUR" }
+        _ = try await running.exchange(RunningEngine.post())
+        let report = try await running.engine.usage(question([]))
+        // Half of 1,000 at 2 and 200 at 10 for a million.
+        #expect(report.total.cost == "0.002" && report.currency == "EUR" && report.pricesDate == "2026-11-01")
+        try await running.rewrite { $0.replacingOccurrences(of: "own.json", with: "off") }
+        _ = try await running.exchange(RunningEngine.post())
+        #expect(try await running.engine.usage(question([])).total.unpriced == 1)
+        await running.stop()
+        try await upstream.stop()
+    }
+
     @Test("What is no file of Podium's is left as it is, and requests are served and counted without it")
     func foreign() async throws {
         let state = FileManager.default.temporaryDirectory.appending(path: "state-\(UUID().uuidString)")

@@ -92,7 +92,7 @@ final class AccessLog: Sendable {
         for entry in entries {
             let age = now - entry.report.at
             let unixTime = wallTime - Double(age.wholeMicroseconds) / 1e6
-            let cost = entry.report.usage.flatMap { account.cost(of: $0, multiplier: .one) }
+            let cost = entry.report.usage.flatMap { account.cost(of: $0, endpoint: entry.names.last) }
             text +=
                 entry.report.accessLogLine(
                     unixTime: unixTime, names: entry.names, cost: cost.map { Decimal.text(picos: $0) }

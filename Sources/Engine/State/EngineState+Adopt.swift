@@ -116,6 +116,7 @@ extension EngineState {
             notes.append("timeouts are in force for new requests")
         }
         if before.failover != new.failover { notes.append("failover is in force for new requests") }
+        if before.usage.place != new.usage.place { notes.append("history.path takes effect at the next start") }
         if before.ranking != new.ranking { notes.append("ranking settings are in force") }
         if old.clientTokens != new.server.clientTokens {
             let count = new.server.clientTokens.count
@@ -179,6 +180,7 @@ struct RunningSettings: Sendable, Equatable {
     var clients = ClientRules()
     var saving: Saving
     var accessLog: AccessLog.Target
+    var usage: UsageSettings
 
     init(_ configuration: Configuration, _ context: ConfigurationContext) {
         let (server, failover) = (configuration.server, configuration.failover)
@@ -195,6 +197,7 @@ struct RunningSettings: Sendable, Equatable {
         saving = Saving(
             persist: server.persist, strategy: server.persistStrategy, flushInterval: server.configFlushInterval,
             maxDirtyTime: server.configMaxDirtyTime, allowInPlace: server.allowInPlace)
+        usage = configuration.usage
         accessLog =
             switch server.accessLog {
             case .off: .off

@@ -1,6 +1,5 @@
 internal import Configuration
 internal import PodiumModel
-internal import Pricing
 internal import Proxy
 internal import PureSupport
 public import Ranking
@@ -418,13 +417,10 @@ extension Availability {
 }
 
 extension EngineState {
-    /// What the account of usage needs to know of endpoints.
-    func usageEndpoints(_ ids: [EndpointID]) -> [EndpointID: UsageAccount.Endpoint] {
-        var found: [EndpointID: UsageAccount.Endpoint] = [:]
-        for id in ids {
-            guard let name = records.name(of: id) else { continue }
-            found[id] = UsageAccount.Endpoint(name: name, multiplier: .one)
-        }
+    /// The names by which usage is counted.
+    func names(of ids: [EndpointID]) -> [EndpointID: String] {
+        var found: [EndpointID: String] = [:]
+        for id in ids { if let name = records.name(of: id) { found[id] = name } }
         return found
     }
 }

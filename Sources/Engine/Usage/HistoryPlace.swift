@@ -1,3 +1,4 @@
+public import Configuration
 internal import Support
 
 /// Where what outlives a process is kept: a directory for state, and in it files that are named for their configuration.
@@ -20,12 +21,22 @@ public enum HistoryPlace {
     ///
     /// - Parameters:
     ///   - configuration: the configuration's file, by whatever name
-    ///   - folder: where it is to be instead of the directory for state
+    ///   - settings: say whether it is to be elsewhere than in the directory for state
     public static func rollUps(
-        configuration: String, folder: String? = nil, environment: [String: String], makes: Bool = false
+        configuration: String, _ settings: UsageSettings = UsageSettings(), environment: [String: String],
+        makes: Bool = false
     ) -> String? {
-        guard let directory = folder ?? directory(environment, makes: makes) else { return nil }
-        if folder != nil, makes { mkdir(directory, 0o700) }
+        let place: String?
+        switch settings.place {
+        case .off: return nil
+        case .auto: place = directory(environment, makes: makes)
+        case .folder(let folder):
+            let base = configuration.lastIndex(of: "/").map { String(configuration[...$0]) } ?? ""
+            let located = folder.hasPrefix("/") ? folder : base + folder
+            if makes { mkdir(located, 0o700) }
+            place = located
+        }
+        guard let directory = place else { return nil }
         var path = configuration
         if let canonical = realpath(configuration, nil) {
             path = String(cString: canonical)

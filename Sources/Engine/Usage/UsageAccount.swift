@@ -1,3 +1,4 @@
+internal import Configuration
 internal import Dispatch
 internal import History
 internal import LLMWire
@@ -49,12 +50,6 @@ final class UsageAccount: Sendable {
         }
     }
 
-    /// What the account needs to know of an endpoint.
-    struct Endpoint: Sendable {
-        var name: String
-        var multiplier: CostMultiplier
-    }
-
     private struct Counter: Hashable {
         var endpoint: Int32
         var model: Int32
@@ -68,6 +63,20 @@ final class UsageAccount: Sendable {
         var unread: Int64 = 0
     }
 
+    /// What costs go by, and what is kept.
+    private struct Rules {
+        var prices: PriceList
+        var multipliers: [String: CostMultiplier]
+        var limits: Retention.Limits
+
+        func cost(of usage: AnswerUsage, endpoint: String?) -> Int64? {
+            guard usage.extent != .unread else { return nil }
+            return prices.cost(
+                of: usage.figures, answered: usage.model.isEmpty ? nil : usage.model, asked: nil,
+                multiplier: endpoint.flatMap { multipliers[$0] } ?? .one)
+        }
+    }
+
     private struct State {
         var ledger = Ledger(other: NameTable.other)
         var names = NameTable()
@@ -79,6 +88,8 @@ final class UsageAccount: Sendable {
         var writes = 0
         var problem: HistoryProblem?
         var isOff = false
+        /// When what is in memory alone was last rid of what is old.
+        var hour: Int64 = 0
     }
 
     /// What the I/O queue alone touches.
@@ -105,22 +116,26 @@ final class UsageAccount: Sendable {
 
     private let path: String?
     private let state = Mutex(State())
-    private let prices: Mutex<PriceList>
+    private let folder: String
+    private let rules: Mutex<Rules>
     private let writer: BoundedWriter<Finished>
     private let files: DispatchQueue
     private let queries = DispatchQueue(label: "podium.history.queries")
     /// Only ever touched on `files`.
     private nonisolated(unsafe) let open: Files
-    private let endpoints: Mutex<@Sendable ([EndpointID]) -> [EndpointID: Endpoint]>
+    private let names: Mutex<@Sendable ([EndpointID]) -> [EndpointID: String]>
     private let listener: Mutex<@Sendable (EventLevel, String) -> Void>
 
-    /// - Parameter path: of the file; nil: what is added up is forgotten at the end
-    init(path: String?) {
+    /// - Parameters:
+    ///   - path: of the file; nil: what is added up is forgotten at the end
+    ///   - folder: what relative paths begin with
+    init(path: String?, folder: String = "") {
         self.path = path
-        prices = Mutex(PriceList([.builtIn]))
+        self.folder = folder
+        rules = Mutex(Rules(prices: PriceList([.builtIn]), multipliers: [:], limits: Retention.Limits()))
         files = DispatchQueue(label: "podium.history", qos: .utility)
         open = Files()
-        endpoints = Mutex({ _ in [:] })
+        names = Mutex({ _ in [:] })
         listener = Mutex({ _, _ in })
         let holder = Holder()
         writer = BoundedWriter(
@@ -132,6 +147,38 @@ final class UsageAccount: Sendable {
         holder.account.withLock { $0.value = self }
     }
 
+    /// From now on these settings hold. A file of prices is read on the queue for files.
+    func follow(_ settings: UsageSettings) {
+        rules.withLock { rules in
+            rules.multipliers = settings.multipliers
+            rules.limits.hours = settings.keepHours.components.seconds
+            rules.limits.days = settings.keepDays.components.seconds
+            switch settings.prices {
+            case .builtIn: rules.prices = PriceList([.builtIn])
+            case .off: rules.prices = PriceList([])
+            case .file: break
+            }
+        }
+        guard case .file(let file) = settings.prices else { return }
+        let path = file.hasPrefix("/") ? file : folder + file
+        files.async { [self] in
+            do throws(DescriptorIO.ReadFailure) {
+                let bytes = try DescriptorIO.contents(of: path, limit: Self.largestPriceFile)
+                do throws(PriceTable.Problem) {
+                    let table = try PriceTable(file: bytes)
+                    rules.withLock { $0.prices = PriceList([table, .builtIn]) }
+                    note(.info, "usage: \(table.entries.count.counted("price")) of \(table.date) from \(path)")
+                } catch {
+                    note(.error, "usage: \(path), line \(error.line): \(error.reason); the prices before stay in force")
+                }
+            } catch {
+                note(.error, "usage: \(path): \(error.text); the prices before stay in force")
+            }
+        }
+    }
+
+    private static let largestPriceFile = 4 << 20
+
     /// The writer must not own the account, which owns it.
     private final class Holder: Sendable {
         struct Weak: Sendable { weak var value: UsageAccount? }
@@ -139,24 +186,19 @@ final class UsageAccount: Sendable {
     }
 
     /// - Parameters:
-    ///   - endpoints: names what requests are handed over with; called on the account's own thread
+    ///   - names: of endpoints; called on the account's own thread
     ///   - note: takes what the operator should know
     func connect(
-        endpoints: @escaping @Sendable ([EndpointID]) -> [EndpointID: Endpoint],
+        names: @escaping @Sendable ([EndpointID]) -> [EndpointID: String],
         note: @escaping @Sendable (EventLevel, String) -> Void
     ) {
-        self.endpoints.withLock { $0 = endpoints }
+        self.names.withLock { $0 = names }
         listener.withLock { $0 = note }
-    }
-
-    /// Prices that go before those that Podium brings along; nil: none.
-    func setPrices(_ own: PriceTable?) {
-        prices.withLock { $0 = PriceList([own, .builtIn].compactMap(\.self)) }
     }
 
     /// The currency and the date of the prices that go first.
     var priceLabel: (currency: String, date: String) {
-        let table = prices.withLock { $0.tables.first }
+        let table = rules.withLock { $0.prices.tables.first }
         return (table?.currency ?? "", table?.date ?? "")
     }
 
@@ -174,28 +216,27 @@ final class UsageAccount: Sendable {
     }
 
     /// What an answer cost, in picos; nil: not known.
-    func cost(of usage: AnswerUsage, multiplier: CostMultiplier) -> Int64? {
-        guard usage.extent != .unread else { return nil }
-        return prices.withLock { $0 }.cost(
-            of: usage.figures, answered: usage.model.isEmpty ? nil : usage.model, asked: nil, multiplier: multiplier)
+    ///
+    /// - Parameter endpoint: its name
+    func cost(of usage: AnswerUsage, endpoint: String?) -> Int64? {
+        rules.withLock { $0 }.cost(of: usage, endpoint: endpoint)
     }
 
     private func add(_ batch: [Finished], _ dropped: Int) {
         let ids = Set(batch.flatMap { [$0.endpoint].compactMap(\.self) + $0.failures })
-        let known = endpoints.withLock { $0 }(Array(ids))
+        let known = names.withLock { $0 }(Array(ids))
+        let rules = rules.withLock { $0 }
         let (now, wall) = (ContinuousClock.now, WallClock.seconds)
         let offset = Int64(WallClock.utcOffset(at: wall))
         let costs = batch.map { one in
-            one.usage.flatMap {
-                cost(of: $0, multiplier: one.endpoint.flatMap { known[$0]?.multiplier } ?? .one)
-            }
+            one.usage.flatMap { rules.cost(of: $0, endpoint: one.endpoint.flatMap { known[$0] }) }
         }
         let schedules = state.withLock { state in
             state.lost += dropped
             for (one, cost) in zip(batch, costs) {
                 let time = wall - (now - one.at).inSeconds
                 var entry = Entry(at: LocalMoment(microseconds: Int64(time * 1e6), offset: offset))
-                func number(_ id: EndpointID) -> Int32 { state.names.number(.endpoint, known[id]?.name ?? "(removed)") }
+                func number(_ id: EndpointID) -> Int32 { state.names.number(.endpoint, known[id] ?? "(removed)") }
                 entry.endpoint = one.endpoint.map(number) ?? NameTable.none
                 entry.failures = one.failures.map(number)
                 entry.attempts = one.attempts
@@ -225,8 +266,16 @@ final class UsageAccount: Sendable {
                 state.ledger.add(entry)
                 if one.usage != nil { Self.count(entry, in: &state.totals) }
             }
+            guard path != nil, !state.isOff else {
+                let moment = LocalMoment(microseconds: Int64(wall * 1e6), offset: offset)
+                if moment.hour != state.hour {
+                    state.hour = moment.hour
+                    state.ledger.forget(hoursBefore: moment.hour - 48 * 3_600, daysBefore: moment.day - 40)
+                }
+                return false
+            }
             defer { state.isCommitScheduled = true }
-            return !state.isCommitScheduled && path != nil && !state.isOff
+            return !state.isCommitScheduled
         }
         if schedules { files.asyncAfter(deadline: .now() + Self.commitDelay) { self.commit(isLast: false) } }
     }
@@ -331,7 +380,7 @@ final class UsageAccount: Sendable {
         guard
             let cut = open.retention.cut(
                 wall: Int64(WallClock.wholeSeconds), steady: Self.steady(), oldestDay: oldest,
-                limits: Retention.Limits())
+                limits: rules.withLock { $0.limits })
         else { return }
         _ = try? file.delete(before: cut)
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Console
 import Control
 import Engine
@@ -55,18 +56,35 @@ struct UsageCommand: AsyncParsableCommand {
     }
 
     private func answer(_ question: UsageQuestion) async throws -> UsageReport {
-        if control.target.socketPath == nil, control.target.socket == nil {
-            do {
-                let query = try UsageQuery(question)
-                let path = HistoryPlace.rollUps(
-                    configuration: control.target.configPath, environment: LoadedFile.environment)
-                if let report = path.flatMap({ query.answer(fromFile: $0) }) { return report }
+        // A process that was killed leaves its socket behind.
+        var isRunning = control.target.socket != nil
+        if !isRunning, control.target.socketPath != nil {
+            let client = try control.target.client()
+            do throws(ControlClientError) {
+                return try await client.usage(question)
             } catch {
-                StandardStreams.error("podium: \(SafeText.clean(error.line))")
-                throw ExitCode(ExitStatus.checkFailed.rawValue)
+                if case .unreachable = error {} else { isRunning = true }
             }
         }
+        if !isRunning, let report = try answerFromFile(question) { return report }
         return try await control.ask { client throws(ControlClientError) in try await client.usage(question) }
+    }
+}
+
+extension UsageCommand {
+    /// nil where there is no history.
+    private func answerFromFile(_ question: UsageQuestion) throws -> UsageReport? {
+        do {
+            let query = try UsageQuery(question)
+            let settings = (try? LoadedFile(path: control.target.configPath))?.loaded.configuration?.usage
+            let path = HistoryPlace.rollUps(
+                configuration: control.target.configPath, settings ?? UsageSettings(),
+                environment: LoadedFile.environment)
+            return path.flatMap { query.answer(fromFile: $0) }
+        } catch {
+            StandardStreams.error("podium: \(SafeText.clean(error.line))")
+            throw ExitCode(ExitStatus.checkFailed.rawValue)
+        }
     }
 }
 

@@ -1,0 +1,89 @@
+internal import PodiumModel
+public import Pricing
+internal import YAMLDocument
+
+/// `history:`, `usage:`, and `cost_multiplier:` of the endpoints' entries: what is kept of usage and cost, and by which prices.
+public struct UsageSettings: Sendable, Equatable {
+    /// Where the history's files are.
+    public enum Place: Sendable, Equatable {
+        /// Nothing outlives the process.
+        case off
+        /// The directory for state that systemd gives, or the user's.
+        case auto
+        /// As written; a relative path begins at the configuration's folder.
+        case folder(String)
+    }
+
+    /// Which prices go first.
+    public enum Prices: Sendable, Equatable {
+        /// Those that Podium brings along.
+        case builtIn
+        /// There are no costs.
+        case off
+        /// Before those of Podium's own; as written.
+        case file(String)
+    }
+
+    /// `history.path`
+    public var place = Place.auto
+    /// `history.keep_hours`: how long sums by the hour are kept.
+    public var keepHours = Duration.seconds(35 * 86_400)
+    /// `history.keep_days`: how long sums by the day are kept.
+    public var keepDays = Duration.seconds(400 * 86_400)
+    /// `usage.prices`
+    public var prices = Prices.builtIn
+    /// `cost_multiplier` by the endpoint's name.
+    public var multipliers: [String: CostMultiplier] = [:]
+
+    /// Every setting with its default.
+    public init() {}
+}
+
+extension UsageSettings {
+    static let historyKeys = ["path", "keep_hours", "keep_days"]
+    static let usageKeys = ["prices"]
+    static let endpointKey = "cost_multiplier"
+
+    /// - Parameter endpoints: in file order, each with its node.
+    init(
+        history: YAMLNode?, usage: YAMLNode?, endpoints: [(settings: EndpointSettings, entry: YAMLNode)],
+        sink: DiagnosticSink
+    ) {
+        self.init()
+        let section = SectionReader(history, title: "history", known: Self.historyKeys, sink: sink)
+        place =
+            switch section.text("path") {
+            case nil, "", "auto": .auto
+            case "off", "false": .off
+            case let folder?: .folder(folder)
+            }
+        func keep(_ key: String, _ days: ClosedRange<Int64>) -> Duration? {
+            section.value(key) { text throws(ValueProblem) in
+                let duration = try DurationText.parse(text)
+                guard days.contains(duration.components.seconds / 86_400) else {
+                    throw ValueProblem("\(key) goes from \(days.lowerBound)d to \(days.upperBound)d")
+                }
+                return duration
+            }
+        }
+        keepHours = keep("keep_hours", 2...400) ?? keepHours
+        keepDays = keep("keep_days", 2...3_660) ?? keepDays
+        let used = SectionReader(usage, title: "usage", known: Self.usageKeys, sink: sink)
+        prices =
+            switch used.text("prices") {
+            case nil, "": .builtIn
+            case "off", "false": .off
+            case let file?: .file(file)
+            }
+        for (settings, entry) in endpoints {
+            guard let node = entry.merged(Self.endpointKey)?.resolved, !node.text.isEmpty else { continue }
+            guard node.kind == .scalar, let multiplier = CostMultiplier(node.text) else {
+                sink.error(
+                    at: node, "cost_multiplier is a number from 0 to 100 with at most four decimals",
+                    fix: "write it like 0.3")
+                continue
+            }
+            multipliers[settings.name] = multiplier
+        }
+    }
+}

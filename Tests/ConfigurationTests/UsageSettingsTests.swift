@@ -1,0 +1,46 @@
+import Pricing
+import Testing
+
+@testable import Configuration
+
+@Suite("History, prices and multipliers in the file")
+struct UsageSettingsTests {
+    private static let endpoint = "endpoints: [{name: a, url: \"https://a\"}]\n"
+
+    private func load(_ text: String) -> LoadedConfiguration {
+        ConfigurationLoader.load(bytes: Array(text.utf8), environment: [:])
+    }
+
+    @Test("Without a word about them they have their defaults, and all of them can be said")
+    func values() throws {
+        #expect(try #require(load(Self.endpoint).configuration).usage == UsageSettings())
+        let loaded = load(
+            """
+            history: {path: state, keep_hours: 48h, keep_days: 90d}
+            usage: {prices: prices.json}
+            endpoints:
+              - {name: a, url: "https://a", cost_multiplier: 0.3}
+              - {name: b, url: "https://b"}
+            """)
+        #expect(loaded.diagnostics.isEmpty, "\(loaded.diagnostics)")
+        let usage = try #require(loaded.configuration).usage
+        #expect(usage.place == .folder("state") && usage.prices == .file("prices.json"))
+        #expect(usage.keepHours == .seconds(2 * 86_400) && usage.keepDays == .seconds(90 * 86_400))
+        #expect(usage.multipliers == ["a": try #require(CostMultiplier("0.3"))])
+        let off = try #require(load("history: {path: off}\nusage: {prices: off}\n" + Self.endpoint).configuration).usage
+        #expect(off.place == .off && off.prices == .off)
+    }
+
+    @Test("What cannot be meant is said with its line")
+    func mistakes() {
+        for text in [
+            "history: {keep_hours: 1h}\n" + Self.endpoint, "history: {keep_days: 4000d}\n" + Self.endpoint,
+            "endpoints: [{name: a, url: \"https://a\", cost_multiplier: -1}]\n",
+            "endpoints: [{name: a, url: \"https://a\", cost_multiplier: 0.00001}]\n",
+        ] {
+            let loaded = load(text)
+            #expect(loaded.errors.count == 1 && loaded.errors.first?.line == 1, "\(text) \(loaded.diagnostics)")
+        }
+        #expect(load("history: {keep_log: 1d}\n" + Self.endpoint).diagnostics.count == 1)
+    }
+}
