@@ -14,6 +14,7 @@ final class AnswerGate {
     /// Events so far, of which something is known or not.
     private(set) var eventCount = 0
     private var sawOutput = false
+    private var family: UInt32 = 0
     /// Its media type says nothing: the first byte tells.
     private var isUntyped = false
     /// It is of no kind that can be looked into.
@@ -46,6 +47,7 @@ final class AnswerGate {
         ending = nil
         eventCount = 0
         sawOutput = false
+        family = 0
         isForeign = false
         isUntyped = media == .unknown
         self.commit = commit
@@ -123,8 +125,11 @@ final class AnswerGate {
     /// Whether it is read as a stream of events.
     var isStream: Bool { isLooking && !isUntyped && reader.isStream }
 
-    /// Tells the model that answered from others; 0 where that is not known.
-    var model: UInt32 { isLooking && !isUntyped ? reader.modelFamily : 0 }
+    /// Tells the model that answered from others; 0 where that is not known. Worked out once for an answer.
+    var model: UInt32 {
+        if family == 0, isLooking, !isUntyped { family = reader.modelFamily }
+        return family
+    }
 
     /// Below this many tokens, and this many seconds, a speed is chance.
     private static let leastTokens: Int64 = 20
