@@ -51,6 +51,9 @@ public struct ResetHints {
             ?? known.filter { $0.isUsedUp == nil }.compactMap(\.wait).min()
     }
 
+    /// The same, nil also where it wants none: who is dead and says "at once" has failed like any other.
+    public var waitAhead: Duration? { wait.flatMap { $0 > .zero ? $0 : nil } }
+
     private func window(_ kind: String) -> Duration? {
         let found = windows.first { $0.kind == kind } ?? (windows.count == 1 ? windows.first : nil)
         // Of a limit that is not said to be used up, the window says nothing.

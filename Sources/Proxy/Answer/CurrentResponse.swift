@@ -237,7 +237,7 @@ final class CurrentResponse {
         if let error = gate.error { hints.take(body: error.message.utf8) }
         return gate.finding(
             operation, status: status ?? 0, place: place, isFinished: isFinished,
-            wait: hints.wait.flatMap { $0 > .zero ? $0 : nil }, isCredentialClients: isCredentialClients)
+            wait: hints.waitAhead, isCredentialClients: isCredentialClients)
     }
 }
 

@@ -19,7 +19,7 @@ enum RateLimitHint {
         }
         if !text.isEmpty, !head.isEncoded { hints.take(body: text) }
         // A wait of nothing is none.
-        return hints.wait.flatMap { $0 > .zero ? $0 : nil }
+        return hints.waitAhead
     }
 
     private static func text(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> String {
