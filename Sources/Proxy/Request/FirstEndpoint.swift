@@ -47,12 +47,18 @@ struct FirstEndpoint {
     ) -> Bool {
         guard !isDecided, table.candidates.count > 1 else { return true }
         if !loop.shared.madeIDs.areEmpty, !followID(table, request, bodyMayCome: bodyMayCome, on: loop) { return false }
-        guard !isDecided, request.operation.isInference else { return true }
+        guard !isDecided, request.operation.isInference else {
+            isDecided = true
+            return true
+        }
         if !isDrawn {
             isDrawn = true
             isLook = loop.takesTurnToLook()
         }
-        guard isLook || loop.shared.sessions.mayDiffer(from: table.candidates[0].upstream.id) else { return true }
+        guard isLook || loop.shared.sessions.mayDiffer(from: table.candidates[0].upstream.id) else {
+            isDecided = true
+            return true
+        }
         return askSessions(table, request, bodyMayCome: bodyMayCome, on: loop)
     }
 
