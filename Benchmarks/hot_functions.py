@@ -71,18 +71,22 @@ class Upstream:
 
     def serve(self, connection):
         rest = b""
-        event = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"text":"word"}}\n\n'
+        # What is no answer of a model would be taken for a failure.
+        event = (b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+                 b'"delta":{"type":"text_delta","text":"word"}}\n\n')
+        end = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+        answer = b'{"type":"message","content":[{"type":"text","text":"%s"}],"stop_reason":"end_turn"}' % (b"w" * 940)
         try:
             while True:
                 _, body, rest = read_message(connection, rest)
                 if not body.startswith(b"s"):
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1024\r\n"
-                                       b"request-id: req_1\r\n\r\n" + b" " * 1_024)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+                                       b"request-id: req_1\r\n\r\n%s" % (len(answer), answer))
                     continue
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
                                    b"Transfer-Encoding: chunked\r\n\r\n")
-                for _ in range(EVENTS):
-                    connection.sendall(b"%x\r\n%s\r\n" % (len(event), event))
+                for piece in [event] * EVENTS + [end]:
+                    connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
                 connection.sendall(b"0\r\n\r\n")
         except (ConnectionError, OSError):
             connection.close()
@@ -143,12 +147,16 @@ def main():
         with subprocess.Popen(["valgrind", "--tool=callgrind", "--instr-atstart=no", "--demangle=no",
                                f"--callgrind-out-file={folder}/calls", program, "run", "--headless", "--config", config],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as podium:
-            peers.wait_for(port, 120)
-            load(port, 200)
-            subprocess.run(["callgrind_control", "-i", "on", str(podium.pid)], check=True, stdout=subprocess.DEVNULL)
-            load(port, options.requests)
-            subprocess.run(["callgrind_control", "-i", "off", str(podium.pid)], check=True, stdout=subprocess.DEVNULL)
-            podium.send_signal(signal.SIGTERM)
+            try:
+                peers.wait_for(port, 120)
+                load(port, 200)
+                for switch in ["on", "off"]:
+                    subprocess.run(["callgrind_control", "-i", switch, str(podium.pid)], check=True,
+                                   stdout=subprocess.DEVNULL)
+                    if switch == "on":
+                        load(port, options.requests)
+            finally:
+                podium.send_signal(signal.SIGTERM)
         costs = self_costs(folder / "calls", program)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

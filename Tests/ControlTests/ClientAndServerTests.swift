@@ -6,7 +6,7 @@ import Testing
 
 @testable import Control
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ClientAndServerTests {
     @Test func aSnapshotTellsEverythingButSecrets() async throws {
         try await ControlHarness.run { podium in

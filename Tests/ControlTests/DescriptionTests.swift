@@ -8,7 +8,7 @@ import Testing
 @testable import Control
 
 /// docs/openapi.json says what the code does: the same paths, methods and statuses, the same keys.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct DescriptionTests {
     private typealias Object = [String: Any]
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Control
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct DraftTests {
     @Test func aPreviewShowsTheFileAndChangesNothing() async throws {
         try await ControlHarness.run { podium in

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Control
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct EventTests {
     @Test func anEventSaysByWhichWayItsCommandCame() async throws {
         try await ControlHarness.run { podium in

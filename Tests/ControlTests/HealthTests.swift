@@ -6,7 +6,7 @@ import Testing
 
 @testable import Control
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct HealthTests {
     private func ask(_ podium: ControlHarness, _ path: String, overTCP: Bool = false) async throws -> String {
         let raw =

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Control
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct MetricsTests {
     private func families(_ text: String) -> [String: String] {
         var kinds: [String: String] = [:]

@@ -5,7 +5,7 @@ import Testing
 @testable import Control
 
 /// Requests that somebody has tampered with: whatever is answered, the server goes on.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct MutationTests {
     private static let originals = [
         "GET /admin/api/snapshot?events_since=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Control
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct RouteTests {
     struct Answer {
         var status: Int

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Control
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct TCPTests {
     private func ask(_ port: Int, _ path: String, _ headers: String = "", host: String = "127.0.0.1") async throws
         -> String

@@ -10,7 +10,7 @@ import Testing
 @testable import Engine
 
 /// Files of authorities are read where reading may hang: not under the engine's lock, and not on an event loop.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct CABundleTests {
     /// A disk that hangs once `isHanging` is set, until `release` is called.
     private final class HangingDisk: Sendable {

@@ -8,7 +8,7 @@ import Testing
 @testable import Engine
 
 /// The file changes while requests run: they end as they began, new ones follow the file.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ReloadTests {
     /// Sends the beginning of a stream, and its end when released.
     private static func streaming(_ name: String) async throws -> ScriptedUpstream {

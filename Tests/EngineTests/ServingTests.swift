@@ -65,7 +65,7 @@ struct RunningEngine {
     }
 }
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ServingTests {
     @Test func theAccessLogHasALineForEachRequestAndFollowsAReload() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(RunningEngine.ok("x"))] }

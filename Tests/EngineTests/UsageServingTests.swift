@@ -9,7 +9,7 @@ import Testing
 @testable import Engine
 
 /// What is counted of requests over sockets, and what is left of it for the next process.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct UsageServingTests {
     private static func stream(_ events: [String], isCut: Bool = false) -> String {
         let body = events.map { "data: \($0)\n\n" }.joined()

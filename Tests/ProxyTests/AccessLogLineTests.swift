@@ -6,7 +6,7 @@ import Testing
 @testable import Proxy
 
 /// One line per request: what it says, and what it never says.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct AccessLogLineTests {
     private func line(_ harness: ProxyHarness, names: [String], unixTime: Double = 0) throws -> [String: Any] {
         let report = try #require(harness.events.requests.first)

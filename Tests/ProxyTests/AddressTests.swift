@@ -10,7 +10,7 @@ import Testing
 @testable import Proxy
 
 /// Names with several addresses, names that move, addresses as such.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct AddressTests {
     private func harness(
         _ upstream: Upstream, names: NameLookup, age: Duration = .seconds(600)

@@ -7,7 +7,7 @@ import Testing
 @testable import Proxy
 
 /// Dates on answers, and ends that must not look like the proper end.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct AnswerEndTests {
     @Test(arguments: [
         (0, "Thu, 01 Jan 1970 00:00:00 GMT"),

@@ -8,7 +8,7 @@ import Verdicts
 @testable import Proxy
 
 /// What an endpoint is measured by: the first content of a stream, the end of an answer that comes whole, and nothing else.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct AnswerFiguresTests {
     private static let message = #"{"model":"claude-opus-4-5-20251101","content":[{"type":"text","text":"hello"}]}"#
 

@@ -4,7 +4,7 @@ import Testing
 @testable import Proxy
 
 /// Web pages that are open in a browser of this machine, and what they may not have: the operator's keys.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct BrowserRulesTests {
     private static let rules = BrowserRules(
         hosts: ["Proxy.Example"], origins: ["https://App.example:443", "http://nas.lan:3000", "app://obsidian.md"],

@@ -6,7 +6,7 @@ import Testing
 @testable import Proxy
 
 /// What a client does, or does not do, is not held against an endpoint.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ClientFaultTests {
     private static let halfARequest = "POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf"
 

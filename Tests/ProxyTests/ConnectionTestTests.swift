@@ -6,7 +6,7 @@ import Testing
 @testable import Proxy
 
 /// Trials over real sockets: all the way to the status of an answer.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ConnectionTestTests {
     private func trial(
         _ url: String, anthropic: Bool = false, credential: UpstreamCredential = .none,

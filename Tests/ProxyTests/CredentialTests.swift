@@ -4,7 +4,7 @@ import Testing
 @testable import Proxy
 
 /// Whose credentials and cookies go where: what clients present here, and what endpoints are given.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct CredentialTests {
     private static let names = [
         "Authorization", "AUTHORIZATION", "x-api-key", "X_API_KEY", "api-key", "Api_Key", "x-goog-api-key",

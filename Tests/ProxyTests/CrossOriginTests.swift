@@ -4,7 +4,7 @@ import Testing
 @testable import Proxy
 
 /// Pages of other origins: those that may ask here can read what they are answered, and no others.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct CrossOriginTests {
     private static let permissive =
         "Access-Control-Allow-Origin: *\r\naccess-control-allow-credentials: true\r\nAccess-Control-Expose-Headers: x\r\n"

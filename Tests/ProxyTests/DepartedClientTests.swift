@@ -7,7 +7,7 @@ import Testing
 @testable import Proxy
 
 /// Clients that have gone, or have only said that they ask nothing more: a FIN does not tell the one from the other.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct DepartedClientTests {
     private func start(
         _ endpoints: [Upstream], _ policy: HalfClosePolicy = .probe

@@ -6,7 +6,7 @@ import Testing
 
 /// New sessions' requests look at endpoints that were not measured lately. With half of them looking, of each two requests on an event loop
 /// one does, but for the first two.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ExplorationTests {
     private static func start(
         _ answers: [String] = ["A", "B"], gate: Candidate.Gate = .open, sticky: Duration? = .seconds(300)

@@ -5,7 +5,7 @@ import Testing
 @testable import Proxy
 
 /// What a client sees, and what the ranking learns, when the first endpoint goes wrong before the commit point.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct FailoverTests {
     /// A way to go wrong and the lesson.
     struct Fault: Sendable, CustomTestStringConvertible {

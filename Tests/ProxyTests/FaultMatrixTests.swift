@@ -7,7 +7,7 @@ import Testing
 
 /// Each way in which an endpoint can fail, over real sockets: once with another endpoint to go to, once without.
 /// One after the other: hundreds of proxies at once would keep the two event loops busy with their sweeps alone.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct FaultMatrixTests {
     private static let replayLimit = 1000
 

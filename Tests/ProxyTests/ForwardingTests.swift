@@ -5,7 +5,7 @@ import Testing
 @testable import Proxy
 
 /// What an endpoint gets, and what a client gets back.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ForwardingTests {
     @Test func anEndpointGetsTheRequestWithoutTheClientsConnection() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("fine"))] }

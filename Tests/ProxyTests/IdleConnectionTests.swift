@@ -8,7 +8,7 @@ import Testing
 @testable import Proxy
 
 /// Connections to endpoints that must not serve a second request.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct IdleConnectionTests {
     /// On its first connection it reads a few bytes only and answers when it is told to; on others at once.
     private final class Inattentive: ChannelInboundHandler {

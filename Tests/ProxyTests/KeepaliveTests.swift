@@ -8,7 +8,7 @@ import Verdicts
 @testable import Proxy
 
 /// Comments for the client of a stream that says nothing yet (`failover.keepalive`), and what can still follow them.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct KeepaliveTests {
     private static let start = "data: {\"type\":\"message_start\",\"message\":{}}\n\n"
     private static let ping = "event: ping\ndata: {\"type\":\"ping\"}\n\n"

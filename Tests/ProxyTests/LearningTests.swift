@@ -5,7 +5,7 @@ import Testing
 @testable import Proxy
 
 /// What answers say about the OpenAI APIs an endpoint speaks, and requests that pass endpoints over for it.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct LearningTests {
     @Test(arguments: [
         ("/v1/responses", OpenAIAPI.responses, true), ("/responses", .responses, true),

@@ -6,7 +6,7 @@ import Testing
 @testable import Proxy
 
 /// What an endpoint has made is asked of it again.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct MadeIDTests {
     private static func id(_ text: String) -> MadeID? { Array(text.utf8).withUnsafeBytes { MadeID($0) } }
 

@@ -5,7 +5,7 @@ import Testing
 @testable import Proxy
 
 /// A certificate that names its host in the common name alone (RFC 9525 §2): nobody has checked who that name belongs to.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct NamelessCertificateTests {
     @Test(arguments: ["localhost", "127.0.0.1"])
     func itIsRefused(host: String) async throws {

@@ -8,7 +8,7 @@ import Verdicts
 @testable import Proxy
 
 /// Requests for which there is no endpoint at the moment: they wait, try one before its time, or ask again what has just failed.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct PatienceTests {
     private final class Trials: Sendable {
         let answers: Mutex<[EarlyTrial]>

@@ -6,7 +6,7 @@ import Testing
 @testable import Proxy
 
 /// Probes over real sockets: they reach as far as a request would, and send nothing.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ProbeTests {
     private func probe(
         _ url: String, tls: UpstreamTLSOptions = .init(), timeouts: UpstreamTimeouts = .patient

@@ -8,7 +8,7 @@ import Testing
 ///
 /// A resting connection is taken without waiting, so the next attempt (or the next request) runs before the code that
 /// brought it about has returned.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ReentrancyTests {
     /// Bodies that would do harm if they were read as the head of an answer.
     @Test(arguments: ["no", Wire.ok("smuggled"), "HTTP/1.1 503 Again\r\nContent-Length: 0\r\n\r\n"])

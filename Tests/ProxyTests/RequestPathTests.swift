@@ -5,7 +5,7 @@ import Testing
 @testable import Proxy
 
 /// Paths that are asked for by mistake or by habit, and what their clients are told.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct RequestPathTests {
     private func upstream(_ port: Int, any: Bool = false) throws -> Upstream {
         let url = try UpstreamURL("http://127.0.0.1:\(port)")

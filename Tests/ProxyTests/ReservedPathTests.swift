@@ -27,7 +27,7 @@ struct ReservedPathTests {
     }
 
     /// Whatever is asked, with or without somebody to answer it, an endpoint never hears of it.
-    @Test(.timeLimit(.minutes(5))) func withoutAResponderItIsAnsweredHere() async throws {
+    @Test(.timeLimit(.minutes(15))) func withoutAResponderItIsAnsweredHere() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("spent"))] }
         let proxy = try await ProxyHarness.start([try .local(0, upstream)])
         for target in ["/admin/api/snapshot", "http://here/metrics", "/healthz?x"] {
@@ -56,7 +56,7 @@ struct ReservedPathTests {
     }
 
     /// The responder reads the request from its first byte, in however many pieces it comes, also behind another one.
-    @Test(.timeLimit(.minutes(5)), arguments: [1, 7, 1_000]) func theResponderGetsEveryByte(_ size: Int) async throws {
+    @Test(.timeLimit(.minutes(15)), arguments: [1, 7, 1_000]) func theResponderGetsEveryByte(_ size: Int) async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("first"))] }
         let proxy = try await ProxyHarness.start([try .local(0, upstream)])
         proxy.server.handOverAdministration { try $0.pipeline.syncOperations.addHandler(Echo()) }

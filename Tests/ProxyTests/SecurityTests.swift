@@ -6,7 +6,7 @@ import Testing
 
 /// What clients and endpoints may try: request smuggling, injection, floods, unasked answers.
 /// One after the other: hundreds of proxies at once would keep the two event loops busy with their sweeps alone.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct SecurityTests {
     /// Refused with an exact status and body, the connection closed, nothing at the endpoint, no control character told.
     @Test(arguments: Attack.all)

@@ -6,7 +6,7 @@ import Verdicts
 @testable import Proxy
 
 /// Sessions stay at the endpoint that has their cache as long as only speed speaks for another one.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct StickySessionTests {
     /// Two endpoints that answer with their names, and what they are asked through.
     private struct World {

@@ -7,7 +7,7 @@ import Verdicts
 @testable import Proxy
 
 /// Event streams, long bodies, slow readers, and clients that leave.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct StreamingTests {
     static let eventStream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -7,7 +7,7 @@ import Testing
 @testable import Proxy
 
 /// TLS to endpoints: verified, and never silently not.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct TLSTests {
     private func outcome(
         host: String = "127.0.0.1", _ server: ScriptedUpstream, _ tls: UpstreamTLSOptions

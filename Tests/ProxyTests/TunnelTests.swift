@@ -6,7 +6,7 @@ import Testing
 @testable import Proxy
 
 /// Endpoints behind proxies: real ones over loopback.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct TunnelTests {
     struct Way: Sendable, CustomTestStringConvertible {
         var kind: ForwardProxy.Kind

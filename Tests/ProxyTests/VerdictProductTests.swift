@@ -190,7 +190,7 @@ private struct Judged: Sendable, CustomTestStringConvertible {
 
 /// Each row of the table of verdicts, in each API, for a stream and for a whole answer, from the first, the second and the last of three
 /// endpoints: what the client gets, byte for byte, and what the ranking learns.
-@Suite(.serialized, .timeLimit(.minutes(5)))
+@Suite(.serialized, .timeLimit(.minutes(15)))
 struct VerdictProductTests {
     private static let broken = Judged(
         row: "server error", status: 500, body: Judged.error("api_error", "first"), isNext: true,

@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct SocketLoopTests {
     private final class Counter: Sendable {
         let count = Mutex(0)
@@ -83,7 +83,7 @@ struct SocketLoopTests {
 }
 
 /// Work that comes from all sides at awkward times.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct SocketLoopMomentsTests {
     private final class Shared: Sendable {
         let seen = Mutex<[[Int]]>(Array(repeating: [], count: 8))

@@ -7,7 +7,7 @@ import Testing
 @testable import Sockets
 
 /// What happens within a call, between two calls, and when nothing can be taken: moments where a socket of its own goes wrong.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct SocketMomentsTests {
     private let group: SocketLoopGroup
 

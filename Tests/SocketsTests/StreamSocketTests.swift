@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Real sockets on real loops; what is waited for is an event, never a time.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct StreamSocketTests {
     private let group: SocketLoopGroup
 

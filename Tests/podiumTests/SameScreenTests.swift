@@ -11,7 +11,7 @@ import Testing
 @testable import podium
 
 /// The console of the engine's process and one that is attached over the control socket, of one engine at one moment.
-@Suite("Two consoles of one Podium", .timeLimit(.minutes(5)))
+@Suite("Two consoles of one Podium", .timeLimit(.minutes(15)))
 struct SameScreenTests {
     /// One engine, with its own console and one over its socket.
     private func withBoth(_ body: (_ here: EngineClient, _ there: EngineClient) async throws -> Void) async throws {
