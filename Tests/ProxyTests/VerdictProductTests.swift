@@ -245,7 +245,7 @@ struct VerdictProductTests {
             #expect(answer.contains("endpoint-1: status 500") && answer.contains("endpoint-2: status 500"), "\(about)")
         } else {
             let expected = expected(judged, at: place, api, isStream: isStream)
-            _ = await client.until(count: expected.utf8.count)
+            _ = await client.until(String(expected.suffix(16)))
             #expect(client.text.replacing(#/\r\nDate: [^\r]*/#, with: "") == expected, "\(about)")
         }
         let id = EndpointID(UInt32(place + 1))
