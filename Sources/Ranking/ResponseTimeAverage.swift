@@ -80,23 +80,18 @@ struct ResponseTimeAverage: Sendable {
 
 /// One of something for each kind of answer.
 struct ByKind<Value: Sendable>: Sendable {
-    private var stream: Value
-    private var whole: Value
+    private var values: InlineArray<2, Value>
 
-    init(_ value: Value) {
-        stream = value
-        whole = value
-    }
+    init(_ value: Value) { values = InlineArray(repeating: value) }
 
+    private static func place(_ kind: AnswerKind) -> Int { kind == .stream ? 0 : 1 }
+
+    // With one way to the value these are inlined; with a branch between two each access would take memory for a coroutine.
     subscript(kind: AnswerKind) -> Value {
         @inline(__always)
-        _read {
-            if kind == .stream { yield stream } else { yield whole }
-        }
+        _read { yield values[Self.place(kind)] }
         @inline(__always)
-        _modify {
-            if kind == .stream { yield &stream } else { yield &whole }
-        }
+        _modify { yield &values[Self.place(kind)] }
     }
 }
 

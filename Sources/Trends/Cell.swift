@@ -67,7 +67,7 @@ public struct Cell: Sendable, Equatable {
     /// A figure.
     public subscript(figure: Figure) -> Int64 {
         get { sums[figure.rawValue] }
-        set { sums[figure.rawValue] = newValue }
+        _modify { yield &sums[figure.rawValue] }
     }
 
     /// A sketch.

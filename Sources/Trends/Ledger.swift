@@ -77,6 +77,8 @@ public struct Ledger: Sendable {
     public static let limit = 5_000
 
     private var live: [CellKey: Live] = [:]
+    /// Where the cells of the last entry lie, by period: the next one is often of the same. Holds until one is put in or taken out.
+    private var recent = InlineArray<2, (key: CellKey, place: Dictionary<CellKey, Live>.Index)?>(repeating: nil)
     private let other: Int32
     private var newest = (hour: Int64.min, day: Int64.min)
 
@@ -109,13 +111,26 @@ public struct Ledger: Sendable {
     }
 
     private mutating func change(_ key: CellKey, _ body: (inout Cell) -> Void) {
+        // Nearly all requests find their cell: it is looked up once, or not at all, and changed where it lies.
+        let slot = key.period == .hour ? 0 : 1
+        if let found = recent[slot], found.key == key { return Self.change(&live.values[found.place], body) }
+        if let place = live.index(forKey: key) {
+            recent[slot] = (key, place)
+            return Self.change(&live.values[place], body)
+        }
+        recent = InlineArray(repeating: nil)
         var key = key
-        if live[key] == nil, live.count >= Self.limit {
+        if live.count >= Self.limit {
             key.model = other
             key.client = other
         }
-        body(&live[key, default: Live()].cell)
-        live[key]?.version += 1
+        Self.change(&live[key, default: Live()], body)
+    }
+
+    @inline(__always)
+    private static func change(_ live: inout Live, _ body: (inout Cell) -> Void) {
+        body(&live.cell)
+        live.version += 1
     }
 
     private static func add(_ entry: Entry, to cell: inout Cell) {
@@ -133,10 +148,12 @@ public struct Ledger: Sendable {
         case .unread: cell[.unread] += 1
         }
         let usage = entry.usage
-        for (figure, tokens) in [
-            (Figure.input, usage.input), (.output, usage.output), (.cacheRead, usage.cacheRead),
-            (.cacheWrite5m, usage.cacheWrite5m), (.cacheWrite1h, usage.cacheWrite1h), (.reasoning, usage.reasoning),
-        ] { cell[figure] &+= tokens ?? 0 }
+        cell[.input] &+= usage.input ?? 0
+        cell[.output] &+= usage.output ?? 0
+        cell[.cacheRead] &+= usage.cacheRead ?? 0
+        cell[.cacheWrite5m] &+= usage.cacheWrite5m ?? 0
+        cell[.cacheWrite1h] &+= usage.cacheWrite1h ?? 0
+        cell[.reasoning] &+= usage.reasoning ?? 0
         if let cost = entry.cost {
             cell[.cost] &+= cost
         } else if entry.reading == .whole || entry.reading == .partial {
@@ -164,6 +181,7 @@ public struct Ledger: Sendable {
     ///
     /// - Parameter bases: the rows that were there before, of cells that were not based
     public mutating func committed(_ batch: Batch, bases: [CellKey: Cell]) {
+        recent = InlineArray(repeating: nil)
         for item in batch.items {
             guard var cell = live[item.key] else { continue }
             if !item.isBased, let base = bases[item.key] { cell.cell.add(base) }
@@ -176,6 +194,7 @@ public struct Ledger: Sendable {
 
     /// Nothing is written anywhere: what was long ago has to make room.
     public mutating func forget(hoursBefore: Int64, daysBefore: Int64) {
+        recent = InlineArray(repeating: nil)
         live = live.filter { $0.key.start >= ($0.key.period == .hour ? hoursBefore : daysBefore) }
     }
 

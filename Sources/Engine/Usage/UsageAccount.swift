@@ -61,6 +61,22 @@ final class UsageAccount: Sendable {
         var cost: Int64 = 0
         var unpriced: Int64 = 0
         var unread: Int64 = 0
+
+        mutating func add(_ entry: Entry) {
+            let usage = entry.usage
+            tokens[0] &+= usage.input ?? 0
+            tokens[1] &+= usage.output ?? 0
+            tokens[2] &+= usage.cacheRead ?? 0
+            tokens[3] &+= usage.cacheWrite5m ?? 0
+            tokens[4] &+= usage.cacheWrite1h ?? 0
+            tokens[5] &+= usage.reasoning ?? 0
+            cost &+= entry.cost ?? 0
+            if entry.reading == .unread {
+                unread += 1
+            } else if entry.cost == nil {
+                unpriced += 1
+            }
+        }
     }
 
     /// What costs go by, and what is kept.
@@ -92,6 +108,44 @@ final class UsageAccount: Sendable {
         var hour: Int64 = 0
     }
 
+    /// Requests that wait to be added up. An array of their own kind, and not a queue for any: it is appended to for every request.
+    private struct Pending {
+        enum Drain { case nothing, later, now }
+
+        /// More are dropped and counted.
+        static let limit = 16_384
+        /// So many are added up at once, before their time.
+        static let many = 4_096
+
+        private var entries: [Finished] = []
+        private var dropped = 0
+        private var isScheduled = false
+
+        mutating func append(_ one: Finished) -> Drain {
+            guard entries.count < Self.limit else {
+                dropped += 1
+                return .nothing
+            }
+            entries.append(one)
+            if entries.count == Self.many { return .now }
+            guard !isScheduled else { return .nothing }
+            isScheduled = true
+            return .later
+        }
+
+        /// - Returns: what waits; nil if nothing does
+        mutating func take() -> (entries: [Finished], dropped: Int)? {
+            isScheduled = false
+            guard !entries.isEmpty || dropped > 0 else { return nil }
+            let taken = (entries, dropped)
+            // As many may come until the next time.
+            entries = []
+            entries.reserveCapacity(min(Self.many, taken.0.count))
+            dropped = 0
+            return taken
+        }
+    }
+
     /// What the I/O queue alone touches.
     private final class Files {
         var writer: RollUpFile?
@@ -108,9 +162,6 @@ final class UsageAccount: Sendable {
     private static let delay = DispatchTimeInterval.milliseconds(250)
     /// What is in memory is written this long after the first of it.
     private static let commitDelay = DispatchTimeInterval.seconds(10)
-    /// For what waits to be added.
-    private static let limit = 4 << 20
-    private static let size = 256
     /// How often a question reads the file again, since it was written meanwhile.
     private static let readings = 20
 
@@ -118,7 +169,8 @@ final class UsageAccount: Sendable {
     private let state = Mutex(State())
     private let folder: String
     private let rules: Mutex<Rules>
-    private let writer: BoundedWriter<Finished>
+    private let pending = Mutex(Pending())
+    private let adding = DispatchQueue(label: "podium.usage")
     private let files: DispatchQueue
     private let queries = DispatchQueue(label: "podium.history.queries")
     /// Only ever touched on `files`.
@@ -137,14 +189,6 @@ final class UsageAccount: Sendable {
         open = Files()
         names = Mutex({ _ in [:] })
         listener = Mutex({ _, _ in })
-        let holder = Holder()
-        writer = BoundedWriter(
-            on: DispatchQueue(label: "podium.usage"), limit: Self.limit, delay: Self.delay
-        ) { batch, dropped in
-            holder.account.withLock { $0.value }?.add(batch, dropped)
-            return 0
-        }
-        holder.account.withLock { $0.value = self }
     }
 
     /// From now on these settings hold. A file of prices is read on the queue for files.
@@ -179,12 +223,6 @@ final class UsageAccount: Sendable {
 
     private static let largestPriceFile = 4 << 20
 
-    /// The writer must not own the account, which owns it.
-    private final class Holder: Sendable {
-        struct Weak: Sendable { weak var value: UsageAccount? }
-        let account = Mutex(Weak())
-    }
-
     /// - Parameters:
     ///   - names: of endpoints; called on the account's own thread
     ///   - note: takes what the operator should know
@@ -212,7 +250,12 @@ final class UsageAccount: Sendable {
 
     /// Hands a request over; never waits.
     func append(_ report: RequestReport) {
-        writer.offer(Finished(report), size: Self.size)
+        let finished = Finished(report)
+        switch pending.withLock({ $0.append(finished) }) {
+        case .nothing: break
+        case .later: adding.asyncAfter(deadline: .now() + Self.delay) { self.drain() }
+        case .now: adding.async { self.drain() }
+        }
     }
 
     /// What an answer cost, in picos; nil: not known.
@@ -222,23 +265,51 @@ final class UsageAccount: Sendable {
         rules.withLock { $0 }.cost(of: usage, endpoint: endpoint)
     }
 
+    private func drain() {
+        if let (batch, dropped) = pending.withLock({ $0.take() }) { add(batch, dropped) }
+    }
+
+    /// - Returns: whether all that had been handed over is added up
+    @discardableResult
+    private func drain(within seconds: Double) -> Bool {
+        let isDone = DispatchSemaphore(value: 0)
+        adding.async {
+            self.drain()
+            isDone.signal()
+        }
+        return isDone.wait(timeout: .now() + seconds) == .success
+    }
+
     private func add(_ batch: [Finished], _ dropped: Int) {
-        let ids = Set(batch.flatMap { [$0.endpoint].compactMap(\.self) + $0.failures })
+        var ids: Set<EndpointID> = []
+        var last: EndpointID?
+        for index in batch.indices {
+            // Requests of one endpoint often come one behind the other.
+            if let id = batch[index].endpoint, id != last {
+                ids.insert(id)
+                last = id
+            }
+            for id in batch[index].failures { ids.insert(id) }
+        }
         let known = names.withLock { $0 }(Array(ids))
         let rules = rules.withLock { $0 }
         let (now, wall) = (ContinuousClock.now, WallClock.seconds)
         let offset = Int64(WallClock.utcOffset(at: wall))
-        let costs = batch.map { one in
-            one.usage.flatMap { rules.cost(of: $0, endpoint: one.endpoint.flatMap { known[$0] }) }
+        let costs = batch.indices.map { index -> Int64? in
+            guard let usage = batch[index].usage else { return nil }
+            return rules.cost(of: usage, endpoint: batch[index].endpoint.flatMap { known[$0] })
         }
         let schedules = state.withLock { state in
             state.lost += dropped
-            for (one, cost) in zip(batch, costs) {
+            var numbers: [EndpointID: Int32] = [:]
+            for id in ids { numbers[id] = state.names.number(.endpoint, known[id] ?? "(removed)") }
+            var model = (text: "", number: NameTable.none)
+            for index in batch.indices {
+                let (one, cost) = (batch[index], costs[index])
                 let time = wall - (now - one.at).inSeconds
                 var entry = Entry(at: LocalMoment(microseconds: Int64(time * 1e6), offset: offset))
-                func number(_ id: EndpointID) -> Int32 { state.names.number(.endpoint, known[id] ?? "(removed)") }
-                entry.endpoint = one.endpoint.map(number) ?? NameTable.none
-                entry.failures = one.failures.map(number)
+                entry.endpoint = one.endpoint.flatMap { numbers[$0] } ?? NameTable.none
+                if !one.failures.isEmpty { entry.failures = one.failures.compactMap { numbers[$0] } }
                 entry.attempts = one.attempts
                 entry.isBroken = one.isBroken
                 entry.isAborted = one.isAborted
@@ -247,7 +318,10 @@ final class UsageAccount: Sendable {
                 entry.total = Int64(clamping: one.total.wholeMicroseconds)
                 (entry.bytesUp, entry.bytesDown) = (Int64(one.bytesUp), Int64(one.bytesDown))
                 if let usage = one.usage {
-                    entry.model = state.names.number(.model, usage.model)
+                    if usage.model != model.text {
+                        model = (usage.model, state.names.number(.model, usage.model))
+                    }
+                    entry.model = model.number
                     entry.isStream = usage.isStream
                     entry.isError = usage.isError
                     // Of an answer that is no stream it is the time to its end.
@@ -281,25 +355,14 @@ final class UsageAccount: Sendable {
     }
 
     private static func count(_ entry: Entry, in totals: inout [Counter: Totals]) {
-        var one = totals[Counter(endpoint: entry.endpoint, model: entry.model)] ?? Totals()
-        let usage = entry.usage
-        for (index, tokens) in [
-            usage.input, usage.output, usage.cacheRead, usage.cacheWrite5m, usage.cacheWrite1h, usage.reasoning,
-        ].enumerated() { one.tokens[index] &+= tokens ?? 0 }
-        one.cost &+= entry.cost ?? 0
-        if entry.reading == .unread {
-            one.unread += 1
-        } else if entry.cost == nil {
-            one.unpriced += 1
-        }
-        totals[Counter(endpoint: entry.endpoint, model: entry.model)] = one
+        totals[Counter(endpoint: entry.endpoint, model: entry.model), default: Totals()].add(entry)
     }
 
     // MARK: Writing
 
     /// Writes what is left, but waits no longer than this for a disk that stands still.
     func finish(within patience: Duration) {
-        writer.flush(within: patience.inSeconds)
+        drain(within: patience.inSeconds)
         let isDone = DispatchSemaphore(value: 0)
         files.async {
             self.commit(isLast: true)
@@ -438,7 +501,7 @@ final class UsageAccount: Sendable {
 
     /// Sums of a time, of the file and of what is in memory.
     func rows(_ period: CellKey.Period, from: Int64, to: Int64) async -> (rows: [UsageRow], problem: String?) {
-        writer.flush(within: 1)
+        drain(within: 1)
         return await withCheckedContinuation { continuation in
             queries.async { [self] in
                 var (rows, problem): ([UsageRow], String?) = ([], nil)
