@@ -358,21 +358,4 @@ extension UnsafeRawBufferPointer {
         while index < count, self[index] != 0x22, self[index] != 0x5C, self[index] >= 0x20 { index &+= 1 }
         return index
     }
-
-    /// The place of the next line feed or carriage return; the end of the bytes where there is none.
-    @inline(__always)
-    func lineEnd(from begin: Int) -> Int {
-        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
-        var index = begin
-        while index &+ 8 <= count {
-            let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let feed = word ^ (ones &* 0x0A)
-            let carriage = word ^ (ones &* 0x0D)
-            let marks = (((feed &- ones) & ~feed) | ((carriage &- ones) & ~carriage)) & highs
-            if marks != 0 { return index &+ marks.trailingZeroBitCount &>> 3 }
-            index &+= 8
-        }
-        while index < count, self[index] != 0x0A, self[index] != 0x0D { index &+= 1 }
-        return index
-    }
 }

@@ -379,22 +379,30 @@ typealias JSONText = ShortText<256>
 
 extension UnsafeRawBufferPointer {
     /// The place of the next quotation mark or backslash; the end of the bytes where there is none.
+    @inline(__always)
+    func quoteOrBackslash(from begin: Int) -> Int { place(of: 0x22, or: 0x5C, from: begin) }
+
+    /// The place of the next line feed or carriage return; the end of the bytes where there is none.
+    @inline(__always)
+    func lineEnd(from begin: Int) -> Int { place(of: 0x0A, or: 0x0D, from: begin) }
+
+    /// The place of the next byte that is one of the two; the end of the bytes where there is none.
     ///
     /// Eight bytes at a time: texts are most of what requests and answers consist of.
     @inline(__always)
-    func quoteOrBackslash(from begin: Int) -> Int {
+    private func place(of one: UInt8, or other: UInt8, from begin: Int) -> Int {
         let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
         var index = begin
         while index &+ 8 <= count {
             let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let quote = word ^ (ones &* 0x22)
-            let backslash = word ^ (ones &* 0x5C)
+            let first = word ^ (ones &* UInt64(one))
+            let second = word ^ (ones &* UInt64(other))
             // A byte that is zero borrows from the one above it, so that the lowest mark is always a true one.
-            let marks = (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)) & highs
+            let marks = (((first &- ones) & ~first) | ((second &- ones) & ~second)) & highs
             if marks != 0 { return index &+ marks.trailingZeroBitCount &>> 3 }
             index &+= 8
         }
-        while index < count, self[index] != 0x22, self[index] != 0x5C { index &+= 1 }
+        while index < count, self[index] != one, self[index] != other { index &+= 1 }
         return index
     }
 }

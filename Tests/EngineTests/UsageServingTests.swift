@@ -42,8 +42,7 @@ struct UsageServingTests {
 
     @Test("Tokens and costs are counted where they were used, and the next process and podium usage know them")
     func counting() async throws {
-        let state = FileManager.default.temporaryDirectory.appending(path: "state-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true)
+        let state = try Self.newFolder()
         defer { try? FileManager.default.removeItem(at: state) }
         let environment = ["STATE_DIRECTORY": state.path]
         let whole = try await ScriptedUpstream.start { request in
@@ -161,17 +160,33 @@ struct UsageServingTests {
         try await upstream.stop()
     }
 
-    @Test("What is no file of Podium's is left as it is, and requests are served and counted without it")
-    func foreign() async throws {
-        let state = FileManager.default.temporaryDirectory.appending(path: "state-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: state) }
-        let environment = ["STATE_DIRECTORY": state.path]
+    private static func newFolder() throws -> URL {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "state-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    /// One endpoint, whose answers say what they used.
+    ///
+    /// - Returns: also where the history is
+    private func serve(
+        _ environment: [String: String]
+    ) async throws -> (running: RunningEngine, upstream: ScriptedUpstream, path: String) {
         let upstream = try await ScriptedUpstream.start { _ in
             [.send(Self.stream([Self.start, Self.delta] + Self.end))]
         }
         let running = try await RunningEngine.start(configuration([("only", upstream.port)]), environment: environment)
-        let path = try #require(HistoryPlace.rollUps(configuration: running.path, environment: environment))
+        return (
+            running, upstream, try #require(HistoryPlace.rollUps(configuration: running.path, environment: environment))
+        )
+    }
+
+    @Test("What is no file of Podium's is left as it is, and requests are served and counted without it")
+    func foreign() async throws {
+        let state = try Self.newFolder()
+        defer { try? FileManager.default.removeItem(at: state) }
+        let environment = ["STATE_DIRECTORY": state.path]
+        let (running, upstream, path) = try await serve(environment)
         let theirs = Data(repeating: 0x41, count: 5_000)
         try theirs.write(to: URL(filePath: path))
         _ = try await running.exchange(RunningEngine.post())
@@ -186,15 +201,10 @@ struct UsageServingTests {
 
     @Test("A file that is locked or deleted costs no request, and no figure that is in memory")
     func faults() async throws {
-        let state = FileManager.default.temporaryDirectory.appending(path: "state-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: state, withIntermediateDirectories: true)
+        let state = try Self.newFolder()
         defer { try? FileManager.default.removeItem(at: state) }
         let environment = ["STATE_DIRECTORY": state.path]
-        let upstream = try await ScriptedUpstream.start { _ in
-            [.send(Self.stream([Self.start, Self.delta] + Self.end))]
-        }
-        let running = try await RunningEngine.start(configuration([("only", upstream.port)]), environment: environment)
-        let path = try #require(HistoryPlace.rollUps(configuration: running.path, environment: environment))
+        let (running, upstream, path) = try await serve(environment)
         _ = try await running.exchange(RunningEngine.post())
         #expect(try await running.engine.usage(question([])).total.output == 200)
         // Another program holds it.

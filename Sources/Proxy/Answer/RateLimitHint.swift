@@ -18,7 +18,6 @@ enum RateLimitHint {
             }
         }
         if !text.isEmpty, !head.isEncoded { hints.take(body: text) }
-        // A wait of nothing is none.
         return hints.waitAhead
     }
 
