@@ -1,6 +1,7 @@
 import Foundation
-import Glibc
+import NIOCore
 import Ranking
+import Support
 import TestSupport
 import Testing
 
@@ -237,14 +238,8 @@ private final class NarrowClient: Sendable {
         descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         var size: CInt = 4096
         setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port).bigEndian)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let status = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+        let status = try? SocketAddress(ipAddress: "127.0.0.1", port: port).withSockAddr { address, size in
+            connect(descriptor, address, socklen_t(size))
         }
         guard status == 0 else { return nil }
     }
