@@ -215,18 +215,21 @@ public final class RollUpFile {
     private struct StoredKey {
         var table: String
         var start, endpoint, model, client: Int64
+        /// Of endpoint, model and client, as the file names them.
+        var names: [String]
     }
 
     private func stored(_ key: CellKey, _ names: NameTable) throws(SQLError) -> StoredKey {
         StoredKey(
             table: key.period == .hour ? "hour" : "day", start: key.start,
             endpoint: try number(key.endpoint, .endpoint, names),
-            model: try number(key.model, .model, names), client: try number(key.client, .client, names))
+            model: try number(key.model, .model, names), client: try number(key.client, .client, names),
+            names: [key.endpoint, key.model, key.client].map(names.text))
     }
 
     private func number(_ name: Int32, _ kind: NameTable.Kind, _ names: NameTable) throws(SQLError) -> Int64 {
         if name != NameTable.other, let number = numbers[name] { return number }
-        let text = names.name(name)?.text ?? NameTable.otherText
+        let text = names.text(name)
         let number = try self.number(text, kind)
         if name != NameTable.other { numbers[name] = number }
         return number
@@ -267,6 +270,7 @@ public final class RollUpFile {
         try statement.run()
     }
 
+    /// Over the names as well: a bit that flips in one would else show the figures of one endpoint as those of another.
     private static func checksum(_ cell: Cell, _ stored: StoredKey) -> Int64 {
         Int64(
             cell.checksum(
@@ -274,7 +278,7 @@ public final class RollUpFile {
                     stored.table == "hour" ? .hour : .day, start: stored.start,
                     endpoint: Int32(truncatingIfNeeded: stored.endpoint),
                     model: Int32(truncatingIfNeeded: stored.model),
-                    client: Int32(truncatingIfNeeded: stored.client))))
+                    client: Int32(truncatingIfNeeded: stored.client)), names: stored.names))
     }
 
     /// nil for a row whose checksum does not hold: it is left out, and counted.
@@ -377,7 +381,7 @@ public final class RollUpFile {
                         let stored = StoredKey(
                             table: period == .hour ? "hour" : "day", start: row.start,
                             endpoint: try number(row.endpoint, .endpoint), model: try number(row.model, .model),
-                            client: try number(row.client, .client))
+                            client: try number(row.client, .client), names: [row.endpoint, row.model, row.client])
                         try put(
                             row.cell, at: CellKey(period, start: row.start, endpoint: 0, model: 0, client: 0), stored)
                     }
@@ -406,7 +410,8 @@ public final class RollUpFile {
             while try statement.step() {
                 let key = StoredKey(
                     table: table, start: statement.integer(0), endpoint: statement.integer(1),
-                    model: statement.integer(2), client: statement.integer(3))
+                    model: statement.integer(2), client: statement.integer(3),
+                    names: (1...3).map { names[statement.integer($0)] ?? "" })
                 guard let cell = cell(statement, from: 4, key) else { continue }
                 rows.append(
                     UsageRow(

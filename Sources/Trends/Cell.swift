@@ -84,7 +84,9 @@ public struct Cell: Sendable, Equatable {
     }
 
     /// FNV-1a of all of it and of where it belongs: SQLite has no checksums, and a bit that flips in a sum is noticed by nothing else.
-    public func checksum(_ key: CellKey) -> UInt32 {
+    ///
+    /// - Parameter names: of endpoint, model and client: what the numbers of the key stand for
+    public func checksum(_ key: CellKey, names: [String] = []) -> UInt32 {
         var hash: UInt32 = 2_166_136_261
         func add(_ byte: UInt8) { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
         func add(_ number: Int64) {
@@ -95,6 +97,11 @@ public struct Cell: Sendable, Equatable {
             let bytes = sketch.encoded
             add(Int64(bytes.count))
             for byte in bytes { add(byte) }
+        }
+        for name in names {
+            for byte in name.utf8 { add(byte) }
+            // No byte of a text: so that no letter can pass from one to the next.
+            add(0xFF as UInt8)
         }
         return hash
     }

@@ -43,6 +43,90 @@ public struct Entry: Sendable, Equatable {
     public init(at moment: LocalMoment) { at = moment }
 }
 
+/// Finished requests that are added up together, before they are put to their hours and days: of one endpoint and model there are
+/// often many among them, and then nearly all of the work is done once and not once for the hour and once for the day.
+public struct EntrySums: Sendable {
+    /// Sums of one hour, endpoint, model and client.
+    public struct Part: Sendable {
+        public let hour: Int64
+        public let day: Int64
+        public let endpoint: Int32
+        public let model: Int32
+        public let client: Int32
+        public fileprivate(set) var cell = Cell()
+    }
+
+    /// What has not been seen for so many parts gets another part: so the search for it stays short.
+    private static let reach = 16
+
+    /// Two may be of the same hour, endpoint, model and client.
+    public private(set) var parts: [Part] = []
+
+    /// Nothing is added up.
+    public init() {}
+
+    /// Takes a finished request in.
+    public mutating func add(_ entry: Entry) {
+        let (hour, day) = (entry.at.hour, entry.at.day)
+        parts[place(hour, day, entry.endpoint, entry)].cell.add(entry)
+        // The attempts that failed count where they failed.
+        for endpoint in entry.failures {
+            let place = place(hour, day, endpoint, entry)
+            parts[place].cell[.attempts] += 1
+            parts[place].cell[.failed] += 1
+        }
+    }
+
+    private mutating func place(_ hour: Int64, _ day: Int64, _ endpoint: Int32, _ entry: Entry) -> Int {
+        var index = parts.count - 1
+        let last = max(0, parts.count - Self.reach)
+        while index >= last {
+            let isSame =
+                parts[index].endpoint == endpoint && parts[index].model == entry.model && parts[index].hour == hour
+                && parts[index].day == day && parts[index].client == entry.client
+            if isSame { return index }
+            index -= 1
+        }
+        parts.append(Part(hour: hour, day: day, endpoint: endpoint, model: entry.model, client: entry.client))
+        return parts.count - 1
+    }
+}
+
+extension Cell {
+    /// A finished request, but for its attempts that failed elsewhere.
+    fileprivate mutating func add(_ entry: Entry) {
+        self[.requests] += 1
+        self[.attempts] += max(0, Int64(entry.attempts) - Int64(entry.failures.count))
+        if !entry.failures.isEmpty, entry.endpoint != 0 { self[.rescued] += 1 }
+        if entry.isBroken { self[.broken] += 1 }
+        if entry.isAborted { self[.aborted] += 1 }
+        if entry.isError { self[.errors] += 1 }
+        if entry.isStream { self[.streams] += 1 }
+        switch entry.reading {
+        case .none: break
+        case .whole: self[.read] += 1
+        case .partial: self[.partial] += 1
+        case .unread: self[.unread] += 1
+        }
+        // An answer that says nothing of its usage adds none.
+        if entry.reading == .whole || entry.reading == .partial {
+            self[.input] &+= entry.usage.input ?? 0
+            self[.output] &+= entry.usage.output ?? 0
+            self[.cacheRead] &+= entry.usage.cacheRead ?? 0
+            self[.cacheWrite5m] &+= entry.usage.cacheWrite5m ?? 0
+            self[.cacheWrite1h] &+= entry.usage.cacheWrite1h ?? 0
+            self[.reasoning] &+= entry.usage.reasoning ?? 0
+            if let cost = entry.cost { self[.cost] &+= cost } else { self[.unpriced] += 1 }
+        }
+        self[.bytesUp] &+= entry.bytesUp
+        self[.bytesDown] &+= entry.bytesDown
+        if let value = entry.firstByte { self[.firstByte].record(value) }
+        if let value = entry.firstToken { self[.firstToken].record(value) }
+        if let value = entry.total { self[.total].record(value) }
+        if let value = entry.speed { self[.speed].record(value) }
+    }
+}
+
 /// Adds finished requests up by hour and day. Pure: time comes with the entries, and what has to be written is handed out in batches.
 ///
 /// What is written are whole cells, so that a write that fails costs nothing and one that is done twice does no harm. A cell
@@ -71,14 +155,17 @@ public struct Ledger: Sendable {
         var written = 0
 
         var isDirty: Bool { version != written }
+
+        mutating func add(_ other: Cell) {
+            cell.add(other)
+            version += 1
+        }
     }
 
     /// As many cells as there may be; what comes beyond is counted under `other`.
     public static let limit = 5_000
 
     private var live: [CellKey: Live] = [:]
-    /// Where the cells of the last entry lie, by period: the next one is often of the same. Holds until one is put in or taken out.
-    private var recent = InlineArray<2, (key: CellKey, place: Dictionary<CellKey, Live>.Index)?>(repeating: nil)
     private let other: Int32
     private var newest = (hour: Int64.min, day: Int64.min)
 
@@ -92,79 +179,25 @@ public struct Ledger: Sendable {
 
     /// Takes a finished request in.
     public mutating func add(_ entry: Entry) {
-        let (hour, day) = (entry.at.hour, entry.at.day)
-        newest = (max(newest.hour, hour), max(newest.day, day))
-        for (period, start) in [(CellKey.Period.hour, hour), (.day, day)] {
-            let key = CellKey(
-                period, start: start, endpoint: entry.endpoint, model: entry.model, client: entry.client)
-            change(key) { Self.add(entry, to: &$0) }
-            // The attempts that failed count where they failed.
-            for endpoint in entry.failures {
-                var key = key
-                key.endpoint = endpoint
-                change(key) { cell in
-                    cell[.attempts] += 1
-                    cell[.failed] += 1
+        var sums = EntrySums()
+        sums.add(entry)
+        add(sums)
+    }
+
+    /// Takes requests in that were added up together.
+    public mutating func add(_ sums: EntrySums) {
+        for part in sums.parts {
+            newest = (max(newest.hour, part.hour), max(newest.day, part.day))
+            for (period, start) in [(CellKey.Period.hour, part.hour), (.day, part.day)] {
+                var key = CellKey(
+                    period, start: start, endpoint: part.endpoint, model: part.model, client: part.client)
+                if live.count >= Self.limit, live[key] == nil {
+                    key.model = other
+                    key.client = other
                 }
+                live[key, default: Live()].add(part.cell)
             }
         }
-    }
-
-    private mutating func change(_ key: CellKey, _ body: (inout Cell) -> Void) {
-        // Nearly all requests find their cell: it is looked up once, or not at all, and changed where it lies.
-        let slot = key.period == .hour ? 0 : 1
-        if let found = recent[slot], found.key == key { return Self.change(&live.values[found.place], body) }
-        if let place = live.index(forKey: key) {
-            recent[slot] = (key, place)
-            return Self.change(&live.values[place], body)
-        }
-        recent = InlineArray(repeating: nil)
-        var key = key
-        if live.count >= Self.limit {
-            key.model = other
-            key.client = other
-        }
-        Self.change(&live[key, default: Live()], body)
-    }
-
-    @inline(__always)
-    private static func change(_ live: inout Live, _ body: (inout Cell) -> Void) {
-        body(&live.cell)
-        live.version += 1
-    }
-
-    private static func add(_ entry: Entry, to cell: inout Cell) {
-        cell[.requests] += 1
-        cell[.attempts] += max(0, Int64(entry.attempts) - Int64(entry.failures.count))
-        if !entry.failures.isEmpty, entry.endpoint != 0 { cell[.rescued] += 1 }
-        if entry.isBroken { cell[.broken] += 1 }
-        if entry.isAborted { cell[.aborted] += 1 }
-        if entry.isError { cell[.errors] += 1 }
-        if entry.isStream { cell[.streams] += 1 }
-        switch entry.reading {
-        case .none: break
-        case .whole: cell[.read] += 1
-        case .partial: cell[.partial] += 1
-        case .unread: cell[.unread] += 1
-        }
-        let usage = entry.usage
-        cell[.input] &+= usage.input ?? 0
-        cell[.output] &+= usage.output ?? 0
-        cell[.cacheRead] &+= usage.cacheRead ?? 0
-        cell[.cacheWrite5m] &+= usage.cacheWrite5m ?? 0
-        cell[.cacheWrite1h] &+= usage.cacheWrite1h ?? 0
-        cell[.reasoning] &+= usage.reasoning ?? 0
-        if let cost = entry.cost {
-            cell[.cost] &+= cost
-        } else if entry.reading == .whole || entry.reading == .partial {
-            cell[.unpriced] += 1
-        }
-        cell[.bytesUp] &+= entry.bytesUp
-        cell[.bytesDown] &+= entry.bytesDown
-        if let value = entry.firstByte { cell[.firstByte].record(value) }
-        if let value = entry.firstToken { cell[.firstToken].record(value) }
-        if let value = entry.total { cell[.total].record(value) }
-        if let value = entry.speed { cell[.speed].record(value) }
     }
 
     // MARK: Writing
@@ -181,7 +214,6 @@ public struct Ledger: Sendable {
     ///
     /// - Parameter bases: the rows that were there before, of cells that were not based
     public mutating func committed(_ batch: Batch, bases: [CellKey: Cell]) {
-        recent = InlineArray(repeating: nil)
         for item in batch.items {
             guard var cell = live[item.key] else { continue }
             if !item.isBased, let base = bases[item.key] { cell.cell.add(base) }
@@ -194,7 +226,6 @@ public struct Ledger: Sendable {
 
     /// Nothing is written anywhere: what was long ago has to make room.
     public mutating func forget(hoursBefore: Int64, daysBefore: Int64) {
-        recent = InlineArray(repeating: nil)
         live = live.filter { $0.key.start >= ($0.key.period == .hour ? hoursBefore : daysBefore) }
     }
 
@@ -262,6 +293,11 @@ public struct NameTable: Sendable {
         numbers[name] = number
         names.append(name)
         return number
+    }
+
+    /// The text of a number, also of 0, which has none, and of `other`.
+    public func text(_ number: Int32) -> String {
+        number == Self.none ? "" : name(number)?.text ?? Self.otherText
     }
 
     /// Kind and text of a number; nil for 0 and for `other`.

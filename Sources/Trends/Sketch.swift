@@ -53,7 +53,11 @@ public struct Sketch: Sendable, Equatable {
 
     /// Adds what another has recorded.
     public mutating func merge(_ other: Sketch) {
-        guard !other.isEmpty else { return }
+        // A few are put in where they belong.
+        guard other.buckets.count > 4 else {
+            for bucket in other.buckets { add(bucket.index, bucket.count) }
+            return
+        }
         var merged: [Bucket] = []
         merged.reserveCapacity(buckets.count + other.buckets.count)
         var (left, right) = (buckets[...], other.buckets[...])

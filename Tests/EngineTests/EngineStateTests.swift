@@ -365,7 +365,7 @@ struct EngineStateTests {
         var record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)
         let success = AttemptOutcome.success(timeToFirstByte: .milliseconds(50))
-        _ = state.count(report(success, wasAnswered: true), second: 9, wallTime: 0) { 0 }
+        _ = state.count(report(success, wasAnswered: true), at: epoch, second: 9, wallTime: 0) { 0 }
         record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)
         #expect(record.traffic.failures == 0)
@@ -375,7 +375,7 @@ struct EngineStateTests {
     @Test func anAnswerThatBreaksOffIsAFailureAfterAll() throws {
         var state = state([endpoint("a")])
         _ = state.countAnswer(EndpointID(0), beginning, second: 0, now: epoch)
-        _ = state.count(report(.failure(.brokenStream), wasAnswered: true), second: 9, wallTime: 7) { 0 }
+        _ = state.count(report(.failure(.brokenStream), wasAnswered: true), at: epoch, second: 9, wallTime: 7) { 0 }
         let record = try #require(state.record(named: "a"))
         #expect(record.traffic.attempts == 1)
         #expect(record.traffic.failures == 1)
@@ -390,7 +390,7 @@ struct EngineStateTests {
             AttemptOutcome.failure(.connect), .failure(.connect), .rateLimited(retryAfter: .seconds(1)), .neutral,
             .success(timeToFirstByte: .zero),
         ] {
-            _ = state.count(report(outcome, status: 429), second: 0, wallTime: 0) { 0 }
+            _ = state.count(report(outcome, status: 429), at: epoch, second: 0, wallTime: 0) { 0 }
         }
         let snapshots = state.endpointReadings(now: epoch, second: 0)
         #expect(snapshots.first { $0.settings.name == "a" }?.errors == [.connect: 2, .rateLimited: 1])

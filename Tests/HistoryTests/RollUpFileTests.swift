@@ -172,6 +172,25 @@ struct RollUpFileTests {
         #expect(try file.check() == ["1 rows whose checksum does not hold"])
     }
 
+    @Test("A name whose bits have flipped into another one does not get the other's figures")
+    func flippedName() throws {
+        let folder = try Folder()
+        do {
+            let file = try open(folder)
+            var process = Process()
+            process.add("a", "m", hour: 1, output: 5)
+            process.add("b", "m", hour: 1, output: 7)
+            try process.commit(to: file)
+        }
+        do {
+            let database = try Database(path: folder.file, .readWrite)
+            try database.execute("UPDATE name SET text='c' WHERE text='a'; UPDATE name SET text='a' WHERE text='b'")
+        }
+        let file = try open(folder)
+        #expect(try file.rows(.hour, from: 0, to: .max).isEmpty)
+        #expect(file.brokenRows == 2)
+    }
+
     @Test("A damaged file is moved aside, and what the daily copy has is put back")
     func damage() throws {
         let folder = try Folder()

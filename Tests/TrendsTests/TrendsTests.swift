@@ -413,6 +413,7 @@ struct UsageRowTests {
         var entry = Entry(at: LocalMoment(microseconds: 20_787 * 86_400_000_000, offset: 0))
         entry.endpoint = names.number(.endpoint, "a")
         entry.model = names.number(.model, "m")
+        entry.reading = .whole
         entry.usage.output = 100
         ledger.add(entry)
         let seen = ledger.overlay(rows, names, .day, from: 0, to: .max)

@@ -116,7 +116,7 @@ extension EngineState {
             case .success, .declined, .neutral: 0
             case .failure, .rateLimited, .timedOut, .misconfigured: wallTime()
             }
-        let update = count(report, second: second(now), wallTime: time, random: random)
+        let update = count(report, at: now, second: second(now), wallTime: time, random: random)
         rankingChanged(update, now: now, wallTime: wallTime, &effects)
         if let detection = report.detection {
             take(detection, about: report.endpoint, now: now, wallTime: wallTime, &effects)
@@ -218,9 +218,11 @@ extension EngineState {
         return ranking.recordFirstByte(beginning.sample, for: id, now: now)
     }
 
+    /// - Parameter now: when the attempt ended
     /// - Returns: what the outcome did to the ranking.
     mutating func count(
-        _ report: AttemptReport, second: Int64, wallTime: Double, random: () -> UInt64
+        _ report: AttemptReport, at now: ContinuousClock.Instant, second: Int64, wallTime: Double,
+        random: () -> UInt64
     ) -> RankingUpdate {
         withRecord(report.endpoint) { record in
             record.counters.record(report)
@@ -252,8 +254,7 @@ extension EngineState {
         return ranking.record(
             report.isEvidence ? report.outcome : .neutral, for: report.endpoint, isAnswered: report.wasAnswered,
             isMeasured: report.wasMeasured, failedEverywhere: report.failedEverywhere, isLook: report.isLook,
-            began: report.at - report.duration, now: report.at,
-            random: random)
+            began: now - report.duration, now: now, random: random)
     }
 
     /// What the answer taught about the endpoint's OpenAI APIs. What the operator has set stays.

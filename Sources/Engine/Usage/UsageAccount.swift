@@ -17,7 +17,7 @@ internal import Trends
 final class UsageAccount: Sendable {
     /// What is handed over of a request that has ended.
     struct Finished: Sendable {
-        var at: ContinuousClock.Instant
+        var ended: ReportTime
         var endpoint: EndpointID?
         var failures: [EndpointID]
         var attempts: Int32
@@ -30,23 +30,60 @@ final class UsageAccount: Sendable {
         var bytesUp: Int
         var bytesDown: Int
 
-        init(_ report: RequestReport) {
-            at = report.at
-            endpoint = report.endpoint
-            attempts = Int32(clamping: report.furtherAttempts.count + (report.firstAttempt == nil ? 0 : 1))
-            failures = []
+        /// A function and no initializer: what an initializer is given is copied for it.
+        static func of(_ report: RequestReport) -> Finished {
+            var failures: [EndpointID] = []
             // Nearly no request has one: then no list is made.
             if report.failedOver || report.endpoint == nil {
                 failures = report.attempts.filter { $0.endpoint != report.endpoint && $0.outcomeWord != "gone" }.map(
                     \.endpoint)
             }
-            usage = report.usage
-            isBroken = report.ending == .brokenStream
-            isAborted = report.ending == .clientClosed || report.ending == .clientTimeout
-            firstByte = report.timeToFirstByte
-            figures = report.figures
-            total = report.duration
-            (bytesUp, bytesDown) = (report.bytesUp, report.bytesDown)
+            return Finished(
+                ended: report.ended, endpoint: report.endpoint, failures: failures,
+                attempts: Int32(clamping: report.attemptCount), usage: report.usage,
+                isBroken: report.ending == .brokenStream,
+                isAborted: report.ending == .clientClosed || report.ending == .clientTimeout,
+                firstByte: report.timeToFirstByte, figures: report.figures, total: report.duration,
+                bytesUp: report.bytesUp, bytesDown: report.bytesDown)
+        }
+
+        /// In numbers of a `NameTable`.
+        ///
+        /// - Parameters:
+        ///   - endpoint: the number of `endpoint`
+        ///   - failures: the numbers of others
+        ///   - model: the number of the model that answered; only read where one did
+        ///   - cost: picos; nil: not known
+        func entry(
+            at moment: LocalMoment, endpoint: Int32, failures number: (EndpointID) -> Int32?, model: Int32, cost: Int64?
+        ) -> Entry {
+            var entry = Entry(at: moment)
+            entry.endpoint = endpoint
+            if !failures.isEmpty { entry.failures = failures.compactMap(number) }
+            entry.attempts = attempts
+            entry.isBroken = isBroken
+            entry.isAborted = isAborted
+            entry.firstByte = firstByte.map { Int64(clamping: $0.wholeMicroseconds) }
+            entry.speed = figures.tokensPerSecond.map { Int64(min($0, 1e9) * 1_000) }
+            entry.total = Int64(clamping: total.wholeMicroseconds)
+            (entry.bytesUp, entry.bytesDown) = (Int64(bytesUp), Int64(bytesDown))
+            guard let usage else { return entry }
+            entry.model = usage.model.isEmpty ? NameTable.none : model
+            entry.isStream = usage.isStream
+            entry.isError = usage.isError
+            // Of an answer that is no stream it is the time to its end.
+            if usage.isStream {
+                entry.firstToken = figures.timeToFirstContent.map { Int64(clamping: $0.wholeMicroseconds) }
+            }
+            entry.usage = usage.figures
+            entry.cost = cost
+            entry.reading =
+                switch usage.extent {
+                case .whole: .whole
+                case .partial: .partial
+                case .unread: .unread
+                }
+            return entry
         }
     }
 
@@ -62,21 +99,15 @@ final class UsageAccount: Sendable {
         var unpriced: Int64 = 0
         var unread: Int64 = 0
 
-        mutating func add(_ entry: Entry) {
-            let usage = entry.usage
-            tokens[0] &+= usage.input ?? 0
-            tokens[1] &+= usage.output ?? 0
-            tokens[2] &+= usage.cacheRead ?? 0
-            tokens[3] &+= usage.cacheWrite5m ?? 0
-            tokens[4] &+= usage.cacheWrite1h ?? 0
-            tokens[5] &+= usage.reasoning ?? 0
-            cost &+= entry.cost ?? 0
-            if entry.reading == .unread {
-                unread += 1
-            } else if entry.cost == nil {
-                unpriced += 1
-            }
+        mutating func add(_ cell: Cell) {
+            for (index, figure) in Self.figures.enumerated() { tokens[index] &+= cell[figure] }
+            cost &+= cell[.cost]
+            unpriced += cell[.unpriced]
+            unread += cell[.unread]
         }
+
+        /// In the order of `UsageCounters.kinds`.
+        private static let figures: [Figure] = [.input, .output, .cacheRead, .cacheWrite5m, .cacheWrite1h, .reasoning]
     }
 
     /// What costs go by, and what is kept.
@@ -106,6 +137,13 @@ final class UsageAccount: Sendable {
         var isOff = false
         /// When what is in memory alone was last rid of what is old.
         var hour: Int64 = 0
+
+        mutating func add(_ sums: EntrySums) {
+            ledger.add(sums)
+            for part in sums.parts where part.cell[.read] + part.cell[.partial] + part.cell[.unread] > 0 {
+                totals[Counter(endpoint: part.endpoint, model: part.model), default: Totals()].add(part.cell)
+            }
+        }
     }
 
     /// Requests that wait to be added up. An array of their own kind, and not a queue for any: it is appended to for every request.
@@ -250,8 +288,8 @@ final class UsageAccount: Sendable {
 
     /// Hands a request over; never waits.
     func append(_ report: RequestReport) {
-        let finished = Finished(report)
-        switch pending.withLock({ $0.append(finished) }) {
+        // Made where it is kept: it is large, and a copy for every request costs more than the lock.
+        switch pending.withLock({ $0.append(.of(report)) }) {
         case .nothing: break
         case .later: adding.asyncAfter(deadline: .now() + Self.delay) { self.drain() }
         case .now: adding.async { self.drain() }
@@ -295,51 +333,34 @@ final class UsageAccount: Sendable {
         let rules = rules.withLock { $0 }
         let (now, wall) = (ContinuousClock.now, WallClock.seconds)
         let offset = Int64(WallClock.utcOffset(at: wall))
-        let costs = batch.indices.map { index -> Int64? in
-            guard let usage = batch[index].usage else { return nil }
-            return rules.cost(of: usage, endpoint: batch[index].endpoint.flatMap { known[$0] })
+        let costs = batch.map { one in
+            one.usage.flatMap { rules.cost(of: $0, endpoint: one.endpoint.flatMap { known[$0] }) }
         }
+        let end = ReportTime(now)
         let schedules = state.withLock { state in
             state.lost += dropped
             var numbers: [EndpointID: Int32] = [:]
             for id in ids { numbers[id] = state.names.number(.endpoint, known[id] ?? "(removed)") }
+            // Requests of one endpoint and of one model often come one behind the other.
+            var endpoint: (id: EndpointID?, number: Int32) = (nil, NameTable.none)
             var model = (text: "", number: NameTable.none)
+            var sums = EntrySums()
             for index in batch.indices {
-                let (one, cost) = (batch[index], costs[index])
-                let time = wall - (now - one.at).inSeconds
-                var entry = Entry(at: LocalMoment(microseconds: Int64(time * 1e6), offset: offset))
-                entry.endpoint = one.endpoint.flatMap { numbers[$0] } ?? NameTable.none
-                if !one.failures.isEmpty { entry.failures = one.failures.compactMap { numbers[$0] } }
-                entry.attempts = one.attempts
-                entry.isBroken = one.isBroken
-                entry.isAborted = one.isAborted
-                entry.firstByte = one.firstByte.map { Int64(clamping: $0.wholeMicroseconds) }
-                entry.speed = one.figures.tokensPerSecond.map { Int64(min($0, 1e9) * 1_000) }
-                entry.total = Int64(clamping: one.total.wholeMicroseconds)
-                (entry.bytesUp, entry.bytesDown) = (Int64(one.bytesUp), Int64(one.bytesDown))
-                if let usage = one.usage {
-                    if usage.model != model.text {
-                        model = (usage.model, state.names.number(.model, usage.model))
-                    }
-                    entry.model = model.number
-                    entry.isStream = usage.isStream
-                    entry.isError = usage.isError
-                    // Of an answer that is no stream it is the time to its end.
-                    if usage.isStream {
-                        entry.firstToken = one.figures.timeToFirstContent.map { Int64(clamping: $0.wholeMicroseconds) }
-                    }
-                    entry.usage = usage.figures
-                    entry.cost = cost
-                    entry.reading =
-                        switch usage.extent {
-                        case .whole: .whole
-                        case .partial: .partial
-                        case .unread: .unread
-                        }
+                if batch[index].endpoint != endpoint.id {
+                    let id = batch[index].endpoint
+                    endpoint = (id, id.flatMap { numbers[$0] } ?? NameTable.none)
                 }
-                state.ledger.add(entry)
-                if one.usage != nil { Self.count(entry, in: &state.totals) }
+                if let text = batch[index].usage?.model, text != model.text {
+                    model = (text, state.names.number(.model, text))
+                }
+                let time = LocalMoment(
+                    microseconds: Int64(wall * 1e6) - end.microseconds(since: batch[index].ended), offset: offset)
+                sums.add(
+                    batch[index].entry(
+                        at: time, endpoint: endpoint.number, failures: { numbers[$0] }, model: model.number,
+                        cost: costs[index]))
             }
+            state.add(sums)
             guard path != nil, !state.isOff else {
                 let moment = LocalMoment(microseconds: Int64(wall * 1e6), offset: offset)
                 if moment.hour != state.hour {
@@ -352,10 +373,6 @@ final class UsageAccount: Sendable {
             return !state.isCommitScheduled
         }
         if schedules { files.asyncAfter(deadline: .now() + Self.commitDelay) { self.commit(isLast: false) } }
-    }
-
-    private static func count(_ entry: Entry, in totals: inout [Counter: Totals]) {
-        totals[Counter(endpoint: entry.endpoint, model: entry.model), default: Totals()].add(entry)
     }
 
     // MARK: Writing

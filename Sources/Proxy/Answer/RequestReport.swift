@@ -31,6 +31,8 @@ public struct RequestReport: Sendable {
     public let endpoint: EndpointID?
     /// In the order they were made.
     public var attempts: [AttemptReport] { firstAttempt.map { [$0] + furtherAttempts } ?? [] }
+    /// How many they are.
+    public var attemptCount: Int { furtherAttempts.count + (firstAttempt == nil ? 0 : 1) }
     /// More than one endpoint was tried.
     public var failedOver: Bool { !furtherAttempts.isEmpty }
     /// The last of `attempts`, where it ended with the request: `ProxyEvents.attemptFinished` is not called for it.
@@ -295,6 +297,11 @@ public struct ReportTime: Sendable, Equatable {
 
     /// What it stands for.
     public var instant: ContinuousClock.Instant { Self.origin + sinceOrigin }
+
+    /// How long it is behind an earlier one.
+    public func microseconds(since earlier: ReportTime) -> Int64 {
+        Int64(clamping: (sinceOrigin - earlier.sinceOrigin).wholeMicroseconds)
+    }
 }
 
 extension RequestReport {
