@@ -11,6 +11,10 @@ public struct FailoverSettings: Sendable, Equatable {
     public var maxWait = Duration.seconds(5)
     /// How often the client of a stream that says nothing yet is sent a comment; zero: never.
     public var keepalive = Duration.seconds(15)
+    /// As many requests may wait for endpoints that are full; 0: none.
+    public var queueLength = 16
+    /// So long, at most.
+    public var queueWait = Duration.seconds(10)
     /// For every endpoint.
     public var rules: [FailoverRule] = []
     /// `failover:` of an endpoint's entry, by the endpoint's name.
@@ -24,7 +28,7 @@ public struct FailoverSettings: Sendable, Equatable {
 }
 
 extension FailoverSettings {
-    static let keys = ["commit", "keepalive", "max_wait", "rules"]
+    static let keys = ["commit", "keepalive", "max_wait", "queue", "rules"]
 
     /// - Parameters:
     ///   - older: `retry:` of the older system, whose `upstream_errors` are rules too.
@@ -38,6 +42,11 @@ extension FailoverSettings {
         commit = section.choice("commit", of: CommitPoint.self) ?? commit
         keepalive = section.durationOrOff("keepalive", atLeast: .seconds(1)) ?? keepalive
         maxWait = section.duration("max_wait", atLeast: .zero) ?? maxWait
+        if let node = section.node("queue") {
+            let queue = SectionReader(node, title: "queue of failover", known: ["length", "wait"], sink: sink)
+            queueLength = queue.integer("length", in: 0...10_000) ?? queueLength
+            queueWait = queue.duration("wait", atLeast: .milliseconds(100)) ?? queueWait
+        }
         rules = FailoverReader(title: "failover", suffix: "", sink: sink).read(section)
         rules += FailoverReader.readOlder(older, sink: sink)
         for (settings, entry) in endpoints {

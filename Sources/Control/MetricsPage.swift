@@ -129,6 +129,7 @@ extension MetricsText {
         sample(metrics.requestsInFlight)
         sampleEach(
             "podium_endpoint_requests_in_flight", .gauge, "Attempts that run at an endpoint now.", metrics, \.inFlight)
+        addPlaces(metrics)
         sampleEach(
             "podium_sessions", .gauge, "Sessions of clients that have their cache at an endpoint and are running.",
             metrics,
@@ -147,6 +148,26 @@ extension MetricsText {
         sample(metrics.shadowed)
         begin("podium_events_total", .counter, "Lines written to the event log.")
         sample(metrics.events)
+    }
+
+    /// Of `max_in_flight`, and of the line of requests before endpoints that are full.
+    private mutating func addPlaces(_ metrics: EngineMetrics) {
+        sampleEach(
+            "podium_endpoint_max_in_flight", .gauge, "Attempts that may run at an endpoint at once; 0 for any number.",
+            metrics, \.maxInFlight)
+        sampleEach(
+            "podium_endpoint_queued_requests", .gauge, "Requests that wait for a place at an endpoint.", metrics,
+            \.queued)
+        sampleEach(
+            "podium_endpoint_overflows_total", .counter, "Requests that passed an endpoint over since it was full.",
+            metrics, \.overflows)
+        begin("podium_queued_requests", .gauge, "Requests that wait for a place at any endpoint.")
+        sample(metrics.queue.waiting)
+        begin("podium_queued_requests_total", .counter, "Requests that have waited for a place.")
+        sample(metrics.queue.queued)
+        begin("podium_queue_refusals_total", .counter, "Requests that found the queue full, or waited in vain.")
+        line([("reason", "full")], "", String(metrics.queue.turnedAway))
+        line([("reason", "expired")], "", String(metrics.queue.expired))
     }
 
     /// A family with one sample for each endpoint.

@@ -46,6 +46,7 @@ extension Engine {
             reading.settings, address: address, configPath: path, startedAt: startedAt,
             drainDeadline: drainDeadline, persister: statistics, requestsInFlight: load.requests, clock: clock)
         snapshot.traffic = Snapshot.Traffic(reading.traffic, inFlight: load.requests)
+        snapshot.traffic.queued = load.queue.waiting > 0 ? load.queue.waiting : nil
         snapshot.traffic.replayBytes = load.replayBytes
         snapshot.traffic.unreplayable = load.unreplayable
         snapshot.endpoints = reading.endpoints.map { Snapshot.Endpoint($0, clock: clock, name: name) }
@@ -131,6 +132,7 @@ struct EndpointReading: Sendable {
     var answers: AnswerWindow.Summary
     /// Requests being served now.
     var inFlight: Int
+    var queued: Int
     /// Sessions that run there.
     var sessions: Int
     /// Successes in a row up to now.
@@ -281,6 +283,7 @@ extension Snapshot.Endpoint {
         movement = endpoint.movement
         traffic = .init(endpoint.traffic, inFlight: endpoint.inFlight)
         traffic.take(endpoint.answers)
+        traffic.queued = endpoint.queued > 0 ? endpoint.queued : nil
         traffic.sessions = endpoint.sessions
         successStreak = endpoint.successStreak
         lastError = endpoint.lastError.map { LastError(time: $0.time, text: $0.text) }

@@ -103,7 +103,7 @@ extension EndpointField {
     /// Every field, in the order in which a new entry of the file has them.
     public static let all: [EndpointField] = [
         name, url, urlAnthropic, urlOpenAI, authType, authValue, enabled, priority, pinned, tags, headers,
-        openAIPreference, proxy, caFile, cookies, forwarded, endpointType,
+        openAIPreference, proxy, caFile, cookies, forwarded, maxInFlight, endpointType,
     ]
 
     public static let name = EndpointField(
@@ -227,6 +227,14 @@ extension EndpointField {
     public static let forwarded = flag(
         "forwarded", \.forwarded, label: "Forwarded",
         help: "Whether the endpoint is told who asks: Via, X-Forwarded-For and their kin.")
+
+    public static let maxInFlight = integer(
+        "max_in_flight", \.maxInFlight, in: 0...100_000, label: "In flight",
+        help: "As many requests may run there at once; 0 for any number.", [.resetByPut],
+        also: [
+            "maxconcurrent", "maxconcurrency", "concurrency", "maxconcurrentrequests", "maxparallelrequests",
+            "limitconcurrentsessions", "maxconnections", "maxconns",
+        ])
 
     public static let endpointType = EndpointField(
         "endpoint_type", .choice(EndpointType.allCases.map(\.rawValue)), label: "Type", [.fileOnly],

@@ -35,6 +35,8 @@ public struct EndpointSettings: Sendable, Equatable {
     public var cookies: CookiePolicy
     /// Whether the endpoint is told which client asks: `Via`, `X-Forwarded-For` and the like.
     public var forwarded: Bool
+    /// As many requests may run there at once; 0: any number.
+    public var maxInFlight: Int
     /// Of files of the older system: which API `url` is for; nil for any.
     public var endpointType: EndpointType?
 
@@ -49,6 +51,7 @@ public struct EndpointSettings: Sendable, Equatable {
         self.openAIPreference = .auto
         self.cookies = .off
         self.forwarded = false
+        self.maxInFlight = 0
     }
 }
 

@@ -30,6 +30,8 @@ public struct RequestWalk: Codable, Sendable, Equatable {
     public var sameID: Int
     /// Why another endpoint was asked first than the first of the order, as the access log says it; absent where none was.
     public var route: String?
+    /// How long it waited for a place at an endpoint that was full; absent where it did not.
+    public var queuedSeconds: Double?
     /// The endpoints in the order in which they were gone through, then those that were out.
     public var steps: [Step]
     /// Endpoints beyond those of `steps`.
@@ -86,12 +88,13 @@ public struct RequestWalk: Codable, Sendable, Equatable {
     public init(
         id: String, time: Double, method: String, path: String, api: String, status: Int?, ending: String,
         endpoint: String?, bytesUp: Int, bytesDown: Int, firstByteSeconds: Double?, seconds: Double, sameID: Int,
-        route: String? = nil, steps: [Step], unlisted: Int, knowsAll: Bool
+        route: String? = nil, queuedSeconds: Double? = nil, steps: [Step], unlisted: Int, knowsAll: Bool
     ) {
         (self.id, self.time, self.method, self.path, self.api) = (id, time, method, path, api)
         (self.status, self.ending, self.endpoint) = (status, ending, endpoint)
         (self.bytesUp, self.bytesDown) = (bytesUp, bytesDown)
         self.route = route
+        self.queuedSeconds = queuedSeconds
         (self.firstByteSeconds, self.seconds, self.sameID) = (firstByteSeconds, seconds, sameID)
         (self.steps, self.unlisted, self.knowsAll) = (steps, unlisted, knowsAll)
     }
@@ -102,6 +105,7 @@ public struct RequestWalk: Codable, Sendable, Equatable {
         case bytesDown = "bytes_down"
         case firstByteSeconds = "first_byte_seconds"
         case sameID = "same_id"
+        case queuedSeconds = "queued_seconds"
         case knowsAll = "knows_all"
     }
 }

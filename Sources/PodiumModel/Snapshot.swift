@@ -110,6 +110,8 @@ extension Snapshot {
         public var failures: UInt64 = 0
         /// Being served now.
         public var inFlight = 0
+        /// Requests that wait for a place at an endpoint that is full, or at this one; absent where none does.
+        public var queued: Int?
         /// Sessions that have their cache at the endpoint and are running; absent for all endpoints together, and where none is known of.
         public var sessions: Int?
         /// Mean over the last ten seconds.
@@ -153,7 +155,7 @@ extension Snapshot {
         public init() {}
 
         enum CodingKeys: String, CodingKey {
-            case total, failures, sessions
+            case total, failures, queued, sessions
             case inFlight = "in_flight"
             case perSecond = "per_second"
             case bytesInPerSecond = "bytes_in_per_second"

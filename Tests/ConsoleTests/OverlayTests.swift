@@ -122,11 +122,11 @@ struct OverlayTests {
                 │  CA file    —                                                            │
                 │  Cookies    ‹off›  pass                                                  │
                 │  Forwarded  [ ]                                                          │
+                │  In flight  0                                                            │
                 │  Enabled    [x]                                                          │
                 │  Pinned     [ ]                                                          │
                 │                                                                          │
                 │  Saves: Priority 2→1, pinned there. Takes effect now, on disk now.       │
-                │                                                                          │
                 │  [ Save  ^S ]   [ Test request  ^T ]   [ Cancel  Esc ]                   │
                 ╰─────────────────────────────────────────────────────────── Tab ↑↓ field ─╯
                 """)

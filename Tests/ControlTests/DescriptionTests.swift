@@ -94,7 +94,8 @@ struct DescriptionTests {
         try check(
             RequestWalk(
                 id: "", time: 1, method: "", path: "", api: "", status: 1, ending: "", endpoint: "", bytesUp: 1,
-                bytesDown: 1, firstByteSeconds: 1, seconds: 1, sameID: 1, route: "session", steps: [step], unlisted: 1,
+                bytesDown: 1, firstByteSeconds: 1, seconds: 1, sameID: 1, route: "session", queuedSeconds: 1,
+                steps: [step], unlisted: 1,
                 knowsAll: true),
             "RequestWalk")
         var row = UsageReport.Row(values: [""])
@@ -174,7 +175,7 @@ struct DescriptionTests {
 
     private static var fullTraffic: Snapshot.Traffic {
         var traffic = Snapshot.Traffic()
-        traffic.sessions = 1
+        (traffic.sessions, traffic.queued) = (1, 1)
         (traffic.successRatio, traffic.p50Seconds, traffic.p95Seconds, traffic.p99Seconds) = (1, 1, 1, 1)
         (traffic.firstContentP50Seconds, traffic.firstContentP95Seconds) = (1, 1)
         (traffic.wholeAnswerP50Seconds, traffic.wholeAnswerP95Seconds) = (1, 1)

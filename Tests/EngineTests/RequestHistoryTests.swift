@@ -113,7 +113,8 @@ private let epoch = ContinuousClock.now
         var history = RequestHistory()
         history.note([Self.place(0), Self.place(1), Self.place(2)], version: 1)
         let attempts = [Self.attempt(1, .success(timeToFirstByte: nil), status: 200)]
-        history.append(Self.entry(attempts, endpoint: 1), withoutPath: [EndpointID(0)], Self.copy("path"))
+        history.append(
+            Self.entry(attempts, endpoint: 1), passes: [PassedOver(EndpointID(0), .pathUnknown)], Self.copy("path"))
         let walk = try #require(history.walk(of: "path", Self.words()))
         #expect(Self.told(walk) == ["skipped a: does not know the path", "asked b: ok", "not_needed c"])
         #expect(walk.route == nil)

@@ -78,9 +78,9 @@ struct FailoverStepTests {
         candidates[0].upstream.unknownPaths.insert(.countTokens, now: request.started)
         let loop = begin(candidates)
         #expect(walk(loop).asked == [EndpointID(2), EndpointID(1)])
-        #expect(failover.withoutPath == [EndpointID(1)])
+        #expect(failover.passes == [PassedOver(EndpointID(1), .pathUnknown)])
         failover.begin(RoutingTable(candidates: [try candidate(3)]))
-        #expect(failover.withoutPath.isEmpty)
+        #expect(failover.passes.isEmpty)
     }
 
     @Test func aHalfOpenEndpointIsAskedIfTheRankingAdmits() throws {

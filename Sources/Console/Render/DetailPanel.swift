@@ -73,6 +73,13 @@ enum DetailPanel {
         let limited = state.shown.limitedModels(of: endpoint, now: now)
         for (index, text) in limited.enumerated() { add(index == 0 ? "Without" : "", text, .warning) }
         add("Health", health(endpoint, dash))
+        if endpoint.settings.maxInFlight > 0 {
+            let queued = endpoint.traffic.queued.map { ", \($0) wait" } ?? ""
+            let isFull = endpoint.traffic.inFlight >= endpoint.settings.maxInFlight
+            add(
+                "Places", "\(endpoint.traffic.inFlight) of \(endpoint.settings.maxInFlight) taken" + queued,
+                isFull ? .warning : .text)
+        }
         if let sessions = endpoint.traffic.sessions, sessions > 0 { add("Sessions", "\(sessions) running") }
         for (index, text) in speed(endpoint.traffic, dash).enumerated() { add(index == 0 ? "Speed" : "", text) }
         if let error = endpoint.lastError {

@@ -32,6 +32,7 @@ public enum PlainReport {
         let author =
             walk.endpoint.map { " by \(SafeText.clean($0))" } ?? (walk.status == nil ? "" : " by Podium itself")
         var facts = ["\(answer)\(author)", SafeText.clean(walk.ending.replacing("_", with: " "))]
+        if let queued = walk.queuedSeconds { facts.append("waited \(duration(queued)) for a place") }
         if let first = walk.firstByteSeconds { facts.append("first byte after \(duration(first))") }
         facts.append("\(duration(walk.seconds)) in all")
         facts.append("\(Quantity.grouped(UInt64(max(0, walk.bytesUp)))) bytes up")

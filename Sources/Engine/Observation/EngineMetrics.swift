@@ -25,6 +25,12 @@ public struct EngineMetrics: Sendable {
         public var rankChanges: Int
         /// Requests being served now.
         public var inFlight: Int
+        /// Requests that wait for a place there.
+        public var queued: Int
+        /// Requests that passed it over since it was full.
+        public var overflows: Int
+        /// As many may be served at once; 0: any number.
+        public var maxInFlight: Int
         /// Sessions that run there.
         public var sessions: Int
         /// Since the start.
@@ -60,6 +66,8 @@ public struct EngineMetrics: Sendable {
     public var unreplayable: Int
     /// Answers so far for which `failover.commit: content` would have asked another endpoint, under `shadow`.
     public var shadowed: Int
+    /// Requests that waited for endpoints that were full.
+    public var queue: QueueCounts
     /// Attempts at endpoints per second, mean over the last ten seconds.
     public var attemptsPerSecond: Double
     /// Whether the ranking sorts itself.

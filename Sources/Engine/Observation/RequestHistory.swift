@@ -47,6 +47,8 @@ struct RequestHistory: Sendable {
         var firstAttempt: AttemptReport?
         /// Why another endpoint was asked first than the first of the order.
         var route = RouteReason.order
+        /// How long it waited for a place at an endpoint that was full.
+        var queueTime: Duration?
         /// Whether there is something in `details`.
         var hasDetails = false
         var names = RequestReport.Names()
@@ -58,8 +60,8 @@ struct RequestHistory: Sendable {
         var attempts: [AttemptReport]
         /// Of all attempts.
         var verdictRows: [String]
-        /// Passed over since they do not know the path.
-        var withoutPath: [EndpointID]
+        /// Endpoints that were not asked when their turn came.
+        var passes: [PassedOver]
         var unlisted: Int
     }
 
@@ -109,21 +111,21 @@ struct RequestHistory: Sendable {
         let slot = takeSlot()
         let names = texts.withUnsafeMutableBytes { report.copyNames(to: Self.part(slot, of: $0)) }
         entries[slot] = Entry(report, names)
-        if report.failedOver || !report.verdictRows.isEmpty || !report.withoutPath.isEmpty {
-            keep(report.furtherAttempts, report.verdictRows, report.withoutPath, slot)
+        if report.failedOver || !report.verdictRows.isEmpty || !report.passes.isEmpty {
+            keep(report.furtherAttempts, report.verdictRows, report.passes, slot)
         }
     }
 
     /// - Parameter copy: copies the texts to where they are kept
     mutating func append(
-        _ entry: Entry, further: [AttemptReport] = [], verdictRows: [String] = [], withoutPath: [EndpointID] = [],
+        _ entry: Entry, further: [AttemptReport] = [], verdictRows: [String] = [], passes: [PassedOver] = [],
         _ copy: (UnsafeMutableRawBufferPointer) -> RequestReport.Names
     ) {
         let slot = takeSlot()
         entries[slot] = entry
         entries[slot].names = texts.withUnsafeMutableBytes { copy(Self.part(slot, of: $0)) }
-        if !further.isEmpty || !verdictRows.isEmpty || !withoutPath.isEmpty {
-            keep(further, verdictRows, withoutPath, slot)
+        if !further.isEmpty || !verdictRows.isEmpty || !passes.isEmpty {
+            keep(further, verdictRows, passes, slot)
         }
     }
 
@@ -141,14 +143,14 @@ struct RequestHistory: Sendable {
     }
 
     private mutating func keep(
-        _ attempts: [AttemptReport], _ verdictRows: [String], _ withoutPath: [EndpointID], _ slot: Int
+        _ attempts: [AttemptReport], _ verdictRows: [String], _ passes: [PassedOver], _ slot: Int
     ) {
         entries[slot].hasDetails = true
         let unlisted = max(0, attempts.count - Self.mostAttempts)
         details[slot] = Details(
             attempts: unlisted == 0 ? attempts : Array(attempts.prefix(Self.mostAttempts)),
             verdictRows: Array(verdictRows.prefix(Self.mostAttempts + 1)),
-            withoutPath: Array(withoutPath.prefix(Self.mostAttempts)), unlisted: unlisted)
+            passes: Array(passes.prefix(Self.mostAttempts)), unlisted: unlisted)
     }
 
     private static func part(_ slot: Int, of bytes: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
@@ -187,14 +189,15 @@ struct RequestHistory: Sendable {
         let details = details[slot]
         let attempts = (entry.firstAttempt.map { [$0] } ?? []) + (details?.attempts ?? [])
         let (steps, unlisted) = Self.steps(
-            of: entry, attempts, details?.verdictRows ?? [], places, withoutPath: details?.withoutPath ?? [], words)
+            of: entry, attempts, details?.verdictRows ?? [], places, passes: details?.passes ?? [], words)
         let (method, path) = texts(slot)
         return RequestWalk(
             id: id, time: words.time(entry.at.instant), method: method, path: path + (entry.names.isCut ? "…" : ""),
             api: entry.api.word, status: entry.status, ending: entry.ending.rawValue,
             endpoint: entry.endpoint.map(words.name), bytesUp: entry.bytesUp, bytesDown: entry.bytesDown,
             firstByteSeconds: entry.firstByte?.inSeconds, seconds: entry.duration.inSeconds, sameID: found.count - 1,
-            route: entry.route == .order ? nil : entry.route.rawValue, steps: steps,
+            route: entry.route == .order ? nil : entry.route.rawValue,
+            queuedSeconds: entry.queueTime?.inSeconds, steps: steps,
             unlisted: unlisted + (details?.unlisted ?? 0), knowsAll: places != nil)
     }
 
@@ -225,7 +228,7 @@ struct RequestHistory: Sendable {
     /// The attempts in their order, each behind those that were passed over on the way to it; then what was left, and what was out.
     private static func steps(
         of entry: Entry, _ attempts: [AttemptReport], _ verdictRows: [String], _ places: [Place]?,
-        withoutPath: [EndpointID], _ words: Words
+        passes: [PassedOver], _ words: Words
     ) -> (steps: [RequestWalk.Step], unlisted: Int) {
         let asked = Set(attempts.map(\.endpoint))
         let rest = (places ?? []).filter { !asked.contains($0.endpoint) }
@@ -238,7 +241,9 @@ struct RequestHistory: Sendable {
         var told = rest.makeIterator()
         var next = told.next()
         func reason(_ place: Place) -> String {
-            if withoutPath.contains(place.endpoint), canServe(place, entry.api) { return "does not know the path" }
+            if canServe(place, entry.api), let pass = passes.first(where: { $0.endpoint == place.endpoint }) {
+                return pass.reason.text
+            }
             let text = Self.reason(place, entry.api)
             return text.isEmpty ? entry.route.reasonToPassOver ?? "passed over" : text
         }
@@ -263,7 +268,7 @@ struct RequestHistory: Sendable {
             case .open, .halfOpen:
                 let isTurn =
                     isExhausted || order[place.endpoint] ?? 0 < last || !canServe(place, entry.api)
-                    || withoutPath.contains(place.endpoint)
+                    || passes.contains { $0.endpoint == place.endpoint }
                 steps.append(.init(name, isTurn ? .skipped : .notNeeded, isTurn ? reason(place) : ""))
             case .unusable:
                 let text = words.misconfiguration(place.endpoint).map { ": \($0)" } ?? ""
@@ -343,7 +348,7 @@ extension RequestHistory.Entry {
             at: report.ended, status: report.status, api: report.api, ending: report.ending, endpoint: report.endpoint,
             bytesUp: report.bytesUp, bytesDown: report.bytesDown, firstByte: report.timeToFirstByte,
             duration: report.duration, table: report.tableVersion, firstAttempt: report.firstAttempt,
-            route: report.route,
+            route: report.route, queueTime: report.queueTime,
             names: names)
     }
 }

@@ -191,6 +191,7 @@ struct RunningSettings: Sendable, Equatable {
         clients.halfClose = HalfClosePolicy(server.halfClose)
         clients.commit = failover.commit
         clients.maxWait = failover.maxWait
+        clients.queue = QueueRules(length: failover.queueLength, wait: failover.queueWait)
         clients.stickySessions = configuration.ranking.stickySessions
         clients.explore = configuration.ranking.explore
         clients.keepalive = failover.keepalive

@@ -500,7 +500,9 @@ extension EngineState {
                     availability: ranking.availability(of: id, now: now) ?? .disabled,
                     limitedModels: ranking.limitedModels(of: id, now: now),
                     isMisconfigured: record.misconfiguration != nil, rankChanges: ranking.rankChanges(of: id),
-                    inFlight: record.load.requests, sessions: record.load.sessions, counters: record.counters,
+                    inFlight: record.load.requests, queued: record.load.waiting,
+                    overflows: record.load.overflows, maxInFlight: record.settings.maxInFlight,
+                    sessions: record.load.sessions, counters: record.counters,
                     errors: record.errors,
                     bytesIn: record.traffic.bytesIn, bytesOut: record.traffic.bytesOut)
             }
@@ -528,7 +530,7 @@ extension EndpointRecord {
             limitedModels: limitedModels, misconfiguration: misconfiguration, notInFile: notInFile,
             explanation: explanation,
             movement: movement, traffic: traffic, answers: answers.summary(second: second),
-            inFlight: load.requests, sessions: load.sessions, successStreak: successStreak,
+            inFlight: load.requests, queued: load.waiting, sessions: load.sessions, successStreak: successStreak,
             hasAnswered: hasAnsweredProbe || traffic.attempts > traffic.failures,
             errors: errors, lastError: lastError.map { ($0.time, $0.text) })
     }

@@ -46,7 +46,7 @@ struct UpstreamAssembly {
                     timeouts: upstreamTimeouts(ready.name), tls: tls, proxy: proxy,
                     passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
                     isNamed: namesEndpoints, secrets: secrets(of: settings),
-                    rules: failover.rules(for: settings.name), load: load))
+                    rules: failover.rules(for: settings.name), maxInFlight: ready.maxInFlight, load: load))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {

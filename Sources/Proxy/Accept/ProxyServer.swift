@@ -238,6 +238,8 @@ public struct ClientRules: Sendable, Equatable {
     /// Between two attempts at the same endpoint, at random within these bounds.
     public var retryPause = Duration.milliseconds(500)...Duration.seconds(3)
 
+    /// How many requests may wait for endpoints that are full.
+    public var queue = QueueRules()
     /// How long a session stays at its endpoint after its last request while only speed speaks for another; nil: it goes by the order.
     public var stickySessions: Duration?
     /// The share of new sessions' requests that look at an endpoint which was not measured lately; 0: none.

@@ -10,6 +10,7 @@ final class SharedState: Sendable {
     let names: NameLookup
     let sessions = Sessions()
     let madeIDs = MadeIDs()
+    let slots = EndpointSlots()
     private let routing: Mutex<Routing>
     private let routingVersion = Atomic<Int>(0)
     private let responder = Mutex<(@Sendable (any Channel) throws -> Void)?>(nil)
@@ -39,6 +40,7 @@ final class SharedState: Sendable {
         var keepalive: TimeAmount
         var retryPause: ClosedRange<Duration>
         var sessions: SessionRules
+        var queue: QueueRules
     }
 
     init(options: ProxyOptions, routes: RoutingTable) {
@@ -56,7 +58,8 @@ final class SharedState: Sendable {
                 halfClose: options.rules.halfClose, commit: options.rules.commit,
                 maxWait: TimeAmount(options.rules.maxWait), keepalive: TimeAmount(options.rules.keepalive),
                 retryPause: options.rules.retryPause,
-                sessions: SessionRules(sticky: options.rules.stickySessions, explore: options.rules.explore)))
+                sessions: SessionRules(sticky: options.rules.stickySessions, explore: options.rules.explore),
+                queue: options.rules.queue))
     }
 
     /// Rises with each change of what `current` returns.
@@ -85,6 +88,7 @@ final class SharedState: Sendable {
             routing.keepalive = TimeAmount(rules.keepalive)
             routing.retryPause = rules.retryPause
             routing.sessions = sessionRules
+            routing.queue = rules.queue
         }
     }
 
@@ -166,7 +170,8 @@ final class SharedState: Sendable {
         ProxyLoad(
             connections: connectionCount.load(ordering: .relaxed), requests: requestCount.load(ordering: .relaxed),
             replayBytes: replayBytes.load(ordering: .relaxed),
-            unreplayable: unreplayableCount.load(ordering: .relaxed), shadowed: shadowCount.load(ordering: .relaxed))
+            unreplayable: unreplayableCount.load(ordering: .relaxed), shadowed: shadowCount.load(ordering: .relaxed),
+            queue: slots.counts)
     }
 }
 
@@ -182,12 +187,18 @@ public struct ProxyLoad: Sendable, Equatable {
     public let unreplayable: Int
     /// Answers so far that passed under `failover.commit: shadow`, and for which `content` would have asked another endpoint.
     public let shadowed: Int
+    /// Requests that wait, or have waited, for endpoints that are full.
+    public let queue: QueueCounts
 
-    init(connections: Int, requests: Int, replayBytes: Int = 0, unreplayable: Int = 0, shadowed: Int = 0) {
+    init(
+        connections: Int, requests: Int, replayBytes: Int = 0, unreplayable: Int = 0, shadowed: Int = 0,
+        queue: QueueCounts = QueueCounts()
+    ) {
         self.connections = connections
         self.requests = requests
         self.replayBytes = replayBytes
         self.unreplayable = unreplayable
         self.shadowed = shadowed
+        self.queue = queue
     }
 }

@@ -68,8 +68,10 @@ public struct RequestReport: Sendable {
     public let verdictRows: [String]
     /// Why another endpoint was asked first than the first of the order.
     public let route: RouteReason
-    /// Endpoints that were passed over since they do not know the path.
-    public let withoutPath: [EndpointID]
+    /// Endpoints whose turn came and that were not asked for this request.
+    public let passes: [PassedOver]
+    /// How long it waited for a place at an endpoint that was full; nil where it did not.
+    public let queueTime: Duration?
     /// The version of the routing table that it went by; nil where it was refused before it had one.
     public let tableVersion: UInt64?
     let head: ByteBuffer
@@ -103,7 +105,8 @@ public struct RequestReport: Sendable {
         furtherAttempts = failover.furtherAttempts
         verdictRows = failover.verdictRows
         route = failover.first.reason
-        withoutPath = failover.withoutPath
+        passes = failover.passes
+        queueTime = failover.line.time
         tableVersion = failover.tableVersion
         head = request.bytes
         methodLength = request.methodLength
@@ -327,6 +330,7 @@ extension RequestReport {
         line.add("ending", ending.rawValue)
         line.add("endpoint", endpoint == nil ? nil : names.last)
         if route != .order { line.add("route", route.rawValue) }
+        if queueTime != nil { line.add("queued_ms", milliseconds: queueTime) }
         line.add("bytes_up", number: bytesUp)
         line.add("bytes_down", number: bytesDown)
         line.add("first_byte_ms", milliseconds: timeToFirstByte)

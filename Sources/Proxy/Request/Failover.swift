@@ -14,8 +14,12 @@ final class Failover {
     private var next = 0
     /// Places in the table of endpoints that are asked when no other is left: they do not know the path, as they have said.
     private var passedOver: [Int] = []
-    /// Endpoints that were passed over since they do not know the path.
-    private(set) var withoutPath: [EndpointID] = []
+    /// Endpoints that were passed over for this request alone, for explanations.
+    private(set) var passes: [PassedOver] = []
+    /// Places in the table of endpoints that were full when their turn came.
+    private var full: [Int] = []
+    /// Its place in the line for endpoints that are full.
+    private(set) var line = PlaceInLine()
     /// What a session's cache asks of the order.
     private(set) var first = FirstEndpoint()
     /// The session that an endpoint is answering; nil before its answer has begun.
@@ -71,7 +75,9 @@ final class Failover {
         self.table = table
         next = 0
         if !passedOver.isEmpty { passedOver = [] }
-        if !withoutPath.isEmpty { withoutPath = [] }
+        if !passes.isEmpty { passes = [] }
+        if !full.isEmpty { full = [] }
+        if line.hasWaited { line = PlaceInLine() }
         first = FirstEndpoint()
         session = nil
         brokenAt = nil
@@ -100,6 +106,7 @@ final class Failover {
     /// The request has ended: lets go of the routing table, which others may have replaced long since.
     func end(of request: CurrentRequest, at end: NIODeadline, on loop: LoopContext) {
         if session != nil || brokenAt != nil { leaveSession(of: request, at: end, on: loop) }
+        leaveLine(on: loop, now: end)
         table = nil
         if kept != nil { kept = nil }
     }
@@ -125,7 +132,8 @@ final class Failover {
             guard known.order == table.operatorOrder, !tried.contains(known.endpoint), known.endpoint != first.avoided,
                 let place = table.place(of: known.endpoint)
             else { return false }
-            return table.candidates[place].gate == .open && !table.canServe(request, at: place)
+            return table.candidates[place].gate == .open
+                && (!table.canServe(request, at: place) || passes.contains { $0.endpoint == known.endpoint })
         }
     }
 
@@ -176,9 +184,14 @@ final class Failover {
         guard let table else { return .exhausted }
         if let (target, url) = again {
             again = nil
-            attempt.choose(target, url)
-            return .ask
+            if loop.shared.slots.start(at: target) {
+                attempt.choose(target, url)
+                return .ask
+            }
+            // Others have taken its place: it is one of those that have their turn now.
+            tried.removeAll { $0 == target.id }
         }
+        if line.isEntered, takePlace(table, request, attempt, halfOpen: halfOpen, on: loop) { return .ask }
         // The model has to be known, which stands in the body.
         if table.hasModelLimits, halfOpen == .waitForBody, request.operation.isInference, request.model == nil {
             return .waitForBody
@@ -195,23 +208,42 @@ final class Failover {
                 continue
             }
             foundURL = true
-            if table.candidates[place].gate == .halfOpen {
-                switch halfOpen {
-                case .waitForBody:
-                    putBack(place)
-                    return .waitForBody
-                case .skipIfOthersAreLeft: if hasNext(for: request) { continue }
-                case .ask:
-                    guard loop.events.admitHalfOpen(target.id) else {
-                        skippedBusy = true
-                        continue
-                    }
-                }
+            let isOnTrial = table.candidates[place].gate == .halfOpen
+            if isOnTrial, halfOpen == .waitForBody {
+                putBack(place)
+                return .waitForBody
+            }
+            if isOnTrial, halfOpen == .skipIfOthersAreLeft, hasNext(for: request) { continue }
+            guard mayAsk(target, at: place, on: loop) else { continue }
+            if isOnTrial, halfOpen == .ask, !loop.events.admitHalfOpen(target.id) {
+                loop.shared.slots.ended(target.load, at: target.id)
+                skippedBusy = true
+                continue
             }
             attempt.choose(target, url)
             return .ask
         }
         return .exhausted
+    }
+
+    /// Whether the endpoint, which has what the request asks for, takes it now. Where it does, its place there is taken.
+    @inline(__always)
+    private func mayAsk(_ target: Upstream, at place: Int, on loop: LoopContext) -> Bool {
+        if loop.shared.slots.start(at: target) { return true }
+        wasFull(target, at: place)
+        return false
+    }
+
+    private func wasFull(_ target: Upstream, at place: Int) {
+        full.append(place)
+        if !passes.contains(where: { $0.endpoint == target.id }) { target.load.overflowed() }
+        pass(target.id, .full(limit: target.maxInFlight))
+        first.passedOver(target.id)
+    }
+
+    private func pass(_ endpoint: EndpointID, _ reason: PassedOver.Reason) {
+        passes.removeAll { $0.endpoint == endpoint }
+        passes.append(PassedOver(endpoint, reason))
     }
 
     /// The places of the table in their order. Those of endpoints that do not know the path or the model, as they have said, come last;
@@ -225,7 +257,7 @@ final class Failover {
             if !first.isPlain, isOutOfTurn(table.candidates[place].upstream.id, place) { continue }
             if table.candidates[place].upstream.unknownPaths.contain(request.operation, now: request.started) {
                 passedOver.append(place)
-                noteUnknownPath(of: table.candidates[place].upstream.id)
+                pass(table.candidates[place].upstream.id, .pathUnknown)
             } else if !table.hasModelLimits || admits(table.candidates[place], request, at: place) {
                 return place
             }
@@ -240,10 +272,6 @@ final class Failover {
             return true
         }
         return first.hasTaken(endpoint)
-    }
-
-    private func noteUnknownPath(of endpoint: EndpointID) {
-        if !withoutPath.contains(endpoint) { withoutPath.append(endpoint) }
     }
 
     private func admits(_ candidate: Candidate, _ request: CurrentRequest, at place: Int) -> Bool {
@@ -268,11 +296,76 @@ final class Failover {
         guard let table else { return false }
         return table.candidates[next...].contains { serves($0.upstream, request) && !first.hasTaken($0.upstream.id) }
             || passedOver.contains { serves(table.candidates[$0].upstream, request) }
+            || full.contains { serves(table.candidates[$0].upstream, request) }
     }
 
     private func serves(_ upstream: Upstream, _ request: CurrentRequest) -> Bool {
         upstream.url(for: request.api) != nil && (request.openAIAPI == nil || upstream.lacks != request.openAIAPI)
             && (tried.isEmpty || !tried.contains(upstream.id))
+    }
+
+    // MARK: Where all that could be asked are full
+
+    /// What becomes of a request that only endpoints could serve which are full.
+    enum Line {
+        /// `attempt` names the endpoint at which it was given a place.
+        case ask
+        case wait(until: NIODeadline)
+        /// It does not wait.
+        case none
+    }
+
+    /// The request waits in line for a place at an endpoint that is full; where it waits already, it keeps its place in the line.
+    ///
+    /// - Parameters:
+    ///   - wake: is called on any thread when there may be a place for it
+    func lineUp(
+        for request: CurrentRequest, _ attempt: CurrentAttempt, now: NIODeadline, on loop: LoopContext,
+        wake: @escaping @Sendable () -> Void
+    ) -> Line {
+        guard let table, !full.isEmpty, kept?.verdict?.isAboutRequest != true else { return .none }
+        let targets = full.map { table.candidates[$0].upstream }.filter { serves($0, request) }
+        switch line.wait(for: targets, loop.routing.queue, now: now, in: loop.shared.slots, wake: wake) {
+        case .given(let target):
+            guard let url = target.url(for: request.api) else {
+                loop.shared.slots.ended(target.load, at: target.id)
+                return .none
+            }
+            attempt.choose(target, url)
+            return .ask
+        case .waits(let until):
+            // Both waits are of one patience.
+            patienceEnds = patienceEnds ?? now + loop.routing.maxWait
+            return .wait(until: namedTimes(now: now).min().map { min($0, until) } ?? until)
+        case .none: return .none
+        }
+    }
+
+    /// The request has been given a place, perhaps.
+    ///
+    /// - Returns: whether `attempt` names the endpoint
+    private func takePlace(
+        _ table: RoutingTable, _ request: CurrentRequest, _ attempt: CurrentAttempt,
+        halfOpen: ExchangeStateMachine.HalfOpen, on loop: LoopContext
+    ) -> Bool {
+        guard let (endpoint, load) = line.take(now: .now(), from: loop.shared.slots) else { return false }
+        // Settings and availability may have changed since it was asked for.
+        if let place = table.place(of: endpoint), table.canServe(request, at: place, onTrial: halfOpen == .ask),
+            !tried.contains(endpoint), let url = table.candidates[place].upstream.url(for: request.api),
+            table.candidates[place].gate == .open || loop.events.admitHalfOpen(endpoint)
+        {
+            foundURL = true
+            attempt.choose(table.candidates[place].upstream, url)
+            return true
+        }
+        loop.shared.slots.ended(load, at: endpoint)
+        return false
+    }
+
+    /// The request waits for no place any more.
+    @inline(__always)
+    func leaveLine(on loop: LoopContext, now: NIODeadline) {
+        if line.isEntered { line.leave(loop.shared.slots, now: now) }
     }
 
     // MARK: Where no endpoint can be asked
@@ -310,9 +403,16 @@ final class Failover {
         }
         let untried = (table.absent.map(\.upstream) + halfOpen.map(\.upstream)).filter { serves($0, request) }
         if !isWhole, !untried.isEmpty { return .waitForBody }
-        switch untried.isEmpty ? .nothing : loop.events.tryEarly(untried.map(\.id)) {
+        // A trial is of no use without a place there.
+        let open = untried.filter { loop.shared.slots.start(at: $0) }
+        let trial = open.isEmpty ? .nothing : loop.events.tryEarly(open.map(\.id))
+        for target in open {
+            if case .ask(target.id) = trial { continue }
+            loop.shared.slots.ended(target.load, at: target.id)
+        }
+        switch trial {
         case .ask(let id):
-            guard let target = untried.first(where: { $0.id == id }), let url = target.url(for: request.api) else {
+            guard let target = open.first(where: { $0.id == id }), let url = target.url(for: request.api) else {
                 return .none
             }
             foundURL = true
@@ -321,13 +421,15 @@ final class Failover {
         case .wait(let until): next = Self.deadline(until, now: now)
         case .nothing: break
         }
-        let others =
-            limited.map { Self.deadline($0.limit.until, now: now) }
-            + [canBeAskedAgain ? againFrom : nil].compactMap { $0 }
-        for time in others { next = next.map { min($0, time) } ?? time }
+        for time in namedTimes(now: now) { next = next.map { min($0, time) } ?? time }
         guard let next, next < end else { return .none }
         patienceEnds = end
         return .wait(until: next)
+    }
+
+    /// When an endpoint may be asked that cannot be now.
+    private func namedTimes(now: NIODeadline) -> [NIODeadline] {
+        limited.map { Self.deadline($0.limit.until, now: now) } + [canBeAskedAgain ? againFrom : nil].compactMap { $0 }
     }
 
     private static func deadline(_ instant: ContinuousClock.Instant, now: NIODeadline) -> NIODeadline {
@@ -343,6 +445,7 @@ final class Failover {
         next = 0
         passedOver = []
         first.renew()
+        full = []
         limited = []
         skippedBusy = false
         guard canBeAskedAgain, let againFrom, againFrom <= now else { return }
@@ -520,7 +623,8 @@ final class Failover {
     private func isTheirWord(_ refusal: Refusal) -> Bool {
         guard let verdict = refusal.verdict else { return false }
         if verdict.isAboutRequest { return true }
-        return !hadOtherFailures && (verdict.isForNow || table?.earliestRecovery == nil && !skippedBusy)
+        return !hadOtherFailures && full.isEmpty
+            && (verdict.isForNow || table?.earliestRecovery == nil && !skippedBusy)
     }
 
     private func exhaustedAnswer(to request: CurrentRequest) -> LocalAnswer {
@@ -539,7 +643,10 @@ final class Failover {
             return LocalAnswer(
                 status: 429, message: "every endpoint is rate limited (\(failureList))", retryAfter: earliestWait ?? 1)
         }
-        if !failures.isEmpty || !limited.isEmpty {
+        if failures.isEmpty, limited.isEmpty, !full.isEmpty {
+            let why = line.time == nil ? "and as many requests wait as may" : "and no place became free in time"
+            message = "every endpoint is full, \(why) (\(failureList))"
+        } else if !failures.isEmpty || !limited.isEmpty {
             message = "no endpoint could answer (\(failureList))"
         } else if !foundURL, table?.candidates.isEmpty == false {
             // Those that are out or switched off are not in the table, whatever they serve.
@@ -553,7 +660,9 @@ final class Failover {
     /// Whether all that there is was left out because of a rate limit.
     private var isRateLimitedEverywhere: Bool {
         let absent = table?.absent ?? []
-        guard !limited.isEmpty || (!absent.isEmpty && table?.candidates.isEmpty == true) else { return false }
+        guard full.isEmpty, !limited.isEmpty || (!absent.isEmpty && table?.candidates.isEmpty == true) else {
+            return false
+        }
         return limited.allSatisfy { $0.limit.reason.cause == .rateLimited }
             && absent.allSatisfy {
                 if case .timedOut(_, let reason) = $0.availability { reason.cause == .rateLimited } else { false }
@@ -571,7 +680,11 @@ final class Failover {
         let all =
             failures.map { "\($0.name): \($0.reason)" }
             + limited.map { "\($0.name): \($0.limit.reason.text) for model \($0.limit.name)" }
-            + absences
+            + full.compactMap { place in
+                (table?.candidates[place].upstream).map {
+                    "\($0.name): \(PassedOver.Reason.full(limit: $0.maxInFlight).text)"
+                }
+            } + absences
         var list = Array(all.prefix(Self.namedFailures))
         let unnamed = all.count - list.count
         if unnamed > 0 { list.append("and \(unnamed) more") }
@@ -597,107 +710,6 @@ final class Failover {
         guard let shortest = waits.min() else { return nil }
         let components = shortest.components
         return max(1, Int(components.seconds) + (components.attoseconds > 0 ? 1 : 0))
-    }
-}
-
-/// The attempt at one endpoint that is under way, if there is one.
-final class CurrentAttempt {
-    /// The endpoint that is asked; nil between attempts.
-    private(set) var upstream: Upstream?
-    private(set) var url: UpstreamURL?
-    private(set) var isRunning = false
-    private(set) var started = NIODeadline.uptimeNanoseconds(0)
-    /// When the endpoint had been sent the whole request, whatever time the client took for it.
-    var requestWritten: NIODeadline?
-    var firstByte: NIODeadline?
-    var status: Int?
-    /// What the answer, or its absence, means; nil where nothing is to be said against it.
-    var verdict: Verdict?
-    /// When it first said something; nil where it was not looked into.
-    private(set) var firstContent: NIODeadline?
-    /// When it last did.
-    private(set) var lastContent = NIODeadline.uptimeNanoseconds(0)
-    /// How fast it was written; nil where that is not known.
-    var tokensPerSecond: Float?
-    /// The answer's beginning has been reported.
-    var wasAnswered = false
-    /// With the time that the endpoint is measured by.
-    var wasMeasured = false
-    /// When the first byte of the request was written to the present connection.
-    var headWritten = NIODeadline.uptimeNanoseconds(0)
-    /// Of its head and body, as they are before encryption.
-    var bytesSent = 0
-
-    var forwardsClientCredential: Bool { upstream?.forwardsClientCredential ?? false }
-
-    var timeToFirstByte: Duration? {
-        guard let requestWritten, let firstByte else { return nil }
-        return Duration(firstByte - requestWritten)
-    }
-
-    var timeToFirstContent: Duration? {
-        guard let requestWritten, let firstContent else { return nil }
-        return Duration(firstContent - requestWritten)
-    }
-
-    @inline(__always)
-    func contentCame(at now: NIODeadline) {
-        if firstContent == nil { firstContent = now }
-        lastContent = now
-    }
-
-    /// From the first content to the last; nil where there was none.
-    var secondsOfContent: Double? {
-        firstContent.map { Double((lastContent - $0).nanoseconds) * 1e-9 }
-    }
-
-    /// Whether the outcome says something about the endpoint.
-    func isEvidence(_ outcome: AttemptOutcome, of operation: LLMOperation) -> Bool {
-        if outcome == .neutral { return false }
-        guard let verdict else { return operation.isInference }
-        return verdict.endpoint != .nothing || (operation.isInference && verdict.reason != .clientsCredential)
-    }
-
-    func choose(_ upstream: Upstream, _ url: UpstreamURL) {
-        self.upstream = upstream
-        self.url = url
-    }
-
-    func begin(now: NIODeadline) {
-        isRunning = true
-        started = now
-        wasAnswered = false
-        wasMeasured = false
-        restart()
-    }
-
-    /// The request goes to the same endpoint once more, on another connection.
-    func restart() {
-        requestWritten = nil
-        firstByte = nil
-        firstContent = nil
-        tokensPerSecond = nil
-        status = nil
-        if verdict != nil { verdict = nil }
-    }
-
-    /// - Returns: the endpoint, if an attempt was under way
-    func end() -> Upstream? {
-        url = nil
-        let upstream = upstream.take()
-        guard isRunning else { return nil }
-        isRunning = false
-        return upstream
-    }
-
-    /// What the answer says about the OpenAI APIs that the endpoint speaks.
-    func detection(of request: CurrentRequest, _ outcome: AttemptOutcome) -> APIDetection? {
-        guard request.teaches, let asked = request.openAIAPI, let status else { return nil }
-        switch outcome {
-        case .success, .declined: break
-        case .failure, .rateLimited, .timedOut, .misconfigured, .neutral: return nil
-        }
-        return APIDetection(asked, status: status, saysUnknownPath: verdict?.endpoint == .pathUnknown)
     }
 }
 

@@ -126,6 +126,11 @@ struct FirstEndpoint {
         return Exploration.choice(among: ages).map { table.candidates[others[$0]].upstream }
     }
 
+    /// Its turn came, and it could not be asked: the request goes on by the order.
+    mutating func passedOver(_ endpoint: EndpointID) {
+        if endpoint == preferred { reason = .order }
+    }
+
     /// Whether the endpoint is asked only to see how fast it is.
     @inline(__always)
     func looks(at endpoint: EndpointID) -> Bool { reason == .explored && endpoint == preferred }

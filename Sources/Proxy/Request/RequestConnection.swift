@@ -209,6 +209,8 @@ class RequestConnection: ClientChannel {
         switch failover.nextStep(of: request, attempt, halfOpen: halfOpen, on: loop) {
         case .ask: startAttempt(now: now ?? .now())
         case .waitForBody:
+            // A slow client must not keep a place that others wait for.
+            failover.leaveLine(on: loop, now: now ?? .now())
             arm(machine.waitsForBody())
             resumeInput()
         case .exhausted: noEndpointIsLeft(halfOpen, now: now ?? .now())
@@ -218,6 +220,11 @@ class RequestConnection: ClientChannel {
     /// Waits for an endpoint, or tells the client that there is none.
     private func noEndpointIsLeft(_ halfOpen: ExchangeStateMachine.HalfOpen, now: NIODeadline) {
         if machine.canReplay {
+            switch failover.lineUp(for: request, attempt, now: now, on: loop, wake: lineWake()) {
+            case .ask: return startAttempt(now: now)
+            case .wait(let until): return park(until: until)
+            case .none: break
+            }
             let patience = failover.patience(
                 for: request, attempt, isWhole: halfOpen != .waitForBody, maximum: loop.routing.maxWait, now: now,
                 on: loop)
@@ -235,6 +242,18 @@ class RequestConnection: ClientChannel {
         case .local(let words): answer(words)
         case .kept(let refusal): answer(refusal)
         }
+    }
+
+    /// What the line of waiting requests calls on any thread when this one has been given a place.
+    private func lineWake() -> @Sendable () -> Void {
+        let eventLoop = loop.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let serial = request.serial
+        return { eventLoop.execute { bound.value.placeIsFree(for: serial) } }
+    }
+
+    private func placeIsFree(for serial: UInt64) {
+        if request.serial == serial { chooseAgain(now: .now()) }
     }
 
     final func park(until: NIODeadline) {
@@ -259,11 +278,12 @@ class RequestConnection: ClientChannel {
 
     /// Asks the endpoint that `attempt` names.
     private func startAttempt(now: NIODeadline) {
-        guard !machine.inputIsClosed || clientIsThere(), let target = attempt.upstream, let url = attempt.url else {
-            return
+        guard let target = attempt.upstream, let url = attempt.url else { return }
+        failover.leaveLine(on: loop, now: now)
+        guard !machine.inputIsClosed || clientIsThere() else {
+            return loop.shared.slots.ended(target.load, at: target.id)
         }
         attempt.begin(now: now)
-        target.load.attemptStarted()
         machine.attemptBegan(request.framing, kept: request.keptBody)
         if !machine.attempt.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
             machine.idleConnectionTaken()
@@ -461,7 +481,7 @@ class RequestConnection: ClientChannel {
         _ outcome: AttemptOutcome, reason: String? = nil, concludes: Bool = false, at end: Moment = .now
     ) {
         guard let target = attempt.end() else { return }
-        target.load.attemptEnded()
+        loop.shared.slots.ended(target.load, at: target.id)
         failover.finish(
             attempt, at: target, of: request, outcome, reason: reason, concludes: concludes,
             isCommitted: machine.isCommitted, end: end, on: loop)

@@ -26,6 +26,8 @@ public final class Upstream: Sendable {
     public let rules: [FailoverRule]
     /// The operations whose paths it does not know.
     let unknownPaths = UnknownPaths()
+    /// As many requests may run there at once; 0: any number.
+    public let maxInFlight: Int
     /// How long to wait for it.
     public let timeouts: UpstreamTimeouts
     /// For https URLs.
@@ -63,7 +65,7 @@ public final class Upstream: Sendable {
         headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
         tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, passesCookies: Bool = false,
         namesClients: Bool = false, isNamed: Bool = false, secrets: [String] = [], rules: [FailoverRule] = [],
-        load: EndpointLoad = .init()
+        maxInFlight: Int = 0, load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -72,6 +74,7 @@ public final class Upstream: Sendable {
         self.openAIURL = openAIURL
         self.lacks = lacks
         self.rules = rules
+        self.maxInFlight = maxInFlight
         self.timeouts = timeouts
         waits = UpstreamWaits(timeouts)
         self.tls = tls
@@ -189,12 +192,20 @@ public final class EndpointLoad: Sendable {
     private let running = Atomic<Int>(0)
     private let sessionCount = Atomic<Int>(0)
     private let lastMeasured = Atomic<UInt64>(0)
+    private let waitingCount = Atomic<Int>(0)
+    private let overflowCount = Atomic<Int>(0)
 
     /// Nothing runs.
     public init() {}
 
     /// Attempts that have begun and not ended.
-    public var requests: Int { max(0, running.load(ordering: .relaxed)) }
+    public var requests: Int { max(0, running.load(ordering: .sequentiallyConsistent)) }
+
+    /// Requests that wait for a place there.
+    public var waiting: Int { waitingCount.load(ordering: .relaxed) }
+
+    /// Requests that passed it over since it was full.
+    public var overflows: Int { overflowCount.load(ordering: .relaxed) }
 
     /// Sessions that have their cache there and are running.
     public var sessions: Int { sessionCount.load(ordering: .relaxed) }
@@ -212,7 +223,17 @@ public final class EndpointLoad: Sendable {
 
     func attemptStarted() { running.wrappingAdd(1, ordering: .relaxed) }
 
-    func attemptEnded() { running.wrappingSubtract(1, ordering: .relaxed) }
+    // One side says that it waits and then looks for a place, the other gives its place back and then looks whether a request waits. In one
+    // order for all threads, one of the two sees the other.
+    func attemptEnded() { running.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+
+    /// Whether a request waits for a place there.
+    @inline(__always)
+    var isAwaited: Bool { waitingCount.load(ordering: .sequentiallyConsistent) > 0 }
+
+    func setWaiting(_ count: Int) { waitingCount.store(count, ordering: .sequentiallyConsistent) }
+
+    func overflowed() { overflowCount.wrappingAdd(1, ordering: .relaxed) }
 }
 
 /// Finds an endpoint's credential in what the endpoint says. Each head of an answer is searched, so this has to cost next to

@@ -112,6 +112,7 @@ struct EndpointShowCommand: AsyncParsableCommand {
         facts += configured(endpoint.settings)
         let traffic = endpoint.traffic
         var words = ["\(traffic.total) attempts", "\(traffic.failures) failed", "\(traffic.inFlight) in flight"]
+        if let queued = traffic.queued { words.append("\(queued) waiting") }
         if let sessions = traffic.sessions { words.append(sessions.counted("session")) }
         facts.append(("traffic", words.joined(separator: ", ")))
         func spread(_ label: String, _ median: Double?, _ worst: Double?) {

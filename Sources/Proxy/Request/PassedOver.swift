@@ -1,0 +1,38 @@
+public import Ranking
+
+/// An endpoint whose turn came and that one request did not ask, though others may ask it.
+///
+/// This says nothing about the endpoint's health: no breaker and no rank learns of it. `podium explain` tells the reason.
+///
+/// To add a reason: a case here with its words, and a look in `Failover.mayAsk`, which costs nothing for endpoints that have no such
+/// condition.
+public struct PassedOver: Sendable, Equatable {
+    /// Why it was not asked.
+    public enum Reason: Sendable, Equatable {
+        /// It has said that it does not know the path.
+        case pathUnknown
+        /// As many requests run there as `max_in_flight` allows, or others wait for its next place.
+        case full(limit: Int)
+    }
+
+    /// Which endpoint.
+    public let endpoint: EndpointID
+    /// Why it was not asked.
+    public let reason: Reason
+
+    /// As its parts.
+    public init(_ endpoint: EndpointID, _ reason: Reason) {
+        self.endpoint = endpoint
+        self.reason = reason
+    }
+}
+
+extension PassedOver.Reason {
+    /// In a few words, for explanations and for the message of a 503.
+    public var text: String {
+        switch self {
+        case .pathUnknown: "does not know the path"
+        case .full(let limit): "full: \(limit) of \(limit) requests in flight"
+        }
+    }
+}
