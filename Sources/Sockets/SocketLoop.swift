@@ -332,7 +332,7 @@ package struct PollModeration: Sendable, Equatable {
     static let period = 2_000_000
     /// With this many requests in a period polling is moderated. That is two requests in a tick, and each request makes two
     /// descriptors ready.
-    private static let leastStarted = 32
+    private static let leastStarted = 16
     /// With fewer requests under way no other one would become ready while the first waits.
     private static let leastRunning = 8
 
