@@ -330,7 +330,7 @@ package struct PollModeration: Sendable, Equatable {
     static let interval = 150_000
     /// Nanoseconds after which it is decided anew whether there is enough to do.
     static let period = 2_000_000
-    /// With this many requests in a period polling is moderated. That is two requests in a tick, and each request makes two
+    /// With this many requests in a period polling is moderated. That is more than one request in a tick, and each request makes two
     /// descriptors ready.
     private static let leastStarted = 16
     /// With fewer requests under way no other one would become ready while the first waits.
