@@ -449,35 +449,6 @@ extension Logger.Level {
     }
 }
 
-/// Probes endpoints that get no traffic, so that no measurement grows stale unseen and a recovery is noticed.
-private struct ProbeLoop {
-    /// Connections opened at the same time.
-    private static let atOnce = 8
-    /// Longest time without a look: a change of the configuration may bring a probe forward.
-    private static let longestRest = Duration.seconds(2)
-
-    let engine: Engine
-
-    func run() async {
-        while !Task.isCancelled {
-            engine.authorities.lookForChanges { [engine] in engine.authoritiesBecameUsable() }
-            let (due, next) = engine.takeDueProbes(limit: Self.atOnce)
-            await withTaskGroup(of: Void.self) { group in
-                for upstream in due {
-                    group.addTask {
-                        // The event loops may be gone by the time this begins.
-                        guard !Task.isCancelled else { return }
-                        let result = await engine.proxy.probe(upstream)
-                        if !Task.isCancelled { engine.probeFinished(upstream.id, result) }
-                    }
-                }
-            }
-            let rest = next.map { max(.milliseconds(100), $0 - .now) } ?? Self.longestRest
-            try? await Task.sleep(for: min(rest, Self.longestRest))
-        }
-    }
-}
-
 /// How many processors this process may run on: `taskset` or a container may leave it fewer than there are.
 ///
 /// Two event loops on one processor wake and interrupt each other, at a third of what a request costs.
@@ -485,36 +456,6 @@ private enum ProcessorCount {
     static var usable: Int {
         let allowed = Int(podium_usable_processors())
         return allowed > 0 ? min(allowed, System.coreCount) : System.coreCount
-    }
-}
-
-/// Tells the readers that follow the event log that there is something new. It keeps no events for them: each reads the log from
-/// where it had got to.
-final class EventListeners: Sendable {
-    private struct State {
-        var continuations: [UInt64: AsyncStream<Void>.Continuation] = [:]
-        var next: UInt64 = 0
-    }
-
-    private let state = Mutex(State())
-
-    func listen() -> AsyncStream<Void> {
-        let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let key = state.withLock { state in
-            state.next += 1
-            state.continuations[state.next] = continuation
-            return state.next
-        }
-        continuation.onTermination = { [weak self] _ in
-            _ = self?.state.withLock { $0.continuations.removeValue(forKey: key) }
-        }
-        return stream
-    }
-
-    func signal() {
-        for continuation in state.withLock({ Array($0.continuations.values) }) {
-            continuation.yield()
-        }
     }
 }
 
