@@ -83,7 +83,7 @@ let package = Package(
         library("Verdicts", ["PureSupport", "LLMWire"]),
         library("Pricing", ["LLMWire", "YAMLDocument"]),
         library("Trends", ["LLMWire"]),
-        library("History", ["Support", "Trends", "CSQLite"]),
+        library("History", ["Support", "LLMWire", "Trends", "CSQLite"]),
         library("Persistence", ["Support", "PodiumModel", "Configuration", "YAMLDocument", "CSystemShim"]),
         library("Sockets", ["Support", "CSystemShim", nioCore, deque, heap]),
         library(

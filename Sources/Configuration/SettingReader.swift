@@ -213,12 +213,23 @@ extension ServerSettings {
     }
 
     private static func byteCount(_ text: String) throws(ValueProblem) -> Int {
+        try ByteSizeText.parse(text, largest: 1 << 30)
+    }
+}
+
+/// How many bytes, such as `64KiB`.
+enum ByteSizeText {
+    private static let scales = [
+        "": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
+    ]
+
+    /// - Parameter largest: in whole MiB
+    static func parse(_ text: String, largest: Int) throws(ValueProblem) -> Int {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
-        let scales = ["": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30]
         let scale = scales[String(text[digits.endIndex...].drop { $0 == " " })]
-        guard let number = Int(digits), let scale, number <= (1 << 30) / scale else {
+        guard let number = Int(digits), let scale, number <= largest / scale else {
             throw ValueProblem(
-                "\(SecretSigns.quoted(text)) is not a size up to 1024MiB",
+                "\(SecretSigns.quoted(text)) is not a size up to \(largest >> 20)MiB",
                 fix: "write it like 65536, 64KiB or 1MiB")
         }
         return number * scale

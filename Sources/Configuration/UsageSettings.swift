@@ -30,6 +30,10 @@ public struct UsageSettings: Sendable, Equatable {
     public var keepHours = Duration.seconds(35 * 86_400)
     /// `history.keep_days`: how long sums by the day are kept.
     public var keepDays = Duration.seconds(400 * 86_400)
+    /// `history.keep_requests`: how long single requests are kept; zero: there is no log of them.
+    public var keepRequests = Duration.seconds(14 * 86_400)
+    /// `history.max_size`: bytes that the history's files may take together.
+    public var maxSize: Int64 = 1 << 30
     /// `usage.prices`
     public var prices = Prices.builtIn
     /// `cost_multiplier` by the endpoint's name.
@@ -40,7 +44,7 @@ public struct UsageSettings: Sendable, Equatable {
 }
 
 extension UsageSettings {
-    static let historyKeys = ["path", "keep_hours", "keep_days"]
+    static let historyKeys = ["path", "keep_requests", "keep_hours", "keep_days", "max_size"]
     static let usageKeys = ["prices"]
     static let endpointKey = "cost_multiplier"
 
@@ -57,15 +61,24 @@ extension UsageSettings {
             case "off", "false": .off
             case let folder?: .folder(folder)
             }
-        func keep(_ key: String, _ days: ClosedRange<Int64>) -> Duration? {
+        func keep(_ key: String, _ days: ClosedRange<Int64>, mayBeOff: Bool = false) -> Duration? {
             section.value(key) { text throws(ValueProblem) in
+                if mayBeOff, ["0", "off"].contains(text.lowercased()) { return .zero }
                 let duration = try DurationText.parse(text)
-                guard days.contains(duration.components.seconds / 86_400) else {
-                    throw ValueProblem("\(key) goes from \(days.lowerBound)d to \(days.upperBound)d")
+                guard days.contains(duration.components.seconds / 86_400) || (mayBeOff && duration == .zero) else {
+                    throw ValueProblem(
+                        "\(key) goes from \(days.lowerBound)d to \(days.upperBound)d\(mayBeOff ? ", or is 0" : "")")
                 }
                 return duration
             }
         }
+        keepRequests = keep("keep_requests", 1...3_660, mayBeOff: true) ?? keepRequests
+        maxSize =
+            section.value("max_size") { text throws(ValueProblem) in
+                let bytes = try ByteSizeText.parse(text, largest: 1 << 40)
+                guard bytes >= 16 << 20 else { throw ValueProblem("max_size is 16MiB at least") }
+                return Int64(bytes)
+            } ?? maxSize
         keepHours = keep("keep_hours", 2...400) ?? keepHours
         keepDays = keep("keep_days", 2...3_660) ?? keepDays
         let used = SectionReader(usage, title: "usage", known: Self.usageKeys, sink: sink)

@@ -97,7 +97,8 @@ extension CommandRequest {
         case .redo: return .redo
         case .flush: return .flush
         case .reload: return .reload
-        case .snapshot, .events, .stats, .usage, .endpoints, .endpoint, .metrics, .healthz, .readyz: return nil
+        case .snapshot, .events, .stats, .usage, .loggedRequests, .endpoints, .endpoint, .metrics, .healthz, .readyz:
+            return nil
         }
     }
 

@@ -77,6 +77,11 @@ public struct ControlClient: Sendable {
         return try await ask(.GET, "\(Route(.usage).path)?\(query)")
     }
 
+    /// Requests of the log, the newest first.
+    public func loggedRequests(_ question: HistoryQuestion) async throws(ControlClientError) -> RequestLogReport {
+        try await ask(.GET, "\(Route(.loggedRequests).path)?\(HistoryRequest.query(question))")
+    }
+
     /// The metrics in Prometheus' text format.
     public func metrics() async throws(ControlClientError) -> String {
         let response = try await exchange(.GET, Route(.metrics).path, timeout: timeout)

@@ -75,6 +75,8 @@ struct ControlService: Sendable {
         case .events: return ControlAnswer(status: 200, body: .events(after: try lastEvent(request)))
         case .stats: return .json(persister())
         case .usage: return .json(try await engine.usage(try Self.usageQuestion(request)))
+        case .loggedRequests:
+            return .json(try await engine.loggedRequests(try HistoryRequest.question(request)))
         case .endpoints: return endpoints()
         case .endpoint:
             guard let endpoint = engine.endpoint(named: name) else { throw .noSuchEndpoint(name) }

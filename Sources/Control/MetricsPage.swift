@@ -53,6 +53,8 @@ extension MetricsText {
         sample(usage.commits)
         begin("podium_history_failing", .gauge, "1 while the history's file cannot be written.")
         sample(usage.isFailing ? 1 : 0)
+        begin("podium_history_unlogged_total", .counter, "Requests for which there was no room in the log of requests.")
+        sample(usage.unlogged)
     }
 
     fileprivate mutating func addTraffic(_ metrics: EngineMetrics) {

@@ -14,7 +14,7 @@ struct Route: Sendable {
 
     /// What is asked.
     enum Operation: String, Sendable, CaseIterable {
-        case snapshot, events, stats, request, usage
+        case snapshot, events, stats, request, usage, loggedRequests
         case endpoints, endpoint, addEndpoint, replaceEndpoint, changeEndpoint, removeEndpoint
         case move, pin, unpin, enable, disable, clear, test
         case testDocument, preview, previewNew
@@ -63,6 +63,7 @@ struct Route: Sendable {
         case .events: self.init(operation, .GET, "/admin/api/events", [200, 400])
         case .stats: self.init(operation, .GET, "/admin/api/config/stats", [200])
         case .usage: self.init(operation, .GET, "/admin/api/usage", [200, 400])
+        case .loggedRequests: self.init(operation, .GET, "/admin/api/history/requests", [200, 400])
         case .request: self.init(operation, .GET, "/admin/api/requests/{name}", [200, 404])
         case .endpoints: self.init(operation, .GET, "/admin/api/endpoints", [200])
         case .addEndpoint:

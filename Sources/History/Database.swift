@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Support
 
 /// What SQLite says went wrong.
 struct SQLError: Error, Equatable {
@@ -26,6 +27,8 @@ final class Database {
 
     private let connection: OpaquePointer
     private var statements: [String: Statement] = [:]
+    /// When questions are given up, by the clock that cannot be set; 0: never. C looks at it.
+    private let deadline = UnsafeMutablePointer<Int>.allocate(capacity: 1)
 
     init(path: String, _ access: Access) throws(SQLError) {
         var handle: OpaquePointer?
@@ -40,10 +43,29 @@ final class Database {
         guard code == SQLITE_OK, let handle else {
             let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(handle)
+            deadline.deallocate()
             throw SQLError(code: code & 0xFF, message: message)
         }
         connection = handle
         sqlite3_extended_result_codes(handle, 0)
+        deadline.initialize(to: 0)
+    }
+
+    /// What is asked from now on is given up after so many seconds, so that a question about a large file ends.
+    func limit(seconds: Int) {
+        deadline.pointee = Self.steadySeconds() + seconds
+        sqlite3_progress_handler(
+            connection, 10_000,
+            { pointer in
+                guard let pointer else { return 0 }
+                return Database.steadySeconds() > pointer.assumingMemoryBound(to: Int.self).pointee ? 1 : 0
+            }, deadline)
+    }
+
+    private static func steadySeconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return time.tv_sec
     }
 
     private static func escaped(_ path: String) -> String {
@@ -56,6 +78,7 @@ final class Database {
     deinit {
         statements.removeAll()
         sqlite3_close_v2(connection)
+        deadline.deallocate()
     }
 
     private var error: SQLError {
@@ -153,6 +176,14 @@ final class Database {
             _ = bytes.withUnsafeBytes { podium_sqlite_bind_blob(pointer, bound, $0.baseAddress, Int32($0.count)) }
         }
 
+        func bind(_ text: String?) {
+            guard let text else {
+                bound += 1
+                return
+            }
+            bind(text)
+        }
+
         /// - Returns: whether there is a row
         func step() throws(SQLError) -> Bool {
             switch sqlite3_step(pointer) {
@@ -173,6 +204,11 @@ final class Database {
         }
 
         func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(pointer, column) }
+
+        /// nil for NULL.
+        func optional(_ column: Int32) -> Int64? {
+            sqlite3_column_type(pointer, column) == SQLITE_NULL ? nil : integer(column)
+        }
 
         func text(_ column: Int32) -> String {
             guard let bytes = sqlite3_column_text(pointer, column) else { return "" }

@@ -87,23 +87,33 @@ public struct Cell: Sendable, Equatable {
     ///
     /// - Parameter names: of endpoint, model and client: what the numbers of the key stand for
     public func checksum(_ key: CellKey, names: [String] = []) -> UInt32 {
-        var hash: UInt32 = 2_166_136_261
-        func add(_ byte: UInt8) { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-        func add(_ number: Int64) {
-            withUnsafeBytes(of: number.littleEndian) { for byte in $0 { add(byte) } }
-        }
-        for number in [key.start, Int64(key.endpoint), Int64(key.model), Int64(key.client)] + sums { add(number) }
-        for sketch in sketches {
-            let bytes = sketch.encoded
-            add(Int64(bytes.count))
-            for byte in bytes { add(byte) }
-        }
-        for name in names {
-            for byte in name.utf8 { add(byte) }
-            // No byte of a text: so that no letter can pass from one to the next.
-            add(0xFF as UInt8)
-        }
-        return hash
+        var hash = RowChecksum()
+        for number in [key.start, Int64(key.endpoint), Int64(key.model), Int64(key.client)] + sums { hash.add(number) }
+        for sketch in sketches { hash.add(sketch.encoded) }
+        for name in names { hash.add(name) }
+        return hash.value
+    }
+}
+
+/// FNV-1a of a row's values, so that none can pass into another.
+private struct RowChecksum {
+    private(set) var value: UInt32 = 2_166_136_261
+
+    private mutating func add(_ byte: UInt8) { value = (value ^ UInt32(byte)) &* 16_777_619 }
+
+    mutating func add(_ number: Int64) {
+        withUnsafeBytes(of: number.littleEndian) { for byte in $0 { add(byte) } }
+    }
+
+    mutating func add(_ bytes: [UInt8]) {
+        add(Int64(bytes.count))
+        for byte in bytes { add(byte) }
+    }
+
+    mutating func add(_ text: String) {
+        for byte in text.utf8 { add(byte) }
+        // No byte of a text: so that no letter can pass from one to the next.
+        add(0xFF as UInt8)
     }
 }
 

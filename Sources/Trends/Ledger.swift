@@ -38,6 +38,8 @@ public struct Entry: Sendable, Equatable {
     public var speed: Int64?
     public var bytesUp: Int64 = 0
     public var bytesDown: Int64 = 0
+    /// There was no room for it in the log of requests.
+    public var isUnlogged = false
 
     /// A request that ended then.
     public init(at moment: LocalMoment) { at = moment }
@@ -102,6 +104,7 @@ extension Cell {
         if entry.isAborted { self[.aborted] += 1 }
         if entry.isError { self[.errors] += 1 }
         if entry.isStream { self[.streams] += 1 }
+        if entry.isUnlogged { self[.unlogged] += 1 }
         switch entry.reading {
         case .none: break
         case .whole: self[.read] += 1

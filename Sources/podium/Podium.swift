@@ -15,8 +15,8 @@ struct Podium: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, AttachCommand.self, StatusCommand.self, FlushCommand.self, SortCommand.self,
-            ReloadCommand.self, ExplainCommand.self, UsageCommand.self, EndpointCommand.self, CheckCommand.self,
-            RestoreCommand.self,
+            ReloadCommand.self, ExplainCommand.self, UsageCommand.self, HistoryCommand.self, EndpointCommand.self,
+            CheckCommand.self, RestoreCommand.self,
             SimulateCommand.self,
             DemoCommand.self,
             ManualCommand.self,

@@ -16,7 +16,7 @@ struct UsageSettingsTests {
         #expect(try #require(load(Self.endpoint).configuration).usage == UsageSettings())
         let loaded = load(
             """
-            history: {path: state, keep_hours: 48h, keep_days: 90d}
+            history: {path: state, keep_requests: 3d, keep_hours: 48h, keep_days: 90d, max_size: 2GiB}
             usage: {prices: prices.json}
             endpoints:
               - {name: a, url: "https://a", cost_multiplier: 0.3}
@@ -27,14 +27,18 @@ struct UsageSettingsTests {
         #expect(usage.place == .folder("state") && usage.prices == .file("prices.json"))
         #expect(usage.keepHours == .seconds(2 * 86_400) && usage.keepDays == .seconds(90 * 86_400))
         #expect(usage.multipliers == ["a": try #require(CostMultiplier("0.3"))])
-        let off = try #require(load("history: {path: off}\nusage: {prices: off}\n" + Self.endpoint).configuration).usage
-        #expect(off.place == .off && off.prices == .off)
+        #expect(usage.keepRequests == .seconds(3 * 86_400) && usage.maxSize == 2 << 30)
+        let off = try #require(
+            load("history: {path: off, keep_requests: 0}\nusage: {prices: off}\n" + Self.endpoint).configuration
+        ).usage
+        #expect(off.place == .off && off.prices == .off && off.keepRequests == .zero)
     }
 
     @Test("What cannot be meant is said with its line")
     func mistakes() {
         for text in [
             "history: {keep_hours: 1h}\n" + Self.endpoint, "history: {keep_days: 4000d}\n" + Self.endpoint,
+            "history: {keep_requests: 1h}\n" + Self.endpoint, "history: {max_size: 1MiB}\n" + Self.endpoint,
             "endpoints: [{name: a, url: \"https://a\", cost_multiplier: -1}]\n",
             "endpoints: [{name: a, url: \"https://a\", cost_multiplier: 0.00001}]\n",
         ] {

@@ -105,6 +105,15 @@ struct DescriptionTests {
             UsageReport(
                 span: "", by: ["endpoint"], currency: "", pricesDate: "", problem: "", rows: [row], total: row),
             "UsageReport")
+        var logged = RequestLogReport.Row(key: 1, time: 1, kind: "", ending: "")
+        (logged.id, logged.status, logged.endpoint, logged.model, logged.client) = ("", 1, "", "", "")
+        (logged.firstByteSeconds, logged.firstContentSeconds, logged.cost) = (1, 1, "")
+        (logged.input, logged.output, logged.cacheRead, logged.reasoning) = (1, 1, 1, 1)
+        (logged.cacheWrite5m, logged.cacheWrite1h) = (1, 1)
+        logged.walk = [
+            .init(endpoint: "", outcome: "", verdict: "", status: 1, firstByteSeconds: 1, seconds: 1)
+        ]
+        try check(RequestLogReport(problem: "", requests: [logged]), "RequestLog")
         try check(FilePreview(lines: [.init(kind: .kept, number: 1, text: "")]), "Preview")
         let change = RevisionChange(revision: 1, time: 1, actor: "", text: "")
         try check(

@@ -160,6 +160,79 @@ struct UsageServingTests {
         try await upstream.stop()
     }
 
+    @Test(
+        "Single requests are logged with the way of those that failed somewhere, and the next process and podium history know them"
+    )
+    func log() async throws {
+        let state = try Self.newFolder()
+        defer { try? FileManager.default.removeItem(at: state) }
+        let environment = ["STATE_DIRECTORY": state.path]
+        let broken = try await ScriptedUpstream.start { _ in
+            [.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")]
+        }
+        let whole = try await ScriptedUpstream.start { _ in
+            [.send(Self.stream([Self.start, Self.delta] + Self.end))]
+        }
+        let running = try await RunningEngine.start(
+            configuration([("broken", broken.port), ("whole", whole.port)]), environment: environment)
+        for _ in 0..<4 { _ = try await running.exchange(RunningEngine.post()) }
+        var asked = HistoryQuestion()
+        let live = try await running.engine.loggedRequests(asked)
+        #expect(live.problem == nil && live.requests.count == 4)
+        let first = try #require(live.requests.last)
+        #expect(first.endpoint == "whole" && first.model == "claude-haiku-4-5-20251001" && first.status == 200)
+        #expect(first.kind == "messages" && first.stream && !first.failed && first.ending == "completed")
+        #expect(first.usage == "whole" && first.input == 1_000 && first.output == 200 && first.cost == "0.002005")
+        #expect(first.attempts == 2 && first.walk.map(\.endpoint) == ["broken", "whole"])
+        #expect(first.walk.map(\.outcome) == ["server_error", "ok"] && first.walk.map(\.status) == [503, 200])
+        #expect(first.id?.utf8.count == 16)
+        #expect(live.requests.map(\.key) == live.requests.map(\.key).sorted(by: >))
+        // Once the first endpoint is known to be down a request goes well at once.
+        asked.isFailed = true
+        let failed = try await running.engine.loggedRequests(asked).requests.count
+        #expect(failed >= 1 && failed <= 4)
+        asked = HistoryQuestion()
+        (asked.limit, asked.before) = (2, live.requests[1].key)
+        #expect(try await running.engine.loggedRequests(asked).requests == Array(live.requests[2...]))
+        asked = HistoryQuestion()
+        asked.request = first.id
+        #expect(try await running.engine.loggedRequests(asked).requests == [first])
+        asked.span = "soon"
+        await #expect(throws: CommandRefusal.self) { try await running.engine.loggedRequests(asked) }
+        // Written while it goes on, and asked for over what is in the file and what is in memory.
+        running.engine.account.finish(within: .seconds(5))
+        _ = try await running.exchange(RunningEngine.post())
+        #expect(try await running.engine.loggedRequests(HistoryQuestion()).requests.count == 5)
+        let path = try #require(HistoryPlace.rollUps(configuration: running.path, environment: environment))
+        func offline() throws -> RequestLogReport? {
+            try HistoryQuery(HistoryQuestion()).requests(fromFileBeside: path)
+        }
+        #expect(try offline()?.requests == live.requests)
+        // Removed, then overwritten under it: requests go on, and no row is wrong.
+        let log = HistoryPlace.requests(besides: path)
+        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: log + suffix) }
+        running.engine.account.finish(within: .seconds(5))
+        #expect(try offline()?.requests.count == 1)
+        // By another process: a descriptor that is closed in this one would drop SQLite's locks.
+        let vandal = Process()
+        vandal.executableURL = URL(filePath: "/usr/bin/python3")
+        vandal.arguments = [
+            "-c",
+            "import sys; f = open(sys.argv[1], 'r+b'); f.seek(4096); f.write(b'\\xff' * 20000); f.truncate(24096)", log,
+        ]
+        try vandal.run()
+        vandal.waitUntilExit()
+        for _ in 0..<3 {
+            _ = try await running.exchange(RunningEngine.post())
+            running.engine.account.finish(within: .seconds(5))
+        }
+        let rows = try #require(try offline()).requests
+        #expect(rows.count <= 4 && rows.allSatisfy { $0.input == 1_000 && $0.cost == "0.002005" })
+        #expect(try await running.engine.usage(question([])).total.requests == 8)
+        await running.stop()
+        for upstream in [broken, whole] { try await upstream.stop() }
+    }
+
     private static func newFolder() throws -> URL {
         let folder = FileManager.default.temporaryDirectory.appending(path: "state-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

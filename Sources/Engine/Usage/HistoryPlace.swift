@@ -17,6 +17,12 @@ public enum HistoryPlace {
 
     private static func isUsable(_ path: String) -> Bool { path.hasPrefix("/") && access(path, W_OK | X_OK) == 0 }
 
+    /// The file of the log of requests, beside that of the sums.
+    public static func requests(besides rollUps: String) -> String {
+        let suffix = ".history.db"
+        return (rollUps.hasSuffix(suffix) ? String(rollUps.dropLast(suffix.count)) : rollUps) + ".requests.db"
+    }
+
     /// The file of the sums; nil where there is no place for it.
     ///
     /// - Parameters:

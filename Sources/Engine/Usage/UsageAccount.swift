@@ -15,78 +15,6 @@ internal import Trends
 /// Requests only hand over what they know; a queue of its own adds up and never touches a file, another one reads and writes
 /// the file. A disk that stands still, is full or locked delays what is written and loses nothing that is in memory.
 final class UsageAccount: Sendable {
-    /// What is handed over of a request that has ended.
-    struct Finished: Sendable {
-        var ended: ReportTime
-        var endpoint: EndpointID?
-        var failures: [EndpointID]
-        var attempts: Int32
-        var usage: AnswerUsage?
-        var isBroken: Bool
-        var isAborted: Bool
-        var firstByte: Duration?
-        var figures: AnswerFigures
-        var total: Duration
-        var bytesUp: Int
-        var bytesDown: Int
-
-        /// A function and no initializer: what an initializer is given is copied for it.
-        static func of(_ report: RequestReport) -> Finished {
-            var failures: [EndpointID] = []
-            // Nearly no request has one: then no list is made.
-            if report.failedOver || report.endpoint == nil {
-                failures = report.attempts.filter { $0.endpoint != report.endpoint && $0.outcomeWord != "gone" }.map(
-                    \.endpoint)
-            }
-            return Finished(
-                ended: report.ended, endpoint: report.endpoint, failures: failures,
-                attempts: Int32(clamping: report.attemptCount), usage: report.usage,
-                isBroken: report.ending == .brokenStream,
-                isAborted: report.ending == .clientClosed || report.ending == .clientTimeout,
-                firstByte: report.timeToFirstByte, figures: report.figures, total: report.duration,
-                bytesUp: report.bytesUp, bytesDown: report.bytesDown)
-        }
-
-        /// In numbers of a `NameTable`.
-        ///
-        /// - Parameters:
-        ///   - endpoint: the number of `endpoint`
-        ///   - failures: the numbers of others
-        ///   - model: the number of the model that answered; only read where one did
-        ///   - cost: picos; nil: not known
-        func entry(
-            at moment: LocalMoment, endpoint: Int32, failures number: (EndpointID) -> Int32?, model: Int32, cost: Int64?
-        ) -> Entry {
-            var entry = Entry(at: moment)
-            entry.endpoint = endpoint
-            if !failures.isEmpty { entry.failures = failures.compactMap(number) }
-            entry.attempts = attempts
-            entry.isBroken = isBroken
-            entry.isAborted = isAborted
-            entry.firstByte = firstByte.map { Int64(clamping: $0.wholeMicroseconds) }
-            entry.speed = figures.tokensPerSecond.map { Int64(min($0, 1e9) * 1_000) }
-            entry.total = Int64(clamping: total.wholeMicroseconds)
-            (entry.bytesUp, entry.bytesDown) = (Int64(bytesUp), Int64(bytesDown))
-            guard let usage else { return entry }
-            entry.model = usage.model.isEmpty ? NameTable.none : model
-            entry.isStream = usage.isStream
-            entry.isError = usage.isError
-            // Of an answer that is no stream it is the time to its end.
-            if usage.isStream {
-                entry.firstToken = figures.timeToFirstContent.map { Int64(clamping: $0.wholeMicroseconds) }
-            }
-            entry.usage = usage.figures
-            entry.cost = cost
-            entry.reading =
-                switch usage.extent {
-                case .whole: .whole
-                case .partial: .partial
-                case .unread: .unread
-                }
-            return entry
-        }
-    }
-
     private struct Counter: Hashable {
         var endpoint: Int32
         var model: Int32
@@ -155,11 +83,11 @@ final class UsageAccount: Sendable {
         /// So many are added up at once, before their time.
         static let many = 4_096
 
-        private var entries: [Finished] = []
+        private var entries: [FinishedRequest] = []
         private var dropped = 0
         private var isScheduled = false
 
-        mutating func append(_ one: Finished) -> Drain {
+        mutating func append(_ one: FinishedRequest) -> Drain {
             guard entries.count < Self.limit else {
                 dropped += 1
                 return .nothing
@@ -172,7 +100,7 @@ final class UsageAccount: Sendable {
         }
 
         /// - Returns: what waits; nil if nothing does
-        mutating func take() -> (entries: [Finished], dropped: Int)? {
+        mutating func take() -> (entries: [FinishedRequest], dropped: Int)? {
             isScheduled = false
             guard !entries.isEmpty || dropped > 0 else { return nil }
             let taken = (entries, dropped)
@@ -184,6 +112,13 @@ final class UsageAccount: Sendable {
         }
     }
 
+    /// Takes what the operator should know.
+    private final class Listener: Sendable {
+        let closure = Mutex<@Sendable (EventLevel, String) -> Void>({ _, _ in })
+
+        func note(_ level: EventLevel, _ text: String) { closure.withLock { $0 }(level, text) }
+    }
+
     /// What the I/O queue alone touches.
     private final class Files {
         var writer: RollUpFile?
@@ -192,6 +127,12 @@ final class UsageAccount: Sendable {
         var lastCopy: Int64?
         var restsUntil = ContinuousClock.now
         var failures = 0
+        /// A write has found the file damaged.
+        var isDistrusted = false
+        /// It is none of ours.
+        var isRefused = false
+        /// What may be deleted, as it was found last.
+        var cut: Retention.Cut?
 
         init() { retention = Retention(wall: Int64(WallClock.wholeSeconds), steady: UsageAccount.steady()) }
     }
@@ -214,7 +155,9 @@ final class UsageAccount: Sendable {
     /// Only ever touched on `files`.
     private nonisolated(unsafe) let open: Files
     private let names: Mutex<@Sendable ([EndpointID]) -> [EndpointID: String]>
-    private let listener: Mutex<@Sendable (EventLevel, String) -> Void>
+    private let listener = Listener()
+    /// nil where nothing outlives the process.
+    let log: RequestLog?
 
     /// - Parameters:
     ///   - path: of the file; nil: what is added up is forgotten at the end
@@ -226,7 +169,9 @@ final class UsageAccount: Sendable {
         files = DispatchQueue(label: "podium.history", qos: .utility)
         open = Files()
         names = Mutex({ _ in [:] })
-        listener = Mutex({ _, _ in })
+        log = path.map { [listener] path in
+            RequestLog(path: HistoryPlace.requests(besides: path)) { listener.note($0, $1) }
+        }
     }
 
     /// From now on these settings hold. A file of prices is read on the queue for files.
@@ -235,12 +180,14 @@ final class UsageAccount: Sendable {
             rules.multipliers = settings.multipliers
             rules.limits.hours = settings.keepHours.components.seconds
             rules.limits.days = settings.keepDays.components.seconds
+            rules.limits.requests = settings.keepRequests.components.seconds
             switch settings.prices {
             case .builtIn: rules.prices = PriceList([.builtIn])
             case .off: rules.prices = PriceList([])
             case .file: break
             }
         }
+        log?.follow(keeps: settings.keepRequests > .zero, limit: settings.maxSize)
         guard case .file(let file) = settings.prices else { return }
         let path = file.hasPrefix("/") ? file : folder + file
         files.async { [self] in
@@ -269,7 +216,7 @@ final class UsageAccount: Sendable {
         note: @escaping @Sendable (EventLevel, String) -> Void
     ) {
         self.names.withLock { $0 = names }
-        listener.withLock { $0 = note }
+        listener.closure.withLock { $0 = note }
     }
 
     /// The currency and the date of the prices that go first.
@@ -277,6 +224,8 @@ final class UsageAccount: Sendable {
         let table = rules.withLock { $0.prices.tables.first }
         return (table?.currency ?? "", table?.date ?? "")
     }
+
+    private static let origin = ContinuousClock.now
 
     private static func steady() -> Int64 {
         var time = timespec()
@@ -318,7 +267,7 @@ final class UsageAccount: Sendable {
         return isDone.wait(timeout: .now() + seconds) == .success
     }
 
-    private func add(_ batch: [Finished], _ dropped: Int) {
+    private func add(_ batch: [FinishedRequest], _ dropped: Int) {
         var ids: Set<EndpointID> = []
         var last: EndpointID?
         for index in batch.indices {
@@ -328,7 +277,12 @@ final class UsageAccount: Sendable {
                 last = id
             }
             for id in batch[index].failures { ids.insert(id) }
+            for attempt in batch[index].walk { ids.insert(attempt.endpoint) }
         }
+        let admitted = log?.admit(
+            batch.map { (LoggedRequest.Kind($0.operation), $0.isFailed) }, now: ContinuousClock.now - Self.origin)
+        let countsUnlogged = log?.isOn == true
+        var logged: [LoggedRequest] = []
         let known = names.withLock { $0 }(Array(ids))
         let rules = rules.withLock { $0 }
         let (now, wall) = (ContinuousClock.now, WallClock.seconds)
@@ -340,7 +294,7 @@ final class UsageAccount: Sendable {
         let schedules = state.withLock { state in
             state.lost += dropped
             var numbers: [EndpointID: Int32] = [:]
-            for id in ids { numbers[id] = state.names.number(.endpoint, known[id] ?? "(removed)") }
+            for id in ids { numbers[id] = state.names.number(.endpoint, known[id] ?? FinishedRequest.removed) }
             // Requests of one endpoint and of one model often come one behind the other.
             var endpoint: (id: EndpointID?, number: Int32) = (nil, NameTable.none)
             var model = (text: "", number: NameTable.none)
@@ -355,10 +309,15 @@ final class UsageAccount: Sendable {
                 }
                 let time = LocalMoment(
                     microseconds: Int64(wall * 1e6) - end.microseconds(since: batch[index].ended), offset: offset)
-                sums.add(
-                    batch[index].entry(
-                        at: time, endpoint: endpoint.number, failures: { numbers[$0] }, model: model.number,
-                        cost: costs[index]))
+                var entry = batch[index].entry(
+                    at: time, endpoint: endpoint.number, failures: { numbers[$0] }, model: model.number,
+                    cost: costs[index])
+                if let admitted, admitted[index] {
+                    logged.append(Self.row(batch[index], entry, known))
+                } else {
+                    entry.isUnlogged = countsUnlogged
+                }
+                sums.add(entry)
             }
             state.add(sums)
             guard path != nil, !state.isOff else {
@@ -372,7 +331,18 @@ final class UsageAccount: Sendable {
             defer { state.isCommitScheduled = true }
             return !state.isCommitScheduled
         }
+        let isUrgent = log?.append(logged) ?? false
+        if isUrgent { files.async { self.commit(isLast: false) } }
         if schedules { files.asyncAfter(deadline: .now() + Self.commitDelay) { self.commit(isLast: false) } }
+    }
+
+    private static func row(_ one: FinishedRequest, _ entry: Entry, _ known: [EndpointID: String]) -> LoggedRequest {
+        var row = one.logged(entry.at.microseconds, known)
+        row.model = one.usage?.model ?? ""
+        (row.isStream, row.reading, row.usage, row.cost) = (entry.isStream, entry.reading, entry.usage, entry.cost)
+        (row.firstByte, row.firstToken, row.total) = (entry.firstByte, entry.firstToken, entry.total ?? 0)
+        (row.bytesUp, row.bytesDown) = (entry.bytesUp, entry.bytesDown)
+        return row
     }
 
     // MARK: Writing
@@ -390,8 +360,16 @@ final class UsageAccount: Sendable {
 
     private func commit(isLast: Bool) {
         state.withLock { $0.isCommitScheduled = false }
-        if !isLast, ContinuousClock.now < open.restsUntil { return commitLater() }
-        guard let path,
+        if isLast || ContinuousClock.now >= open.restsUntil { commitSums(isLast: isLast) } else { commitLater() }
+        guard let log, let path else { return }
+        log.commit(
+            deletingBefore: open.cut?.requestsBefore, others: FileSize.of(path) + FileSize.of(path + "-wal"),
+            isLast: isLast)
+        if log.isWaiting { commitLater() }
+    }
+
+    private func commitSums(isLast: Bool) {
+        guard !open.isRefused, let path,
             let (batch, names) = state.withLock({ state in
                 state.ledger.batch().map { ($0, state.names) }
             })
@@ -420,18 +398,18 @@ final class UsageAccount: Sendable {
         if let file = open.writer {
             if file.isInPlace { return file }
             open.writer = nil
-            // What is in memory is written into the new one as well.
-            state.withLock { $0.ledger.replaced() }
             note(.warning, "history: \(path) was removed or replaced; what is in memory is written anew")
         }
-        let time = CivilTime(unixTime: WallClock.wholeSeconds)
-        let date =
-            "\(time.year)\(time.month.twoDigits)\(time.day.twoDigits)-\(time.hour.twoDigits)\(time.minute.twoDigits)\(time.second.twoDigits)"
-        let file = try RollUpFile.open(path: path, date: date) { aside in
+        let file = try RollUpFile.open(
+            path: path, date: CivilTime(unixTime: WallClock.wholeSeconds).fileName, isDistrusted: open.isDistrusted
+        ) { aside in
             note(
                 .error,
                 "history: \(path) was damaged and is now \(aside); a new one is begun, with what the daily copy has")
         }
+        open.isDistrusted = false
+        // What is in memory is written into a new one as well.
+        if file.isFresh { state.withLock { $0.ledger.replaced() } }
         open.writer = file
         return file
     }
@@ -457,11 +435,10 @@ final class UsageAccount: Sendable {
 
     private func clean(_ file: RollUpFile) {
         let oldest = (try? file.oldestDay()) ?? nil
-        guard
-            let cut = open.retention.cut(
-                wall: Int64(WallClock.wholeSeconds), steady: Self.steady(), oldestDay: oldest,
-                limits: rules.withLock { $0.limits })
-        else { return }
+        open.cut = open.retention.cut(
+            wall: Int64(WallClock.wholeSeconds), steady: Self.steady(), oldestDay: oldest,
+            limits: rules.withLock { $0.limits })
+        guard let cut = open.cut else { return }
         _ = try? file.delete(before: cut)
     }
 
@@ -493,11 +470,14 @@ final class UsageAccount: Sendable {
         }
         switch problem {
         case .refused:
+            open.isRefused = true
+            open.writer = nil
             state.withLock { $0.isOff = true }
             return
         case .busy: break
         case .full: open.restsUntil = .now + .seconds(60)
         case .damaged, .failed:
+            if case .damaged = problem { open.isDistrusted = true }
             open.writer = nil
             open.restsUntil = .now + .seconds(min(60, 1 << min(open.failures, 6)))
         }
@@ -512,9 +492,18 @@ final class UsageAccount: Sendable {
         if schedules { files.asyncAfter(deadline: .now() + Self.commitDelay) { self.commit(isLast: false) } }
     }
 
-    private func note(_ level: EventLevel, _ text: String) { listener.withLock { $0 }(level, text) }
+    private func note(_ level: EventLevel, _ text: String) { listener.note(level, text) }
 
     // MARK: Asking
+
+    /// Requests of the log, the newest first; nil where none is kept.
+    func requests(_ question: LogQuestion) async -> (rows: [LoggedRequest], problem: String?)? {
+        guard let log else { return nil }
+        drain(within: 1)
+        return await withCheckedContinuation { continuation in
+            queries.async { continuation.resume(returning: log.rows(question)) }
+        }
+    }
 
     /// Sums of a time, of the file and of what is in memory.
     func rows(_ period: CellKey.Period, from: Int64, to: Int64) async -> (rows: [UsageRow], problem: String?) {
@@ -554,37 +543,8 @@ final class UsageAccount: Sendable {
             }
             return UsageCounters(
                 samples: samples.sorted { ($0.endpoint, $0.model) < ($1.endpoint, $1.model) }, lost: state.lost,
-                commits: state.commits, isFailing: state.problem != nil)
+                commits: state.commits, isFailing: state.problem != nil || log?.isFailing == true,
+                unlogged: log?.unlogged ?? 0)
         }
     }
-}
-
-/// Tokens and costs since the start, for the metrics.
-public struct UsageCounters: Sendable {
-    /// The kinds of `Sample.tokens`, in their order.
-    public static let kinds = ["input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning"]
-
-    /// Of one endpoint and model.
-    public struct Sample: Sendable {
-        public var endpoint: String
-        /// Empty: none was named.
-        public var model: String
-        /// By kind.
-        public var tokens: [Int64]
-        /// In units of the currency.
-        public var cost: Double
-        /// Requests with usage and without a price.
-        public var unpriced: Int64
-        /// Requests whose usage is not known.
-        public var unread: Int64
-    }
-
-    /// By endpoint and model.
-    public var samples: [Sample] = []
-    /// Requests that could not be added up.
-    public var lost = 0
-    /// Writes of the history.
-    public var commits = 0
-    /// The last write failed.
-    public var isFailing = false
 }

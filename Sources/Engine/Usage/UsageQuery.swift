@@ -22,12 +22,7 @@ public struct UsageQuery: Sendable {
     /// - Parameter now: seconds since 1970
     init(_ question: UsageQuestion, now: Double) throws(CommandRefusal) {
         let moment = LocalMoment(microseconds: Int64(now * 1e6), offset: Self.offset(at: Int64(now)))
-        guard let span = UsageSpan(question.span, today: moment.day) else {
-            throw CommandRefusal(
-                .malformedRequest,
-                "'\(CommandRefusal.printable(question.span))' is no span: 24h, 30d, today, yesterday, this-month, "
-                    + "2026-11-30 or 2026-11-01..2026-11-15")
-        }
+        let span = try Self.span(question.span, now: now)
         var dimensions: [UsageDimension] = []
         for name in question.by {
             guard UsageQuestion.dimensions.contains(name), let dimension = UsageDimension(rawValue: name) else {
@@ -56,7 +51,20 @@ public struct UsageQuery: Sendable {
 
     private static func offset(at unixTime: Int64) -> Int64 { Int64(WallClock.utcOffset(at: Double(unixTime))) }
 
-    private static func begin(ofDay day: Int64) -> Int64 {
+    /// - Parameter now: seconds since 1970
+    static func span(_ text: String, now: Double) throws(CommandRefusal) -> UsageSpan {
+        let moment = LocalMoment(microseconds: Int64(now * 1e6), offset: offset(at: Int64(now)))
+        guard let span = UsageSpan(text, today: moment.day) else {
+            throw CommandRefusal(
+                .malformedRequest,
+                "'\(CommandRefusal.printable(text))' is no span: 24h, 30d, today, yesterday, this-month, "
+                    + "2026-11-30 or 2026-11-01..2026-11-15")
+        }
+        return span
+    }
+
+    /// The unix time at which the local day began.
+    static func begin(ofDay day: Int64) -> Int64 {
         let guess = day * 86_400 - offset(at: day * 86_400)
         return day * 86_400 - offset(at: guess)
     }

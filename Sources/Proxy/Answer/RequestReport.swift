@@ -27,6 +27,8 @@ public struct RequestReport: Sendable {
     public let status: Int?
     /// Which API was asked.
     public let api: RequestAPI
+    /// What was asked for, by its path.
+    public let operation: LLMOperation
     /// The endpoint whose answer went to the client.
     public let endpoint: EndpointID?
     /// In the order they were made.
@@ -88,6 +90,7 @@ public struct RequestReport: Sendable {
     ) {
         status = response.status
         api = request.api
+        operation = request.operation
         endpoint = isCommitted ? failover.lastEndpoint : failover.answeredBy
         bytesUp = request.bytesUp
         bytesDown = max(0, response.bytesDown - unsent)
@@ -117,6 +120,17 @@ public struct RequestReport: Sendable {
 
     /// The client's `X-Request-ID`, else the generated one.
     public var requestID: String { requestIDBytes.text(in: head) }
+    /// The number that stands for it where the client named none.
+    public var generatedID: UInt64? {
+        if case .generated(let id) = requestIDBytes { id } else { nil }
+    }
+    /// The client's `X-Request-ID` where it is short and plain enough to be kept: it could say anything.
+    public var plainClientID: String {
+        guard case .received(let range) = requestIDBytes, range.count <= 36 else { return "" }
+        let text = requestIDBytes.text(in: head)
+        let isPlain = text.utf8.allSatisfy { ASCII.isLetter($0) || ASCII.isDigit($0) || "._:-".utf8.contains($0) }
+        return isPlain ? text : ""
+    }
     /// As sent.
     public var method: String { head.getString(at: head.readerIndex, length: methodLength) ?? "" }
     /// Without the query, which may hold secrets.

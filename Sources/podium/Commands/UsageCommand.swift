@@ -1,5 +1,4 @@
 import ArgumentParser
-import Configuration
 import Console
 import Control
 import Engine
@@ -56,34 +55,10 @@ struct UsageCommand: AsyncParsableCommand {
     }
 
     private func answer(_ question: UsageQuestion) async throws -> UsageReport {
-        // A process that was killed leaves its socket behind.
-        var isRunning = control.target.socket != nil
-        if !isRunning, control.target.socketPath != nil {
-            let client = try control.target.client()
-            do throws(ControlClientError) {
-                return try await client.usage(question)
-            } catch {
-                if case .unreachable = error {} else { isRunning = true }
-            }
-        }
-        if !isRunning, let report = try answerFromFile(question) { return report }
-        return try await control.ask { client throws(ControlClientError) in try await client.usage(question) }
-    }
-}
-
-extension UsageCommand {
-    /// nil where there is no history.
-    private func answerFromFile(_ question: UsageQuestion) throws -> UsageReport? {
-        do {
-            let query = try UsageQuery(question)
-            let settings = (try? LoadedFile(path: control.target.configPath))?.loaded.configuration?.usage
-            let path = HistoryPlace.rollUps(
-                configuration: control.target.configPath, settings ?? UsageSettings(),
-                environment: LoadedFile.environment)
-            return path.flatMap { query.answer(fromFile: $0) }
-        } catch {
-            StandardStreams.error("podium: \(SafeText.clean(error.line))")
-            throw ExitCode(ExitStatus.checkFailed.rawValue)
+        try await control.askOrRead { client throws(ControlClientError) in
+            try await client.usage(question)
+        } fromFiles: { path throws(CommandRefusal) in
+            try UsageQuery(question).answer(fromFile: path)
         }
     }
 }
