@@ -97,7 +97,9 @@ extension CommandRequest {
         case .redo: return .redo
         case .flush: return .flush
         case .reload: return .reload
-        case .snapshot, .events, .stats, .usage, .loggedRequests, .endpoints, .endpoint, .metrics, .healthz, .readyz:
+        case .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .endpoints, .endpoint,
+            .metrics,
+            .healthz, .readyz:
             return nil
         }
     }

@@ -82,6 +82,16 @@ public struct ControlClient: Sendable {
         try await ask(.GET, "\(Route(.loggedRequests).path)?\(HistoryRequest.query(question))")
     }
 
+    /// Events, also of earlier processes, the newest first.
+    public func pastEvents(_ question: HistoryQuestion) async throws(ControlClientError) -> EventHistoryReport {
+        try await ask(.GET, "\(Route(.pastEvents).path)?\(HistoryRequest.query(question))")
+    }
+
+    /// Flushes, also of earlier processes, the newest first.
+    public func pastFlushes(_ question: HistoryQuestion) async throws(ControlClientError) -> FlushHistoryReport {
+        try await ask(.GET, "\(Route(.pastFlushes).path)?\(HistoryRequest.query(question))")
+    }
+
     /// The metrics in Prometheus' text format.
     public func metrics() async throws(ControlClientError) -> String {
         let response = try await exchange(.GET, Route(.metrics).path, timeout: timeout)

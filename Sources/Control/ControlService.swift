@@ -77,6 +77,8 @@ struct ControlService: Sendable {
         case .usage: return .json(try await engine.usage(try Self.usageQuestion(request)))
         case .loggedRequests:
             return .json(try await engine.loggedRequests(try HistoryRequest.question(request)))
+        case .pastEvents: return .json(try await engine.pastEvents(try HistoryRequest.question(request)))
+        case .pastFlushes: return .json(try await engine.pastFlushes(try HistoryRequest.question(request)))
         case .endpoints: return endpoints()
         case .endpoint:
             guard let endpoint = engine.endpoint(named: name) else { throw .noSuchEndpoint(name) }

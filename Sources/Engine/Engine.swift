@@ -157,6 +157,10 @@ public final class Engine: Sendable {
         account.connect(
             names: { [weak self] ids in self?.withState { $0.names(of: ids) } ?? [:] },
             note: { [weak self] level, text in self?.log(level, source: "history", text) })
+        account.events.connect(
+            EventHistory.Sources(
+                events: { [weak self] id in self?.withState { $0.events.lasting(after: id) } ?? [] },
+                flushes: { [weak self] in self?.persister.history() ?? [] }))
         account.follow(withState { $0.configuration.usage })
         handle { $0.start(wallTime: Self.wallTime()) }
         prober.withLock { $0 = Task { await ProbeLoop(engine: self).run() } }
@@ -229,6 +233,8 @@ public final class Engine: Sendable {
         timeOuts?.finish(standing, within: .seconds(2))
         let result = await persister.shutdown()
         handle { $0.takeRepeats(isLast: true, wallTime: Self.wallTime()) }
+        // The last flush, and what was said of it.
+        account.finish(within: .seconds(1))
         await shutDownLoops()
         return result
     }
@@ -371,7 +377,10 @@ extension Engine {
         }
         if tasks.contains(.setTimer) { setTimer() }
         if tasks.contains(.writeRepeatsLater) { writeRepeatsLater() }
-        if tasks.contains(.signalReaders) { listeners.signal() }
+        if tasks.contains(.signalReaders) {
+            listeners.signal()
+            account.eventsChanged()
+        }
         if tasks.contains(.writeLines) { writeLines() }
     }
 

@@ -6,7 +6,7 @@ public import Trends
 public final class RollUpFile {
     private static let columns = Figure.allCases.map(\.column) + Measure.allCases.map(\.column)
 
-    private let store: StoreFile
+    let store: StoreFile
     private var database: Database { store.database }
     /// What a broken row is said of once: how many were left out.
     public private(set) var brokenRows = 0
@@ -37,12 +37,12 @@ public final class RollUpFile {
         RollUpFile(try StoreFile.reader(path: path, schema), isFresh: false)
     }
 
-    private init(_ store: StoreFile, isFresh: Bool) {
+    init(_ store: StoreFile, isFresh: Bool) {
         self.store = store
         self.isFresh = isFresh
     }
 
-    private static var schema: StoreSchema {
+    static var schema: StoreSchema {
         let figures =
             Figure.allCases.map { "\($0.column) INTEGER NOT NULL" } + Measure.allCases.map { "\($0.column) BLOB" }
         let cell =
@@ -56,9 +56,11 @@ public final class RollUpFile {
                 CREATE TABLE name(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE(kind, text)) STRICT;
                 CREATE TABLE hour\(cell); CREATE TABLE day\(cell);
                 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) STRICT
-                """
+                """, eventTables,
             ])
     }
+
+    func countBroken() { brokenRows += 1 }
 
     // MARK: Writing
 
@@ -204,6 +206,12 @@ public final class RollUpFile {
 
     /// Takes over what another file has and this one has not.
     private func takeRows(of other: RollUpFile) throws(HistoryProblem) {
+        var all = StoredQuestion()
+        all.limit = .max
+        if let events = try? other.events(all) {
+            let keys = Dictionary(uniqueKeysWithValues: events.indices.map { ($0, events[$0].id) })
+            _ = try write(events, rows: keys, flushes: (try? other.flushes(all)) ?? [])
+        }
         for period in CellKey.Period.allCases {
             let rows = try other.rows(period, from: .min, to: .max)
             do {
@@ -256,6 +264,10 @@ public final class RollUpFile {
         var problems = try store.check()
         let before = brokenRows
         for period in CellKey.Period.allCases { _ = try rows(period, from: .min, to: .max) }
+        var all = StoredQuestion()
+        all.limit = .max
+        _ = try events(all)
+        _ = try flushes(all)
         if brokenRows > before { problems.append("\(brokenRows - before) rows whose checksum does not hold") }
         return problems
     }

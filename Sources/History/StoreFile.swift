@@ -58,6 +58,8 @@ final class StoreFile {
     /// Where it is.
     let path: String
     let database: Database
+    /// What it has, which is an older one's where it is only read.
+    private(set) var version: Int64
     /// It was made by this call, or had been emptied.
     let isNew: Bool
     private let identity: FileIdentity?
@@ -134,7 +136,7 @@ final class StoreFile {
                 try database.execute("PRAGMA busy_timeout=500; PRAGMA query_only=1")
             }
             let application = try database.number("PRAGMA application_id") ?? 0
-            let version = try database.number("PRAGMA user_version") ?? 0
+            version = try database.number("PRAGMA user_version") ?? 0
             let tables = try database.number("SELECT count(*) FROM sqlite_schema") ?? 0
             isNew = application == 0 && version == 0 && tables == 0
             if isNew, access != .readWrite { throw HistoryProblem.failed("\(path) is empty") }
@@ -159,6 +161,7 @@ final class StoreFile {
             try database.execute(
                 "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=4194304; PRAGMA wal_autocheckpoint=0")
             if version < schema.version { try migrate(schema, from: version) }
+            version = schema.version
         } catch let error as HistoryProblem {
             throw error
         } catch let error as SQLError {

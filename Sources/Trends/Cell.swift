@@ -96,12 +96,17 @@ public struct Cell: Sendable, Equatable {
 }
 
 /// FNV-1a of a row's values, so that none can pass into another.
-private struct RowChecksum {
-    private(set) var value: UInt32 = 2_166_136_261
+public struct RowChecksum: Sendable {
+    /// Of what was added so far.
+    public private(set) var value: UInt32 = 2_166_136_261
+
+    /// Of nothing.
+    public init() {}
 
     private mutating func add(_ byte: UInt8) { value = (value ^ UInt32(byte)) &* 16_777_619 }
 
-    mutating func add(_ number: Int64) {
+    /// Adds a number.
+    public mutating func add(_ number: Int64) {
         withUnsafeBytes(of: number.littleEndian) { for byte in $0 { add(byte) } }
     }
 
@@ -110,7 +115,8 @@ private struct RowChecksum {
         for byte in bytes { add(byte) }
     }
 
-    mutating func add(_ text: String) {
+    /// Adds a text.
+    public mutating func add(_ text: String) {
         for byte in text.utf8 { add(byte) }
         // No byte of a text: so that no letter can pass from one to the next.
         add(0xFF as UInt8)

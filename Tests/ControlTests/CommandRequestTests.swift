@@ -60,7 +60,8 @@ struct CommandRequestTests {
     @Test func everyRouteThatIsNoQuestionIsACommand() throws {
         let sent = Set(try Self.commands.map { try CommandRequest($0).operation })
         let questions: Set<Route.Operation> = [
-            .snapshot, .events, .stats, .usage, .loggedRequests, .endpoints, .endpoint, .metrics, .healthz, .readyz,
+            .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .endpoints, .endpoint,
+            .metrics, .healthz, .readyz,
         ]
         #expect(sent.union(questions) == Set(Route.Operation.allCases))
         #expect(sent.isDisjoint(with: questions))

@@ -114,6 +114,16 @@ struct DescriptionTests {
             .init(endpoint: "", outcome: "", verdict: "", status: 1, firstByteSeconds: 1, seconds: 1)
         ]
         try check(RequestLogReport(problem: "", requests: [logged]), "RequestLog")
+        try check(EventHistoryReport(problem: "", events: snapshot.events), "EventHistory")
+        try check(
+            FlushHistoryReport(
+                problem: "",
+                flushes: [
+                    .init(
+                        key: 1, time: 1, trigger: "", generation: 1, changes: 1, bytesChanged: 1, fileSize: 1,
+                        encodeSeconds: 1, writeSeconds: 1, fsyncSeconds: 1, renameSeconds: 1, totalSeconds: 1,
+                        result: "", errorCode: "")
+                ]), "FlushHistory")
         try check(FilePreview(lines: [.init(kind: .kept, number: 1, text: "")]), "Preview")
         let change = RevisionChange(revision: 1, time: 1, actor: "", text: "")
         try check(

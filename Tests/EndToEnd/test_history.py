@@ -32,6 +32,12 @@ def test_requests_are_known_while_it_runs_after_a_stop_and_after_kills(json_serv
         assert copy.stat().st_mode & 0o777 == 0o600
         assert SECRET.encode() not in copy.read_bytes()
 
+    events = ask(process, "history", "events").stdout
+    assert "listening on http://" in events, events
+    flush = json.loads(ask(process, "history", "flushes", "--json").stdout)["flushes"][0]
+    assert flush["trigger"] == "shutdown" and ask(process, "history", "flushes").stdout.count("shutdown") == 1
+    assert ask(process, "history", "events", "--since", "soon").returncode == 1
+
     # Killed again and again: what was known before is there, and no row is half.
     for _ in range(3):
         process.start()

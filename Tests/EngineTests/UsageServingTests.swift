@@ -233,6 +233,63 @@ struct UsageServingTests {
         for upstream in [broken, whole] { try await upstream.stop() }
     }
 
+    @Test(
+        "Events and flushes are known to the next process and while none runs, and what comes with requests names no client"
+    )
+    func events() async throws {
+        let state = try Self.newFolder()
+        defer { try? FileManager.default.removeItem(at: state) }
+        let environment = ["STATE_DIRECTORY": state.path]
+        let (running, upstream, path) = try await serve(environment)
+        running.engine.note(.error, source: "test", "on fire")
+        for client in 1...3 {
+            running.engine.note(
+                .warning, source: "test", "refused 10.0.0.\(client)", kind: .traffic, fold: "refused")
+        }
+        var asked = HistoryQuestion()
+        asked.level = .warning
+        func texts(_ report: EventHistoryReport) -> [String] { report.events.map(\.text) }
+        // From memory, then from the file with what is in memory laid over it.
+        #expect(texts(try await running.engine.pastEvents(asked)) == ["refused", "on fire"])
+        running.engine.account.finish(within: .seconds(5))
+        running.engine.note(.warning, source: "test", "refused 10.0.0.4", kind: .traffic, fold: "refused")
+        var events = try await running.engine.pastEvents(asked).events
+        #expect(events.map(\.text) == ["refused", "on fire"] && events.map(\.count) == [4, nil])
+        #expect(try HistoryQuery(asked).events(fromFile: path)?.events.map(\.count) == [3, nil])
+        // Removed under it: all that is in memory is written anew.
+        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+        _ = try await running.engine.perform(.flush, by: CommandAuthor(name: "ops", source: .cli))
+        _ = await running.engine.stop(drain: .zero)
+        let left = try #require(try HistoryQuery(asked).events(fromFile: path))
+        #expect(left.problem == nil && left.events.map(\.count).contains(4))
+        #expect(Set(["refused", "on fire"]).isSubset(of: texts(left)))
+        #expect(left.events.allSatisfy { !$0.text.contains("10.0.0") })
+        let flushes = try #require(try HistoryQuery(HistoryQuestion()).flushes(fromFile: path)).flushes
+        #expect(flushes.contains { $0.trigger == "shutdown" || $0.trigger == "operator" })
+        #expect(flushes.map(\.key) == flushes.map(\.key).sorted(by: >))
+
+        let bytes = try Data(contentsOf: URL(filePath: running.path))
+        let loaded = ConfigurationLoader.load(bytes: Array(bytes), environment: environment)
+        var options = EngineOptions(
+            environment: environment, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        options.eventLoops = 1
+        let engine = try Engine(
+            path: running.path, bytes: Array(bytes), configuration: try #require(loaded.configuration),
+            options: options)
+        let again = RunningEngine(engine: engine, port: try await engine.start().port, folder: running.folder)
+        engine.note(.error, source: "test", "on fire")
+        // The same in another process is another event.
+        events = try await engine.pastEvents(asked).events
+        #expect(events.map(\.text).filter { $0 == "on fire" }.count == 2)
+        asked.limit = 1
+        let newest = try await engine.pastEvents(asked).events
+        #expect(newest == [events[0]])
+        (asked.limit, asked.before) = (10_000, Int64(events[0].id))
+        #expect(try await engine.pastEvents(asked).events == Array(events.dropFirst()))
+        await again.stop()
+        try await upstream.stop()
+    }
+
     private static func newFolder() throws -> URL {
         let folder = FileManager.default.temporaryDirectory.appending(path: "state-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -158,6 +158,13 @@ struct EventLog: Sendable {
         return Array(events.suffix(limit))
     }
 
+    /// The same, all of them, for what outlives the process: of traffic what the events that are the same have in common, and not the client
+    /// of the last one.
+    func lasting(after id: UInt64) -> [LoggedEvent] {
+        guard id < total else { return [] }
+        return shelves.flatMap { $0.after(id, isLasting: true) }.sorted { $0.id < $1.id }
+    }
+
     /// How many events that happened after an id have been dropped since `evicted` was `count`.
     func missed(after id: UInt64, since count: UInt64) -> UInt64 {
         let known = evicted - min(evicted, UInt64(evictions.count))
@@ -241,11 +248,14 @@ private struct EventShelf: Sendable {
     }
 
     /// Newest first.
-    func after(_ id: UInt64) -> [LoggedEvent] {
+    func after(_ id: UInt64, isLasting: Bool = false) -> [LoggedEvent] {
         var events: [LoggedEvent] = []
         var index = newest
         while index >= 0, slots[index].event.id > id {
             events.append(slots[index].event)
+            if isLasting, slots[index].event.kind == .traffic {
+                events[events.count - 1].text = slots[index].fold
+            }
             index = slots[index].older
         }
         return events

@@ -44,6 +44,36 @@ public struct HistoryQuery: Sendable {
         return log
     }
 
+    var stored: StoredQuestion {
+        var stored = StoredQuestion()
+        stored.since = range.lowerBound
+        stored.before = min(question.before ?? .max, range.upperBound)
+        stored.limit = min(question.limit, HistoryQuestion.mostRows)
+        stored.level = question.level.flatMap { EventLevel.allCases.firstIndex(of: $0) }.map { Int64($0) } ?? 0
+        stored.endpoint = question.endpoint
+        return stored
+    }
+
+    /// Events out of a file, where no Podium runs; nil where there is none.
+    public func events(fromFile path: String) -> EventHistoryReport? {
+        guard access(path, F_OK) == 0 else { return nil }
+        do throws(HistoryProblem) {
+            return EventHistoryReport(try RollUpFile.reader(path: path).events(stored), problem: nil)
+        } catch {
+            return EventHistoryReport([], problem: error.text)
+        }
+    }
+
+    /// Flushes out of a file, where no Podium runs; nil where there is none.
+    public func flushes(fromFile path: String) -> FlushHistoryReport? {
+        guard access(path, F_OK) == 0 else { return nil }
+        do throws(HistoryProblem) {
+            return FlushHistoryReport(try RollUpFile.reader(path: path).flushes(stored), problem: nil)
+        } catch {
+            return FlushHistoryReport([], problem: error.text)
+        }
+    }
+
     /// The answer out of a file, where no Podium runs.
     ///
     /// - Parameter path: of the file of the sums
@@ -67,6 +97,68 @@ extension Engine {
                 [], problem: "no history is kept: there is no folder for it, or history.path is off")
         }
         return RequestLogReport(rows, problem: problem)
+    }
+}
+
+extension Engine {
+    /// Events, also of earlier processes, the newest first.
+    public func pastEvents(_ question: HistoryQuestion) async throws(CommandRefusal) -> EventHistoryReport {
+        let stored = try HistoryQuery(question).stored
+        let (rows, problem) = await account.stored { file throws(HistoryProblem) in
+            try file.events(stored)
+        } overlay: { [account] in
+            account.events.overlay($0, stored)
+        }
+        return EventHistoryReport(rows, problem: problem)
+    }
+
+    /// Flushes, also of earlier processes, the newest first.
+    public func pastFlushes(_ question: HistoryQuestion) async throws(CommandRefusal) -> FlushHistoryReport {
+        let stored = try HistoryQuery(question).stored
+        let (rows, problem) = await account.stored { file throws(HistoryProblem) in
+            try file.flushes(stored)
+        } overlay: { [account] in
+            account.events.overlay($0, stored)
+        }
+        return FlushHistoryReport(rows, problem: problem)
+    }
+}
+
+extension EventHistoryReport {
+    init(_ rows: [StoredEvent], problem: String?) {
+        self.init(
+            problem: problem,
+            events: rows.map { row in
+                let levels = EventLevel.allCases
+                let level = levels.indices.contains(Int(row.level)) ? levels[Int(row.level)] : .info
+                var event = Snapshot.Event(
+                    id: UInt64(clamping: row.id), time: Double(row.last) / 1e6, level: level.rawValue,
+                    kind: (row.isChange ? EventKind.change : .traffic).rawValue, source: row.source,
+                    endpoint: row.endpoint.isEmpty ? nil : row.endpoint, text: row.text)
+                if row.count > 1 {
+                    event.count = UInt64(row.count)
+                    event.firstID = event.id
+                    event.firstTime = Double(row.id) / 1e6
+                }
+                return event
+            })
+    }
+}
+
+extension FlushHistoryReport {
+    init(_ rows: [StoredFlush], problem: String?) {
+        func seconds(_ microseconds: Int64) -> Double { Double(microseconds) / 1e6 }
+        self.init(
+            problem: problem,
+            flushes: rows.map { row in
+                Row(
+                    key: row.id, time: seconds(row.id), trigger: row.trigger, generation: row.generation,
+                    changes: row.changes, bytesChanged: row.bytesChanged, fileSize: row.fileSize,
+                    encodeSeconds: seconds(row.encode), writeSeconds: seconds(row.write),
+                    fsyncSeconds: seconds(row.fsync), renameSeconds: seconds(row.rename),
+                    totalSeconds: seconds(row.total), result: row.result,
+                    errorCode: row.error.isEmpty ? nil : row.error)
+            })
     }
 }
 

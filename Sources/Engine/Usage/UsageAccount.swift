@@ -58,7 +58,6 @@ final class UsageAccount: Sendable {
         var totals: [Counter: Totals] = [:]
         var lost = 0
         var commits = 0
-        var isCommitScheduled = false
         /// Odd while a write is under way: then rows may have what memory does not know to be there.
         var writes = 0
         var problem: HistoryProblem?
@@ -158,6 +157,9 @@ final class UsageAccount: Sendable {
     private let listener = Listener()
     /// nil where nothing outlives the process.
     let log: RequestLog?
+    let events = EventHistory()
+    /// Apart from the rest, so that an event never waits for what is added up.
+    private let isCommitScheduled = Atomic<Bool>(false)
 
     /// - Parameters:
     ///   - path: of the file; nil: what is added up is forgotten at the end
@@ -291,7 +293,7 @@ final class UsageAccount: Sendable {
             one.usage.flatMap { rules.cost(of: $0, endpoint: one.endpoint.flatMap { known[$0] }) }
         }
         let end = ReportTime(now)
-        let schedules = state.withLock { state in
+        let isWritten = state.withLock { state in
             state.lost += dropped
             var numbers: [EndpointID: Int32] = [:]
             for id in ids { numbers[id] = state.names.number(.endpoint, known[id] ?? FinishedRequest.removed) }
@@ -328,12 +330,11 @@ final class UsageAccount: Sendable {
                 }
                 return false
             }
-            defer { state.isCommitScheduled = true }
-            return !state.isCommitScheduled
+            return true
         }
         let isUrgent = log?.append(logged) ?? false
         if isUrgent { files.async { self.commit(isLast: false) } }
-        if schedules { files.asyncAfter(deadline: .now() + Self.commitDelay) { self.commit(isLast: false) } }
+        if isWritten { commitLater() }
     }
 
     private static func row(_ one: FinishedRequest, _ entry: Entry, _ known: [EndpointID: String]) -> LoggedRequest {
@@ -343,6 +344,11 @@ final class UsageAccount: Sendable {
         (row.firstByte, row.firstToken, row.total) = (entry.firstByte, entry.firstToken, entry.total ?? 0)
         (row.bytesUp, row.bytesDown) = (entry.bytesUp, entry.bytesDown)
         return row
+    }
+
+    /// Something has happened that is to be written. Called by whoever made it happen; never waits.
+    func eventsChanged() {
+        if path != nil { commitLater() }
     }
 
     // MARK: Writing
@@ -359,7 +365,7 @@ final class UsageAccount: Sendable {
     }
 
     private func commit(isLast: Bool) {
-        state.withLock { $0.isCommitScheduled = false }
+        isCommitScheduled.store(false, ordering: .relaxed)
         if isLast || ContinuousClock.now >= open.restsUntil { commitSums(isLast: isLast) } else { commitLater() }
         guard let log, let path else { return }
         log.commit(
@@ -369,12 +375,19 @@ final class UsageAccount: Sendable {
     }
 
     private func commitSums(isLast: Bool) {
-        guard !open.isRefused, let path,
-            let (batch, names) = state.withLock({ state in
-                state.ledger.batch().map { ($0, state.names) }
-            })
-        else { return }
+        guard !open.isRefused, let path else { return }
+        let changed = state.withLock { state in state.ledger.batch().map { ($0, state.names) } }
         do throws(HistoryProblem) {
+            guard let (batch, names) = changed else {
+                var file: RollUpFile?
+                try events.write { () throws(HistoryProblem) in
+                    let open = try fileInPlace(path)
+                    file = open
+                    return open
+                }
+                if let file { succeeded(file, isLast: isLast) }
+                return
+            }
             let file = try fileInPlace(path)
             state.withLock { $0.writes += 1 }
             var bases: [CellKey: Cell] = [:]
@@ -387,6 +400,7 @@ final class UsageAccount: Sendable {
                 state.writes += 1
                 state.commits += 1
             }
+            try events.write { () throws(HistoryProblem) in file }
             succeeded(file, isLast: isLast)
         } catch {
             failed(error)
@@ -409,7 +423,10 @@ final class UsageAccount: Sendable {
         }
         open.isDistrusted = false
         // What is in memory is written into a new one as well.
-        if file.isFresh { state.withLock { $0.ledger.replaced() } }
+        if file.isFresh {
+            state.withLock { $0.ledger.replaced() }
+            events.replaced()
+        }
         open.writer = file
         return file
     }
@@ -439,6 +456,7 @@ final class UsageAccount: Sendable {
             wall: Int64(WallClock.wholeSeconds), steady: Self.steady(), oldestDay: oldest,
             limits: rules.withLock { $0.limits })
         guard let cut = open.cut else { return }
+        try? file.deleteEvents(before: max(0, cut.daysBefore) * 86_400_000_000)
         _ = try? file.delete(before: cut)
     }
 
@@ -485,11 +503,8 @@ final class UsageAccount: Sendable {
     }
 
     private func commitLater() {
-        let schedules = state.withLock { state in
-            defer { state.isCommitScheduled = true }
-            return !state.isCommitScheduled
-        }
-        if schedules { files.asyncAfter(deadline: .now() + Self.commitDelay) { self.commit(isLast: false) } }
+        guard !isCommitScheduled.exchange(true, ordering: .relaxed) else { return }
+        files.asyncAfter(deadline: .now() + Self.commitDelay) { self.commit(isLast: false) }
     }
 
     private func note(_ level: EventLevel, _ text: String) { listener.note(level, text) }
@@ -527,6 +542,24 @@ final class UsageAccount: Sendable {
                 }
                 continuation.resume(
                     returning: (ledger.overlay(rows, names, period, from: from, to: to), problem))
+            }
+        }
+    }
+
+    /// Events or flushes of the file, with what is in memory laid over them.
+    func stored<Row: Sendable>(
+        _ read: @escaping @Sendable (RollUpFile) throws(HistoryProblem) -> [Row],
+        overlay: @escaping @Sendable ([Row]) -> [Row]
+    ) async -> (rows: [Row], problem: String?) {
+        await withCheckedContinuation { continuation in
+            queries.async { [path] in
+                var (rows, problem): ([Row], String?) = ([], nil)
+                if let path, access(path, F_OK) == 0 {
+                    do throws(HistoryProblem) { rows = try read(try RollUpFile.reader(path: path)) } catch {
+                        problem = error.text
+                    }
+                }
+                continuation.resume(returning: (overlay(rows), problem))
             }
         }
     }

@@ -17,7 +17,8 @@ struct HistoryCommand: AsyncParsableCommand {
             made there, 69 nothing runs and there is no history, 77 it belongs to another user.
             """,
         subcommands: [
-            HistoryRequestsCommand.self, HistoryCheckCommand.self, HistoryExportCommand.self,
+            HistoryRequestsCommand.self, HistoryEventsCommand.self, HistoryFlushesCommand.self,
+            HistoryCheckCommand.self, HistoryExportCommand.self,
             HistoryPathCommand.self,
         ])
 }
@@ -162,6 +163,100 @@ enum RequestLogLines {
     }
 
     private static func duration(_ seconds: Double) -> String { Duration.seconds(seconds).shortText }
+}
+
+struct HistoryEventsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "events",
+        abstract: "What has happened to endpoints, the configuration and Podium itself, also before the last start.",
+        discussion: """
+            What repeats is one line with a count. Of what comes with requests only what such events have in common is kept, and no \
+            client, path or id.
+
+            Exit codes: as of podium history.
+            """)
+
+    @Option(help: ArgumentHelp("How many.", valueName: "n"))
+    var last = 50
+
+    @Option(help: ArgumentHelp("Only of this time.", valueName: "span"))
+    var since: String?
+
+    @Option(help: "Only of this level or a higher one.")
+    var level: LevelChoice?
+
+    @Option(help: "Only what concerns this endpoint.", completion: EndpointNames.completion)
+    var endpoint: String?
+
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        var question = HistoryQuestion()
+        question.limit = max(0, last)
+        question.span = since
+        question.level = level.flatMap { EventLevel(rawValue: $0.rawValue) }
+        question.endpoint = endpoint
+        let report = try await control.askOrRead { client throws(ControlClientError) in
+            try await client.pastEvents(question)
+        } fromFiles: { path throws(CommandRefusal) in
+            try HistoryQuery(question).events(fromFile: path)
+        }
+        if control.json { return try control.printJSON(report) }
+        for event in report.events.reversed() { StandardStreams.output(Self.line(event)) }
+        if let problem = report.problem { StandardStreams.error("podium: \(SafeText.clean(problem))") }
+    }
+
+    private static func line(_ event: Snapshot.Event) -> String {
+        let subject = event.endpoint.map { "\($0): " } ?? ""
+        let repeats = event.count.map { ", \($0) times until \(LocalTime.text(event.time))" } ?? ""
+        return SafeText.clean(
+            "\(LocalTime.text(event.firstTime ?? event.time)) \(event.level) \(event.source): \(subject)\(event.text)\(repeats)"
+        )
+    }
+}
+
+/// A level as the command line takes it.
+enum LevelChoice: String, ExpressibleByArgument, CaseIterable {
+    case debug, info, warning, error
+}
+
+struct HistoryFlushesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flushes",
+        abstract: "When the configuration was written, why, how long it took and how it ended.",
+        discussion: "Exit codes: as of podium history.")
+
+    @Option(help: ArgumentHelp("How many.", valueName: "n"))
+    var last = 50
+
+    @Option(help: ArgumentHelp("Only of this time.", valueName: "span"))
+    var since: String?
+
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        var question = HistoryQuestion()
+        question.limit = max(0, last)
+        question.span = since
+        let report = try await control.askOrRead { client throws(ControlClientError) in
+            try await client.pastFlushes(question)
+        } fromFiles: { path throws(CommandRefusal) in
+            try HistoryQuery(question).flushes(fromFile: path)
+        }
+        if control.json { return try control.printJSON(report) }
+        for flush in report.flushes.reversed() { StandardStreams.output(Self.line(flush)) }
+        if let problem = report.problem { StandardStreams.error("podium: \(SafeText.clean(problem))") }
+    }
+
+    private static func line(_ flush: FlushHistoryReport.Row) -> String {
+        func time(_ seconds: Double) -> String { Duration.seconds(seconds).shortText }
+        let error = flush.errorCode.map { " \($0)" } ?? ""
+        return SafeText.clean(
+            "\(LocalTime.text(flush.time)) \(flush.trigger): \(flush.result)\(error), \(Int(flush.changes).counted("change")), "
+                + "\(flush.bytesChanged) of \(flush.fileSize) bytes, \(time(flush.totalSeconds)) in all "
+                + "(encode \(time(flush.encodeSeconds)), write \(time(flush.writeSeconds)), fsync \(time(flush.fsyncSeconds)), "
+                + "rename \(time(flush.renameSeconds)))")
+    }
 }
 
 /// Points in time as people read them who look at several days.

@@ -107,6 +107,81 @@ public struct RequestLogReport: Codable, Sendable, Equatable {
     }
 }
 
+/// Events, also of earlier processes, the newest first, as `GET /admin/api/history/events` answers them.
+public struct EventHistoryReport: Codable, Sendable, Equatable {
+    /// What is wrong with the history, so that events may be missing; absent where nothing is.
+    public var problem: String?
+    /// In the order of their first times, the newest first. Their ids are keys of the history, and what `before` takes.
+    public var events: [Snapshot.Event]
+
+    /// All parts given.
+    public init(problem: String?, events: [Snapshot.Event]) {
+        self.problem = problem
+        self.events = events
+    }
+}
+
+/// Flushes, also of earlier processes, the newest first, as `GET /admin/api/history/flushes` answers them.
+public struct FlushHistoryReport: Codable, Sendable, Equatable {
+    /// What is wrong with the history, so that flushes may be missing; absent where nothing is.
+    public var problem: String?
+    /// The newest first.
+    public var flushes: [Row]
+
+    /// One flush. What it changed is not kept: that may name secrets.
+    public struct Row: Codable, Sendable, Equatable {
+        /// What `before` takes.
+        public var key: Int64
+        /// When it began, in seconds since 1970-01-01 00:00 UTC.
+        public var time: Double
+        public var trigger: String
+        public var generation: Int64
+        /// How many fields or entries changed.
+        public var changes: Int64
+        public var bytesChanged: Int64
+        public var fileSize: Int64
+        public var encodeSeconds: Double
+        public var writeSeconds: Double
+        public var fsyncSeconds: Double
+        public var renameSeconds: Double
+        public var totalSeconds: Double
+        /// In the words of a snapshot's flushes.
+        public var result: String
+        public var errorCode: String?
+
+        enum CodingKeys: String, CodingKey {
+            case key, time, trigger, generation, changes, result
+            case bytesChanged = "bytes_changed"
+            case fileSize = "file_size"
+            case encodeSeconds = "encode_seconds"
+            case writeSeconds = "write_seconds"
+            case fsyncSeconds = "fsync_seconds"
+            case renameSeconds = "rename_seconds"
+            case totalSeconds = "total_seconds"
+            case errorCode = "error_code"
+        }
+
+        /// All parts given.
+        public init(
+            key: Int64, time: Double, trigger: String, generation: Int64, changes: Int64, bytesChanged: Int64,
+            fileSize: Int64, encodeSeconds: Double, writeSeconds: Double, fsyncSeconds: Double, renameSeconds: Double,
+            totalSeconds: Double, result: String, errorCode: String?
+        ) {
+            (self.key, self.time, self.trigger, self.generation) = (key, time, trigger, generation)
+            (self.changes, self.bytesChanged, self.fileSize) = (changes, bytesChanged, fileSize)
+            (self.encodeSeconds, self.writeSeconds, self.fsyncSeconds) = (encodeSeconds, writeSeconds, fsyncSeconds)
+            (self.renameSeconds, self.totalSeconds) = (renameSeconds, totalSeconds)
+            (self.result, self.errorCode) = (result, errorCode)
+        }
+    }
+
+    /// All parts given.
+    public init(problem: String?, flushes: [Row]) {
+        self.problem = problem
+        self.flushes = flushes
+    }
+}
+
 /// Which part of the history is asked for. Not every question heeds every part.
 public struct HistoryQuestion: Sendable, Equatable {
     /// `24h`, `30d`, `today`, `yesterday`, `this-month`, `2026-11-30`, `2026-11-01..2026-11-15`; nil: as far back as it goes.
