@@ -74,7 +74,8 @@ let package = Package(
 
         library("PureSupport"),
         library("Support", ["PureSupport"]),
-        library("PodiumModel", ["PureSupport"]),
+        library("Limits"),
+        library("PodiumModel", ["PureSupport", "Limits"]),
         library("YAMLDocument", ["PureSupport", "CLibYAML"]),
         library("Configuration", ["Support", "PodiumModel", "YAMLDocument", "Verdicts", "Pricing"]),
         library("Ranking", ["PureSupport"]),
@@ -89,7 +90,7 @@ let package = Package(
         library(
             "Proxy",
             [
-                "Support", "HTTPWire", "LLMWire", "Verdicts", "Ranking", "Sockets", "CSystemShim", nioCore, nioPosix,
+                "Support", "HTTPWire", "LLMWire", "Verdicts", "Ranking", "Limits", "Sockets", "CSystemShim", nioCore, nioPosix,
                 nioSSL,
                 nioTLS,
             ]),
@@ -97,7 +98,7 @@ let package = Package(
             "Engine",
             [
                 "Support", "PureSupport", "PodiumModel", "CSystemShim", "LLMWire", "Proxy", "Sockets", "Persistence",
-                "Ranking", "Configuration", "Pricing", "Trends", "History",
+                "Ranking", "Configuration", "Pricing", "Trends", "History", "Limits",
                 nioCore, nioPosix, histogram, logging,
             ]),
         library(
@@ -125,6 +126,7 @@ let package = Package(
         .target(
             name: "WireOracle", dependencies: ["HTTPWire", nioHTTP1], path: "Tests/WireOracle",
             swiftSettings: swiftSettings),
+        tests("Limits"),
         tests("PodiumModel"),
         tests("YAMLDocument"),
         tests("Configuration", ["PodiumModel", "YAMLDocument", "Verdicts", "Pricing"]),

@@ -68,6 +68,7 @@ struct EndpointReader {
     /// nil where the key is absent, or holds nothing that could be the value; that is reported.
     private func value(of field: EndpointField) -> FieldValue? {
         let key = field.key
+        if field == .limits, let node = reader.node(key), node.kind == .mapping { return .text(limits(node)) }
         return switch field.kind {
         case .name: reader.text(key).map(FieldValue.text)
         case .text, .file, .url: nonEmpty(key).map(FieldValue.text)
@@ -120,6 +121,19 @@ struct EndpointReader {
             return type
         }
         return type
+    }
+
+    /// A mapping of limits as the one line that it stands for, which is checked as such.
+    private func limits(_ node: YAMLNode) -> String {
+        node.mergedPairs.map { key, value in
+            guard let spend = value.resolved, spend.kind == .mapping else {
+                return "\(key.text) \(value.resolved?.text ?? "")"
+            }
+            func part(_ key: String) -> String { spend.merged(key)?.resolved?.text ?? "" }
+            let unknown = spend.mergedPairs.map(\.key.text).filter { !["amount", "per", "reset"].contains($0) }
+            let reset = part("reset").isEmpty ? "" : " reset \(part("reset"))"
+            return "\(key.text) \(part("amount")) per \(part("per"))\(reset)\(unknown.map { " \($0)" }.joined())"
+        }.joined(separator: ", ")
     }
 
     private func headers(_ key: String) -> [HeaderField] {

@@ -163,6 +163,20 @@ extension MetricsText {
         sampleEach(
             "podium_endpoint_overflows_total", .counter, "Requests that passed an endpoint over since it was full.",
             metrics, \.overflows)
+        begin(
+            "podium_endpoint_limit_used", .gauge,
+            "Requests, tokens or money used of an endpoint's limits in their present minute, day, week or month.")
+        for endpoint in metrics.endpoints {
+            for limit in endpoint.usedLimits {
+                sample(limit.used, [("endpoint", endpoint.name), ("limit", limit.name)])
+            }
+        }
+        begin("podium_endpoint_limit", .gauge, "How much of an endpoint's limits may be used.")
+        for endpoint in metrics.endpoints {
+            for limit in endpoint.usedLimits {
+                sample(limit.usable, [("endpoint", endpoint.name), ("limit", limit.name)])
+            }
+        }
         begin("podium_queued_requests", .gauge, "Requests that wait for a place at any endpoint.")
         sample(metrics.queue.waiting)
         begin("podium_queued_requests_total", .counter, "Requests that have waited for a place.")

@@ -135,6 +135,7 @@ extension Engine {
     private func prepare(_ patch: EndpointPatch, of present: EndpointSettings) {
         guard let settings = try? patch.applied(to: present) else { return }
         authorities.prepare([settings], context)
+        zones.prepare([settings])
     }
 
     private static func message(_ command: Command, change: String, receipt: FlushReceipt) -> String {

@@ -1,5 +1,6 @@
 internal import CSystemShim
 internal import Configuration
+internal import Limits
 internal import Persistence
 public import PodiumModel
 internal import Proxy
@@ -133,6 +134,8 @@ struct EndpointReading: Sendable {
     /// Requests being served now.
     var inFlight: Int
     var queued: Int
+    /// What its settings say of when it is asked; nil: nothing.
+    var limits: LimitSource?
     /// Sessions that run there.
     var sessions: Int
     /// Successes in a row up to now.
@@ -275,6 +278,7 @@ extension Snapshot.Endpoint {
             LimitedModel(
                 model: $0.name, until: clock.seconds($0.until), cause: $0.reason.text, reason: $0.reason.cause.rawValue)
         }
+        if let source = endpoint.limits { take(source, wall: clock.wallTime) }
         misconfiguration = endpoint.misconfiguration
         notInFile = endpoint.notInFile
         explanation = endpoint.explanation.map {
@@ -288,6 +292,53 @@ extension Snapshot.Endpoint {
         successStreak = endpoint.successStreak
         lastError = endpoint.lastError.map { LastError(time: $0.time, text: $0.text) }
         settings = endpoint.settings.shown
+    }
+}
+
+extension EngineMetrics.Endpoint {
+    /// How far its limits are used.
+    public var usedLimits: [(name: String, used: Double, usable: Double)] {
+        limits?.readings(at: .now).map { reading in
+            let unit = reading.kind == .spend ? 1e12 : 1
+            return (reading.kind.rawValue, Double(reading.used) / unit, Double(reading.usable) / unit)
+        } ?? []
+    }
+}
+
+/// Where to ask how far limits are used: a value of the engine's state, which is asked when its lock is free again.
+struct LimitSource: Sendable {
+    var conditions: EndpointConditions
+    var load: EndpointLoad
+
+    func readings(at now: EndpointConditions.Moment) -> [LimitLedger.Reading] {
+        conditions.readings(load, at: now)
+    }
+}
+
+extension Snapshot.Endpoint {
+    /// What limits and active hours say; where they keep an endpoint from being asked that could be, that is its state.
+    fileprivate mutating func take(_ source: LimitSource, wall: Double) {
+        var now = EndpointConditions.Moment.now
+        now.wall = Int64(wall)
+        usedLimits = source.readings(at: now).map { reading in
+            let unit = reading.kind == .spend ? 1e12 : 1
+            return Limit(
+                name: reading.kind.rawValue, used: Double(reading.used) / unit, limit: Double(reading.limit) / unit,
+                usable: Double(reading.usable) / unit, until: Double(reading.until), isReached: reading.isReached)
+        }
+        guard availability.kind == .available, let reason = source.conditions.refusal(source.load, at: now) else {
+            return
+        }
+        state = .cooling
+        availability.kind = .rateLimited
+        availability.until = reason.until.map(Double.init)
+        if case .limited(let kind, _) = reason {
+            availability.cause = "limit used up (\(kind.rawValue))"
+            availability.reason = Snapshot.Endpoint.Availability.limitReason
+        } else {
+            availability.cause = "not active"
+            availability.reason = Snapshot.Endpoint.Availability.inactiveReason
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 internal import CSystemShim
 public import Configuration
+internal import Limits
 internal import Logging
 public import NIOCore
 internal import NIOPosix
@@ -40,6 +41,8 @@ public final class Engine: Sendable {
     private let logger: Logger
     private let accessLog: AccessLog
     let account: UsageAccount
+    private let limitFile: LimitFile
+    let zones: ZoneTable
     private let recorder: TraceRecorder?
     /// nil where there is no directory for it.
     private let timeOuts: TimeOutFile?
@@ -74,15 +77,20 @@ public final class Engine: Sendable {
         }
         let now = ContinuousClock.now
         let authorities = options.authorities
+        let zones = ZoneTable(environment: options.environment)
         let context = ConfigurationContext(
             environment: options.environment, folder: Self.folder(ofConfiguration: path),
             standardOutputIsFree: options.standardOutputIsFree,
-            authorityProblem: { authorities.contexts.problem(of: UpstreamTLSOptions(caFile: $0)) })
+            authorityProblem: { authorities.contexts.problem(of: UpstreamTLSOptions(caFile: $0)) },
+            zone: { try zones.rules($0) })
         authorities.prepare(configuration.endpoints, context)
+        zones.prepare(configuration.endpoints)
+        limitFile = LimitFile(configuration: path, environment: options.environment)
         timeOuts = TimeOutFile(configuration: path, environment: options.environment)
         var state = EngineState(
             configuration: configuration, context: context, saved: timeOuts?.read() ?? SavedTimeOuts(),
             wallTime: Self.wallTime(), now: now)
+        if state.hasLimits { Self.restoreLimits(of: state, from: limitFile) }
         var recorder: TraceRecorder?
         if let path = options.tracePath {
             recorder = try TraceRecorder(path: path, start: now)
@@ -120,6 +128,7 @@ public final class Engine: Sendable {
         self.path = path
         self.authorities = authorities
         self.context = context
+        self.zones = zones
         let misconfigured = state.misconfigured
         self.state = Mutex(state)
         let variables = ProxyVariables(options.environment).names
@@ -175,6 +184,7 @@ public final class Engine: Sendable {
                 adopt: { edit in
                     // On the persister's thread, which may wait for a disk, and before the state's lock is taken.
                     self.authorities.prepare(edit.configuration.endpoints, self.context)
+                    self.zones.prepare(edit.configuration.endpoints)
                     let (merged, effects) = self.withState {
                         $0.takeIn(edit, now: .now, wallTime: Self.wallTime())
                     }
@@ -231,6 +241,7 @@ public final class Engine: Sendable {
         account.finish(within: .seconds(2))
         let standing = withState { $0.savedTimeOuts(now: .now, wallTime: Self.wallTime()) }
         timeOuts?.finish(standing, within: .seconds(2))
+        limitFile.finish(savedLimits(), within: .seconds(2))
         let result = await persister.shutdown()
         handle { $0.takeRepeats(isLast: true, wallTime: Self.wallTime()) }
         // The last flush, and what was said of it.
@@ -297,14 +308,45 @@ extension Engine {
 
     private func requestFinished(_ report: RequestReport) {
         let logsAccess = accessLog.isEnabled
-        let (effects, names) = withState { state in
+        let (effects, names, limited) = withState { state in
             let effects = state.requestFinished(report, wallTime: Self.wallTime, random: Self.random)
-            return (effects, logsAccess ? state.names(of: report) : [])
+            return (
+                effects, logsAccess ? state.names(of: report) : [], state.hasLimits ? state.limited(by: report) : nil
+            )
         }
         perform(effects)
         if logsAccess { accessLog.append(report, names: names) }
         account.append(report)
+        if let limited { count(report, limited.upstream, limited.name) }
         if recorder != nil, let attempt = report.concludingAttempt { trace(attempt) }
+    }
+
+    // MARK: Limits
+
+    private static func restoreLimits(of state: EngineState, from file: LimitFile) {
+        let saved = file.read()
+        let now = EndpointConditions.Moment.now
+        for (name, load) in state.limitedEndpoints {
+            if let saved = saved[name] { load.restoreLimits(saved, at: now) }
+        }
+    }
+
+    /// Counts what an answer has used of its endpoint's limits, and says where one is nearly or wholly used up.
+    private func count(_ report: RequestReport, _ upstream: Upstream, _ name: String) {
+        guard let usage = report.usage, usage.extent != .unread, let conditions = upstream.conditions else { return }
+        let crossed = conditions.add(
+            tokens: usage.allTokens, cost: account.cost(of: usage, endpoint: name), upstream.load, at: .now)
+        for reading in crossed { log(.warning, source: "endpoint", endpoint: name, reading.sentence) }
+        limitFile.save(
+            { self.savedLimits() },
+            note: { self.log(.warning, source: "endpoint", "what is used of limits cannot be kept: \($0)") })
+    }
+
+    private func savedLimits() -> [String: LimitLedger.Saved] {
+        let now = EndpointConditions.Moment.now
+        let limited = withState { $0.limitedEndpoints }
+        return Dictionary(
+            limited.map { ($0.name, $0.load.savedLimits(at: now)) }, uniquingKeysWith: { first, _ in first })
     }
 
     private func trace(_ report: AttemptReport) {

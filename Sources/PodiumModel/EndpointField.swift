@@ -103,7 +103,8 @@ extension EndpointField {
     /// Every field, in the order in which a new entry of the file has them.
     public static let all: [EndpointField] = [
         name, url, urlAnthropic, urlOpenAI, authType, authValue, enabled, priority, pinned, tags, headers,
-        openAIPreference, proxy, caFile, cookies, forwarded, maxInFlight, endpointType,
+        openAIPreference, proxy, caFile, cookies, forwarded, maxInFlight, limits, active,
+        endpointType,
     ]
 
     public static let name = EndpointField(
@@ -151,7 +152,7 @@ extension EndpointField {
     public static let enabled = flag(
         "enabled", \.enabled, label: "Enabled", help: "Whether it gets requests at all.",
         [.alwaysWritten, .writtenAtDefault, .resetByPut, .rankOrSwitch],
-        also: ["disabled", "active", "enable", "on", "isenabled", "disable", "off"])
+        also: ["disabled", "enable", "on", "isenabled", "disable", "off"])
 
     public static let priority = EndpointField(
         "priority", .rank, label: "Priority", help: "The rank to place it at, pinned.", [.rankOrSwitch],
@@ -235,6 +236,19 @@ extension EndpointField {
             "maxconcurrent", "maxconcurrency", "concurrency", "maxconcurrentrequests", "maxparallelrequests",
             "limitconcurrentsessions", "maxconnections", "maxconns",
         ])
+
+    public static let limits = text(
+        "limits", .text, \.limits, label: "Limits",
+        help:
+            "How much of it may be used: 'requests_per_minute 60, spend 10 per day reset 00:00 Asia/Shanghai, reserve 10%'.",
+        hint: "requests_per_minute 60, spend 10 per day", [.resetByPut],
+        also: ["limit", "ratelimit", "ratelimits", "budget", "quota", "maxbudget", "rpm", "tpm"])
+
+    public static let active = text(
+        "active", .text, \.active, label: "Active",
+        help: "The hours in which it is asked: '23:00-08:00 Asia/Shanghai'.",
+        hint: "23:00-08:00 Asia/Shanghai", [.resetByPut],
+        also: ["activehours", "hours", "schedule", "timewindow", "activetime"])
 
     public static let endpointType = EndpointField(
         "endpoint_type", .choice(EndpointType.allCases.map(\.rawValue)), label: "Type", [.fileOnly],

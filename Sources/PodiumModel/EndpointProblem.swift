@@ -1,3 +1,4 @@
+internal import Limits
 internal import PureSupport
 
 /// A finding about one endpoint's settings. File, form, control API and command line call the checks below, so that none
@@ -35,7 +36,8 @@ extension EndpointField {
     /// What is wrong with a value by itself, for lists with the number of the item. The file, the control API, the command line and
     /// the form all ask here.
     public func problems(of value: FieldValue) -> [(item: Int?, problem: ValueProblem)] {
-        switch (kind, value) {
+        if case .text(let text) = value, let problem = Self.problem(inTimes: text, of: self) { return [(nil, problem)] }
+        return switch (kind, value) {
         case (.name, .text(let name)): Self.problem(inName: name).map { [(nil, $0)] } ?? []
         case (.url, .text(let text)): Self.problem(inURL: text).map { [(nil, $0)] } ?? []
         case (.secret, .text(let text)):
@@ -69,6 +71,17 @@ extension EndpointField {
             return ValueProblem("the name begins or ends with a space", fix: "remove it")
         }
         return nil
+    }
+
+    /// What limits and active hours say is read by the types that go by it.
+    private static func problem(inTimes text: String, of field: EndpointField) -> ValueProblem? {
+        do throws(LimitsProblem) {
+            if field == .limits { _ = try LimitRules(text) }
+            if field == .active { _ = try ActiveHours(text) }
+            return nil
+        } catch {
+            return ValueProblem(error.message, fix: error.fix)
+        }
     }
 
     /// A URL with a reference can be checked only once it is expanded.

@@ -37,6 +37,10 @@ public struct EndpointSettings: Sendable, Equatable {
     public var forwarded: Bool
     /// As many requests may run there at once; 0: any number.
     public var maxInFlight: Int
+    /// How much of it may be used (`LimitRules`); nil: there is no limit.
+    public var limits: String?
+    /// The hours in which it is asked (`ActiveHours`); nil: at all hours.
+    public var active: String?
     /// Of files of the older system: which API `url` is for; nil for any.
     public var endpointType: EndpointType?
 

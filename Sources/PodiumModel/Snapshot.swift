@@ -253,6 +253,8 @@ extension Snapshot {
         public var availability = Availability()
         /// What it is not asked for now, while it is asked for all else; empty (and left out) as a rule.
         public var limitedModels: [LimitedModel] = []
+        /// How far its limits are used; empty where it has none.
+        public var usedLimits: [Limit] = []
         /// Why it cannot be used as configured.
         public var misconfiguration: String?
         /// What of it is in force and not in the file, because the file has no place that could be edited for it, and why.
@@ -293,6 +295,7 @@ extension Snapshot {
         private enum CodingKeys: String, CodingKey {
             case id, revision, rank, state, availability, misconfiguration, explanation, movement, traffic
             case limitedModels = "limited_models"
+            case usedLimits = "used_limits"
             case notInFile = "not_in_file"
             case successStreak = "success_streak"
             case lastError = "last_error"
@@ -309,6 +312,7 @@ extension Snapshot {
             state = try container.decode(State.self, forKey: .state)
             availability = try container.decode(Availability.self, forKey: .availability)
             limitedModels = try container.decodeIfPresent([LimitedModel].self, forKey: .limitedModels) ?? []
+            usedLimits = try container.decodeIfPresent([Limit].self, forKey: .usedLimits) ?? []
             misconfiguration = try container.decodeIfPresent(String.self, forKey: .misconfiguration)
             notInFile = try container.decodeIfPresent(String.self, forKey: .notInFile)
             explanation = try container.decodeIfPresent(Snapshot.Explanation.self, forKey: .explanation)
@@ -328,6 +332,7 @@ extension Snapshot {
             try container.encode(state, forKey: .state)
             try container.encode(availability, forKey: .availability)
             if !limitedModels.isEmpty { try container.encode(limitedModels, forKey: .limitedModels) }
+            if !usedLimits.isEmpty { try container.encode(usedLimits, forKey: .usedLimits) }
             try container.encodeIfPresent(misconfiguration, forKey: .misconfiguration)
             try container.encodeIfPresent(notInFile, forKey: .notInFile)
             try container.encodeIfPresent(explanation, forKey: .explanation)
@@ -370,6 +375,11 @@ extension Snapshot.Endpoint {
             case disabled
         }
 
+        /// The `reason` where a limit of the operator's is used up, which no refusal has asked for.
+        public static let limitReason = "limit"
+        /// The same outside of its active hours.
+        public static let inactiveReason = "inactive"
+
         /// The reason, for programs.
         public var kind = Kind.available
         /// When it is tried again, where that is known.
@@ -400,6 +410,42 @@ extension Snapshot.Endpoint {
             self.until = until
             self.cause = cause
             self.reason = reason
+        }
+    }
+
+    /// How far one limit is used.
+    public struct Limit: Codable, Sendable, Equatable {
+        /// `requests_per_minute`, `tokens_per_minute`, `tokens_per_day` or `spend`.
+        public var name: String
+        /// Requests, tokens, or units of the prices' currency.
+        public var used: Double
+        /// As it is set.
+        public var limit: Double
+        /// The part of it that may be used: without the reserve.
+        public var usable: Double
+        /// When the count begins anew; of a minute, when there is something left.
+        public var until: Double
+        /// The endpoint is passed over until then.
+        public var isReached: Bool
+
+        /// All parts given.
+        public init(name: String, used: Double, limit: Double, usable: Double, until: Double, isReached: Bool) {
+            (self.name, self.used, self.limit, self.usable) = (name, used, limit, usable)
+            (self.until, self.isReached) = (until, isReached)
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case name, used, limit, usable, until
+            case isReached = "is_reached"
+        }
+
+        /// `spend 8.01 of 10`
+        public var text: String { "\(name) \(Self.text(used)) of \(Self.text(usable))" }
+
+        private static func text(_ amount: Double) -> String {
+            let hundredths = Int64((min(max(0, amount), 1e15) * 100).rounded())
+            return hundredths % 100 == 0
+                ? String(hundredths / 100) : "\(hundredths / 100).\(String(100 + hundredths % 100).dropFirst())"
         }
     }
 

@@ -123,9 +123,9 @@ struct OverlayTests {
                 │  Cookies    ‹off›  pass                                                  │
                 │  Forwarded  [ ]                                                          │
                 │  In flight  0                                                            │
+                │  Limits     —                                                            │
+                │  Active     —                                                            │
                 │  Enabled    [x]                                                          │
-                │  Pinned     [ ]                                                          │
-                │                                                                          │
                 │  Saves: Priority 2→1, pinned there. Takes effect now, on disk now.       │
                 │  [ Save  ^S ]   [ Test request  ^T ]   [ Cancel  Esc ]                   │
                 ╰─────────────────────────────────────────────────────────── Tab ↑↓ field ─╯

@@ -62,6 +62,8 @@ struct DescriptionTests {
         endpoint.availability.cause = ""
         endpoint.availability.reason = "quota"
         endpoint.limitedModels = [.init(model: "", until: 1, cause: "", reason: "model")]
+        endpoint.usedLimits = [.init(name: "spend", used: 1, limit: 1, usable: 1, until: 1, isReached: true)]
+        (endpoint.limits, endpoint.active) = ("spend 1 per day", "08:00-09:00")
         endpoint.misconfiguration = ""
         endpoint.notInFile = ""
         endpoint.lastError = .init(time: 1, text: "")
@@ -150,9 +152,11 @@ struct DescriptionTests {
         let kinds = try words("Availability", "kind")
         #expect(kinds == Set(Snapshot.Endpoint.Availability.Kind.allCases.map(\.rawValue)))
         let reasons = try words("Availability", "reason")
-        #expect(reasons == Set(TimeOutCause.allCases.map(\.rawValue)))
+        let causes = Set(TimeOutCause.allCases.map(\.rawValue))
+        let own = [Snapshot.Endpoint.Availability.limitReason, Snapshot.Endpoint.Availability.inactiveReason]
+        #expect(reasons == causes.union(own))
         let modelReasons = try words("LimitedModel", "reason")
-        #expect(modelReasons == reasons)
+        #expect(modelReasons == causes)
         let keeps = try words("Margin", "kept_by")
         #expect(keeps == Set(Snapshot.Explanation.Margin.Keep.allCases.map(\.rawValue)))
         let steps = try words("RequestStep", "result")

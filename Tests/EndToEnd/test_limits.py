@@ -189,3 +189,60 @@ def test_with_the_queue_full_the_client_is_told_and_the_limit_is_edited_live(pod
         assert post(process)[0] == 200
         relay.hold.set()
         assert holder.result()[0] == 200
+
+
+def used(process, name="relay"):
+    return {limit["name"]: limit for limit in endpoint(process, name).get("used_limits", [])}
+
+
+def test_budgets_survive_a_kill_and_all_used_up_is_a_429_until_the_reset(podium, tmp_path, counting):
+    relay = counting(0)
+    # A request costs 0.000135: 100 tokens at 1 and 7 at 5 dollars for a million.
+    limits = 'limits: { tokens_per_day: 100k, spend: { amount: 0.001, per: day, reset: "00:00 UTC" }, reserve: 10% }'
+    ANSWER["model"] = "claude-haiku-4-5-20251001"
+    process = serve(podium, tmp_path, [("relay", relay, limits)], "max_wait: 0s")
+    for _ in range(5):
+        assert post(process)[0] == 200
+    # Killed at once: at most the request that ended in this moment is not counted.
+    process.kill()
+    process.start()
+    before = eventually(lambda: used(process))
+    assert before["tokens_per_day"]["used"] in (4 * 107, 5 * 107), before
+    assert before["spend"]["used"] == pytest.approx(before["tokens_per_day"]["used"] / 107 * 0.000135)
+    assert before["spend"]["usable"] == pytest.approx(0.0009)
+    # Orderly, nothing is lost.
+    assert post(process)[0] == 200
+    process.stop()
+    process.start()
+    after = eventually(lambda: used(process))
+    assert after["tokens_per_day"]["used"] == before["tokens_per_day"]["used"] + 107
+
+    statuses = []
+    while len(statuses) < 5 and (not statuses or statuses[-1][0] == 200):
+        statuses.append(post(process))
+    status, body, headers = statuses[-1]
+    assert status == 429 and json.loads(body)["error"]["type"] == "rate_limit_error", body
+    midnight = 86_400 - time.time() % 86_400
+    assert abs(int(headers["Retry-After"]) - midnight) < 30
+    shown = endpoint(process, "relay")
+    assert shown["state"] == "cooling" and shown["availability"]["reason"] == "limit", shown["availability"]
+    events = json.loads(ask(process, "status", "--json").stdout)["events"]
+    assert any("limit spend used up" in event["text"] for event in events), events
+    assert relay.total == 5 + 1 + len(statuses) - 1
+    # Raised while it runs, in the file as in memory; the budget's rest is there at once.
+    done = ask(process, "endpoint", "set", "relay", "--limits", "tokens_per_day 100k, spend 1 per day reset 00:00 UTC")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "spend 1 per day reset 00:00 UTC" in process.config.read_text()
+    assert post(process)[0] == 200
+    assert ask(process, "endpoint", "set", "relay", "--limits", "spend 1 per year").returncode != 0
+    assert ask(process, "endpoint", "set", "relay", "--active", "08:00-08:00").returncode != 0
+
+
+def test_requests_per_minute_are_never_passed(podium, tmp_path, counting):
+    first, second = counting(), counting()
+    process = serve(
+        podium, tmp_path, [("first", first, "limits: { requests_per_minute: 30 }, pinned: true"), ("second", second, "")])
+    with concurrent.futures.ThreadPoolExecutor(20) as clients:
+        answers = list(clients.map(lambda _: post(process), range(100)))
+    assert [status for status, _, _ in answers] == [200] * 100
+    assert first.total == 30 and second.total == 70

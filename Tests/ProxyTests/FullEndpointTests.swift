@@ -204,9 +204,7 @@ struct FullEndpointTests {
 
     /// A refusal of one endpoint is not the last word while another one is only full.
     @Test func anEndpointThatIsFullIsWaitedForWhereTheOthersFail() async throws {
-        let first = try await ScriptedUpstream.start { request in
-            request.index == 0 ? [.hold("go"), .send(Wire.ok("held"))] : [.send(Wire.ok("served"))]
-        }
+        let first = try await Self.holding("go", "served")
         let second = try await ScriptedUpstream.start { _ in [.send(Wire.status(529, "no"))] }
         let endpoint = try Self.endpoint(1, first, limit: 1)
         let proxy = try await Self.start([endpoint, .local(2, second)])

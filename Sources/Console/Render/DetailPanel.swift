@@ -73,6 +73,10 @@ enum DetailPanel {
         let limited = state.shown.limitedModels(of: endpoint, now: now)
         for (index, text) in limited.enumerated() { add(index == 0 ? "Without" : "", text, .warning) }
         add("Health", health(endpoint, dash))
+        for (index, limit) in endpoint.usedLimits.enumerated() {
+            let isNear = limit.used >= limit.usable * 0.8
+            add(index == 0 ? "Limits" : "", limit.text, limit.isReached || isNear ? .warning : .text)
+        }
         if endpoint.settings.maxInFlight > 0 {
             let queued = endpoint.traffic.queued.map { ", \($0) wait" } ?? ""
             let isFull = endpoint.traffic.inFlight >= endpoint.settings.maxInFlight

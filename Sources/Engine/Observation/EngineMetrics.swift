@@ -27,6 +27,8 @@ public struct EngineMetrics: Sendable {
         public var inFlight: Int
         /// Requests that wait for a place there.
         public var queued: Int
+        /// What its settings say of when it is asked; nil: nothing.
+        var limits: LimitSource?
         /// Requests that passed it over since it was full.
         public var overflows: Int
         /// As many may be served at once; 0: any number.

@@ -12,6 +12,8 @@ public import Ranking
 struct EngineState: Sendable {
     var configuration: Configuration
     private(set) var records = EndpointTable()
+    /// Whether any endpoint has, or has had, limits.
+    private(set) var hasLimits = false
     /// As the entries stand in the file; added ones last.
     private(set) var fileOrder: [EndpointID] = []
     var ranking: EndpointRanking
@@ -165,11 +167,14 @@ struct EngineState: Sendable {
             context: context, timeouts: configuration.timeouts, failover: configuration.failover,
             endpointTimeouts: configuration.endpointTimeouts,
             namesEndpoints: configuration.server.namesEndpoints)
+        var isLimited = false
+        defer { if isLimited { hasLimits = true } }
         withRecord(id) { record in
             switch assembly.assemble(id: id, settings: record.settings, previous: record.upstream, load: record.load) {
             case .ready(let upstream):
                 record.upstream = upstream
                 record.misconfiguration = nil
+                if upstream.conditions?.limits != nil { isLimited = true }
             case .misconfigured(let reason):
                 record.upstream = nil
                 record.misconfiguration = reason
@@ -184,6 +189,24 @@ struct EngineState: Sendable {
         return EndpointRanking.Endpoint(
             id: id, priority: record?.settings.priority, isEnabled: record?.settings.enabled ?? false,
             isPinned: record?.settings.pinned ?? false)
+    }
+
+    // MARK: Limits
+
+    /// The endpoint whose answer a request had, with its name, where it has limits.
+    func limited(by report: RequestReport) -> (upstream: Upstream, name: String)? {
+        guard report.usage != nil, let id = report.endpoint, let record = record(id), let upstream = record.upstream,
+            upstream.conditions?.limits != nil
+        else { return nil }
+        return (upstream, record.settings.name)
+    }
+
+    /// The endpoints with limits.
+    var limitedEndpoints: [(name: String, load: EndpointLoad)] {
+        fileOrder.compactMap { id in
+            guard let record = record(id), record.settings.limits != nil else { return nil }
+            return (record.settings.name, record.load)
+        }
     }
 
     // MARK: What others are given
@@ -501,6 +524,7 @@ extension EngineState {
                     limitedModels: ranking.limitedModels(of: id, now: now),
                     isMisconfigured: record.misconfiguration != nil, rankChanges: ranking.rankChanges(of: id),
                     inFlight: record.load.requests, queued: record.load.waiting,
+                    limits: record.upstream?.conditions.map { .init(conditions: $0, load: record.load) },
                     overflows: record.load.overflows, maxInFlight: record.settings.maxInFlight,
                     sessions: record.load.sessions, counters: record.counters,
                     errors: record.errors,
@@ -530,7 +554,9 @@ extension EndpointRecord {
             limitedModels: limitedModels, misconfiguration: misconfiguration, notInFile: notInFile,
             explanation: explanation,
             movement: movement, traffic: traffic, answers: answers.summary(second: second),
-            inFlight: load.requests, queued: load.waiting, sessions: load.sessions, successStreak: successStreak,
+            inFlight: load.requests, queued: load.waiting,
+            limits: upstream?.conditions.map { .init(conditions: $0, load: load) }, sessions: load.sessions,
+            successStreak: successStreak,
             hasAnswered: hasAnsweredProbe || traffic.attempts > traffic.failures,
             errors: errors, lastError: lastError.map { ($0.time, $0.text) })
     }

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Limits
 internal import PodiumModel
 internal import Proxy
 internal import Ranking
@@ -46,8 +47,11 @@ struct UpstreamAssembly {
                     timeouts: upstreamTimeouts(ready.name), tls: tls, proxy: proxy,
                     passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
                     isNamed: namesEndpoints, secrets: secrets(of: settings),
-                    rules: failover.rules(for: settings.name), maxInFlight: ready.maxInFlight, load: load))
+                    rules: failover.rules(for: settings.name), maxInFlight: ready.maxInFlight,
+                    conditions: try conditions(of: ready), load: load))
         } catch let problem as ValueProblem {
+            return .misconfigured(problem.message)
+        } catch let problem as LimitsProblem {
             return .misconfigured(problem.message)
         } catch let problem as UpstreamURL.ParseError {
             return .misconfigured(problem.description)
@@ -58,6 +62,14 @@ struct UpstreamAssembly {
         } catch {
             return .misconfigured("\(error)")
         }
+    }
+
+    private func conditions(of settings: EndpointSettings) throws -> EndpointConditions? {
+        let limits = try settings.limits.map { text throws(LimitsProblem) in try LimitRules(text) }
+        let active = try settings.active.map { text throws(LimitsProblem) in try ActiveHours(text) }
+        return EndpointConditions(
+            limits: limits, limitZone: try limits.map { try context.zone($0.zone) } ?? .utc, active: active,
+            activeZone: try active.map { try context.zone($0.zone) } ?? .utc)
     }
 
     private func url(_ text: String?, _ previous: UpstreamURL?, _ heedsEnvironment: Bool) throws -> UpstreamURL? {
@@ -152,6 +164,8 @@ struct ConfigurationContext: Sendable {
     /// Why a CA file cannot be used, nil where it can. Answers from what was read before: it is asked under the engine's lock
     /// and must not read.
     var authorityProblem: @Sendable (_ path: String) -> String? = { _ in nil }
+    /// The rules of a time zone, nil being the machine's, from what was read before; throws where there is none of the name.
+    var zone: @Sendable (_ name: String?) throws -> ZoneRules = { _ in .utc }
 
     func located(_ path: String) -> String {
         path.hasPrefix("/") ? path : folder + path

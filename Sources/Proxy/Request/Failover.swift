@@ -18,6 +18,8 @@ final class Failover {
     private(set) var passes: [PassedOver] = []
     /// Places in the table of endpoints that were full when their turn came.
     private var full: [Int] = []
+    /// Endpoints whose settings do not let them be asked now, and until when.
+    private var barred: [(name: String, reason: PassedOver.Reason, until: NIODeadline)] = []
     /// Its place in the line for endpoints that are full.
     private(set) var line = PlaceInLine()
     /// What a session's cache asks of the order.
@@ -77,6 +79,7 @@ final class Failover {
         if !passedOver.isEmpty { passedOver = [] }
         if !passes.isEmpty { passes = [] }
         if !full.isEmpty { full = [] }
+        if !barred.isEmpty { barred = [] }
         if line.hasWaited { line = PlaceInLine() }
         first = FirstEndpoint()
         session = nil
@@ -184,7 +187,7 @@ final class Failover {
         guard let table else { return .exhausted }
         if let (target, url) = again {
             again = nil
-            if loop.shared.slots.start(at: target) {
+            if claims(target, on: loop) {
                 attempt.choose(target, url)
                 return .ask
             }
@@ -229,9 +232,42 @@ final class Failover {
     /// Whether the endpoint, which has what the request asks for, takes it now. Where it does, its place there is taken.
     @inline(__always)
     private func mayAsk(_ target: Upstream, at place: Int, on loop: LoopContext) -> Bool {
-        if loop.shared.slots.start(at: target) { return true }
+        if target.conditions != nil, isBarred(target) { return false }
+        if loop.shared.slots.start(at: target) {
+            return target.conditions == nil || isAdmitted(target, on: loop)
+        }
         wasFull(target, at: place)
         return false
+    }
+
+    /// The same without a place in the table.
+    private func claims(_ target: Upstream, on loop: LoopContext) -> Bool {
+        if target.conditions != nil, isBarred(target) { return false }
+        return loop.shared.slots.start(at: target) && (target.conditions == nil || isAdmitted(target, on: loop))
+    }
+
+    /// Whether the endpoint's settings keep it from being asked now.
+    private func isBarred(_ target: Upstream) -> Bool {
+        let now = EndpointConditions.Moment.now
+        guard let reason = target.conditions?.refusal(target.load, at: now) else { return false }
+        bar(target, reason, now)
+        return true
+    }
+
+    /// Counts the request at an endpoint where it has a place; where it would be one too many it has none any more.
+    private func isAdmitted(_ target: Upstream, on loop: LoopContext) -> Bool {
+        let now = EndpointConditions.Moment.now
+        guard let reason = target.conditions?.admit(target.load, at: now) else { return true }
+        loop.shared.slots.ended(target.load, at: target.id)
+        bar(target, reason, now)
+        return false
+    }
+
+    private func bar(_ target: Upstream, _ reason: PassedOver.Reason, _ now: EndpointConditions.Moment) {
+        let left = max(0, (reason.until ?? now.wall) - now.wall)
+        barred.append((target.name, reason, .now() + .seconds(min(left, 1_000_000_000))))
+        pass(target.id, reason)
+        first.passedOver(target.id)
     }
 
     private func wasFull(_ target: Upstream, at place: Int) {
@@ -331,6 +367,7 @@ final class Failover {
                 loop.shared.slots.ended(target.load, at: target.id)
                 return .none
             }
+            guard target.conditions == nil || isAdmitted(target, on: loop) else { return .none }
             attempt.choose(target, url)
             return .ask
         case .waits(let until):
@@ -354,8 +391,10 @@ final class Failover {
             !tried.contains(endpoint), let url = table.candidates[place].upstream.url(for: request.api),
             table.candidates[place].gate == .open || loop.events.admitHalfOpen(endpoint)
         {
+            let target = table.candidates[place].upstream
             foundURL = true
-            attempt.choose(table.candidates[place].upstream, url)
+            guard target.conditions == nil || isAdmitted(target, on: loop) else { return false }
+            attempt.choose(target, url)
             return true
         }
         loop.shared.slots.ended(load, at: endpoint)
@@ -404,7 +443,7 @@ final class Failover {
         let untried = (table.absent.map(\.upstream) + halfOpen.map(\.upstream)).filter { serves($0, request) }
         if !isWhole, !untried.isEmpty { return .waitForBody }
         // A trial is of no use without a place there.
-        let open = untried.filter { loop.shared.slots.start(at: $0) }
+        let open = untried.filter { claims($0, on: loop) }
         let trial = open.isEmpty ? .nothing : loop.events.tryEarly(open.map(\.id))
         for target in open {
             if case .ask(target.id) = trial { continue }
@@ -429,7 +468,8 @@ final class Failover {
 
     /// When an endpoint may be asked that cannot be now.
     private func namedTimes(now: NIODeadline) -> [NIODeadline] {
-        limited.map { Self.deadline($0.limit.until, now: now) } + [canBeAskedAgain ? againFrom : nil].compactMap { $0 }
+        limited.map { Self.deadline($0.limit.until, now: now) } + barred.map(\.until)
+            + [canBeAskedAgain ? againFrom : nil].compactMap { $0 }
     }
 
     private static func deadline(_ instant: ContinuousClock.Instant, now: NIODeadline) -> NIODeadline {
@@ -446,6 +486,7 @@ final class Failover {
         passedOver = []
         first.renew()
         full = []
+        barred = []
         limited = []
         skippedBusy = false
         guard canBeAskedAgain, let againFrom, againFrom <= now else { return }
@@ -623,7 +664,7 @@ final class Failover {
     private func isTheirWord(_ refusal: Refusal) -> Bool {
         guard let verdict = refusal.verdict else { return false }
         if verdict.isAboutRequest { return true }
-        return !hadOtherFailures && full.isEmpty
+        return !hadOtherFailures && full.isEmpty && barred.isEmpty
             && (verdict.isForNow || table?.earliestRecovery == nil && !skippedBusy)
     }
 
@@ -643,10 +684,10 @@ final class Failover {
             return LocalAnswer(
                 status: 429, message: "every endpoint is rate limited (\(failureList))", retryAfter: earliestWait ?? 1)
         }
-        if failures.isEmpty, limited.isEmpty, !full.isEmpty {
+        if failures.isEmpty, limited.isEmpty, barred.isEmpty, !full.isEmpty {
             let why = line.time == nil ? "and as many requests wait as may" : "and no place became free in time"
             message = "every endpoint is full, \(why) (\(failureList))"
-        } else if !failures.isEmpty || !limited.isEmpty {
+        } else if !failures.isEmpty || !limited.isEmpty || !barred.isEmpty {
             message = "no endpoint could answer (\(failureList))"
         } else if !foundURL, table?.candidates.isEmpty == false {
             // Those that are out or switched off are not in the table, whatever they serve.
@@ -660,9 +701,10 @@ final class Failover {
     /// Whether all that there is was left out because of a rate limit.
     private var isRateLimitedEverywhere: Bool {
         let absent = table?.absent ?? []
-        guard full.isEmpty, !limited.isEmpty || (!absent.isEmpty && table?.candidates.isEmpty == true) else {
-            return false
-        }
+        let isUsedUp = barred.contains { if case .limited = $0.reason { true } else { false } }
+        guard full.isEmpty, barred.isEmpty || isUsedUp,
+            isUsedUp || !limited.isEmpty || (!absent.isEmpty && table?.candidates.isEmpty == true)
+        else { return false }
         return limited.allSatisfy { $0.limit.reason.cause == .rateLimited }
             && absent.allSatisfy {
                 if case .timedOut(_, let reason) = $0.availability { reason.cause == .rateLimited } else { false }
@@ -680,6 +722,7 @@ final class Failover {
         let all =
             failures.map { "\($0.name): \($0.reason)" }
             + limited.map { "\($0.name): \($0.limit.reason.text) for model \($0.limit.name)" }
+            + barred.map { "\($0.name): \($0.reason.text)" }
             + full.compactMap { place in
                 (table?.candidates[place].upstream).map {
                     "\($0.name): \(PassedOver.Reason.full(limit: $0.maxInFlight).text)"
@@ -697,6 +740,7 @@ final class Failover {
         var waits: [Duration] = []
         if let recovery = table?.earliestRecovery { waits.append(recovery - now) }
         waits += limited.map { $0.limit.until - now }
+        waits += barred.map { Duration($0.until - .now()) }
         if let firstAttempt {
             for attempt in [firstAttempt] + furtherAttempts {
                 switch attempt.outcome {

@@ -1,4 +1,6 @@
+public import Limits
 public import Ranking
+internal import Support
 
 /// An endpoint whose turn came and that one request did not ask, though others may ask it.
 ///
@@ -13,6 +15,10 @@ public struct PassedOver: Sendable, Equatable {
         case pathUnknown
         /// As many requests run there as `max_in_flight` allows, or others wait for its next place.
         case full(limit: Int)
+        /// A limit is used up until then, in seconds since 1970.
+        case limited(LimitLedger.Kind, until: Int64)
+        /// It is asked again from then on, in seconds since 1970.
+        case inactive(until: Int64)
     }
 
     /// Which endpoint.
@@ -33,6 +39,21 @@ extension PassedOver.Reason {
         switch self {
         case .pathUnknown: "does not know the path"
         case .full(let limit): "full: \(limit) of \(limit) requests in flight"
+        case .limited(let kind, let until): "\(kind.rawValue) used up until \(Self.time(until))"
+        case .inactive(let until): "not active until \(Self.time(until))"
         }
+    }
+
+    /// When that is over, in seconds since 1970, where it is known.
+    public var until: Int64? {
+        switch self {
+        case .pathUnknown, .full: nil
+        case .limited(_, let until), .inactive(let until): until
+        }
+    }
+
+    private static func time(_ unixTime: Int64) -> String {
+        let time = CivilTime(unixTime: Int(unixTime))
+        return "\(time.year)-\(time.month.twoDigits)-\(time.day.twoDigits) \(time.clock) UTC"
     }
 }

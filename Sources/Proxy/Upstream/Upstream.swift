@@ -1,4 +1,5 @@
 internal import HTTPWire
+internal import Limits
 internal import NIOCore
 public import Ranking
 internal import Support
@@ -28,6 +29,8 @@ public final class Upstream: Sendable {
     let unknownPaths = UnknownPaths()
     /// As many requests may run there at once; 0: any number.
     public let maxInFlight: Int
+    /// When it is asked at all; nil: always.
+    public let conditions: EndpointConditions?
     /// How long to wait for it.
     public let timeouts: UpstreamTimeouts
     /// For https URLs.
@@ -65,7 +68,7 @@ public final class Upstream: Sendable {
         headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
         tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, passesCookies: Bool = false,
         namesClients: Bool = false, isNamed: Bool = false, secrets: [String] = [], rules: [FailoverRule] = [],
-        maxInFlight: Int = 0, load: EndpointLoad = .init()
+        maxInFlight: Int = 0, conditions: EndpointConditions? = nil, load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -75,6 +78,7 @@ public final class Upstream: Sendable {
         self.lacks = lacks
         self.rules = rules
         self.maxInFlight = maxInFlight
+        self.conditions = conditions
         self.timeouts = timeouts
         waits = UpstreamWaits(timeouts)
         self.tls = tls
@@ -194,6 +198,8 @@ public final class EndpointLoad: Sendable {
     private let lastMeasured = Atomic<UInt64>(0)
     private let waitingCount = Atomic<Int>(0)
     private let overflowCount = Atomic<Int>(0)
+    /// What was used of its limits.
+    let ledger = Mutex(LimitLedger())
 
     /// Nothing runs.
     public init() {}

@@ -108,6 +108,9 @@ struct EndpointShowCommand: AsyncParsableCommand {
         for limited in endpoint.limitedModels {
             facts.append(("without", "\(limited.model) for \(left(limited.until)): \(limited.cause)"))
         }
+        for limit in endpoint.usedLimits {
+            facts.append(("used", limit.text + (limit.isReached ? ", again in \(left(limit.until))" : "")))
+        }
         if let text = endpoint.notInFile { facts.append(("not in file", text)) }
         facts += configured(endpoint.settings)
         let traffic = endpoint.traffic

@@ -1,0 +1,50 @@
+import Foundation
+import Limits
+import Testing
+
+@testable import Engine
+
+/// What is used of limits, on its way to the next process.
+struct LimitFileTests {
+    private static var full: LimitLedger.Saved {
+        var saved = LimitLedger.Saved()
+        (saved.requests, saved.tokens, saved.counted) = (3, 400, 1_000)
+        saved.day = .init(start: 0, end: 86_400, used: 77)
+        saved.spend = .init(start: 500, end: 18_500, used: .max)
+        return saved
+    }
+
+    @Test(arguments: ["relay", "two words", "ümläut / 100 %", "a\tb"]) func aLineSaysWhatItWasMadeOf(name: String)
+        throws
+    {
+        for saved in [Self.full, LimitLedger.Saved()] {
+            let line = LimitFile.line(name, saved)
+            #expect(line.hasSuffix("\n") && line.count { $0 == "\n" } == 1)
+            let entry = try #require(LimitFile.entry(line.dropLast()))
+            #expect(entry.0 == name && entry.1 == saved)
+        }
+    }
+
+    /// A disk may give back anything.
+    @Test func aDamagedLineIsNone() {
+        let line = LimitFile.line("relay", Self.full).dropLast()
+        for length in 0..<line.count - 20 { _ = LimitFile.entry(line.prefix(length)) }
+        #expect(LimitFile.entry("relay 1 2 3") == nil)
+        #expect(LimitFile.entry("relay x 2 3 0 1 1 - - -") == nil)
+        #expect(LimitFile.entry("relay 1 2 3 9 1 1 - - -")?.1.day == nil)
+    }
+
+    @Test func theFileIsReadByTheNextProcess() throws {
+        let folder = URL(filePath: NSTemporaryDirectory()).appending(path: "limits-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let environment = ["STATE_DIRECTORY": folder.path]
+        let file = LimitFile(configuration: "\(folder.path)/config.yaml", environment: environment)
+        #expect(file.read().isEmpty)
+        file.finish(["relay": Self.full], within: .seconds(50))
+        let next = LimitFile(configuration: "\(folder.path)/config.yaml", environment: environment)
+        #expect(next.read() == ["relay": Self.full])
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(names.count == 1 && names[0].hasSuffix(".limits"))
+    }
+}
