@@ -48,8 +48,18 @@ class Process:
         status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines())
         return {
             "resident KiB": int(status["VmRSS"].split()[0]), "anonymous KiB": int(status["RssAnon"].split()[0]),
-            "descriptors": len(os.listdir(f"/proc/{self.pid}/fd")), "threads": int(status["Threads"]),
+            "descriptors": self.descriptors(), "threads": int(status["Threads"]),
             "pooled": self.connections()}
+
+    def descriptors(self):
+        """Without the databases of the history: they are opened with the first write and stay open."""
+        count = 0
+        for entry in os.scandir(f"/proc/{self.pid}/fd"):
+            try:
+                count += ".db" not in os.readlink(entry.path)
+            except FileNotFoundError:
+                pass
+        return count
 
     def connections(self):
         """Established connections to the endpoints."""
@@ -136,6 +146,8 @@ def test_nothing_grows_and_every_request_is_accounted_for(folder, endpoints):
             crew.stop()
             watch.stop()
         settle(port, process)
+        # A probe of an endpoint may be under way at any moment; what has leaked stays.
+        eventually(lambda: is_given_back(process.look(), before), seconds=30, what="connections and descriptors to be given back")
         after = process.look()
         page = metrics_page(port)
         print(podium_says(before, after, watch.looks, clients, crew))
@@ -182,6 +194,10 @@ def settle(port, process):
     time.sleep(3)
 
 
+def is_given_back(now, before):
+    return now["pooled"] == 0 and now["descriptors"] <= before["descriptors"] + 1
+
+
 def podium_says(before, after, looks, clients, crew):
     kinds = collections.Counter(f"{seen.kind}: {seen.ending} {seen.status or '-'}" for seen in clients.seen.values())
     rows = [f"{'':16}{'before':>10}{'quarters':>40}{'most':>10}{'after':>10}"]
@@ -207,7 +223,6 @@ def judge(before, after, watch, clients, crew, podium, page):
     # Repeats are folded: a line says how many more there were.
     refusals = re.findall(r"refused 127\.0\.0\.1: 400[^\n(]*(?:\((\d+) more in [^)\n]*\))?", podium.text)
     assert sum(int(more) if more else 1 for more in refusals) == clients.garbage, refusals
-    assert after["pooled"] == 0 and after["descriptors"] <= before["descriptors"] + 1, (before, after)
     if len(watch.looks) > 240:
         for key in ("resident KiB", "anonymous KiB"):
             for count, growth in zip((2, 4), GROWTH_KIB):
