@@ -202,13 +202,14 @@ class Endpoint:
     """nginx as the endpoint: answers everything with the same bytes, when it has read the whole request where that is
     asked for."""
 
-    def __init__(self, folder, answer_bytes, tls=None, reads_first=False):
+    def __init__(self, folder, answer_bytes, tls=None, reads_first=False, answer=None):
         self.port, self.folder = free_port(), folder / f"endpoint-{answer_bytes}-{bool(tls)}-{reads_first}"
         self.folder.mkdir()
         self.folder.chmod(0o755)
-        (self.folder / "answer").write_bytes(b"x" * answer_bytes)
+        (self.folder / "answer").write_bytes(answer or b"x" * answer_bytes)
         secure = f"ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]};" if tls else ""
-        answer = f"error_page 405 =200 /answer; root {self.folder}; try_files /answer =404;"
+        media = "default_type application/json;" if answer else ""
+        answer = f"{media} error_page 405 =200 /answer; root {self.folder}; try_files /answer =404;"
         first = (f"location / {{ rewrite ^ /answer break; proxy_pass http://127.0.0.1:{self.port}; proxy_method GET; "
                  "proxy_pass_request_body off; proxy_set_header Content-Length ''; }" if reads_first else
                  f"location / {{ {answer} }}")
@@ -232,11 +233,12 @@ class Endpoint:
 class Load:
     """What wrk counted: requests, errors, and the percentiles in microseconds."""
 
-    def __init__(self, folder, port, connections, seconds, request_bytes=1_700):
-        script = folder / f"post-{request_bytes}.lua"
+    def __init__(self, folder, port, connections, seconds, request_bytes=1_700, body=None):
+        script = folder / f"post-{len(body) if body else request_bytes}.lua"
+        text = f"[==[{body}]==]" if body else f'string.rep("x", {request_bytes})'
         script.write_text(f"""
 wrk.method = "POST"
-wrk.body = string.rep("x", {request_bytes})
+wrk.body = {text}
 wrk.headers["content-type"] = "application/json"
 done = function(summary, latency)
   io.write(string.format("RESULT %d %d %d %d\\n", summary.requests,

@@ -137,8 +137,11 @@ private struct FieldEdits {
             return [.insertKey(key, yaml, into: path, placement: .after(EndpointField.name.key))]
         }
         switch value {
-        case .headers([]) where inherited == nil: return [.remove(fieldPath)]
-        case .headers(let headers) where node.kind == .mapping: return headerEdits(node, fieldPath, headers)
+        case .headers([]) where inherited == nil, .renamings([]) where inherited == nil: return [.remove(fieldPath)]
+        case .headers(let headers) where node.kind == .mapping:
+            return pairEdits(node, fieldPath, headers.map { ($0.name, $0.value) })
+        case .renamings(let renamings) where node.kind == .mapping:
+            return pairEdits(node, fieldPath, renamings.map { ($0.from, $0.to) })
         case .proxy(let proxy) where node.kind == .mapping && proxy != .environment:
             return proxyEdits(node, fieldPath, proxy)
         case .absent where inherited != nil: return [.set(fieldPath, .null)]
@@ -146,11 +149,13 @@ private struct FieldEdits {
         }
     }
 
-    /// One edit a header where the headers that stay keep their order; else all of them at once.
-    private func headerEdits(_ node: YAMLNode, _ fieldPath: YAMLPath, _ headers: [HeaderField]) -> [YAMLEdit] {
+    /// One edit a pair where the pairs that stay keep their order; else all of them at once.
+    private func pairEdits(
+        _ node: YAMLNode, _ fieldPath: YAMLPath, _ pairs: [(name: String, value: String)]
+    ) -> [YAMLEdit] {
         let found = EndpointReader.headerPairs(node)
         let present = found.map(\.key.text)
-        let wanted = headers.map(\.name)
+        let wanted = pairs.map(\.name)
         let kept = present.filter(wanted.contains)
         let gone = present.filter { !wanted.contains($0) }
         let added = wanted.filter { !present.contains($0) }
@@ -159,17 +164,17 @@ private struct FieldEdits {
         let isOwn = Dictionary(node.pairs.map { ($0.key.text, true) }, uniquingKeysWith: { first, _ in first })
         let changesMerged = found.contains { key, value in
             guard isOwn[key.text] == nil else { return false }
-            return headers.first { $0.name == key.text }?.value != value.resolved?.text
+            return pairs.first { $0.name == key.text }?.value != value.resolved?.text
         }
         let hidesMerged = gone.contains { node.inherited($0) != nil }
         guard !kept.isEmpty, wanted == kept + added, node.style == .block || !isMixed, !changesMerged, !hidesMerged
-        else { return [.set(fieldPath, .mapping(headers.map { YAMLPair(key: $0.name, value: .string($0.value)) }))] }
+        else { return [.set(fieldPath, .mapping(pairs.map { YAMLPair(key: $0.name, value: .string($0.value)) }))] }
         var edits: [YAMLEdit] = gone.map { .remove(fieldPath.appending(.key($0))) }
-        for header in headers {
-            if added.contains(header.name) {
-                edits.append(.insertKey(header.name, .string(header.value), into: fieldPath, placement: .last))
-            } else if let own = node[header.name], own.resolved?.text != header.value {
-                edits.append(.set(fieldPath.appending(.key(header.name)), .string(header.value)))
+        for (name, value) in pairs {
+            if added.contains(name) {
+                edits.append(.insertKey(name, .string(value), into: fieldPath, placement: .last))
+            } else if let own = node[name], own.resolved?.text != value {
+                edits.append(.set(fieldPath.appending(.key(name)), .string(value)))
             }
         }
         return edits
@@ -244,6 +249,7 @@ extension FieldValue {
         case .integer(let number): .integer(number)
         case .boolean(let flag): .boolean(flag)
         case .list(let items): .sequence(items.map(YAMLValue.string))
+        case .renamings(let renamings): .mapping(renamings.map { YAMLPair(key: $0.from, value: .string($0.to)) })
         case .headers(let headers): .mapping(headers.map { YAMLPair(key: $0.name, value: .string($0.value)) })
         case .proxy(let proxy): .string(ProxyText.render(proxy))
         }

@@ -16,7 +16,7 @@ struct EndpointReader {
     /// What the older system had and Podium does not; the text says what to do about it.
     private static let retired: [String: String] = [
         "header_overrides": "move the headers to headers:", "url_gemini": "only Anthropic and OpenAI URLs are used",
-        "model_rewrite": "", "oauth_config": "", "parameter_overrides": "", "max_tokens_field_name": "",
+        "model_rewrite": "use model_map:", "oauth_config": "", "parameter_overrides": "", "max_tokens_field_name": "",
         "rate_limit_reset": "", "rate_limit_status": "", "enhanced_protection": "", "sse_config": "",
         "count_tokens_enabled": "", "supports_responses": "", "native_format": "", "target_format": "",
         "client_type": "", "path_prefix": "",
@@ -78,6 +78,7 @@ struct EndpointReader {
         case .rank: reader.integer(key).map(FieldValue.integer)
         case .integer(let range): reader.integer(key, in: range).map(FieldValue.integer)
         case .words: .list(reader.list(key).map(\.text))
+        case .renamings: .renamings(renamings(key))
         case .headers: .headers(headers(key))
         case .proxy: ProxyReader(reader: reader, key: key).read().map(FieldValue.proxy)
         }
@@ -149,6 +150,21 @@ struct EndpointReader {
             }
             return HeaderField(
                 name: key.text, value: resolved.scalar == .null ? "" : resolved.withForeignTag(resolved.text))
+        }
+    }
+
+    private func renamings(_ key: String) -> [Renaming] {
+        guard let node = reader.node(key) else { return [] }
+        guard node.kind == .mapping else {
+            sink.error(at: node, "\(key) has to be a mapping of patterns to names")
+            return []
+        }
+        return Self.headerPairs(node).compactMap { from, to in
+            guard from.kind == .scalar, let resolved = to.resolved, resolved.kind == .scalar else {
+                sink.error(at: to, "a pattern of \(key) has to have a single name")
+                return nil
+            }
+            return Renaming(from: from.text, to: resolved.scalar == .null ? "" : resolved.text)
         }
     }
 

@@ -143,6 +143,7 @@ extension FieldValue {
         case .integer(let number): String(number)
         case .boolean(let flag): String(flag)
         case .list(let list): "[\(list.joined(separator: ", "))]"
+        case .renamings(let renamings): "[\(renamings.map(\.description).joined(separator: "; "))]"
         case .headers(let headers): "[\(headers.map(\.name).joined(separator: ", "))]"
         case .proxy(.environment): OutboundProxy.Kind.environment.rawValue
         case .proxy(let proxy): "\(proxy.kind.rawValue)://\(proxy.host):\(proxy.port)"

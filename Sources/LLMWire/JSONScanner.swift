@@ -38,6 +38,8 @@ struct JSONScanner {
     private(set) var path = JSONPath()
     /// The string that was met last.
     private(set) var text = JSONText()
+    /// How many bytes it takes between its quotation marks, escapes as they are written.
+    private(set) var rawLength = 0
 
     private var state = State.value
     private var isKey = false
@@ -62,6 +64,14 @@ struct JSONScanner {
     var isBroken: Bool { state == .broken }
     /// Whether nothing but white space has come.
     var isUntouched: Bool { state == .value && depth == 0 }
+
+    /// Whether the bytes have ended within a string that is a value.
+    var isWithinText: Bool {
+        switch state {
+        case .string, .escape, .unicode: !isKey
+        default: false
+        }
+    }
 
     /// Begins a new document.
     mutating func reset() {
@@ -213,16 +223,19 @@ struct JSONScanner {
     private mutating func beginString(isKey: Bool) {
         self.isKey = isKey
         text.removeAll()
+        rawLength = 0
         state = .string
     }
 
     private mutating func readString(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Token? {
         let end = bytes.quoteOrBackslash(from: place)
         text.append(UnsafeRawBufferPointer(rebasing: bytes[place..<end]))
+        rawLength &+= end &- place
         place = end
         guard end < bytes.count else { return nil }
         place += 1
         if bytes[end] == UInt8(ascii: "\\") {
+            rawLength &+= 1
             state = .escape
             return nil
         }
@@ -283,6 +296,7 @@ struct JSONScanner {
     }
 
     private mutating func readEscape(_ byte: UInt8) {
+        rawLength &+= 1
         state = .string
         switch byte {
         case UInt8(ascii: "n"): text.append(0x0A)
@@ -299,6 +313,7 @@ struct JSONScanner {
     }
 
     private mutating func readUnicode(_ byte: UInt8) {
+        rawLength &+= 1
         let digit: UInt8
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")

@@ -10,8 +10,11 @@ public struct RequestReader {
     private var scanner = JSONScanner()
     private var read = 0
     private var mayBeMark = true
-    private var modelText = ShortText<128>()
+    private var modelText = JSONText()
     private var isModelText = false
+    /// Where in the body the model's text stands, between its quotation marks; nil where none is named. Of several members of the name the
+    /// last one counts, as it does for the parsers of nearly all endpoints.
+    public private(set) var modelRange: Range<Int>?
 
     /// Whether a stream was asked for; nil where nothing is said.
     public private(set) var stream: Bool?
@@ -38,8 +41,9 @@ public struct RequestReader {
         guard !isFinished else { return }
         let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.limit - read))
         var place = passMark(part)
+        let base = read
         read += part.count
-        while let token = scanner.next(part, &place) { take(token) }
+        while let token = scanner.next(part, &place) { take(token, endingAt: base + place) }
     }
 
     /// A byte order mark at the very beginning is no part of the document, wherever it is cut.
@@ -53,7 +57,8 @@ public struct RequestReader {
         return place
     }
 
-    private mutating func take(_ token: JSONScanner.Token) {
+    /// - Parameter end: the place in the body behind the token
+    private mutating func take(_ token: JSONScanner.Token, endingAt end: Int) {
         let path = scanner.path
         if token == .begin {
             if path.count == 2, path[0] != .streamOptions, path[0] != .metadata { scanner.skip() }
@@ -68,6 +73,7 @@ public struct RequestReader {
         switch (path.count, path[0], path.last) {
         case (1, .model, _):
             isModelText = token == .string
+            modelRange = isModelText ? end - 1 - scanner.rawLength..<end - 1 : nil
             modelText.take(scanner.text)
         case (1, .stream, _): stream = flag
         case (2, .streamOptions, .includeUsage): includeUsage = flag

@@ -52,6 +52,8 @@ public struct EndpointField: Sendable {
         case integer(ClosedRange<Int>)
         /// A list of texts.
         case words
+        /// Patterns of names with the names they are given, of which the first that matches counts.
+        case renamings
         /// Request headers; the values may be secrets.
         case headers
         /// A proxy with its address and credentials, or none.
@@ -103,8 +105,8 @@ extension EndpointField {
     /// Every field, in the order in which a new entry of the file has them.
     public static let all: [EndpointField] = [
         name, url, urlAnthropic, urlOpenAI, authType, authValue, enabled, priority, pinned, tags, headers,
-        openAIPreference, proxy, caFile, cookies, forwarded, maxInFlight, limits, active,
-        endpointType,
+        openAIPreference, proxy, caFile, cookies, forwarded, maxInFlight, limits, active, models, modelMap,
+        restoreModel, endpointType,
     ]
 
     public static let name = EndpointField(
@@ -171,16 +173,10 @@ extension EndpointField {
         "pinned", \.pinned, on: "yes", off: "no", label: "Pinned", help: "Whether it keeps its rank.",
         [.writtenAtDefault, .resetByPut, .rankOrSwitch], also: ["pin", "ispinned", "sticky"])
 
-    public static let tags = EndpointField(
-        "tags", .words, label: "Tags",
-        help: "A free word; repeat it for more. The words replace those it had.", hint: "comma between",
-        [.writtenAtDefault, .resetByPut], also: ["tag", "labels", "groups"],
-        read: { .list($0.tags) },
-        write: { settings, value in
-            guard case .list(let list) = value else { return false }
-            settings.tags = list
-            return true
-        })
+    public static let tags = words(
+        "tags", \.tags, label: "Tags",
+        help: "A free word; repeat it for more. The words replace those it had.",
+        [.writtenAtDefault, .resetByPut], also: ["tag", "labels", "groups"])
 
     public static let headers = EndpointField(
         "headers", .headers, label: "Headers",
@@ -250,6 +246,29 @@ extension EndpointField {
         hint: "23:00-08:00 Asia/Shanghai", [.resetByPut],
         also: ["activehours", "hours", "schedule", "timewindow", "activetime"])
 
+    public static let models = words(
+        "models", \.models, label: "Models",
+        help:
+            "A model that it is asked for, by the client's name, with * and ?; '!PATTERN' takes models away. Repeat it for more.",
+        also: ["model", "allowedmodels", "modellist", "supportedmodels"])
+
+    public static let modelMap = EndpointField(
+        "model_map", .renamings, label: "Model map",
+        help: "What it calls a model, 'PATTERN=NAME'; the first that matches counts. Repeat it for more.",
+        hint: "pattern=name; pattern=name",
+        also: ["modelmapping", "modelredirects", "modelaliases", "modelrewrite", "modelsmap"],
+        read: { .renamings($0.modelMap) },
+        write: { settings, value in
+            guard case .renamings(let renamings) = value else { return false }
+            settings.modelMap = renamings
+            return true
+        })
+
+    public static let restoreModel = flag(
+        "restore_model", \.restoresModel, label: "Restore model", short: "Restore",
+        help: "Whether its answers name the model that was asked for where the map has given it another name.",
+        also: ["forcemapping", "restoremodels"])
+
     public static let endpointType = EndpointField(
         "endpoint_type", .choice(EndpointType.allCases.map(\.rawValue)), label: "Type", [.fileOnly],
         read: { $0.endpointType.map { .text($0.rawValue) } ?? .absent },
@@ -286,6 +305,20 @@ extension EndpointField {
             })
     }
 
+    private static func words(
+        _ key: String, _ path: any WritableKeyPath<EndpointSettings, [String]> & Sendable, label: String, help: String,
+        _ traits: Traits = [], also: Set<String> = []
+    ) -> EndpointField {
+        EndpointField(
+            key, .words, label: label, help: help, hint: "comma between", traits, also: also,
+            read: { .list($0[keyPath: path]) },
+            write: { settings, value in
+                guard case .list(let list) = value else { return false }
+                settings[keyPath: path] = list
+                return true
+            })
+    }
+
     private static func choice<Choice: RawRepresentable<String> & CaseIterable & Sendable>(
         _ key: String, _ path: any WritableKeyPath<EndpointSettings, Choice> & Sendable, label: String, help: String,
         _ traits: Traits = [], also: Set<String> = []
@@ -302,10 +335,11 @@ extension EndpointField {
 
     private static func flag(
         _ key: String, _ path: any WritableKeyPath<EndpointSettings, Bool> & Sendable, on: String = "on",
-        off: String = "off", label: String, help: String, _ traits: Traits = [], also: Set<String> = []
+        off: String = "off", label: String, short: String? = nil, help: String, _ traits: Traits = [],
+        also: Set<String> = []
     ) -> EndpointField {
         EndpointField(
-            key, .flag(on: on, off: off), label: label, help: help, traits, also: also,
+            key, .flag(on: on, off: off), label: label, short: short, help: help, traits, also: also,
             read: { .boolean($0[keyPath: path]) },
             write: { settings, value in
                 guard case .boolean(let flag) = value else { return false }
@@ -409,6 +443,7 @@ public enum FieldValue: Sendable, Equatable {
     case integer(Int)
     case boolean(Bool)
     case list([String])
+    case renamings([Renaming])
     case headers([HeaderField])
     case proxy(OutboundProxy)
 }

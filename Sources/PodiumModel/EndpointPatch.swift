@@ -232,6 +232,7 @@ extension FieldValue {
         case .flag: self = .boolean(try container.decode(Bool.self, forKey: key))
         case .rank, .integer: self = .integer(try container.decode(Int.self, forKey: key))
         case .words: self = .list(try container.decode([String].self, forKey: key))
+        case .renamings: self = .renamings(try container.decode([Renaming].self, forKey: key))
         case .headers:
             let headers = try container.decode([HeaderObject].self, forKey: key)
             self = .headers(headers.map { HeaderField(name: $0.name, value: $0.value ?? EndpointPatch.keptSecret) })
@@ -246,6 +247,7 @@ extension FieldValue {
         case .integer(let number): try container.encode(number, forKey: key)
         case .boolean(let flag): try container.encode(flag, forKey: key)
         case .list(let list): try container.encode(list, forKey: key)
+        case .renamings(let renamings): try container.encode(renamings, forKey: key)
         case .headers(let headers):
             let shown = headers.map {
                 HeaderObject(name: $0.name, value: $0.value == EndpointPatch.keptSecret ? nil : $0.value)

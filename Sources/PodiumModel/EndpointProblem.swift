@@ -51,9 +51,9 @@ extension EndpointField {
         case (.integer(let range), .integer(let number)) where !range.contains(number):
             [(nil, .outOfRange(range, key))]
         case (.words, .list(let words)):
-            words.enumerated().filter(\.element.isEmpty).map {
-                ($0.offset, ValueProblem("a tag is empty", fix: "remove it"))
-            }
+            words.enumerated().flatMap { place, word in Self.problems(inWord: word, of: key).map { (place, $0) } }
+        case (.renamings, .renamings(let renamings)):
+            Self.problems(in: renamings)
         case (.headers, .headers(let headers)): Self.problems(in: headers)
         default: []
         }
@@ -93,6 +93,46 @@ extension EndpointField {
         } catch {
             return error
         }
+    }
+
+    private static func problems(inWord word: String, of key: String) -> [ValueProblem] {
+        if word.isEmpty || word == "!" { return [ValueProblem("an item of \(key) is empty", fix: "remove it")] }
+        guard HeaderRules.printable(word) != word else { return [] }
+        return [ValueProblem("an item of \(key) holds a control character", fix: "remove it")]
+    }
+
+    private static func problems(in renamings: [Renaming]) -> [(item: Int?, problem: ValueProblem)] {
+        var patterns: Set<String> = []
+        return renamings.enumerated().flatMap { place, renaming -> [(item: Int?, problem: ValueProblem)] in
+            guard patterns.insert(renaming.from).inserted else {
+                let pattern = HeaderRules.printable(renaming.from)
+                return [(place, ValueProblem("the pattern '\(pattern)' is there twice", fix: "remove one"))]
+            }
+            return problems(in: renaming).map { (place, $0) }
+        }
+    }
+
+    private static func problems(in renaming: Renaming) -> [ValueProblem] {
+        let (from, to) = (renaming.from, renaming.to)
+        if from.isEmpty || to.isEmpty {
+            return [
+                ValueProblem(
+                    "'\(HeaderRules.printable(renaming.description))' lacks a pattern or a name",
+                    fix: "write it like claude-*=gpt-5", brief: "write pattern=name")
+            ]
+        }
+        guard from == HeaderRules.printable(from), to == HeaderRules.printable(to) else {
+            return [ValueProblem("'\(HeaderRules.printable(from))' holds a control character", fix: "remove it")]
+        }
+        let stars = to.utf8.count { $0 == UInt8(ascii: "*") }
+        guard stars > 0 else { return [] }
+        let isPlain = !from.utf8.contains(UInt8(ascii: "?")) && from.utf8.count { $0 == UInt8(ascii: "*") } == 1
+        guard stars > 1 || !isPlain else { return [] }
+        return [
+            ValueProblem(
+                "the * of the name '\(to)' has no one * in '\(from)' to stand for", fix: "write the name out",
+                brief: "* stands for one * of the pattern")
+        ]
     }
 
     private static func problems(in headers: [HeaderField]) -> [(item: Int?, problem: ValueProblem)] {

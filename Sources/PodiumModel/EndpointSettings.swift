@@ -41,6 +41,12 @@ public struct EndpointSettings: Sendable, Equatable {
     public var limits: String?
     /// The hours in which it is asked (`ActiveHours`); nil: at all hours.
     public var active: String?
+    /// The models that it is asked for, by the names that clients use, as patterns; those that begin with `!` take models away. Empty for all.
+    public var models: [String]
+    /// The names by which it knows models, in the order in which they are asked.
+    public var modelMap: [Renaming]
+    /// Whether an answer names the model as it was asked for where `modelMap` has given it another name.
+    public var restoresModel: Bool
     /// Of files of the older system: which API `url` is for; nil for any.
     public var endpointType: EndpointType?
 
@@ -56,6 +62,9 @@ public struct EndpointSettings: Sendable, Equatable {
         self.cookies = .off
         self.forwarded = false
         self.maxInFlight = 0
+        self.models = []
+        self.modelMap = []
+        self.restoresModel = true
     }
 }
 
@@ -121,6 +130,35 @@ public struct HeaderField: Sendable, Equatable {
         self.name = name
         self.value = value
     }
+}
+
+/// A pattern of names, and the name that those are given which match it.
+public struct Renaming: Sendable, Equatable, Codable {
+    /// With `*` for any text and `?` for any character.
+    public var from: String
+    /// A `*` in it stands for what the pattern's one `*` has matched.
+    public var to: String
+
+    /// Creates a renaming.
+    public init(from: String, to: String) {
+        self.from = from
+        self.to = to
+    }
+
+    /// Reads `FROM=TO`. Without the sign there is no name to give, which is a problem of the value.
+    public init(_ text: some StringProtocol) {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        self.init(from: Self.trimmed(parts[0]), to: parts.count > 1 ? Self.trimmed(parts[1]) : "")
+    }
+
+    private static func trimmed(_ text: some StringProtocol) -> String {
+        let rest = text.drop { $0 == " " }
+        return String(rest.reversed().drop { $0 == " " }.reversed())
+    }
+}
+
+extension Renaming: CustomStringConvertible {
+    public var description: String { "\(from)=\(to)" }
 }
 
 /// The proxy through which an endpoint is reached.

@@ -280,6 +280,7 @@ extension EndpointField {
         case (.flag(let on, let off), .boolean(let flag)): flag ? on : off
         case (_, .boolean(let flag)): String(flag)
         case (_, .list(let list)): list.joined(separator: ", ")
+        case (_, .renamings(let renamings)): renamings.map(\.description).joined(separator: "; ")
         case (_, .headers(let headers)): headers.map { "\($0.name): \($0.value)" }.joined(separator: "; ")
         case (_, .proxy(let proxy)): proxy.shown(mask: EndpointPatch.keptSecret)
         }

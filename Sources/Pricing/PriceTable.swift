@@ -91,28 +91,7 @@ public struct PriceTable: Sendable, Equatable {
 
     /// Whether a text is of a pattern with `*` and `?`.
     public static func matches(_ text: String, _ pattern: String) -> Bool {
-        let (text, pattern) = (Array(text.unicodeScalars), Array(pattern.unicodeScalars))
-        var (place, mark) = (0, 0)
-        var star: Int?
-        var from = 0
-        while place < text.count {
-            if mark < pattern.count, pattern[mark] == "*" {
-                star = mark
-                from = place
-                mark += 1
-            } else if mark < pattern.count, pattern[mark] == "?" || pattern[mark] == text[place] {
-                mark += 1
-                place += 1
-            } else if let star {
-                // The star takes one more.
-                from += 1
-                place = from
-                mark = star + 1
-            } else {
-                return false
-            }
-        }
-        return pattern[mark...].allSatisfy { $0 == "*" }
+        ModelPattern(pattern).matches(text)
     }
 }
 

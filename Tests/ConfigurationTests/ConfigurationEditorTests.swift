@@ -48,6 +48,30 @@ func rewrite(_ text: String, _ change: (inout PersistedState) -> Void) throws ->
         }
     }
 
+    /// The order of a map counts, so that a renaming which comes elsewhere than last writes all of them anew.
+    @Test func aMapOfModelsIsEditedPairByPair() throws {
+        let head = "endpoints:\n  - name: a\n    url: https://a\n    model_map:\n"
+        let old = "      claude-*: x # the first\n      gpt-4: \"y\"\n"
+        #expect(
+            load(head + old).configuration?.endpoints[0].modelMap == [
+                .init(from: "claude-*", to: "x"), .init(from: "gpt-4", to: "y"),
+            ])
+        let cases: [([(String, String)], String)] = [
+            ([("claude-*", "x"), ("gpt-4", "z")], head + old.replacing("\"y\"", with: "\"z\"")),
+            ([("claude-*", "x"), ("gpt-4", "y"), ("*", "2.0")], head + old + "      \"*\": \"2.0\"\n"),
+            ([("claude-*", "x")], head + "      claude-*: x # the first\n"),
+            ([], String(head.dropLast("    model_map:\n".count))),
+        ]
+        for (map, text) in cases {
+            let result = try rewrite(head + old) { state in
+                state.endpoints[0].settings.modelMap = map.map { Renaming(from: $0.0, to: $0.1) }
+            }
+            #expect(result == text)
+        }
+        let moved = try rewrite(head + old) { $0.endpoints[0].settings.modelMap.reverse() }
+        #expect(load(moved).configuration?.endpoints[0].modelMap.map(\.from) == ["gpt-4", "claude-*"])
+    }
+
     @Test func theLastHeaderTakesItsKeyAlong() throws {
         let cases: [(String, String)] = [
             ("    headers: { x-a: \"1\" }   # one\n    url: https://a\n", "    url: https://a\n"),

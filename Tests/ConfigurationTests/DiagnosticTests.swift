@@ -138,12 +138,18 @@ import YAMLDocument
         ("name: x\n    url: https://a\n    proxy: {type: ftp, address: a}", .error, "kind of proxy", "socks5"),
         ("name: x\n    url: https://a\n    proxy: {type: http}", .error, "no address", "HOST:PORT"),
         ("name: x\n    url: https://a\n    priority: high", .error, "whole number", ""),
+        ("name: x\n    url: https://a\n    models: ['!']", .error, "an item of models is empty", ""),
+        ("name: x\n    url: https://a\n    model_map: [a]", .error, "a mapping of patterns to names", ""),
+        ("name: x\n    url: https://a\n    model_map: {a: }", .error, "lacks a pattern or a name", ""),
+        ("name: x\n    url: https://a\n    model_map: {a: [b]}", .error, "a single name", ""),
+        ("name: x\n    url: https://a\n    model_map: {a?: 'x*'}", .error, "no one * in 'a?'", "write the name out"),
+        ("name: x\n    url: https://a\n    model_map: {'a*b*': 'x*'}", .error, "no one *", ""),
         ("name: \"a\\u0007b\"\n    url: https://a", .error, "control character", ""),
         (
             "name: x\n    url: https://a\n  - name: x\n    url: https://b", .error, "'x' is taken, first in line 2",
             "own name"
         ),
-        ("name: x\n    url: https://a\n    model_rewrite: {enabled: true}", .note, "older system", ""),
+        ("name: x\n    url: https://a\n    model_rewrite: {enabled: true}", .note, "older system", "model_map:"),
         ("name: x\n    url: https://a\n    header_overrides: {}", .note, "older system", "headers:"),
     ]
 

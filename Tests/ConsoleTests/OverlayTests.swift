@@ -125,7 +125,7 @@ struct OverlayTests {
                 │  In flight  0                                                            │
                 │  Limits     —                                                            │
                 │  Active     —                                                            │
-                │  Enabled    [x]                                                          │
+                │  Models     —                                                            │
                 │  Saves: Priority 2→1, pinned there. Takes effect now, on disk now.       │
                 │  [ Save  ^S ]   [ Test request  ^T ]   [ Cancel  Esc ]                   │
                 ╰─────────────────────────────────────────────────────────── Tab ↑↓ field ─╯

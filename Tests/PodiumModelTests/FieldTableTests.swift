@@ -41,7 +41,7 @@ struct FieldTableTests {
                 let written: Set<String> =
                     switch (field.kind, field.defaultValue) {
                     case (.flag(let on, let off), .boolean(let flag)): ["`\(flag)`", "`\(flag ? on : off)`"]
-                    case (.headers, _): ["`{}`"]
+                    case (.headers, _), (.renamings, _): ["`{}`"]
                     case (.words, _): ["`[]`"]
                     default: ["`\(field.text(of: field.defaultValue))`"]
                     }
@@ -92,7 +92,7 @@ struct FieldTableTests {
         case .name, .text, .file, .url, .secret, .choice, .proxy: "string"
         case .flag: "boolean"
         case .rank, .integer: "integer"
-        case .words, .headers: "array"
+        case .words, .renamings, .headers: "array"
         }
     }
 }

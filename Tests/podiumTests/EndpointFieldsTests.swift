@@ -14,7 +14,8 @@ struct EndpointFieldsTests {
         let patch = try patch(
             "--url", "http://a", "--url-openai", "", "--auth-type", "api_key", "--auth-value", "${KEY}", "--rank", "2",
             "--tag", "x", "--tag", "y", "--openai-preference", "responses", "--proxy", "socks5://h:1", "--ca-file",
-            "ca.pem", "--cookies", "pass", "--no-forwarded")
+            "ca.pem", "--cookies", "pass", "--no-forwarded", "--model", "claude-*", "--model", "!claude-opus-*",
+            "--model-map", "claude-* = gpt-5", "--model-map", "*=a=b", "--no-restore-model")
         var expected = EndpointPatch()
         expected[.url] = .text("http://a")
         expected[.urlOpenAI] = .absent
@@ -27,6 +28,9 @@ struct EndpointFieldsTests {
         expected[.caFile] = .text("ca.pem")
         expected[.cookies] = .text("pass")
         expected[.forwarded] = .boolean(false)
+        expected[.models] = .list(["claude-*", "!claude-opus-*"])
+        expected[.modelMap] = .renamings([Renaming(from: "claude-*", to: "gpt-5"), Renaming(from: "*", to: "a=b")])
+        expected[.restoreModel] = .boolean(false)
         #expect(patch == expected)
     }
 

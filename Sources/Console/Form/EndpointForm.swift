@@ -167,6 +167,8 @@ struct EndpointForm: Sendable, Equatable {
         case .flag: return flags[field].map(FieldValue.boolean)
         case .secret: return .text(self.text(field))
         case .words: return .list(Self.words(text))
+        case .renamings:
+            return .renamings(text.split(separator: ";").map { Renaming($0) }.filter { $0 != Renaming("") })
         case .headers: return .headers(parsedHeaders.headers)
         case .rank: return Int(text).map(FieldValue.integer)
         case .integer: return text.isEmpty ? .absent : Int(text).map(FieldValue.integer)
@@ -618,7 +620,7 @@ extension EndpointForm {
         case .choice, .flag: return entered(field) != Self.value(field, of: original)
         case .secret, .headers, .rank: return isEdited(field)
         case .proxy: return isEdited(field)
-        case .words: return isEdited(field) && entered(field) != Self.value(field, of: original)
+        case .words, .renamings: return isEdited(field) && entered(field) != Self.value(field, of: original)
         default: return isEdited(field) && (original == nil || entered(field) != Self.value(field, of: original))
         }
     }

@@ -1,4 +1,5 @@
 internal import Configuration
+internal import LLMWire
 internal import Limits
 internal import PodiumModel
 internal import Proxy
@@ -47,8 +48,12 @@ struct UpstreamAssembly {
                     timeouts: upstreamTimeouts(ready.name), tls: tls, proxy: proxy,
                     passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
                     isNamed: namesEndpoints, secrets: secrets(of: settings),
-                    rules: failover.rules(for: settings.name), maxInFlight: ready.maxInFlight,
-                    conditions: try conditions(of: ready), load: load))
+                    rules: failover.rules(for: settings.name),
+                    maxInFlight: ready.maxInFlight, conditions: try conditions(of: ready),
+                    modelRules: ModelRules(
+                        models: ready.models, map: ready.modelMap.map { ($0.from, $0.to) },
+                        restores: ready.restoresModel),
+                    load: load))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as LimitsProblem {

@@ -71,7 +71,7 @@ struct FinishedRequest: Sendable {
         entry.total = Int64(clamping: total.wholeMicroseconds)
         (entry.bytesUp, entry.bytesDown) = (Int64(bytesUp), Int64(bytesDown))
         guard let usage else { return entry }
-        entry.model = usage.model.isEmpty ? NameTable.none : model
+        entry.model = usage.countedModel.isEmpty ? NameTable.none : model
         entry.isStream = usage.isStream
         entry.isError = usage.isError
         // Of an answer that is no stream it is the time to its end.

@@ -47,7 +47,8 @@ final class UsageAccount: Sendable {
         func cost(of usage: AnswerUsage, endpoint: String?) -> Int64? {
             guard usage.extent != .unread else { return nil }
             return prices.cost(
-                of: usage.figures, answered: usage.model.isEmpty ? nil : usage.model, asked: nil,
+                of: usage.figures, answered: usage.model.isEmpty ? nil : usage.model,
+                asked: usage.asked.isEmpty ? nil : usage.asked,
                 multiplier: endpoint.flatMap { multipliers[$0] } ?? .one)
         }
     }
@@ -306,7 +307,7 @@ final class UsageAccount: Sendable {
                     let id = batch[index].endpoint
                     endpoint = (id, id.flatMap { numbers[$0] } ?? NameTable.none)
                 }
-                if let text = batch[index].usage?.model, text != model.text {
+                if let text = batch[index].usage?.countedModel, text != model.text {
                     model = (text, state.names.number(.model, text))
                 }
                 let time = LocalMoment(
@@ -339,7 +340,7 @@ final class UsageAccount: Sendable {
 
     private static func row(_ one: FinishedRequest, _ entry: Entry, _ known: [EndpointID: String]) -> LoggedRequest {
         var row = one.logged(entry.at.microseconds, known)
-        row.model = one.usage?.model ?? ""
+        row.model = one.usage?.countedModel ?? ""
         (row.isStream, row.reading, row.usage, row.cost) = (entry.isStream, entry.reading, entry.usage, entry.cost)
         (row.firstByte, row.firstToken, row.total) = (entry.firstByte, entry.firstToken, entry.total ?? 0)
         (row.bytesUp, row.bytesDown) = (entry.bytesUp, entry.bytesDown)

@@ -23,6 +23,8 @@ final class CurrentResponse {
     /// The answer is no success, and is read to find out why.
     private(set) var refusal: Refusal?
     private var position = EventStreamPosition()
+    /// Puts the client's name of the model in place of the endpoint's.
+    private(set) var restorer: RestoredModel?
     /// Looks for the id of what was made.
     private var madeIDSearch: MadeIDSearch?
     var status: Int?
@@ -47,6 +49,7 @@ final class CurrentResponse {
         firstSent = nil
         if refusal != nil { refusal = nil }
         if madeIDSearch != nil { madeIDSearch = nil }
+        if restorer != nil { restorer = nil }
     }
 
     // MARK: Its head
@@ -89,6 +92,19 @@ final class CurrentResponse {
         gate.open(
             loop.responseHead.media, status: loop.responseHead.status,
             isReadable: loop.responseHead.framing != .none && !isEncoded, to: operation, commit: loop.routing.commit)
+    }
+
+    /// The answer names the model as the endpoint was asked for it, which is not what the client has asked for.
+    func restoresModel(_ change: ModelChange, of operation: LLMOperation, on loop: LoopContext) {
+        guard let api = operation.usageAPI, !isEncoded, loop.responseHead.framing != .none else { return }
+        let isStream: Bool? =
+            switch loop.responseHead.media {
+            case .eventStream: true
+            case .json: false
+            default: nil
+            }
+        if isStream == nil, loop.responseHead.media != .unknown { return }
+        restorer = RestoredModel(change.asked, api: api, isStream: isStream)
     }
 
     /// The answer is no success.
@@ -238,6 +254,51 @@ final class CurrentResponse {
         return gate.finding(
             operation, status: status ?? 0, place: place, isFinished: isFinished,
             wait: hints.waitAhead, isCredentialClients: isCredentialClients)
+    }
+}
+
+/// Rewrites the body of an answer whose model has another name for its client. A class, since few answers have one and it is too large to
+/// be a part of every connection.
+final class RestoredModel {
+    private var reader: ModelRestorer
+    private let text: [UInt8]
+    private var cuts: [ModelRestorer.Cut] = []
+
+    init(_ name: String, api: LLMAPI, isStream: Bool?) {
+        reader = ModelRestorer(api: api, isStream: isStream)
+        text = ModelChange.written(name)
+    }
+
+    /// - Parameter ranges: of the data in the buffer; those of the result where there is one
+    /// - Returns: the data with the client's name; nil where no name is in it
+    func rewrite(_ buffer: ByteBuffer, _ ranges: inout ContiguousArray<Range<Int>>) -> ByteBuffer? {
+        guard !reader.isFinished else { return nil }
+        var result: ByteBuffer?
+        buffer.withUnsafeReadableBytes { bytes in
+            for (index, range) in ranges.enumerated() {
+                let data = bytes.slice(range)
+                cuts.removeAll(keepingCapacity: true)
+                reader.read(data) { cuts.append($0) }
+                if result == nil, !cuts.isEmpty {
+                    var copy = ByteBuffer()
+                    copy.reserveCapacity(buffer.readableBytes + text.count)
+                    for range in ranges[..<index] { copy.append(bytes.slice(range)) }
+                    result = copy
+                }
+                guard result != nil else { continue }
+                var place = 0
+                for cut in cuts {
+                    result?.append(data.slice(place..<cut.range.lowerBound))
+                    if cut.inserts { result?.writeBytes(text) }
+                    place = cut.range.upperBound
+                }
+                result?.append(data.slice(place..<data.count))
+            }
+        }
+        guard let result else { return nil }
+        ranges.removeAll(keepingCapacity: true)
+        if result.readableBytes > 0 { ranges.append(0..<result.readableBytes) }
+        return result
     }
 }
 

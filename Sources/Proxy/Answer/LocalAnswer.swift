@@ -12,6 +12,8 @@ struct LocalAnswer {
     var fields = ""
     /// What the error calls itself; nil: as the status says.
     var errorType: String?
+    /// OpenAI's `code`; nil where there is none.
+    var errorCode: String?
 
     /// The complete response.
     func render(
@@ -45,7 +47,7 @@ struct LocalAnswer {
                 "{\"type\":\"error\",\"error\":{\"type\":\(QuotedText.json(type ?? anthropicType)),\"message\":\(quoted)}\(id)}"
         case .openAI, .other:
             return
-                "{\"error\":{\"message\":\(quoted),\"type\":\(QuotedText.json(type ?? openAIType)),\"param\":null,\"code\":null}}"
+                "{\"error\":{\"message\":\(quoted),\"type\":\(QuotedText.json(type ?? openAIType)),\"param\":null,\"code\":\(errorCode.map { QuotedText.json($0) } ?? "null")}}"
         }
     }
 

@@ -68,6 +68,11 @@ public struct RequestReport: Sendable {
     /// What judged `attempts`, by their places: the row of the table of verdicts, or the operator's rule; empty, or not there at all, for
     /// those that nothing had to judge.
     public let verdictRows: [String]
+    /// The model that was asked for, where endpoints differ by it; nil where that was not looked up.
+    public let modelAsked: String?
+    /// What the endpoints of `attempts` were sent as the model, by their places, where it was not what was asked for; empty, or not there at
+    /// all, where it was.
+    public let sentModels: [String]
     /// Why another endpoint was asked first than the first of the order.
     public let route: RouteReason
     /// Endpoints whose turn came and that were not asked for this request.
@@ -99,7 +104,9 @@ public struct RequestReport: Sendable {
             timeToFirstContent: isCommitted ? attempt.firstContent.map { Duration($0 - request.started) } : nil,
             tokensPerSecond: isCommitted ? attempt.tokensPerSecond : nil)
         let hasAnswer = endpoint != nil && 200..<300 ~= status ?? 0
-        usage = hasAnswer && request.operation.isInference ? response.gate.account() : nil
+        var usage = hasAnswer && request.operation.isInference ? response.gate.account() : nil
+        if let asked = request.modelAsked { usage?.asked = request.modelChange?.sent ?? asked }
+        self.usage = usage
         duration = Duration(end.deadline - request.started)
         self.ending = ending
         ended = end.report
@@ -107,6 +114,8 @@ public struct RequestReport: Sendable {
         firstAttempt = failover.firstAttempt
         furtherAttempts = failover.furtherAttempts
         verdictRows = failover.verdictRows
+        modelAsked = request.modelAsked
+        sentModels = failover.sentModels
         route = failover.first.reason
         passes = failover.passes
         queueTime = failover.line.time
@@ -200,6 +209,10 @@ public struct AnswerUsage: Sendable, Equatable {
     public var figures = Usage()
     /// The model that answered; empty where none was named.
     public var model = ""
+    /// The model that the endpoint was asked for; empty where that was not looked up.
+    public var asked = ""
+    /// The model that it is counted for: some answers name none.
+    public var countedModel: String { model.isEmpty ? asked : model }
     /// It was a stream of events.
     public var isStream = false
     /// It named an error within.
@@ -351,6 +364,7 @@ extension RequestReport {
         line.add("first_content_ms", milliseconds: figures.timeToFirstContent)
         line.add("tokens_per_second", tenths: figures.tokensPerSecond)
         line.add("total_ms", milliseconds: duration)
+        if let modelAsked { line.add("model_asked", modelAsked) }
         if let usage {
             line.add("model", usage.model.isEmpty ? nil : usage.model)
             line.add("usage", raw: usage.json)
@@ -361,6 +375,9 @@ extension RequestReport {
             var part = JSONLine()
             part.add("endpoint", name)
             part.add("outcome", attempt.outcomeWord)
+            if sentModels.indices.contains(index), !sentModels[index].isEmpty {
+                part.add("model_sent", sentModels[index])
+            }
             if verdictRows.indices.contains(index), !verdictRows[index].isEmpty {
                 part.add("verdict", verdictRows[index])
             }

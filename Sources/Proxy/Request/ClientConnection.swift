@@ -100,6 +100,9 @@ final class ClientConnection: RequestConnection {
                 attempt.verdict = VerdictTable.verdict(on: Finding(operation: request.operation, status: status))
             }
             response.begin(to: request.operation, makesID: status < 300 && request.makes.0, on: loop)
+            if let change = request.modelChange, change.isRestored, status < 300 {
+                response.restoresModel(change, of: request.operation, on: loop)
+            }
             hold(bytes)
         case .readRefusal:
             guard let target = attempt.upstream, let url = attempt.url else { return }
@@ -139,8 +142,10 @@ final class ClientConnection: RequestConnection {
     private func hold(_ bytes: UnsafeRawBufferPointer) {
         let status = loop.responseHead.status
         let framing = loop.responseHead.framing
+        // How long it becomes with another name of the model is not known before its end.
+        let isRewritten = response.restorer != nil
         let head = AnswerState.Head(
-            status: status, framing: framing,
+            status: status, framing: isRewritten ? .chunked : framing,
             announcedLength: framing == .none ? loop.responseHead.announcedLength : nil,
             keepsAlive: loop.responseHead.keepsAlive, isJudged: response.gate.isLooking && status < 300)
         let named = machine.answerHeld(head, inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
@@ -213,7 +218,12 @@ final class ClientConnection: RequestConnection {
         if awaitedContent, response.gate.hasOutput { machine.contentCame() }
         if piece.isLast, piece.end < buffer.readableBytes { machine.answerWasTooLong() }
         let isWhole = piece.isLast && !machine.answer.waitsForContent && !response.gate.isBrokenOff
-        passBody(buffer, total: piece.count, isComplete: isWhole, awaitedContent: awaitedContent)
+        if let rewritten = response.restorer?.rewrite(buffer, &loop.dataRanges) {
+            passBody(
+                rewritten, total: rewritten.readableBytes, isComplete: isWhole, awaitedContent: awaitedContent)
+        } else {
+            passBody(buffer, total: piece.count, isComplete: isWhole, awaitedContent: awaitedContent)
+        }
         if !piece.isLast, machine.state == .buffered, response.gate.hasFailed { judgeHeld(isFinished: false) }
     }
 

@@ -37,6 +37,13 @@ final class CurrentRequest {
     /// Where its head names its session, and how much that field counts among those that do; nil where none does.
     private var sessionField: (value: Range<Int>, weight: Int)?
 
+    /// Its body has a content coding, under which it cannot be read.
+    private(set) var isEncoded = false
+    /// The model that was asked for, where endpoints differ by it; nil as long as none was chosen by it.
+    private(set) var modelAsked: String?
+    /// The name of the model that the present endpoint is sent in place of the client's.
+    private(set) var modelChange: ModelChange?
+
     /// What its body says, as far as it was read when that was asked for last.
     private var facts: BodyFacts?
 
@@ -44,6 +51,7 @@ final class CurrentRequest {
         /// As much of the body was kept.
         var length: Int
         var model: String?
+        var modelRange: Range<Int>?
         var wantsStream: Bool?
         var session: SessionKey?
         var madeID: MadeID?
@@ -83,6 +91,9 @@ final class CurrentRequest {
         bytesUp = 0
         if facts != nil { facts = nil }
         if sessionField != nil { sessionField = nil }
+        isEncoded = false
+        if modelAsked != nil { modelAsked = nil }
+        if modelChange != nil { modelChange = nil }
         origin = nil
         hops = 0
     }
@@ -195,10 +206,76 @@ final class CurrentRequest {
         bytes.withUnsafeReadableBytes { reader.read($0.slice(headLength..<$0.count)) }
         replay.forEachSegment { segment in segment.withUnsafeReadableBytes { reader.read($0) } }
         let found = BodyFacts(
-            length: keptBody, model: reader.model, wantsStream: reader.stream, session: reader.session,
+            length: keptBody, model: reader.model, modelRange: reader.modelRange, wantsStream: reader.stream,
+            session: reader.session,
             madeID: reader.madeID)
         facts = found
         return found
+    }
+
+    // MARK: Its model
+
+    func noteCoding(_ value: UnsafeRawBufferPointer) {
+        isEncoded = !value.isEmpty && !value.equalsIgnoringCase("identity")
+    }
+
+    /// Whether its body is one that names a model.
+    var namesModel: Bool {
+        switch operation {
+        case .inference, .otherInference, .countTokens, .embeddings: framing != .none
+        case .modelList, .other: false
+        }
+    }
+
+    /// All of its body is kept, and can be read.
+    private var isReadable: Bool { !isEncoded && body.isComplete && keptBody == bytesUp }
+
+    /// Whether the endpoint is asked for the request's model. What names none goes to any endpoint, which says what it thinks of it; what
+    /// cannot be read to its end goes to none that differs by models, since it could be the wrong one.
+    @inline(__always)
+    func suits(_ upstream: Upstream) -> Bool {
+        guard let rules = upstream.modelRules else { return true }
+        return isAllowed(by: rules)
+    }
+
+    private func isAllowed(by rules: ModelRules) -> Bool {
+        guard namesModel else { return true }
+        guard isReadable else { return false }
+        return model.map { rules.allows($0) } ?? true
+    }
+
+    /// What a client is told whose model no endpoint is asked for.
+    var modelRefusal: LocalAnswer {
+        if isEncoded {
+            return LocalAnswer(
+                status: 415, message: "the body's content coding hides which model is asked for; send it without one")
+        }
+        guard isReadable else {
+            return LocalAnswer(status: 413, message: "the body is too long to find out which model it asks for")
+        }
+        return LocalAnswer(
+            status: 404, message: "no endpoint here serves the model '\(model ?? "")'", errorCode: "model_not_found")
+    }
+
+    /// An endpoint has been chosen: its name for the model takes the place of the client's.
+    @inline(__always)
+    func fitModel(to upstream: Upstream) {
+        if modelChange != nil { modelChange = nil }
+        if let rules = upstream.modelRules, namesModel { applyMap(of: rules) }
+    }
+
+    private func applyMap(of rules: ModelRules) {
+        let facts = readFacts()
+        guard let asked = facts.model, let range = facts.modelRange else { return }
+        modelAsked = asked
+        let name = rules.name(for: asked)
+        if name != asked { modelChange = ModelChange(at: range, from: asked, to: name, isRestored: rules.restores) }
+    }
+
+    /// How the body is framed with the endpoint's name for the model in it.
+    func framing(_ framing: BodyFraming) -> BodyFraming {
+        guard let modelChange, case .length(let length) = framing else { return framing }
+        return .length(length + modelChange.growth)
     }
 
     // MARK: To the client
@@ -222,7 +299,8 @@ final class CurrentRequest {
         let asksForToken = target.forwardsClientCredential && !loop.routing.tokens.admitsEveryone
         let forwarded = ForwardedRequestHead(
             framing: framing, requestID: requestID, hops: hops,
-            tokens: asksForToken ? loop.routing.tokens : nil, linesForProxy: linesForProxy)
+            tokens: asksForToken ? loop.routing.tokens : nil, asksForPlainAnswer: modelChange?.isRestored ?? false,
+            linesForProxy: linesForProxy)
         let bound =
             ForwardedRequestHead.maximumLength(headLength: headLength, target, url, clientAddress: clientAddress)
             + inlineBodyLength
@@ -248,6 +326,7 @@ final class CurrentRequest {
 
     /// Writes the head from `loop.output` and what there is of the body.
     func writeKept(to connection: UpstreamConnection, inChunks: Bool, on loop: LoopContext) {
+        if let modelChange { return writeKept(to: connection, inChunks: inChunks, with: modelChange, on: loop) }
         let inline = inlineBodyLength
         if inline > 0 {
             if inChunks { loop.output.writeChunkSize(inline) }
@@ -256,6 +335,91 @@ final class CurrentRequest {
         }
         connection.writeOutput(mayLeaveAtOnce: true)
         replay.forEachSegment { connection.writeBody($0, inChunks: inChunks) }
+    }
+
+    /// The same with another name of the model: what stands before and behind it goes out from where it lies.
+    private func writeKept(
+        to connection: UpstreamConnection, inChunks: Bool, with change: ModelChange, on loop: LoopContext
+    ) {
+        var place = inlineBodyLength
+        if place > 0 {
+            let parts = change.parts(of: 0..<place)
+            if inChunks { loop.output.writeChunkSize(parts.reduce(0) { $0 + change.length(of: $1) }) }
+            bytes.withUnsafeReadableBytes { all in
+                let inline = all.slice(headLength..<all.count)
+                for part in parts {
+                    switch part {
+                    case .name: loop.output.writeBytes(change.text)
+                    case .kept(let range): loop.output.append(inline.slice(range))
+                    }
+                }
+            }
+            if inChunks { loop.output.writeStaticString("\r\n") }
+        }
+        connection.writeOutput(mayLeaveAtOnce: true)
+        replay.forEachSegment { piece in
+            for part in change.parts(of: place..<place + piece.readableBytes) {
+                switch part {
+                case .name: connection.writeBody(ByteBuffer(bytes: change.text), inChunks: inChunks)
+                case .kept(let range):
+                    let start = piece.readerIndex + range.lowerBound - place
+                    guard let slice = piece.getSlice(at: start, length: range.count) else { continue }
+                    connection.writeBody(slice, inChunks: inChunks)
+                }
+            }
+            place += piece.readableBytes
+        }
+    }
+}
+
+/// Another name of the model in a request's body, for one endpoint. Only the text between the quotation marks changes.
+struct ModelChange {
+    /// Of the client's name in the body.
+    let range: Range<Int>
+    let asked: String
+    let sent: String
+    /// What stands between the quotation marks.
+    let text: [UInt8]
+    /// The answer names the model as it was asked for.
+    let isRestored: Bool
+
+    init(at range: Range<Int>, from asked: String, to sent: String, isRestored: Bool) {
+        self.range = range
+        self.asked = asked
+        self.sent = sent
+        self.isRestored = isRestored
+        text = Self.written(sent)
+    }
+
+    /// A name as it stands between the quotation marks of JSON.
+    static func written(_ name: String) -> [UInt8] { Array(QuotedText.json(name).utf8.dropFirst().dropLast()) }
+
+    /// Bytes by which the body becomes longer.
+    var growth: Int { text.count - range.count }
+
+    enum Part: Equatable {
+        case name
+        /// Of the client's body.
+        case kept(Range<Int>)
+    }
+
+    func length(of part: Part) -> Int {
+        switch part {
+        case .name: text.count
+        case .kept(let range): range.count
+        }
+    }
+
+    /// What a stretch of the client's body becomes. The name comes with the stretch in which the client's begins, if only by the quotation
+    /// mark behind an empty one.
+    func parts(of piece: Range<Int>) -> [Part] {
+        var parts: [Part] = []
+        let before = piece.lowerBound..<max(piece.lowerBound, min(piece.upperBound, range.lowerBound))
+        let behind = min(piece.upperBound, max(piece.lowerBound, range.upperBound))..<piece.upperBound
+        if !before.isEmpty { parts.append(.kept(before)) }
+        if piece.contains(range.lowerBound) { parts.append(.name) }
+        if !behind.isEmpty { parts.append(.kept(behind)) }
+        return parts
     }
 }
 

@@ -51,6 +51,9 @@ final class Failover {
     /// What judged the attempts, by their places: the row of the table of verdicts, or the operator's rule; empty for those that nothing
     /// had to judge, of which none is there behind the last one that is named.
     private(set) var verdictRows: [String] = []
+    /// What the endpoints of the attempts were asked for, by their places, where it was not the client's name of the model; empty for those
+    /// of whom it was, of which none is there behind the last one that is named.
+    private(set) var sentModels: [String] = []
     /// Failed attempts that have not been reported yet: while all of them failed in the same way, the request may be to blame.
     private var untold: [AttemptReport] = []
     /// The last attempt's report goes with the request's.
@@ -102,6 +105,7 @@ final class Failover {
         isConcludedByAttempt = false
         if !furtherAttempts.isEmpty { furtherAttempts = [] }
         if !verdictRows.isEmpty { verdictRows = [] }
+        if !sentModels.isEmpty { sentModels = [] }
         if !failures.isEmpty { failures = [] }
         if !untold.isEmpty { untold = [] }
     }
@@ -194,6 +198,8 @@ final class Failover {
             // Others have taken its place: it is one of those that have their turn now.
             tried.removeAll { $0 == target.id }
         }
+        // Its last word on the model counts, so that all of the body is read.
+        if table.hasModelRules, halfOpen == .waitForBody, request.namesModel { return .waitForBody }
         if line.isEntered, takePlace(table, request, attempt, halfOpen: halfOpen, on: loop) { return .ask }
         // The model has to be known, which stands in the body.
         if table.hasModelLimits, halfOpen == .waitForBody, request.operation.isInference, request.model == nil {
@@ -211,6 +217,10 @@ final class Failover {
                 continue
             }
             foundURL = true
+            if table.hasModelRules, !request.suits(target) {
+                pass(target.id, .modelNotServed)
+                continue
+            }
             let isOnTrial = table.candidates[place].gate == .halfOpen
             if isOnTrial, halfOpen == .waitForBody {
                 putBack(place)
@@ -337,7 +347,7 @@ final class Failover {
 
     private func serves(_ upstream: Upstream, _ request: CurrentRequest) -> Bool {
         upstream.url(for: request.api) != nil && (request.openAIAPI == nil || upstream.lacks != request.openAIAPI)
-            && (tried.isEmpty || !tried.contains(upstream.id))
+            && (tried.isEmpty || !tried.contains(upstream.id)) && request.suits(upstream)
     }
 
     // MARK: Where all that could be asked are full
@@ -580,6 +590,13 @@ final class Failover {
         verdictRows.append(row)
     }
 
+    /// The attempt that begins sends this name of the model.
+    func noteSent(_ model: String) {
+        let place = firstAttempt == nil ? 0 : furtherAttempts.count + 1
+        sentModels += repeatElement("", count: max(0, place - sentModels.count))
+        if sentModels.count == place { sentModels.append(model) } else { sentModels[place] = model }
+    }
+
     @inline(__always)
     private func learnPath(
         of attempt: CurrentAttempt, at upstream: Upstream, for request: CurrentRequest, now: NIODeadline
@@ -676,6 +693,7 @@ final class Failover {
                 + "as their openai_preference says (auto forgets what was learned)"
             return LocalAnswer(status: 404, message: message)
         }
+        if failures.isEmpty, limited.isEmpty, !isServedAnywhere(request) { return request.modelRefusal }
         if !foundURL, let served = table?.served, !served.isEmpty, !served.contains(ServedAPIs(request.api)) {
             return LocalAnswer(status: 404, message: "no endpoint has a URL for this path")
         }
@@ -696,6 +714,15 @@ final class Failover {
             message = "no endpoint is available" + (absences.isEmpty ? "" : " (\(failureList))")
         }
         return LocalAnswer(status: 503, message: message, retryAfter: earliestWait ?? 1)
+    }
+
+    /// Whether any endpoint that has a URL for the request is asked for its model, be it out now or not.
+    private func isServedAnywhere(_ request: CurrentRequest) -> Bool {
+        guard let table, table.hasModelRules else { return true }
+        let able = (table.candidates.map(\.upstream) + table.absent.map(\.upstream)).filter {
+            $0.url(for: request.api) != nil
+        }
+        return able.isEmpty || able.contains { request.suits($0) }
     }
 
     /// Whether all that there is was left out because of a rate limit.

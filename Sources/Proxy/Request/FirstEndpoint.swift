@@ -180,7 +180,8 @@ extension RoutingTable {
         let upstream = candidate.upstream
         guard candidate.gate == .open || onTrial, upstream.url(for: request.api) != nil,
             request.openAIAPI == nil || upstream.lacks != request.openAIAPI,
-            !upstream.unknownPaths.contain(request.operation, now: request.started)
+            !upstream.unknownPaths.contain(request.operation, now: request.started),
+            !hasModelRules || request.suits(upstream)
         else { return false }
         guard !candidate.limitedModels.isEmpty, let model = request.model, let limit = candidate.limit(on: model) else {
             return true

@@ -13,6 +13,8 @@ public struct PassedOver: Sendable, Equatable {
     public enum Reason: Sendable, Equatable {
         /// It has said that it does not know the path.
         case pathUnknown
+        /// It is not asked for the model (`models`).
+        case modelNotServed
         /// As many requests run there as `max_in_flight` allows, or others wait for its next place.
         case full(limit: Int)
         /// A limit is used up until then, in seconds since 1970.
@@ -38,6 +40,7 @@ extension PassedOver.Reason {
     public var text: String {
         switch self {
         case .pathUnknown: "does not know the path"
+        case .modelNotServed: "is not asked for the model"
         case .full(let limit): "full: \(limit) of \(limit) requests in flight"
         case .limited(let kind, let until): "\(kind.rawValue) used up until \(Self.time(until))"
         case .inactive(let until): "not active until \(Self.time(until))"
@@ -47,7 +50,7 @@ extension PassedOver.Reason {
     /// When that is over, in seconds since 1970, where it is known.
     public var until: Int64? {
         switch self {
-        case .pathUnknown, .full: nil
+        case .pathUnknown, .modelNotServed, .full: nil
         case .limited(_, let until), .inactive(let until): until
         }
     }

@@ -39,6 +39,7 @@ struct RequestAdmission {
             case .xHops: request.hops = max(request.hops, bytes.slice(line.value).decimalNumber ?? 0)
             case .methodOverride: asksForEcho = asksForEcho || Self.asksForEcho(bytes.slice(line.value))
             case .anthropicVersion: namesAnthropic = true
+            case .contentEncoding: request.noteCoding(bytes.slice(line.value))
             case .xRequestID where Self.isUsableID(bytes.slice(line.value)): request.requestID = .received(line.value)
             case .sessionID: request.noteSession(line.value, nameLength: line.name.count)
             case .authorization, .xAPIKey, .credential:

@@ -284,6 +284,8 @@ class RequestConnection: ClientChannel {
             return loop.shared.slots.ended(target.load, at: target.id)
         }
         attempt.begin(now: now)
+        request.fitModel(to: target)
+        if let change = request.modelChange { failover.noteSent(change.sent) }
         machine.attemptBegan(request.framing, kept: request.keptBody)
         if !machine.attempt.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
             machine.idleConnectionTaken()
@@ -321,11 +323,11 @@ class RequestConnection: ClientChannel {
         _ connection: UpstreamConnection, to target: Upstream, _ url: UpstreamURL, now: NIODeadline
     ) {
         let kept = request.keptBody
-        let framing = machine.requestFraming(request.framing, kept: kept)
+        let framing = request.framing(machine.requestFraming(request.framing, kept: kept))
         request.writeHead(
             for: target, url, framing: framing, isForwarded: connection.isForwarded, clientAddress: clientAddressText,
             on: loop)
-        attempt.bytesSent = loop.output.readableBytes + kept
+        attempt.bytesSent = loop.output.readableBytes + kept + (request.modelChange?.growth ?? 0)
         attempt.headWritten = now
         request.writeKept(to: connection, inChunks: machine.attempt.sendsChunks, on: loop)
         if machine.requestIsComplete {

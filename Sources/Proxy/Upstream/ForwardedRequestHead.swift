@@ -10,6 +10,8 @@ struct ForwardedRequestHead {
     let hops: Int
     /// The tokens that admit clients here, where the endpoint would get the client's credentials: nil for all others.
     let tokens: ClientTokens?
+    /// The answer has to be read: it is asked for without a content coding, whatever the client takes.
+    var asksForPlainAnswer = false
     /// Where it goes to a proxy that forwards it, the lines that are meant for that proxy; its target is the whole URL then.
     var linesForProxy: [UInt8]?
 
@@ -43,6 +45,7 @@ struct ForwardedRequestHead {
         if let linesForProxy { writer.write(linesForProxy) }
         let announced = writeClientFields(&head, bytes, for: upstream, to: &writer)
         let replaced = upstream.replacedFields
+        if asksForPlainAnswer { writer.write("Accept-Encoding: identity\r\n") }
         if !replaced.contains(.requestID) { requestID.write(from: bytes, to: &writer) }
         writer.write("X-Hops: ")
         writer.write(decimal: hops + 1)
@@ -115,7 +118,7 @@ struct ForwardedRequestHead {
         to writer: inout WireWriter
     ) -> Announced {
         let fieldsEnd = head.end - 2
-        let isUsual = !upstream.overridesFields && !head.connection.namesFields
+        let isUsual = !upstream.overridesFields && !head.connection.namesFields && !asksForPlainAnswer
         let passing = Self.passing
         var runStart = -1
         var announced = Announced()
@@ -156,8 +159,9 @@ struct ForwardedRequestHead {
         case .forwarding, .origin, .referer: if !upstream.namesClients { return false }
         default: break
         }
-        guard upstream.overridesFields || head.connection.namesFields else { return true }
+        guard upstream.overridesFields || head.connection.namesFields || asksForPlainAnswer else { return true }
         let name = bytes.slice(line.name)
+        if asksForPlainAnswer, name.equalsIgnoringCase("accept-encoding") { return false }
         for overridden in upstream.overriddenNames where name.equalsIgnoringCase(overridden) { return false }
         return !(head.connection.namesFields && ConnectionNames.contain(name, head.fields, bytes))
     }

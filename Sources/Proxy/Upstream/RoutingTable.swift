@@ -16,6 +16,9 @@ public final class RoutingTable: Sendable {
     public let served: ServedAPIs
     /// Whether any candidate is not to be asked for some model: as long as none is, no request has to be looked at for its model.
     public let hasModelLimits: Bool
+    /// Whether any endpoint is asked for some models alone, or by other names: as long as none is, no request has to be read before one is
+    /// chosen.
+    let hasModelRules: Bool
     /// How often an operator has changed the order: sessions that came to their endpoint before the last time follow the order.
     public let operatorOrder: UInt64
     /// Whether requests may have another endpoint to go to, now or when one of those left out comes back.
@@ -40,6 +43,8 @@ public final class RoutingTable: Sendable {
         self.candidates = candidates
         self.absent = absent
         hasModelLimits = candidates.contains { !$0.limitedModels.isEmpty }
+        hasModelRules =
+            candidates.contains { $0.upstream.modelRules != nil } || absent.contains { $0.upstream.modelRules != nil }
         self.earliestRecovery = earliestRecovery
         self.served =
             served

@@ -1,4 +1,5 @@
 internal import HTTPWire
+public import LLMWire
 internal import Limits
 internal import NIOCore
 public import Ranking
@@ -23,6 +24,8 @@ public final class Upstream: Sendable {
     public let openAIURL: UpstreamURL?
     /// Requests for this API pass it over.
     public let lacks: OpenAIAPI?
+    /// Which models it is asked for, and by which names; nil where nothing is ruled.
+    public let modelRules: ModelRules?
     /// What an operator wants to happen at its refusals: its own rules, then those for all.
     public let rules: [FailoverRule]
     /// The operations whose paths it does not know.
@@ -68,7 +71,8 @@ public final class Upstream: Sendable {
         headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
         tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, passesCookies: Bool = false,
         namesClients: Bool = false, isNamed: Bool = false, secrets: [String] = [], rules: [FailoverRule] = [],
-        maxInFlight: Int = 0, conditions: EndpointConditions? = nil, load: EndpointLoad = .init()
+        maxInFlight: Int = 0, conditions: EndpointConditions? = nil, modelRules: ModelRules? = nil,
+        load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -79,6 +83,7 @@ public final class Upstream: Sendable {
         self.rules = rules
         self.maxInFlight = maxInFlight
         self.conditions = conditions
+        self.modelRules = modelRules
         self.timeouts = timeouts
         waits = UpstreamWaits(timeouts)
         self.tls = tls

@@ -27,6 +27,9 @@ struct EndpointFields: ParsableArguments, CustomReflectable {
             case .words:
                 let words = try container.decode(Option<[String]>.self, forKey: key).wrappedValue
                 if !words.isEmpty { patch[field] = .list(words.filter { !$0.isEmpty }) }
+            case .renamings:
+                let texts = try container.decode(Option<[String]>.self, forKey: key).wrappedValue
+                if !texts.isEmpty { patch[field] = .renamings(texts.filter { !$0.isEmpty }.map { Renaming($0) }) }
             case .headers:
                 headerArguments = try container.decode(Option<[HeaderArgument]>.self, forKey: key).wrappedValue
             case .name, .text, .file, .url, .secret, .choice, .proxy:
@@ -134,6 +137,8 @@ extension EndpointField {
         case .flag: Flag<Bool?>(name: name, inversion: .prefixedNo, help: ArgumentHelp(help))
         case .rank, .integer: Option<Int?>(name: name, help: ArgumentHelp(help))
         case .words: Option<[String]>(wrappedValue: [], name: name, help: ArgumentHelp(help))
+        case .renamings:
+            Option<[String]>(wrappedValue: [], name: name, help: ArgumentHelp(help, valueName: "pattern=name"))
         case .headers:
             Option<[HeaderArgument]>(
                 wrappedValue: [], name: name, help: ArgumentHelp(help, valueName: "header"),

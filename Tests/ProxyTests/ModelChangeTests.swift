@@ -1,0 +1,235 @@
+import Foundation
+import LLMWire
+import TestSupport
+import Testing
+
+@testable import Proxy
+
+/// Only the one string differs: requests made by chance are given another name of the model, in pieces cut by chance, and a parser that
+/// shares nothing with the reader says what has changed.
+@Suite("Another name of the model in a request's body")
+struct ModelChangeTests {
+    static let name = "näme/\"of\" the\\endpoint"
+
+    /// nil where nothing is to be changed.
+    private func changed(_ body: [UInt8], cuts: [Int]) -> (asked: String, body: [UInt8])? {
+        var reader = RequestReader()
+        let ends = cuts + [body.count]
+        var pieces: [Range<Int>] = []
+        for end in ends { pieces.append((pieces.last?.upperBound ?? 0)..<end) }
+        for piece in pieces { body[piece].withUnsafeBytes { reader.read($0) } }
+        guard let asked = reader.model, let range = reader.modelRange else { return nil }
+        let change = ModelChange(at: range, from: asked, to: Self.name, isRestored: true)
+        var result: [UInt8] = []
+        for piece in pieces {
+            for part in change.parts(of: piece) {
+                switch part {
+                case .name: result += change.text
+                case .kept(let range): result += body[range]
+                }
+            }
+        }
+        #expect(result.count == body.count + change.growth)
+        return (asked, result)
+    }
+
+    @Test("Of 10,000 requests only the one string differs")
+    func oneStringDiffers() throws {
+        var random = SeededRandom(seed: 17)
+        var withModel = 0
+        for number in 0..<10_000 {
+            // Few are as long as the longest that agents send: each of them takes as long as a thousand others.
+            var maker = RequestMaker(random: random, padding: number % 5_000 == 0 ? 3_500_000 : 0)
+            let body = maker.body()
+            random = maker.random
+            let cuts = (0..<Int.random(in: 0...6, using: &random)).map { _ in
+                Int.random(in: 0...body.count, using: &random)
+            }
+            let found = changed(body, cuts: cuts.sorted())
+            let oracle = try #require(TopLevelMembers(body), "\(String(decoding: body, as: UTF8.self))")
+            guard let last = oracle.members.last(where: { $0.name == "model" }), let text = last.text else {
+                #expect(found == nil, "\(number)")
+                continue
+            }
+            withModel += 1
+            let (asked, result) = try #require(found, "\(number)")
+            // Control characters, which no name has, are left out where names are shown.
+            let shown = String(text.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7F }.map(Character.init))
+            #expect(asked.unicodeScalars.elementsEqual(shown.unicodeScalars), "\(number)")
+            // Byte for byte what stood before and behind.
+            let isSame =
+                result.starts(with: body[..<last.value.lowerBound])
+                && result.reversed().starts(with: body[last.value.upperBound...].reversed())
+            #expect(isSame, "\(number)")
+            let after = try #require(TopLevelMembers(result), "\(number)")
+            #expect(after.members.count == oracle.members.count)
+            #expect(after.members.last { $0.name == "model" }?.text == Self.name, "\(number)")
+            if body.count < 10_000, !oracle.isRepeated {
+                let object = try JSONSerialization.jsonObject(with: Data(result)) as? [String: Any]
+                #expect(object?["model"] as? String == Self.name)
+            }
+        }
+        // The generator leaves a model out now and then, not as a rule.
+        #expect((6_000..<9_900).contains(withModel))
+    }
+
+    @Test("The name comes with the piece in which the client's begins, an empty one with its quotation mark")
+    func parts() {
+        let change = ModelChange(at: 4..<4, from: "", to: "x", isRestored: true)
+        #expect(change.parts(of: 0..<4) == [.kept(0..<4)])
+        #expect(change.parts(of: 4..<9) == [.name, .kept(4..<9)])
+        let longer = ModelChange(at: 4..<8, from: "four", to: "x", isRestored: true)
+        #expect(longer.parts(of: 0..<5) == [.kept(0..<4), .name])
+        #expect(longer.parts(of: 5..<7) == [])
+        #expect(longer.parts(of: 7..<9) == [.kept(8..<9)])
+        #expect(longer.parts(of: 0..<20) == [.kept(0..<4), .name, .kept(8..<20)])
+        #expect(longer.growth == -3)
+    }
+}
+
+/// Makes requests as clients, careless or malicious, might write them.
+private struct RequestMaker {
+    var random: SeededRandom
+    let padding: Int
+
+    mutating func body() -> [UInt8] {
+        var members = (0..<roll(6)).map { _ in "\(string())\(blank()):\(blank())\(value(depth: 0))" }
+        members.append("\"messages\":[{\"model\":\(string()),\"content\":\(string())}]")
+        if roll(3) == 0 { members.append("\"metadata\":{\"model\":\(string()),\"user_id\":\(string())}") }
+        members.shuffle(using: &random)
+        let model = "\(roll(4) == 0 ? "\"mod\\u0065l\"" : "\"model\"")\(blank()):\(blank())\(string())"
+        switch roll(10) {
+        case 0: break
+        case 1: members.append("\"model\":\(["null", "1", "{\"model\":\"x\"}", "[\"model\"]", "true"][roll(5)])")
+        case 2, 3: members.insert(model, at: 0)
+        case 4: members += [model, "\"pad\":1", "\"model\":\(string())"]
+        case 5: members += ["\"model\":\(string())", "\"model\":null"]
+        case 6: members.insert(model, at: members.count / 2)
+        default: members.append(model)
+        }
+        if padding > 0 { members.insert("\"long\":\"\(String(repeating: "é\\\"x", count: padding / 5))\"", at: 0) }
+        return Array("\(blank()){\(blank())\(members.joined(separator: "\(blank()),\(blank())"))}\(blank())".utf8)
+    }
+
+    private mutating func roll(_ sides: Int) -> Int { Int.random(in: 0..<sides, using: &random) }
+
+    private mutating func blank() -> String { ["", "", "", " ", "\n", "\t ", "\r\n"][roll(7)] }
+
+    private mutating func string() -> String {
+        let parts = [
+            "model", "claude-sonnet-4-5", "é", "😀", "\\\"", "\\\\", "\\n", "\\u00e9", "\\ud83d\\ude00", "\\/", "{", "}",
+            "[",
+            ":", ",", " ", "gpt", "\\u006dodel", "日本",
+        ]
+        return "\"\((0..<roll(5)).map { _ in parts[roll(parts.count)] }.joined())\""
+    }
+
+    private mutating func value(depth: Int) -> String {
+        switch roll(depth > 10 ? 5 : 8) {
+        case 0: "null"
+        case 1: ["true", "false"][roll(2)]
+        case 2: ["0", "-1.5e+10", "12345678901234567890", "0.1"][roll(4)]
+        case 3, 4: string()
+        case 5: "[\((0..<roll(4)).map { _ in value(depth: depth + 1) }.joined(separator: "\(blank()),"))\(blank())]"
+        default:
+            "{\((0..<roll(4)).map { _ in "\(string()):\(blank())\(value(depth: depth + 1))" }.joined(separator: ","))}"
+        }
+    }
+}
+
+/// The members of a JSON object, with where their values stand: the oracle. It parses by recursive descent over the whole text.
+private struct TopLevelMembers {
+    struct Member {
+        let name: String
+        /// A string's text; nil for other values.
+        let text: String?
+        /// A string's, between its quotation marks.
+        let value: Range<Int>
+    }
+
+    private(set) var members: [Member] = []
+    private let bytes: [UInt8]
+    private var place = 0
+
+    var isRepeated: Bool { Set(members.map(\.name)).count < members.count }
+
+    /// nil for what is no object.
+    init?(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        blank()
+        guard object(isTop: true) else { return nil }
+        blank()
+        guard place == bytes.count else { return nil }
+    }
+
+    private var byte: UInt8? { place < bytes.count ? bytes[place] : nil }
+
+    private mutating func blank() {
+        while let byte, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { place += 1 }
+    }
+
+    private mutating func take(_ text: Character) -> Bool {
+        guard byte == text.asciiValue else { return false }
+        place += 1
+        return true
+    }
+
+    private mutating func object(isTop: Bool = false) -> Bool {
+        guard take("{") else { return false }
+        blank()
+        if take("}") { return true }
+        repeat {
+            blank()
+            guard let name = string() else { return false }
+            blank()
+            guard take(":") else { return false }
+            blank()
+            let begin = place
+            guard value() else { return false }
+            guard isTop else { continue }
+            let isText = bytes[begin] == UInt8(ascii: "\"")
+            let text = isText ? Self.decoded(bytes[begin..<place]) : nil
+            members.append(Member(name: name.text, text: text, value: isText ? begin + 1..<place - 1 : begin..<place))
+        } while next()
+        return take("}")
+    }
+
+    private mutating func next() -> Bool {
+        blank()
+        return take(",")
+    }
+
+    private mutating func value() -> Bool {
+        switch byte {
+        case UInt8(ascii: "{"): return object()
+        case UInt8(ascii: "["):
+            place += 1
+            blank()
+            if take("]") { return true }
+            repeat {
+                blank()
+                guard value() else { return false }
+            } while next()
+            return take("]")
+        case UInt8(ascii: "\""): return string() != nil
+        default:
+            let begin = place
+            while let byte, Array("+-.0123456789aeflnrstuE".utf8).contains(byte) { place += 1 }
+            return place > begin
+        }
+    }
+
+    private mutating func string() -> (text: String, end: Int)? {
+        let begin = place
+        guard take("\"") else { return nil }
+        while let byte, byte != UInt8(ascii: "\"") { place += byte == UInt8(ascii: "\\") ? 2 : 1 }
+        guard take("\"") else { return nil }
+        // The long ones are no names.
+        return place - begin > 10_000 ? ("", place) : Self.decoded(bytes[begin..<place]).map { ($0, place) }
+    }
+
+    private static func decoded(_ text: ArraySlice<UInt8>) -> String? {
+        text.count > 10_000
+            ? "" : try? JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed) as? String
+    }
+}
