@@ -239,8 +239,7 @@ public final class Engine: Sendable {
         withState { $0.stopTimers() }
         recorder?.finish()
         account.finish(within: .seconds(2))
-        let standing = withState { $0.savedTimeOuts(now: .now, wallTime: Self.wallTime()) }
-        timeOuts?.finish(standing, within: .seconds(2))
+        timeOuts?.finish(standing(), within: .seconds(2))
         limitFile.finish(savedLimits(), within: .seconds(2))
         let result = await persister.shutdown()
         handle { $0.takeRepeats(isLast: true, wallTime: Self.wallTime()) }
@@ -415,7 +414,7 @@ extension Engine {
             Task { [persister] in _ = try? await persister.flush(trigger: .learned) }
         }
         if tasks.contains(.saveTimeOuts) {
-            timeOuts?.save { self.withState { $0.savedTimeOuts(now: .now, wallTime: Self.wallTime()) } }
+            timeOuts?.save { self.standing() }
         }
         if tasks.contains(.setTimer) { setTimer() }
         if tasks.contains(.writeRepeatsLater) { writeRepeatsLater() }
@@ -424,6 +423,27 @@ extension Engine {
             account.eventsChanged()
         }
         if tasks.contains(.writeLines) { writeLines() }
+    }
+
+    /// What the next process is to know.
+    private func standing() -> SavedTimeOuts {
+        let (now, wallTime) = (ContinuousClock.now, Self.wallTime())
+        let (saved, memory, settings) = withState { state in
+            (state.savedTimeOuts(now: now, wallTime: wallTime), state.ranking.memory, state.measuredSettings)
+        }
+        // Hashing takes a while where there are many endpoints, and requests need the lock.
+        var all = saved
+        all.times = SavedResponseTimes(memory, of: settings, context, now: now, wallTime: wallTime)
+        return all
+    }
+
+    /// Writes what has been measured, where there is something new since so many answers.
+    ///
+    /// - Returns: how many were measured by now
+    func saveTimes(unlessMeasured count: Int) -> Int {
+        let measured = withState { $0.ranking.measuredAnswers }
+        if measured != count { timeOuts?.save { self.standing() } }
+        return measured
     }
 
     private func followSettings() {

@@ -8,10 +8,17 @@ struct ProbeLoop {
     /// Longest time without a look: a change of the configuration may bring a probe forward.
     private static let longestRest = Duration.seconds(2)
 
+    /// Between two looks whether response times are to be written for the next process.
+    private static let betweenSaves = Duration.seconds(300)
+
     let engine: Engine
 
     func run() async {
+        var saved = (at: ContinuousClock.now, answers: 0)
         while !Task.isCancelled {
+            if ContinuousClock.now - saved.at >= Self.betweenSaves {
+                saved = (.now, engine.saveTimes(unlessMeasured: saved.answers))
+            }
             engine.authorities.lookForChanges { [engine] in engine.authoritiesBecameUsable() }
             let (due, next) = engine.takeDueProbes(limit: Self.atOnce)
             await withTaskGroup(of: Void.self) { group in

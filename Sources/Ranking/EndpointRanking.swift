@@ -47,10 +47,12 @@ public struct EndpointRanking: Sendable {
     ///
     /// An endpoint that names an id a second time is ignored.
     ///
-    /// - Parameter standing: time outs that an earlier process began, which go on.
+    /// - Parameters:
+    ///   - standing: time outs that an earlier process began, which go on.
+    ///   - memory: what it has learnt of response times.
     public init(
         settings: Settings = .init(), endpoints: [Endpoint], autoSort: Bool = true,
-        standing: [StandingTimeOut] = [], now: ContinuousClock.Instant
+        standing: [StandingTimeOut] = [], memory: RankingMemory = RankingMemory(), now: ContinuousClock.Instant
     ) {
         self.settings = settings
         self.isAutoSorting = autoSort
@@ -64,6 +66,7 @@ public struct EndpointRanking: Sendable {
             if endpoint.isPinned { self.endpoints[order.count - 1].pinnedRank = order.count }
         }
         takeIn(standing, at: RankingTime(nanoseconds: 0))
+        takeIn(memory, at: RankingTime(nanoseconds: 0))
         // Disabled endpoints stand last, so ranks are counted among the enabled ones.
         var rank = 0
         for slot in order where self.endpoints[slot].isEnabled {

@@ -73,6 +73,27 @@ struct ModelFactors: Sendable {
         return normalised
     }
 
+    /// For the next process.
+    func memory(_ kind: AnswerKind) -> [RankingMemory.Factor] {
+        entries.map {
+            RankingMemory.Factor(
+                kind: kind, model: $0.model, samples: $0.samples, isFirst: $0.isFirst, factor: $0.factor)
+        }
+    }
+
+    /// Goes on with what an earlier process has learnt.
+    mutating func restore(_ factors: [RankingMemory.Factor], at now: RankingTime) {
+        entries = []
+        last = 0
+        for factor in factors.prefix(Self.capacity) where !entries.contains(where: { $0.model == factor.model }) {
+            let isFirst = factor.isFirst && !entries.contains { $0.isFirst }
+            entries.append(
+                Entry(
+                    model: factor.model, samples: factor.samples, isFirst: isFirst,
+                    factor: isFirst ? 1 : Self.bounded(factor.factor), lastUse: now))
+        }
+    }
+
     private mutating func learn(_ seconds: Double, level: Double?, _ index: Int) {
         let ratio = level.map { $0 > 0 ? seconds / $0 : 1 } ?? 1
         let mean = entries[index].factor + (ratio - entries[index].factor) / Double(entries[index].samples)

@@ -30,6 +30,14 @@ struct ResponseTimeAverage: Sendable {
     /// The endpoint comes back from a time out, during which others were measured.
     mutating func becomeIdle() { isIdle = true }
 
+    /// Goes on with what an earlier process has measured.
+    mutating func restore(_ times: RankingMemory.Times, sampled: RankingTime, at now: RankingTime) {
+        (value, usual, typical, samples) = (times.value, times.usual, times.typical, times.samples)
+        isIdle = true
+        lastSample = sampled
+        lastUpdate = now
+    }
+
     /// - Parameter model: the one that the sample was measured of, before it was brought to the time of the first one
     mutating func add(_ sample: Double, of model: UInt32, at now: RankingTime, decay: Double) {
         let elapsed = max(0, now.seconds(since: lastUpdate))
@@ -101,9 +109,15 @@ struct FleetTimes: Sendable {
     private(set) var baseline: Double?
     /// The same of the plain samples, brought to the first model.
     private(set) var typical: Double?
-    private var samples = 0
+    private(set) var samples = 0
     private var lastUpdate = RankingTime(nanoseconds: 0)
     var factors = ModelFactors()
+
+    /// Goes on with what an earlier process has measured.
+    mutating func restore(_ fleet: RankingMemory.Fleet, at now: RankingTime) {
+        (baseline, typical, samples) = (fleet.baseline, fleet.typical, fleet.samples)
+        lastUpdate = now
+    }
 
     /// - Parameters:
     ///   - value: what the endpoint is compared by, now that the sample is in it

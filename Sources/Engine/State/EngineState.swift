@@ -44,7 +44,7 @@ struct EngineState: Sendable {
     private var changesLoggedUntil: ContinuousClock.Instant
 
     /// - Parameters:
-    ///   - saved: the time outs that an earlier process has left
+    ///   - saved: the time outs and response times that an earlier process has left
     ///   - wallTime: seconds since 1970, by which they end
     init(
         configuration: Configuration, context: ConfigurationContext, saved: SavedTimeOuts = SavedTimeOuts(),
@@ -68,7 +68,7 @@ struct EngineState: Sendable {
         ranking = EndpointRanking(
             settings: EndpointRanking.Settings(configuration), endpoints: entries,
             autoSort: configuration.server.autoSortEndpoints, standing: standing(saved, now: now, wallTime: wallTime),
-            now: now)
+            memory: memory(saved.times, now: now, wallTime: wallTime), now: now)
         hasSavedTimeOuts = !saved.lines.isEmpty
     }
 

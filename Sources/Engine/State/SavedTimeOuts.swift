@@ -22,13 +22,18 @@ struct SavedTimeOuts: Sendable, Equatable {
     private static let credential = "credential"
 
     var lines: [Line] = []
+    /// Stand in the same file.
+    var times = SavedResponseTimes()
 
     init(lines: [Line] = []) { self.lines = lines }
 
     init(reading text: some StringProtocol) {
         var rest = text.split(separator: "\n", omittingEmptySubsequences: false)[...]
         guard let first = rest.popFirst(), String(first) == Self.title else { return }
-        lines = rest.compactMap { Self.line($0.split(separator: "\t", omittingEmptySubsequences: false)) }
+        for text in rest {
+            let fields = text.split(separator: "\t", omittingEmptySubsequences: false)
+            if let line = Self.line(fields) { lines.append(line) } else { times.read(fields.map { String($0) }) }
+        }
     }
 
     private static func line(_ fields: [some StringProtocol]) -> Line? {
@@ -62,7 +67,8 @@ struct SavedTimeOuts: Sendable, Equatable {
                 "\(line.until)", word, "\(status)", "\(line.timesInARow)", reach, line.name, line.model ?? "",
             ].joined(separator: "\t")
         }
-        return written.isEmpty ? "" : ([Self.title] + written).joined(separator: "\n") + "\n"
+        let all = written + times.lines
+        return all.isEmpty ? "" : ([Self.title] + all).joined(separator: "\n") + "\n"
     }
 }
 
@@ -96,7 +102,9 @@ extension EngineState {
 
     /// A hash of what decides which server is asked, by which way and as whom, with placeholders replaced: a restart is how another value
     /// comes into the environment.
-    private func reach(of settings: EndpointSettings) -> UInt64 {
+    func reach(of settings: EndpointSettings) -> UInt64 { Self.reach(of: settings, context) }
+
+    static func reach(of settings: EndpointSettings, _ context: ConfigurationContext) -> UInt64 {
         var hash = FNV1a()
         for field in EndpointField.reach {
             hash.add("\(field.key)=\(field.text(of: settings.effectiveValue(of: field)))\n".utf8)
