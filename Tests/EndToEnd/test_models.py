@@ -141,11 +141,21 @@ def test_a_model_that_no_endpoint_has_is_named(serving, relays):
     assert relays[0].bodies == relays[1].bodies == []
 
 
+def ask(serving, *arguments):
+    return subprocess.run(
+        [PODIUM, *arguments, "--config", str(serving.config)], capture_output=True, text=True, timeout=30,
+        check=False, env=serving.environment)
+
+
+def test_an_explanation_says_who_was_passed_over(serving):
+    post(serving, {"model": "claude-opus-4", "messages": []}, **{"X-Request-ID": "mine"})
+    told = eventually(lambda: next((t for t in [ask(serving, "explain", "mine")] if t.returncode == 0), None)).stdout
+    assert "is not asked for the model" in told, told
+
+
 def test_the_rules_change_while_it_runs(serving, relays):
     def run(*arguments):
-        return subprocess.run(
-            [PODIUM, *arguments, "--config", str(serving.config)], capture_output=True, text=True, timeout=30,
-            check=False, env=serving.environment)
+        return ask(serving, *arguments)
 
     eventually(lambda: run("status").returncode == 0)
     result = run("endpoint", "set", "first", "--model", "o3", "--model-map", "o3=o3-mini", "--no-restore-model")

@@ -178,6 +178,39 @@ struct ModelTests {
         #expect(second.requests.map { $0.body == body("mapped") } == [true, true])
     }
 
+    @Test func aClientThatAsksBeforeItsBodyIsToldToGoOn() async throws {
+        let upstream = try await serve(answer("sent"))
+        let proxy = try await ProxyHarness.start([endpoint(1, upstream, map: [("*", "sent")])])
+        let text = body("asked")
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(
+            "POST /v1/messages HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\n"
+                + "Content-Length: \(text.utf8.count)\r\n\r\n")
+        _ = await client.until("HTTP/1.1 100 Continue\r\n\r\n")
+        #expect(upstream.requests.isEmpty)
+        try await client.send(text)
+        #expect(await client.untilClosed().contains(answer("asked")))
+        #expect(upstream.requests.map(\.body) == [body("sent")])
+        await proxy.stop()
+    }
+
+    /// Several requests of one connection: what was found out of one must not stay for the next.
+    @Test func eachRequestOfAConnectionIsMappedByItself() async throws {
+        let upstream = try await ScriptedUpstream.start { [answer] request in
+            let name = request.body.contains("\"plain\"") ? "plain" : "sent"
+            return [.send(Wire.ok(answer(name), headers: "Content-Type: application/json\r\n"))]
+        }
+        let proxy = try await ProxyHarness.start([endpoint(1, upstream, map: [("a*", "sent")])])
+        let models = ["asked", "plain", "another", "plain"]
+        let requests = models.enumerated().map { Wire.post(body: body($1), closes: $0 == models.count - 1) }
+        let got = try await proxy.exchange(requests.joined())
+        #expect(upstream.requests.map(\.body) == ["sent", "plain", "sent", "plain"].map { body($0) })
+        for model in models { #expect(got.contains(answer(model)), "\(model)") }
+        #expect(!got.contains(answer("sent")))
+        await proxy.stop()
+        #expect(proxy.events.requests.map(\.sentModels) == [["sent"], [], ["sent"], []])
+    }
+
     /// The model may stand in what is not kept: an endpoint that differs by models could be the wrong one.
     @Test func aBodyThatIsLongerThanWhatIsKeptGoesToEndpointsWithoutRulesAlone() async throws {
         let first = try await serve("{}")
