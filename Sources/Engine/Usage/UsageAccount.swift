@@ -209,7 +209,7 @@ final class UsageAccount: Sendable {
         }
     }
 
-    private static let largestPriceFile = 4 << 20
+    static let largestPriceFile = 4 << 20
 
     /// - Parameters:
     ///   - names: of endpoints; called on the account's own thread

@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import PodiumModel
 import Console
+import Engine
 import Proxy
 import Support
 
@@ -46,6 +47,10 @@ struct CheckCommand: AsyncParsableCommand {
             for line in Self.requests(to: endpoint) {
                 StandardStreams.output("\(path): endpoint '\(SafeText.clean(endpoint.name))': \(SafeText.clean(line))")
             }
+        }
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+        for line in PriceFileAdvice.lines(configuration.usage, folder: folder) {
+            StandardStreams.output("\(path): warning: \(SafeText.clean(line))")
         }
         let count = configuration.endpoints.count
         StandardStreams.output("\(path): ok, \(count.counted("endpoint"))")
