@@ -71,8 +71,6 @@ struct EventLog: Sendable {
         /// When the log that is written out was told last, and how often it happened since.
         var writtenAt: Double
         var unwritten: UInt64 = 0
-        var newer = -1
-        var older = -1
     }
 
     private var shelves = EventRetention.allCases.map { EventShelf(capacity: $0.capacity) }
@@ -185,8 +183,7 @@ struct EventLog: Sendable {
 private struct EventShelf: Sendable {
     private let capacity: Int
     private var slots: [EventLog.Slot] = []
-    private var newest = -1
-    private var oldest = -1
+    private var recency = RecencyList()
 
     init(capacity: Int) {
         self.capacity = capacity
@@ -194,16 +191,14 @@ private struct EventShelf: Sendable {
 
     /// - Returns: Where it is, and what had to go for it.
     mutating func add(_ slot: EventLog.Slot) -> (index: Int, old: EventLog.Slot?) {
-        guard slots.count == capacity else {
+        guard slots.count == capacity, let index = recency.oldest else {
             slots.append(slot)
-            link(slots.count - 1)
+            recency.insert(slots.count - 1)
             return (slots.count - 1, nil)
         }
-        let index = oldest
-        unlink(index)
         let old = slots[index]
         slots[index] = slot
-        link(index)
+        recency.use(index)
         return (index, old)
     }
 
@@ -219,8 +214,7 @@ private struct EventShelf: Sendable {
         slots[index].event.time = time
         slots[index].event.text = text
         slots[index].event.count += 1
-        unlink(index)
-        link(index)
+        recency.use(index)
         slots[index].unwritten += 1
         var appended = EventLog.Appended(event: slots[index].event)
         let since = time - slots[index].writtenAt
@@ -250,29 +244,15 @@ private struct EventShelf: Sendable {
     /// Newest first.
     func after(_ id: UInt64, isLasting: Bool = false) -> [LoggedEvent] {
         var events: [LoggedEvent] = []
-        var index = newest
-        while index >= 0, slots[index].event.id > id {
+        var next = recency.newest
+        while let index = next, slots[index].event.id > id {
             events.append(slots[index].event)
             if isLasting, slots[index].event.kind == .traffic {
                 events[events.count - 1].text = slots[index].fold
             }
-            index = slots[index].older
+            next = recency.older(than: index)
         }
         return events
-    }
-
-    private mutating func link(_ index: Int) {
-        slots[index].older = newest
-        slots[index].newer = -1
-        if newest >= 0 { slots[newest].newer = index }
-        newest = index
-        if oldest < 0 { oldest = index }
-    }
-
-    private mutating func unlink(_ index: Int) {
-        let (newer, older) = (slots[index].newer, slots[index].older)
-        if newer >= 0 { slots[newer].older = older } else { newest = older }
-        if older >= 0 { slots[older].newer = newer } else { oldest = newer }
     }
 }
 

@@ -1,6 +1,7 @@
 internal import LLMWire
 internal import NIOCore
 internal import Ranking
+internal import Support
 internal import Synchronization
 
 /// Which endpoint each session of a client has its cache at, for sessions that were seen lately.
@@ -35,16 +36,13 @@ struct SessionTable {
         var running = 0
         var broken: EndpointID?
         var brokenUntil = NIODeadline.uptimeNanoseconds(0)
-        /// Neighbours by the time of last use; -1: none.
-        var newer = -1
-        var older = -1
     }
 
     private var entries: [Entry] = []
     private var places: [SessionKey: Int] = [:]
     private var free: [Int] = []
-    private var newest = -1
-    private var oldest = -1
+    /// Those that are known, by their last use.
+    private var recency = RecencyList()
     /// Sessions for which a broken stream is noted.
     private var brokenCount = 0
     /// Running sessions by endpoint; those without are not in it.
@@ -117,13 +115,13 @@ struct SessionTable {
 
     /// Forgets sessions that have been idle for so long.
     mutating func expire(now: NIODeadline, idle: TimeAmount) {
-        while oldest >= 0, entries[oldest].lastUsed + idle <= now {
+        while let oldest = recency.oldest, entries[oldest].lastUsed + idle <= now {
             if entries[oldest].running > 0 { use(oldest, now: now) } else { remove(oldest) }
         }
     }
 
     mutating func removeAll() {
-        while oldest >= 0 { remove(oldest) }
+        while let oldest = recency.oldest { remove(oldest) }
     }
 
     /// Calls for each endpoint whose count has changed since the last call.
@@ -136,17 +134,17 @@ struct SessionTable {
     // MARK: Entries
 
     private mutating func insert(_ key: SessionKey, now: NIODeadline) -> Int {
-        if places.count >= Self.capacity { remove(oldest) }
+        if places.count >= Self.capacity, let oldest = recency.oldest { remove(oldest) }
         let entry = Entry(key: key, lastUsed: now)
         let place = free.popLast() ?? entries.count
         if place == entries.count { entries.append(entry) } else { entries[place] = entry }
         places[key] = place
-        link(place)
+        recency.insert(place)
         return place
     }
 
     private mutating func remove(_ place: Int) {
-        unlink(place)
+        recency.remove(place)
         forgetBreak(place)
         settle(place, nil)
         places[entries[place].key] = nil
@@ -175,23 +173,7 @@ struct SessionTable {
 
     private mutating func use(_ place: Int, now: NIODeadline) {
         entries[place].lastUsed = now
-        guard newest != place else { return }
-        unlink(place)
-        link(place)
-    }
-
-    private mutating func link(_ place: Int) {
-        entries[place].older = newest
-        entries[place].newer = -1
-        if newest >= 0 { entries[newest].newer = place }
-        newest = place
-        if oldest < 0 { oldest = place }
-    }
-
-    private mutating func unlink(_ place: Int) {
-        let (newer, older) = (entries[place].newer, entries[place].older)
-        if newer >= 0 { entries[newer].older = older } else { newest = older }
-        if older >= 0 { entries[older].newer = newer } else { oldest = newer }
+        recency.use(place)
     }
 }
 
