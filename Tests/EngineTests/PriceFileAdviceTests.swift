@@ -13,7 +13,7 @@ import Testing
         var settings = UsageSettings()
         settings.prices = .file("own.json")
         if let text { try Data(text.utf8).write(to: URL(filePath: folder + "own.json")) }
-        return try PriceFileAdvice.lines(settings, folder: folder, today: today).map {
+        return PriceFileAdvice.lines(settings, folder: folder, today: today).map {
             $0.replacingOccurrences(of: folder, with: "")
         }
     }
