@@ -20,8 +20,13 @@ public struct Configuration: Sendable, Equatable {
     public var usage = UsageSettings()
     /// `timeouts:` of the endpoints' entries, by the endpoint's name.
     public var endpointTimeouts: [String: EndpointTimeouts] = [:]
+    /// `clients:`, in file order.
+    public var clients: [ClientSettings] = []
     /// In file order.
     public var endpoints: [EndpointSettings]
+
+    /// Whether every client is admitted, with a token or without.
+    public var admitsEveryone: Bool { server.clientTokens.isEmpty && clients.isEmpty }
 
     /// Creates a configuration; what is not given has its default.
     public init(

@@ -68,13 +68,16 @@ public enum ConfigurationLoader {
         }
         let reader = SectionReader(
             root, title: "the file",
-            known: ["server", "ranking", "timeouts", "failover", "history", "usage", "console", "endpoints"],
+            known: [
+                "server", "ranking", "timeouts", "failover", "history", "usage", "console", "clients", "endpoints",
+            ],
             retired: Dictionary(uniqueKeysWithValues: retiredSections.map { ($0, "") }), sink: sink)
         let server = ServerSettings(reader.node("server"), environment: environment, sink: sink)
         let endpoints = readEndpoints(reader, environment, authorityProblem, sink)
         var configuration = Configuration(
             server: server, ranking: RankingSettings(reader.node("ranking"), sink: sink),
             timeouts: TimeoutSettings(reader.node("timeouts"), sink: sink), endpoints: endpoints.map(\.settings))
+        configuration.clients = ClientSettings.read(reader.node("clients"), environment: environment, sink: sink)
         configuration.console = ConsoleSettings(reader.node("console"), sink: sink)
         configuration.failover = FailoverSettings(
             reader.node("failover"), older: reader.node("retry"), endpoints: endpoints, sink: sink)

@@ -39,7 +39,7 @@ struct FileAdvice {
 
     private func reportOpenListener() {
         let settings = configuration.server
-        guard settings.clientTokens.isEmpty else { return }
+        guard configuration.admitsEveryone else { return }
         if let openListener {
             sink.error(
                 at: server?["client_tokens"] ?? server,

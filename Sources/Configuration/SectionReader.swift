@@ -92,7 +92,7 @@ struct SectionReader {
 
     /// Keys whose values are not shown, whatever is wrong with them.
     private static let secretKeys = Set(EndpointField.all.filter(\.isSecret).map(\.key))
-        .union(["client_tokens", "admin_token", "password"])
+        .union(["client_tokens", "admin_token", "password", "token"])
 
     private func error(at node: YAMLNode, of key: String, _ message: String, fix: String = "") {
         sink.report(.error, at: node, ValueProblem(message, fix: fix), isSecret: Self.secretKeys.contains(key))

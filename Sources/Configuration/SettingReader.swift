@@ -157,7 +157,7 @@ extension ServerSettings {
     }
 
     /// A token that cannot be expanded would keep all clients out, or let all of them in.
-    private static func check(
+    static func check(
         _ text: String, _ subject: String, at node: YAMLNode, _ environment: [String: String], _ sink: DiagnosticSink
     ) {
         // The name of the variable would be the token then, and a client that guesses the name would be let in.

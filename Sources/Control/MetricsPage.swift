@@ -127,6 +127,10 @@ extension MetricsText {
             "podium_request_body_bytes_total", .counter, "Body bytes from clients by endpoint.", metrics, \.bytesIn)
         sampleEach(
             "podium_response_body_bytes_total", .counter, "Body bytes to clients by endpoint.", metrics, \.bytesOut)
+        begin("podium_client_requests_total", .counter, "Requests of named clients.")
+        for (client, count) in metrics.clientRequests.sorted(by: { $0.key < $1.key }) {
+            sample(count, [("client", client)])
+        }
         begin("podium_requests_in_flight", .gauge, "Client requests being served now.")
         sample(metrics.requestsInFlight)
         sampleEach(

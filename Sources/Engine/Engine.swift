@@ -71,7 +71,7 @@ public final class Engine: Sendable {
     public init(
         path: String, bytes: [UInt8], configuration: Configuration, options: EngineOptions
     ) throws(EngineError) {
-        guard configuration.server.isLoopback || !configuration.server.clientTokens.isEmpty || options.insecureListen
+        guard configuration.server.isLoopback || !configuration.admitsEveryone || options.insecureListen
         else {
             throw .insecureListen(host: configuration.server.host)
         }
@@ -542,7 +542,8 @@ extension Engine {
         let second = second(now)
         return withState { state in
             EngineMetrics(
-                endpoints: state.endpointMetrics(now: now), unanswered: state.unanswered, firstByte: state.firstByte,
+                endpoints: state.endpointMetrics(now: now), clientRequests: state.clientRequests,
+                unanswered: state.unanswered, firstByte: state.firstByte,
                 firstContent: state.firstContent, requestsInFlight: load.requests, connections: load.connections,
                 replayBytes: load.replayBytes,
                 unreplayable: load.unreplayable, shadowed: load.shadowed, queue: load.queue,

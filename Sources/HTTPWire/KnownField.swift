@@ -21,6 +21,8 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
     case location, contentLocation
     /// Which endpoint of a Podium has answered.
     case podiumEndpoint
+    /// Which endpoints of a Podium a request may use.
+    case podiumTag
     /// Which session of a client a request belongs to: `X-Claude-Code-Session-Id`, `Session_id`, `Session-Id`, `X-Session-ID`.
     case sessionID
     // Looked at to judge a response or to tell the APIs apart.
@@ -68,6 +70,7 @@ public enum KnownField: UInt8, Sendable, CaseIterable {
             if name.equalsIgnoringCase("content-type") { return .contentType }
             if name.equalsIgnoringCase("x-request-id") { return .xRequestID }
             if name.equalsIgnoringCase("x-session-id") { return .sessionID }
+            if name.equalsIgnoringCase("x-podium-tag") { return .podiumTag }
         case 13: if name.equalsIgnoringCase("authorization") { return .authorization }
         case 14:
             if name.equalsIgnoringCase("content-length") { return .contentLength }

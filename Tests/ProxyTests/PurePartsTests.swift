@@ -210,7 +210,8 @@ import Testing
         "Set-Cookie", "X-Auth-Token", "X-HTTP-Method-Override", "Access-Control-Allow-Origin", "Location",
         "Content-Location", "Content-Type", "Content-Encoding", "Date", "Retry-After", "Retry-After-Ms",
         "Anthropic-RateLimit-Requests-Reset", "Anthropic-RateLimit-Requests-Remaining", "RateLimit",
-        "Anthropic-Version", "X-Podium-Endpoint", "X-Claude-Code-Session-Id", "Session_id", "session-id",
+        "Anthropic-Version", "X-Podium-Endpoint", "X-Podium-Tag", "X-Claude-Code-Session-Id", "Session_id",
+        "session-id",
         "X-Session-ID",
     ]
 

@@ -52,6 +52,8 @@ public struct EngineMetrics: Sendable {
 
     /// In rank order.
     public var endpoints: [Endpoint]
+    /// Requests of named clients, by their names.
+    public var clientRequests: [String: UInt64]
     /// Requests to which no endpoint's answer went.
     public var unanswered: RequestTally
     /// What clients waited for their first byte.

@@ -124,6 +124,7 @@ extension EngineState {
                 count == 0 ? "client_tokens is empty: every client is admitted" : "client_tokens: \(count) admitted now"
             )
         }
+        if before.clients != new.clients { notes.append("clients: \(new.clients.count) in force") }
         if old.allowedOrigins != new.server.allowedOrigins {
             let count = new.server.allowedOrigins.count
             notes.append("allowed_origins: \(count) besides this machine's own")
@@ -187,6 +188,12 @@ struct RunningSettings: Sendable, Equatable {
         let tokens = server.clientTokens.compactMap { try? context.expanded($0) }
         // A token whose variable is not set admits no client. Where no token is left, no client may be let in for lack of one.
         clients.clientTokens = tokens.isEmpty && !server.clientTokens.isEmpty ? [""] : tokens
+        // One whose token cannot be found is admitted by none; it is there all the same, so that not every client is.
+        clients.named = configuration.clients.map { client in
+            NamedClient(
+                name: client.name, token: (try? context.expanded(client.token)) ?? "", isEnabled: client.enabled,
+                expires: client.expires, tags: client.tags)
+        }
         clients.allowedOrigins = server.allowedOrigins
         clients.halfClose = HalfClosePolicy(server.halfClose)
         clients.commit = failover.commit

@@ -38,6 +38,7 @@ extension EngineState {
         }
         count(report, second: second(report.at))
         requests.append(report)
+        if let client = report.clientName { clientRequests[client, default: 0] += 1 }
         if report.failedOver || report.ending == .brokenStream || report.isRefusal {
             logTrouble(report, wallTime: wallTime(), &effects)
         }

@@ -18,6 +18,8 @@ struct EngineState: Sendable {
     private(set) var fileOrder: [EndpointID] = []
     var ranking: EndpointRanking
     var traffic = TrafficWindow()
+    /// Requests of named clients, by their names.
+    var clientRequests: [String: UInt64] = [:]
     /// Requests to which no endpoint's answer went.
     var unanswered = RequestTally()
     /// What clients waited for their first byte.

@@ -49,7 +49,7 @@ struct UpstreamAssembly {
                     passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
                     isNamed: namesEndpoints, secrets: secrets(of: settings),
                     rules: failover.rules(for: settings.name),
-                    maxInFlight: ready.maxInFlight, conditions: try conditions(of: ready),
+                    maxInFlight: ready.maxInFlight, tags: ready.tags, conditions: try conditions(of: ready),
                     modelRules: ModelRules(
                         models: ready.models, map: ready.modelMap.map { ($0.from, $0.to) },
                         restores: ready.restoresModel),

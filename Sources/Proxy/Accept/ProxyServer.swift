@@ -224,6 +224,8 @@ public enum HalfClosePolicy: String, Sendable, CaseIterable {
 public struct ClientRules: Sendable, Equatable {
     /// When not empty, a client has to present one of them as `Authorization: Bearer` or `x-api-key`.
     public var clientTokens: [String] = []
+    /// Clients with tokens of their own, besides.
+    public var named: [NamedClient] = []
     /// `scheme://host[:port]` of web pages that may make requests, besides those of this machine; `*` for all. Heeded
     /// where the server listens on loopback without client tokens.
     public var allowedOrigins: [String] = []

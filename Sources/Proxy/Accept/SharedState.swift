@@ -53,7 +53,7 @@ final class SharedState: Sendable {
         }
         routing = Mutex(
             Routing(
-                table: routes, tokens: ClientTokens(options.rules.clientTokens),
+                table: routes, tokens: ClientTokens(options.rules.clientTokens, named: options.rules.named),
                 browserRules: Self.browserRules(options, options.rules), isLoopback: options.isLoopback,
                 halfClose: options.rules.halfClose, commit: options.rules.commit,
                 maxWait: TimeAmount(options.rules.maxWait), keepalive: TimeAmount(options.rules.keepalive),
@@ -75,7 +75,7 @@ final class SharedState: Sendable {
     }
 
     func update(_ rules: ClientRules) {
-        let tokens = ClientTokens(rules.clientTokens)
+        let tokens = ClientTokens(rules.clientTokens, named: rules.named)
         let browserRules = Self.browserRules(options, rules)
         let sessionRules = SessionRules(sticky: rules.stickySessions, explore: rules.explore)
         if !sessionRules.areKnown { sessions.removeAll() }

@@ -86,12 +86,15 @@ public struct RequestReport: Sendable {
     let pathRange: Range<Int>
     let requestIDBytes: RequestID
     let clientSocketAddress: SocketAddress?
+    private let client: NamedClient?
+    /// Whose token it has shown, where that has a name.
+    public var clientName: String? { client?.name }
 
     /// - Parameter unsent: bytes of the answer that have not left
     init(
         _ request: CurrentRequest, _ failover: Failover, _ attempt: CurrentAttempt, _ response: CurrentResponse,
         isCommitted: Bool, unsent: Int,
-        ending: Ending, at end: Moment, from client: SocketAddress?
+        ending: Ending, at end: Moment, from address: SocketAddress?
     ) {
         status = response.status
         api = request.api
@@ -124,7 +127,8 @@ public struct RequestReport: Sendable {
         methodLength = request.methodLength
         pathRange = request.pathRange
         requestIDBytes = request.requestID
-        clientSocketAddress = client
+        clientSocketAddress = address
+        client = request.client
     }
 
     /// The client's `X-Request-ID`, else the generated one.
@@ -350,6 +354,7 @@ extension RequestReport {
         line.add("time", AccessTime.text(unixTime: unixTime))
         line.add("request", requestID)
         line.add("client", clientAddress)
+        if let clientName { line.add("client_name", clientName) }
         line.add("method", method)
         let path = path
         line.add("path", path.utf8.count > Self.pathLimit ? String(path.prefix(Self.pathLimit)) + "…" : path)

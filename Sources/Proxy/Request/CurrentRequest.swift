@@ -36,6 +36,10 @@ final class CurrentRequest {
 
     /// Where its head names its session, and how much that field counts among those that do; nil where none does.
     private var sessionField: (value: Range<Int>, weight: Int)?
+    /// Whose token it has shown, where that has a name.
+    var client: NamedClient?
+    /// `X-Podium-Tag`: endpoints without it are passed over.
+    private(set) var tag: String?
 
     /// Its body has a content coding, under which it cannot be read.
     private(set) var isEncoded = false
@@ -94,8 +98,29 @@ final class CurrentRequest {
         isEncoded = false
         if modelAsked != nil { modelAsked = nil }
         if modelChange != nil { modelChange = nil }
+        if client != nil { client = nil }
+        if tag != nil { tag = nil }
         origin = nil
         hops = 0
+    }
+
+    // MARK: What it may use
+
+    /// A field of its head names the tag of endpoints.
+    func noteTag(_ value: Range<Int>) {
+        tag = bytes.getString(at: bytes.readerIndex + value.lowerBound, length: value.count)
+    }
+
+    /// Whether it may use the endpoint, by the tags of its client and by that of its own.
+    @inline(__always)
+    func mayUse(_ upstream: Upstream) -> Bool {
+        client == nil && tag == nil ? true : hasTags(of: upstream)
+    }
+
+    private func hasTags(of upstream: Upstream) -> Bool {
+        if let tag, !upstream.tags.contains(tag) { return false }
+        guard let client, !client.tags.isEmpty else { return true }
+        return client.tags.contains { upstream.tags.contains($0) }
     }
 
     // MARK: Its session

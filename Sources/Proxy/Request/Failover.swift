@@ -212,6 +212,11 @@ final class Failover {
             let target = table.candidates[place].upstream
             guard let url = target.url(for: request.api) else { continue }
             if !tried.isEmpty, tried.contains(target.id) { continue }
+            if !request.mayUse(target) {
+                pass(target.id, .untagged)
+                first.passedOver(target.id)
+                continue
+            }
             if let api = request.openAIAPI, target.lacks == api {
                 skippedAPI = true
                 continue
@@ -347,7 +352,7 @@ final class Failover {
 
     private func serves(_ upstream: Upstream, _ request: CurrentRequest) -> Bool {
         upstream.url(for: request.api) != nil && (request.openAIAPI == nil || upstream.lacks != request.openAIAPI)
-            && (tried.isEmpty || !tried.contains(upstream.id)) && request.suits(upstream)
+            && (tried.isEmpty || !tried.contains(upstream.id)) && request.suits(upstream) && request.mayUse(upstream)
     }
 
     // MARK: Where all that could be asked are full
@@ -696,6 +701,13 @@ final class Failover {
         if failures.isEmpty, limited.isEmpty, !isServedAnywhere(request) { return request.modelRefusal }
         if !foundURL, let served = table?.served, !served.isEmpty, !served.contains(ServedAPIs(request.api)) {
             return LocalAnswer(status: 404, message: "no endpoint has a URL for this path")
+        }
+        if let table, !table.candidates.isEmpty || !table.absent.isEmpty,
+            !(table.candidates.map(\.upstream) + table.absent.map(\.upstream)).contains(where: request.mayUse)
+        {
+            // Trying again would bring the same.
+            let name = request.tag.map { "the tag '\($0)'" } ?? "a tag of client '\(request.client?.name ?? "")'"
+            return LocalAnswer(status: 404, message: "no endpoint that could be used has \(name)")
         }
         let message: String
         if failures.isEmpty, isRateLimitedEverywhere {

@@ -179,7 +179,7 @@ extension RoutingTable {
         let candidate = candidates[place]
         let upstream = candidate.upstream
         guard candidate.gate == .open || onTrial, upstream.url(for: request.api) != nil,
-            request.openAIAPI == nil || upstream.lacks != request.openAIAPI,
+            request.openAIAPI == nil || upstream.lacks != request.openAIAPI, request.mayUse(upstream),
             !upstream.unknownPaths.contain(request.operation, now: request.started),
             !hasModelRules || request.suits(upstream)
         else { return false }

@@ -15,6 +15,8 @@ public struct PassedOver: Sendable, Equatable {
         case pathUnknown
         /// It is not asked for the model (`models`).
         case modelNotServed
+        /// It has none of the tags that the request's client may use, or not the one that the request names.
+        case untagged
         /// As many requests run there as `max_in_flight` allows, or others wait for its next place.
         case full(limit: Int)
         /// A limit is used up until then, in seconds since 1970.
@@ -41,6 +43,7 @@ extension PassedOver.Reason {
         switch self {
         case .pathUnknown: "does not know the path"
         case .modelNotServed: "is not asked for the model"
+        case .untagged: "has no tag that the request may use"
         case .full(let limit): "full: \(limit) of \(limit) requests in flight"
         case .limited(let kind, let until): "\(kind.rawValue) used up until \(Self.time(until))"
         case .inactive(let until): "not active until \(Self.time(until))"
@@ -50,7 +53,7 @@ extension PassedOver.Reason {
     /// When that is over, in seconds since 1970, where it is known.
     public var until: Int64? {
         switch self {
-        case .pathUnknown, .modelNotServed, .full: nil
+        case .pathUnknown, .modelNotServed, .untagged, .full: nil
         case .limited(_, let until), .inactive(let until): until
         }
     }

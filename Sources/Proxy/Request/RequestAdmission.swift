@@ -45,9 +45,14 @@ struct RequestAdmission {
             case .authorization, .xAPIKey, .credential:
                 guard !admitsEveryone else { continue }
                 presentedToken = true
-                if loop.routing.tokens.contain(ClientTokens.presented(in: bytes.slice(line.value))) {
+                switch loop.routing.tokens.match(ClientTokens.presented(in: bytes.slice(line.value))) {
+                case .none: break
+                case .unnamed: tokenMatches = true
+                case .client(let client):
                     tokenMatches = true
+                    request.client = client
                 }
+            case .podiumTag: request.noteTag(line.value)
             default: break
             }
         }
@@ -91,7 +96,8 @@ struct RequestAdmission {
     /// - Parameter hasOrigin: it comes from a page that may read the answer
     @inline(__always)
     func refusal(
-        path: Range<Int>, hops: Int, hasOrigin: Bool, _ bytes: UnsafeRawBufferPointer, on loop: LoopContext
+        path: Range<Int>, hops: Int, hasOrigin: Bool, client: NamedClient?, _ bytes: UnsafeRawBufferPointer,
+        on loop: LoopContext
     ) -> LocalAnswer? {
         if hasOrigin, crossSite == nil, CrossOrigin.isPreflight(loop.requestHead, bytes) {
             return CrossOrigin.preflightAnswer(loop.requestHead, bytes)
@@ -101,6 +107,7 @@ struct RequestAdmission {
             return LocalAnswer(status: 401, message: message)
         }
         if let crossSite { return crossSite.answer }
+        if let client, let refusal = client.refusal { return refusal }
         let ownHops = max(ownHops, hops)
         if ownHops > ViaHops.limit {
             return LocalAnswer(status: 508, message: "this request has come by here \(ownHops) times before")
@@ -134,29 +141,6 @@ struct RequestAdmission {
 
     private static func isUsableID(_ value: UnsafeRawBufferPointer) -> Bool {
         (1...128).contains(value.count) && value.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-    }
-}
-
-/// The tokens that admit a client, compared in a time that does not depend on how much of one was guessed.
-struct ClientTokens: Sendable {
-    private let tokens: [[UInt8]]
-    let admitsEveryone: Bool
-
-    init(_ tokens: [String]) {
-        self.tokens = tokens.map { Array($0.utf8) }
-        admitsEveryone = tokens.isEmpty
-    }
-
-    /// The token in a field's value: `Bearer TOKEN`, or the whole of it.
-    static func presented(in value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        value.hasPrefixIgnoringCase("bearer ") ? value.slice(7..<value.count).trimmed : value
-    }
-
-    func contain(_ candidate: UnsafeRawBufferPointer) -> Bool {
-        var found = false
-        // Every token is compared, so that the time does not tell which of them was close.
-        for token in tokens where SecretComparison.isEqual(candidate, token) { found = true }
-        return found
     }
 }
 

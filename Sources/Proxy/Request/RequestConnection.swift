@@ -85,7 +85,7 @@ class RequestConnection: ClientChannel {
             keepsAlive: loop.requestHead.keepsAlive, isHTTP11: request.minorVersion == 1, isHEAD: request.isHEAD)
         loop.requestStarted()
         if let refusal = admission.refusal(
-            path: path, hops: request.hops, hasOrigin: request.origin != nil, bytes, on: loop)
+            path: path, hops: request.hops, hasOrigin: request.origin != nil, client: request.client, bytes, on: loop)
         {
             answer(refusal)
         }

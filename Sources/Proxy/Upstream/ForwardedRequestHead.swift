@@ -108,7 +108,7 @@ struct ForwardedRequestHead {
         .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te, .trailer, .upgrade,
         .webSocket, .transferEncoding, .contentLength, .host, .expect, .xRequestID, .xHops, .via, .xForwardedFor,
         .xForwardedProto, .xForwardedHost, .accessControl, .authorization, .xAPIKey, .credential, .cookie, .forwarding,
-        .origin, .referer,
+        .origin, .referer, .podiumTag,
     ])
 
     /// Copies runs of neighbouring fields in one piece.
@@ -151,7 +151,9 @@ struct ForwardedRequestHead {
             // Written anew, or left out.
             .via, .xForwardedFor, .xForwardedProto, .xForwardedHost,
             // Browsers ask this proxy, not the endpoint.
-            .accessControl:
+            .accessControl,
+            // It is for this proxy.
+            .podiumTag:
             return false
         case .authorization, .xAPIKey, .credential:
             if !upstream.forwardsClientCredential || isClientToken(bytes.slice(line.value)) { return false }

@@ -32,6 +32,8 @@ public final class Upstream: Sendable {
     let unknownPaths = UnknownPaths()
     /// As many requests may run there at once; 0: any number.
     public let maxInFlight: Int
+    /// Free words, by which clients and requests choose.
+    public let tags: [String]
     /// When it is asked at all; nil: always.
     public let conditions: EndpointConditions?
     /// How long to wait for it.
@@ -71,7 +73,7 @@ public final class Upstream: Sendable {
         headers: [(name: String, value: String)] = [], lacks: OpenAIAPI? = nil, timeouts: UpstreamTimeouts = .init(),
         tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, passesCookies: Bool = false,
         namesClients: Bool = false, isNamed: Bool = false, secrets: [String] = [], rules: [FailoverRule] = [],
-        maxInFlight: Int = 0, conditions: EndpointConditions? = nil, modelRules: ModelRules? = nil,
+        maxInFlight: Int = 0, tags: [String] = [], conditions: EndpointConditions? = nil, modelRules: ModelRules? = nil,
         load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
@@ -82,6 +84,7 @@ public final class Upstream: Sendable {
         self.lacks = lacks
         self.rules = rules
         self.maxInFlight = maxInFlight
+        self.tags = tags
         self.conditions = conditions
         self.modelRules = modelRules
         self.timeouts = timeouts

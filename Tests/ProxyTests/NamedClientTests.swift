@@ -1,0 +1,93 @@
+import Ranking
+import TestSupport
+import Testing
+
+@testable import Proxy
+
+/// Clients with names, and tags that say which endpoints they may use.
+@Suite(.timeLimit(.minutes(15)))
+struct NamedClientTests {
+    private static func start(_ clients: [NamedClient], flat: [String] = []) async throws -> (
+        ProxyHarness, [ScriptedUpstream]
+    ) {
+        var options = ProxyOptions()
+        options.rules.named = clients
+        options.rules.clientTokens = flat
+        var (servers, upstreams): ([ScriptedUpstream], [Upstream]) = ([], [])
+        for (id, tags) in [(1, ["fast"]), (2, ["cheap"]), (3, ["cheap", "eu"])] {
+            let server = try await ScriptedUpstream.start { _ in [.send(Wire.ok("answer \(id)"))] }
+            servers.append(server)
+            upstreams.append(
+                try Upstream(
+                    id: EndpointID(UInt32(id)), name: "endpoint-\(id)",
+                    anyURL: UpstreamURL("http://127.0.0.1:\(server.port)"), credential: .passthrough,
+                    timeouts: .patient,
+                    tags: tags))
+        }
+        return (try await ProxyHarness.start(upstreams, options: options), servers)
+    }
+
+    private static func ask(_ proxy: ProxyHarness, token: String = "", tag: String = "") async throws -> String {
+        let lines = (token.isEmpty ? "" : "x-api-key: \(token)\r\n") + (tag.isEmpty ? "" : "X-Podium-Tag: \(tag)\r\n")
+        return try await proxy.exchange(Wire.post(headers: lines))
+    }
+
+    @Test func aClientIsNamedAndUsesWhatItsTagsSay() async throws {
+        let (proxy, servers) = try await Self.start([
+            NamedClient(name: "alice", token: "token-of-alice"),
+            NamedClient(name: "bob", token: "token-of-bob", tags: ["cheap", "none"]),
+        ])
+        #expect(try await Self.ask(proxy, token: "token-of-alice").hasSuffix("answer 1"))
+        #expect(proxy.events.requests.last?.clientName == "alice")
+        #expect(try await Self.ask(proxy, token: "token-of-bob").hasSuffix("answer 2"))
+        let report = try #require(proxy.events.requests.last)
+        #expect(report.clientName == "bob" && report.passes == [PassedOver(EndpointID(1), .untagged)])
+        #expect(report.accessLogLine(unixTime: 0, names: ["endpoint-2"]).contains(#""client_name":"bob""#))
+        // Its token is for Podium alone, also where the client's own credential passes.
+        for server in servers { #expect(server.requests.allSatisfy { !$0.head.contains("token-of") }) }
+        #expect(try await Self.ask(proxy).hasPrefix("HTTP/1.1 401 "))
+        #expect(try await Self.ask(proxy, token: "token-of-carol").hasPrefix("HTTP/1.1 401 "))
+        await proxy.stop()
+    }
+
+    @Test func aRequestMayNameATag() async throws {
+        let (proxy, servers) = try await Self.start(
+            [NamedClient(name: "bob", token: "token-of-bob", tags: ["cheap"])], flat: ["flat-token"])
+        #expect(try await Self.ask(proxy, token: "flat-token", tag: "eu").hasSuffix("answer 3"))
+        #expect(proxy.events.requests.last?.clientName == nil)
+        #expect(servers[2].requests.last?.header("X-Podium-Tag") == nil)
+        // Both hold together.
+        let refusal = try await Self.ask(proxy, token: "token-of-bob", tag: "fast")
+        #expect(refusal.hasPrefix("HTTP/1.1 404 ") && refusal.contains("the tag 'fast'"))
+        #expect(try await Self.ask(proxy, token: "flat-token", tag: "fast").hasSuffix("answer 1"))
+        await proxy.stop()
+    }
+
+    @Test func aFailureStaysWithinTheTag() async throws {
+        let (proxy, servers) = try await Self.start([NamedClient(name: "bob", token: "token-of-bob", tags: ["cheap"])])
+        try await servers[1].stop()
+        // Endpoint 2 takes no connection any more; 3 has the tag too, and 1 has not.
+        #expect(try await Self.ask(proxy, token: "token-of-bob").hasSuffix("answer 3"))
+        #expect(servers[0].requests.isEmpty)
+        await proxy.stop()
+    }
+
+    @Test func whoIsSwitchedOffOrExpiredIsToldSo() async throws {
+        let (proxy, servers) = try await Self.start([
+            NamedClient(name: "off", token: "token-1", isEnabled: false),
+            NamedClient(name: "late", token: "token-2", expires: 1_000),
+            NamedClient(name: "unset", token: ""),
+        ])
+        let off = try await Self.ask(proxy, token: "token-1")
+        #expect(off.hasPrefix("HTTP/1.1 403 ") && off.contains("client 'off' is switched off"))
+        #expect(try await Self.ask(proxy, token: "token-2").contains("the token of client 'late' has expired"))
+        #expect(try await proxy.exchange(Wire.post(headers: "x-api-key: \r\n")).hasPrefix("HTTP/1.1 401 "))
+        // Live.
+        var rules = ClientRules()
+        rules.named = [NamedClient(name: "off", token: "token-1")]
+        proxy.server.update(rules)
+        #expect(try await Self.ask(proxy, token: "token-1").hasSuffix("answer 1"))
+        #expect(servers[0].requests.count == 1)
+        await proxy.stop()
+    }
+}
