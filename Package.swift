@@ -90,7 +90,8 @@ let package = Package(
         library(
             "Proxy",
             [
-                "Support", "HTTPWire", "LLMWire", "Verdicts", "Ranking", "Limits", "Sockets", "CSystemShim", nioCore, nioPosix,
+                "Support", "HTTPWire", "LLMWire", "Verdicts", "Ranking", "Limits", "Sockets", "CSystemShim", nioCore,
+                nioPosix,
                 nioSSL,
                 nioTLS,
             ]),
