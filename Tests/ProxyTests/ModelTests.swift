@@ -1,3 +1,4 @@
+import Foundation
 import LLMWire
 import Ranking
 import TestSupport
@@ -108,7 +109,7 @@ struct ModelTests {
         #expect(got.contains("Transfer-Encoding: chunked\r\n"))
         #expect(!got.lowercased().contains("content-length"))
         #expect(got.hasSuffix("\r\n0\r\n\r\n"))
-        #expect(got.contains(answer("claude-x")))
+        #expect(Self.joined(got).contains(answer("claude-x")))
         await proxy.stop()
         let report = try #require(proxy.events.requests.first)
         #expect(report.modelAsked == "claude-x")
@@ -151,7 +152,7 @@ struct ModelTests {
         #expect(first.requests.first?.body == body("first-name-that-is-longer"))
         #expect(second.requests.first?.body == body("2"))
         #expect(second.requests.first?.header("Content-Length") == "\(body("2").utf8.count)")
-        #expect(got.contains(answer("asked")))
+        #expect(Self.joined(got).contains(answer("asked")))
         await proxy.stop()
         #expect(proxy.events.requests.first?.sentModels == ["first-name-that-is-longer", "2"])
     }
@@ -189,7 +190,7 @@ struct ModelTests {
         _ = await client.until("HTTP/1.1 100 Continue\r\n\r\n")
         #expect(upstream.requests.isEmpty)
         try await client.send(text)
-        #expect(await client.untilClosed().contains(answer("asked")))
+        #expect(Self.joined(await client.untilClosed()).contains(answer("asked")))
         #expect(upstream.requests.map(\.body) == [body("sent")])
         await proxy.stop()
     }
@@ -205,8 +206,8 @@ struct ModelTests {
         let requests = models.enumerated().map { Wire.post(body: body($1), closes: $0 == models.count - 1) }
         let got = try await proxy.exchange(requests.joined())
         #expect(upstream.requests.map(\.body) == ["sent", "plain", "sent", "plain"].map { body($0) })
-        for model in models { #expect(got.contains(answer(model)), "\(model)") }
-        #expect(!got.contains(answer("sent")))
+        for model in models { #expect(Self.joined(got).contains(answer(model)), "\(model)") }
+        #expect(!Self.joined(got).contains(answer("sent")))
         await proxy.stop()
         #expect(proxy.events.requests.map(\.sentModels) == [["sent"], [], ["sent"], []])
     }
@@ -220,7 +221,7 @@ struct ModelTests {
         let text = body("gpt", more: #","pad":"\#(String(repeating: "x", count: 200_000))""#)
         let both = try await ProxyHarness.start(
             [endpoint(1, first, models: ["*"]), endpoint(2, second)], options: options)
-        #expect(try await both.exchange(Wire.post(body: text)).contains(answer("b")))
+        #expect(Self.joined(try await both.exchange(Wire.post(body: text))).contains(answer("b")))
         #expect(first.requests.isEmpty)
         #expect(second.requests.first?.body == text)
         await both.stop()
@@ -235,7 +236,7 @@ struct ModelTests {
         let second = try await serve(answer("b"))
         let request = Wire.post(body: "packed", headers: "Content-Encoding: zstd\r\n")
         let both = try await ProxyHarness.start([endpoint(1, first, map: [("*", "x")]), endpoint(2, second)])
-        #expect(try await both.exchange(request).contains(answer("b")))
+        #expect(Self.joined(try await both.exchange(request)).contains(answer("b")))
         #expect(second.requests.first?.body == "packed")
         await both.stop()
         let one = try await ProxyHarness.start([endpoint(1, first, map: [("*", "x")])])
@@ -272,6 +273,11 @@ struct ModelTests {
         #expect(Self.unchunked(got[head.upperBound...]) == stream.replacing("sent-1", with: "wanted é"))
         await proxy.stop()
         #expect(proxy.events.requests.first?.usage?.model == "sent-1")
+    }
+
+    /// Answers as they came, but without what stands between two chunks: where they are cut is the kernel's business.
+    private static func joined(_ text: String) -> String {
+        text.replacingOccurrences(of: "\r\n[0-9a-f]+\r\n", with: "", options: .regularExpression)
     }
 
     private static func unchunked(_ text: Substring) -> String {
