@@ -23,6 +23,9 @@ enum FormOverlay {
         let frame = Frame(
             column: (state.columns - width) / 2, line: max(0, (state.lines - 2 - height) / 2), width: width,
             height: height)
+        // Buttons and at least one line of changes stay; the fields scroll.
+        let isTight = height < wanted
+        let fieldRows = max(1, frame.inner.height - footer.count - (isTight ? 1 : 3))
         grid.clear(frame, ground: .overlay)
         let title =
             form.original.map { original in
@@ -33,16 +36,9 @@ enum FormOverlay {
         let right = form.isSaving ? savingText(form, glyphs) : countText(form)
         grid.border(
             frame, isBoxed: true, isFocused: true, left: [Segment(title, .title)], right: [Segment(right, .accent)],
-            bottom: [
-                Segment(
-                    glyphs.isASCII ? "Tab Up Down field" : "Tab ↑↓ field",
-                    .faint)
-            ], ground: .overlay)
+            bottom: [Segment(keysText(hidden: fields.count - fieldRows, glyphs), .faint)], ground: .overlay)
         grid.cursor = nil
         let inner = frame.inner
-        // Buttons and at least one line of changes stay; the fields scroll.
-        let isTight = height < wanted
-        let fieldRows = max(1, inner.height - footer.count - (isTight ? 1 : 3))
         let focusIndex =
             if case .field(let field) = form.focus { fields.firstIndex(of: field) ?? 0 } else { fields.count - 1 }
         let top = max(0, min(focusIndex - fieldRows / 2, fields.count - fieldRows))
@@ -54,6 +50,12 @@ enum FormOverlay {
             grid.put(line, column: inner.column + 2, line: above + offset, limit: inner.right - 1, ground: .overlay)
         }
         drawButtons(state, form, inner, &grid)
+    }
+
+    /// A form that is higher than the screen says so, or its last fields would be found by chance.
+    private static func keysText(hidden: Int, _ glyphs: Glyphs) -> String {
+        let keys = glyphs.isASCII ? "Tab Up Down field" : "Tab ↑↓ field"
+        return hidden > 0 ? "\(hidden) more \(glyphs.separator) \(keys)" : keys
     }
 
     private static func savingText(_ form: EndpointForm, _ glyphs: Glyphs) -> String {
