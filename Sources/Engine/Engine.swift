@@ -90,7 +90,8 @@ public final class Engine: Sendable {
         var state = EngineState(
             configuration: configuration, context: context, saved: timeOuts?.read() ?? SavedTimeOuts(),
             wallTime: Self.wallTime(), now: now)
-        if state.hasLimits { Self.restoreLimits(of: state, from: limitFile) }
+        // Also of those that cannot be used at this start: what they have used is kept for the next one.
+        if !state.limitedEndpoints.isEmpty { Self.restoreLimits(of: state, from: limitFile) }
         var recorder: TraceRecorder?
         if let path = options.tracePath {
             recorder = try TraceRecorder(path: path, start: now)

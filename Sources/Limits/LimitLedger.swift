@@ -50,6 +50,8 @@ public struct LimitLedger: Sendable, Equatable {
         public var isReached: Bool
     }
 
+    private static let fiveHours: Int64 = 5 * 3_600
+
     private var requests = LastMinute()
     private var tokens = LastMinute()
     public private(set) var day: Window?
@@ -67,6 +69,11 @@ public struct LimitLedger: Sendable, Equatable {
         if let refusal = refusal(rules, zone, wall: wall, steady: steady) { return refusal }
         if rules.requestsPerMinute != nil { requests.add(1, at: steady) }
         return nil
+    }
+
+    /// A request that `admit` has counted did not begin after all.
+    public mutating func withdraw(_ rules: LimitRules, steady: Int64) {
+        if rules.requestsPerMinute != nil { requests.takeBack(at: steady) }
     }
 
     /// The limit that is used up and lets requests through last; nil where none is.
@@ -101,7 +108,9 @@ public struct LimitLedger: Sendable, Equatable {
         }
         if let limit = rules.spend {
             // Five hours that no request has begun yet have no end.
-            add(.spend, limit.amount, rules.usable(limit.amount), spend?.used ?? 0, until: spend?.end ?? wall + 18_000)
+            add(
+                .spend, limit.amount, rules.usable(limit.amount), spend?.used ?? 0,
+                until: spend?.end ?? wall + Self.fiveHours)
         }
         return readings
     }
@@ -118,7 +127,7 @@ public struct LimitLedger: Sendable, Equatable {
         if rules.tokensPerMinute != nil { tokens.add(count, at: steady) }
         day?.add(count)
         if rules.spend?.period == .fiveHours, spend == nil {
-            spend = Window(start: wall, end: wall + 18_000, used: 0)
+            spend = Window(start: wall, end: wall + Self.fiveHours, used: 0)
         }
         if let cost { spend?.add(cost) }
         let after = readings(rules, zone, wall: wall, steady: steady)
@@ -138,8 +147,12 @@ public struct LimitLedger: Sendable, Equatable {
         }
         guard let limit = rules.spend else { return spend = nil }
         guard limit.period != .fiveHours else {
-            // A clock that was set back must not make five hours longer.
-            if let window = spend, wall >= window.end || wall < window.start - 18_000 { spend = nil }
+            guard var window = spend else { return }
+            // Of a longer time that was set before, no more than five hours are left. A clock that was set back must not make
+            // them longer, and gives no budget twice.
+            window.end = min(window.end, window.start + Self.fiveHours)
+            if wall < window.start - Self.fiveHours { (window.start, window.end) = (wall, wall + Self.fiveHours) }
+            spend = wall >= window.end ? nil : window
             return
         }
         spend = Self.turned(spend, to: Self.span(limit.period, limit.reset.seconds, zone, at: wall), wall: wall)
@@ -147,6 +160,8 @@ public struct LimitLedger: Sendable, Equatable {
 
     /// What was used counts on as long as the window's end has not come: also where a clock was set back, or the reset is another one.
     private static func turned(_ window: Window?, to span: (start: Int64, end: Int64), wall: Int64) -> Window {
+        // The clock was set back by no more than one such time: when it is right again, the window has to be the same.
+        if let window, wall < window.start, window.start - wall <= span.end - span.start { return window }
         let isOver = window.map { wall >= $0.end } ?? true
         return Window(start: span.start, end: span.end, used: isOver ? 0 : window?.used ?? 0)
     }
@@ -248,6 +263,18 @@ struct LastMinute: Sendable, Equatable {
         guard newest - second < Int64(Self.length) else { return }
         let place = Int(floorModulo(second, Int64(Self.length)))
         cells[place] = cells[place].addingClamped(count)
+    }
+
+    /// Takes back one that was added now, or in the second before.
+    mutating func takeBack(at second: Int64) {
+        guard !cells.isEmpty else { return }
+        for second in [second, second - 1] where newest >= second && newest - second < Int64(Self.length) {
+            let place = Int(floorModulo(second, Int64(Self.length)))
+            guard cells[place] == 0 else {
+                cells[place] -= 1
+                return
+            }
+        }
     }
 
     /// - Returns: what was counted, and in how many seconds it is below the limit

@@ -32,6 +32,20 @@ struct LimitFileTests {
         #expect(LimitFile.entry("relay 1 2 3") == nil)
         #expect(LimitFile.entry("relay x 2 3 0 1 1 - - -") == nil)
         #expect(LimitFile.entry("relay 1 2 3 9 1 1 - - -")?.1.day == nil)
+        // Times that no calculation survives, or that would never end.
+        #expect(LimitFile.entry("relay 1 2 \(Int64.min) - - - - - -") == nil)
+        #expect(LimitFile.entry("relay 1 2 3 - - - \(Int64.min) 5 1")?.1.spend == nil)
+        #expect(LimitFile.entry("relay 1 2 3 - - - 5 \(Int64.max) 1")?.1.spend == nil)
+        #expect(LimitFile.entry("relay 1 2 3 - - - 5 18005 1")?.1.spend == .init(start: 5, end: 18_005, used: 1))
+    }
+
+    /// What is added up may reach the end of its numbers.
+    @Test func theLargestSumHasAText() throws {
+        var ledger = LimitLedger()
+        let rules = try LimitRules("spend 9000000 per month")
+        let crossed = ledger.add(tokens: 0, cost: .max, rules, .utc, wall: 1_000, steady: 1)
+        // 2^63 picos are 9,223,372.036854775807 units.
+        #expect(crossed.map { $0.sentence.contains("9223372.0369 of 9000000.0000") } == [true])
     }
 
     @Test func theFileIsReadByTheNextProcess() throws {

@@ -141,6 +141,44 @@ struct LimitLedgerTests {
         #expect(ledger.refusal(rules, .utc, wall: now + 12 * 3_600, steady: 3) == nil)
     }
 
+    /// At a start the clock may be wrong by hours: when it is right again, what was used that day is used still.
+    @Test func aClockThatIsWrongForAWhileGivesNoBudgetTwice() throws {
+        let rules = try LimitRules("tokens_per_day 100")
+        var ledger = LimitLedger()
+        let noon = try Self.time("2026-11-30T12:00:00Z")
+        let midnight = try Self.time("2026-12-01T00:00:00Z")
+        _ = ledger.add(tokens: 100, cost: nil, rules, .utc, wall: noon, steady: 1)
+        #expect(ledger.refusal(rules, .utc, wall: noon - 20 * 3_600, steady: 2)?.until == midnight)
+        #expect(ledger.refusal(rules, .utc, wall: noon, steady: 3)?.until == midnight)
+        #expect(ledger.refusal(rules, .utc, wall: midnight, steady: 4) == nil)
+    }
+
+    @Test func whatWasSetForAMonthEndsAfterFiveHoursWhereTheseAreSet() throws {
+        let month = try LimitRules("spend 100 per month")
+        let hours = try LimitRules("spend 5 per 5h")
+        var ledger = LimitLedger()
+        let noon = try Self.time("2026-11-30T12:00:00Z")
+        _ = ledger.add(tokens: 1, cost: 50_000_000_000_000, month, .utc, wall: noon, steady: 1)
+        // The window began with the month, which is longer ago than five hours.
+        #expect(ledger.refusal(hours, .utc, wall: noon, steady: 2) == nil)
+        #expect(ledger.spend == nil)
+    }
+
+    @Test func aRequestThatDidNotBeginIsTakenBack() throws {
+        let rules = try LimitRules("requests_per_minute 1")
+        var ledger = LimitLedger()
+        for second in 0..<Int64(5) {
+            #expect(ledger.admit(rules, .utc, wall: 100 + second, steady: second) == nil)
+            // Perhaps the next second has begun meanwhile.
+            ledger.withdraw(rules, steady: second + second % 2)
+        }
+        #expect(ledger.admit(rules, .utc, wall: 110, steady: 10) == nil)
+        #expect(ledger.admit(rules, .utc, wall: 110, steady: 10) != nil)
+        var empty = LimitLedger()
+        empty.withdraw(rules, steady: 5)
+        #expect(empty.readings(rules, .utc, wall: 5, steady: 5).map(\.used) == [0])
+    }
+
     /// The limit that lasts longest says when the endpoint is asked again.
     @Test func theLongestOfSeveralLimitsCounts() throws {
         let rules = try LimitRules("requests_per_minute 1, tokens_per_day 10")

@@ -1,5 +1,6 @@
 import Limits
 import Ranking
+import Synchronization
 import TestSupport
 import Testing
 
@@ -65,6 +66,29 @@ struct LimitedEndpointTests {
         #expect((expected - 30...expected + 1).contains(wait))
         #expect(upstream.requests.count == 1)
         await proxy.stop()
+    }
+
+    /// What is only looked at is not used: the trial is another request's.
+    @Test func whatIsNotAskedIsNotCounted() async throws {
+        let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("served"))] }
+        let endpoint = try Self.endpoint(1, upstream, limits: "requests_per_minute 2")
+        var options = ProxyOptions()
+        options.rules.maxWait = .milliseconds(200)
+        let looks = Atomic<Int>(0)
+        let out = try await ProxyHarness.start(
+            [], options: options, absent: [endpoint], availability: .disabled,
+            tryEarly: { _ in
+                looks.wrappingAdd(1, ordering: .relaxed)
+                return .wait(until: .now + .milliseconds(5))
+            })
+        #expect(try await out.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 "))
+        #expect(looks.load(ordering: .relaxed) > 2)
+        await out.stop()
+        let halfOpen = try await ProxyHarness.start([endpoint], admits: { _ in false }, gate: .halfOpen)
+        for _ in 0..<4 { #expect(try await halfOpen.exchange(Wire.post()).hasPrefix("HTTP/1.1 503 ")) }
+        await halfOpen.stop()
+        #expect(endpoint.conditions?.readings(endpoint.load, at: .now).map(\.used) == [0])
+        #expect(endpoint.load.requests == 0 && upstream.requests.isEmpty)
     }
 
     @Test func outsideOfItsHoursAnEndpointIsPassedOver() async throws {

@@ -72,6 +72,44 @@ struct NamedClientTests {
         await proxy.stop()
     }
 
+    /// Two variables may come to hold the same token: a refusal goes first.
+    @Test(arguments: [[0, 1], [1, 0]]) func ofTwoWithOneTokenTheRefusalCounts(order: [Int]) async throws {
+        let clients = [
+            NamedClient(name: "off", token: "token-1", isEnabled: false), NamedClient(name: "on", token: "token-1"),
+        ]
+        let (proxy, _) = try await Self.start(order.map { clients[$0] })
+        #expect(try await Self.ask(proxy, token: "token-1").hasPrefix("HTTP/1.1 403 "))
+        await proxy.stop()
+    }
+
+    /// The list may change while a request is on its way: what admitted it goes to no endpoint all the same.
+    @Test func aTokenThatIsTakenOffTheListMeanwhileStaysHere() async throws {
+        let first = try await ScriptedUpstream.start { _ in [.hold("go"), .send(Wire.status(500, "no"))] }
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("served"))] }
+        var options = ProxyOptions()
+        options.rules.named = [NamedClient(name: "alice", token: "token-of-alice")]
+        let proxy = try await ProxyHarness.start(
+            [.local(1, first, credential: .passthrough), .local(2, second, credential: .passthrough)], options: options)
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post(headers: "x-api-key: token-of-alice\r\n"))
+        try await eventually { first.requests.count == 1 }
+        proxy.server.update(ClientRules())
+        // Another request makes the loops learn of it.
+        let others = try await ScriptedUpstream.start { _ in [.send(Wire.ok("other"))] }
+        proxy.server.update(
+            routes: RoutingTable(
+                candidates: [
+                    Candidate(upstream: try .local(1, first, credential: .passthrough)),
+                    Candidate(upstream: try .local(2, second, credential: .passthrough)),
+                    Candidate(upstream: try .local(3, others)),
+                ], version: 1))
+        for _ in 0..<4 { _ = try await proxy.exchange("TRACE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") }
+        first.release("go")
+        #expect(await client.untilClosed().hasSuffix("served"))
+        #expect(second.requests.allSatisfy { !$0.head.contains("token-of-alice") })
+        await proxy.stop()
+    }
+
     @Test func whoIsSwitchedOffOrExpiredIsToldSo() async throws {
         let (proxy, servers) = try await Self.start([
             NamedClient(name: "off", token: "token-1", isEnabled: false),

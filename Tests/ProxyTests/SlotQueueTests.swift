@@ -1,4 +1,5 @@
 import Dispatch
+import NIOCore
 import Ranking
 import Synchronization
 import TestSupport
@@ -129,7 +130,8 @@ struct SlotQueueTests {
                     for: wishes.sorted().map { upstreams[$0] }, ticket, length: length,
                     wake: { woken.withLock { $0.append(one) } })
                 for endpoint in wishes.sorted() { model.settle(at: endpoint) }
-                if case .given(let endpoint) = step {
+                if case .given(let endpoint, let load) = step {
+                    #expect(load === upstreams[Int(endpoint.rawValue)].load)
                     #expect(model.running[one].map { EndpointID(UInt32($0)) } == endpoint)
                     tickets[one] = nil
                 } else {
@@ -150,6 +152,28 @@ struct SlotQueueTests {
             }
             #expect(slots.counts.waiting == model.line.count)
         }
+    }
+
+    /// It was given a place a moment before the endpoint left the routing table: that place is the next one's.
+    @Test func aPlaceThatIsNotWantedAnyMoreIsGivenBack() throws {
+        let (gone, left) = (try Self.upstream(1, limit: 1), try Self.upstream(2, limit: 1))
+        let slots = EndpointSlots()
+        #expect(slots.start(at: gone) && slots.start(at: left))
+        var line = PlaceInLine()
+        guard case .waits = line.wait(for: [gone, left], QueueRules(), now: .now(), in: slots, wake: {}) else {
+            Issue.record("both are full")
+            return
+        }
+        slots.ended(gone.load, at: gone.id)
+        #expect(gone.load.requests == 1)
+        guard case .waits = line.wait(for: [left], QueueRules(), now: .now(), in: slots, wake: {}) else {
+            Issue.record("the other one is full still")
+            return
+        }
+        #expect(gone.load.requests == 0 && slots.start(at: gone) && slots.counts.waiting == 1)
+        slots.ended(left.load, at: left.id)
+        #expect(line.take(now: .now(), from: slots)?.endpoint == left.id)
+        #expect(slots.counts.waiting == 0 && left.load.requests == 1)
     }
 
     // MARK: Many threads

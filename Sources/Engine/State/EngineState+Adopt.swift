@@ -121,7 +121,8 @@ extension EngineState {
         if old.clientTokens != new.server.clientTokens {
             let count = new.server.clientTokens.count
             notes.append(
-                count == 0 ? "client_tokens is empty: every client is admitted" : "client_tokens: \(count) admitted now"
+                count == 0 && new.clients.isEmpty
+                    ? "client_tokens is empty: every client is admitted" : "client_tokens: \(count) admitted now"
             )
         }
         if before.clients != new.clients { notes.append("clients: \(new.clients.count) in force") }

@@ -209,6 +209,10 @@ public enum HistoryCare {
     ///
     /// - Returns: what went wrong
     public static func copy(_ path: String, to target: String) -> String? {
+        // A copy in the place of the file itself would be read with what was written for the old one.
+        if let file = FileIdentity(path: path), file == FileIdentity(path: target) {
+            return "\(target) is the history itself; name another folder"
+        }
         do throws(HistoryProblem) {
             if path.hasSuffix(".requests.db") {
                 try RequestFile.reader(path: path, patience: nil).copy(to: target)

@@ -117,15 +117,21 @@ final class LimitFile: Sendable {
         return fields.joined(separator: " ") + "\n"
     }
 
+    /// Until the end of the year 9999, in seconds since 1970: what a damaged line names beyond that could not be counted with.
+    private static let times: ClosedRange<Int64> = 0...253_402_300_799
+    /// A month, in seconds, with the hour that the clocks may be set back in it.
+    private static let longestWindow: Int64 = 31 * 86_400 + 2 * 3_600
+
     /// nil where the line is none of ours, or a part of one.
     static func entry(_ line: Substring) -> (String, LimitLedger.Saved)? {
         let fields = line.split(separator: " ")
         guard fields.count == 10, let name = PercentEncoding.decode(fields[0]), let requests = Int64(fields[1]),
-            let tokens = Int64(fields[2]), let counted = Int64(fields[3])
+            let tokens = Int64(fields[2]), let counted = Int64(fields[3]), times.contains(counted)
         else { return nil }
         func window(_ place: Int) -> LimitLedger.Window? {
             guard let start = Int64(fields[place]), let end = Int64(fields[place + 1]),
-                let used = Int64(fields[place + 2]), start < end, used >= 0
+                let used = Int64(fields[place + 2]), times.contains(start), times.contains(end), start < end,
+                end - start <= longestWindow, used >= 0
             else { return nil }
             return LimitLedger.Window(start: start, end: end, used: used)
         }
@@ -206,7 +212,7 @@ extension LimitLedger.Reading {
     private func text(_ amount: Int64) -> String {
         guard kind == .spend else { return String(amount) }
         // To the next ten-thousandth.
-        let rounded = (amount + 50_000_000) / 100_000_000
+        let rounded = amount / 100_000_000 + (amount % 100_000_000 >= 50_000_000 ? 1 : 0)
         return "\(rounded / 10_000).\(String(10_000 + rounded % 10_000).dropFirst())"
     }
 }

@@ -316,7 +316,7 @@ final class UsageAccount: Sendable {
                     at: time, endpoint: endpoint.number, failures: { numbers[$0] }, model: model.number,
                     cost: costs[index])
                 if let admitted, admitted[index] {
-                    logged.append(Self.row(batch[index], entry, known))
+                    logged.append(Self.row(batch[index], entry, model: state.names.text(entry.model), known))
                 } else {
                     entry.isUnlogged = countsUnlogged
                 }
@@ -338,9 +338,12 @@ final class UsageAccount: Sendable {
         if isWritten { commitLater() }
     }
 
-    private static func row(_ one: FinishedRequest, _ entry: Entry, _ known: [EndpointID: String]) -> LoggedRequest {
+    /// - Parameter model: as the sums name it, of which there is a limited number
+    private static func row(
+        _ one: FinishedRequest, _ entry: Entry, model: String, _ known: [EndpointID: String]
+    ) -> LoggedRequest {
         var row = one.logged(entry.at.microseconds, known)
-        row.model = one.usage?.countedModel ?? ""
+        row.model = model
         (row.isStream, row.reading, row.usage, row.cost) = (entry.isStream, entry.reading, entry.usage, entry.cost)
         (row.firstByte, row.firstToken, row.total) = (entry.firstByte, entry.firstToken, entry.total ?? 0)
         (row.bytesUp, row.bytesDown) = (entry.bytesUp, entry.bytesDown)

@@ -108,7 +108,7 @@ public struct RequestReport: Sendable {
             tokensPerSecond: isCommitted ? attempt.tokensPerSecond : nil)
         let hasAnswer = endpoint != nil && 200..<300 ~= status ?? 0
         var usage = hasAnswer && request.operation.isInference ? response.gate.account() : nil
-        if let asked = request.modelAsked { usage?.asked = request.modelChange?.sent ?? asked }
+        if let asked = request.modelAsked { usage?.name(request.modelChange?.sent ?? asked) }
         self.usage = usage
         duration = Duration(end.deadline - request.started)
         self.ending = ending
@@ -215,6 +215,14 @@ public struct AnswerUsage: Sendable, Equatable {
     public var model = ""
     /// The model that the endpoint was asked for; empty where that was not looked up.
     public var asked = ""
+    private static let longestName = 128
+
+    /// Notes the model that the endpoint was asked for, as far as it is kept.
+    mutating func name(_ model: String) {
+        asked = model
+        while asked.utf8.count > Self.longestName { asked.removeLast() }
+    }
+
     /// The model that it is counted for: some answers name none.
     public var countedModel: String { model.isEmpty ? asked : model }
     /// It was a stream of events.

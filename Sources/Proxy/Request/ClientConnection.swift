@@ -566,6 +566,8 @@ final class ClientConnection: RequestConnection {
             finishAttempt(.neutral, concludes: true, at: end)
         }
         failover.tellUntold(of: request, failedEverywhere: false, on: loop)
+        // The report says how long it waited, also of a client that went away in the line.
+        failover.leaveLine(on: loop, now: end.deadline)
         let report = RequestReport(
             request, failover, attempt, response, isCommitted: machine.isCommitted,
             unsent: ending == .completed ? 0 : queuedByteCount, ending: ending, at: end, from: clientAddress)

@@ -65,6 +65,8 @@ struct ClientTokens: Sendable {
         // Every token is compared, so that the time does not tell which of them was close.
         for token in tokens where SecretComparison.isEqual(candidate, token) { found = .unnamed }
         for (token, client) in named where SecretComparison.isEqual(candidate, token) && !token.isEmpty {
+            // Two may come to have the same token by their variables: then a refusal goes first.
+            if case .client(let other) = found, other.refusal != nil { continue }
             found = .client(client)
         }
         return found

@@ -41,6 +41,10 @@ final class CurrentRequest {
     /// `X-Podium-Tag`: endpoints without it are passed over.
     private(set) var tag: String?
 
+    /// The tokens of which one admitted it; nil where all clients are admitted. They are kept, since none of them may go to an endpoint,
+    /// also when the list has changed meanwhile.
+    var admittedBy: ClientTokens?
+
     /// Its body has a content coding, under which it cannot be read.
     private(set) var isEncoded = false
     /// The model that was asked for, where endpoints differ by it; nil as long as none was chosen by it.
@@ -96,6 +100,7 @@ final class CurrentRequest {
         if facts != nil { facts = nil }
         if sessionField != nil { sessionField = nil }
         isEncoded = false
+        if admittedBy != nil { admittedBy = nil }
         if modelAsked != nil { modelAsked = nil }
         if modelChange != nil { modelChange = nil }
         if client != nil { client = nil }
@@ -241,7 +246,7 @@ final class CurrentRequest {
     // MARK: Its model
 
     func noteCoding(_ value: UnsafeRawBufferPointer) {
-        isEncoded = !value.isEmpty && !value.equalsIgnoringCase("identity")
+        if !value.isEmpty, !value.equalsIgnoringCase("identity") { isEncoded = true }
     }
 
     /// Whether its body is one that names a model.
@@ -253,7 +258,9 @@ final class CurrentRequest {
     }
 
     /// All of its body is kept, and can be read.
-    private var isReadable: Bool { !isEncoded && body.isComplete && keptBody == bytesUp }
+    private var isReadable: Bool {
+        !isEncoded && body.isComplete && keptBody == bytesUp && keptBody <= RequestReader.limit
+    }
 
     /// Whether the endpoint is asked for the request's model. What names none goes to any endpoint, which says what it thinks of it; what
     /// cannot be read to its end goes to none that differs by models, since it could be the wrong one.
@@ -321,10 +328,10 @@ final class CurrentRequest {
         on loop: LoopContext
     ) {
         let linesForProxy = isForwarded ? target.proxyAuthorization(for: url) : nil
-        let asksForToken = target.forwardsClientCredential && !loop.routing.tokens.admitsEveryone
         let forwarded = ForwardedRequestHead(
             framing: framing, requestID: requestID, hops: hops,
-            tokens: asksForToken ? loop.routing.tokens : nil, asksForPlainAnswer: modelChange?.isRestored ?? false,
+            tokens: target.forwardsClientCredential ? admittedBy : nil,
+            asksForPlainAnswer: modelChange?.isRestored ?? false,
             linesForProxy: linesForProxy)
         let bound =
             ForwardedRequestHead.maximumLength(headLength: headLength, target, url, clientAddress: clientAddress)

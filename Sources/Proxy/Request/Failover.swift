@@ -234,7 +234,7 @@ final class Failover {
             if isOnTrial, halfOpen == .skipIfOthersAreLeft, hasNext(for: request) { continue }
             guard mayAsk(target, at: place, on: loop) else { continue }
             if isOnTrial, halfOpen == .ask, !loop.events.admitHalfOpen(target.id) {
-                loop.shared.slots.ended(target.load, at: target.id)
+                giveBack(target, on: loop)
                 skippedBusy = true
                 continue
             }
@@ -276,6 +276,12 @@ final class Failover {
         loop.shared.slots.ended(target.load, at: target.id)
         bar(target, reason, now)
         return false
+    }
+
+    /// The endpoint was to be asked and is not: it has the place again, and the request is not counted there.
+    func giveBack(_ target: Upstream, on loop: LoopContext) {
+        target.conditions?.withdraw(target.load, at: .now)
+        loop.shared.slots.ended(target.load, at: target.id)
     }
 
     private func bar(_ target: Upstream, _ reason: PassedOver.Reason, _ now: EndpointConditions.Moment) {
@@ -375,16 +381,19 @@ final class Failover {
         wake: @escaping @Sendable () -> Void
     ) -> Line {
         guard let table, !full.isEmpty, kept?.verdict?.isAboutRequest != true else { return .none }
-        let targets = full.map { table.candidates[$0].upstream }.filter { serves($0, request) }
+        let places = full.filter { serves(table.candidates[$0].upstream, request) }
+        let targets = places.map { table.candidates[$0].upstream }
         switch line.wait(for: targets, loop.routing.queue, now: now, in: loop.shared.slots, wake: wake) {
         case .given(let target):
-            guard let url = target.url(for: request.api) else {
-                loop.shared.slots.ended(target.load, at: target.id)
-                return .none
+            if let place = places.first(where: { table.candidates[$0].upstream.id == target.id }),
+                let url = target.url(for: request.api), mayBegin(target, table.candidates[place].gate, on: loop)
+            {
+                attempt.choose(target, url)
+                return .ask
             }
-            guard target.conditions == nil || isAdmitted(target, on: loop) else { return .none }
-            attempt.choose(target, url)
-            return .ask
+            // The others are waited for; each time there is one less of them.
+            full.removeAll { table.candidates[$0].upstream.id == target.id }
+            return lineUp(for: request, attempt, now: now, on: loop, wake: wake)
         case .waits(let until):
             // Both waits are of one patience.
             patienceEnds = patienceEnds ?? now + loop.routing.maxWait
@@ -403,17 +412,34 @@ final class Failover {
         guard let (endpoint, load) = line.take(now: .now(), from: loop.shared.slots) else { return false }
         // Settings and availability may have changed since it was asked for.
         if let place = table.place(of: endpoint), table.canServe(request, at: place, onTrial: halfOpen == .ask),
-            !tried.contains(endpoint), let url = table.candidates[place].upstream.url(for: request.api),
-            table.candidates[place].gate == .open || loop.events.admitHalfOpen(endpoint)
+            !tried.contains(endpoint), let url = table.candidates[place].upstream.url(for: request.api)
         {
             let target = table.candidates[place].upstream
             foundURL = true
-            guard target.conditions == nil || isAdmitted(target, on: loop) else { return false }
+            guard mayBegin(target, table.candidates[place].gate, on: loop) else { return false }
             attempt.choose(target, url)
             return true
         }
         loop.shared.slots.ended(load, at: endpoint)
         return false
+    }
+
+    /// Whether a request that has been given a place at the endpoint is sent there. Where it is not, the place is given back.
+    private func mayBegin(_ target: Upstream, _ gate: Candidate.Gate, on loop: LoopContext) -> Bool {
+        if target.conditions != nil {
+            // It may have waited until behind the endpoint's hours.
+            guard !isBarred(target) else {
+                loop.shared.slots.ended(target.load, at: target.id)
+                return false
+            }
+            guard isAdmitted(target, on: loop) else { return false }
+        }
+        // Asked last: what is admitted on trial and not sent would hold the endpoint's only trial.
+        guard gate == .open || loop.events.admitHalfOpen(target.id) else {
+            giveBack(target, on: loop)
+            return false
+        }
+        return true
     }
 
     /// The request waits for no place any more.
@@ -462,7 +488,7 @@ final class Failover {
         let trial = open.isEmpty ? .nothing : loop.events.tryEarly(open.map(\.id))
         for target in open {
             if case .ask(target.id) = trial { continue }
-            loop.shared.slots.ended(target.load, at: target.id)
+            giveBack(target, on: loop)
         }
         switch trial {
         case .ask(let id):

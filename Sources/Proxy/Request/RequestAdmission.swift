@@ -56,6 +56,7 @@ struct RequestAdmission {
             default: break
             }
         }
+        if tokenMatches { request.admittedBy = loop.routing.tokens }
         if crossSite != nil { request.origin = nil }
         Self.remember(bytes, namesAnthropic: namesAnthropic, on: loop, in: request)
     }

@@ -281,7 +281,7 @@ class RequestConnection: ClientChannel {
         guard let target = attempt.upstream, let url = attempt.url else { return }
         failover.leaveLine(on: loop, now: now)
         guard !machine.inputIsClosed || clientIsThere() else {
-            return loop.shared.slots.ended(target.load, at: target.id)
+            return failover.giveBack(target, on: loop)
         }
         attempt.begin(now: now)
         request.fitModel(to: target)

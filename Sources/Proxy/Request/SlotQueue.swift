@@ -128,7 +128,7 @@ final class EndpointSlots: Sendable {
     /// What becomes of a request that would wait.
     enum Waiting {
         /// It has a place, which counts already.
-        case given(EndpointID)
+        case given(EndpointID, EndpointLoad)
         case waits(SlotQueue.Ticket)
         /// As many wait already as may.
         case isFull
@@ -147,7 +147,11 @@ final class EndpointSlots: Sendable {
             let isNew = ticket == nil
             if let ticket, !state.queue.change(ticket, to: wishes) {
                 // It was woken a moment ago, and has not come to it yet.
-                return (state.queue.take(ticket).map(Waiting.given) ?? .isFull, [])
+                guard let endpoint = state.queue.take(ticket), let load = state.loads[endpoint] else {
+                    return (.isFull, [])
+                }
+                tellWaiting(&state)
+                return (.given(endpoint, load), [])
             }
             guard let ticket = ticket ?? state.queue.join(wishes, length: length) else {
                 state.counts.turnedAway += 1
@@ -159,7 +163,10 @@ final class EndpointSlots: Sendable {
             // From here on each request that ends there looks here; those that ended before are counted now.
             var wakes: [@Sendable () -> Void] = []
             for upstream in upstreams { give(at: upstream.id, &wakes, &state) }
-            if let endpoint = state.queue.take(ticket) { return (.given(endpoint), wakes) }
+            if let endpoint = state.queue.take(ticket), let load = state.loads[endpoint] {
+                tellWaiting(&state)
+                return (.given(endpoint, load), wakes)
+            }
             state.wakes[ticket] = wake
             if isNew { state.counts.queued += 1 }
             return (.waits(ticket), wakes)
@@ -266,10 +273,14 @@ struct PlaceInLine {
             return .none
         }
         switch slots.wait(for: targets, ticket, length: rules.length, wake: wake) {
-        case .given(let endpoint):
+        case .given(let endpoint, let load):
             if ticket != nil { ended(now: now) }
             ticket = nil
-            guard let target = targets.first(where: { $0.id == endpoint }) else { return .none }
+            guard let target = targets.first(where: { $0.id == endpoint }) else {
+                // It was given where it does not want to be any more: others get that place, and it waits for those that it wants now.
+                slots.ended(load, at: endpoint)
+                return wait(for: targets, rules, now: now, in: slots, wake: wake)
+            }
             return .given(target)
         case .waits(let ticket):
             self.ticket = ticket

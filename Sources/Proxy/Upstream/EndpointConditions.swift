@@ -61,6 +61,12 @@ public struct EndpointConditions: Sendable {
             .map { .limited($0.kind, until: $0.until) }
     }
 
+    /// A request that `admit` has counted did not begin after all.
+    func withdraw(_ load: EndpointLoad, at now: Moment) {
+        guard let limits else { return }
+        load.ledger.withLock { $0.withdraw(limits, steady: now.steady) }
+    }
+
     /// How far each limit is used.
     public func readings(_ load: EndpointLoad, at now: Moment) -> [LimitLedger.Reading] {
         guard let limits else { return [] }

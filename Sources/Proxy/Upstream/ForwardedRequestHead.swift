@@ -23,6 +23,8 @@ struct ForwardedRequestHead {
             + upstream.fixedHeaderLines.count + clientAddress.count + 512
     }
 
+    private static let acceptEncoding = Array("accept-encoding".utf8)
+
     /// - Parameters:
     ///   - head: is left as it is; lent exclusively, so that its references need not be counted
     ///   - path: of its target, without the query
@@ -45,7 +47,10 @@ struct ForwardedRequestHead {
         if let linesForProxy { writer.write(linesForProxy) }
         let announced = writeClientFields(&head, bytes, for: upstream, to: &writer)
         let replaced = upstream.replacedFields
-        if asksForPlainAnswer { writer.write("Accept-Encoding: identity\r\n") }
+        // The operator's own word on it stands in the lines above.
+        if asksForPlainAnswer, !upstream.overriddenNames.contains(Self.acceptEncoding) {
+            writer.write("Accept-Encoding: identity\r\n")
+        }
         if !replaced.contains(.requestID) { requestID.write(from: bytes, to: &writer) }
         writer.write("X-Hops: ")
         writer.write(decimal: hops + 1)
