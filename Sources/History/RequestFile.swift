@@ -156,7 +156,7 @@ public final class RequestFile {
     public func shrink() { database.shrink() }
 
     /// The file grows no more than this.
-    func setPageLimit(_ pages: Int) throws(SQLError) { _ = try database.number("PRAGMA max_page_count=\(pages)") }
+    func setPageLimit(_ pages: Int) throws(SQLError) { try store.setPageLimit(pages) }
 
     // MARK: Deleting
 

@@ -79,7 +79,7 @@ public final class RollUpFile {
                     bases[item.key] = row
                     cell.add(row)
                 }
-                try put(cell, at: item.key, try stored(item.key, names))
+                try put(cell, try stored(item.key, names))
             }
             return bases
         }
@@ -116,7 +116,7 @@ public final class RollUpFile {
         return cell(statement, from: 0, stored)
     }
 
-    private func put(_ cell: Cell, at key: CellKey, _ stored: StoredKey) throws(SQLError) {
+    private func put(_ cell: Cell, _ stored: StoredKey) throws(SQLError) {
         let places = [String](repeating: "?", count: Self.columns.count + 5).joined(separator: ", ")
         let statement = try database.statement(
             "INSERT OR REPLACE INTO \(stored.table)(start, endpoint, model, client, "
@@ -166,10 +166,10 @@ public final class RollUpFile {
     public func checkpoint() throws(HistoryProblem) { try store.checkpoint() }
 
     /// Memory that can be done without between two writes.
-    public func shrink() { database.shrink() }
+    public func shrink() { store.shrink() }
 
     /// The file grows no more than this.
-    func setPageLimit(_ pages: Int) throws(SQLError) { _ = try database.number("PRAGMA max_page_count=\(pages)") }
+    func setPageLimit(_ pages: Int) throws(SQLError) { try store.setPageLimit(pages) }
 
     // MARK: Keeping and deleting
 
@@ -222,8 +222,7 @@ public final class RollUpFile {
                             endpoint: try store.number(row.endpoint, .endpoint),
                             model: try store.number(row.model, .model),
                             client: try store.number(row.client, .client), names: [row.endpoint, row.model, row.client])
-                        try put(
-                            row.cell, at: CellKey(period, start: row.start, endpoint: 0, model: 0, client: 0), stored)
+                        try put(row.cell, stored)
                     }
                 }
             } catch { throw HistoryProblem(error) }

@@ -57,6 +57,23 @@ public enum DescriptorIO {
         }
     }
 
+    /// Puts a file in the place of another: the whole new one or the old one is there, whatever happens meanwhile.
+    ///
+    /// - Parameter syncs: the new one is brought to the disk first
+    /// - Returns: the error's number; nil where the new one is there
+    public static func replaceFile(at path: String, with bytes: [UInt8], syncs: Bool) -> Int32? {
+        let temporary = path + ".tmp"
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return errno }
+        var problem = write(bytes, to: descriptor)?.errno
+        if problem == nil, syncs, fsync(descriptor) != 0 { problem = errno }
+        close(descriptor)
+        if problem == nil, rename(temporary, path) != 0 { problem = errno }
+        if problem != nil { unlink(temporary) }
+        return problem
+    }
+
     /// Writes all the bytes.
     ///
     /// - Parameter patience: milliseconds to wait each time the descriptor takes nothing, -1 for ever. Descriptors that block

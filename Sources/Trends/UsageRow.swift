@@ -42,13 +42,10 @@ extension Ledger {
             cells[key, default: Cell()].add(row.cell)
         }
         overlay(&cells) { $0.period == period && $0.start >= from && $0.start < to }
-        func text(_ number: Int32) -> String {
-            number == NameTable.other ? NameTable.otherText : numbers.name(number)?.text ?? ""
-        }
         return cells.map { key, cell in
             UsageRow(
-                period: period, start: key.start, endpoint: text(key.endpoint), model: text(key.model),
-                client: text(key.client), cell: cell)
+                period: period, start: key.start, endpoint: numbers.text(key.endpoint), model: numbers.text(key.model),
+                client: numbers.text(key.client), cell: cell)
         }
     }
 }

@@ -10,20 +10,7 @@ import Trends
 /// On a real disk, in a folder of its own.
 @Suite("The file of the log of requests")
 struct RequestFileTests {
-    private final class Folder {
-        let path: String
-
-        init() throws {
-            path = NSTemporaryDirectory() + "podium-requests-" + UUID().uuidString
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        }
-
-        deinit { try? FileManager.default.removeItem(atPath: path) }
-
-        var file: String { path + "/test.requests.db" }
-    }
-
-    private func open(_ folder: Folder, _ notes: @escaping (String) -> Void = { _ in }) throws -> RequestFile {
+    private func open(_ folder: HistoryFolder, _ notes: @escaping (String) -> Void = { _ in }) throws -> RequestFile {
         try RequestFile.open(path: folder.file, date: "x", movedAside: notes)
     }
 
@@ -73,7 +60,7 @@ struct RequestFileTests {
     @Test("A random walk of writes, restarts, deletions and questions agrees with a list", arguments: 0..<6)
     func walk(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.requests.db")
         var file = try open(folder)
         var list: [LoggedRequest] = []
         var next: Int64 = 1_000
@@ -139,7 +126,7 @@ struct RequestFileTests {
         arguments: 0..<30)
     func flips(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.requests.db")
         var known: [Int64: LoggedRequest] = [:]
         do {
             let file = try open(folder)
@@ -173,7 +160,7 @@ struct RequestFileTests {
 
     @Test("A write that found damage which no check sees has the file moved aside; two such files are kept")
     func distrust() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.requests.db")
         var random = SeededRandom(seed: 1)
         var asides: [String] = []
         for round in 1...4 {
@@ -191,7 +178,7 @@ struct RequestFileTests {
 
     @Test("A full disk takes nothing of a batch, and all of it when there is room")
     func full() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.requests.db")
         var random = SeededRandom(seed: 2)
         let file = try open(folder)
         try file.write([Self.row(1, &random)])
@@ -211,7 +198,7 @@ struct RequestFileTests {
 
     @Test("Files that are none of ours, or of a newer Podium, are refused and stay as they are")
     func foreign() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.requests.db")
         let theirs = Data(repeating: 0x41, count: 5_000)
         try theirs.write(to: URL(filePath: folder.file))
         #expect(throws: HistoryProblem.self) { try open(folder) }

@@ -10,19 +10,6 @@ import Trends
 /// On a real disk, in a folder of its own.
 @Suite("The file of the sums")
 struct RollUpFileTests {
-    private final class Folder {
-        let path: String
-
-        init() throws {
-            path = NSTemporaryDirectory() + "podium-history-" + UUID().uuidString
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        }
-
-        deinit { try? FileManager.default.removeItem(atPath: path) }
-
-        var file: String { path + "/test.history.db" }
-    }
-
     private struct Process {
         var ledger = Ledger(other: NameTable.other)
         var names = NameTable()
@@ -45,7 +32,9 @@ struct RollUpFileTests {
         }
     }
 
-    private func open(_ folder: Folder) throws -> RollUpFile { try RollUpFile.open(path: folder.file, date: "x") }
+    private func open(_ folder: HistoryFolder) throws -> RollUpFile {
+        try RollUpFile.open(path: folder.file, date: "x")
+    }
 
     private func output(_ rows: [UsageRow]) -> Int64 { rows.reduce(0) { $0 + $1.cell[.output] } }
 
@@ -53,7 +42,7 @@ struct RollUpFileTests {
 
     @Test("A restart within the hour adds up, and names stay what they are")
     func restart() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         for round in 0..<3 {
             var process = Process()
             // Another order gives the names other numbers in each process.
@@ -77,7 +66,7 @@ struct RollUpFileTests {
 
     @Test("Only the owner can read it, and it is not followed elsewhere")
     func access() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         var process = Process()
         process.add("a", "m", hour: 1, output: 1)
         let file = try open(folder)
@@ -95,7 +84,7 @@ struct RollUpFileTests {
 
     @Test("What is another program's, or a newer Podium's, is refused and left as it is")
     func foreign() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         do {
             try #require(FileManager.default.createFile(atPath: folder.file, contents: nil))
             let database = try Database(path: folder.file, .readWrite)
@@ -121,7 +110,7 @@ struct RollUpFileTests {
 
     @Test("Locked by another program, nothing is lost: the next time writes all of it")
     func locked() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         let file = try open(folder)
         var process = Process()
         process.add("a", "m", hour: 1, output: 5)
@@ -136,7 +125,7 @@ struct RollUpFileTests {
 
     @Test("A full disk fails a commit as a whole, and with room again all of it is there")
     func full() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         let file = try open(folder)
         var process = Process()
         process.add("a", "m", hour: 1, output: 5)
@@ -154,7 +143,7 @@ struct RollUpFileTests {
 
     @Test("A row whose bits have flipped is left out and counted, and never shown wrong")
     func flippedRow() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         do {
             let file = try open(folder)
             var process = Process()
@@ -174,7 +163,7 @@ struct RollUpFileTests {
 
     @Test("A name whose bits have flipped into another one does not get the other's figures")
     func flippedName() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         do {
             let file = try open(folder)
             var process = Process()
@@ -193,7 +182,7 @@ struct RollUpFileTests {
 
     @Test("A damaged file is moved aside, and what the daily copy has is put back")
     func damage() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         do {
             let file = try open(folder)
             var process = Process()
@@ -229,7 +218,7 @@ struct RollUpFileTests {
 
     @Test("Bits that flip anywhere never show a wrong row and never stop the process")
     func flips() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         var expected: [String: Int64] = [:]
         do {
             let file = try open(folder)
@@ -263,7 +252,7 @@ struct RollUpFileTests {
 
     @Test("A reader sees what was committed, while another writes, also in a folder that cannot be written")
     func readers() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         let file = try open(folder)
         var process = Process()
         process.add("a", "m", hour: 1, output: 5)
@@ -281,7 +270,7 @@ struct RollUpFileTests {
 
     @Test("What is old goes slice by slice, and nothing else")
     func retention() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         let file = try open(folder)
         var process = Process()
         for hour in 0..<100 { process.add("a", "m", hour: Int64(hour), output: 1) }

@@ -9,19 +9,6 @@ import Trends
 /// On a real disk, in a folder of its own.
 @Suite("Events and flushes in the file")
 struct StoredEventTests {
-    private final class Folder {
-        let path: String
-
-        init() throws {
-            path = NSTemporaryDirectory() + "podium-events-" + UUID().uuidString
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        }
-
-        deinit { try? FileManager.default.removeItem(atPath: path) }
-
-        var file: String { path + "/test.history.db" }
-    }
-
     private static func event(_ id: Int64, _ random: inout SeededRandom) -> StoredEvent {
         StoredEvent(
             id: id, last: id + .random(in: 0...20, using: &random), count: .random(in: 1...9, using: &random),
@@ -39,7 +26,7 @@ struct StoredEventTests {
     @Test("A random walk of events, repeats, restarts and deletions agrees with a list", arguments: 0..<6)
     func walk(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         var file = try RollUpFile.open(path: folder.file, date: "x")
         var list: [Int64: StoredEvent] = [:]
         var flushes: [Int64] = []
@@ -111,7 +98,7 @@ struct StoredEventTests {
 
     @Test("A file of the version before is brought to this one, its rows stay, and it can be read as it is")
     func migration() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         var entry = Entry(at: LocalMoment(microseconds: 3_600_000_000, offset: 0))
         entry.bytesUp = 7
         do {
@@ -133,7 +120,7 @@ struct StoredEventTests {
 
     @Test("Events that a damaged file had come back from the daily copy, and a flipped bit leaves one out")
     func damage() throws {
-        let folder = try Folder()
+        let folder = try HistoryFolder("test.history.db")
         var random = SeededRandom(seed: 4)
         let events = (1...50).map { Self.event($0 * 100, &random) }
         do {

@@ -84,12 +84,6 @@ final class TimeOutFile: Sendable {
             unlink(path)
             return
         }
-        let temporary = path + ".tmp"
-        unlink(temporary)
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return }
-        let isWritten = DescriptorIO.write(Array(text.utf8), to: descriptor) == nil && fsync(descriptor) == 0
-        close(descriptor)
-        if !isWritten || rename(temporary, path) != 0 { unlink(temporary) }
+        _ = DescriptorIO.replaceFile(at: path, with: Array(text.utf8), syncs: true)
     }
 }

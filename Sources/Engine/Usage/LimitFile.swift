@@ -90,18 +90,9 @@ final class LimitFile: Sendable {
         }
         let text = content.sorted { $0.key < $1.key }.map { Self.line($0.key, $0.value) }.joined()
         if let folder = path.lastIndex(of: "/").map({ String(path[..<$0]) }) { mkdir(folder, 0o700) }
-        let temporary = path + ".tmp"
-        unlink(temporary)
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { return String(cString: strerror(errno)) }
-        var isWritten = DescriptorIO.write(Array(text.utf8), to: descriptor) == nil
-        if isWritten, isDue { isWritten = fsync(descriptor) == 0 }
-        let code = errno
-        close(descriptor)
-        if isWritten, rename(temporary, path) == 0 { return nil }
-        let problem = String(cString: strerror(isWritten ? errno : code))
-        unlink(temporary)
-        return problem
+        return DescriptorIO.replaceFile(at: path, with: Array(text.utf8), syncs: isDue).map {
+            String(cString: strerror($0))
+        }
     }
 
     // MARK: Its lines

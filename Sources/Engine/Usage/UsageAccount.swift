@@ -574,8 +574,7 @@ final class UsageAccount: Sendable {
             let samples = state.totals.map { key, totals in
                 UsageCounters.Sample(
                     endpoint: state.names.name(key.endpoint)?.text ?? "",
-                    model: key.model == NameTable.other
-                        ? NameTable.otherText : state.names.name(key.model)?.text ?? "", tokens: totals.tokens,
+                    model: state.names.text(key.model), tokens: totals.tokens,
                     cost: Double(totals.cost) / 1e12, unpriced: totals.unpriced, unread: totals.unread)
             }
             return UsageCounters(

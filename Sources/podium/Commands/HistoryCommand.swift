@@ -49,6 +49,15 @@ extension ControlOptions {
         }
         return try await self.ask { client throws(ControlClientError) in try await ask(client) }
     }
+
+    /// Prints a report as JSON or as lines.
+    ///
+    /// - Parameter problem: why it may lack something, for the other stream; JSON has it within
+    func show<Report: Encodable>(_ report: Report, problem: String?, lines: (Report) -> [String]) throws {
+        if json { return try printJSON(report) }
+        for line in lines(report) { StandardStreams.output(line) }
+        if let problem { StandardStreams.error("podium: \(SafeText.clean(problem))") }
+    }
 }
 
 extension ControlTarget {
@@ -111,9 +120,7 @@ struct HistoryRequestsCommand: AsyncParsableCommand {
         } fromFiles: { path throws(CommandRefusal) in
             try HistoryQuery(question).requests(fromFileBeside: path)
         }
-        if control.json { return try control.printJSON(report) }
-        for line in RequestLogLines.lines(report) { StandardStreams.output(line) }
-        if let problem = report.problem { StandardStreams.error("podium: \(SafeText.clean(problem))") }
+        try control.show(report, problem: report.problem) { RequestLogLines.lines($0) }
     }
 }
 
@@ -201,9 +208,7 @@ struct HistoryEventsCommand: AsyncParsableCommand {
         } fromFiles: { path throws(CommandRefusal) in
             try HistoryQuery(question).events(fromFile: path)
         }
-        if control.json { return try control.printJSON(report) }
-        for event in report.events.reversed() { StandardStreams.output(Self.line(event)) }
-        if let problem = report.problem { StandardStreams.error("podium: \(SafeText.clean(problem))") }
+        try control.show(report, problem: report.problem) { $0.events.reversed().map(Self.line) }
     }
 
     private static func line(_ event: Snapshot.Event) -> String {
@@ -243,9 +248,7 @@ struct HistoryFlushesCommand: AsyncParsableCommand {
         } fromFiles: { path throws(CommandRefusal) in
             try HistoryQuery(question).flushes(fromFile: path)
         }
-        if control.json { return try control.printJSON(report) }
-        for flush in report.flushes.reversed() { StandardStreams.output(Self.line(flush)) }
-        if let problem = report.problem { StandardStreams.error("podium: \(SafeText.clean(problem))") }
+        try control.show(report, problem: report.problem) { $0.flushes.reversed().map(Self.line) }
     }
 
     private static func line(_ flush: FlushHistoryReport.Row) -> String {
