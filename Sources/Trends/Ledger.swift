@@ -133,7 +133,8 @@ extension Cell {
 /// Adds finished requests up by hour and day. Pure: time comes with the entries, and what has to be written is handed out in batches.
 ///
 /// What is written are whole cells, so that a write that fails costs nothing and one that is done twice does no harm. A cell
-/// that an earlier process may have begun is added to its row when it is written for the first time (`isBased`).
+/// that an earlier process may have begun is added to its row when it is written for the first time (`isBased`). So a cell whose
+/// row is up to date need not stay in memory: those that rest are let go of when there are many.
 public struct Ledger: Sendable {
     /// Cells to be written.
     public struct Batch: Sendable {
@@ -156,21 +157,30 @@ public struct Ledger: Sendable {
         /// Raised with each change.
         var version = 0
         var written = 0
+        /// How many batches had been written when it changed last.
+        var changedAfter = 0
 
         var isDirty: Bool { version != written }
 
-        mutating func add(_ other: Cell) {
+        mutating func add(_ other: Cell, after commits: Int) {
             cell.add(other)
             version += 1
+            changedAfter = commits
         }
     }
 
     /// As many cells as there may be; what comes beyond is counted under `other`.
     public static let limit = 5_000
+    /// As many cells as stay in memory although their rows are up to date. A cell has some KB, most of it for the four sketches.
+    public static let kept = 256
 
     private var live: [CellKey: Live] = [:]
     private let other: Int32
     private var newest = (hour: Int64.min, day: Int64.min)
+    private var commits = 0
+
+    /// How many cells are in memory.
+    public var count: Int { live.count }
 
     /// - Parameter other: the number of the name that stands for all that there is no room for
     public init(other: Int32) { self.other = other }
@@ -198,7 +208,7 @@ public struct Ledger: Sendable {
                     key.model = other
                     key.client = other
                 }
-                live[key, default: Live()].add(part.cell)
+                live[key, default: Live()].add(part.cell, after: commits)
             }
         }
     }
@@ -225,6 +235,11 @@ public struct Ledger: Sendable {
             let isPast = item.key.start < (item.key.period == .hour ? newest.hour : newest.day)
             live[item.key] = isPast && !cell.isDirty ? nil : cell
         }
+        // First go those that have rested for this batch, then all that rest.
+        for oldest in [commits, commits + 1] where live.count > Self.kept {
+            live = live.filter { $0.value.isDirty || $0.value.changedAfter >= oldest }
+        }
+        commits += 1
     }
 
     /// Nothing is written anywhere: what was long ago has to make room.

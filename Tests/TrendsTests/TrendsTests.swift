@@ -300,6 +300,44 @@ struct LedgerTests {
         #expect(output == 6_000)
     }
 
+    @Test("Cells that rest are let go of when there are many, and nothing is lost by it")
+    func resting() throws {
+        var random = SeededRandom(seed: 7)
+        var (store, ledger, expected) = (Store(), Ledger(other: 1), [CellKey: Cell]())
+        func add(_ endpoint: Int32) {
+            let entry = entry(3, endpoint: endpoint, output: 1)
+            ledger.add(entry)
+            var reference = Ledger(other: 1)
+            reference.add(entry)
+            for item in reference.batch()?.items ?? [] { expected[item.key, default: Cell()].add(item.cell) }
+        }
+        for round in 0..<60 {
+            // Few endpoints at first, then 400, of which 40 have requests between two batches, then few again.
+            let many = round >= 10 && round < 40
+            for _ in 0..<40 { add(Int32.random(in: 2..<(many ? 400 : 10), using: &random)) }
+            let batch = try #require(ledger.batch())
+            #expect(batch.items.count <= 82)
+            let bases = store.write(batch)
+            add(2)
+            ledger.committed(batch, bases: bases)
+            // What changes while a batch is being written stays, and so do the cells of this batch.
+            #expect(ledger.count <= Ledger.kept + 82)
+            var seen = store.rows
+            ledger.overlay(&seen) { _ in true }
+            #expect(seen == expected)
+        }
+        // All of a batch of 1,000 cells is let go of, but for what has changed meanwhile.
+        for endpoint in 2..<Int32(502) { add(endpoint) }
+        let batch = try #require(ledger.batch())
+        let bases = store.write(batch)
+        add(2)
+        ledger.committed(batch, bases: bases)
+        #expect(ledger.count == 2)
+        var seen = store.rows
+        ledger.overlay(&seen) { _ in true }
+        #expect(seen == expected)
+    }
+
     @Test("A checksum notices a changed figure, and a row in another's place")
     func checksums() {
         var cell = Cell()
