@@ -73,6 +73,7 @@ public struct ControlClient: Sendable {
         var fields = [("since", question.span), ("by", question.by.joined(separator: ","))]
         if let endpoint = question.endpoint { fields.append(("endpoint", endpoint)) }
         if let model = question.model { fields.append(("model", model)) }
+        if let client = question.client { fields.append(("client", client)) }
         let query = fields.map { "\($0)=\(PercentEncoding.encode($1))" }.joined(separator: "&")
         return try await ask(.GET, "\(Route(.usage).path)?\(query)")
     }

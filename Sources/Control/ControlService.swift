@@ -128,6 +128,7 @@ struct ControlService: Sendable {
         }
         question.endpoint = try request.text("endpoint")
         question.model = try request.text("model")
+        question.client = try request.text("client")
         return question
     }
 

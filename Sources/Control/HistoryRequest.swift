@@ -17,6 +17,7 @@ enum HistoryRequest {
         case .some: throw .malformed("failed is true or false")
         }
         question.endpoint = try request.text("endpoint")
+        question.client = try request.text("client")
         question.request = try request.text("id")
         if let text = try request.text("level") {
             guard let level = EventLevel(rawValue: text) else {
@@ -34,6 +35,7 @@ enum HistoryRequest {
         if let before = question.before { fields.append(("before", "\(before)")) }
         if question.isFailed { fields.append(("failed", "true")) }
         if let endpoint = question.endpoint { fields.append(("endpoint", endpoint)) }
+        if let client = question.client { fields.append(("client", client)) }
         if let request = question.request { fields.append(("id", request)) }
         if let level = question.level { fields.append(("level", level.rawValue)) }
         return fields.map { "\($0)=\(PercentEncoding.encode($1))" }.joined(separator: "&")

@@ -23,6 +23,17 @@ struct MetricsPage {
 }
 
 extension MetricsText {
+    private mutating func addClients(_ clients: [UsageCounters.ClientSample]) {
+        begin("podium_client_tokens_total", .counter, "Tokens that named clients used, by client and kind.")
+        for one in clients {
+            for (kind, tokens) in zip(UsageCounters.kinds, one.tokens) where tokens > 0 {
+                line([("client", one.client), ("kind", kind)], "", String(tokens))
+            }
+        }
+        begin("podium_client_cost_total", .counter, "What that cost by the prices; not a bill.")
+        for one in clients { line([("client", one.client)], "", String(one.cost)) }
+    }
+
     fileprivate mutating func addUsage(_ usage: UsageCounters) {
         begin(
             "podium_tokens_total", .counter,
@@ -47,6 +58,7 @@ extension MetricsText {
         for one in usage.samples where one.unread > 0 {
             line([("endpoint", one.endpoint), ("model", one.model)], "", String(one.unread))
         }
+        addClients(usage.clients)
         begin("podium_history_lost_total", .counter, "Requests that could not be added up.")
         sample(usage.lost)
         begin("podium_history_commits_total", .counter, "Writes of the history's file.")

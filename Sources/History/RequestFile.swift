@@ -13,6 +13,8 @@ public struct LogQuestion: Sendable, Equatable {
     public var isFailed = false
     /// Only those that this endpoint answered or failed.
     public var endpoint: String?
+    /// Only those of the client of this name.
+    public var client: String?
     /// Only the one of this id.
     public var request: String?
 
@@ -22,7 +24,7 @@ public struct LogQuestion: Sendable, Equatable {
     /// Whether a row is asked for, its place apart.
     public func matches(_ row: LoggedRequest) -> Bool {
         row.id >= since && (before.map { row.id < $0 } ?? true) && (!isFailed || row.isFailed || !row.walk.isEmpty)
-            && (request.map { $0 == row.request } ?? true)
+            && (request.map { $0 == row.request } ?? true) && (client.map { $0 == row.client } ?? true)
             && (endpoint.map { name in row.endpoint == name || row.walk.contains { $0.endpoint == name } } ?? true)
     }
 }
@@ -212,11 +214,17 @@ public final class RequestFile {
                 conditions.append("(failed=1 OR EXISTS(SELECT 1 FROM attempt WHERE attempt.request=request.id))")
             }
             if question.request != nil { conditions.append("request.request=?") }
-            var numbers: [Int64] = []
+            func numbers(of text: String) -> String {
+                names.filter { $0.value == text && $0.key != 0 }.map { "\($0.key)" }.joined(separator: ",")
+            }
+            if let client = question.client {
+                let list = numbers(of: client)
+                guard !list.isEmpty else { return ([], nil) }
+                conditions.append("client IN (\(list))")
+            }
             if let endpoint = question.endpoint {
-                numbers = names.filter { $0.value == endpoint && $0.key != 0 }.map(\.key)
-                guard !numbers.isEmpty else { return ([], nil) }
-                let list = numbers.map { "\($0)" }.joined(separator: ",")
+                let list = numbers(of: endpoint)
+                guard !list.isEmpty else { return ([], nil) }
                 conditions.append(
                     "(endpoint IN (\(list)) OR EXISTS(SELECT 1 FROM attempt WHERE attempt.request=request.id "
                         + "AND attempt.endpoint IN (\(list))))")

@@ -26,7 +26,7 @@ public struct RequestLogReport: Codable, Sendable, Equatable {
         public var endpoint: String?
         /// That answered; absent where none was named.
         public var model: String?
-        /// Absent where it is not known.
+        /// Whose token it has shown; absent where that has no name.
         public var client: String?
         public var attempts: Int64
         /// From its head being read to the first byte sent to the client.
@@ -194,6 +194,8 @@ public struct HistoryQuestion: Sendable, Equatable {
     public var isFailed = false
     /// Only what concerns this endpoint.
     public var endpoint: String?
+    /// Only requests of the client of this name.
+    public var client: String?
     /// Only the request of this id.
     public var request: String?
     /// Only events of this level or a higher one.

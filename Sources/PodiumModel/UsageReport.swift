@@ -2,7 +2,7 @@
 public struct UsageReport: Codable, Sendable, Equatable {
     /// The span that was asked for, such as `30d`.
     public var span: String
-    /// By what the rows are grouped: `endpoint`, `model`, `hour`, `day`, `month`.
+    /// By what the rows are grouped: `endpoint`, `model`, `client`, `hour`, `day`, `month`.
     public var by: [String]
     /// Of `cost`; a label.
     public var currency: String
@@ -18,7 +18,7 @@ public struct UsageReport: Codable, Sendable, Equatable {
     /// Sums of one group.
     public struct Row: Codable, Sendable, Equatable {
         /// What it is the sum of, in the order of `by`: names, and local times such as `2026-11-30 14`. Empty names: Podium's own answer,
-        /// a model that was not named.
+        /// a model that was not named, a client without a name.
         public var values: [String]
         /// Requests whose answer went to the client.
         public var requests: Int64
@@ -123,10 +123,12 @@ public struct UsageQuestion: Sendable, Equatable {
     public var endpoint: String?
     /// Only models of this name, or pattern with `*` and `?`.
     public var model: String?
+    /// Only the client of this name.
+    public var client: String?
 
     /// The last 30 days by endpoint.
     public init() {}
 
     /// Names that `by` may have.
-    public static let dimensions = ["endpoint", "model", "hour", "day", "month"]
+    public static let dimensions = ["endpoint", "model", "client", "hour", "day", "month"]
 }

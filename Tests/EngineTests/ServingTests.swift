@@ -56,8 +56,10 @@ struct RunningEngine {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    static func post(_ path: String = "/v1/messages") -> String {
-        "POST \(path) HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+    static func post(_ path: String = "/v1/messages", token: String? = nil, body: String = "{}") -> String {
+        let credential = token.map { "x-api-key: \($0)\r\n" } ?? ""
+        return "POST \(path) HTTP/1.1\r\nHost: here\r\n\(credential)Content-Length: \(body.utf8.count)\r\n"
+            + "Connection: close\r\n\r\n\(body)"
     }
 
     static func ok(_ body: String) -> String {

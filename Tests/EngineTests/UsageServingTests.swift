@@ -112,6 +112,46 @@ struct UsageServingTests {
         try await broken.stop()
     }
 
+    @Test("Usage, the log of requests and the metrics tell clients by their names, also after they have gone")
+    func clients() async throws {
+        let state = try Self.newFolder()
+        defer { try? FileManager.default.removeItem(at: state) }
+        let environment = ["STATE_DIRECTORY": state.path]
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send(Self.stream([Self.start, Self.delta] + Self.end))]
+        }
+        let names = "clients: [{ name: alice, token: token-of-alice }, { name: bob, token: token-of-bob }]\n"
+        let running = try await RunningEngine.start(
+            names + "server: { port: 0, client_tokens: [flat] }\nendpoints:\n"
+                + "  - { name: only, url: \"http://127.0.0.1:\(upstream.port)\" }\n", environment: environment)
+        for token in ["token-of-alice", "token-of-alice", "token-of-bob", "flat"] {
+            _ = try await running.exchange(RunningEngine.post(token: token))
+        }
+        let byClient = try await running.engine.usage(question(["client"]))
+        #expect(byClient.rows.map(\.values) == [[""], ["alice"], ["bob"]])
+        #expect(byClient.rows.map(\.requests) == [1, 2, 1] && byClient.rows.map(\.output) == [200, 400, 200])
+        var bobs = question(["client", "model"])
+        bobs.client = "bob"
+        #expect(
+            try await running.engine.usage(bobs).rows.map(\.values) == [["bob", "claude-haiku-4-5-20251001"]])
+        let counters = running.engine.account.counters().clients
+        #expect(counters.map(\.client) == ["alice", "bob"] && counters.map { $0.tokens[1] } == [400, 200])
+        #expect(running.engine.metrics().clientRequests == ["alice": 2, "bob": 1])
+
+        var asked = HistoryQuestion()
+        asked.client = "alice"
+        let live = try await running.engine.loggedRequests(asked)
+        #expect(live.requests.map(\.client) == ["alice", "alice"])
+        running.engine.account.finish(within: .seconds(5))
+        #expect(try await running.engine.loggedRequests(asked).requests == live.requests)
+        asked.client = "carol"
+        #expect(try await running.engine.loggedRequests(asked).requests.isEmpty)
+        try await running.rewrite { $0.replacingOccurrences(of: names, with: "") }
+        #expect(try await running.engine.usage(question(["client"])).rows.map(\.requests) == [1, 2, 1])
+        await running.stop()
+        try await upstream.stop()
+    }
+
     @Test("What broke off counts as far as it was said, and what cannot be read is not known")
     func partial() async throws {
         let upstream = try await ScriptedUpstream.start { request in

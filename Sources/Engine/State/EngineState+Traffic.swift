@@ -38,11 +38,22 @@ extension EngineState {
         }
         count(report, second: second(report.at))
         requests.append(report)
-        if let client = report.clientName { clientRequests[client, default: 0] += 1 }
+        if let client = report.clientName { countRequest(of: client) }
         if report.failedOver || report.ending == .brokenStream || report.isRefusal {
             logTrouble(report, wallTime: wallTime(), &effects)
         }
         return effects
+    }
+
+    /// Names come and go with the operator's edits: they must not make ever more metrics.
+    private static let mostClients = 2_000
+
+    private mutating func countRequest(of client: String) {
+        if clientRequests[client] != nil || clientRequests.count < Self.mostClients {
+            clientRequests[client, default: 0] += 1
+        } else {
+            clientRequests["(other)", default: 0] += 1
+        }
     }
 
     mutating func clientRejected(_ rejection: ClientRejection, wallTime: Double) -> EngineEffects {

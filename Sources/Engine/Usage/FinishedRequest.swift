@@ -21,6 +21,8 @@ struct FinishedRequest: Sendable {
     // For the log of requests.
     var generatedID: UInt64?
     var clientID: String
+    /// Of the client's token; empty: it has none.
+    var clientName: String
     var operation: LLMOperation
     var status: Int?
     var ending: RequestReport.Ending
@@ -46,6 +48,7 @@ struct FinishedRequest: Sendable {
             firstByte: report.timeToFirstByte, figures: report.figures, total: report.duration,
             bytesUp: report.bytesUp, bytesDown: report.bytesDown,
             generatedID: generatedID, clientID: generatedID == nil ? report.plainClientID : "",
+            clientName: report.clientName ?? "",
             operation: report.operation, status: report.status, ending: report.ending,
             walk: isWalked ? report.attempts : [], verdictRows: isWalked ? report.verdictRows : [])
     }

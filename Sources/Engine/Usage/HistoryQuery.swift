@@ -39,7 +39,7 @@ public struct HistoryQuery: Sendable {
         log.before = min(question.before ?? .max, range.upperBound)
         log.limit = min(question.limit, HistoryQuestion.mostRows)
         log.isFailed = question.isFailed
-        log.endpoint = question.endpoint
+        (log.endpoint, log.client) = (question.endpoint, question.client)
         log.request = question.request
         return log
     }

@@ -57,6 +57,8 @@ final class UsageAccount: Sendable {
         var ledger = Ledger(other: NameTable.other)
         var names = NameTable()
         var totals: [Counter: Totals] = [:]
+        /// By the number of the client's name.
+        var clientTotals: [Int32: Totals] = [:]
         var lost = 0
         var commits = 0
         /// Odd while a write is under way: then rows may have what memory does not know to be there.
@@ -70,6 +72,7 @@ final class UsageAccount: Sendable {
             ledger.add(sums)
             for part in sums.parts where part.cell[.read] + part.cell[.partial] + part.cell[.unread] > 0 {
                 totals[Counter(endpoint: part.endpoint, model: part.model), default: Totals()].add(part.cell)
+                if part.client != NameTable.none { clientTotals[part.client, default: Totals()].add(part.cell) }
             }
         }
     }
@@ -301,6 +304,7 @@ final class UsageAccount: Sendable {
             // Requests of one endpoint and of one model often come one behind the other.
             var endpoint: (id: EndpointID?, number: Int32) = (nil, NameTable.none)
             var model = (text: "", number: NameTable.none)
+            var client = (text: "", number: NameTable.none)
             var sums = EntrySums()
             for index in batch.indices {
                 if batch[index].endpoint != endpoint.id {
@@ -310,13 +314,18 @@ final class UsageAccount: Sendable {
                 if let text = batch[index].usage?.countedModel, text != model.text {
                     model = (text, state.names.number(.model, text))
                 }
+                if batch[index].clientName != client.text {
+                    let text = batch[index].clientName
+                    client = (text, state.names.number(.client, text))
+                }
                 let time = LocalMoment(
                     microseconds: Int64(wall * 1e6) - end.microseconds(since: batch[index].ended), offset: offset)
                 var entry = batch[index].entry(
                     at: time, endpoint: endpoint.number, failures: { numbers[$0] }, model: model.number,
                     cost: costs[index])
+                entry.client = client.number
                 if let admitted, admitted[index] {
-                    logged.append(Self.row(batch[index], entry, model: state.names.text(entry.model), known))
+                    logged.append(Self.row(batch[index], entry, state.names, known))
                 } else {
                     entry.isUnlogged = countsUnlogged
                 }
@@ -338,12 +347,12 @@ final class UsageAccount: Sendable {
         if isWritten { commitLater() }
     }
 
-    /// - Parameter model: as the sums name it, of which there is a limited number
+    /// - Parameter names: as the sums have them, of which there is a limited number
     private static func row(
-        _ one: FinishedRequest, _ entry: Entry, model: String, _ known: [EndpointID: String]
+        _ one: FinishedRequest, _ entry: Entry, _ names: NameTable, _ known: [EndpointID: String]
     ) -> LoggedRequest {
         var row = one.logged(entry.at.microseconds, known)
-        row.model = model
+        (row.model, row.client) = (names.text(entry.model), names.text(entry.client))
         (row.isStream, row.reading, row.usage, row.cost) = (entry.isStream, entry.reading, entry.usage, entry.cost)
         (row.firstByte, row.firstToken, row.total) = (entry.firstByte, entry.firstToken, entry.total ?? 0)
         (row.bytesUp, row.bytesDown) = (entry.bytesUp, entry.bytesDown)
@@ -577,8 +586,13 @@ final class UsageAccount: Sendable {
                     model: state.names.text(key.model), tokens: totals.tokens,
                     cost: Double(totals.cost) / 1e12, unpriced: totals.unpriced, unread: totals.unread)
             }
+            let clients = state.clientTotals.map { client, totals in
+                UsageCounters.ClientSample(
+                    client: state.names.text(client), tokens: totals.tokens, cost: Double(totals.cost) / 1e12)
+            }
             return UsageCounters(
-                samples: samples.sorted { ($0.endpoint, $0.model) < ($1.endpoint, $1.model) }, lost: state.lost,
+                samples: samples.sorted { ($0.endpoint, $0.model) < ($1.endpoint, $1.model) },
+                clients: clients.sorted { $0.client < $1.client }, lost: state.lost,
                 commits: state.commits, isFailing: state.problem != nil || log?.isFailing == true,
                 unlogged: log?.unlogged ?? 0)
         }

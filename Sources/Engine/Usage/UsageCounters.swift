@@ -18,8 +18,19 @@ public struct UsageCounters: Sendable {
         public var unread: Int64
     }
 
+    /// Of one client that has a name. There are no more than 2,000; the others are together under one name.
+    public struct ClientSample: Sendable {
+        public var client: String
+        /// By kind.
+        public var tokens: [Int64]
+        /// In units of the currency.
+        public var cost: Double
+    }
+
     /// By endpoint and model.
     public var samples: [Sample] = []
+    /// By name.
+    public var clients: [ClientSample] = []
     /// Requests that could not be added up.
     public var lost = 0
     /// Writes of the history.

@@ -72,6 +72,7 @@ public struct UsageQuery: Sendable {
     func report(_ rows: [UsageRow], currency: String, pricesDate: String, problem: String?) -> UsageReport {
         let rows = rows.filter { row in
             (question.endpoint.map { $0 == row.endpoint } ?? true)
+                && (question.client.map { $0 == row.client } ?? true)
                 && (question.model.map { PriceTable.matches(row.model, $0) } ?? true)
         }
         let groups = UsageGroup.groups(of: rows, by: dimensions) { Self.offset(at: $0) }

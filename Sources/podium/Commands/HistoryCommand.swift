@@ -103,6 +103,9 @@ struct HistoryRequestsCommand: AsyncParsableCommand {
     @Option(help: "Only those that this endpoint answered or failed.", completion: EndpointNames.completion)
     var endpoint: String?
 
+    @Option(help: ArgumentHelp("Only those of the client of this name.", valueName: "name"))
+    var client: String?
+
     @Option(help: ArgumentHelp("Only the one of this id.", valueName: "request-id"))
     var id: String?
 
@@ -114,6 +117,7 @@ struct HistoryRequestsCommand: AsyncParsableCommand {
         question.span = since
         question.isFailed = failed
         question.endpoint = endpoint
+        question.client = client
         question.request = id
         let report = try await control.askOrRead { client throws(ControlClientError) in
             try await client.loggedRequests(question)

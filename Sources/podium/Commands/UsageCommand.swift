@@ -35,6 +35,9 @@ struct UsageCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only models of this name or pattern (claude-*).", valueName: "pattern"))
     var model: String?
 
+    @Option(help: ArgumentHelp("Only the client of this name.", valueName: "name"))
+    var client: String?
+
     @Flag(help: "Print a table for spreadsheets.")
     var csv = false
 
@@ -46,6 +49,7 @@ struct UsageCommand: AsyncParsableCommand {
         question.by = by.split(separator: ",").map { String($0.trimming(" ")) }
         question.endpoint = endpoint
         question.model = model
+        question.client = client
         let report = try await answer(question)
         if control.json {
             try control.printJSON(report)
