@@ -99,7 +99,7 @@ public struct RequestReport: Sendable {
         status = response.status
         api = request.api
         operation = request.operation
-        endpoint = isCommitted ? failover.lastEndpoint : failover.answeredBy
+        endpoint = isCommitted ? failover.attempts.lastEndpoint : failover.answeredBy
         bytesUp = request.bytesUp
         bytesDown = max(0, response.bytesDown - unsent)
         timeToFirstByte = response.firstSent.map { Duration($0 - request.started) }
@@ -114,11 +114,11 @@ public struct RequestReport: Sendable {
         self.ending = ending
         ended = end.report
         isConcludedByAttempt = failover.isConcludedByAttempt
-        firstAttempt = failover.firstAttempt
-        furtherAttempts = failover.furtherAttempts
-        verdictRows = failover.verdictRows
+        firstAttempt = failover.attempts.first
+        furtherAttempts = failover.attempts.further
+        verdictRows = failover.attempts.verdictRows
         modelAsked = request.modelAsked
-        sentModels = failover.sentModels
+        sentModels = failover.attempts.sentModels
         route = failover.first.reason
         passes = failover.passes
         queueTime = failover.line.time
