@@ -45,9 +45,8 @@ let package = Package(
         .library(
             name: "PodiumPureParts",
             targets: [
-                "Ranking", "HTTPWire", "LLMWire", "Verdicts", "Persistence", "Configuration", "YAMLDocument",
-                "PodiumModel",
-                "Console",
+                "Ranking", "HTTPWire", "LLMWire", "Coding", "Verdicts", "Persistence", "Configuration", "YAMLDocument",
+                "PodiumModel", "Console",
             ]),
         // For the fuzzer, a package of its own.
         .library(name: "WireOracle", targets: ["WireOracle"]),
@@ -69,12 +68,15 @@ let package = Package(
             name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(
             name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CCodecs", providers: [.apt(["zlib1g-dev", "libbrotli-dev", "libzstd-dev"])]),
         .target(name: "CSystemShim"),
         .target(name: "CBuildInfo", cSettings: [.define("PODIUM_COMMIT", to: "\"\(commit)\"")]),
 
         library("PureSupport"),
         library("Support", ["PureSupport"]),
         library("Limits"),
+        library("Coding", ["CCodecs"]),
         library("PodiumModel", ["PureSupport", "Limits"]),
         library("YAMLDocument", ["PureSupport", "CLibYAML"]),
         library("Configuration", ["Support", "PodiumModel", "YAMLDocument", "Verdicts", "Pricing"]),
@@ -121,13 +123,18 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
 
+        // Podium encodes nothing; tests do.
+        .systemLibrary(
+            name: "CBrotliEncoder", path: "Tests/CBrotliEncoder", providers: [.apt(["libbrotli-dev"])]),
         .target(
-            name: "TestSupport", dependencies: ["Support", "PureSupport", nioCore, nioPosix], path: "Tests/TestSupport",
-            swiftSettings: swiftSettings),
+            name: "TestSupport",
+            dependencies: ["Support", "PureSupport", "CCodecs", "CBrotliEncoder", nioCore, nioPosix],
+            path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .target(
             name: "WireOracle", dependencies: ["HTTPWire", nioHTTP1], path: "Tests/WireOracle",
             swiftSettings: swiftSettings),
         tests("Limits"),
+        tests("Coding"),
         tests("PodiumModel"),
         tests("YAMLDocument"),
         tests("Configuration", ["PodiumModel", "YAMLDocument", "Verdicts", "Pricing"]),
