@@ -34,6 +34,10 @@ public struct UsageSettings: Sendable, Equatable {
     public var keepRequests = Duration.seconds(14 * 86_400)
     /// `history.max_size`: bytes that the history's files may take together.
     public var maxSize: Int64 = 1 << 30
+    /// `usage.read`: what answers say was used is counted.
+    public var reads = true
+    /// `usage.ask_for_usage`: streams of Chat Completions are asked for it where their clients do not ask.
+    public var asksForUsage = false
     /// `usage.prices`
     public var prices = Prices.builtIn
     /// `cost_multiplier` by the endpoint's name.
@@ -45,7 +49,7 @@ public struct UsageSettings: Sendable, Equatable {
 
 extension UsageSettings {
     static let historyKeys = ["path", "keep_requests", "keep_hours", "keep_days", "max_size"]
-    static let usageKeys = ["prices"]
+    static let usageKeys = ["read", "ask_for_usage", "prices"]
     static let endpointKey = "cost_multiplier"
 
     /// - Parameter endpoints: in file order, each with its node.
@@ -82,6 +86,11 @@ extension UsageSettings {
         keepHours = keep("keep_hours", 2...400) ?? keepHours
         keepDays = keep("keep_days", 2...3_660) ?? keepDays
         let used = SectionReader(usage, title: "usage", known: Self.usageKeys, sink: sink)
+        reads = used.boolean("read") ?? reads
+        asksForUsage = used.boolean("ask_for_usage") ?? asksForUsage
+        if !reads, asksForUsage, let node = used.keys["ask_for_usage"] {
+            sink.report(.warning, at: node, ValueProblem("ask_for_usage has no effect while read is off"))
+        }
         prices =
             switch used.text("prices") {
             case nil, "": .builtIn

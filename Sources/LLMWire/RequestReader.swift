@@ -24,11 +24,39 @@ public struct RequestReader {
     /// neither is there. A field of the head (`SessionKey.fields`) goes before both.
     public private(set) var session: SessionKey?
     private var hasCacheKey = false
+    /// Behind the bracket with which the body begins; nil before it has come.
+    private var objectStart: Int?
+    private var options = Options.absent
     /// What an endpoint has made and the request goes on with: `previous_response_id` or `input_file_id`; nil where it names neither.
     public private(set) var madeID: MadeID?
 
+    /// What the body says in `stream_options`, of which the last one counts.
+    private enum Options {
+        case absent
+        /// Whether or not it is an object is not known before its end.
+        case open(Int, isEmpty: Bool)
+        case object(Int, isEmpty: Bool)
+        /// The value that does not ask for the usage, and what has to stand in its place.
+        case replaceable(Range<Int>, StaticString)
+        /// The usage is asked for, or what stands there is the endpoint's to refuse.
+        case settled
+    }
+
     /// A reader at the beginning of a body.
     public init() {}
+
+    /// What has to be put into the body so that a stream of Chat Completions ends with its usage, and in place of what. nil where no stream
+    /// is asked for, where the client asks for its usage, and where not all of the body was read.
+    public var usageRequest: (range: Range<Int>, text: StaticString)? {
+        guard stream == true, scanner.isDone, let objectStart else { return nil }
+        switch options {
+        case .absent: return (objectStart..<objectStart, #""stream_options":{"include_usage":true},"#)
+        case .object(let start, let isEmpty):
+            return (start..<start, isEmpty ? #""include_usage":true"# : #""include_usage":true,"#)
+        case .replaceable(let range, let text): return (range, text)
+        case .open, .settled: return nil
+        }
+    }
 
     /// The model that is asked for; nil where none is named.
     public var model: String? { isModelText ? modelText.cleaned : nil }
@@ -60,7 +88,9 @@ public struct RequestReader {
     /// - Parameter end: the place in the body behind the token
     private mutating func take(_ token: JSONScanner.Token, endingAt end: Int) {
         let path = scanner.path
+        if path[0] == .streamOptions { takeOptions(token, path, endingAt: end) }
         if token == .begin {
+            if path.count == 1, objectStart == nil { objectStart = end }
             if path.count == 2, path[0] != .streamOptions, path[0] != .metadata { scanner.skip() }
             return
         }
@@ -86,6 +116,23 @@ public struct RequestReader {
         case (2, .metadata, .userID) where token == .string && !hasCacheKey:
             session = SessionKey(hash: scanner.text.hash)
         default: break
+        }
+    }
+}
+
+extension RequestReader {
+    private mutating func takeOptions(_ token: JSONScanner.Token, _ path: JSONPath, endingAt end: Int) {
+        switch (path.count, token) {
+        case (1, .null): options = .replaceable(end - 4..<end, #"{"include_usage":true}"#)
+        case (1, .end(isObject: true)):
+            if case .open(let start, let isEmpty) = options { options = .object(start, isEmpty: isEmpty) }
+        case (1, _): options = .settled
+        case (2, .begin) where path.last == .element: options = .open(end, isEmpty: true)
+        case (2, .false) where path.last == .includeUsage: options = .replaceable(end - 5..<end, "true")
+        case (2, .null) where path.last == .includeUsage: options = .replaceable(end - 4..<end, "true")
+        case (2, _) where path.last == .includeUsage: options = .settled
+        case (3, .begin) where path[1] == .includeUsage: options = .settled
+        default: if case .open(let start, _) = options { options = .open(start, isEmpty: false) }
         }
     }
 }

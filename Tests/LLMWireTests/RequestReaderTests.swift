@@ -1,3 +1,5 @@
+import Foundation
+import TestSupport
 import Testing
 
 @testable import LLMWire
@@ -30,6 +32,92 @@ struct RequestReaderTests {
         let padding = String(repeating: "x", count: RequestReader.limit)
         #expect(read(Array(#"{"pad":"\#(padding)","model":"m"}"#.utf8)).model == nil)
         #expect(read(Array(#"{"model":"m","pad":"\#(padding)"}"#.utf8)).model == "m")
+    }
+
+    private func withUsage(_ text: String, cuts: [Int] = []) -> String? {
+        let bytes = Array(text.utf8)
+        guard let (range, insertion) = read(bytes, cuts: cuts).usageRequest else { return nil }
+        return String(decoding: bytes[..<range.lowerBound], as: UTF8.self) + "\(insertion)"
+            + String(decoding: bytes[range.upperBound...], as: UTF8.self)
+    }
+
+    @Test("The usage is asked for where a stream is and its client does not ask, and in no other way than one")
+    func askingForUsage() {
+        let cases: [(String, String?)] = [
+            (#"{"stream":true}"#, #"{"stream_options":{"include_usage":true},"stream":true}"#),
+            (" \n{ \"stream\" : true}", " \n{\"stream_options\":{\"include_usage\":true}, \"stream\" : true}"),
+            (#"{"stream":true,"stream_options":null}"#, #"{"stream":true,"stream_options":{"include_usage":true}}"#),
+            (#"{"stream":true,"stream_options":{ }}"#, #"{"stream":true,"stream_options":{"include_usage":true }}"#),
+            (
+                #"{"stream":true,"stream_options":{"x":[{"include_usage":true}]}}"#,
+                #"{"stream":true,"stream_options":{"include_usage":true,"x":[{"include_usage":true}]}}"#
+            ),
+            (
+                #"{"stream_options":{"include_usage":false,"x":1},"stream":true}"#,
+                #"{"stream_options":{"include_usage":true,"x":1},"stream":true}"#
+            ),
+            (
+                #"{"stream_options":{"y":{},"include_usage": null},"stream":true}"#,
+                #"{"stream_options":{"y":{},"include_usage": true},"stream":true}"#
+            ),
+            // The last of two counts.
+            (
+                #"{"stream_options":{"include_usage":true},"stream":true,"stream_options":{"include_usage":false}}"#,
+                #"{"stream_options":{"include_usage":true},"stream":true,"stream_options":{"include_usage":true}}"#
+            ),
+            (#"{"stream_options":{"include_usage":false},"stream":true,"stream_options":{"include_usage":true}}"#, nil),
+            (#"{"stream":true,"stream_options":{"include_usage":true}}"#, nil),
+            // The endpoint's to refuse.
+            (#"{"stream":true,"stream_options":[]}"#, nil), (#"{"stream":true,"stream_options":"x"}"#, nil),
+            (#"{"stream":true,"stream_options":{"include_usage":{"a":1}}}"#, nil),
+            (#"{"stream":true,"stream_options":{"include_usage":"yes"}}"#, nil),
+            // No stream, or not all of it.
+            (#"{"stream":false}"#, nil), ("{}", nil), (#"{"stream":true"#, nil), ("", nil),
+            (#"[{"stream":true}]"#, nil),
+            (#"{"a":{"stream":true,"stream_options":{}}}"#, nil),
+            (
+                #"{"messages":[{"stream_options":{"include_usage":true}}],"stream":true}"#,
+                #"{"stream_options":{"include_usage":true},"messages":[{"stream_options":{"include_usage":true}}],"stream":true}"#
+            ),
+        ]
+        for (text, expected) in cases {
+            #expect(withUsage(text) == expected, "\(text)")
+            #expect(withUsage(text, cuts: Array(1..<max(1, text.utf8.count))) == expected, "\(text)")
+        }
+    }
+
+    @Test("What is asked of 3,000 bodies made by chance differs in this alone, says a parser that shares nothing")
+    func askingForUsageAtRandom() throws {
+        var random = SeededRandom(seed: 3)
+        var asked = 0
+        for number in 0..<3_000 {
+            var members = [
+                #""stream":true"#, #""model":"m\u0022é""#, #""messages":[{"role":"user","content":"{\"stream\":1"}]"#,
+            ]
+            let options =
+                [
+                    nil, "null", "{}", #"{"a":[1,{"include_usage":true}],"b":"}"}"#, #"{"include_usage":false}"#,
+                    #"{"c":null,"include_usage":null , "d":1.5}"#, #"{"include_usage":true}"#,
+                ].randomElement(using: &random) ?? nil
+            if let options { members.append("\"stream_options\":\(options)") }
+            members.shuffle(using: &random)
+            let blank = ["", " ", "\n\t"].randomElement(using: &random) ?? ""
+            let text = "{\(blank)" + members.joined(separator: "\(blank),") + "\(blank)}"
+            let count = text.utf8.count
+            let cuts = (0..<3).map { _ in Int.random(in: 1..<count, using: &random) }.sorted()
+            let original = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
+            let before = original["stream_options"] as? [String: Any] ?? [:]
+            guard let changed = withUsage(text, cuts: cuts) else {
+                #expect(before["include_usage"] as? Bool == true, "\(number) \(text)")
+                continue
+            }
+            asked += 1
+            var expected = original
+            expected["stream_options"] = before.merging(["include_usage": true]) { _, new in new }
+            let found = try JSONSerialization.jsonObject(with: Data(changed.utf8)) as? [String: Any] ?? [:]
+            #expect(NSDictionary(dictionary: found) == NSDictionary(dictionary: expected), "\(number) \(changed)")
+        }
+        #expect((2_000..<2_900).contains(asked))
     }
 
     @Test("A session is known by what names it, the cache key first")

@@ -19,18 +19,25 @@ struct ModelChangeTests {
         for end in ends { pieces.append((pieces.last?.upperBound ?? 0)..<end) }
         for piece in pieces { body[piece].withUnsafeBytes { reader.read($0) } }
         guard let asked = reader.model, let range = reader.modelRange else { return nil }
-        let change = ModelChange(at: range, from: asked, to: Self.name, isRestored: true)
+        var edits = BodyEdits()
+        edits.add(range, ModelChange.written(Self.name))
+        return (asked, edited(body, edits, pieces))
+    }
+
+    private func edited(_ body: [UInt8], _ edits: BodyEdits, _ pieces: [Range<Int>]) -> [UInt8] {
         var result: [UInt8] = []
         for piece in pieces {
-            for part in change.parts(of: piece) {
+            let before = result.count
+            for part in edits.parts(of: piece) {
                 switch part {
-                case .name: result += change.text
+                case .text(let text): result += text
                 case .kept(let range): result += body[range]
                 }
             }
+            #expect(edits.parts(of: piece).reduce(0) { $0 + $1.count } == result.count - before)
         }
-        #expect(result.count == body.count + change.growth)
-        return (asked, result)
+        #expect(result.count == body.count + edits.growth)
+        return result
     }
 
     @Test("Of 10,000 requests only the one string differs")
@@ -73,17 +80,42 @@ struct ModelChangeTests {
         #expect((6_000..<9_900).contains(withModel))
     }
 
-    @Test("The name comes with the piece in which the client's begins, an empty one with its quotation mark")
+    @Test("A text comes with the piece in which what it replaces begins, an empty one with the byte behind it")
     func parts() {
-        let change = ModelChange(at: 4..<4, from: "", to: "x", isRestored: true)
-        #expect(change.parts(of: 0..<4) == [.kept(0..<4)])
-        #expect(change.parts(of: 4..<9) == [.name, .kept(4..<9)])
-        let longer = ModelChange(at: 4..<8, from: "four", to: "x", isRestored: true)
-        #expect(longer.parts(of: 0..<5) == [.kept(0..<4), .name])
+        let x = Array("x".utf8)
+        func edits(_ range: Range<Int>) -> BodyEdits {
+            var edits = BodyEdits()
+            edits.add(range, x)
+            return edits
+        }
+        #expect(edits(4..<4).parts(of: 0..<4) == [.kept(0..<4)])
+        #expect(edits(4..<4).parts(of: 4..<9) == [.text(x), .kept(4..<9)])
+        let longer = edits(4..<8)
+        #expect(longer.parts(of: 0..<5) == [.kept(0..<4), .text(x)])
         #expect(longer.parts(of: 5..<7) == [])
         #expect(longer.parts(of: 7..<9) == [.kept(8..<9)])
-        #expect(longer.parts(of: 0..<20) == [.kept(0..<4), .name, .kept(8..<20)])
+        #expect(longer.parts(of: 0..<20) == [.kept(0..<4), .text(x), .kept(8..<20)])
         #expect(longer.growth == -3)
+    }
+
+    @Test("Several edits of one body are made in its order, wherever it is cut")
+    func severalEdits() {
+        var random = SeededRandom(seed: 18)
+        for _ in 0..<2_000 {
+            let body = (0..<40).map { UInt8($0) }
+            let bounds = Set((0..<6).map { _ in Int.random(in: 0..<39, using: &random) }).sorted()
+            var edits = BodyEdits()
+            var expected = body
+            // From the back, so that places in front stay what they are.
+            for pair in stride(from: bounds.count - 2, through: 0, by: -2) {
+                let range = bounds[pair]..<(Bool.random(using: &random) ? bounds[pair] : bounds[pair + 1])
+                let text = [UInt8](repeating: 0xFF, count: Int.random(in: 0...5, using: &random))
+                edits.add(range, text)
+                expected.replaceSubrange(range, with: text)
+            }
+            let cuts = Set((0..<5).map { _ in Int.random(in: 0...40, using: &random) }).union([0, 40]).sorted()
+            #expect(edited(body, edits, zip(cuts, cuts.dropFirst()).map { $0..<$1 }) == expected)
+        }
     }
 }
 

@@ -198,6 +198,8 @@ struct RunningSettings: Sendable, Equatable {
         clients.allowedOrigins = server.allowedOrigins
         clients.halfClose = HalfClosePolicy(server.halfClose)
         clients.commit = failover.commit
+        clients.usage =
+            configuration.usage.reads ? configuration.usage.asksForUsage ? .asked : .read : .ignored
         clients.maxWait = failover.maxWait
         clients.queue = QueueRules(length: failover.queueLength, wait: failover.queueWait)
         clients.stickySessions = configuration.ranking.stickySessions

@@ -220,6 +220,16 @@ public enum HalfClosePolicy: String, Sendable, CaseIterable {
     case cancel
 }
 
+/// What is learned of the tokens that answers say were used (`usage.read`, `usage.ask_for_usage`).
+public enum UsageRules: Sendable, Equatable {
+    /// Nothing.
+    case ignored
+    /// What they say by themselves.
+    case read
+    /// Streams of Chat Completions are asked to say it, too, of which their clients see nothing.
+    case asked
+}
+
 /// The settings of the listening side that a running server follows: `ProxyServer.update(_:)` replaces them.
 public struct ClientRules: Sendable, Equatable {
     /// When not empty, a client has to present one of them as `Authorization: Bearer` or `x-api-key`.
@@ -233,6 +243,8 @@ public struct ClientRules: Sendable, Equatable {
     public var halfClose = HalfClosePolicy.probe
     /// Until when another endpoint may still be asked.
     public var commit = CommitPoint.content
+    /// What is learned of the tokens that answers say were used.
+    public var usage = UsageRules.read
     /// How long a request for which there is no endpoint waits for one, at most; zero: it does not.
     public var maxWait = Duration.zero
     /// How often the client of a stream that says nothing yet is sent a comment; zero: never.

@@ -36,11 +36,15 @@ final class SharedState: Sendable {
         let isLoopback: Bool
         var halfClose: HalfClosePolicy
         var commit: CommitPoint
+        var usage: UsageRules
         var maxWait: TimeAmount
         var keepalive: TimeAmount
         var retryPause: ClosedRange<Duration>
         var sessions: SessionRules
         var queue: QueueRules
+
+        @inline(__always)
+        var asksForUsage: Bool { usage == .asked }
     }
 
     init(options: ProxyOptions, routes: RoutingTable) {
@@ -56,6 +60,7 @@ final class SharedState: Sendable {
                 table: routes, tokens: ClientTokens(options.rules.clientTokens, named: options.rules.named),
                 browserRules: Self.browserRules(options, options.rules), isLoopback: options.isLoopback,
                 halfClose: options.rules.halfClose, commit: options.rules.commit,
+                usage: options.rules.usage,
                 maxWait: TimeAmount(options.rules.maxWait), keepalive: TimeAmount(options.rules.keepalive),
                 retryPause: options.rules.retryPause,
                 sessions: SessionRules(sticky: options.rules.stickySessions, explore: options.rules.explore),
@@ -84,6 +89,7 @@ final class SharedState: Sendable {
             routing.browserRules = browserRules
             routing.halfClose = rules.halfClose
             routing.commit = rules.commit
+            routing.usage = rules.usage
             routing.maxWait = TimeAmount(rules.maxWait)
             routing.keepalive = TimeAmount(rules.keepalive)
             routing.retryPause = rules.retryPause

@@ -23,6 +23,8 @@ final class AnswerGate {
     private(set) var isLooking = false
     /// It is a model's: errors within it and a missing end count.
     private var judges = false
+    /// What it says was used is counted.
+    private var counts = true
     /// The model that answered last: the next one on the same connection is nearly always the same.
     private var modelName = ""
     /// Large, and used again: it is begun anew only for what is read. It stands last, so that its first fields and those above,
@@ -41,9 +43,12 @@ final class AnswerGate {
     ///   - media: as the answer's head names it
     ///   - isReadable: it has a body, and one without a content coding
     ///   - operation: what was asked
+    ///   - counts: what it says was used is counted
     func open(
-        _ media: ResponseHead.Media, status: Int, isReadable: Bool, to operation: LLMOperation, commit: CommitPoint
+        _ media: ResponseHead.Media, status: Int, isReadable: Bool, to operation: LLMOperation, commit: CommitPoint,
+        counts: Bool = true
     ) {
+        self.counts = counts
         ending = nil
         eventCount = 0
         sawOutput = false
@@ -178,8 +183,9 @@ final class AnswerGate {
     /// What the error within the answer says of itself.
     var error: AnswerReader.NamedError? { reader.error }
 
-    /// What the answer says was used, when nothing more of it comes.
-    func account() -> AnswerUsage {
+    /// What the answer says was used, when nothing more of it comes; nil where that is not counted.
+    func account() -> AnswerUsage? {
+        guard counts else { return nil }
         guard isLooking, !isUntyped, !reader.isForeign else { return AnswerUsage(extent: .unread) }
         if ending == nil { ending = reader.finish(isClean: false) }
         let figures = reader.usage

@@ -25,6 +25,8 @@ final class CurrentResponse {
     private var position = EventStreamPosition()
     /// Puts the client's name of the model in place of the endpoint's.
     private(set) var restorer: RestoredModel?
+    /// Takes the usage out of a stream whose client has not asked for it.
+    private(set) var hiddenUsage: HiddenUsage?
     /// Looks for the id of what was made.
     private var madeIDSearch: MadeIDSearch?
     var status: Int?
@@ -50,6 +52,7 @@ final class CurrentResponse {
         if refusal != nil { refusal = nil }
         if madeIDSearch != nil { madeIDSearch = nil }
         if restorer != nil { restorer = nil }
+        if hiddenUsage != nil { hiddenUsage = nil }
     }
 
     // MARK: Its head
@@ -91,20 +94,51 @@ final class CurrentResponse {
         status = loop.responseHead.status
         gate.open(
             loop.responseHead.media, status: loop.responseHead.status,
-            isReadable: loop.responseHead.framing != .none && !isEncoded, to: operation, commit: loop.routing.commit)
+            isReadable: loop.responseHead.framing != .none && !isEncoded, to: operation, commit: loop.routing.commit,
+            counts: loop.routing.usage != .ignored)
     }
 
     /// The answer names the model as the endpoint was asked for it, which is not what the client has asked for.
     func restoresModel(_ change: ModelChange, of operation: LLMOperation, on loop: LoopContext) {
-        guard let api = operation.usageAPI, !isEncoded, loop.responseHead.framing != .none else { return }
-        let isStream: Bool? =
-            switch loop.responseHead.media {
-            case .eventStream: true
-            case .json: false
-            default: nil
-            }
-        if isStream == nil, loop.responseHead.media != .unknown { return }
-        restorer = RestoredModel(change.asked, api: api, isStream: isStream)
+        guard let api = operation.usageAPI, let shape = shape(on: loop) else { return }
+        restorer = RestoredModel(change.asked, api: api, isStream: shape.isStream)
+    }
+
+    /// The endpoint was asked for the usage, the client has not asked for it.
+    func hidesUsage(on loop: LoopContext) {
+        guard let shape = shape(on: loop), shape.isStream != false else { return }
+        hiddenUsage = HiddenUsage(isStream: shape.isStream)
+    }
+
+    /// How the body can be changed on its way; nil where it cannot.
+    private func shape(on loop: LoopContext) -> BodyShape? {
+        guard !isEncoded, loop.responseHead.framing != .none else { return nil }
+        return switch loop.responseHead.media {
+        case .eventStream: .stream
+        case .json: .whole
+        case .unknown: .unknown
+        case .page, .other: nil
+        }
+    }
+
+    private enum BodyShape {
+        case stream, whole
+        /// The first byte tells.
+        case unknown
+
+        var isStream: Bool? { self == .unknown ? nil : self == .stream }
+    }
+
+    /// The client gets another body than the endpoint has sent.
+    var isRewritten: Bool { restorer != nil || hiddenUsage != nil }
+
+    /// The data at `loop.dataRanges` as the client gets it; nil where that is as it came. The ranges are then those of the result.
+    ///
+    /// - Parameter isLast: the body ends with it
+    func rewrite(_ buffer: ByteBuffer, isLast: Bool, on loop: LoopContext) -> ByteBuffer? {
+        var result = hiddenUsage?.rewrite(buffer, &loop.dataRanges, isLast: isLast)
+        if let restored = restorer?.rewrite(result ?? buffer, &loop.dataRanges) { result = restored }
+        return result
     }
 
     /// The answer is no success.
@@ -298,6 +332,53 @@ final class RestoredModel {
         guard let result else { return nil }
         ranges.removeAll(keepingCapacity: true)
         if result.readableBytes > 0 { ranges.append(0..<result.readableBytes) }
+        return result
+    }
+}
+
+/// Takes the event out of a stream that says what was used. A class, since few answers have one.
+final class HiddenUsage {
+    private var filter: UsageEventFilter
+    /// The beginning of an event of which it is not known whether the client gets it.
+    private var kept = ByteBuffer()
+
+    init(isStream: Bool?) { filter = UsageEventFilter(isStream: isStream) }
+
+    /// - Parameter ranges: of the data in the buffer; those of the result where there is one
+    /// - Returns: what the client gets; nil where that is all of the data as it is
+    func rewrite(_ buffer: ByteBuffer, _ ranges: inout ContiguousArray<Range<Int>>, isLast: Bool) -> ByteBuffer? {
+        var result = ByteBuffer()
+        var isSame = kept.readableBytes == 0
+        buffer.withUnsafeReadableBytes { bytes in
+            for range in ranges {
+                let data = bytes.slice(range)
+                filter.read(data) { step in
+                    switch step {
+                    case .pass(let part): result.append(data.slice(part))
+                    case .keep(let part): kept.append(data.slice(part))
+                    case .release: takeKept(into: &result)
+                    case .drop: kept.clear()
+                    }
+                }
+            }
+        }
+        if isLast { filter.finish { _ in takeKept(into: &result) } }
+        if kept.readableBytes > 0 { isSame = false }
+        if isSame, result.readableBytes == ranges.reduce(0, { $0 + $1.count }) { return nil }
+        ranges.removeAll(keepingCapacity: true)
+        if result.readableBytes > 0 { ranges.append(0..<result.readableBytes) }
+        return result
+    }
+
+    private func takeKept(into result: inout ByteBuffer) {
+        kept.withUnsafeReadableBytes { result.append($0) }
+        kept.clear()
+    }
+
+    /// Its end is that of the connection.
+    func rest() -> ByteBuffer {
+        var result = ByteBuffer()
+        filter.finish { _ in takeKept(into: &result) }
         return result
     }
 }

@@ -103,6 +103,7 @@ final class ClientConnection: RequestConnection {
             if let change = request.modelChange, change.isRestored, status < 300 {
                 response.restoresModel(change, of: request.operation, on: loop)
             }
+            if request.asksForUsage, status < 300 { response.hidesUsage(on: loop) }
             hold(bytes)
         case .readRefusal:
             guard let target = attempt.upstream, let url = attempt.url else { return }
@@ -142,10 +143,9 @@ final class ClientConnection: RequestConnection {
     private func hold(_ bytes: UnsafeRawBufferPointer) {
         let status = loop.responseHead.status
         let framing = loop.responseHead.framing
-        // How long it becomes with another name of the model is not known before its end.
-        let isRewritten = response.restorer != nil
+        // How long a body becomes that is changed on its way is not known before its end.
         let head = AnswerState.Head(
-            status: status, framing: isRewritten ? .chunked : framing,
+            status: status, framing: response.isRewritten ? .chunked : framing,
             announcedLength: framing == .none ? loop.responseHead.announcedLength : nil,
             keepsAlive: loop.responseHead.keepsAlive, isJudged: response.gate.isLooking && status < 300)
         let named = machine.answerHeld(head, inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
@@ -218,7 +218,7 @@ final class ClientConnection: RequestConnection {
         if awaitedContent, response.gate.hasOutput { machine.contentCame() }
         if piece.isLast, piece.end < buffer.readableBytes { machine.answerWasTooLong() }
         let isWhole = piece.isLast && !machine.answer.waitsForContent && !response.gate.isBrokenOff
-        if let rewritten = response.restorer?.rewrite(buffer, &loop.dataRanges) {
+        if response.isRewritten, let rewritten = response.rewrite(buffer, isLast: piece.isLast, on: loop) {
             passBody(
                 rewritten, total: rewritten.readableBytes, isComplete: isWhole, awaitedContent: awaitedContent)
         } else {
@@ -471,6 +471,12 @@ final class ClientConnection: RequestConnection {
         loop.output.clear()
         let wasHeld = machine.state == .buffered
         if wasHeld { response.exchangeHeld(on: loop) }
+        if let rest = response.hiddenUsage?.rest(), rest.readableBytes > 0 {
+            let isChunked = machine.answer.framing == .chunked
+            if isChunked { loop.output.writeChunkSize(rest.readableBytes) }
+            loop.output.writeImmutableBuffer(rest)
+            if isChunked { loop.output.writeStaticString("\r\n") }
+        }
         if machine.answer.framing == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
         if wasHeld { commit() }
         if loop.output.readableBytes > 0 { writeOutput() }

@@ -51,6 +51,10 @@ final class CurrentRequest {
     private(set) var modelAsked: String?
     /// The name of the model that the present endpoint is sent in place of the client's.
     private(set) var modelChange: ModelChange?
+    /// The present endpoint is asked for the usage at the end of the stream, which the client has not asked for.
+    private(set) var asksForUsage = false
+    /// What the present endpoint is sent in place of stretches of the client's body; nil where that goes on as it is.
+    private(set) var edits: BodyEdits?
 
     /// What its body says, as far as it was read when that was asked for last.
     private var facts: BodyFacts?
@@ -61,6 +65,7 @@ final class CurrentRequest {
         var model: String?
         var modelRange: Range<Int>?
         var wantsStream: Bool?
+        var usageRequest: (range: Range<Int>, text: StaticString)?
         var session: SessionKey?
         var madeID: MadeID?
     }
@@ -102,7 +107,7 @@ final class CurrentRequest {
         isEncoded = false
         if admittedBy != nil { admittedBy = nil }
         if modelAsked != nil { modelAsked = nil }
-        if modelChange != nil { modelChange = nil }
+        forgetEdits()
         if client != nil { client = nil }
         if tag != nil { tag = nil }
         origin = nil
@@ -237,8 +242,7 @@ final class CurrentRequest {
         replay.forEachSegment { segment in segment.withUnsafeReadableBytes { reader.read($0) } }
         let found = BodyFacts(
             length: keptBody, model: reader.model, modelRange: reader.modelRange, wantsStream: reader.stream,
-            session: reader.session,
-            madeID: reader.madeID)
+            usageRequest: reader.usageRequest, session: reader.session, madeID: reader.madeID)
         facts = found
         return found
     }
@@ -290,10 +294,39 @@ final class CurrentRequest {
     }
 
     /// An endpoint has been chosen: its name for the model takes the place of the client's.
+    ///
+    /// - Parameter asksForUsage: its streams are to end with their usage
     @inline(__always)
-    func fitModel(to upstream: Upstream) {
-        if modelChange != nil { modelChange = nil }
+    func fit(to upstream: Upstream, asksForUsage: Bool) {
+        if edits != nil { forgetEdits() }
         if let rules = upstream.modelRules, namesModel { applyMap(of: rules) }
+        if asksForUsage, mayAskForUsage { askForUsage() }
+    }
+
+    private func forgetEdits() {
+        if modelChange != nil { modelChange = nil }
+        if edits != nil { edits = nil }
+        asksForUsage = false
+    }
+
+    private func edit(_ range: Range<Int>, _ text: [UInt8]) {
+        var edits = edits ?? BodyEdits()
+        edits.add(range, text)
+        self.edits = edits
+    }
+
+    // MARK: Its usage
+
+    /// Its answer may be a stream that says what was used only where that was asked for. Where it is, that stands in the body, so that all
+    /// of it has to be read before an endpoint is asked.
+    var mayAskForUsage: Bool {
+        operation == .inference(.chatCompletions) && openAIAPI == .chatCompletions && framing != .none && !isEncoded
+    }
+
+    private func askForUsage() {
+        guard isReadable, let (range, text) = readFacts().usageRequest else { return }
+        asksForUsage = true
+        edit(range, Array(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)))
     }
 
     private func applyMap(of rules: ModelRules) {
@@ -301,13 +334,15 @@ final class CurrentRequest {
         guard let asked = facts.model, let range = facts.modelRange else { return }
         modelAsked = asked
         let name = rules.name(for: asked)
-        if name != asked { modelChange = ModelChange(at: range, from: asked, to: name, isRestored: rules.restores) }
+        guard name != asked else { return }
+        modelChange = ModelChange(from: asked, to: name, isRestored: rules.restores)
+        edit(range, ModelChange.written(name))
     }
 
-    /// How the body is framed with the endpoint's name for the model in it.
+    /// How the body is framed with what the endpoint is sent in place of the client's words.
     func framing(_ framing: BodyFraming) -> BodyFraming {
-        guard let modelChange, case .length(let length) = framing else { return framing }
-        return .length(length + modelChange.growth)
+        guard let edits, case .length(let length) = framing else { return framing }
+        return .length(length + edits.growth)
     }
 
     // MARK: To the client
@@ -331,7 +366,7 @@ final class CurrentRequest {
         let forwarded = ForwardedRequestHead(
             framing: framing, requestID: requestID, hops: hops,
             tokens: target.forwardsClientCredential ? admittedBy : nil,
-            asksForPlainAnswer: modelChange?.isRestored ?? false,
+            asksForPlainAnswer: asksForUsage || modelChange?.isRestored ?? false,
             linesForProxy: linesForProxy)
         let bound =
             ForwardedRequestHead.maximumLength(headLength: headLength, target, url, clientAddress: clientAddress)
@@ -358,7 +393,7 @@ final class CurrentRequest {
 
     /// Writes the head from `loop.output` and what there is of the body.
     func writeKept(to connection: UpstreamConnection, inChunks: Bool, on loop: LoopContext) {
-        if let modelChange { return writeKept(to: connection, inChunks: inChunks, with: modelChange, on: loop) }
+        if let edits { return writeKept(to: connection, inChunks: inChunks, with: edits, on: loop) }
         let inline = inlineBodyLength
         if inline > 0 {
             if inChunks { loop.output.writeChunkSize(inline) }
@@ -369,19 +404,19 @@ final class CurrentRequest {
         replay.forEachSegment { connection.writeBody($0, inChunks: inChunks) }
     }
 
-    /// The same with another name of the model: what stands before and behind it goes out from where it lies.
+    /// The same with other words in some places: what stands between them goes out from where it lies.
     private func writeKept(
-        to connection: UpstreamConnection, inChunks: Bool, with change: ModelChange, on loop: LoopContext
+        to connection: UpstreamConnection, inChunks: Bool, with edits: BodyEdits, on loop: LoopContext
     ) {
         var place = inlineBodyLength
         if place > 0 {
-            let parts = change.parts(of: 0..<place)
-            if inChunks { loop.output.writeChunkSize(parts.reduce(0) { $0 + change.length(of: $1) }) }
+            let parts = edits.parts(of: 0..<place)
+            if inChunks { loop.output.writeChunkSize(parts.reduce(0) { $0 + $1.count }) }
             bytes.withUnsafeReadableBytes { all in
                 let inline = all.slice(headLength..<all.count)
                 for part in parts {
                     switch part {
-                    case .name: loop.output.writeBytes(change.text)
+                    case .text(let text): loop.output.writeBytes(text)
                     case .kept(let range): loop.output.append(inline.slice(range))
                     }
                 }
@@ -390,9 +425,9 @@ final class CurrentRequest {
         }
         connection.writeOutput(mayLeaveAtOnce: true)
         replay.forEachSegment { piece in
-            for part in change.parts(of: place..<place + piece.readableBytes) {
+            for part in edits.parts(of: place..<place + piece.readableBytes) {
                 switch part {
-                case .name: connection.writeBody(ByteBuffer(bytes: change.text), inChunks: inChunks)
+                case .text(let text): connection.writeBody(ByteBuffer(bytes: text), inChunks: inChunks)
                 case .kept(let range):
                     let start = piece.readerIndex + range.lowerBound - place
                     guard let slice = piece.getSlice(at: start, length: range.count) else { continue }
@@ -406,51 +441,61 @@ final class CurrentRequest {
 
 /// Another name of the model in a request's body, for one endpoint. Only the text between the quotation marks changes.
 struct ModelChange {
-    /// Of the client's name in the body.
-    let range: Range<Int>
     let asked: String
     let sent: String
-    /// What stands between the quotation marks.
-    let text: [UInt8]
     /// The answer names the model as it was asked for.
     let isRestored: Bool
 
-    init(at range: Range<Int>, from asked: String, to sent: String, isRestored: Bool) {
-        self.range = range
+    init(from asked: String, to sent: String, isRestored: Bool) {
         self.asked = asked
         self.sent = sent
         self.isRestored = isRestored
-        text = Self.written(sent)
     }
 
     /// A name as it stands between the quotation marks of JSON.
     static func written(_ name: String) -> [UInt8] { Array(QuotedText.json(name).utf8.dropFirst().dropLast()) }
+}
+
+/// Stretches of a request's body in place of which an endpoint is sent another text. All other bytes stay as they are.
+struct BodyEdits {
+    /// In the order of the body; none overlaps another.
+    private var edits: [(range: Range<Int>, text: [UInt8])] = []
 
     /// Bytes by which the body becomes longer.
-    var growth: Int { text.count - range.count }
+    private(set) var growth = 0
 
-    enum Part: Equatable {
-        case name
-        /// Of the client's body.
-        case kept(Range<Int>)
+    /// - Parameter range: of the client's body; empty where nothing is taken out
+    mutating func add(_ range: Range<Int>, _ text: [UInt8]) {
+        let place = edits.firstIndex { $0.range.lowerBound > range.lowerBound } ?? edits.count
+        edits.insert((range, text), at: place)
+        growth += text.count - range.count
     }
 
-    func length(of part: Part) -> Int {
-        switch part {
-        case .name: text.count
-        case .kept(let range): range.count
+    enum Part: Equatable {
+        case text([UInt8])
+        /// Of the client's body.
+        case kept(Range<Int>)
+
+        var count: Int {
+            switch self {
+            case .text(let text): text.count
+            case .kept(let range): range.count
+            }
         }
     }
 
-    /// What a stretch of the client's body becomes. The name comes with the stretch in which the client's begins, if only by the quotation
-    /// mark behind an empty one.
+    /// What a stretch of the client's body becomes. A text comes with the stretch in which what it replaces begins, or the byte in front of
+    /// which it is put.
     func parts(of piece: Range<Int>) -> [Part] {
         var parts: [Part] = []
-        let before = piece.lowerBound..<max(piece.lowerBound, min(piece.upperBound, range.lowerBound))
-        let behind = min(piece.upperBound, max(piece.lowerBound, range.upperBound))..<piece.upperBound
-        if !before.isEmpty { parts.append(.kept(before)) }
-        if piece.contains(range.lowerBound) { parts.append(.name) }
-        if !behind.isEmpty { parts.append(.kept(behind)) }
+        var place = piece.lowerBound
+        for (range, text) in edits {
+            let begin = min(max(range.lowerBound, place), piece.upperBound)
+            if begin > place { parts.append(.kept(place..<begin)) }
+            if piece.contains(range.lowerBound) { parts.append(.text(text)) }
+            place = min(max(range.upperBound, begin), piece.upperBound)
+        }
+        if place < piece.upperBound { parts.append(.kept(place..<piece.upperBound)) }
         return parts
     }
 }

@@ -160,6 +160,7 @@ final class Failover {
         }
         // Its last word on the model counts, so that all of the body is read.
         if table.hasModelRules, halfOpen == .waitForBody, request.namesModel { return .waitForBody }
+        if loop.routing.asksForUsage, halfOpen == .waitForBody, request.mayAskForUsage { return .waitForBody }
         if line.isEntered, takePlace(table, request, attempt, halfOpen: halfOpen, on: loop) { return .ask }
         // The model has to be known, which stands in the body.
         if table.hasModelLimits, halfOpen == .waitForBody, request.operation.isInference, request.model == nil {

@@ -284,7 +284,7 @@ class RequestConnection: ClientChannel {
             return failover.giveBack(target, on: loop)
         }
         attempt.begin(now: now)
-        request.fitModel(to: target)
+        request.fit(to: target, asksForUsage: loop.routing.asksForUsage)
         if let change = request.modelChange { failover.noteSent(change.sent) }
         machine.attemptBegan(request.framing, kept: request.keptBody)
         if !machine.attempt.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
@@ -327,7 +327,7 @@ class RequestConnection: ClientChannel {
         request.writeHead(
             for: target, url, framing: framing, isForwarded: connection.isForwarded, clientAddress: clientAddressText,
             on: loop)
-        attempt.bytesSent = loop.output.readableBytes + kept + (request.modelChange?.growth ?? 0)
+        attempt.bytesSent = loop.output.readableBytes + kept + (request.edits?.growth ?? 0)
         attempt.headWritten = now
         request.writeKept(to: connection, inChunks: machine.attempt.sendsChunks, on: loop)
         if machine.requestIsComplete {
