@@ -65,6 +65,10 @@ public struct RequestWalk: Codable, Sendable, Equatable {
         public var status: Int?
         /// From the whole request being sent to it to the first byte of its answer.
         public var firstByteSeconds: Double?
+        /// From the whole request being sent to it to the first content of its answer, where that is a stream that was looked into.
+        public var firstContentSeconds: Double?
+        /// From the first content to the last, where the answer was long enough for it to mean something.
+        public var tokensPerSecond: Double?
         /// How long the attempt took.
         public var seconds: Double?
         /// When one that was out may be tried again.
@@ -81,6 +85,8 @@ public struct RequestWalk: Codable, Sendable, Equatable {
         enum CodingKeys: String, CodingKey {
             case endpoint, result, text, outcome, verdict, status, seconds, until
             case firstByteSeconds = "first_byte_seconds"
+            case firstContentSeconds = "first_content_seconds"
+            case tokensPerSecond = "tokens_per_second"
         }
     }
 

@@ -98,6 +98,7 @@ struct PanelTests {
         (asked.status, asked.verdict, asked.firstByteSeconds, asked.seconds) = (502, "mine", 0.02, 0.05)
         var good = RequestWalk.Step("good", .asked, "ok")
         (good.status, good.firstByteSeconds, good.seconds) = (200, 0.3, 1.5)
+        (good.firstContentSeconds, good.tokensPerSecond) = (0.7, 41.2)
         return RequestWalk(
             id: id, time: Fixture.time(12, 0, 9), method: "POST", path: "/v1/messages", api: "anthropic", status: 200,
             ending: "completed", endpoint: "good", bytesUp: 1_200, bytesDown: 30, firstByteSeconds: 0.36, seconds: 1.6,
@@ -133,7 +134,9 @@ struct PanelTests {
             "answered 200 by good, completed, first byte after 360 ms, 1.6 s in all, ", "1,200 bytes up, 30 bytes down",
             "asked slow: status 502, verdict: mine, first byte after 20 ms,",
             "passed over openai: no URL for Anthropic's API",
-            "asked good: ok, status 200, first byte after 300 ms, 1.5 s in all", "not needed: spare",
+            "asked good: ok, status 200, first byte after 300 ms, first content after 700 ms,",
+            "41.2 tokens/s, 1.5 s in all",
+            "not needed: spare",
             "out: out: rate limited (429), until 12:05:00", "and 2 more", "1 earlier with the same id",
         ] {
             #expect(screen.contains(line), "\(line)")

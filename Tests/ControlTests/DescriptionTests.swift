@@ -93,6 +93,7 @@ struct DescriptionTests {
         try check(HealthReport(status: "pass", reasons: []), "Health")
         var step = RequestWalk.Step("", .asked, "", until: 1)
         (step.outcome, step.verdict, step.status, step.firstByteSeconds, step.seconds) = ("", "", 1, 1, 1)
+        (step.firstContentSeconds, step.tokensPerSecond) = (1, 1)
         try check(
             RequestWalk(
                 id: "", time: 1, method: "", path: "", api: "", status: 1, ending: "", endpoint: "", bytesUp: 1,

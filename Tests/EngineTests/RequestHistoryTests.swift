@@ -192,6 +192,17 @@ private let epoch = ContinuousClock.now
         #expect(history.tableCount == 1 && history.placeCount == 1_000)
     }
 
+    @Test func aStepTellsFirstContentAndSpeed() {
+        var history = RequestHistory()
+        let attempt = AttemptReport(
+            endpoint: EndpointID(0), outcome: .success(nil), status: 200,
+            timeToFirstByte: .milliseconds(20), duration: .milliseconds(900), at: epoch,
+            figures: AnswerFigures(timeToFirstContent: .milliseconds(300), tokensPerSecond: 41.5))
+        history.append(Self.entry([attempt], endpoint: 0), Self.copy("r"))
+        let step = history.walk(of: "r", Self.words())?.steps.first
+        #expect(step?.firstByteSeconds == 0.02 && step?.firstContentSeconds == 0.3 && step?.tokensPerSecond == 41.5)
+    }
+
     /// From a client's request over sockets to the answer.
     @Test func theEngineExplainsARequest() async throws {
         let upstream = try await ScriptedUpstream.start { request in

@@ -47,6 +47,22 @@ private let epoch = ContinuousClock.now
         return state
     }
 
+    @Test func theRuleIsStillNamed() {
+        var state = state([endpoint("a")])
+        let rule = RuleReference("failover.rules 2\t(of relays)")
+        _ = record(
+            .timedOut(
+                TimeOutRequest(cause: .rule, status: 418, first: .seconds(600), limit: .seconds(600), rule: rule)),
+            of: 0, &state)
+        let saved = SavedTimeOuts(reading: state.savedTimeOuts(now: epoch, wallTime: 1_000).text)
+        let next = self.state([endpoint("a")], saved: saved, wallTime: 1_000)
+        let reason = TimeOutReason(.rule, status: 418, rule: rule)
+        #expect(
+            next.ranking.availability(of: EndpointID(0), now: epoch)
+                == .timedOut(until: epoch + .seconds(600), reason))
+        #expect(reason.text == "timed out by failover.rules 2(of relays) (418)")
+    }
+
     @Test func theNextProcessGoesOnWithThem() throws {
         let before = eventful()
         let text = before.savedTimeOuts(now: epoch, wallTime: 1_000).text

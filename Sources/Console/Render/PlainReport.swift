@@ -68,6 +68,8 @@ public enum PlainReport {
             if let verdict = step.verdict { facts.append("verdict: \(SafeText.clean(verdict))") }
             if let status = step.status, !step.text.contains("\(status)") { facts.append("status \(status)") }
             if let first = step.firstByteSeconds { facts.append("first byte after \(duration(first))") }
+            if let first = step.firstContentSeconds { facts.append("first content after \(duration(first))") }
+            if let speed = step.tokensPerSecond { facts.append("\(Quantity.fixed(speed, 1)) tokens/s") }
             if let seconds = step.seconds { facts.append("\(duration(seconds)) in all") }
             return "asked \(name)\(text)" + facts.map { ", \($0)" }.joined()
         case .skipped: return "passed over \(name)\(text)"

@@ -286,6 +286,8 @@ struct RequestHistory: Sendable {
         step.outcome = attempt.outcomeWord
         step.status = attempt.status
         step.firstByteSeconds = attempt.timeToFirstByte?.inSeconds
+        step.firstContentSeconds = attempt.figures.timeToFirstContent?.inSeconds
+        step.tokensPerSecond = attempt.figures.tokensPerSecond
         step.seconds = attempt.duration.inSeconds
         return step
     }

@@ -44,8 +44,11 @@ struct SavedTimeOuts: Sendable, Equatable {
         if String(fields[1]) == credential {
             cause = .credential(status: status)
         } else {
-            guard let word = TimeOutCause(rawValue: String(fields[1])) else { return nil }
-            cause = .refusal(TimeOutReason(word, status: status == 0 ? nil : status))
+            // The operator's rule stands behind the word, with a blank between them.
+            let words = fields[1].split(separator: " ", maxSplits: 1)
+            guard let word = words.first.flatMap({ TimeOutCause(rawValue: String($0)) }) else { return nil }
+            let rule = words.count > 1 ? RuleReference(String(words[1])) : .none
+            cause = .refusal(TimeOutReason(word, status: status == 0 ? nil : status, rule: rule))
         }
         return Line(
             name: String(fields[5]), reach: reach, model: fields[6].isEmpty ? nil : String(fields[6]), until: until,
@@ -60,7 +63,8 @@ struct SavedTimeOuts: Sendable, Equatable {
             let (word, status) =
                 switch line.cause {
                 case .credential(let status): (Self.credential, status)
-                case .refusal(let reason): (reason.cause.rawValue, reason.status ?? 0)
+                case .refusal(let reason):
+                    (reason.cause.rawValue + (reason.rule.name.map { " \($0)" } ?? ""), reason.status ?? 0)
                 }
             let reach = String(line.reach, radix: 16)
             return [
