@@ -134,7 +134,7 @@ struct PanelTests {
             "answered 200 by good, completed, first byte after 360 ms, 1.6 s in all, ", "1,200 bytes up, 30 bytes down",
             "asked slow: status 502, verdict: mine, first byte after 20 ms,",
             "passed over openai: no URL for Anthropic's API",
-            "asked good: ok, status 200, first byte after 300 ms, first content after 700 ms,",
+            "asked good: ok, status 200, first byte after 300 ms, first content after",
             "41.2 tokens/s, 1.5 s in all",
             "not needed: spare",
             "out: out: rate limited (429), until 12:05:00", "and 2 more", "1 earlier with the same id",
