@@ -92,10 +92,8 @@ let package = Package(
         library(
             "Proxy",
             [
-                "Support", "HTTPWire", "LLMWire", "Verdicts", "Ranking", "Limits", "Sockets", "CSystemShim", nioCore,
-                nioPosix,
-                nioSSL,
-                nioTLS,
+                "Support", "HTTPWire", "LLMWire", "Coding", "Verdicts", "Ranking", "Limits", "Sockets", "CSystemShim",
+                nioCore, nioPosix, nioSSL, nioTLS,
             ]),
         library(
             "Engine",

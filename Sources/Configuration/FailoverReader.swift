@@ -15,6 +15,8 @@ public struct FailoverSettings: Sendable, Equatable {
     public var queueLength = 16
     /// So long, at most.
     public var queueWait = Duration.seconds(10)
+    /// Whether an endpoint that cannot read what another one has signed or encrypted is asked again without it.
+    public var repair = false
     /// For every endpoint.
     public var rules: [FailoverRule] = []
     /// `failover:` of an endpoint's entry, by the endpoint's name.
@@ -28,7 +30,7 @@ public struct FailoverSettings: Sendable, Equatable {
 }
 
 extension FailoverSettings {
-    static let keys = ["commit", "keepalive", "max_wait", "queue", "rules"]
+    static let keys = ["commit", "keepalive", "max_wait", "queue", "repair", "rules"]
 
     /// - Parameters:
     ///   - older: `retry:` of the older system, whose `upstream_errors` are rules too.
@@ -47,6 +49,7 @@ extension FailoverSettings {
             queueLength = queue.integer("length", in: 0...10_000) ?? queueLength
             queueWait = queue.duration("wait", atLeast: .milliseconds(100)) ?? queueWait
         }
+        repair = section.boolean("repair") ?? repair
         rules = FailoverReader(title: "failover", suffix: "", sink: sink).read(section)
         rules += FailoverReader.readOlder(older, sink: sink)
         for (settings, entry) in endpoints {

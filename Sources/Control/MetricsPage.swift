@@ -164,6 +164,10 @@ extension MetricsText {
             "podium_shadow_failovers_total", .counter,
             "Answers that passed under failover.commit: shadow and would have gone to another endpoint under content.")
         sample(metrics.shadowed)
+        begin(
+            "podium_repaired_requests_total", .counter,
+            "Requests that an endpoint was sent again without what another one had signed or encrypted.")
+        sample(metrics.repaired)
         begin("podium_events_total", .counter, "Lines written to the event log.")
         sample(metrics.events)
     }

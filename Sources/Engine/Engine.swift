@@ -547,7 +547,7 @@ extension Engine {
                 unanswered: state.unanswered, firstByte: state.firstByte,
                 firstContent: state.firstContent, requestsInFlight: load.requests, connections: load.connections,
                 replayBytes: load.replayBytes,
-                unreplayable: load.unreplayable, shadowed: load.shadowed, queue: load.queue,
+                unreplayable: load.unreplayable, shadowed: load.shadowed, repaired: load.repaired, queue: load.queue,
                 attemptsPerSecond: state.traffic.summary(second: second).attemptsPerSecond,
                 isAutoSorting: state.ranking.isAutoSorting, revision: state.revisions.revision, persister: statistics,
                 lastFlush: lastFlush, usage: usage, events: state.events.total, takenAt: now,

@@ -1,10 +1,11 @@
+internal import LLMWire
 internal import PureSupport
 
 /// The tables of `docs/verdicts.md`, written from `VerdictTable`.
 public enum VerdictDocument {
     /// What stands between the marks of the page, by the mark's name.
     public static var sections: [(mark: String, text: String)] {
-        [("verdicts", rows), ("meanings", meanings), ("words", words), ("telling", telling)]
+        [("verdicts", rows), ("meanings", meanings), ("words", words), ("telling", telling), ("repairs", repairs)]
     }
 
     private static var rows: String {
@@ -93,6 +94,15 @@ public enum VerdictDocument {
             })
     }
 
+    private static var repairs: String {
+        table(
+            ["row", "words of a 400, one of", "taken out", "why"],
+            RepairTable.rows.map { row in
+                let words = row.pattern.source.split(separator: "|").map { "`\($0)`" }.joined(separator: ", ")
+                return [row.name, words, row.kind.words, row.why]
+            })
+    }
+
     private static var telling: String {
         Verdict.tellingOrder.map { "`\($0.rawValue)`" }.joined(separator: ", ") + "."
     }
@@ -100,5 +110,17 @@ public enum VerdictDocument {
     private static func table(_ head: [String], _ lines: [[String]]) -> String {
         ([head, head.map { _ in "---" }] + lines).map { "| " + $0.joined(separator: " | ") + " |" }
             .joined(separator: "\n")
+    }
+}
+
+extension RequestRepair.Kind {
+    /// For tables.
+    fileprivate var words: String {
+        switch self {
+        case .thinking:
+            "`thinking` and `redacted_thinking` blocks of the model's messages, `signature` of other blocks, and `thinking` itself "
+                + "where the model's last turn calls a tool"
+        case .encryptedReasoning: "`reasoning` and `compaction` items with `encrypted_content`"
+        }
     }
 }

@@ -8,7 +8,7 @@ import Testing
 
 /// Which endpoint a request goes to next, without any of them.
 struct FailoverStepTests {
-    private let request = CurrentRequest()
+    private let request = CurrentRequest(decodedLimit: 1 << 20)
     private let attempt = CurrentAttempt()
     private let failover = Failover()
 

@@ -231,21 +231,6 @@ struct ModelTests {
         #expect(first.requests.isEmpty)
     }
 
-    @Test func anEncodedBodyGoesToEndpointsWithoutRulesAlone() async throws {
-        let first = try await serve("{}")
-        let second = try await serve(answer("b"))
-        // One that says otherwise behind it does not unpack it.
-        let request = Wire.post(body: "packed", headers: "Content-Encoding: zstd\r\nContent-Encoding: identity\r\n")
-        let both = try await ProxyHarness.start([endpoint(1, first, map: [("*", "x")]), endpoint(2, second)])
-        #expect(Self.joined(try await both.exchange(request)).contains(answer("b")))
-        #expect(second.requests.first?.body == "packed")
-        await both.stop()
-        let one = try await ProxyHarness.start([endpoint(1, first, map: [("*", "x")])])
-        #expect(try await one.exchange(request).hasPrefix("HTTP/1.1 415 "))
-        await one.stop()
-        #expect(first.requests.isEmpty)
-    }
-
     @Test func eachEventOfAStreamNamesTheModelThatWasAskedFor() async throws {
         let events = [
             #"{"id":"1","object":"chat.completion.chunk","model":"sent-1","choices":[{"index":0,"delta":{"content":"a"}}]}"#,

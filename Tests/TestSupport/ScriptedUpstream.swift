@@ -30,7 +30,10 @@ public final class ScriptedUpstream: Sendable {
         /// With its empty line.
         public let head: String
         /// As framed on the wire.
-        public let body: String
+        public let bodyBytes: [UInt8]
+
+        /// The same as text.
+        public var body: String { String(decoding: bodyBytes, as: UTF8.self) }
 
         /// Value of a header, nil where there is none.
         public func header(_ name: String) -> String? {
@@ -194,8 +197,8 @@ public final class ScriptedUpstream: Sendable {
                 pending.removeFirst(end)
                 index += 1
             }
-            let body = String(decoding: pending[headEnd..<end], as: UTF8.self)
-            return Request(connection: number, index: index, head: head, body: body)
+            return Request(
+                connection: number, index: index, head: head, bodyBytes: Array(pending[headEnd..<end]))
         }
 
         private func run(_ context: ChannelHandlerContext) {

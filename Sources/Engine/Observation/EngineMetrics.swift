@@ -70,6 +70,8 @@ public struct EngineMetrics: Sendable {
     public var unreplayable: Int
     /// Answers so far for which `failover.commit: content` would have asked another endpoint, under `shadow`.
     public var shadowed: Int
+    /// Requests so far that were sent to the same endpoint again without what it could not read.
+    public var repaired: Int
     /// Requests that waited for endpoints that were full.
     public var queue: QueueCounts
     /// Attempts at endpoints per second, mean over the last ten seconds.

@@ -202,6 +202,7 @@ struct RunningSettings: Sendable, Equatable {
             configuration.usage.reads ? configuration.usage.asksForUsage ? .asked : .read : .ignored
         clients.maxWait = failover.maxWait
         clients.queue = QueueRules(length: failover.queueLength, wait: failover.queueWait)
+        clients.repairs = failover.repair
         clients.stickySessions = configuration.ranking.stickySessions
         clients.explore = configuration.ranking.explore
         clients.keepalive = failover.keepalive

@@ -205,11 +205,12 @@ extension EngineState {
         }
         let refused = report.status == 503 ? "no endpoint" : "refused"
         let path = attempts.isEmpty ? refused : names.joined(separator: " → ")
+        let repair = report.repaired.map { ", repaired: \($0)" } ?? ""
         log(
             report.ending == .completed ? .info : .warning, source: "proxy",
-            "\(report.method) \(report.path): \(path)\(report.status.map { ", answered \($0)" } ?? "")"
+            "\(report.method) \(report.path): \(path)\(report.status.map { ", answered \($0)" } ?? "")\(repair)"
                 + Snapshot.Event.ending(naming: report.requestID),
-            kind: .traffic, fold: "\(path) \(report.status ?? 0)", wallTime: wallTime, &effects)
+            kind: .traffic, fold: "\(path) \(report.status ?? 0)\(repair)", wallTime: wallTime, &effects)
     }
 }
 

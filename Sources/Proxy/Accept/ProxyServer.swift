@@ -254,6 +254,8 @@ public struct ClientRules: Sendable, Equatable {
 
     /// How many requests may wait for endpoints that are full.
     public var queue = QueueRules()
+    /// Whether an endpoint that cannot read what another one has signed or encrypted is asked again without it.
+    public var repairs = false
     /// How long a session stays at its endpoint after its last request while only speed speaks for another; nil: it goes by the order.
     public var stickySessions: Duration?
     /// The share of new sessions' requests that look at an endpoint which was not measured lately; 0: none.

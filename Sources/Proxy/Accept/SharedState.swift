@@ -23,6 +23,7 @@ final class SharedState: Sendable {
     private let replayBytes = Atomic<Int>(0)
     private let unreplayableCount = Atomic<Int>(0)
     private let shadowCount = Atomic<Int>(0)
+    private let repairCount = Atomic<Int>(0)
     /// Clients that were turned away and are waited for, at most: descriptors of the reserve.
     private static let lingeringLimit = 32
     /// Clients for which there is no room and that are listened to all the same, at most.
@@ -42,6 +43,7 @@ final class SharedState: Sendable {
         var retryPause: ClosedRange<Duration>
         var sessions: SessionRules
         var queue: QueueRules
+        var repairs: Bool
 
         @inline(__always)
         var asksForUsage: Bool { usage == .asked }
@@ -64,7 +66,7 @@ final class SharedState: Sendable {
                 maxWait: TimeAmount(options.rules.maxWait), keepalive: TimeAmount(options.rules.keepalive),
                 retryPause: options.rules.retryPause,
                 sessions: SessionRules(sticky: options.rules.stickySessions, explore: options.rules.explore),
-                queue: options.rules.queue))
+                queue: options.rules.queue, repairs: options.rules.repairs))
     }
 
     /// Rises with each change of what `current` returns.
@@ -95,6 +97,7 @@ final class SharedState: Sendable {
             routing.retryPause = rules.retryPause
             routing.sessions = sessionRules
             routing.queue = rules.queue
+            routing.repairs = rules.repairs
         }
     }
 
@@ -172,12 +175,15 @@ final class SharedState: Sendable {
     /// An answer has passed for which `commit: content` would have asked another endpoint.
     func shadowed() { shadowCount.wrappingAdd(1, ordering: .relaxed) }
 
+    /// A request was repaired.
+    func repaired() { repairCount.wrappingAdd(1, ordering: .relaxed) }
+
     var load: ProxyLoad {
         ProxyLoad(
             connections: connectionCount.load(ordering: .relaxed), requests: requestCount.load(ordering: .relaxed),
             replayBytes: replayBytes.load(ordering: .relaxed),
             unreplayable: unreplayableCount.load(ordering: .relaxed), shadowed: shadowCount.load(ordering: .relaxed),
-            queue: slots.counts)
+            repaired: repairCount.load(ordering: .relaxed), queue: slots.counts)
     }
 }
 
@@ -193,18 +199,21 @@ public struct ProxyLoad: Sendable, Equatable {
     public let unreplayable: Int
     /// Answers so far that passed under `failover.commit: shadow`, and for which `content` would have asked another endpoint.
     public let shadowed: Int
+    /// Requests so far that were sent to the same endpoint again without what it could not read.
+    public let repaired: Int
     /// Requests that wait, or have waited, for endpoints that are full.
     public let queue: QueueCounts
 
     init(
         connections: Int, requests: Int, replayBytes: Int = 0, unreplayable: Int = 0, shadowed: Int = 0,
-        queue: QueueCounts = QueueCounts()
+        repaired: Int = 0, queue: QueueCounts = QueueCounts()
     ) {
         self.connections = connections
         self.requests = requests
         self.replayBytes = replayBytes
         self.unreplayable = unreplayable
         self.shadowed = shadowed
+        self.repaired = repaired
         self.queue = queue
     }
 }

@@ -73,6 +73,8 @@ public struct RequestReport: Sendable {
     /// What the endpoints of `attempts` were sent as the model, by their places, where it was not what was asked for; empty, or not there at
     /// all, where it was.
     public let sentModels: [String]
+    /// What was taken out of it for an endpoint that could not read it, by the row of the table of repairs; nil where nothing was.
+    public let repaired: String?
     /// Why another endpoint was asked first than the first of the order.
     public let route: RouteReason
     /// Endpoints whose turn came and that were not asked for this request.
@@ -119,6 +121,7 @@ public struct RequestReport: Sendable {
         verdictRows = failover.attempts.verdictRows
         modelAsked = request.modelAsked
         sentModels = failover.attempts.sentModels
+        repaired = request.repaired
         route = failover.first.reason
         passes = failover.passes
         queueTime = failover.line.time
@@ -378,6 +381,7 @@ extension RequestReport {
         line.add("tokens_per_second", tenths: figures.tokensPerSecond)
         line.add("total_ms", milliseconds: duration)
         if let modelAsked { line.add("model_asked", modelAsked) }
+        if let repaired { line.add("repaired", repaired) }
         if let usage {
             line.add("model", usage.model.isEmpty ? nil : usage.model)
             line.add("usage", raw: usage.json)

@@ -333,7 +333,28 @@ final class ClientConnection: RequestConnection {
         let verdict = VerdictTable.verdict(on: finding, rules: refusal.upstream.rules)
         refusal.judged(verdict, error: finding.error)
         attempt.verdict = verdict
+        if loop.routing.repairs, isRepaired(after: refusal, finding, verdict) { return }
         use(refusal, verdict, keepsConnection: refusal.isWhole)
+    }
+
+    /// The endpoint cannot read what another one has signed or encrypted in the request: it is asked again without that. No other endpoint
+    /// could read it either, so that this is neither a failure nor a reason to move on.
+    ///
+    /// - Returns: whether it is asked again
+    private func isRepaired(after refusal: Refusal, _ finding: Finding, _ verdict: Verdict) -> Bool {
+        // The operator's own word on such a refusal goes before.
+        guard verdict.reason != .rule, refusal.isWhole, machine.requestIsComplete, machine.canReplay,
+            let repair = RepairTable.repair(for: finding), request.repair(repair)
+        else { return false }
+        loop.shared.repaired()
+        _ = machine.judged(isTheClients: false, isWhole: true, hasNext: true)
+        let outcome = outcome(isFinished: true)
+        releaseUpstream(now: response.lastRead)
+        finishAttempt(outcome, reason: "\(verdict.words), \(repair.row)")
+        response.reset()
+        failover.asksOnceMore(refusal.upstream, refusal.url)
+        tryNextEndpoint()
+        return true
     }
 
     /// A success has come of which the client has nothing, and which is none: it names an error, or has ended without a word.

@@ -3,6 +3,7 @@ internal import LLMWire
 internal import NIOCore
 internal import Ranking
 internal import Support
+internal import Verdicts
 
 /// The request that runs on a client connection: its head, what is kept of its body, and how both are written to an endpoint.
 ///
@@ -45,8 +46,12 @@ final class CurrentRequest {
     /// also when the list has changed meanwhile.
     var admittedBy: ClientTokens?
 
-    /// Its body has a content coding, under which it cannot be read.
-    private(set) var isEncoded = false
+    /// The content coding of its body: it is undone when, and only when, the body has to be read.
+    private var coding = RequestCoding()
+    /// The decoded body, which an endpoint is sent in place of the client's where something changes in it.
+    private var plainBody: ByteBuffer?
+    /// More than this is not decoded: as much of a body without a coding is kept at most.
+    private let decodedLimit: Int
     /// The model that was asked for, where endpoints differ by it; nil as long as none was chosen by it.
     private(set) var modelAsked: String?
     /// The name of the model that the present endpoint is sent in place of the client's.
@@ -56,12 +61,20 @@ final class CurrentRequest {
     /// What the present endpoint is sent in place of stretches of the client's body; nil where that goes on as it is.
     private(set) var edits: BodyEdits?
 
+    /// What its endpoint could not read was taken out of it, by this row of the table of repairs; nil where nothing was.
+    private(set) var repaired: String?
+    /// What is taken out, of the body without its coding.
+    private var cuts: [Range<Int>] = []
+
     /// What its body says, as far as it was read when that was asked for last.
     private var facts: BodyFacts?
 
     private struct BodyFacts {
         /// As much of the body was kept.
         var length: Int
+        var problem: RequestCoding.Problem?
+        /// Without its content coding.
+        var plainLength = 0
         var model: String?
         var modelRange: Range<Int>?
         var wantsStream: Bool?
@@ -94,6 +107,10 @@ final class CurrentRequest {
         return UInt64(truncatingIfNeeded: hasher.finalize())
     }
 
+    init(decodedLimit: Int) {
+        self.decodedLimit = min(decodedLimit, RequestReader.limit)
+    }
+
     /// `RequestAdmission` fills in what the head says.
     func begin(_ head: UnsafeRawBufferPointer, serial: UInt64, now: NIODeadline) {
         bytes.clear()
@@ -104,7 +121,11 @@ final class CurrentRequest {
         bytesUp = 0
         if facts != nil { facts = nil }
         if sessionField != nil { sessionField = nil }
-        isEncoded = false
+        if !coding.isNone { coding = RequestCoding() }
+        if repaired != nil {
+            repaired = nil
+            cuts = []
+        }
         if admittedBy != nil { admittedBy = nil }
         if modelAsked != nil { modelAsked = nil }
         forgetEdits()
@@ -191,9 +212,8 @@ final class CurrentRequest {
         var owner: EndpointID?
         var reader = FileReferenceReader()
         func take(_ id: MadeID) { if owner == nil { owner = ids.owner(of: id) } }
-        bytes.withUnsafeReadableBytes { reader.read($0.slice(headLength..<$0.count), onReference: take) }
-        replay.forEachSegment { segment in
-            if owner == nil { segment.withUnsafeReadableBytes { reader.read($0, onReference: take) } }
+        forEachReadablePiece { piece in
+            if owner == nil { reader.read(piece, onReference: take) }
         }
         return owner
     }
@@ -222,6 +242,10 @@ final class CurrentRequest {
 
     /// No other endpoint will be sent the request. What stands behind the head stays: it costs nothing.
     func forgetBody(on loop: LoopContext) {
+        if let plainBody {
+            loop.shared.replayChanged(by: -plainBody.readableBytes)
+            self.plainBody = nil
+        }
         guard replay.count > 0 else { return }
         loop.shared.replayChanged(by: -replay.count)
         replay.removeAll()
@@ -238,20 +262,61 @@ final class CurrentRequest {
     private func readFacts() -> BodyFacts {
         if let facts, facts.length == keptBody { return facts }
         var reader = RequestReader()
-        bytes.withUnsafeReadableBytes { reader.read($0.slice(headLength..<$0.count)) }
-        replay.forEachSegment { segment in segment.withUnsafeReadableBytes { reader.read($0) } }
-        let found = BodyFacts(
-            length: keptBody, model: reader.model, modelRange: reader.modelRange, wantsStream: reader.stream,
-            usageRequest: reader.usageRequest, session: reader.session, madeID: reader.madeID)
+        var plainLength = 0
+        let problem = forEachReadablePiece { piece in
+            plainLength += piece.count
+            reader.read(piece)
+        }
+        var found = BodyFacts(length: keptBody, problem: problem, plainLength: plainLength)
+        if problem == nil {
+            found.model = reader.model
+            found.modelRange = reader.modelRange
+            found.wantsStream = reader.stream
+            found.usageRequest = reader.usageRequest
+            found.session = reader.session
+            found.madeID = reader.madeID
+        }
         facts = found
         return found
     }
 
+    /// What there is of the body, without its content coding. Of a body under one nothing is here before it is complete: what has come
+    /// would have to be decoded again with each piece that follows.
+    ///
+    /// - Returns: why not all of it could be decoded
+    @discardableResult
+    private func forEachReadablePiece(_ body: (UnsafeRawBufferPointer) -> Void) -> RequestCoding.Problem? {
+        if let plainBody {
+            plainBody.withUnsafeReadableBytes(body)
+            return nil
+        }
+        if coding.isNone {
+            forEachKeptPiece(body)
+            return nil
+        }
+        guard self.body.isComplete else { return nil }
+        var decoding = RequestCoding.Decoding(coding, budget: decodedLimit)
+        forEachKeptPiece { decoding.decode($0, body) }
+        return decoding.finish()
+    }
+
+    private func forEachKeptPiece(_ body: (UnsafeRawBufferPointer) -> Void) {
+        bytes.withUnsafeReadableBytes { body($0.slice(headLength..<$0.count)) }
+        replay.forEachSegment { segment in segment.withUnsafeReadableBytes { body($0) } }
+    }
+
+    /// What there is of the body, without its content coding, in one piece.
+    private func readableBody() -> ByteBuffer {
+        if let plainBody { return plainBody }
+        var whole = ByteBuffer()
+        whole.reserveCapacity(readFacts().plainLength)
+        forEachReadablePiece { whole.append($0) }
+        return whole
+    }
+
     // MARK: Its model
 
-    func noteCoding(_ value: UnsafeRawBufferPointer) {
-        if !value.isEmpty, !value.equalsIgnoringCase("identity") { isEncoded = true }
-    }
+    func noteCoding(_ value: UnsafeRawBufferPointer) { coding.note(value) }
 
     /// Whether its body is one that names a model.
     var namesModel: Bool {
@@ -263,7 +328,8 @@ final class CurrentRequest {
 
     /// All of its body is kept, and can be read.
     private var isReadable: Bool {
-        !isEncoded && body.isComplete && keptBody == bytesUp && keptBody <= RequestReader.limit
+        body.isComplete && keptBody == bytesUp && keptBody <= RequestReader.limit
+            && (coding.isNone || readFacts().problem == nil)
     }
 
     /// Whether the endpoint is asked for the request's model. What names none goes to any endpoint, which says what it thinks of it; what
@@ -282,10 +348,7 @@ final class CurrentRequest {
 
     /// What a client is told whose model no endpoint is asked for.
     var modelRefusal: LocalAnswer {
-        if isEncoded {
-            return LocalAnswer(
-                status: 415, message: "the body's content coding hides which model is asked for; send it without one")
-        }
+        if !coding.isNone, keptBody == bytesUp, let problem = readFacts().problem { return problem.answer }
         guard isReadable else {
             return LocalAnswer(status: 413, message: "the body is too long to find out which model it asks for")
         }
@@ -296,11 +359,23 @@ final class CurrentRequest {
     /// An endpoint has been chosen: its name for the model takes the place of the client's.
     ///
     /// - Parameter asksForUsage: its streams are to end with their usage
+    /// - Returns: false where the body would have to be decoded, and there is no room for it
     @inline(__always)
-    func fit(to upstream: Upstream, asksForUsage: Bool) {
+    func fit(to upstream: Upstream, asksForUsage: Bool, on loop: LoopContext) -> Bool {
         if edits != nil { forgetEdits() }
+        if repaired != nil { edits = BodyEdits(cutting: cuts) }
         if let rules = upstream.modelRules, namesModel { applyMap(of: rules) }
         if asksForUsage, mayAskForUsage { askForUsage() }
+        return edits == nil || coding.isNone || plainBody != nil || decodeBody(on: loop)
+    }
+
+    private func decodeBody(on loop: LoopContext) -> Bool {
+        guard loop.shared.hasReplayRoom else { return false }
+        // It was decoded before, so it can be again.
+        let plain = readableBody()
+        loop.shared.replayChanged(by: plain.readableBytes)
+        plainBody = plain
+        return true
     }
 
     private func forgetEdits() {
@@ -320,7 +395,7 @@ final class CurrentRequest {
     /// Its answer may be a stream that says what was used only where that was asked for. Where it is, that stands in the body, so that all
     /// of it has to be read before an endpoint is asked.
     var mayAskForUsage: Bool {
-        operation == .inference(.chatCompletions) && openAIAPI == .chatCompletions && framing != .none && !isEncoded
+        operation == .inference(.chatCompletions) && openAIAPI == .chatCompletions && framing != .none && coding.isNone
     }
 
     private func askForUsage() {
@@ -342,7 +417,27 @@ final class CurrentRequest {
     /// How the body is framed with what the endpoint is sent in place of the client's words.
     func framing(_ framing: BodyFraming) -> BodyFraming {
         guard let edits, case .length(let length) = framing else { return framing }
-        return .length(length + edits.growth)
+        return .length((plainBody?.readableBytes ?? length) + edits.growth)
+    }
+
+    /// Bytes of the body as the endpoint gets it, as far as it is here.
+    var sentLength: Int {
+        guard let edits else { return keptBody }
+        return (plainBody?.readableBytes ?? keptBody) + edits.growth
+    }
+
+    // MARK: Its repair
+
+    /// Takes out of the body what its endpoint could not read, for this endpoint and for those that may follow. Done once for a request.
+    ///
+    /// - Returns: whether there was anything
+    func repair(_ repair: RepairTable.Repair) -> Bool {
+        guard repaired == nil, namesModel, isReadable else { return false }
+        let found = readableBody().withUnsafeReadableBytes { RequestRepair.cuts(repair.kind, in: $0) }
+        guard !found.isEmpty else { return false }
+        cuts = found
+        repaired = repair.row
+        return true
     }
 
     // MARK: To the client
@@ -367,6 +462,7 @@ final class CurrentRequest {
             framing: framing, requestID: requestID, hops: hops,
             tokens: target.forwardsClientCredential ? admittedBy : nil,
             asksForPlainAnswer: asksForUsage || modelChange?.isRestored ?? false,
+            isDecoded: edits != nil && plainBody != nil,
             linesForProxy: linesForProxy)
         let bound =
             ForwardedRequestHead.maximumLength(headLength: headLength, target, url, clientAddress: clientAddress)
@@ -408,6 +504,10 @@ final class CurrentRequest {
     private func writeKept(
         to connection: UpstreamConnection, inChunks: Bool, with edits: BodyEdits, on loop: LoopContext
     ) {
+        if let plainBody {
+            connection.writeOutput(mayLeaveAtOnce: true)
+            return write(plainBody, from: 0, to: connection, inChunks: inChunks, with: edits)
+        }
         var place = inlineBodyLength
         if place > 0 {
             let parts = edits.parts(of: 0..<place)
@@ -425,16 +525,23 @@ final class CurrentRequest {
         }
         connection.writeOutput(mayLeaveAtOnce: true)
         replay.forEachSegment { piece in
-            for part in edits.parts(of: place..<place + piece.readableBytes) {
-                switch part {
-                case .text(let text): connection.writeBody(ByteBuffer(bytes: text), inChunks: inChunks)
-                case .kept(let range):
-                    let start = piece.readerIndex + range.lowerBound - place
-                    guard let slice = piece.getSlice(at: start, length: range.count) else { continue }
-                    connection.writeBody(slice, inChunks: inChunks)
-                }
-            }
+            write(piece, from: place, to: connection, inChunks: inChunks, with: edits)
             place += piece.readableBytes
+        }
+    }
+
+    /// - Parameter place: where in the body the piece begins
+    private func write(
+        _ piece: ByteBuffer, from place: Int, to connection: UpstreamConnection, inChunks: Bool, with edits: BodyEdits
+    ) {
+        for part in edits.parts(of: place..<place + piece.readableBytes) {
+            switch part {
+            case .text(let text): if !text.isEmpty { connection.writeBody(ByteBuffer(bytes: text), inChunks: inChunks) }
+            case .kept(let range):
+                let start = piece.readerIndex + range.lowerBound - place
+                guard let slice = piece.getSlice(at: start, length: range.count) else { continue }
+                connection.writeBody(slice, inChunks: inChunks)
+            }
         }
     }
 }
@@ -463,6 +570,14 @@ struct BodyEdits {
 
     /// Bytes by which the body becomes longer.
     private(set) var growth = 0
+
+    init() {}
+
+    /// - Parameter cuts: in the order of the body, without overlaps
+    init(cutting cuts: [Range<Int>]) {
+        edits = cuts.map { ($0, []) }
+        growth = -cuts.reduce(0) { $0 + $1.count }
+    }
 
     /// - Parameter range: of the client's body; empty where nothing is taken out
     mutating func add(_ range: Range<Int>, _ text: [UInt8]) {

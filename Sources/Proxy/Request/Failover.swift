@@ -490,6 +490,11 @@ final class Failover {
         return true
     }
 
+    /// The request is another one now: the endpoint is asked again before any other.
+    func asksOnceMore(_ upstream: Upstream, _ url: UpstreamURL) {
+        again = (upstream, url)
+    }
+
     /// Whether the request has looked at another table than this.
     func differs(from table: RoutingTable) -> Bool { self.table !== table }
 

@@ -18,7 +18,7 @@ class RequestConnection: ClientChannel {
 
     /// For `X-Forwarded-For`.
     private let clientAddressText: [UInt8]
-    final let request = CurrentRequest()
+    final let request: CurrentRequest
     final let failover = Failover()
     final let attempt = CurrentAttempt()
     final let response = CurrentResponse()
@@ -26,6 +26,7 @@ class RequestConnection: ClientChannel {
 
     override init(loop: LoopContext, clientAddress: SocketAddress?) {
         clientAddressText = Array((clientAddress?.ipAddress ?? "unknown").utf8)
+        request = CurrentRequest(decodedLimit: loop.shared.options.replayLimit)
         super.init(loop: loop, clientAddress: clientAddress)
     }
 
@@ -284,7 +285,13 @@ class RequestConnection: ClientChannel {
             return failover.giveBack(target, on: loop)
         }
         attempt.begin(now: now)
-        request.fit(to: target, asksForUsage: loop.routing.asksForUsage)
+        guard request.fit(to: target, asksForUsage: loop.routing.asksForUsage, on: loop) else {
+            finishAttempt(.neutral, reason: "no room to decode the request")
+            return answer(
+                LocalAnswer(
+                    status: 503, message: "the body's content coding cannot be undone now: replay_memory is used up",
+                    retryAfter: 1))
+        }
         if let change = request.modelChange { failover.noteSent(change.sent) }
         machine.attemptBegan(request.framing, kept: request.keptBody)
         if !machine.attempt.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
@@ -327,7 +334,7 @@ class RequestConnection: ClientChannel {
         request.writeHead(
             for: target, url, framing: framing, isForwarded: connection.isForwarded, clientAddress: clientAddressText,
             on: loop)
-        attempt.bytesSent = loop.output.readableBytes + kept + (request.edits?.growth ?? 0)
+        attempt.bytesSent = loop.output.readableBytes + request.sentLength
         attempt.headWritten = now
         request.writeKept(to: connection, inChunks: machine.attempt.sendsChunks, on: loop)
         if machine.requestIsComplete {

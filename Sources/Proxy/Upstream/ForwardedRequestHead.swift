@@ -12,6 +12,8 @@ struct ForwardedRequestHead {
     let tokens: ClientTokens?
     /// The answer has to be read: it is asked for without a content coding, whatever the client takes.
     var asksForPlainAnswer = false
+    /// The body goes without the content coding that the client's has.
+    var isDecoded = false
     /// Where it goes to a proxy that forwards it, the lines that are meant for that proxy; its target is the whole URL then.
     var linesForProxy: [UInt8]?
 
@@ -123,7 +125,7 @@ struct ForwardedRequestHead {
         to writer: inout WireWriter
     ) -> Announced {
         let fieldsEnd = head.end - 2
-        let isUsual = !upstream.overridesFields && !head.connection.namesFields && !asksForPlainAnswer
+        let isUsual = !upstream.overridesFields && !head.connection.namesFields && !asksForPlainAnswer && !isDecoded
         let passing = Self.passing
         var runStart = -1
         var announced = Announced()
@@ -164,6 +166,7 @@ struct ForwardedRequestHead {
             if !upstream.forwardsClientCredential || isClientToken(bytes.slice(line.value)) { return false }
         case .cookie: if !upstream.passesCookies { return false }
         case .forwarding, .origin, .referer: if !upstream.namesClients { return false }
+        case .contentEncoding: if isDecoded { return false }
         default: break
         }
         guard upstream.overridesFields || head.connection.namesFields || asksForPlainAnswer else { return true }
