@@ -77,7 +77,8 @@ public enum ConfigurationLoader {
         var configuration = Configuration(
             server: server, ranking: RankingSettings(reader.node("ranking"), sink: sink),
             timeouts: TimeoutSettings(reader.node("timeouts"), sink: sink), endpoints: endpoints.map(\.settings))
-        configuration.clients = ClientSettings.read(reader.node("clients"), environment: environment, sink: sink)
+        let clients = ClientReader.readAll(reader.node("clients"), environment: environment, sink: sink)
+        configuration.clients = clients.map(\.settings)
         configuration.console = ConsoleSettings(reader.node("console"), sink: sink)
         configuration.failover = FailoverSettings(
             reader.node("failover"), older: reader.node("retry"), endpoints: endpoints, sink: sink)
@@ -85,7 +86,7 @@ public enum ConfigurationLoader {
             history: reader.node("history"), usage: reader.node("usage"), endpoints: endpoints, sink: sink)
         configuration.endpointTimeouts = EndpointTimeouts.read(endpoints, sink: sink)
         FileAdvice(
-            configuration: configuration, endpoints: endpoints, server: reader.node("server"),
+            configuration: configuration, endpoints: endpoints, clients: clients, server: reader.node("server"),
             openListener: openListener, environment: environment, sink: sink
         ).report()
         return configuration

@@ -68,7 +68,7 @@ struct EndpointReader {
     /// nil where the key is absent, or holds nothing that could be the value; that is reported.
     private func value(of field: EndpointField) -> FieldValue? {
         let key = field.key
-        if field == .limits, let node = reader.node(key), node.kind == .mapping { return .text(limits(node)) }
+        if field == .limits, let node = reader.node(key), node.kind == .mapping { return .text(Self.limits(node)) }
         return switch field.kind {
         case .name: reader.text(key).map(FieldValue.text)
         case .text, .file, .url: nonEmpty(key).map(FieldValue.text)
@@ -125,7 +125,7 @@ struct EndpointReader {
     }
 
     /// A mapping of limits as the one line that it stands for, which is checked as such.
-    private func limits(_ node: YAMLNode) -> String {
+    static func limits(_ node: YAMLNode) -> String {
         node.mergedPairs.map { key, value in
             guard let spend = value.resolved, spend.kind == .mapping else {
                 return "\(key.text) \(value.resolved?.text ?? "")"

@@ -8,6 +8,7 @@ struct FileAdvice {
     let configuration: Configuration
     /// In file order, each with its node.
     let endpoints: [(settings: EndpointSettings, entry: YAMLNode)]
+    let clients: [(settings: ClientSettings, entry: YAMLNode)]
     let server: YAMLNode?
     let openListener: String?
     let environment: [String: String]
@@ -18,6 +19,7 @@ struct FileAdvice {
         reportPriorities()
         reportCookies()
         reportProxyVariables()
+        reportClients()
         for (settings, entry) in endpoints {
             reportLoops(settings, entry)
             reportReferences(settings, entry)
@@ -82,6 +84,27 @@ struct FileAdvice {
                 at: entry["cookies"] ?? entry,
                 "cookies: pass is also that of '\(HeaderRules.printable(first.settings.name))': each gets the cookies of the other",
                 fix: "let one endpoint alone pass cookies")
+        }
+    }
+
+    /// A client whose endpoints or tags are not there is answered 404 each time.
+    private func reportClients() {
+        let names = Set(endpoints.map(\.settings.name))
+        let tags = Set(endpoints.flatMap(\.settings.tags))
+        for (client, entry) in clients {
+            let title = HeaderRules.printable(client.name)
+            for name in client.endpoints where !names.contains(name) {
+                let suggestion = NearestName.suggestion(for: name, among: names.sorted())
+                warn(
+                    at: entry.merged("endpoints") ?? entry,
+                    "client '\(title)' may use '\(HeaderRules.printable(name))', and there is no such endpoint",
+                    fix: suggestion.map { "did you mean \($0)?" } ?? "name one that is there")
+            }
+            if !client.tags.isEmpty, tags.isDisjoint(with: client.tags) {
+                warn(
+                    at: entry.merged("tags") ?? entry, "no endpoint has a tag of client '\(title)'",
+                    fix: "give an endpoint one of its tags")
+            }
         }
     }
 

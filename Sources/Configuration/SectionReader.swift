@@ -73,7 +73,7 @@ struct SectionReader {
                 .note, at: node, ValueProblem("the older system's key '\(key)' is kept and not used", fix: advice))
             return
         }
-        let section = title.hasPrefix("endpoint") ? "endpoint" : title
+        let section = title.hasPrefix("endpoint") ? "endpoint" : title.hasPrefix("client ") ? "client" : title
         if let advice = MisnamedKeys.advice(for: key, in: section) {
             sink.report(
                 .warning, at: node,
@@ -238,7 +238,8 @@ private enum MisnamedKeys {
     private static func normalized(_ key: String) -> String { key.lowercased().filter { $0.isLetter || $0.isNumber } }
 
     private static let known: [String: [String]] = [
-        "endpoint": EndpointField.all.map(\.key), "server": ServerSettings.table.map(\.key),
+        "endpoint": EndpointField.all.map(\.key), "client": ClientField.allCases.map(\.key),
+        "server": ServerSettings.table.map(\.key),
         "ranking": RankingSettings.table.map(\.key), "failover": FailoverSettings.keys,
         "timeouts": TimeoutSettings.table.map(\.key),
         "history": UsageSettings.historyKeys, "usage": UsageSettings.usageKeys,
@@ -267,6 +268,13 @@ private enum MisnamedKeys {
             "config_flush_interval": ["flushinterval", "saveinterval"], "config_max_dirty_time": ["maxdirtytime"],
             "auto_sort_endpoints": ["autosort", "sort", "autosorting"],
             "drain_timeout": ["shutdowntimeout", "graceperiod", "stoptimeout"],
+        ],
+        "client": [
+            "name": ["id", "user", "username", "client"], "token": ["key", "apikey", "secret", "password"],
+            "expires": ["expiry", "expiresat", "expirydate", "validuntil"], "enabled": ["active", "disabled"],
+            "models": ["allowedmodels", "modellist"], "endpoints": ["providers", "allowedendpoints", "upstreams"],
+            "tags": ["tag", "groups", "group"],
+            "limits": ["limit", "budget", "quota", "ratelimit", "ratelimits", "maxbudget", "rpm", "tpm"],
         ],
         "timeouts": [
             "connect": ["connecttimeout", "connection", "connectiontimeout"],

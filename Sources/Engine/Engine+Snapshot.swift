@@ -310,7 +310,7 @@ struct LimitSource: Sendable {
     var conditions: EndpointConditions
     var load: EndpointLoad
 
-    func readings(at now: EndpointConditions.Moment) -> [LimitLedger.Reading] {
+    func readings(at now: LimitMoment) -> [LimitLedger.Reading] {
         conditions.readings(load, at: now)
     }
 }
@@ -318,7 +318,7 @@ struct LimitSource: Sendable {
 extension Snapshot.Endpoint {
     /// What limits and active hours say; where they keep an endpoint from being asked that could be, that is its state.
     fileprivate mutating func take(_ source: LimitSource, wall: Double) {
-        var now = EndpointConditions.Moment.now
+        var now = LimitMoment.now
         now.wall = Int64(wall)
         usedLimits = source.readings(at: now).map { reading in
             let unit = reading.kind == .spend ? 1e12 : 1

@@ -84,14 +84,14 @@ public final class Engine: Sendable {
             authorityProblem: { authorities.contexts.problem(of: UpstreamTLSOptions(caFile: $0)) },
             zone: { try zones.rules($0) })
         authorities.prepare(configuration.endpoints, context)
-        zones.prepare(configuration.endpoints)
+        zones.prepare(configuration)
         limitFile = LimitFile(configuration: path, environment: options.environment)
         timeOuts = TimeOutFile(configuration: path, environment: options.environment)
         var state = EngineState(
             configuration: configuration, context: context, saved: timeOuts?.read() ?? SavedTimeOuts(),
             wallTime: Self.wallTime(), now: now)
         // Also of those that cannot be used at this start: what they have used is kept for the next one.
-        if !state.limitedEndpoints.isEmpty { Self.restoreLimits(of: state, from: limitFile) }
+        if state.hasLimits || !state.limitCounts.isEmpty { Self.restoreLimits(of: state, from: limitFile) }
         var recorder: TraceRecorder?
         if let path = options.tracePath {
             recorder = try TraceRecorder(path: path, start: now)
@@ -185,7 +185,7 @@ public final class Engine: Sendable {
                 adopt: { edit in
                     // On the persister's thread, which may wait for a disk, and before the state's lock is taken.
                     self.authorities.prepare(edit.configuration.endpoints, self.context)
-                    self.zones.prepare(edit.configuration.endpoints)
+                    self.zones.prepare(edit.configuration)
                     let (merged, effects) = self.withState {
                         $0.takeIn(edit, now: .now, wallTime: Self.wallTime())
                     }
@@ -317,7 +317,7 @@ extension Engine {
         perform(effects)
         if logsAccess { accessLog.append(report, names: names) }
         account.append(report)
-        if let limited { count(report, limited.upstream, limited.name) }
+        if let limited { count(report, limited) }
         if recorder != nil, let attempt = report.concludingAttempt { trace(attempt) }
     }
 
@@ -325,28 +325,43 @@ extension Engine {
 
     private static func restoreLimits(of state: EngineState, from file: LimitFile) {
         let saved = file.read()
-        let now = EndpointConditions.Moment.now
-        for (name, load) in state.limitedEndpoints {
-            if let saved = saved[name] { load.restoreLimits(saved, at: now) }
+        let now = LimitMoment.now
+        for (owner, endpoint, used) in state.limitCounts {
+            guard let entry = saved[owner] else { continue }
+            // Another endpoint that got the name meanwhile has used nothing yet.
+            if let reach = entry.reach, let endpoint, EngineState.reach(of: endpoint, state.context) != reach {
+                continue
+            }
+            used.restore(entry.saved, at: now)
         }
     }
 
-    /// Counts what an answer has used of its endpoint's limits, and says where one is nearly or wholly used up.
-    private func count(_ report: RequestReport, _ upstream: Upstream, _ name: String) {
-        guard let usage = report.usage, usage.extent != .unread, let conditions = upstream.conditions else { return }
-        let crossed = conditions.add(
-            tokens: usage.allTokens, cost: account.cost(of: usage, endpoint: name), upstream.load, at: .now)
-        for reading in crossed { log(.warning, source: "endpoint", endpoint: name, reading.sentence) }
+    /// Counts what an answer has used of its endpoint's and its client's limits, and says where one is nearly or wholly used up.
+    private func count(_ report: RequestReport, _ answer: EngineState.LimitedAnswer) {
+        guard let usage = report.usage, usage.extent != .unread else { return }
+        let cost = account.cost(of: usage, endpoint: answer.endpoint)
+        for (owner, limits, used) in answer.limits {
+            for reading in limits.add(tokens: usage.allTokens, cost: cost, used, at: .now) {
+                switch owner {
+                case .endpoint(let name): log(.warning, source: "endpoint", endpoint: name, reading.sentence())
+                case .client(let name):
+                    log(.warning, source: "proxy", "client '\(name)': \(reading.sentence("refused"))")
+                }
+            }
+        }
         limitFile.save(
             { self.savedLimits() },
             note: { self.log(.warning, source: "endpoint", "what is used of limits cannot be kept: \($0)") })
     }
 
-    private func savedLimits() -> [String: LimitLedger.Saved] {
-        let now = EndpointConditions.Moment.now
-        let limited = withState { $0.limitedEndpoints }
-        return Dictionary(
-            limited.map { ($0.name, $0.load.savedLimits(at: now)) }, uniquingKeysWith: { first, _ in first })
+    private func savedLimits() -> [LimitFile.Entry] {
+        let now = LimitMoment.now
+        let counts = withState { $0.limitCounts }
+        // Hashing takes a while, and requests need the lock.
+        return counts.map { owner, endpoint, used in
+            LimitFile.Entry(
+                owner: owner, saved: used.saved(at: now), reach: endpoint.map { EngineState.reach(of: $0, context) })
+        }
     }
 
     private func trace(_ report: AttemptReport) {

@@ -1,3 +1,4 @@
+import PodiumModel
 import Testing
 
 @testable import Configuration
@@ -5,7 +6,8 @@ import Testing
 /// `clients:` as the file has it.
 struct ClientSettingsTests {
     private static func load(_ clients: String) -> LoadedConfiguration {
-        let text = "clients:\(clients)\nendpoints:\n  - { name: a, url: \"https://a.example\", auth_type: none }\n"
+        let text =
+            "clients:\(clients)\nendpoints:\n  - { name: a, url: \"https://a.example\", auth_type: none, tags: [fast] }\n"
         return ConfigurationLoader.load(bytes: Array(text.utf8), environment: ["T": "secret-1", "U": "secret-2"])
     }
 
@@ -18,15 +20,48 @@ struct ClientSettingsTests {
         #expect(clients.map(\.name) == ["alice", "bob"])
         #expect(clients[0].tags == ["cheap", "fast"] && !clients[0].enabled)
         // 2028-03-01 00:00 UTC.
-        #expect(clients[0].expires == 1_835_481_600)
+        #expect(clients[0].expiryTime == 1_835_481_600)
         #expect(clients[1].enabled && clients[1].expires == nil && clients[1].tags.isEmpty)
         #expect(loaded.configuration?.admitsEveryone == false)
+    }
+
+    @Test func itSaysWhatAClientMayUse() throws {
+        let loaded = Self.load(
+            """
+
+              - name: alice
+                token: "${T}"
+                models: ["claude-*", "!claude-opus-*"]
+                endpoints: [a]
+                limits: { requests_per_minute: 60, spend: { amount: 5, per: day, reset: "00:00 UTC" }, reserve: 10% }
+              - { name: bob, token: "${U}", limits: tokens_per_day 2M }
+            """)
+        #expect(loaded.diagnostics == [])
+        let clients = try #require(loaded.configuration?.clients)
+        #expect(clients[0].models == ["claude-*", "!claude-opus-*"] && clients[0].endpoints == ["a"])
+        #expect(clients[0].limits == "requests_per_minute 60, spend 5 per day reset 00:00 UTC, reserve 10%")
+        #expect(clients[1].limits == "tokens_per_day 2M")
+    }
+
+    @Test(arguments: [
+        ("endpoints: [b]", "client 'alice' may use 'b', and there is no such endpoint"),
+        ("tags: [cheap]", "no endpoint has a tag of client 'alice'"),
+        ("allowed_models: [x]", "the key 'allowed_models' is not read in client 1"),
+        ("key: x", "the key 'key' is not read in client 1"),
+    ]) func whatWasHardlyMeantIsAWarning(field: String, message: String) {
+        let loaded = Self.load("\n  - { name: alice, token: \"${T}\", \(field) }")
+        #expect(loaded.diagnostics.map(\.severity) == [.warning])
+        #expect(loaded.diagnostics.first?.message == message)
     }
 
     @Test(arguments: [
         " 5", "\n  - alice", "\n  - { token: \"${T}\" }", "\n  - { name: alice }",
         "\n  - { name: a, token: \"${T}\", expires: soon }",
         "\n  - { name: a, token: \"${T}\", expires: 2027-02-30 }",
+        "\n  - { name: a, token: \"${T}\", models: claude }", "\n  - { name: a, token: \"${T}\", models: [\"!\"] }",
+        "\n  - { name: a, token: \"${T}\", endpoints: [\"\"] }",
+        "\n  - { name: a, token: \"${T}\", limits: tokens_per_year 5 }",
+        "\n  - { name: a, token: \"${T}\", limits: { requests_per_minute: many } }",
         "\n  - { name: a, token: \"${T}\" }\n  - { name: a, token: \"${U}\" }",
         "\n  - { name: a, token: \"${T}\" }\n  - { name: b, token: \"${T}\" }",
     ]) func whatIsWrongIsAnError(clients: String) {

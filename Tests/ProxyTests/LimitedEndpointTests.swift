@@ -15,12 +15,12 @@ struct LimitedEndpointTests {
         let rules = try limits.map { try LimitRules($0) }
         return try Upstream(
             id: EndpointID(id), name: "endpoint-\(id)", anyURL: UpstreamURL("http://127.0.0.1:\(upstream.port)"),
-            timeouts: .patient, conditions: EndpointConditions(limits: rules, active: active))
+            timeouts: .patient, conditions: EndpointConditions(limits: rules.map { LimitsInForce($0) }, active: active))
     }
 
     /// The hour that does not hold now, by the clock of UTC.
     private static func otherHours() throws -> ActiveHours {
-        let hour = EndpointConditions.Moment.now.wall / 3_600 % 24
+        let hour = LimitMoment.now.wall / 3_600 % 24
         func text(_ hour: Int64) -> String { "\(hour % 24 < 10 ? "0" : "")\(hour % 24):00" }
         // Far enough away that no test begins just before it.
         return try ActiveHours("\(text(hour + 6))-\(text(hour + 7)) UTC")
@@ -40,7 +40,7 @@ struct LimitedEndpointTests {
             Issue.record("\(report.passes)")
             return
         }
-        let left = until - EndpointConditions.Moment.now.wall
+        let left = until - LimitMoment.now.wall
         #expect(1...61 ~= left)
         // The ranking has heard of two attempts there, and of nothing else.
         #expect(proxy.events.attempts.count { $0.endpoint == EndpointID(1) } == 2 && endpoint.load.requests == 0)
@@ -53,8 +53,8 @@ struct LimitedEndpointTests {
         let endpoint = try Self.endpoint(1, upstream, limits: "tokens_per_day 10")
         let proxy = try await ProxyHarness.start([endpoint])
         #expect(try await proxy.exchange(Wire.post(path)).hasSuffix("served"))
-        let now = EndpointConditions.Moment.now
-        let crossed = endpoint.conditions?.add(tokens: 10, cost: nil, endpoint.load, at: now) ?? []
+        let now = LimitMoment.now
+        let crossed = endpoint.conditions?.limits?.add(tokens: 10, cost: nil, endpoint.load.used, at: now) ?? []
         #expect(crossed.map(\.isReached) == [true])
         let refusal = try await proxy.exchange(Wire.post(path))
         #expect(refusal.hasPrefix("HTTP/1.1 429 ") && refusal.contains(type))

@@ -1,3 +1,4 @@
+import Limits
 import Ranking
 import TestSupport
 import Testing
@@ -70,6 +71,97 @@ struct NamedClientTests {
         #expect(try await Self.ask(proxy, token: "token-of-bob").hasSuffix("answer 3"))
         #expect(servers[0].requests.isEmpty)
         await proxy.stop()
+    }
+
+    @Test(arguments: ["/v1/messages", "/v1/chat/completions"])
+    func aClientAsksForTheModelsThatItMay(path: String) async throws {
+        let (proxy, servers) = try await Self.start([
+            NamedClient(name: "bob", token: "token-of-bob", models: ["claude-*", "!claude-opus-*"]),
+            NamedClient(name: "alice", token: "token-of-alice"),
+        ])
+        func ask(_ model: String, token: String = "token-of-bob") async throws -> String {
+            try await proxy.exchange(
+                Wire.post(path, body: #"{"model":"\#(model)","messages":[]}"#, headers: "x-api-key: \(token)\r\n"))
+        }
+        #expect(try await ask("claude-haiku-4-5").hasSuffix("answer 1"))
+        let refusal = try await ask("claude-opus-4-1")
+        #expect(
+            refusal.hasPrefix("HTTP/1.1 404 ")
+                && refusal.contains("client 'bob' may not use the model 'claude-opus-4-1'"))
+        #expect(refusal.contains(path == "/v1/messages" ? "not_found_error" : "model_not_found"))
+        let report = try #require(proxy.events.requests.last)
+        #expect(report.passes == (1...3).map { PassedOver(EndpointID($0), .modelNotAllowed) })
+        #expect(report.attempts.isEmpty && proxy.events.attempts.count <= 1)
+        #expect(try await ask("gpt-5.4").hasPrefix("HTTP/1.1 404 "))
+        #expect(try await ask("gpt-5.4", token: "token-of-alice").hasSuffix("answer 1"))
+        // What names no model is the endpoint's to judge, and what cannot be read could be any.
+        #expect(try await Self.ask(proxy, token: "token-of-bob").hasSuffix("answer 1"))
+        let coded = "x-api-key: token-of-bob\r\nContent-Encoding: x-unknown\r\n"
+        #expect(try await proxy.exchange(Wire.post(path, body: "abc", headers: coded)).hasPrefix("HTTP/1.1 415 "))
+        #expect(servers[0].requests.count == 3 && servers[1].requests.isEmpty)
+        await proxy.stop()
+    }
+
+    @Test func aClientUsesTheEndpointsThatAreNamed() async throws {
+        let (proxy, servers) = try await Self.start([
+            NamedClient(name: "bob", token: "token-of-bob", endpoints: ["endpoint-3", "endpoint-2"]),
+            NamedClient(name: "carol", token: "token-of-carol", endpoints: ["endpoint-2"], tags: ["fast"]),
+            NamedClient(name: "dave", token: "token-of-dave", endpoints: ["endpoint-3"]),
+        ])
+        // The list chooses and does not order.
+        #expect(try await Self.ask(proxy, token: "token-of-bob").hasSuffix("answer 2"))
+        #expect(proxy.events.requests.last?.passes == [PassedOver(EndpointID(1), .notForClient)])
+        #expect(try await Self.ask(proxy, token: "token-of-dave").hasSuffix("answer 3"))
+        // Both hold together.
+        let refusal = try await Self.ask(proxy, token: "token-of-carol")
+        #expect(
+            refusal.hasPrefix("HTTP/1.1 404 ") && refusal.contains("client 'carol' may use no endpoint that is here"))
+        #expect(servers[0].requests.isEmpty)
+        await proxy.stop()
+    }
+
+    @Test func aClientOverItsOwnLimitIsToldSoAndNoEndpointLearnsOfIt() async throws {
+        let limits = LimitsInForce(try LimitRules("requests_per_minute 2"))
+        let used = LimitCount()
+        func bob() -> NamedClient { NamedClient(name: "bob", token: "token-of-bob", limits: limits, used: used) }
+        let alice = NamedClient(name: "alice", token: "token-of-alice")
+        let (proxy, servers) = try await Self.start([bob(), alice])
+        for _ in 0..<2 { #expect(try await Self.ask(proxy, token: "token-of-bob").hasSuffix("answer 1")) }
+        let refusal = try await Self.ask(proxy, token: "token-of-bob")
+        #expect(refusal.hasPrefix("HTTP/1.1 429 ") && refusal.contains("rate_limit_error"))
+        #expect(refusal.contains("client 'bob': requests_per_minute used up until "))
+        let wait = refusal.split(separator: "\r\n").first { $0.hasPrefix("Retry-After: ") }?.dropFirst(13)
+        #expect((1...61).contains(Int(wait ?? "") ?? 0))
+        #expect(proxy.events.requests.last?.attempts.isEmpty == true)
+        // Others go on, and so does the count where the settings change.
+        #expect(try await Self.ask(proxy, token: "token-of-alice").hasSuffix("answer 1"))
+        var rules = ClientRules()
+        rules.named = [bob(), alice]
+        proxy.server.update(rules)
+        #expect(try await Self.ask(proxy, token: "token-of-bob").hasPrefix("HTTP/1.1 429 "))
+        // What is refused before it comes to that is not counted.
+        #expect(limits.readings(used, at: .now).map(\.used) == [2])
+        #expect(servers.map(\.requests.count) == [3, 0, 0])
+        await proxy.stop()
+    }
+
+    @Test func aClientWhoseLimitsCannotBeCountedIsNotServed() async throws {
+        let (proxy, _) = try await Self.start([
+            NamedClient(name: "bob", token: "token-of-bob", problem: "'Nowhere/Land' is no time zone")
+        ])
+        let refusal = try await Self.ask(proxy, token: "token-of-bob")
+        #expect(refusal.hasPrefix("HTTP/1.1 403 ") && refusal.contains("client 'bob' is misconfigured: "))
+        await proxy.stop()
+    }
+
+    /// One pure answer for whoever lists models and for whoever chooses an endpoint.
+    @Test func aScopeSaysWhatAClientMay() {
+        let all = ClientScope()
+        #expect(all.allows(model: "any") && all.allows(endpoint: "any", tags: []))
+        let some = ClientScope(models: ["gpt-*"], endpoints: ["relay"], tags: ["cheap"])
+        #expect(some.allows(model: "gpt-5.4") && !some.allows(model: "GPT-5.4") && !some.allows(model: "claude"))
+        #expect(some.allows(endpoint: "relay", tags: ["eu", "cheap"]))
+        #expect(!some.allows(endpoint: "relay", tags: ["eu"]) && !some.allows(endpoint: "other", tags: ["cheap"]))
     }
 
     /// Two variables may come to hold the same token: a refusal goes first.

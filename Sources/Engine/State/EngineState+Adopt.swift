@@ -93,6 +93,7 @@ extension EngineState {
     private mutating func adoptSettings(_ new: Configuration, now: ContinuousClock.Instant) -> [String] {
         let before = configuration
         configuration = new
+        countClients()
         // Endpoints and their order are merged, not replaced.
         configuration.endpoints = before.endpoints
         // What is in force is what the process started with, and stays that until it starts anew.
@@ -184,16 +185,26 @@ struct RunningSettings: Sendable, Equatable {
     var accessLog: AccessLog.Target
     var usage: UsageSettings
 
-    init(_ configuration: Configuration, _ context: ConfigurationContext) {
+    /// - Parameter counts: what clients have used of their limits, by their names
+    init(_ configuration: Configuration, _ context: ConfigurationContext, _ counts: [String: LimitCount] = [:]) {
         let (server, failover) = (configuration.server, configuration.failover)
         let tokens = server.clientTokens.compactMap { try? context.expanded($0) }
         // A token whose variable is not set admits no client. Where no token is left, no client may be let in for lack of one.
         clients.clientTokens = tokens.isEmpty && !server.clientTokens.isEmpty ? [""] : tokens
         // One whose token cannot be found is admitted by none; it is there all the same, so that not every client is.
         clients.named = configuration.clients.map { client in
-            NamedClient(
+            var limits: LimitsInForce?
+            var problem: String?
+            do {
+                limits = try context.limits(client.limits)
+            } catch {
+                // It is not let in without the limits that it is to have.
+                problem = ConfigurationContext.text(of: error)
+            }
+            return NamedClient(
                 name: client.name, token: (try? context.expanded(client.token)) ?? "", isEnabled: client.enabled,
-                expires: client.expires, tags: client.tags)
+                expires: client.expiryTime, models: client.models, endpoints: client.endpoints, tags: client.tags,
+                limits: limits, used: counts[client.name] ?? LimitCount(), problem: problem)
         }
         clients.allowedOrigins = server.allowedOrigins
         clients.halfClose = HalfClosePolicy(server.halfClose)

@@ -12,12 +12,14 @@ public import Ranking
 struct EngineState: Sendable {
     var configuration: Configuration
     private(set) var records = EndpointTable()
-    /// Whether any endpoint has, or has had, limits.
+    /// Whether any endpoint or client has, or has had, limits.
     private(set) var hasLimits = false
     /// As the entries stand in the file; added ones last.
     private(set) var fileOrder: [EndpointID] = []
     var ranking: EndpointRanking
     var traffic = TrafficWindow()
+    /// What clients have used of their limits, by their names: it is not forgotten where a client is removed and comes back.
+    private(set) var clientCounts: [String: LimitCount] = [:]
     /// Requests of named clients, by their names.
     var clientRequests: [String: UInt64] = [:]
     /// Requests to which no endpoint's answer went.
@@ -72,6 +74,7 @@ struct EngineState: Sendable {
             autoSort: configuration.server.autoSortEndpoints, standing: standing(saved, now: now, wallTime: wallTime),
             memory: memory(saved.times, now: now, wallTime: wallTime), now: now)
         hasSavedTimeOuts = !saved.lines.isEmpty
+        countClients()
     }
 
     // MARK: Endpoints
@@ -195,20 +198,41 @@ struct EngineState: Sendable {
 
     // MARK: Limits
 
-    /// The endpoint whose answer a request had, with its name, where it has limits.
-    func limited(by report: RequestReport) -> (upstream: Upstream, name: String)? {
-        guard report.usage != nil, let id = report.endpoint, let record = record(id), let upstream = record.upstream,
-            upstream.conditions?.limits != nil
-        else { return nil }
-        return (upstream, record.settings.name)
+    /// Makes a count for each client that has none yet.
+    mutating func countClients() {
+        for client in configuration.clients {
+            if clientCounts[client.name] == nil { clientCounts[client.name] = LimitCount() }
+            if client.limits != nil { hasLimits = true }
+        }
     }
 
-    /// The endpoints with limits.
-    var limitedEndpoints: [(name: String, load: EndpointLoad)] {
-        fileOrder.compactMap { id in
-            guard let record = record(id), record.settings.limits != nil else { return nil }
-            return (record.settings.name, record.load)
+    /// An answer that counts against limits.
+    struct LimitedAnswer: Sendable {
+        /// The name of the endpoint that gave it.
+        var endpoint: String
+        /// The endpoint's and the client's, as far as they have any.
+        var limits: [(owner: LimitOwner, inForce: LimitsInForce, used: LimitCount)]
+    }
+
+    /// The answer that a request had; nil where it counts against no limits.
+    func limited(by report: RequestReport) -> LimitedAnswer? {
+        guard report.usage != nil, let id = report.endpoint, let record = record(id) else { return nil }
+        var answer = LimitedAnswer(endpoint: record.settings.name, limits: [])
+        if let limits = record.upstream?.conditions?.limits {
+            answer.limits.append((.endpoint(record.settings.name), limits, record.load.used))
         }
+        if let client = report.client, let limits = client.limits {
+            answer.limits.append((.client(client.name), limits, client.used))
+        }
+        return answer.limits.isEmpty ? nil : answer
+    }
+
+    /// What is counted of endpoints and clients with limits.
+    var limitCounts: [(owner: LimitOwner, endpoint: EndpointSettings?, used: LimitCount)] {
+        let endpoints = fileOrder.compactMap { record($0) }.filter { $0.settings.limits != nil }
+        let clients = configuration.clients.filter { $0.limits != nil }
+        return endpoints.map { (.endpoint($0.settings.name), $0.settings, $0.load.used) }
+            + clients.compactMap { client in clientCounts[client.name].map { (.client(client.name), nil, $0) } }
     }
 
     // MARK: What others are given
@@ -291,7 +315,7 @@ struct EngineState: Sendable {
     }
 
     /// What the parts beside the state are to run by.
-    var running: RunningSettings { RunningSettings(configuration, context) }
+    var running: RunningSettings { RunningSettings(configuration, context, clientCounts) }
 
     /// Endpoints that cannot be used as configured, in file order.
     var misconfigured: [(name: String, reason: String)] {

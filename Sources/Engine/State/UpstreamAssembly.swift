@@ -70,10 +70,9 @@ struct UpstreamAssembly {
     }
 
     private func conditions(of settings: EndpointSettings) throws -> EndpointConditions? {
-        let limits = try settings.limits.map { text throws(LimitsProblem) in try LimitRules(text) }
         let active = try settings.active.map { text throws(LimitsProblem) in try ActiveHours(text) }
         return EndpointConditions(
-            limits: limits, limitZone: try limits.map { try context.zone($0.zone) } ?? .utc, active: active,
+            limits: try context.limits(settings.limits), active: active,
             activeZone: try active.map { try context.zone($0.zone) } ?? .utc)
     }
 
@@ -174,6 +173,20 @@ struct ConfigurationContext: Sendable {
 
     func located(_ path: String) -> String {
         path.hasPrefix("/") ? path : folder + path
+    }
+
+    /// Limits with the rules of the zone that they name.
+    ///
+    /// - Throws: where they cannot be understood, or the machine has no such zone
+    func limits(_ text: String?) throws -> LimitsInForce? {
+        guard let text else { return nil }
+        let rules = try LimitRules(text)
+        return LimitsInForce(rules, zone: try zone(rules.zone))
+    }
+
+    /// What `limits` throws, in words.
+    static func text(of error: any Error) -> String {
+        (error as? ValueProblem)?.message ?? (error as? LimitsProblem)?.message ?? "\(error)"
     }
 
     /// The text with its `${NAME}` replaced.

@@ -1,11 +1,17 @@
-internal import Configuration
 internal import Dispatch
 internal import LLMWire
 internal import Limits
-internal import PodiumModel
 internal import Proxy
 internal import Support
 internal import Synchronization
+
+/// Whose limits they are.
+enum LimitOwner: Hashable, Sendable {
+    /// By its name.
+    case endpoint(String)
+    /// By its name.
+    case client(String)
+}
 
 /// The file in which what was used of limits outlives the process, however it ends.
 ///
@@ -35,19 +41,28 @@ final class LimitFile: Sendable {
 
     private static let sibling = ".history.db"
 
-    /// What the last process has left, by the names of endpoints.
-    func read() -> [String: LimitLedger.Saved] {
+    /// What was used by one endpoint or client.
+    struct Entry: Sendable, Equatable {
+        var owner: LimitOwner
+        var saved: LimitLedger.Saved
+        /// How the endpoint is reached: where that is another by now, the endpoint has only taken the name. nil for a client, and
+        /// where an earlier Podium has written it.
+        var reach: UInt64?
+    }
+
+    /// What the last process has left.
+    func read() -> [LimitOwner: Entry] {
         guard let path, let bytes = try? DescriptorIO.contents(of: path, limit: Self.limit) else { return [:] }
-        var found: [String: LimitLedger.Saved] = [:]
+        var found: [LimitOwner: Entry] = [:]
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
-            if let (name, saved) = Self.entry(line) { found[name] = saved }
+            if let entry = Self.entry(line) { found[entry.owner] = entry }
         }
         return found
     }
 
     /// Writes what `content` gives, soon; never waits.
     func save(
-        _ content: @escaping @Sendable () -> [String: LimitLedger.Saved], note: @escaping @Sendable (String) -> Void
+        _ content: @escaping @Sendable () -> [Entry], note: @escaping @Sendable (String) -> Void
     ) {
         guard path != nil else { return }
         let isFirst = schedule.withLock { schedule in
@@ -67,7 +82,7 @@ final class LimitFile: Sendable {
     }
 
     /// Writes the last state, unless the disk stands still for longer than that.
-    func finish(_ content: [String: LimitLedger.Saved], within patience: Duration) {
+    func finish(_ content: [Entry], within patience: Duration) {
         guard path != nil, !content.isEmpty else { return }
         let written = DispatchSemaphore(value: 0)
         queue.async { [self] in
@@ -80,7 +95,7 @@ final class LimitFile: Sendable {
     /// The whole new file or the old one, whatever happens meanwhile.
     ///
     /// - Returns: what went wrong
-    private func write(_ content: [String: LimitLedger.Saved], syncs: Bool) -> String? {
+    private func write(_ content: [Entry], syncs: Bool) -> String? {
         guard let path else { return nil }
         let now = ContinuousClock.now
         let isDue = schedule.withLock { schedule in
@@ -88,7 +103,7 @@ final class LimitFile: Sendable {
             if isDue { schedule.synced = now }
             return isDue
         }
-        let text = content.sorted { $0.key < $1.key }.map { Self.line($0.key, $0.value) }.joined()
+        let text = content.map(Self.line).sorted().joined()
         if let folder = path.lastIndex(of: "/").map({ String(path[..<$0]) }) { mkdir(folder, 0o700) }
         return DescriptorIO.replaceFile(at: path, with: Array(text.utf8), syncs: isDue).map {
             String(cString: strerror($0))
@@ -97,14 +112,23 @@ final class LimitFile: Sendable {
 
     // MARK: Its lines
 
-    /// `NAME requests tokens counted day-start day-end day-used spend-start spend-end spend-used`, with `-` for what is not there.
-    static func line(_ name: String, _ saved: LimitLedger.Saved) -> String {
+    private static let clientMark = "client/"
+
+    /// `NAME requests tokens counted day-start day-end day-used spend-start spend-end spend-used reach`, with `-` for what is not there. The
+    /// name of a client has `client/` before it, which no name that is encoded has.
+    static func line(_ entry: Entry) -> String {
         func words(_ window: LimitLedger.Window?) -> [String] {
             window.map { ["\($0.start)", "\($0.end)", "\($0.used)"] } ?? ["-", "-", "-"]
         }
+        let name =
+            switch entry.owner {
+            case .endpoint(let name): PercentEncoding.encode(name, keeping: "-_.")
+            case .client(let name): clientMark + PercentEncoding.encode(name, keeping: "-_.")
+            }
+        let saved = entry.saved
         let fields =
-            [PercentEncoding.encode(name, keeping: "-_."), "\(saved.requests)", "\(saved.tokens)", "\(saved.counted)"]
-            + words(saved.day) + words(saved.spend)
+            [name, "\(saved.requests)", "\(saved.tokens)", "\(saved.counted)"] + words(saved.day)
+            + words(saved.spend) + [entry.reach.map { String($0, radix: 16) } ?? "-"]
         return fields.joined(separator: " ") + "\n"
     }
 
@@ -114,10 +138,11 @@ final class LimitFile: Sendable {
     private static let longestWindow: Int64 = 31 * 86_400 + 2 * 3_600
 
     /// nil where the line is none of ours, or a part of one.
-    static func entry(_ line: Substring) -> (String, LimitLedger.Saved)? {
+    static func entry(_ line: Substring) -> Entry? {
         let fields = line.split(separator: " ")
-        guard fields.count == 10, let name = PercentEncoding.decode(fields[0]), let requests = Int64(fields[1]),
-            let tokens = Int64(fields[2]), let counted = Int64(fields[3]), times.contains(counted)
+        guard 10...11 ~= fields.count, let owner = owner(fields[0]), let requests = Int64(fields[1]),
+            let tokens = Int64(fields[2]), let counted = Int64(fields[3]),
+            times.contains(counted)
         else { return nil }
         func window(_ place: Int) -> LimitLedger.Window? {
             guard let start = Int64(fields[place]), let end = Int64(fields[place + 1]),
@@ -129,74 +154,26 @@ final class LimitFile: Sendable {
         var saved = LimitLedger.Saved()
         (saved.requests, saved.tokens, saved.counted) = (max(0, requests), max(0, tokens), counted)
         (saved.day, saved.spend) = (window(4), window(7))
-        return (name, saved)
-    }
-}
-
-/// The rules of the time zones that limits and active hours name, from the system's database.
-///
-/// They are read before the engine's lock is taken, as files of authorities are, and only looked up under it. A zone is read once: a new
-/// version of the database is in force at the next start.
-final class ZoneTable: Sendable {
-    private static let folders = ["/usr/share/zoneinfo", "/usr/lib/zoneinfo"]
-    private static let limit = 1 << 20
-    /// More are read anew each time.
-    private static let capacity = 1_000
-
-    private let machine: String?
-    private let known = Mutex<[String: ZoneRules]>([:])
-
-    init(environment: [String: String]) {
-        machine = environment["TZ"].map { $0.hasPrefix(":") ? String($0.dropFirst()) : $0 }
+        let reach = fields.count == 11 ? UInt64(fields[10], radix: 16) : nil
+        return Entry(owner: owner, saved: saved, reach: reach)
     }
 
-    /// Reads what these endpoints name. May block on files.
-    func prepare(_ endpoints: [EndpointSettings]) {
-        for endpoint in endpoints {
-            if let text = endpoint.limits, let rules = try? LimitRules(text) { read(rules.zone) }
-            if let text = endpoint.active, let hours = try? ActiveHours(text) { read(hours.zone) }
-        }
-    }
-
-    /// The rules of a zone, nil being the machine's.
-    ///
-    /// - Throws: `ValueProblem` where there is no such zone
-    func rules(_ name: String?) throws -> ZoneRules {
-        if let name, let fixed = ZoneName.fixed(name) { return ZoneRules(fixed: fixed) }
-        if let rules = known.withLock({ $0[name ?? ""] }) { return rules }
-        guard let name else { return .utc }
-        throw ValueProblem("'\(name)' is no time zone that this machine knows", fix: "install tzdata, or write +08:00")
-    }
-
-    private func read(_ name: String?) {
-        guard name.flatMap({ ZoneName.fixed($0) }) == nil,
-            known.withLock({ $0[name ?? ""] == nil && $0.count < Self.capacity })
-        else { return }
-        let paths: [String]
-        if let name {
-            paths = Self.folders.map { "\($0)/\(name)" }
-        } else if let machine {
-            paths = machine.hasPrefix("/") ? [machine] : Self.folders.map { "\($0)/\(machine)" }
-        } else {
-            paths = ["/etc/localtime"]
-        }
-        for path in paths {
-            guard let bytes = try? DescriptorIO.contents(of: path, limit: Self.limit),
-                let rules = ZoneRules(file: bytes)
-            else { continue }
-            return known.withLock { $0[name ?? ""] = rules }
-        }
+    private static func owner(_ field: Substring) -> LimitOwner? {
+        guard field.hasPrefix(clientMark) else { return PercentEncoding.decode(field).map(LimitOwner.endpoint) }
+        return PercentEncoding.decode(field.dropFirst(clientMark.count)).map(LimitOwner.client)
     }
 }
 
 extension LimitLedger.Reading {
     /// For the event log.
-    var sentence: String {
+    ///
+    /// - Parameter consequence: what happens until the count begins anew
+    func sentence(_ consequence: String = "passed over") -> String {
         let time = CivilTime(unixTime: Int(until))
         let end = "\(time.year)-\(time.month.twoDigits)-\(time.day.twoDigits) \(time.clock) UTC"
         let amount = "\(text(used)) of \(text(usable))"
         return isReached
-            ? "limit \(kind.rawValue) used up (\(amount)): passed over until \(end)"
+            ? "limit \(kind.rawValue) used up (\(amount)): \(consequence) until \(end)"
             : "80 % of limit \(kind.rawValue) used (\(amount)), until \(end)"
     }
 

@@ -88,8 +88,9 @@ public struct RequestReport: Sendable {
     let pathRange: Range<Int>
     let requestIDBytes: RequestID
     let clientSocketAddress: SocketAddress?
-    private let client: NamedClient?
     /// Whose token it has shown, where that has a name.
+    public let client: NamedClient?
+    /// Its name.
     public var clientName: String? { client?.name }
 
     /// - Parameter unsent: bytes of the answer that have not left

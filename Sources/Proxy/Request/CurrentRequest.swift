@@ -142,16 +142,30 @@ final class CurrentRequest {
         tag = bytes.getString(at: bytes.readerIndex + value.lowerBound, length: value.count)
     }
 
-    /// Whether it may use the endpoint, by the tags of its client and by that of its own.
+    /// Whether it may use the endpoint, by what its client may use and by the tag that it names itself.
     @inline(__always)
-    func mayUse(_ upstream: Upstream) -> Bool {
-        client == nil && tag == nil ? true : hasTags(of: upstream)
+    func mayUse(_ upstream: Upstream) -> Bool { objection(to: upstream) == nil }
+
+    /// Why it may not use the endpoint; nil where it may.
+    @inline(__always)
+    func objection(to upstream: Upstream) -> PassedOver.Reason? {
+        client == nil && tag == nil ? nil : findObjection(to: upstream)
     }
 
-    private func hasTags(of upstream: Upstream) -> Bool {
-        if let tag, !upstream.tags.contains(tag) { return false }
-        guard let client, !client.tags.isEmpty else { return true }
-        return client.tags.contains { upstream.tags.contains($0) }
+    private func findObjection(to upstream: Upstream) -> PassedOver.Reason? {
+        if let tag, !upstream.tags.contains(tag) { return .untagged }
+        return client?.scope.objection(to: upstream.name, upstream.tags)
+    }
+
+    /// Whether it depends on its model what its client may do.
+    @inline(__always)
+    var isLimitedToModels: Bool { client?.scope.dependsOnModel ?? false }
+
+    /// Whether its client may ask for its model. What names none is the endpoint's to judge; what cannot be read to its end could be any.
+    private var mayUseModel: Bool {
+        guard let client, client.scope.dependsOnModel, namesModel else { return true }
+        guard isReadable else { return false }
+        return model.map { client.scope.allows(model: $0) } ?? true
     }
 
     // MARK: Its session
@@ -336,9 +350,13 @@ final class CurrentRequest {
     /// cannot be read to its end goes to none that differs by models, since it could be the wrong one.
     @inline(__always)
     func suits(_ upstream: Upstream) -> Bool {
+        if isLimitedToModels, !mayUseModel { return false }
         guard let rules = upstream.modelRules else { return true }
         return isAllowed(by: rules)
     }
+
+    /// Why the endpoint is passed over that it does not suit.
+    var misfit: PassedOver.Reason { mayUseModel ? .modelNotServed : .modelNotAllowed }
 
     private func isAllowed(by rules: ModelRules) -> Bool {
         guard namesModel else { return true }
@@ -352,8 +370,17 @@ final class CurrentRequest {
         guard isReadable else {
             return LocalAnswer(status: 413, message: "the body is too long to find out which model it asks for")
         }
+        if let client, !mayUseModel {
+            // No 403, which clients take for a wrong credential.
+            return LocalAnswer(
+                status: 404, message: "client '\(client.name)' may not use the model '\(model ?? "")'",
+                errorCode: "model_not_found")
+        }
         return LocalAnswer(
-            status: 404, message: "no endpoint here serves the model '\(model ?? "")'", errorCode: "model_not_found")
+            status: 404,
+            message:
+                "no endpoint \(tag == nil && client == nil ? "here" : "that it may use") serves the model '\(model ?? "")'",
+            errorCode: "model_not_found")
     }
 
     /// An endpoint has been chosen: its name for the model takes the place of the client's.

@@ -159,7 +159,8 @@ final class Failover {
             retries.tried.removeAll { $0 == target.id }
         }
         // Its last word on the model counts, so that all of the body is read.
-        if table.hasModelRules, halfOpen == .waitForBody, request.namesModel { return .waitForBody }
+        let dependsOnModel = table.hasModelRules || request.isLimitedToModels
+        if dependsOnModel, halfOpen == .waitForBody, request.namesModel { return .waitForBody }
         if loop.routing.asksForUsage, halfOpen == .waitForBody, request.mayAskForUsage { return .waitForBody }
         if line.isEntered, takePlace(table, request, attempt, halfOpen: halfOpen, on: loop) { return .ask }
         // The model has to be known, which stands in the body.
@@ -173,8 +174,8 @@ final class Failover {
             let target = table.candidates[place].upstream
             guard let url = target.url(for: request.api) else { continue }
             if !retries.tried.isEmpty, retries.tried.contains(target.id) { continue }
-            if !request.mayUse(target) {
-                leftOut.pass(target.id, .untagged)
+            if let objection = request.objection(to: target) {
+                leftOut.pass(target.id, objection)
                 first.passedOver(target.id)
                 continue
             }
@@ -183,8 +184,8 @@ final class Failover {
                 continue
             }
             leftOut.foundURL = true
-            if table.hasModelRules, !request.suits(target) {
-                leftOut.pass(target.id, .modelNotServed)
+            if dependsOnModel, !request.suits(target) {
+                leftOut.pass(target.id, request.misfit)
                 continue
             }
             let isOnTrial = table.candidates[place].gate == .halfOpen
@@ -224,7 +225,7 @@ final class Failover {
 
     /// Whether the endpoint's settings keep it from being asked now.
     private func isBarred(_ target: Upstream) -> Bool {
-        let now = EndpointConditions.Moment.now
+        let now = LimitMoment.now
         guard let reason = target.conditions?.refusal(target.load, at: now) else { return false }
         bar(target, reason, now)
         return true
@@ -232,7 +233,7 @@ final class Failover {
 
     /// Counts the request at an endpoint where it has a place; where it would be one too many it has none any more.
     private func isAdmitted(_ target: Upstream, on loop: LoopContext) -> Bool {
-        let now = EndpointConditions.Moment.now
+        let now = LimitMoment.now
         guard let reason = target.conditions?.admit(target.load, at: now) else { return true }
         loop.shared.slots.ended(target.load, at: target.id)
         bar(target, reason, now)
@@ -245,7 +246,7 @@ final class Failover {
         loop.shared.slots.ended(target.load, at: target.id)
     }
 
-    private func bar(_ target: Upstream, _ reason: PassedOver.Reason, _ now: EndpointConditions.Moment) {
+    private func bar(_ target: Upstream, _ reason: PassedOver.Reason, _ now: LimitMoment) {
         let left = max(0, (reason.until ?? now.wall) - now.wall)
         leftOut.barred.append((target.name, reason, .now() + .seconds(min(left, 1_000_000_000))))
         leftOut.pass(target.id, reason)

@@ -181,7 +181,7 @@ extension RoutingTable {
         guard candidate.gate == .open || onTrial, upstream.url(for: request.api) != nil,
             request.openAIAPI == nil || upstream.lacks != request.openAIAPI, request.mayUse(upstream),
             !upstream.unknownPaths.contain(request.operation, now: request.started),
-            !hasModelRules || request.suits(upstream)
+            !(hasModelRules || request.isLimitedToModels) || request.suits(upstream)
         else { return false }
         guard !candidate.limitedModels.isEmpty, let model = request.model, let limit = candidate.limit(on: model) else {
             return true

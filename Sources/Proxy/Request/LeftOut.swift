@@ -65,7 +65,7 @@ struct LeftOut {
         to request: CurrentRequest, _ table: RoutingTable?, _ attempts: AttemptRecords, tried: [EndpointID],
         hasWaited: Bool
     ) -> LocalAnswer {
-        let (absences, wait) = (absences(from: table, tried), earliestWait(of: table, attempts) ?? 1)
+        let (absences, wait) = (absences(of: request, from: table, tried), earliestWait(of: table, attempts) ?? 1)
         if failures.isEmpty, skippedAPI, !foundURL, table?.earliestRecovery == nil, let asked = request.openAIAPI {
             // The truth about the path; a 503 would be tried again and again.
             let message =
@@ -81,8 +81,10 @@ struct LeftOut {
             !(table.candidates.map(\.upstream) + table.absent.map(\.upstream)).contains(where: request.mayUse)
         {
             // Trying again would bring the same.
-            let name = request.tag.map { "the tag '\($0)'" } ?? "a tag of client '\(request.client?.name ?? "")'"
-            return LocalAnswer(status: 404, message: "no endpoint that could be used has \(name)")
+            let message =
+                request.tag.map { "no endpoint that could be used has the tag '\($0)'" }
+                ?? "client '\(request.client?.name ?? "")' may use no endpoint that is here"
+            return LocalAnswer(status: 404, message: message)
         }
         let message: String
         let list = list(with: absences, table)
@@ -104,11 +106,11 @@ struct LeftOut {
         return LocalAnswer(status: 503, message: message, retryAfter: wait)
     }
 
-    /// Whether any endpoint that has a URL for the request is asked for its model, be it out now or not.
+    /// Whether any endpoint that the request may use and that has a URL for it is asked for its model, be it out now or not.
     private static func isServedAnywhere(_ request: CurrentRequest, _ table: RoutingTable?) -> Bool {
-        guard let table, table.hasModelRules else { return true }
+        guard let table, table.hasModelRules || request.isLimitedToModels else { return true }
         let able = (table.candidates.map(\.upstream) + table.absent.map(\.upstream)).filter {
-            $0.url(for: request.api) != nil
+            $0.url(for: request.api) != nil && request.mayUse($0)
         }
         return able.isEmpty || able.contains { request.suits($0) }
     }
@@ -127,8 +129,10 @@ struct LeftOut {
     }
 
     /// Why those that the table leaves out were not asked.
-    private func absences(from table: RoutingTable?, _ tried: [EndpointID]) -> [String] {
-        (table?.absent ?? []).filter { !tried.contains($0.upstream.id) }.map {
+    private func absences(
+        of request: CurrentRequest, from table: RoutingTable?, _ tried: [EndpointID]
+    ) -> [String] {
+        (table?.absent ?? []).filter { !tried.contains($0.upstream.id) && request.mayUse($0.upstream) }.map {
             "\($0.upstream.name): \($0.availability.reason)"
         }
     }

@@ -17,6 +17,10 @@ public struct PassedOver: Sendable, Equatable {
         case modelNotServed
         /// It has none of the tags that the request's client may use, or not the one that the request names.
         case untagged
+        /// The request's client may not use it (`endpoints`).
+        case notForClient
+        /// The request's client may not ask for the model (`models`), at any endpoint.
+        case modelNotAllowed
         /// As many requests run there as `max_in_flight` allows, or others wait for its next place.
         case full(limit: Int)
         /// A limit is used up until then, in seconds since 1970.
@@ -44,6 +48,8 @@ extension PassedOver.Reason {
         case .pathUnknown: "does not know the path"
         case .modelNotServed: "is not asked for the model"
         case .untagged: "has no tag that the request may use"
+        case .notForClient: "the client may not use it"
+        case .modelNotAllowed: "the client may not ask for the model"
         case .full(let limit): "full: \(limit) of \(limit) requests in flight"
         case .limited(let kind, let until): "\(kind.rawValue) used up until \(Self.time(until))"
         case .inactive(let until): "not active until \(Self.time(until))"
@@ -53,7 +59,7 @@ extension PassedOver.Reason {
     /// When that is over, in seconds since 1970, where it is known.
     public var until: Int64? {
         switch self {
-        case .pathUnknown, .modelNotServed, .untagged, .full: nil
+        case .pathUnknown, .modelNotServed, .untagged, .notForClient, .modelNotAllowed, .full: nil
         case .limited(_, let until), .inactive(let until): until
         }
     }

@@ -128,7 +128,8 @@ struct RequestAdmission {
         if loop.requestHead.asksForWebSocket {
             return LocalAnswer(status: 501, message: "WebSocket is not served here; use HTTP streaming")
         }
-        return nil
+        // Last, since it counts the request.
+        return client?.admit()
     }
 
     /// `TRACE` and `TRACK` are answered with the request as it came, and it came with the endpoint's key.

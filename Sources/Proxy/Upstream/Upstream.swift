@@ -1,6 +1,5 @@
 internal import HTTPWire
 public import LLMWire
-internal import Limits
 internal import NIOCore
 public import Ranking
 internal import Support
@@ -207,7 +206,7 @@ public final class EndpointLoad: Sendable {
     private let waitingCount = Atomic<Int>(0)
     private let overflowCount = Atomic<Int>(0)
     /// What was used of its limits.
-    let ledger = Mutex(LimitLedger())
+    public let used = LimitCount()
 
     /// Nothing runs.
     public init() {}
