@@ -31,6 +31,7 @@ struct EndpointTableTests {
         }
         #expect(state.records.slots.count == 3)
         #expect(state.records.formerCount == EndpointTable.formerNames)
+        #expect(state.records.formerRecordCount == EndpointTable.formerRecords)
         #expect(state.names[EndpointID(5_001)] == "n4999")
         #expect(state.names[EndpointID(2)] == nil)
         #expect(state.records[EndpointID(0)]?.settings.name == "a")

@@ -12,17 +12,14 @@ struct EndpointTable: Sendable {
     /// Removed endpoints of which at least the name is kept: twice as many as the journal of ranks can speak of.
     static let formerNames = 2_048
     /// Removed endpoints whose counters are kept for an undo: more than the undo stack can bring back.
-    private static let formerRecords = 128
-
-    private struct Former {
-        var load: EndpointLoad
-        var record: EndpointRecord?
-    }
+    static let formerRecords = 128
 
     private(set) var slots: [EndpointRecord?] = []
     private var index = SlotIndex()
     private var freeSlots: [Int] = []
-    private var former: [EndpointID: Former] = [:]
+    private var former: [EndpointID: EndpointLoad] = [:]
+    /// Of those that were removed last, apart from the rest: a record is long, and the table is copied with each edit.
+    private var records: [EndpointID: EndpointRecord] = [:]
     /// For pictures, which share it.
     private var namesOfFormer: [EndpointID: String] = [:]
     /// The removed ones, the last removed last.
@@ -31,6 +28,8 @@ struct EndpointTable: Sendable {
 
     /// Removed endpoints of which something is kept.
     var formerCount: Int { former.count }
+    /// Those of them of which all is kept.
+    var formerRecordCount: Int { records.count }
 
     subscript(id: EndpointID) -> EndpointRecord? {
         index[id].flatMap { slots[$0] }
@@ -59,7 +58,7 @@ struct EndpointTable: Sendable {
         if let known = former.removeValue(forKey: id) {
             formerOrder.removeAll { $0 == id }
             namesOfFormer[id] = nil
-            record = known.record ?? EndpointRecord(id: id, settings: settings, load: known.load)
+            record = records.removeValue(forKey: id) ?? EndpointRecord(id: id, settings: settings, load: known)
             record.settings = settings
             record.revision += 1
             record.learning = PreferenceLearning()
@@ -77,7 +76,8 @@ struct EndpointTable: Sendable {
         index[id] = nil
         slots[slot] = nil
         freeSlots.append(slot)
-        former[id] = Former(load: record.load, record: record)
+        former[id] = record.load
+        records[id] = record
         namesOfFormer[id] = record.settings.name
         formerOrder.append(id)
         forgetTheOldest()
@@ -85,13 +85,14 @@ struct EndpointTable: Sendable {
 
     private mutating func forgetTheOldest() {
         if formerOrder.count > Self.formerRecords {
-            former[formerOrder[formerOrder.count - 1 - Self.formerRecords]]?.record = nil
+            records[formerOrder[formerOrder.count - 1 - Self.formerRecords]] = nil
         }
         guard formerOrder.count > Self.formerNames else { return }
         // A request that still runs at an endpoint will name it in the log.
-        let oldest = formerOrder.firstIndex { former[$0]?.load.requests ?? 0 == 0 } ?? 0
+        let oldest = formerOrder.firstIndex { former[$0]?.requests ?? 0 == 0 } ?? 0
         let id = formerOrder.remove(at: oldest)
         former[id] = nil
+        records[id] = nil
         namesOfFormer[id] = nil
     }
 
