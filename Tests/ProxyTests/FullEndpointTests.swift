@@ -99,6 +99,29 @@ struct FullEndpointTests {
         await proxy.stop()
     }
 
+    /// It was out when the request looked, came back while another endpoint failed, and had its places taken by then.
+    @Test func whatHasComeBackMeanwhileIsWaitedFor() async throws {
+        let failing = try await ScriptedUpstream.start { _ in [.hold("fail"), .close] }
+        let back = try await Self.holding("go", "back")
+        let (first, second) = (try Self.endpoint(1, failing, limit: 1), try Self.endpoint(2, back, limit: 1))
+        var options = ProxyOptions()
+        options.rules.queue = QueueRules(length: 16, wait: .seconds(500))
+        let proxy = try await ProxyHarness.start(
+            [first], options: options, absent: [second], availability: .halfOpen)
+        let client = try await Self.occupy(proxy, first)
+        proxy.server.update(
+            routes: RoutingTable(
+                candidates: [Candidate(upstream: second), Candidate(upstream: first)], version: 1))
+        let holder = try await Self.occupy(proxy, second)
+        failing.release("fail")
+        try await eventually { second.load.waiting == 1 }
+        back.release("go")
+        #expect(await holder.untilClosed().hasSuffix("back"))
+        #expect(await client.untilClosed().hasSuffix("back"))
+        await proxy.stop()
+        #expect(proxy.runningAttempts == 0)
+    }
+
     /// A client that leaves gives its place back, and its place in the line.
     @Test func aPlaceIsFreeWhenTheClientLeaves() async throws {
         let upstream = try await ScriptedUpstream.start { request in

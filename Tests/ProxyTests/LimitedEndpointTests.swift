@@ -47,6 +47,27 @@ struct LimitedEndpointTests {
         await proxy.stop()
     }
 
+    /// An idle connection that closes on a request may have brought it there: the endpoint gets it once more only where that is allowed.
+    @Test func aRequestThatIsSentOnceMoreIsCountedOnceMore() async throws {
+        let second = try await ScriptedUpstream.start { _ in [.send(Wire.ok("second"))] }
+        for (limit, answers) in [(3, ["first", "first"]), (2, ["first", "second"])] {
+            let first = try await ScriptedUpstream.start { request in
+                request.connection == 0 && request.index > 0 ? [.close] : [.send(Wire.ok("first"))]
+            }
+            let endpoint = try Self.endpoint(1, first, limits: "requests_per_minute \(limit)")
+            let proxy = try await ProxyHarness.start([endpoint, .local(2, second)])
+            let client = try await RawClient.connect(port: proxy.port)
+            for (index, answer) in answers.enumerated() {
+                try await client.send(Wire.post(closes: index == answers.count - 1))
+                #expect(await client.until(answer).hasSuffix(answer))
+                client.clear()
+            }
+            #expect(first.requests.count == limit)
+            await proxy.stop()
+            #expect(endpoint.load.requests == 0)
+        }
+    }
+
     @Test(arguments: [("/v1/messages", "rate_limit_error"), ("/v1/chat/completions", "rate_limit_error")])
     func whereAllIsUsedUpTheClientIsToldUntilWhen(path: String, type: String) async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("served"))] }

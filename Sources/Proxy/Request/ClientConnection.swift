@@ -111,7 +111,7 @@ final class ClientConnection: RequestConnection {
             response.begin(to: request.operation, on: loop)
             response.beginRefusal(of: target, url, head: bytes.slice(0..<loop.responseHead.end))
             arm(.refusalBody, from: response.lastRead)
-        case .retryOnFreshConnection: retryOnFreshConnection()
+        case .retryOnFreshConnection: retryOnFreshConnection(isCounted: true)
         case .fail: upstreamFailed(.badResponse)
         }
     }

@@ -240,6 +240,16 @@ final class Failover {
         return false
     }
 
+    /// The request goes to the endpoint once more, which may have counted it before its connection closed.
+    ///
+    /// - Returns: false where it would be one too many
+    func countsAgain(at target: Upstream) -> Bool {
+        let now = LimitMoment.now
+        guard let reason = target.conditions?.admit(target.load, at: now) else { return true }
+        bar(target, reason, now)
+        return false
+    }
+
     /// The endpoint was to be asked and is not: it has the place again, and the request is not counted there.
     func giveBack(_ target: Upstream, on loop: LoopContext) {
         target.conditions?.withdraw(target.load, at: .now)
@@ -494,6 +504,14 @@ final class Failover {
     /// The request is another one now: the endpoint is asked again before any other.
     func asksOnceMore(_ upstream: Upstream, _ url: UpstreamURL) {
         again = (upstream, url)
+    }
+
+    /// Whether this table has an endpoint for the request that was out when it looked last.
+    func gains(from table: RoutingTable, for request: CurrentRequest) -> Bool {
+        guard let known = self.table, known !== table else { return false }
+        return table.candidates.contains {
+            $0.gate == .open && known.place(of: $0.upstream.id) == nil && serves($0.upstream, request)
+        }
     }
 
     /// Whether the request has looked at another table than this.

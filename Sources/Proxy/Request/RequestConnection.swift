@@ -197,8 +197,17 @@ class RequestConnection: ClientChannel {
     // MARK: Choosing an endpoint
 
     final override func requestPaused() {
+        guard machine.choosingBegan() else { return }
+        if request.operation == .modelList, let answer = modelList() { return self.answer(answer) }
         // In the call that read the head.
-        if machine.choosingBegan() { tryNextEndpoint(now: request.started) }
+        tryNextEndpoint(now: request.started)
+    }
+
+    /// What is known of the models here; nil where an endpoint is asked.
+    private func modelList() -> LocalAnswer? {
+        request.bytes.withUnsafeReadableBytes {
+            ModelListAnswer.answer(to: request, $0, loop.routing.table, on: loop)
+        }
     }
 
     /// Goes to the next endpoint that serves this API, or gives up.
@@ -221,6 +230,12 @@ class RequestConnection: ClientChannel {
     /// Waits for an endpoint, or tells the client that there is none.
     private func noEndpointIsLeft(_ halfOpen: ExchangeStateMachine.HalfOpen, now: NIODeadline) {
         if machine.canReplay {
+            // What has come back meanwhile may be full already, and is waited for like any other.
+            loop.learnRouting()
+            if failover.gains(from: loop.routing.table, for: request) {
+                failover.renew(loop.routing.table, now: now)
+                return tryNextEndpoint(now: now)
+            }
             switch failover.lineUp(for: request, attempt, now: now, on: loop, wake: lineWake()) {
             case .ask: return startAttempt(now: now)
             case .wait(let until): return park(until: until)
@@ -436,7 +451,7 @@ class RequestConnection: ClientChannel {
         dropUpstream()
         switch failure.recovery {
         case .nothing: break
-        case .retryOnFreshConnection: retryOnFreshConnection()
+        case .retryOnFreshConnection: retryOnFreshConnection(isCounted: true)
         case .tryNextEndpoint:
             response.reset()
             failover.hasFailed()
@@ -470,12 +485,28 @@ class RequestConnection: ClientChannel {
     }
 
     /// The idle connection had died of age, or said so.
-    final func retryOnFreshConnection() {
+    ///
+    /// - Parameter isCounted: the endpoint may have got the request, and have counted it
+    final func retryOnFreshConnection(isCounted: Bool = false) {
         dropUpstream()
         guard let target = attempt.upstream, let url = attempt.url else { return }
+        guard !isCounted || target.conditions == nil || failover.countsAgain(at: target) else {
+            return moveOn(from: target)
+        }
         attempt.restart()
         response.reset()
         connect(target, url, now: .now())
+    }
+
+    /// The request would go to the endpoint once more, which its limit does not let happen.
+    private func moveOn(from target: Upstream) {
+        guard machine.upstreamFailed(.closed, isOurs: true, isUploadAwaited: false).recovery == .tryNextEndpoint else {
+            return
+        }
+        response.reset()
+        failover.hasFailed()
+        finishAttempt(.neutral, reason: "closed, and its limit is used up")
+        tryNextEndpoint()
     }
 
     /// Closes the upstream connection: it is in the middle of something.
