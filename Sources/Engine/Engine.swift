@@ -46,6 +46,7 @@ public final class Engine: Sendable {
     private let recorder: TraceRecorder?
     /// nil where there is no directory for it.
     private let timeOuts: TimeOutFile?
+    let catalogues = CatalogueUpdates()
     /// Whether the file as it was loaded says what the state says. What is off stands last, whatever its priority: the file is to
     /// say so too.
     private let agreesWithFile: Bool
@@ -215,6 +216,7 @@ public final class Engine: Sendable {
         let deadline = ContinuousClock.now + limit
         ending.withLock { $0.drainDeadline = min($0.drainDeadline ?? deadline, deadline) }
         prober.withLock { $0?.cancel() }
+        catalogues.close()
         await proxy.stop(drain: limit)
     }
 
@@ -303,7 +305,8 @@ extension Engine {
             tryEarly: { ids in self.withState { $0.ranking.tryEarly(among: ids, now: .now) } },
             clientRejected: { rejection in
                 self.handle { $0.clientRejected(rejection, wallTime: Self.wallTime()) }
-            })
+            },
+            modelsAsked: { self.modelsAsked() })
     }
 
     private func requestFinished(_ report: RequestReport) {
@@ -450,7 +453,13 @@ extension Engine {
         // Hashing takes a while where there are many endpoints, and requests need the lock.
         var all = saved
         all.times = SavedResponseTimes(memory, of: settings, context, now: now, wallTime: wallTime)
+        all.catalogues = withState { $0.savedCatalogues }
         return all
+    }
+
+    /// Writes what the next process is to know.
+    func saveForNextProcess() {
+        timeOuts?.save { self.standing() }
     }
 
     /// Writes what has been measured, where there is something new since so many answers.

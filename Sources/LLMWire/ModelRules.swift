@@ -52,6 +52,18 @@ public struct ModelPattern: Sendable, Hashable {
         return end
     }
 
+    /// The name that it is; nil where it has wildcards.
+    var name: String? { hasWildcards ? nil : String(decoding: bytes, as: UTF8.self) }
+
+    /// The name that it is with this text for its only wildcard, a star; nil where it has another wildcard, or none.
+    func name(withStar text: Substring) -> String? {
+        guard let star = bytes.firstIndex(of: Self.star), !bytes[(star + 1)...].contains(Self.star),
+            !bytes.contains(Self.one)
+        else { return nil }
+        return String(decoding: bytes[..<star], as: UTF8.self) + text
+            + String(decoding: bytes[(star + 1)...], as: UTF8.self)
+    }
+
     /// What the pattern's only wildcard, a star, stands for in a name that matches; nil where it has another wildcard, or none.
     func starText(in name: String) -> Substring? {
         guard let star = bytes.firstIndex(of: Self.star),
@@ -87,6 +99,14 @@ public struct ModelRules: Sendable, Equatable {
             }
             return "\(name[..<star])\(text)\(name[name.index(after: star)...])"
         }
+
+        /// The name that a client may write for what the endpoint calls so; nil where that cannot be said.
+        func asked(for served: String) -> String? {
+            guard isTemplate else { return name == served ? pattern.name : nil }
+            let template = ModelPattern(name)
+            guard template.matches(served), let text = template.starText(in: served) else { return nil }
+            return pattern.name(withStar: text)
+        }
     }
 
     /// - Parameters:
@@ -107,6 +127,28 @@ public struct ModelRules: Sendable, Equatable {
     public func allows(_ model: String) -> Bool {
         guard allowed.isEmpty || allowed.contains(where: { $0.matches(model) }) else { return false }
         return !excluded.contains { $0.matches(model) }
+    }
+
+    /// Whether all that the endpoint is asked for stands in the rules by its name.
+    public var namesAll: Bool { !allowed.isEmpty && allowed.allSatisfy { $0.name != nil } }
+
+    /// The names by which clients can ask the endpoint, each once, with what it is sent for them.
+    ///
+    /// - Parameter served: what it has said it serves; it may serve more
+    public func listed(serving served: [String]) -> [(name: String, served: String)] {
+        var known: Set<String> = []
+        var names: [(name: String, served: String)] = []
+        func add(_ name: String, _ served: String) {
+            if known.insert(name).inserted { names.append((name, served)) }
+        }
+        for id in served {
+            for name in [id] + renamings.compactMap({ $0.asked(for: id) })
+            where allows(name) && self.name(for: name) == id { add(name, id) }
+        }
+        for name in (allowed + renamings.map(\.pattern)).compactMap(\.name) where allows(name) {
+            add(name, self.name(for: name))
+        }
+        return names
     }
 
     /// The name that the endpoint is sent. What no pattern of the map matches is sent as it was asked for; no name has a meaning of

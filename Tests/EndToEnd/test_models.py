@@ -6,6 +6,8 @@ import json
 import subprocess
 import threading
 
+import anthropic
+import openai
 import pytest
 
 from conftest import PODIUM, eventually, free_port
@@ -16,6 +18,7 @@ class Relay:
 
     def __init__(self):
         self.bodies, self.status = [], 200
+        self.models, self.lists = [], 0
         relay = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -34,6 +37,11 @@ class Relay:
                 self.reply("application/json", json.dumps({
                     "id": "1", "object": "chat.completion", "model": model, "choices": [{"index": 0, "message": message}],
                     "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}}).encode())
+
+            def do_GET(self):
+                relay.lists += 1
+                data = [{"id": model, "object": "model", "created": 1754073600, "owned_by": "relay"} for model in relay.models]
+                self.reply("application/json", json.dumps({"object": "list", "data": data, "relays": True}).encode())
 
             def stream(self, model):
                 if "messages" in self.path:
@@ -169,3 +177,24 @@ def test_the_rules_change_while_it_runs(serving, relays):
     assert "o3=o3-mini" in shown, shown
     result = run("endpoint", "set", "first", "--model-map", "o3", "--model", "")
     assert result.returncode != 0 and "pattern or a name" in result.stderr, result.stderr
+
+
+def test_the_vendors_clients_list_the_models_of_all_endpoints(serving, relays):
+    relays[0].models = ["gpt-5", "gpt-4o", "o3"]
+    relays[1].models = ["vendor/claude-opus-4", "vendor/gpt-5", "claude-x"]
+    other = openai.OpenAI(base_url=serving.url + "/v1", api_key="x", max_retries=0)
+    client = anthropic.Anthropic(base_url=serving.url, api_key="x", max_retries=0)
+    # Nothing is known at first; the lists are fetched while clients ask.
+    wanted = ["gpt-5", "claude-opus-4"]
+    eventually(lambda: [model.id for model in other.models.list()] == wanted)
+    asked = [relay.lists for relay in relays]
+    assert [model.id for model in client.models.list()] == wanted
+    assert [model.id for model in client.models.list(limit=1)] == wanted
+    assert other.models.retrieve("gpt-5").created == 1754073600
+    assert client.models.retrieve("claude-opus-4").display_name == "claude-opus-4"
+    assert client.models.retrieve("claude-opus-4").created_at.year == 2025
+    with pytest.raises(openai.NotFoundError, match="no endpoint here serves the model 'o3'"):
+        other.models.retrieve("o3")
+    with pytest.raises(anthropic.NotFoundError):
+        client.models.retrieve("gpt-4o-mini")
+    assert [relay.lists for relay in relays] == asked

@@ -75,6 +75,7 @@ struct EngineState: Sendable {
             memory: memory(saved.times, now: now, wallTime: wallTime), now: now)
         hasSavedTimeOuts = !saved.lines.isEmpty
         countClients()
+        restore(saved.catalogues)
     }
 
     // MARK: Endpoints
@@ -133,6 +134,7 @@ struct EngineState: Sendable {
             _ = ranking.credentialChanged(for: id, now: now)
         }
         let isAnother = EndpointField.reach.contains { before.value(of: $0) != settings.value(of: $0) }
+        if isAnother { record(id)?.load.keep(nil) }
         if isAnother || (settings.enabled && !before.enabled) { _ = ranking.clear(id, now: now) }
         if before.enabled != settings.enabled {
             _ = ranking.setEnabled(settings.enabled, for: id, now: now)

@@ -24,6 +24,8 @@ struct SavedTimeOuts: Sendable, Equatable {
     var lines: [Line] = []
     /// Stand in the same file.
     var times = SavedResponseTimes()
+    /// So do they.
+    var catalogues = SavedCatalogues()
 
     init(lines: [Line] = []) { self.lines = lines }
 
@@ -32,7 +34,12 @@ struct SavedTimeOuts: Sendable, Equatable {
         guard let first = rest.popFirst(), String(first) == Self.title else { return }
         for text in rest {
             let fields = text.split(separator: "\t", omittingEmptySubsequences: false)
-            if let line = Self.line(fields) { lines.append(line) } else { times.read(fields.map { String($0) }) }
+            if let line = Self.line(fields) {
+                lines.append(line)
+            } else {
+                times.read(fields.map { String($0) })
+                catalogues.read(fields.map { String($0) })
+            }
         }
     }
 
@@ -71,7 +78,7 @@ struct SavedTimeOuts: Sendable, Equatable {
                 "\(line.until)", word, "\(status)", "\(line.timesInARow)", reach, line.name, line.model ?? "",
             ].joined(separator: "\t")
         }
-        let all = written + times.lines
+        let all = written + times.lines + catalogues.text
         return all.isEmpty ? "" : ([Self.title] + all).joined(separator: "\n") + "\n"
     }
 }

@@ -1,4 +1,5 @@
 public import HTTPWire
+public import LLMWire
 public import NIOCore
 internal import NIOSSL
 public import Ranking
@@ -123,6 +124,20 @@ public final class ProxyServer: Sendable {
             if result.failure != nil { break }
         }
         return result
+    }
+
+    /// Asks the endpoint for the list of its models, at all of its URLs, with its own credential.
+    ///
+    /// - Returns: nil where none gave one, or where only clients have a credential for it
+    public func models(of upstream: Upstream) async -> [ListedModel]? {
+        guard !upstream.forwardsClientCredential else { return nil }
+        var models: [ListedModel]?
+        for url in [upstream.anyURL, upstream.anthropicURL, upstream.openAIURL].compactMap({ $0 }) {
+            let tls = url.usesTLS ? preparedContext(upstream.tls) : nil
+            let found = await ModelFetch.run(url, of: upstream, tls: tls, names: shared.names, group: group)
+            if let found { models = (models ?? []) + found }
+        }
+        return models
     }
 
     /// An edit that is tried before it is saved may name a file that was never read.
@@ -324,6 +339,8 @@ public struct ProxyEvents: Sendable {
     public var tryEarly: @Sendable ([EndpointID]) -> EarlyTrial
     /// A client was refused before it had made a request (garbage, limits, connection cap).
     public var clientRejected: @Sendable (ClientRejection) -> Void
+    /// A client has asked which models there are, and was answered, or will be, from what was known.
+    public var modelsAsked: @Sendable () -> Void
 
     /// Closures left out do nothing; `admitHalfOpen` admits, and `tryEarly` knows of no endpoint.
     public init(
@@ -335,7 +352,8 @@ public struct ProxyEvents: Sendable {
         requestFinished: @escaping @Sendable (RequestReport) -> Void = { _ in },
         admitHalfOpen: @escaping @Sendable (EndpointID) -> Bool = { _ in true },
         tryEarly: @escaping @Sendable ([EndpointID]) -> EarlyTrial = { _ in .nothing },
-        clientRejected: @escaping @Sendable (ClientRejection) -> Void = { _ in }
+        clientRejected: @escaping @Sendable (ClientRejection) -> Void = { _ in },
+        modelsAsked: @escaping @Sendable () -> Void = {}
     ) {
         self.attemptAnswered = attemptAnswered
         self.attemptFinished = attemptFinished
@@ -344,6 +362,7 @@ public struct ProxyEvents: Sendable {
         self.admitHalfOpen = admitHalfOpen
         self.tryEarly = tryEarly
         self.clientRejected = clientRejected
+        self.modelsAsked = modelsAsked
     }
 }
 

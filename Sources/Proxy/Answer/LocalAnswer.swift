@@ -14,6 +14,8 @@ struct LocalAnswer {
     var errorType: String?
     /// OpenAI's `code`; nil where there is none.
     var errorCode: String?
+    /// The body where it is no error.
+    var content: String?
 
     /// The complete response.
     func render(
@@ -39,6 +41,7 @@ struct LocalAnswer {
     }
 
     func body(api: RequestAPI, requestID: String) -> String {
+        if let content { return content }
         let quoted = QuotedText.json(message)
         switch api {
         case .anthropic:
@@ -99,6 +102,7 @@ struct LocalAnswer {
 
     private static func phrase(_ status: Int) -> String {
         switch status {
+        case 200: "OK"
         case 204: "No Content"
         case 400: "Bad Request"
         case 401: "Unauthorized"

@@ -152,6 +152,12 @@ final class CurrentRequest {
         client == nil && tag == nil ? nil : findObjection(to: upstream)
     }
 
+    /// Whether a list of models that its client is given names this one of the endpoint: the filters of clients and tags join here.
+    func mayList(_ model: String, of upstream: Upstream) -> Bool { mayUse(upstream) && mayUse(model: model) }
+
+    /// Whether its client may ask for a model of this name.
+    func mayUse(model: String) -> Bool { client?.scope.allows(model: model) ?? true }
+
     private func findObjection(to upstream: Upstream) -> PassedOver.Reason? {
         if let tag, !upstream.tags.contains(tag) { return .untagged }
         return client?.scope.objection(to: upstream.name, upstream.tags)

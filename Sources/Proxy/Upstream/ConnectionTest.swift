@@ -53,7 +53,7 @@ enum ConnectionTest {
         let steps = Steps(
             reachable: loop.makePromise(), secured: loop.makePromise(), answered: loop.makePromise(),
             awaitsTLS: url.usesTLS)
-        let request = request(to: url, of: upstream)
+        let request = request(to: url, of: upstream, namesAnthropicVersion: url === upstream.anthropicURL)
         let began = clock.now
         let connecting = UpstreamConnector.connect(to: url, of: upstream, known, on: loop) { channel in
             try UpstreamConnector.addHandlers(to: channel, url, upstream, tls, isForwarded: url.isForwarded)
@@ -110,13 +110,16 @@ enum ConnectionTest {
         }
     }
 
-    private static func request(to url: UpstreamURL, of upstream: Upstream) -> [UInt8] {
-        let asked = url.asked(for: path)
+    /// `GET /v1/models` with the endpoint's credential.
+    static func request(
+        to url: UpstreamURL, of upstream: Upstream, query: String = "", namesAnthropicVersion: Bool
+    ) -> [UInt8] {
+        let asked = url.asked(for: path) + query
         let origin = (url.usesTLS ? "https://" : "http://").count + url.authority.count
         let target = url.isForwarded ? asked : String(asked.dropFirst(origin))
         var head = "GET \(target) HTTP/1.1\r\nHost: \(url.authority)\r\n"
         head += "User-Agent: podium\r\nAccept: application/json\r\nConnection: close\r\n"
-        if url === upstream.anthropicURL, !upstream.overriddenNames.contains(Array("anthropic-version".utf8)) {
+        if namesAnthropicVersion, !upstream.overriddenNames.contains(Array("anthropic-version".utf8)) {
             head += "anthropic-version: 2023-06-01\r\n"
         }
         if url.isForwarded { head += String(decoding: upstream.proxyAuthorization(for: url), as: UTF8.self) }

@@ -207,6 +207,13 @@ public final class EndpointLoad: Sendable {
     private let overflowCount = Atomic<Int>(0)
     /// What was used of its limits.
     public let used = LimitCount()
+    private let listed = Mutex(Listed())
+
+    private struct Listed {
+        var catalogue: ModelCatalogue?
+        /// When the list was asked for last, in seconds since 1970.
+        var asked = 0
+    }
 
     /// Nothing runs.
     public init() {}
@@ -224,6 +231,29 @@ public final class EndpointLoad: Sendable {
     public var sessions: Int { sessionCount.load(ordering: .relaxed) }
 
     func setSessions(_ count: Int) { sessionCount.store(count, ordering: .relaxed) }
+
+    /// The models that it has said it serves; nil where it has given no list.
+    public var catalogue: ModelCatalogue? { listed.withLock { $0.catalogue } }
+
+    /// - Parameter catalogue: nil where another server stands behind the name now
+    public func keep(_ catalogue: ModelCatalogue?) {
+        listed.withLock { $0 = Listed(catalogue: catalogue) }
+    }
+
+    /// Whether the list of its models is to be fetched now, by this caller alone.
+    ///
+    /// - Parameters:
+    ///   - now: in seconds since 1970
+    ///   - lifetime: an older list is fetched anew
+    ///   - pause: between two tries
+    public func takeTurnToFetch(at now: Int, _ lifetime: Int, pause: Int) -> Bool {
+        listed.withLock { listed in
+            if let catalogue = listed.catalogue, (0..<lifetime).contains(now - catalogue.fetched) { return false }
+            guard !(0..<pause).contains(now - listed.asked) else { return false }
+            listed.asked = now
+            return true
+        }
+    }
 
     /// An answer of it was measured, or is going to be.
     func measured(at now: NIODeadline) { lastMeasured.store(now.uptimeNanoseconds, ordering: .relaxed) }
