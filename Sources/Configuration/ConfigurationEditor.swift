@@ -29,7 +29,7 @@ public enum ConfigurationEditor {
     private static func make(
         _ changes: [ConfigurationChange], _ document: YAMLDocument, _ order: [String]
     ) throws(YAMLError) -> YAMLDocument {
-        let removes = changes.contains { if case .removeEndpoint = $0 { true } else { false } }
+        let removes = changes.contains(where: \.isRemoval)
         var edited = document
         if removes {
             // Paths refer to the file as it is before the edits, so what is added goes into the file that the removals left.
@@ -48,6 +48,8 @@ public enum ConfigurationEditor {
         let index = EntryIndex(document)
         var edits: [YAMLEdit] = []
         var additions: [(name: String, value: YAMLValue)] = []
+        let clients = ClientEdits(document)
+        var newClients: [ClientSettings] = []
         for change in changes {
             switch change {
             case .setAutoSort(let flag):
@@ -60,8 +62,13 @@ public enum ConfigurationEditor {
                 edits.append(.remove(["endpoints", .index(try index.number(of: name))]))
             case .addEndpoint(let settings):
                 additions.append((settings.name, settings.yaml))
+            case .setClientField(let name, let field, _, let new):
+                edits += try clients.edits(setting: field, of: name, to: new)
+            case .removeClient(let name): edits.append(try clients.removal(of: name))
+            case .addClient(let settings): newClients.append(settings)
             }
         }
+        edits += clients.additions(newClients)
         edits += additionEdits(additions, document, places(in: order, changes, index))
         return try document.applying(edits)
     }
@@ -115,7 +122,24 @@ public enum ConfigurationEditor {
 
 extension ConfigurationChange {
     fileprivate var isAddition: Bool {
-        if case .addEndpoint = self { true } else { false }
+        switch self {
+        case .addEndpoint, .addClient: true
+        case .setField, .removeEndpoint, .setAutoSort, .setClientField, .removeClient: false
+        }
+    }
+
+    fileprivate var isRemoval: Bool {
+        switch self {
+        case .removeEndpoint, .removeClient: true
+        case .setField, .addEndpoint, .setAutoSort, .setClientField, .addClient: false
+        }
+    }
+
+    fileprivate var isOfClient: Bool {
+        switch self {
+        case .setClientField, .addClient, .removeClient: true
+        case .setField, .addEndpoint, .removeEndpoint, .setAutoSort: false
+        }
     }
 }
 
@@ -300,6 +324,7 @@ private struct ResultCheck {
     let document: YAMLDocument
 
     func run() throws(YAMLError) {
+        if changes.contains(where: \.isOfClient) { try ClientEdits.check(changes, in: document) }
         let index = EntryIndex(document)
         var names: [String: String] = [:]
         for case .setField(let endpoint, .name, _, .text(let name)) in changes { names[endpoint] = name }
@@ -327,7 +352,7 @@ private struct ResultCheck {
                 for field in EndpointField.all {
                     try require(settings, field, wanted.value(of: field), nil)
                 }
-            case .removeEndpoint, .setAutoSort:
+            case .removeEndpoint, .setAutoSort, .setClientField, .addClient, .removeClient:
                 break
             }
         }

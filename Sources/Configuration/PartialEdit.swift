@@ -108,6 +108,7 @@ private struct WritableSearch {
 /// What is written together or not at all.
 private enum ChangePart: Hashable {
     case file
+    case client(String)
     case entry(String)
     case settings(String)
     case single(String, EndpointField)
@@ -115,6 +116,8 @@ private enum ChangePart: Hashable {
     init(_ change: ConfigurationChange) {
         switch change {
         case .setAutoSort: self = .file
+        case .setClientField(let name, _, _, _), .removeClient(let name): self = .client(name)
+        case .addClient(let settings): self = .client(settings.name)
         case .addEndpoint(let settings): self = .entry(settings.name)
         case .removeEndpoint(let name): self = .entry(name)
         case .setField(let endpoint, let field, _, _):
@@ -130,6 +133,7 @@ extension PersistedState {
         if !written.contains(where: { if case .setAutoSort = $0 { true } else { false } }) {
             result.autoSortEndpoints = autoSortEndpoints
         }
+        result.clients = clients(after: written)
         var fields: [String: [(EndpointField, FieldValue)]] = [:]
         var added: Set<String> = []
         var removed: Set<String> = []
@@ -138,7 +142,7 @@ extension PersistedState {
             case .setField(let endpoint, let field, _, let new): fields[endpoint, default: []].append((field, new))
             case .addEndpoint(let settings): added.insert(settings.name)
             case .removeEndpoint(let name): removed.insert(name)
-            case .setAutoSort: break
+            case .setAutoSort, .setClientField, .addClient, .removeClient: break
             }
         }
         let before = Dictionary(endpoints.map { ($0.id, $0.settings) }, uniquingKeysWith: { first, _ in first })

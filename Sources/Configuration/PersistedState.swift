@@ -26,13 +26,16 @@ public struct PersistedState: Sendable, Equatable {
     public var endpoints: [Endpoint]
     /// `server.auto_sort_endpoints`
     public var autoSortEndpoints: Bool
+    /// In file order.
+    public var clients: [ClientSettings]
 
     /// Of the endpoints, in file order.
     public var names: [String] { endpoints.map(\.settings.name) }
 
     /// Creates a state from its parts.
-    public init(endpoints: [Endpoint], autoSortEndpoints: Bool) {
+    public init(endpoints: [Endpoint], autoSortEndpoints: Bool, clients: [ClientSettings] = []) {
         self.endpoints = endpoints
+        self.clients = clients
         self.autoSortEndpoints = autoSortEndpoints
     }
 }
@@ -44,17 +47,18 @@ extension PersistedState {
             endpoints: configuration.endpoints.enumerated().map {
                 Endpoint(id: UInt32($0.offset), settings: $0.element)
             },
-            autoSortEndpoints: configuration.server.autoSortEndpoints)
+            autoSortEndpoints: configuration.server.autoSortEndpoints, clients: configuration.clients)
     }
 
     /// What has to change in a file that holds this state so that it holds the desired one.
     ///
-    /// Field by field: the server's settings, then the endpoints in file order, then the removed ones, then the new ones in
+    /// Field by field: the server's settings, the clients, then the endpoints in file order, then the removed ones, then the new ones in
     /// the desired order. Endpoints are matched by id, so a rename is one changed field. The order of endpoints in the file
     /// is not part of the state; their priorities are.
     public func changes(to desired: PersistedState) -> [ConfigurationChange] {
         var changes: [ConfigurationChange] = []
         if autoSortEndpoints != desired.autoSortEndpoints { changes.append(.setAutoSort(desired.autoSortEndpoints)) }
+        changes += clientChanges(to: desired)
 
         let wanted = Dictionary(desired.endpoints.map { ($0.id, $0.settings) }, uniquingKeysWith: { first, _ in first })
         var removals: [ConfigurationChange] = []
@@ -88,6 +92,9 @@ public enum ConfigurationChange: Sendable, Equatable {
     case addEndpoint(EndpointSettings)
     case removeEndpoint(name: String)
     case setAutoSort(Bool)
+    case setClientField(client: String, field: ClientField, old: FieldValue, new: FieldValue)
+    case addClient(ClientSettings)
+    case removeClient(name: String)
 }
 
 extension ConfigurationChange: CustomStringConvertible {
@@ -104,6 +111,11 @@ extension ConfigurationChange: CustomStringConvertible {
         case .addEndpoint(let settings): "\(settings.name) added"
         case .removeEndpoint(let name): "\(name) removed"
         case .setAutoSort(let flag): "auto_sort_endpoints \(!flag)→\(flag)"
+        case .setClientField(let client, .token, _, _): "client \(client) token changed"
+        case .setClientField(let client, let field, let old, let new):
+            "client \(client) \(field.key) \(old.display(isSecret: false))→\(new.display(isSecret: false))"
+        case .addClient(let client): "client \(client.name) added"
+        case .removeClient(let name): "client \(name) removed"
         }
     }
 }
@@ -136,10 +148,12 @@ extension FieldValue {
         if case .headers(let headers) = self { headers } else { [] }
     }
 
-    fileprivate func display(as field: EndpointField) -> String {
+    fileprivate func display(as field: EndpointField) -> String { display(isSecret: field.kind == .secret) }
+
+    fileprivate func display(isSecret: Bool) -> String {
         switch self {
         case .absent: "(none)"
-        case .text(let text): field.kind == .secret ? SecretExpansion.masked(text) : text
+        case .text(let text): isSecret ? SecretExpansion.masked(text) : text
         case .integer(let number): String(number)
         case .boolean(let flag): String(flag)
         case .list(let list): "[\(list.joined(separator: ", "))]"

@@ -8,7 +8,7 @@ internal import Support
 /// neither end can say what the other does not understand.
 struct CommandRequest: Equatable {
     let operation: Route.Operation
-    /// The endpoint in the path or, of a document that is to be tested, in the query.
+    /// The endpoint or client in the path or, of a document that is to be tested, in the query.
     private(set) var name: String?
     /// What `If-Match` names.
     private(set) var revision: UInt64?
@@ -43,6 +43,10 @@ extension CommandRequest {
         case .redo: self.init(.redo, nil, ifRevision)
         case .flush: self.init(.flush, nil)
         case .reload: self.init(.reload, nil)
+        case .addClient(let patch): self.init(.addClient, nil, body: try JSONBody.encode(patch))
+        case .changeClient(let name, let patch):
+            self.init(.changeClient, CommandTarget(name: name), body: try JSONBody.encode(patch))
+        case .removeClient(let name): self.init(.removeClient, CommandTarget(name: name))
         }
     }
 
@@ -97,8 +101,11 @@ extension CommandRequest {
         case .redo: return .redo
         case .flush: return .flush
         case .reload: return .reload
+        case .addClient: return .addClient(try document(ClientPatch.self))
+        case .changeClient: return .changeClient(name ?? "", try document(ClientPatch.self))
+        case .removeClient: return .removeClient(name ?? "")
         case .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .endpoints, .endpoint,
-            .metrics,
+            .metrics, .clients,
             .healthz, .readyz:
             return nil
         }

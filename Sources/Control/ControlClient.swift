@@ -63,6 +63,11 @@ public struct ControlClient: Sendable {
         try await ask(.GET, Route(.endpoints).path)
     }
 
+    /// The named clients, in file order.
+    public func clients() async throws(ControlClientError) -> ClientList {
+        try await ask(.GET, Route(.clients).path)
+    }
+
     /// One endpoint.
     public func endpoint(_ name: String) async throws(ControlClientError) -> Snapshot.Endpoint {
         try await ask(.GET, Route(.endpoint).path(naming: name))

@@ -80,6 +80,7 @@ struct ControlService: Sendable {
         case .pastEvents: return .json(try await engine.pastEvents(try HistoryRequest.question(request)))
         case .pastFlushes: return .json(try await engine.pastFlushes(try HistoryRequest.question(request)))
         case .endpoints: return endpoints()
+        case .clients: return .json(engine.clients())
         case .endpoint:
             guard let endpoint = engine.endpoint(named: name) else { throw .noSuchEndpoint(name) }
             return .json(endpoint, headers: [("ETag", "\"\(endpoint.revision)\"")])
@@ -167,6 +168,7 @@ struct ControlService: Sendable {
             if let endpoint = receipt.endpoint, route.takesRevision {
                 answer.headers.append(("ETag", "\"\(endpoint.revision)\""))
             }
+            if case .addClient = command { answer.status = 201 }
             if case .add(let patch) = command {
                 answer.status = 201
                 answer.headers.append(("Location", Route(.endpoint).path(naming: patch.name ?? "")))

@@ -143,6 +143,14 @@ extension MetricsText {
         for (client, count) in metrics.clientRequests.sorted(by: { $0.key < $1.key }) {
             sample(count, [("client", client)])
         }
+        begin("podium_client_limit_used", .gauge, "The same as podium_endpoint_limit_used of a client's limits.")
+        for client in metrics.clients {
+            for limit in client.usedLimits { sample(limit.used, [("client", client.name), ("limit", limit.name)]) }
+        }
+        begin("podium_client_limit", .gauge, "How much of a client's limits may be used.")
+        for client in metrics.clients {
+            for limit in client.usedLimits { sample(limit.usable, [("client", client.name), ("limit", limit.name)]) }
+        }
         begin("podium_requests_in_flight", .gauge, "Client requests being served now.")
         sample(metrics.requestsInFlight)
         sampleEach(

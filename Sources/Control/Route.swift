@@ -19,6 +19,7 @@ struct Route: Sendable {
         case move, pin, unpin, enable, disable, clear, test
         case testDocument, preview, previewNew
         case sort, autoSort, flush, reload, undo, redo
+        case clients, addClient, changeClient, removeClient
         case metrics, healthz, readyz
     }
 
@@ -114,6 +115,13 @@ struct Route: Sendable {
         case .redo:
             self.init(
                 operation, .POST, "/admin/api/config/redo", [200, 400, 404, 409, 412, 422, 503], takesRevision: true)
+        case .clients: self.init(operation, .GET, "/admin/api/clients", [200])
+        case .addClient:
+            self.init(operation, .POST, "/admin/api/clients", [201, 400, 409, 415, 422, 503], hasBody: true)
+        case .changeClient:
+            self.init(
+                operation, .PATCH, "/admin/api/clients/{name}", [200, 400, 404, 415, 422, 503], hasBody: true)
+        case .removeClient: self.init(operation, .DELETE, "/admin/api/clients/{name}", [200, 404, 422, 503])
         case .metrics: self.init(operation, .GET, "/metrics", [200])
         case .healthz: self.init(operation, .GET, "/healthz", [200, 503], access: .anybody)
         case .readyz: self.init(operation, .GET, "/readyz", [200, 503], access: .anybody)
@@ -131,7 +139,7 @@ struct Route: Sendable {
     /// In the order of the operations.
     static let all = Operation.allCases.map { Route($0) }
 
-    /// Whether it is about one endpoint or request.
+    /// Whether it is about one endpoint, client or request.
     var hasName: Bool { path.contains("{name}") }
 
     /// The path with a name in it.

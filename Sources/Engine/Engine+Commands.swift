@@ -33,7 +33,7 @@ extension Engine {
         case .preview(let target, let patch): return .preview(try await preview(patch, of: target))
         case .explain(let id): return .walk(try walk(of: id))
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .update, .replace, .add, .remove, .flush, .reload,
-            .undo, .redo:
+            .undo, .redo, .addClient, .changeClient, .removeClient:
             let (message, undo) = try await change(command, by: author, ifRevision: ifRevision)
             return .done(
                 CommandReceipt(
@@ -101,6 +101,12 @@ extension Engine {
     static func require(
         _ unwritten: [UnwrittenChange], from before: PersistedState, to after: PersistedState, path: String
     ) throws(CommandRefusal) {
+        if let change = unwritten.first(where: { change in
+            change.client.map { before.client(named: $0) != after.client(named: $0) } ?? false
+        }) {
+            let refusal = Refusal.cannotEdit(path: path, reason: change.reason)
+            throw .invalid(key: "name", "not accepted: \(refusal)")
+        }
         for change in unwritten where !change.fields.contains(where: { $0.traits.contains(.rankOrSwitch) }) {
             guard let id = change.endpoint else { continue }
             let old = before.endpoints.first { $0.id == id }?.settings
@@ -121,8 +127,10 @@ extension Engine {
         case .add(let patch): prepare(patch, of: EndpointSettings(name: ""))
         case .update(let target, let patch): prepare(patch, of: target)
         case .replace(let target, let patch): prepare(patch.asWhole, of: target)
+        case .addClient(let patch), .changeClient(_, let patch):
+            zones.prepare([patch.applied(to: ClientSettings(name: "", token: ""))])
         case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear,
-            .test, .testDraft, .preview, .explain:
+            .test, .testDraft, .preview, .explain, .removeClient:
             break
         }
     }
@@ -284,7 +292,7 @@ extension ConnectionTestResult {
 extension Command {
     fileprivate var isEdit: Bool {
         switch self {
-        case .update, .replace, .add, .remove: true
+        case .update, .replace, .add, .remove, .addClient, .changeClient, .removeClient: true
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear, .test,
             .testDraft, .preview, .explain:
             false
@@ -304,7 +312,8 @@ extension Command {
     fileprivate func concerns(_ change: UnwrittenChange) -> Bool {
         switch self {
         case .add(let patch): change.name == patch.name
-        case .setAutoSort: change.name == nil
+        case .addClient, .changeClient, .removeClient: change.client != nil && change.client == client
+        case .setAutoSort: change.name == nil && change.client == nil
         default: target.map { change.name == $0.name } ?? false
         }
     }

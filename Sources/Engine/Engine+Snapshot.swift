@@ -315,17 +315,21 @@ struct LimitSource: Sendable {
     }
 }
 
+extension Snapshot.Endpoint.Limit {
+    init(_ reading: LimitLedger.Reading) {
+        let unit = reading.kind == .spend ? 1e12 : 1
+        self.init(
+            name: reading.kind.rawValue, used: Double(reading.used) / unit, limit: Double(reading.limit) / unit,
+            usable: Double(reading.usable) / unit, until: Double(reading.until), isReached: reading.isReached)
+    }
+}
+
 extension Snapshot.Endpoint {
     /// What limits and active hours say; where they keep an endpoint from being asked that could be, that is its state.
     fileprivate mutating func take(_ source: LimitSource, wall: Double) {
         var now = LimitMoment.now
         now.wall = Int64(wall)
-        usedLimits = source.readings(at: now).map { reading in
-            let unit = reading.kind == .spend ? 1e12 : 1
-            return Limit(
-                name: reading.kind.rawValue, used: Double(reading.used) / unit, limit: Double(reading.limit) / unit,
-                usable: Double(reading.usable) / unit, until: Double(reading.until), isReached: reading.isReached)
-        }
+        usedLimits = source.readings(at: now).map { Limit($0) }
         guard availability.kind == .available, let reason = source.conditions.refusal(source.load, at: now) else {
             return
         }

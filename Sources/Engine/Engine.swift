@@ -80,7 +80,9 @@ public final class Engine: Sendable {
         let authorities = options.authorities
         let zones = ZoneTable(environment: options.environment)
         let context = ConfigurationContext(
-            environment: options.environment, folder: Self.folder(ofConfiguration: path),
+            environment: options.environment,
+            mustAskForTokens: !configuration.server.isLoopback && !options.insecureListen,
+            folder: Self.folder(ofConfiguration: path),
             standardOutputIsFree: options.standardOutputIsFree,
             authorityProblem: { authorities.contexts.problem(of: UpstreamTLSOptions(caFile: $0)) },
             zone: { try zones.rules($0) })
@@ -568,6 +570,7 @@ extension Engine {
         return withState { state in
             EngineMetrics(
                 endpoints: state.endpointMetrics(now: now), clientRequests: state.clientRequests,
+                clients: state.clientReadings.filter { $0.limits != nil },
                 unanswered: state.unanswered, firstByte: state.firstByte,
                 firstContent: state.firstContent, requestsInFlight: load.requests, connections: load.connections,
                 replayBytes: load.replayBytes,

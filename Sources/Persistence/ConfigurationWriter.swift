@@ -453,6 +453,12 @@ struct ConfigurationWriter {
                     FileProblem(line: 0, column: 0, message: "\(endpoint.settings.name) would not read back as it is")
                 ]))
         }
+        guard file.clients.sorted(by: { $0.name < $1.name }) == state.clients.sorted(by: { $0.name < $1.name }) else {
+            throw .refused(
+                .invalidState(problems: [
+                    FileProblem(line: 0, column: 0, message: "the list of clients would not read back as it is")
+                ]))
+        }
         guard file.endpoints.count == state.endpoints.count, file.autoSortEndpoints == state.autoSortEndpoints else {
             throw .refused(
                 .invalidState(problems: [
@@ -502,7 +508,7 @@ extension ConfigurationChange {
         switch self {
         case .setField(_, let field, _, _): field != .name
         case .setAutoSort: true
-        case .addEndpoint, .removeEndpoint: false
+        case .addEndpoint, .removeEndpoint, .setClientField, .addClient, .removeClient: false
         }
     }
 }

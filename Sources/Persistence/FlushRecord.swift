@@ -207,6 +207,8 @@ public struct UnwrittenChange: Sendable, Equatable, CustomStringConvertible {
     public var endpoint: UInt32?
     /// The endpoint's name in the file, or the name it is to get there.
     public var name: String?
+    /// The name of the client that the change belongs to; nil for another change.
+    public var client: String?
     /// The keys that differ; empty where an entry or the whole file is concerned.
     public var fields: [EndpointField]
     /// What differs, such as `priority 2→1`; secrets masked.
@@ -236,6 +238,8 @@ public struct UnwrittenChange: Sendable, Equatable, CustomStringConvertible {
                 name = settings.name
                 isAddition = true
             case .removeEndpoint(let removed): name = removed
+            case .setClientField(let name, _, _, _), .removeClient(let name): client = name
+            case .addClient(let settings): client = settings.name
             case .setAutoSort: break
             }
         }

@@ -152,3 +152,85 @@ extension ClientSettings {
         return found
     }
 }
+
+/// What is to become of a client's fields: those that are named change, the others stay. An empty text or list takes a field away.
+///
+/// The body of the control API's requests; `podium client` makes it of its options.
+public struct ClientPatch: Codable, Sendable, Equatable {
+    /// Of a new client; one that is there keeps its name.
+    public var name: String?
+    /// As the file is to have it, so possibly `${NAME}`.
+    public var token: String?
+    public var enabled: Bool?
+    /// Such as `2027-01-31`.
+    public var expires: String?
+    public var models: [String]?
+    public var endpoints: [String]?
+    public var tags: [String]?
+    /// In one line.
+    public var limits: String?
+
+    /// Changes nothing.
+    public init() {}
+
+    /// The settings with the patch applied.
+    public func applied(to settings: ClientSettings) -> ClientSettings {
+        var edited = settings
+        if let token { edited.token = token }
+        if let enabled { edited.enabled = enabled }
+        if let expires { edited.set(.expires, to: .text(expires)) }
+        if let models { edited.models = models }
+        if let endpoints { edited.endpoints = endpoints }
+        if let tags { edited.tags = tags }
+        if let limits { edited.set(.limits, to: .text(limits)) }
+        return edited
+    }
+}
+
+/// The named clients, as `GET /admin/api/clients` answers them and `podium client list` shows them. Their tokens are not among it.
+public struct ClientList: Codable, Sendable, Equatable {
+    /// Of the configuration.
+    public var revision: UInt64
+    /// In file order.
+    public var clients: [Entry]
+
+    /// One client.
+    public struct Entry: Codable, Sendable, Equatable {
+        public var name: String
+        public var enabled: Bool
+        /// Its last day by UTC; absent where there is none.
+        public var expires: String?
+        /// Patterns of the models that it may ask for; empty: all.
+        public var models: [String]
+        /// The endpoints that it may use; empty: all.
+        public var endpoints: [String]
+        /// Of which an endpoint has to have one; empty: all.
+        public var tags: [String]
+        /// How much it may use, in one line; absent where that is any amount.
+        public var limits: String?
+        /// How far its limits are used.
+        public var usedLimits: [Snapshot.Endpoint.Limit]
+        /// Since the start.
+        public var requests: UInt64
+        /// Why it is not served as it is configured; absent where nothing is in the way.
+        public var problem: String?
+
+        enum CodingKeys: String, CodingKey {
+            case name, enabled, expires, models, endpoints, tags, limits, requests, problem
+            case usedLimits = "used_limits"
+        }
+
+        /// What the file says of it; the rest is filled in.
+        public init(_ settings: ClientSettings) {
+            (name, enabled, expires, limits) = (settings.name, settings.enabled, settings.expires, settings.limits)
+            (models, endpoints, tags) = (settings.models, settings.endpoints, settings.tags)
+            (usedLimits, requests) = ([], 0)
+        }
+    }
+
+    /// All parts given.
+    public init(revision: UInt64, clients: [Entry]) {
+        self.revision = revision
+        self.clients = clients
+    }
+}

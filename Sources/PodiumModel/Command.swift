@@ -33,6 +33,20 @@ public enum Command: Codable, Sendable, Equatable {
     case preview(CommandTarget?, EndpointPatch)
     /// The way of the newest request of that id from endpoint to endpoint. Changes nothing.
     case explain(String)
+    /// Of a client, `name` and `token` are needed.
+    case addClient(ClientPatch)
+    /// Changes the fields of the client of that name that the patch names.
+    case changeClient(String, ClientPatch)
+    case removeClient(String)
+
+    /// The client that it is about; nil where it is about none.
+    public var client: String? {
+        switch self {
+        case .addClient(let patch): patch.name
+        case .changeClient(let name, _), .removeClient(let name): name
+        default: nil
+        }
+    }
 
     /// The endpoint that has to be there; nil where it is about none, or about a new one.
     public var target: CommandTarget? {
@@ -41,7 +55,9 @@ public enum Command: Codable, Sendable, Equatable {
             .replace(let target, _), .remove(let target), .clear(let target), .test(let target):
             target
         case .testDraft(let target, _), .preview(let target, _): target
-        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo, .explain: nil
+        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo, .explain, .addClient, .changeClient,
+            .removeClient:
+            nil
         }
     }
 }

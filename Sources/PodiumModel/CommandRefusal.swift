@@ -108,6 +108,16 @@ extension CommandRefusal {
         CommandRefusal(.noSuchEndpoint, "there is no endpoint '\(printable(name))'")
     }
 
+    /// See ``noSuchEndpoint(_:)``.
+    public static func noSuchClient(_ name: String) -> CommandRefusal {
+        CommandRefusal(.notFound, "there is no client '\(printable(name))'")
+    }
+
+    /// Another client has the name.
+    public static func clientNameTaken(_ name: String) -> CommandRefusal {
+        CommandRefusal(.nameTaken, "there is another client '\(printable(name))'", field: "name")
+    }
+
     /// - Parameter known: how many requests are known.
     public static func noSuchRequest(_ id: String, known: Int) -> CommandRefusal {
         let those = known == 0 ? "no request has ended yet" : "it is none of the last \(known) that ended"
@@ -213,7 +223,7 @@ extension CommandRefusal.Code {
         case .noSuchEndpoint: "There is no such endpoint"
         case .methodNotAllowed: "The path does not take this method"
         case .nothingToDo: "There is nothing to undo or redo"
-        case .nameTaken: "Another endpoint has this name"
+        case .nameTaken: "The name is taken"
         case .revisionConflict: "Somebody else was first"
         case .bodyTooLarge: "The body is too large"
         case .unsupportedMediaType: "The body is not JSON"

@@ -16,6 +16,7 @@ struct Podium: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, AttachCommand.self, StatusCommand.self, FlushCommand.self, SortCommand.self,
             ReloadCommand.self, ExplainCommand.self, UsageCommand.self, HistoryCommand.self, EndpointCommand.self,
+            ClientCommand.self,
             CheckCommand.self, RestoreCommand.self,
             SimulateCommand.self,
             DemoCommand.self,

@@ -14,6 +14,13 @@ struct CommandRequestTests {
         return patch
     }()
 
+    private static let client: ClientPatch = {
+        var patch = ClientPatch()
+        (patch.name, patch.token, patch.enabled, patch.expires) = ("alice/ä?", "${ALICE}", false, "")
+        (patch.models, patch.endpoints, patch.tags, patch.limits) = (["gpt-*"], [], ["x"], "tokens_per_day 2M")
+        return patch
+    }()
+
     /// With names that have to be encoded, and one that is a word of the paths.
     private static let target = CommandTarget(name: "a b/ä?&of=c%", revision: 7)
     private static let reserved = CommandTarget(name: "sort", revision: 8)
@@ -26,6 +33,8 @@ struct CommandRequestTests {
         .test(CommandTarget(name: "test")),
         .testDraft(nil, patch),
         .testDraft(CommandTarget(name: target.name), patch), .preview(target, patch), .preview(nil, patch),
+        .addClient(client), .changeClient("a b/ä?", client), .changeClient("sort", ClientPatch()),
+        .removeClient("a b/ä?"),
     ]
 
     /// As the server gets it.
@@ -61,7 +70,7 @@ struct CommandRequestTests {
         let sent = Set(try Self.commands.map { try CommandRequest($0).operation })
         let questions: Set<Route.Operation> = [
             .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .endpoints, .endpoint,
-            .metrics, .healthz, .readyz,
+            .metrics, .healthz, .readyz, .clients,
         ]
         #expect(sent.union(questions) == Set(Route.Operation.allCases))
         #expect(sent.isDisjoint(with: questions))

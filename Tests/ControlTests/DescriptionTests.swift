@@ -101,6 +101,11 @@ struct DescriptionTests {
                 steps: [step], unlisted: 1,
                 knowsAll: true),
             "RequestWalk")
+        var settings = ClientSettings(name: "", token: "")
+        (settings.expires, settings.limits) = ("", "")
+        var client = ClientList.Entry(settings)
+        (client.usedLimits, client.problem) = (endpoint.usedLimits, "")
+        try check(ClientList(revision: 1, clients: [client]), "ClientList")
         var row = UsageReport.Row(values: [""])
         (row.firstByteP50Seconds, row.firstByteP95Seconds) = (1, 1)
         (row.totalP50Seconds, row.totalP95Seconds) = (1, 1)
@@ -139,6 +144,8 @@ struct DescriptionTests {
             let properties = try #require(schemas[name]?["properties"] as? Object)
             #expect(Set(properties.keys) == Set(EndpointField.current.map(\.documentKey)))
         }
+        let client = try #require(schemas["ClientDocument"]?["properties"] as? Object)
+        #expect(Set(client.keys) == Set(ClientField.allCases.map(\.key)))
     }
 
     @Test func itHasTheWordsOfTheCode() throws {

@@ -335,6 +335,7 @@ extension Command {
         case .test, .testDraft: "Testing \(name)"
         case .preview: "Comparing"
         case .explain: "Asking"
+        case .addClient, .changeClient, .removeClient: "Saving client \(client ?? "")"
         }
     }
 }

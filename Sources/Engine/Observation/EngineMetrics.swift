@@ -54,6 +54,8 @@ public struct EngineMetrics: Sendable {
     public var endpoints: [Endpoint]
     /// Requests of named clients, by their names.
     public var clientRequests: [String: UInt64]
+    /// Those with limits.
+    public var clients: [ClientReading]
     /// Requests to which no endpoint's answer went.
     public var unanswered: RequestTally
     /// What clients waited for their first byte.

@@ -72,7 +72,9 @@ extension EngineState {
         }
         let before = snapshots(of: merged.conflicts)
         let known = misconfigured
-        var notes = adoptSettings(edit.configuration, now: now)
+        var new = edit.configuration
+        new.clients = merged.state.clients
+        var notes = adoptSettings(new, now: now)
         adoptEndpoints(merged.state, now: now)
         for problem in misconfigured where !known.contains(where: { $0 == problem }) {
             notes.append("\(problem.name) is misconfigured: \(problem.reason)")

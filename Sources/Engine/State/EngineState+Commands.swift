@@ -23,10 +23,15 @@ extension EngineState {
         try check(command, ifRevision)
         let before = ConfigurationSnapshot(self)
         let made = actions.made
+        let clients = configuration.clients
         var applied = AppliedCommand()
         applied.change = try apply(command, now: now)
         noteChanges(since: before, by: author.name, applied.change, time: wallTime)
         publishRoutes(now: now, &applied.effects)
+        if configuration.clients != clients {
+            countClients()
+            applied.effects.tasks.insert(.followSettings)
+        }
         // The command's own line tells more than the rank changes it brought.
         skipRankChanges(now: now)
         setTimer(&applied.effects)
@@ -121,6 +126,9 @@ extension EngineState {
             return isCleared
                 ? "cleared \(record.settings.name): the next request tries it"
                 : "\(record.settings.name) was in no time out"
+        case .addClient(let patch): return try addClient(patch)
+        case .changeClient(let name, let patch): return try changeClient(name, patch)
+        case .removeClient(let name): return try removeClient(name)
         case .undo, .redo, .flush, .reload, .test, .testDraft, .preview, .explain:
             return ""
         }

@@ -62,6 +62,8 @@ extension EngineState {
             setAutoSort(before, now: now)
         case .order(let before, _):
             _ = ranking.reorder(before, now: now)
+        case .client(let before, let after, let index):
+            try restoreClient(before, after, index: index)
         case .endpoint(let id, nil, let after):
             guard record(id) != nil else {
                 throw .noSuchEndpoint(after?.settings.name ?? "")
@@ -215,6 +217,8 @@ struct OperatorAction: Sendable, Equatable {
         case endpoint(EndpointID, before: EndpointSnapshot?, after: EndpointSnapshot?)
         case autoSort(before: Bool)
         case order(before: [EndpointID], after: [EndpointID])
+        /// The same of a client, with the place in the list that it had.
+        case client(before: ClientSettings?, after: ClientSettings?, index: Int)
     }
 
     /// Such as `move openai-team 4→3`.
@@ -243,6 +247,8 @@ struct OperatorAction: Sendable, Equatable {
         case .endpoint(let id, let before, let after): inverse.effect = .endpoint(id, before: after, after: before)
         case .autoSort(let before): inverse.effect = .autoSort(before: !before)
         case .order(let before, let after): inverse.effect = .order(before: after, after: before)
+        case .client(let before, let after, let index):
+            inverse.effect = .client(before: after, after: before, index: index)
         }
         return inverse
     }

@@ -278,7 +278,7 @@ struct EngineState: Sendable {
             endpoints: fileOrder.compactMap { id in
                 record(id).map { PersistedState.Endpoint(id: id.rawValue, settings: $0.settings) }
             },
-            autoSortEndpoints: configuration.server.autoSortEndpoints)
+            autoSortEndpoints: configuration.server.autoSortEndpoints, clients: configuration.clients)
     }
 
     mutating func settlePriorities() {

@@ -67,10 +67,12 @@ struct ConfigurationSnapshot {
     fileprivate var entries: [EndpointID: Entry] = [:]
     fileprivate var order: [EndpointID]
     fileprivate var autoSort: Bool
+    fileprivate var clients: [ClientSettings]
 
     init(_ state: EngineState) {
         order = state.ranking.order
         autoSort = state.configuration.server.autoSortEndpoints
+        clients = state.configuration.clients
         for (index, id) in order.enumerated() {
             entries[id] = state.record(id).map {
                 Entry(settings: $0.settings, revision: $0.revision, rank: index + 1)
@@ -102,6 +104,12 @@ extension EngineState {
         }
         if before.autoSort != after.autoSort {
             texts.append((nil, nil, "auto_sort_endpoints \(before.autoSort)→\(after.autoSort)"))
+        }
+        if before.clients != after.clients {
+            func state(_ clients: [ClientSettings]) -> PersistedState {
+                PersistedState(endpoints: [], autoSortEndpoints: true, clients: clients)
+            }
+            texts += state(before.clients).changes(to: state(after.clients)).map { (nil, nil, $0.description) }
         }
         if texts.isEmpty, before.order != after.order {
             texts.append((nil, nil, summary))

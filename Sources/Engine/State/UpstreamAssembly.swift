@@ -161,6 +161,8 @@ extension UpstreamProxy {
 struct ConfigurationContext: Sendable {
     /// What `${NAME}` is looked up in.
     var environment: [String: String] = [:]
+    /// Other machines can reach the listener, and the operator has not said that they may without a token.
+    var mustAskForTokens = false
     /// What relative paths begin with: empty, or closed by `/`.
     var folder = ""
     /// Standard output is not a console's.

@@ -26,18 +26,21 @@ public struct ExternalEdit: Sendable {
     ///   - allocateID: gives an identity to an endpoint of this name that is new in the file.
     public func merge(into current: PersistedState, allocateID: (String) -> UInt32) -> MergedEdit {
         var merge = ThreeWayMerge(ancestor: ancestor, ours: current)
-        return merge.run(theirs: theirs, theirAutoSort: theirAutoSort, allocateID: allocateID)
+        var result = merge.run(theirs: theirs, theirAutoSort: theirAutoSort, allocateID: allocateID)
+        result.state.clients = current.mergedClients(ancestor: ancestor, theirs: configuration.clients)
+        result.agreed.clients = configuration.clients
+        return result
     }
 }
 
 /// The result of taking in an edit.
 public struct MergedEdit: Sendable {
     /// What the program holds from now on.
-    public let state: PersistedState
+    public fileprivate(set) var state: PersistedState
     /// Where the file overruled a change of the program's.
     public let conflicts: [EditConflict]
     /// What the file says, with the identities of `state`: the ancestor of the next comparison.
-    let agreed: PersistedState
+    fileprivate(set) var agreed: PersistedState
 }
 
 struct FileEndpoint: Sendable, Equatable {

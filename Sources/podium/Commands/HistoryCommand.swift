@@ -103,7 +103,9 @@ struct HistoryRequestsCommand: AsyncParsableCommand {
     @Option(help: "Only those that this endpoint answered or failed.", completion: EndpointNames.completion)
     var endpoint: String?
 
-    @Option(help: ArgumentHelp("Only those of the client of this name.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Only those of the client of this name.", valueName: "name"),
+        completion: ClientNames.completion)
     var client: String?
 
     @Option(help: ArgumentHelp("Only the one of this id.", valueName: "request-id"))

@@ -35,7 +35,7 @@ struct UsageCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only models of this name or pattern (claude-*).", valueName: "pattern"))
     var model: String?
 
-    @Option(help: ArgumentHelp("Only the client of this name.", valueName: "name"))
+    @Option(help: ArgumentHelp("Only the client of this name.", valueName: "name"), completion: ClientNames.completion)
     var client: String?
 
     @Flag(help: "Print a table for spreadsheets.")

@@ -133,16 +133,21 @@ struct ControlOptions: ParsableArguments {
 
 /// The names of the running Podium's endpoints, for the shell to complete.
 enum EndpointNames {
-    static let completion = CompletionKind.custom { words, _, _ in await complete(words) }
+    static let completion = CompletionKind.custom { words, _, _ in
+        await NameCompletion.complete(words) { try await $0.endpoints().endpoints.map(\.name) }
+    }
+}
 
-    private static func complete(_ words: [String]) async -> [String] {
+/// What a running Podium knows by names, for the shell to complete.
+enum NameCompletion {
+    static func complete(_ words: [String], _ names: (ControlClient) async throws -> [String]) async -> [String] {
         let options = value(of: "--config", in: words).map { ["--config", $0] } ?? []
         let socket = value(of: "--socket", in: words).map { ["--socket", $0] } ?? []
         // Whatever is wrong, a shell that completes is no place to say it.
         guard let target = try? ControlTarget.parse(options + socket), let path = target.socketPath else { return [] }
         var client = ControlClient(socketPath: path, operatorName: UserName.current)
         client.timeout = .seconds(1)
-        return (try? await client.endpoints().endpoints.map(\.name)) ?? []
+        return (try? await names(client)) ?? []
     }
 
     private static func value(of option: String, in words: [String]) -> String? {
