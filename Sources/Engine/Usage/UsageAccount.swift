@@ -90,7 +90,7 @@ final class UsageAccount: Sendable {
         private var dropped = 0
         private var isScheduled = false
 
-        mutating func append(_ one: FinishedRequest) -> Drain {
+        mutating func append(_ one: consuming FinishedRequest) -> Drain {
             guard entries.count < Self.limit else {
                 dropped += 1
                 return .nothing
@@ -285,16 +285,18 @@ final class UsageAccount: Sendable {
             for id in batch[index].failures { ids.insert(id) }
             for attempt in batch[index].walk { ids.insert(attempt.endpoint) }
         }
+        // Requests are looked at where they are: one that is handed to a closure is copied for it, with all that it names.
         let admitted = log?.admit(
-            batch.map { (LoggedRequest.Kind($0.operation), $0.isFailed) }, now: ContinuousClock.now - Self.origin)
+            batch.indices.map { (LoggedRequest.Kind(batch[$0].operation), batch[$0].isFailed) },
+            now: ContinuousClock.now - Self.origin)
         let countsUnlogged = log?.isOn == true
         var logged: [LoggedRequest] = []
         let known = names.withLock { $0 }(Array(ids))
         let rules = rules.withLock { $0 }
         let (now, wall) = (ContinuousClock.now, WallClock.seconds)
         let offset = Int64(WallClock.utcOffset(at: wall))
-        let costs = batch.map { one in
-            one.usage.flatMap { rules.cost(of: $0, endpoint: one.endpoint.flatMap { known[$0] }) }
+        let costs = batch.indices.map { index in
+            batch[index].usage.flatMap { rules.cost(of: $0, endpoint: batch[index].endpoint.flatMap { known[$0] }) }
         }
         let end = ReportTime(now)
         let isWritten = state.withLock { state in

@@ -30,12 +30,15 @@ struct AttemptRecords {
     /// An attempt has ended.
     ///
     /// - Parameter row: what judged it; nil where nothing had to
-    mutating func append(_ report: AttemptReport, row: String?) {
-        if let row {
-            verdictRows += repeatElement("", count: place - verdictRows.count)
-            verdictRows.append(row)
-        }
+    @inline(__always)
+    mutating func append(_ report: consuming AttemptReport, row: String?) {
+        if let row { note(row) }
         if first == nil { first = report } else { further.append(report) }
+    }
+
+    private mutating func note(_ row: String) {
+        verdictRows += repeatElement("", count: place - verdictRows.count)
+        verdictRows.append(row)
     }
 
     /// The attempt that begins sends this name of the model.
