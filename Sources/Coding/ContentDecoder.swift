@@ -42,6 +42,9 @@ public final class ContentDecoder {
         }
     }
 
+    /// Bytes that it has taken for itself by now: many streams at once may have to share a limit.
+    public var memory: Int { stages.reduce(0) { $0 + Self.largestPiece + $1.memory } }
+
     /// The body has ended.
     ///
     /// A body of no bytes at all is taken for complete: a header that names a coding also stands on empty bodies.
@@ -68,6 +71,8 @@ private protocol DecodingStage: AnyObject {
     var coding: ContentCoding { get }
     /// The body may end here.
     var isComplete: Bool { get }
+    /// Bytes that its library has taken.
+    var memory: Int { get }
 
     func decode(
         _ piece: UnsafeRawBufferPointer, _ next: (UnsafeRawBufferPointer) throws(DecodingError) -> Void
@@ -129,6 +134,9 @@ private final class InflateStage: DecodingStage {
     }
 
     var isComplete: Bool { position != .inside && firstByte == nil }
+
+    /// zlib's state and its window, which is 32 KiB.
+    let memory = 40 << 10
 
     func decode(
         _ piece: UnsafeRawBufferPointer, _ next: (UnsafeRawBufferPointer) throws(DecodingError) -> Void
@@ -212,19 +220,28 @@ private final class InflateStage: DecodingStage {
 private final class BrotliStage: DecodingStage {
     let coding = ContentCoding.brotli
     private let state: OpaquePointer
+    /// C counts here.
+    private let counter = UnsafeMutablePointer<Int>.allocate(capacity: 1)
     private var output: OutputBuffer
     private var hasBegun = false
     private var hasEnded = false
 
     init(budget: Int) throws(DecodingError) {
-        guard let state = BrotliDecoderCreateInstance(nil, nil, nil) else { throw .outOfMemory }
+        counter.initialize(to: 0)
+        guard let state = podium_brotli_create(counter) else {
+            counter.deallocate()
+            throw .outOfMemory
+        }
         self.state = state
         output = OutputBuffer(budget: budget)
     }
 
     deinit {
         BrotliDecoderDestroyInstance(state)
+        counter.deallocate()
     }
+
+    var memory: Int { counter.pointee }
 
     var isComplete: Bool { hasEnded || !hasBegun }
 
@@ -281,6 +298,8 @@ private final class ZstdStage: DecodingStage {
     deinit {
         ZSTD_freeDCtx(context)
     }
+
+    var memory: Int { ZSTD_sizeof_DCtx(context) }
 
     func decode(
         _ piece: UnsafeRawBufferPointer, _ next: (UnsafeRawBufferPointer) throws(DecodingError) -> Void

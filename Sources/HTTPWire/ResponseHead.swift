@@ -28,7 +28,7 @@ public struct ResponseHead: Sendable {
     public private(set) var media = Media.unknown
     /// The content type is text/event-stream.
     public var isEventStream: Bool { media == .eventStream }
-    /// There is a content coding, so the body cannot be looked into.
+    /// There is a content coding.
     public private(set) var isEncoded = false
     /// The content type is message/http: the request, sent back with all it held.
     public private(set) var isRequestEcho = false
@@ -79,7 +79,9 @@ public struct ResponseHead: Sendable {
                 case .contentType:
                     media = Self.media(bytes.slice(line.value))
                     echo = echo || bytes.slice(line.value).hasPrefixIgnoringCase("message/http")
-                case .contentEncoding: encoded = !bytes.slice(line.value).equalsIgnoringCase("identity")
+                case .contentEncoding:
+                    let value = bytes.slice(line.value)
+                    if !value.isEmpty, !value.equalsIgnoringCase("identity") { encoded = true }
                 case .xRequestID: requestID = true
                 case .date: date = true
                 default: break

@@ -1,8 +1,10 @@
+public import Coding
+
 /// Reads an answer of an LLM's API as its bytes pass: what each event of a stream means, the first content, the error that it
 /// names, the tokens that it says were used, the model that answered, and whether it came to its end.
 ///
 /// Pure and incremental: no I/O, no clock, no allocation for an event, and the same result however the bytes are cut. It
-/// never fails: what it does not know passes. It keeps a kilobyte and a half, whatever comes.
+/// never fails: what it does not know passes. It keeps a kilobyte and a half, whatever comes, and what a content coding takes to be undone.
 ///
 ///     var reader = AnswerReader(api: .messages, status: 200, contentType: "text/event-stream")
 ///     reader.read(bytes) { event, end in … }      // for each piece of the body
@@ -42,8 +44,11 @@ public struct AnswerReader {
         case legible
         /// Neither JSON nor an event stream by its media type.
         case foreign
-        /// Under a content coding such as `gzip`. It is not undone: what is so encoded is judged by its status and head alone.
+        /// Under a content coding that is not known here, or that takes more to be undone than there is for it. What is so encoded is judged
+        /// by its status and head alone.
         case encoded
+        /// It is not what its content coding says: the reading has ended there.
+        case broken
     }
 
     /// What an error says of itself.
@@ -75,13 +80,15 @@ public struct AnswerReader {
         case page
         /// Neither JSON nor an event stream.
         case foreign
-        /// Under a content coding such as `gzip`.
+        /// Under a content coding that cannot be undone.
         case encoded
     }
 
     // What every event touches comes first, within two lines of the processor's cache.
     private var api: LLMAPI
     private var shape = Shape.unknown
+    /// Undoes the content coding; nil where there is none, or none any more.
+    private var decoder: ContentDecoder?
     /// How far the body can be looked into.
     public private(set) var legibility = Legibility.legible
     /// Whether anything came that the client must have.
@@ -123,13 +130,31 @@ public struct AnswerReader {
     ///   - api: which API was asked.
     ///   - status: of the answer.
     ///   - contentType: its media type with parameters; nil or empty where there is none.
-    ///   - contentEncoding: its content coding; nil, empty or `identity` where there is none.
+    ///   - contentEncoding: its content codings; nil, empty or `identity` where there is none.
     public init(api: LLMAPI, status: Int, contentType: String?, contentEncoding: String? = nil) {
-        let coding = (contentEncoding ?? "").lowercased().filter { $0 != " " && $0 != "\t" }
         let media = Self.media(contentType ?? "")
+        self.init(api: api, status: status, media: media)
         // A page is one under any coding.
-        self.init(
-            api: api, status: status, media: ["", "identity"].contains(coding) || media == .page ? media : .encoded)
+        guard legibility == .legible else { return }
+        do {
+            let codings = try ContentCodings((contentEncoding ?? "").utf8)
+            decoder = try Self.decoder(of: codings, media)
+        } catch {
+            declare(.encoded)
+        }
+    }
+
+    /// So much of an answer that is no stream is decoded: a few bytes can stand for gigabytes.
+    public static let decodedLimit = 64 << 20
+    /// A stream comes event by event, and may go on for hours.
+    private static let decodedStreamLimit = 4 << 30
+
+    /// What undoes these codings; nil where there are none.
+    public static func decoder(
+        of codings: ContentCodings, _ media: Media
+    ) throws(DecodingError) -> ContentDecoder? {
+        guard !codings.isIdentity else { return nil }
+        return try ContentDecoder(codings, budget: media == .eventStream ? decodedStreamLimit : decodedLimit)
     }
 
     /// The same for an answer whose head has been read.
@@ -151,7 +176,10 @@ public struct AnswerReader {
     }
 
     /// Begins anew with another answer. The reader is large, and most of it need not be touched for that.
-    public mutating func begin(api: LLMAPI, status: Int, media: Media) {
+    ///
+    /// - Parameter decoder: undoes its content coding
+    public mutating func begin(api: LLMAPI, status: Int, media: Media, decoder: ContentDecoder? = nil) {
+        if self.decoder != nil || decoder != nil { self.decoder = decoder }
         self.api = api
         self.status = status
         declare(media)
@@ -184,7 +212,7 @@ public struct AnswerReader {
     /// Whether it is neither JSON nor an event stream nor a page, by its media type or by what has come: what it says is not known.
     public var isForeign: Bool {
         switch legibility {
-        case .encoded: true
+        case .encoded, .broken: true
         case .foreign: !isMarkup
         case .legible: shape == .events && !isDeclaredStream && !knowsEvents
         }
@@ -237,12 +265,43 @@ public struct AnswerReader {
 
     // MARK: Bytes
 
-    /// Reads the next bytes of the body, without a content coding.
+    /// Reads the next bytes of the body.
     ///
-    /// - Parameter onEvent: is called for each event of a stream that is complete, with its meaning and the number of bytes of
-    ///   `bytes` up to its end. A JSON answer is one event.
+    /// - Parameters:
+    ///   - onEvent: is called for each event of a stream that is complete, with its meaning and the number of bytes of
+    ///     `bytes` up to its end, of bytes under a content coding that of all of them. A JSON answer is one event.
+    ///   - onPlain: gets the bytes without their content coding where they have one, before they are read.
     public mutating func read(
-        _ bytes: UnsafeRawBufferPointer, onEvent: (EventClass, _ end: Int) -> Void = { _, _ in }
+        _ bytes: UnsafeRawBufferPointer, onEvent: (EventClass, _ end: Int) -> Void = { _, _ in },
+        onPlain: (UnsafeRawBufferPointer) -> Void = { _ in }
+    ) {
+        guard let decoder else { return readPlain(bytes, onEvent: onEvent) }
+        do throws(DecodingError) {
+            try decoder.decode(bytes) { plain in
+                onPlain(plain)
+                readPlain(plain) { meaning, _ in onEvent(meaning, bytes.count) }
+            }
+        } catch {
+            switch error {
+            case .corrupt, .truncated: endReading(.broken)
+            case .tooLarge, .outOfMemory: endReading(.encoded)
+            }
+        }
+    }
+
+    /// Bytes that are taken for undoing the content coding.
+    public var decoderMemory: Int { decoder?.memory ?? 0 }
+
+    /// There is no room for undoing the content coding: what was read until now is all that is known.
+    public mutating func stopDecoding() { if decoder != nil { endReading(.encoded) } }
+
+    private mutating func endReading(_ reason: Legibility) {
+        decoder = nil
+        if legibility == .legible { legibility = reason }
+    }
+
+    private mutating func readPlain(
+        _ bytes: UnsafeRawBufferPointer, onEvent: (EventClass, _ end: Int) -> Void
     ) {
         guard legibility == .legible else { return }
         var place = 0
@@ -268,10 +327,12 @@ public struct AnswerReader {
     public mutating func finish(
         isClean: Bool, onEvent: (EventClass, _ end: Int) -> Void = { _, _ in }
     ) -> Ending? {
-        guard legibility == .legible else { return nil }
+        // That the coding's own end is missing says nothing: servers that send each event at once often never write it.
+        if decoder != nil { decoder = nil }
+        if legibility == .foreign { return nil }
         if shape == .json, let token = scanner.finish() { take(token) }
         // An event without its empty line counts, as a file without its last line end has its last line. A client does not get it.
-        if shape == .events, event.hasData || event.hasName {
+        if legibility == .legible, shape == .events, event.hasData || event.hasName {
             let hadOutput = hasOutput
             conclude(at: 0, onEvent)
             hasOutput = hadOutput
@@ -282,7 +343,7 @@ public struct AnswerReader {
             return scanner.isDone ? .complete : .partial
         }
         if hasEnd { return .complete }
-        return event.hasFinished && isClean && shape == .events ? .complete : .partial
+        return event.hasFinished && isClean && shape == .events && legibility == .legible ? .complete : .partial
     }
 
     /// JSON begins with a bracket and HTML with an angle; everything else is read as an event stream. White space in front keeps a connection alive.

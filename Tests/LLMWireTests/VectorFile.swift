@@ -24,6 +24,9 @@ struct VectorFile: Decodable {
 
         var bytes: [UInt8] { body.flatMap(\.bytes) }
 
+        /// What is on the wire: under a content coding something else.
+        var wire: [UInt8] { encoded.map { Array(Data(base64Encoded: $0) ?? Data()) } ?? bytes }
+
         var llmAPI: LLMAPI {
             switch api {
             case "anthropic": .messages
@@ -41,7 +44,7 @@ struct VectorFile: Decodable {
                 + (splits ?? []).map { split in
                     switch split {
                     case .offsets(let offsets): offsets
-                    case .eachByte: Array(1..<max(1, bytes.count))
+                    case .eachByte: Array(1..<max(1, wire.count))
                     }
                 }
         }

@@ -111,7 +111,7 @@ struct AnswerFiguresTests {
 
     private func gate(_ text: String, isClean: Bool = true) -> AnswerGate {
         let gate = AnswerGate()
-        gate.open(.eventStream, status: 200, isReadable: true, to: .inference(.messages), commit: .content)
+        gate.open(.eventStream, status: 200, hasBody: true, to: .inference(.messages), commit: .content)
         Array(text.utf8).withUnsafeBytes { gate.look($0) }
         gate.finish(isClean: isClean)
         return gate
@@ -141,7 +141,7 @@ struct AnswerFiguresTests {
     /// Tokens that were thought in silence before the first content would make the rest look fast.
     @Test func hiddenReasoningHasNoSpeed() {
         let gate = AnswerGate()
-        gate.open(.eventStream, status: 200, isReadable: true, to: .inference(.responses), commit: .content)
+        gate.open(.eventStream, status: 200, hasBody: true, to: .inference(.responses), commit: .content)
         let text = """
             data: {"type":"response.output_text.delta","delta":"a"}
 

@@ -151,6 +151,12 @@ public final class RawClient: Sendable {
         return text
     }
 
+    /// The same for what is no text.
+    public func bytesUntilClosed() async -> [UInt8] {
+        _ = await untilClosed()
+        return received.state.withLock { $0.bytes }
+    }
+
     /// Waits for `part` (or the end) and returns all that came.
     public func until(_ part: String) async -> String {
         let wanted = Array(part.utf8)

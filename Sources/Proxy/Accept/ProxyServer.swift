@@ -148,6 +148,8 @@ public final class ProxyServer: Sendable {
 
     /// Client connections and requests open now.
     public var load: ProxyLoad { shared.load }
+    /// Bytes that undoing the content codings of answers takes now.
+    var decodingMemoryInUse: Int { shared.decodingMemory.inUse }
 
     /// Stops accepting, closes idle connections, waits up to `drain` for running requests, then cuts the rest off.
     ///

@@ -24,6 +24,8 @@ final class SharedState: Sendable {
     private let unreplayableCount = Atomic<Int>(0)
     private let shadowCount = Atomic<Int>(0)
     private let repairCount = Atomic<Int>(0)
+    /// What undoing content codings of answers takes.
+    let decodingMemory = DecodingMemory()
     /// Clients that were turned away and are waited for, at most: descriptors of the reserve.
     private static let lingeringLimit = 32
     /// Clients for which there is no room and that are listened to all the same, at most.

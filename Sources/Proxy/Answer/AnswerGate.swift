@@ -1,5 +1,7 @@
+internal import Coding
 internal import HTTPWire
 internal import LLMWire
+internal import Synchronization
 internal import Verdicts
 
 /// Looks into an endpoint's answer on its way to the client: whether it says anything yet, whether it names an error, and whether
@@ -21,6 +23,8 @@ final class AnswerGate {
     private var isForeign = false
     /// The answer is looked into.
     private(set) var isLooking = false
+    /// Its content coding is undone for that.
+    private var isDecoding = false
     /// It is a model's: errors within it and a missing end count.
     private var judges = false
     /// What it says was used is counted.
@@ -31,33 +35,68 @@ final class AnswerGate {
     /// which every piece of a stream touches, lie together.
     private var reader = AnswerReader(api: .messages, status: 0, media: .foreign)
 
+    /// What undoing content codings takes, of which the answers of all loops have a share.
+    private var decoding: DecodingMemory?
+    /// The share of this one.
+    private var charged = 0
+
+    deinit { decoding?.give(back: charged) }
+
     /// Nothing is looked into.
     func close() {
+        stopDecoding()
         isLooking = false
         judges = false
+    }
+
+    // MARK: Content codings
+
+    /// Lets go of what undoing the content coding has taken.
+    func stopDecoding() {
+        guard isDecoding else { return }
+        isDecoding = false
+        reader.stopDecoding()
+        decoding?.give(back: charged)
+        charged = 0
+    }
+
+    /// The coding may have taken more. Where there is no more for all of them, the reading ends, and the answer passes.
+    private func settle() {
+        let memory = reader.decoderMemory
+        guard memory != charged, let decoding else { return }
+        let isTooMuch = !decoding.take(memory - charged)
+        charged = memory
+        if memory == 0 || isTooMuch { stopDecoding() }
     }
 
     /// An answer begins.
     ///
     /// - Parameters:
     ///   - media: as the answer's head names it
-    ///   - isReadable: it has a body, and one without a content coding
+    ///   - hasBody: there is something to be looked into
+    ///   - coding: what undoes its content codings and what that may take; nil where it has none
     ///   - operation: what was asked
     ///   - counts: what it says was used is counted
     func open(
-        _ media: ResponseHead.Media, status: Int, isReadable: Bool, to operation: LLMOperation, commit: CommitPoint,
-        counts: Bool = true
+        _ media: ResponseHead.Media, status: Int, hasBody: Bool, coding: Coding? = nil, to operation: LLMOperation,
+        commit: CommitPoint, counts: Bool = true
     ) {
+        stopDecoding()
         self.counts = counts
         ending = nil
         eventCount = 0
         sawOutput = false
         family = 0
         isForeign = false
-        isUntyped = media == .unknown
+        isUntyped = media == .unknown && coding == nil
         self.commit = commit
         judges = operation.isInference
-        guard isReadable else { return close() }
+        guard hasBody else { return close() }
+        var decoder: ContentDecoder?
+        if let coding, media != .page, media != .other {
+            guard let codings = coding.codings else { return close() }
+            do { decoder = try AnswerReader.decoder(of: codings, Self.media(media)) } catch { return close() }
+        }
         self.status = status
         switch operation {
         case .inference(let asked) where media != .other: api = asked
@@ -68,15 +107,24 @@ final class AnswerGate {
         default: return close()
         }
         // Of what has no media type the first byte says whether it is read at all.
-        if !isUntyped { reader.begin(api: api, status: status, media: Self.media(media, isEncoded: false)) }
+        if !isUntyped { reader.begin(api: api, status: status, media: Self.media(media), decoder: decoder) }
         isLooking = true
+        guard decoder != nil else { return }
+        isDecoding = true
+        decoding = coding?.memory
+        settle()
+    }
+
+    /// The content codings of an answer.
+    struct Coding {
+        /// nil: one of them is not known here.
+        let codings: ContentCodings?
+        let memory: DecodingMemory
     }
 
     /// What a head says of the body that follows.
-    static func media(_ media: ResponseHead.Media, isEncoded: Bool) -> AnswerReader.Media {
-        if media == .page { return .page }
-        if isEncoded { return .encoded }
-        return switch media {
+    static func media(_ media: ResponseHead.Media) -> AnswerReader.Media {
+        switch media {
         case .unknown: .unknown
         case .eventStream: .eventStream
         case .json: .json
@@ -89,10 +137,24 @@ final class AnswerGate {
     @inline(__always)
     func look(_ bytes: UnsafeRawBufferPointer) {
         if isUntyped, recognises(bytes) { return }
+        if isDecoding { return lookDecoding(bytes) { _ in } }
         reader.read(bytes) { meaning, _ in
             eventCount &+= 1
             if meaning.isOutput { sawOutput = true }
         }
+    }
+
+    /// The same for bytes under a content coding.
+    ///
+    /// - Parameter onPlain: gets the bytes without it
+    func lookDecoding(_ bytes: UnsafeRawBufferPointer, onPlain: (UnsafeRawBufferPointer) -> Void) {
+        reader.read(
+            bytes,
+            onEvent: { meaning, _ in
+                eventCount &+= 1
+                if meaning.isOutput { sawOutput = true }
+            }, onPlain: onPlain)
+        settle()
     }
 
     /// What has no media type is looked into where it begins as JSON or HTML does. Everything else passes without a further look.
@@ -166,10 +228,13 @@ final class AnswerGate {
         // Nothing has come but white space.
         if isUntyped { reader.begin(api: api, status: status, media: .unknown) }
         ending = reader.finish(isClean: isClean)
+        if isDecoding { stopDecoding() }
     }
 
     /// Whether a stream, of which the client has the beginning, stopped before its API's last event.
-    var isBrokenOff: Bool { judges && reader.isStream && reader.hasKnownEvents && ending == .partial }
+    var isBrokenOff: Bool {
+        judges && reader.isStream && reader.hasKnownEvents && ending == .partial && reader.legibility == .legible
+    }
 
     /// Whether the answer, as far as it has come, is one that nothing is to be said against.
     var isGood: Bool {
@@ -185,10 +250,14 @@ final class AnswerGate {
 
     /// What the answer says was used, when nothing more of it comes; nil where that is not counted.
     func account() -> AnswerUsage? {
+        defer { stopDecoding() }
         guard counts else { return nil }
-        guard isLooking, !isUntyped, !reader.isForeign else { return AnswerUsage(extent: .unread) }
-        if ending == nil { ending = reader.finish(isClean: false) }
         let figures = reader.usage
+        // Of what is broken in its coding it is known what was read until then.
+        guard isLooking, !isUntyped, !reader.isForeign || figures != Usage() else {
+            return AnswerUsage(extent: .unread)
+        }
+        if ending == nil { ending = reader.finish(isClean: false) }
         if !reader.modelIs(modelName) { modelName = reader.model ?? "" }
         let isKnown = figures != Usage()
         return AnswerUsage(
@@ -207,4 +276,24 @@ final class AnswerGate {
             operation: operation, status: status, place: place, reader: reader, ending: ending, isFinished: isFinished,
             wait: wait, isCredentialClients: isCredentialClients)
     }
+}
+
+/// The memory that undoing content codings may take together: of all answers on all loops.
+final class DecodingMemory: Sendable {
+    /// Some hundreds of streams under brotli, more than a thousand under gzip.
+    static let limit = 64 << 20
+
+    private let limit: Int
+    private let taken = Atomic<Int>(0)
+
+    init(limit: Int = limit) { self.limit = limit }
+
+    /// - Returns: whether there was so much left; it is taken in any case
+    func take(_ bytes: Int) -> Bool {
+        taken.wrappingAdd(bytes, ordering: .relaxed).newValue <= limit || bytes < 0
+    }
+
+    func give(back bytes: Int) { if bytes != 0 { taken.wrappingSubtract(bytes, ordering: .relaxed) } }
+
+    var inUse: Int { taken.load(ordering: .relaxed) }
 }

@@ -1,3 +1,4 @@
+internal import Coding
 internal import HTTPWire
 internal import LLMWire
 internal import NIOCore
@@ -17,7 +18,7 @@ final class CurrentResponse {
     private var heldHeadLength = 0
     private var body = BodyReader(.none)
     private(set) var isEventStream = false
-    /// Nothing readable can be put into it.
+    /// It has a content coding: nothing readable can be put into it.
     private(set) var isEncoded = false
     let gate = AnswerGate()
     /// The answer is no success, and is read to find out why.
@@ -83,19 +84,36 @@ final class CurrentResponse {
     /// `loop.responseHead` is the head of an answer.
     ///
     /// - Parameters:
+    ///   - head: its bytes
     ///   - operation: what was asked
     ///   - makesID: a success makes something that can be asked for later
-    func begin(to operation: LLMOperation, makesID: Bool = false, on loop: LoopContext) {
+    func begin(
+        _ head: UnsafeRawBufferPointer, to operation: LLMOperation, makesID: Bool = false, on loop: LoopContext
+    ) {
         body = BodyReader(loop.responseHead.framing)
         isEventStream = loop.responseHead.isEventStream
         isEncoded = loop.responseHead.isEncoded
         if isEventStream { position = EventStreamPosition() }
-        if makesID, !isEncoded { madeIDSearch = MadeIDSearch(isStream: isEventStream) }
+        if makesID { madeIDSearch = MadeIDSearch(isStream: isEventStream) }
         status = loop.responseHead.status
         gate.open(
             loop.responseHead.media, status: loop.responseHead.status,
-            isReadable: loop.responseHead.framing != .none && !isEncoded, to: operation, commit: loop.routing.commit,
+            hasBody: loop.responseHead.framing != .none,
+            coding: isEncoded
+                ? AnswerGate.Coding(
+                    codings: Self.codings(of: loop.responseHead, head), memory: loop.shared.decodingMemory) : nil,
+            to: operation, commit: loop.routing.commit,
             counts: loop.routing.usage != .ignored)
+    }
+
+    /// nil: one of them is not known here.
+    static func codings(of head: borrowing ResponseHead, _ bytes: UnsafeRawBufferPointer) -> ContentCodings? {
+        var names: [UInt8] = []
+        for line in head.fields.lines where line.known == .contentEncoding {
+            names += bytes.slice(line.value)
+            names.append(UInt8(ascii: ","))
+        }
+        return try? ContentCodings(names)
     }
 
     /// The answer names the model as the endpoint was asked for it, which is not what the client has asked for.
@@ -257,8 +275,15 @@ final class CurrentResponse {
     /// - Parameter isLast: the body ends with it
     @inline(__always)
     func look(into buffer: ByteBuffer, isLast: Bool, on loop: LoopContext) {
-        if let madeIDSearch { madeIDSearch.look(into: buffer, loop.dataRanges) }
+        if let madeIDSearch, !isEncoded { madeIDSearch.look(into: buffer, loop.dataRanges) }
         guard gate.isLooking else { return }
+        if isEncoded, let madeIDSearch {
+            buffer.withUnsafeReadableBytes { bytes in
+                for range in loop.dataRanges { gate.lookDecoding(bytes.slice(range), onPlain: madeIDSearch.look) }
+            }
+            if isLast { gate.finish(isClean: true) }
+            return
+        }
         buffer.withUnsafeReadableBytes { bytes in
             for range in loop.dataRanges { gate.look(bytes.slice(range)) }
         }
@@ -394,6 +419,8 @@ private final class MadeIDSearch {
             for range in ranges { reader.read(bytes.slice(range)) }
         }
     }
+
+    func look(_ bytes: UnsafeRawBufferPointer) { reader.read(bytes) }
 }
 
 /// Where in an event stream its last byte left off, by the last four bytes.

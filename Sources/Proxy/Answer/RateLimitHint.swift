@@ -4,7 +4,7 @@ internal import Verdicts
 /// Finds out from a refusal's fields, and from its words, how long to wait before the endpoint is asked again.
 enum RateLimitHint {
     /// - Parameters:
-    ///   - text: the beginning of the body
+    ///   - text: the beginning of the body, without a content coding; empty where it cannot be read
     ///   - unixTime: seconds since 1970, to read points in time against
     static func wait(
         _ head: borrowing ResponseHead, _ bytes: UnsafeRawBufferPointer, text: [UInt8] = [], unixTime: Double
@@ -17,7 +17,7 @@ enum RateLimitHint {
             default: break
             }
         }
-        if !text.isEmpty, !head.isEncoded { hints.take(body: text) }
+        if !text.isEmpty { hints.take(body: text) }
         return hints.waitAhead
     }
 

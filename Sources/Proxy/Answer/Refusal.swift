@@ -1,3 +1,4 @@
+internal import Coding
 internal import HTTPWire
 internal import LLMWire
 internal import NIOCore
@@ -28,6 +29,8 @@ final class Refusal {
     private var worded: LocalAnswer?
     private(set) var verdict: Verdict?
     private var error: AnswerReader.NamedError?
+    /// Its body has a content coding, and repeats a secret within.
+    private var isEncodedWithSecrets = false
 
     /// - Parameter head: as received
     init(
@@ -104,20 +107,39 @@ final class Refusal {
     /// - Parameter unixTime: seconds since 1970, to read points in time against
     func finding(of operation: LLMOperation, unixTime: Double) -> Finding {
         var parsed = ResponseHead()
-        let text = body.withUnsafeReadableBytes { Array($0.prefix(Finding.textLimit)) }
+        var text = body.withUnsafeReadableBytes { Array($0.prefix(Finding.textLimit)) }
+        var isLegible = true
         let wait = head.withUnsafeBytes { bytes -> Duration? in
             // It was parsed before, so it can be again.
             guard (try? parsed.parse(bytes, toHEAD: false, limits: HTTPLimits())) != nil else { return nil }
-            return RateLimitHint.wait(parsed, bytes, text: text, unixTime: unixTime)
+            if parsed.isEncoded {
+                let plain = Self.decoded(text, CurrentResponse.codings(of: parsed, bytes))
+                isLegible = plain != nil
+                if let plain { text = plain }
+                isEncodedWithSecrets = text.withUnsafeBytes { plain in
+                    upstream.secrets.contains { $0.first(in: plain) != nil }
+                }
+            }
+            return RateLimitHint.wait(parsed, bytes, text: isLegible ? text : [], unixTime: unixTime)
         }
+        let media = AnswerGate.media(parsed.media)
         var reader = AnswerReader(
             api: operation.usageAPI ?? .chatCompletions, status: status,
-            media: AnswerGate.media(parsed.media, isEncoded: parsed.isEncoded))
+            media: isLegible || media == .page ? media : .encoded)
         text.withUnsafeBytes { reader.read($0) }
         let ending = reader.finish(isClean: isWhole)
         return Finding(
             operation: operation, status: status, place: .head, reader: reader, ending: ending, isFinished: true,
             text: text, wait: wait, isCredentialClients: upstream.forwardsClientCredential)
+    }
+
+    /// The beginning of the body without its content codings; nil where they cannot be undone.
+    private static func decoded(_ body: [UInt8], _ codings: ContentCodings?) -> [UInt8]? {
+        guard let codings, let decoder = try? ContentDecoder(codings, budget: 4 * Finding.textLimit) else { return nil }
+        var plain: [UInt8] = []
+        // What comes before a mistake is what it says.
+        body.withUnsafeBytes { bytes in try? decoder.decode(bytes) { plain += $0 } }
+        return plain.isEmpty && !body.isEmpty ? nil : Array(plain.prefix(Finding.textLimit))
     }
 
     /// It has been judged.
@@ -127,7 +149,8 @@ final class Refusal {
         self.verdict = verdict
         self.error = error
         maskSecrets()
-        guard (200..<300).contains(status) else { return }
+        // Asterisks cannot be put into what is encoded: its words go in an answer of our own.
+        guard (200..<300).contains(status) || isEncodedWithSecrets else { return }
         worded = inWords
         isWhole = true
     }

@@ -99,7 +99,7 @@ final class ClientConnection: RequestConnection {
             if status >= 300 {
                 attempt.verdict = VerdictTable.verdict(on: Finding(operation: request.operation, status: status))
             }
-            response.begin(to: request.operation, makesID: status < 300 && request.makes.0, on: loop)
+            response.begin(bytes, to: request.operation, makesID: status < 300 && request.makes.0, on: loop)
             if let change = request.modelChange, change.isRestored, status < 300 {
                 response.restoresModel(change, of: request.operation, on: loop)
             }
@@ -108,7 +108,7 @@ final class ClientConnection: RequestConnection {
         case .readRefusal:
             guard let target = attempt.upstream, let url = attempt.url else { return }
             machine.refusalMayKeepUpstream(loop.responseHead.keepsAlive)
-            response.begin(to: request.operation, on: loop)
+            response.begin(bytes, to: request.operation, on: loop)
             response.beginRefusal(of: target, url, head: bytes.slice(0..<loop.responseHead.end))
             arm(.refusalBody, from: response.lastRead)
         case .retryOnFreshConnection: retryOnFreshConnection(isCounted: true)
@@ -153,7 +153,7 @@ final class ClientConnection: RequestConnection {
             loop.output.clear()
         } else {
             writeResponseHead(bytes, framing: named.framing, closes: named.closes)
-            if head.isJudged, response.isReadableStream, machine.requestIsComplete {
+            if head.isJudged, response.isEventStream, machine.requestIsComplete {
                 armKeepalive(since: attempt.requestWritten ?? response.lastRead)
             }
         }
@@ -168,7 +168,10 @@ final class ClientConnection: RequestConnection {
     }
 
     override func keepaliveIsDue(now: NIODeadline) {
-        let isOverdue = attempt.requestWritten.map { now - $0 >= AnswerState.timeLimit } ?? false
+        // A stream under a content coding takes no comment: what has come of it is the sign of life.
+        let isOverdue =
+            response.isEventStream && response.isEncoded && response.bytesDown > 0
+            || attempt.requestWritten.map { now - $0 >= AnswerState.timeLimit } ?? false
         let isReadable = response.isReadableStream && loop.routing.keepalive > .zero
         switch machine.keepaliveIsDue(isReadableStream: isReadable, isOverdue: isOverdue) {
         case .nothing: guard machine.state.isRunning, !machine.isCommitted else { return }
@@ -331,10 +334,11 @@ final class ClientConnection: RequestConnection {
     override func judge(_ refusal: Refusal) {
         let finding = refusal.finding(of: request.operation, unixTime: Double(WallClock.wholeSeconds))
         let verdict = VerdictTable.verdict(on: finding, rules: refusal.upstream.rules)
+        let isWhole = refusal.isWhole
         refusal.judged(verdict, error: finding.error)
         attempt.verdict = verdict
-        if loop.routing.repairs, isRepaired(after: refusal, finding, verdict) { return }
-        use(refusal, verdict, keepsConnection: refusal.isWhole)
+        if loop.routing.repairs, isWhole, isRepaired(after: refusal, finding, verdict) { return }
+        use(refusal, verdict, keepsConnection: isWhole)
     }
 
     /// The endpoint cannot read what another one has signed or encrypted in the request: it is asked again without that. No other endpoint
@@ -598,6 +602,7 @@ final class ClientConnection: RequestConnection {
         let report = RequestReport(
             request, failover, attempt, response, isCommitted: machine.isCommitted,
             unsent: ending == .completed ? 0 : queuedByteCount, ending: ending, at: end, from: clientAddress)
+        response.gate.stopDecoding()
         loop.requestEnded()
         loop.requestFinished(report)
         if let endpoint = report.endpoint { noteMade(by: endpoint) }
