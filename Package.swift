@@ -143,12 +143,17 @@ let package = Package(
         tests("HTTPWire", ["WireOracle"]),
         tests("LLMWire", ["Coding"], data: ["Vectors"]),
         tests("Pricing", ["LLMWire"], data: ["Vectors"]),
-        tests("History", ["LLMWire", "Support", "Trends"]),
+        tests("History", ["LLMWire", "Pricing", "Support", "Trends"]),
         tests("Trends", ["LLMWire"], data: ["Vectors"]),
         tests("Verdicts", ["LLMWire"]),
         tests("Sockets", ["Support", nioCore]),
         tests("Proxy", ["Support", "Coding", "Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),
-        tests("Engine", ["PodiumModel", "Proxy", "Ranking", "Configuration", "Persistence"]),
+        tests(
+            "Engine",
+            [
+                "PodiumModel", "Proxy", "Ranking", "Configuration", "Persistence", "LLMWire", "Pricing", "Trends",
+                "History",
+            ]),
         tests(
             "Control",
             [

@@ -104,7 +104,8 @@ extension CommandRequest {
         case .addClient: return .addClient(try document(ClientPatch.self))
         case .changeClient: return .changeClient(name ?? "", try document(ClientPatch.self))
         case .removeClient: return .removeClient(name ?? "")
-        case .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .endpoints, .endpoint,
+        case .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .availability, .endpoints,
+            .endpoint,
             .metrics, .clients,
             .healthz, .readyz:
             return nil

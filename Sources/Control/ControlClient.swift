@@ -79,6 +79,7 @@ public struct ControlClient: Sendable {
         if let endpoint = question.endpoint { fields.append(("endpoint", endpoint)) }
         if let model = question.model { fields.append(("model", model)) }
         if let client = question.client { fields.append(("client", client)) }
+        if question.reprices { fields.append(("reprice", "true")) }
         let query = fields.map { "\($0)=\(PercentEncoding.encode($1))" }.joined(separator: "&")
         return try await ask(.GET, "\(Route(.usage).path)?\(query)")
     }
@@ -96,6 +97,11 @@ public struct ControlClient: Sendable {
     /// Flushes, also of earlier processes, the newest first.
     public func pastFlushes(_ question: HistoryQuestion) async throws(ControlClientError) -> FlushHistoryReport {
         try await ask(.GET, "\(Route(.pastFlushes).path)?\(HistoryRequest.query(question))")
+    }
+
+    /// How endpoints stood, also in earlier processes.
+    public func availability(_ question: HistoryQuestion) async throws(ControlClientError) -> AvailabilityReport {
+        try await ask(.GET, "\(Route(.availability).path)?\(HistoryRequest.query(question))")
     }
 
     /// The metrics in Prometheus' text format.

@@ -79,6 +79,7 @@ struct ControlService: Sendable {
             return .json(try await engine.loggedRequests(try HistoryRequest.question(request)))
         case .pastEvents: return .json(try await engine.pastEvents(try HistoryRequest.question(request)))
         case .pastFlushes: return .json(try await engine.pastFlushes(try HistoryRequest.question(request)))
+        case .availability: return .json(try await engine.availability(try HistoryRequest.question(request)))
         case .endpoints: return endpoints()
         case .clients: return .json(engine.clients())
         case .endpoint:
@@ -130,6 +131,11 @@ struct ControlService: Sendable {
         question.endpoint = try request.text("endpoint")
         question.model = try request.text("model")
         question.client = try request.text("client")
+        switch try request.text("reprice") {
+        case nil, "false": break
+        case "true": question.reprices = true
+        case .some: throw .malformed("reprice is true or false")
+        }
         return question
     }
 

@@ -19,6 +19,7 @@ enum HistoryRequest {
         question.endpoint = try request.text("endpoint")
         question.client = try request.text("client")
         question.request = try request.text("id")
+        question.by = try request.text("by")
         if let text = try request.text("level") {
             guard let level = EventLevel(rawValue: text) else {
                 throw .malformed("level is debug, info, warning or error")
@@ -37,6 +38,7 @@ enum HistoryRequest {
         if let endpoint = question.endpoint { fields.append(("endpoint", endpoint)) }
         if let client = question.client { fields.append(("client", client)) }
         if let request = question.request { fields.append(("id", request)) }
+        if let by = question.by { fields.append(("by", by)) }
         if let level = question.level { fields.append(("level", level.rawValue)) }
         return fields.map { "\($0)=\(PercentEncoding.encode($1))" }.joined(separator: "&")
     }

@@ -14,7 +14,7 @@ struct Route: Sendable {
 
     /// What is asked.
     enum Operation: String, Sendable, CaseIterable {
-        case snapshot, events, stats, request, usage, loggedRequests, pastEvents, pastFlushes
+        case snapshot, events, stats, request, usage, loggedRequests, pastEvents, pastFlushes, availability
         case endpoints, endpoint, addEndpoint, replaceEndpoint, changeEndpoint, removeEndpoint
         case move, pin, unpin, enable, disable, clear, test
         case testDocument, preview, previewNew
@@ -67,6 +67,7 @@ struct Route: Sendable {
         case .loggedRequests: self.init(operation, .GET, "/admin/api/history/requests", [200, 400])
         case .pastEvents: self.init(operation, .GET, "/admin/api/history/events", [200, 400])
         case .pastFlushes: self.init(operation, .GET, "/admin/api/history/flushes", [200, 400])
+        case .availability: self.init(operation, .GET, "/admin/api/history/availability", [200, 400])
         case .request: self.init(operation, .GET, "/admin/api/requests/{name}", [200, 404])
         case .endpoints: self.init(operation, .GET, "/admin/api/endpoints", [200])
         case .addEndpoint:

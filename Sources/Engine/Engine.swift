@@ -169,12 +169,14 @@ public final class Engine: Sendable {
         accessLog.connect { [weak self] level, text in self?.log(level, source: "proxy", text) }
         account.connect(
             names: { [weak self] ids in self?.withState { $0.names(of: ids) } ?? [:] },
+            standings: { [weak self] in self?.standings() },
             note: { [weak self] level, text in self?.log(level, source: "history", text) })
         account.events.connect(
             EventHistory.Sources(
                 events: { [weak self] id in self?.withState { $0.events.lasting(after: id) } ?? [] },
                 flushes: { [weak self] in self?.persister.history() ?? [] }))
         account.follow(withState { $0.configuration.usage })
+        account.standingChanged()
         handle { $0.start(wallTime: Self.wallTime()) }
         prober.withLock { $0 = Task { await ProbeLoop(engine: self).run() } }
         log(.info, source: "proxy", "listening on http://\(text)")
@@ -426,7 +428,10 @@ extension Engine {
     /// - Precondition: The state's lock is not held.
     func perform(_ effects: EngineEffects) {
         guard !effects.isEmpty else { return }
-        if let routes = effects.routes { proxy.update(routes: routes) }
+        if let routes = effects.routes {
+            proxy.update(routes: routes)
+            account.standingChanged()
+        }
         let tasks = effects.tasks
         if tasks.contains(.followSettings) { followSettings() }
         if tasks.contains(.markPersister) { persister.mark(now: .now) }

@@ -62,6 +62,8 @@ public final class RequestFile {
     private var database: Database { store.database }
     /// Rows whose checksum did not hold, and which were left out.
     public private(set) var brokenRows = 0
+    /// Rows that could be read of a damaged file when it was replaced.
+    public private(set) var restoredRows = 0
 
     /// Where it is.
     public var path: String { store.path }
@@ -77,10 +79,32 @@ public final class RequestFile {
     public static func open(
         path: String, date: String, isDistrusted: Bool = false, movedAside: (String) -> Void = { _ in }
     ) throws(HistoryProblem) -> RequestFile {
-        RequestFile(
-            try StoreFile.open(
-                path: path, schema, date: date, isDistrusted: isDistrusted, movedAside: movedAside
-            ).file)
+        let (store, aside) = try StoreFile.open(
+            path: path, schema, date: date, isDistrusted: isDistrusted, movedAside: movedAside)
+        let file = RequestFile(store)
+        if let aside, let other = try? reader(path: aside, patience: nil) { file.takeReadable(of: other) }
+        return file
+    }
+
+    /// So many of the newest rows are taken out of a damaged file: they take a second or two, in which nothing else is written.
+    private static let mostSalvaged = 200_000
+
+    private func takeReadable(of other: RequestFile) {
+        let names = other.store.salvagedNames()
+        var rows: [LoggedRequest] = []
+        var seen: Set<Int64> = []
+        func writeSlice() {
+            if (try? write(rows)) != nil { restoredRows += rows.count }
+            rows = []
+        }
+        other.store.salvage(Self.columns, of: "request", key: "id") { statement in
+            if seen.insert(statement.integer(0)).inserted, let row = try? other.row(statement, names) {
+                rows.append(row)
+            }
+            if rows.count >= 2_000 { writeSlice() }
+            return seen.count < Self.mostSalvaged
+        }
+        writeSlice()
     }
 
     /// For queries alone, also where another process writes.

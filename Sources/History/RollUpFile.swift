@@ -10,6 +10,8 @@ public final class RollUpFile {
     private var database: Database { store.database }
     /// What a broken row is said of once: how many were left out.
     public private(set) var brokenRows = 0
+    /// Rows that came back when a damaged file was replaced: of the daily copy, and of what can be read of the damaged one.
+    public private(set) var restoredRows = 0
 
     /// Where it is.
     public var path: String { store.path }
@@ -25,10 +27,13 @@ public final class RollUpFile {
     public static func open(
         path: String, date: String, isDistrusted: Bool = false, movedAside: (String) -> Void = { _ in }
     ) throws(HistoryProblem) -> RollUpFile {
-        let (store, wasMovedAside) = try StoreFile.open(
+        let (store, aside) = try StoreFile.open(
             path: path, schema, date: date, isDistrusted: isDistrusted, movedAside: movedAside)
         let file = RollUpFile(store, isFresh: store.isNew)
-        if wasMovedAside, let copy = try? reader(path: path + ".backup") { try? file.takeRows(of: copy) }
+        // What is newer goes over what is older.
+        for path in [path + ".backup", aside ?? ""] where aside != nil {
+            if let other = try? reader(path: path) { file.takeReadable(of: other) }
+        }
         return file
     }
 
@@ -56,7 +61,7 @@ public final class RollUpFile {
                 CREATE TABLE name(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE(kind, text)) STRICT;
                 CREATE TABLE hour\(cell); CREATE TABLE day\(cell);
                 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) STRICT
-                """, eventTables,
+                """, eventTables, standingTables,
             ])
     }
 
@@ -94,7 +99,7 @@ public final class RollUpFile {
 
     private func stored(_ key: CellKey, _ names: NameTable) throws(SQLError) -> StoredKey {
         StoredKey(
-            table: key.period == .hour ? "hour" : "day", start: key.start,
+            table: Self.table(key.period), start: key.start,
             endpoint: try number(key.endpoint, .endpoint, names),
             model: try number(key.model, .model, names), client: try number(key.client, .client, names),
             names: [key.endpoint, key.model, key.client].map(names.text))
@@ -204,30 +209,35 @@ public final class RollUpFile {
     /// Copies all of it into another file, whole or not at all.
     public func copy(to target: String) throws(HistoryProblem) { try store.copy(to: target) }
 
-    /// Takes over what another file has and this one has not.
-    private func takeRows(of other: RollUpFile) throws(HistoryProblem) {
-        var all = StoredQuestion()
-        all.limit = .max
-        if let events = try? other.events(all) {
-            let keys = Dictionary(uniqueKeysWithValues: events.indices.map { ($0, events[$0].id) })
-            _ = try write(events, rows: keys, flushes: (try? other.flushes(all)) ?? [])
-        }
+    /// Takes over what can be read of another file, which may be damaged.
+    private func takeReadable(of other: RollUpFile) {
+        let names = other.store.salvagedNames()
         for period in CellKey.Period.allCases {
-            let rows = try other.rows(period, from: .min, to: .max)
-            do {
-                try database.transaction { () throws(SQLError) in
-                    for row in rows {
-                        let stored = StoredKey(
-                            table: period == .hour ? "hour" : "day", start: row.start,
-                            endpoint: try store.number(row.endpoint, .endpoint),
-                            model: try store.number(row.model, .model),
-                            client: try store.number(row.client, .client), names: [row.endpoint, row.model, row.client])
-                        try put(row.cell, stored)
-                    }
+            let table = Self.table(period)
+            var rows: [Int64: UsageRow] = [:]
+            other.store.salvage("rowid, start, endpoint, model, client, \(Self.list), checksum", of: table) {
+                statement in
+                rows[statement.integer(0)] = other.usageRow(statement, from: 1, period, names)
+                return true
+            }
+            let found = rows.values
+            let isDone: Void? = try? store.transaction { () throws(SQLError) in
+                for row in found {
+                    let stored = StoredKey(
+                        table: table, start: row.start, endpoint: try store.number(row.endpoint, .endpoint),
+                        model: try store.number(row.model, .model),
+                        client: try store.number(row.client, .client), names: [row.endpoint, row.model, row.client])
+                    try put(row.cell, stored)
                 }
-            } catch { throw HistoryProblem(error) }
+            }
+            if isDone != nil { restoredRows += found.count }
         }
+        restoredRows += takeReadableEvents(of: other) + takeReadableStandings(of: other, names)
     }
+
+    private static let list = columns.joined(separator: ", ")
+
+    private static func table(_ period: CellKey.Period) -> String { period == .hour ? "hour" : "day" }
 
     // MARK: Asking
 
@@ -235,27 +245,31 @@ public final class RollUpFile {
     public func rows(_ period: CellKey.Period, from: Int64, to: Int64) throws(HistoryProblem) -> [UsageRow] {
         do {
             let names = try store.names()
-            let table = period == .hour ? "hour" : "day"
             let statement = try database.statement(
-                "SELECT start, endpoint, model, client, \(Self.columns.joined(separator: ", ")), checksum "
-                    + "FROM \(table) WHERE start>=? AND start<? ORDER BY start")
+                "SELECT start, endpoint, model, client, \(Self.list), checksum "
+                    + "FROM \(Self.table(period)) WHERE start>=? AND start<? ORDER BY start")
             statement.bind(from)
             statement.bind(to)
             defer { statement.reset() }
             var rows: [UsageRow] = []
             while try statement.step() {
-                let key = StoredKey(
-                    table: table, start: statement.integer(0), endpoint: statement.integer(1),
-                    model: statement.integer(2), client: statement.integer(3),
-                    names: (1...3).map { names[statement.integer($0)] ?? "" })
-                guard let cell = cell(statement, from: 4, key) else { continue }
-                rows.append(
-                    UsageRow(
-                        period: period, start: key.start, endpoint: names[key.endpoint] ?? "",
-                        model: names[key.model] ?? "", client: names[key.client] ?? "", cell: cell))
+                if let row = usageRow(statement, from: 0, period, names) { rows.append(row) }
             }
             return rows
         } catch { throw HistoryProblem(error) }
+    }
+
+    private func usageRow(
+        _ statement: Database.Statement, from column: Int32, _ period: CellKey.Period, _ names: [Int64: String]
+    ) -> UsageRow? {
+        let key = StoredKey(
+            table: Self.table(period), start: statement.integer(column), endpoint: statement.integer(column + 1),
+            model: statement.integer(column + 2), client: statement.integer(column + 3),
+            names: (1...3).map { names[statement.integer(column + $0)] ?? "" })
+        guard let cell = cell(statement, from: column + 4, key) else { return nil }
+        return UsageRow(
+            period: period, start: key.start, endpoint: key.names[0], model: key.names[1], client: key.names[2],
+            cell: cell)
     }
 
     /// What is wrong with the file: nothing, or what SQLite's check or the rows' checksums find.
@@ -267,6 +281,8 @@ public final class RollUpFile {
         all.limit = .max
         _ = try events(all)
         _ = try flushes(all)
+        _ = try changes(all)
+        for period in CellKey.Period.allCases { _ = try standings(period, from: .min, to: .max) }
         if brokenRows > before { problems.append("\(brokenRows - before) rows whose checksum does not hold") }
         return problems
     }

@@ -8,6 +8,8 @@ public enum HistoryProblem: Error, Equatable, Sendable {
     case refused(String)
     /// Another program holds it: the next time.
     case busy
+    /// Another Podium has the history (`HistoryLock`): as soon as it has gone.
+    case held(String)
     /// There is no room: what is in memory stays there until there is.
     case full
     /// The file is not sound.
@@ -24,11 +26,20 @@ public enum HistoryProblem: Error, Equatable, Sendable {
         }
     }
 
+    /// Others bring it about, and end it.
+    public var isPassing: Bool {
+        switch self {
+        case .busy, .held: true
+        case .refused, .full, .damaged, .failed: false
+        }
+    }
+
     /// In words.
     public var text: String {
         switch self {
         case .refused(let reason), .failed(let reason): reason
         case .busy: "another program holds it"
+        case .held(let lock): "another Podium writes it (\(lock))"
         case .full: "the disk is full"
         case .damaged(let reason): "it is damaged: \(reason)"
         }
@@ -79,10 +90,10 @@ final class StoreFile {
     ///   - movedAside: is told where it is now
     static func open(
         path: String, _ schema: StoreSchema, date: String, isDistrusted: Bool, movedAside: (String) -> Void
-    ) throws(HistoryProblem) -> (file: StoreFile, wasMovedAside: Bool) {
+    ) throws(HistoryProblem) -> (file: StoreFile, aside: String?) {
         do {
             let file = try StoreFile(path: path, schema)
-            if !isDistrusted || file.isNew { return (file, false) }
+            if !isDistrusted || file.isNew { return (file, nil) }
         } catch {
             guard case .damaged = error else { throw error }
         }
@@ -90,7 +101,7 @@ final class StoreFile {
         for suffix in ["", "-wal", "-shm"] { rename(path + suffix, aside + suffix) }
         removeOldDamaged(of: path)
         movedAside(aside)
-        return (try StoreFile(path: path, schema), true)
+        return (try StoreFile(path: path, schema), aside)
     }
 
     private static func removeOldDamaged(of path: String) {
@@ -238,6 +249,67 @@ final class StoreFile {
         return names
     }
 
+    // MARK: Damage
+
+    /// Goes through what can be read of a table that is damaged: from its newest row down, and over what cannot be read from its oldest row
+    /// up, so that a row may come twice.
+    ///
+    /// - Parameters:
+    ///   - columns: of which the first is the row's key
+    ///   - row: returns whether more are wanted
+    func salvage(_ columns: String, of table: String, key: String = "rowid", _ row: (Database.Statement) -> Bool) {
+        for (order, comparison, begin) in [("DESC", "<=", Int64.max), ("ASC", ">=", Int64(0))] {
+            var from = begin
+            var step: Int64 = 1
+            // Each failure goes twice as far as the one before, so that these are more than any table has room for.
+            var failures = 0
+            while failures < 200 {
+                guard
+                    let statement = try? database.statement(
+                        "SELECT \(columns) FROM \(table) WHERE \(key)\(comparison)? ORDER BY \(key) \(order)")
+                else { return }
+                statement.bind(from)
+                var last: Int64?
+                do throws(SQLError) {
+                    while try statement.step() {
+                        last = statement.integer(0)
+                        guard row(statement) else {
+                            statement.reset()
+                            return
+                        }
+                    }
+                    statement.reset()
+                    // It came to its end: from the other one nothing more is to be read.
+                    if failures == 0 { return }
+                    break
+                } catch {
+                    statement.reset()
+                }
+                failures += 1
+                step = last == nil ? step &* 2 : 1
+                let (next, isTooFar) =
+                    order == "ASC"
+                    ? (last ?? from).addingReportingOverflow(step)
+                    : (last ?? min(from, Self.largestKey)).subtractingReportingOverflow(step)
+                guard !isTooFar, step > 0, next >= 0 else { break }
+                from = next
+            }
+        }
+    }
+
+    /// Keys are numbers of rows, or microseconds since 1970: this is in the year 2106.
+    private static let largestKey: Int64 = 1 << 52
+
+    /// Names as far as they can be read.
+    func salvagedNames() -> [Int64: String] {
+        var names: [Int64: String] = [0: ""]
+        salvage("id, text", of: "name", key: "id") { statement in
+            names[statement.integer(0)] = statement.text(1)
+            return true
+        }
+        return names
+    }
+
     // MARK: Care
 
     /// Moves what was written into the file itself, as far as no reader is in the way.
@@ -283,4 +355,37 @@ final class StoreFile {
             return finding == "ok" ? [] : [finding]
         }
     }
+}
+
+/// Says that a history is in use: two processes that add to the same rows would each count the other's figures twice. The
+/// configuration's own lock keeps two Podiums of one machine apart; this one those that share a folder for state alone.
+public final class HistoryLock: Sendable {
+    private let descriptor: Int32
+
+    /// Takes the lock beside the file.
+    ///
+    /// - Returns: nil where no lock can be made there: then the file cannot be written either
+    /// - Throws: `held` where another process has it
+    public static func take(besides path: String) throws(HistoryProblem) -> HistoryLock? {
+        let name = Self.path(besides: path)
+        let descriptor = Glibc.open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return nil }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let isHeld = errno == EWOULDBLOCK
+            close(descriptor)
+            // File systems without locks have none to be heeded.
+            guard isHeld else { return nil }
+            throw .held(name)
+        }
+        return HistoryLock(descriptor)
+    }
+
+    /// Where it lies.
+    public static func path(besides path: String) -> String {
+        (path.hasSuffix(".db") ? String(path.dropLast(3)) : path) + ".lock"
+    }
+
+    private init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
 }

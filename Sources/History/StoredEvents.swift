@@ -111,22 +111,84 @@ extension RollUpFile {
 
     /// Writes events, those that have a row anew.
     ///
-    /// - Parameter rows: the keys of those that have a row, by their places in `events`
+    /// - Parameters:
+    ///   - rows: the keys of those that have a row, by their places in `events`
+    ///   - mends: the others may have come back from a daily copy or a damaged file: then they go on there
     /// - Returns: the keys of all of them
     public func write(
-        _ events: [StoredEvent], rows: [Int: Int64], flushes: [StoredFlush]
+        _ events: [StoredEvent], rows: [Int: Int64], flushes: [StoredFlush], mends: Bool = false
     ) throws(HistoryProblem) -> [Int64] {
         try store.transaction { () throws(SQLError) in
             var keys: [Int64] = []
             for (index, event) in events.enumerated() {
                 var event = event
                 if let row = rows[index] { event.id = row }
-                while try !put(event, replacing: rows[index] != nil) { event.id += 1 }
+                var isKnown = rows[index] != nil
+                if !isKnown, mends { isKnown = try hasBegun(event) }
+                while try !put(event, replacing: isKnown) { event.id += 1 }
                 keys.append(event.id)
             }
             for flush in flushes { try put(flush) }
             return keys
         }
+    }
+
+    /// Whether its row is there, with an earlier count.
+    private func hasBegun(_ event: StoredEvent) throws(SQLError) -> Bool {
+        let statement = try store.database.statement("SELECT \(Self.eventColumns) FROM event WHERE id=?")
+        statement.bind(event.id)
+        defer { statement.reset() }
+        guard try statement.step(), let row = self.event(statement) else { return false }
+        return row.count <= event.count && row.level == event.level && row.source == event.source
+            && row.endpoint == event.endpoint && row.isChange == event.isChange
+    }
+
+    private static let eventColumns = "id, last, count, level, change, source, endpoint, text, checksum"
+
+    private func event(_ statement: Database.Statement) -> StoredEvent? {
+        let event = StoredEvent(
+            id: statement.integer(0), last: statement.integer(1), count: statement.integer(2),
+            level: statement.integer(3), isChange: statement.integer(4) != 0, source: statement.text(5),
+            endpoint: statement.text(6), text: statement.text(7))
+        if event.checksum == statement.integer(8) { return event }
+        countBroken()
+        return nil
+    }
+
+    private static let flushColumns =
+        "id, trigger, generation, changes, bytes, size, encode, write, fsync, rename, total, result, error, checksum"
+
+    private func flush(_ statement: Database.Statement) -> StoredFlush? {
+        let flush = StoredFlush(
+            id: statement.integer(0), trigger: statement.text(1), generation: statement.integer(2),
+            changes: statement.integer(3), bytesChanged: statement.integer(4), fileSize: statement.integer(5),
+            encode: statement.integer(6), write: statement.integer(7), fsync: statement.integer(8),
+            rename: statement.integer(9), total: statement.integer(10), result: statement.text(11),
+            error: statement.text(12))
+        if flush.checksum == statement.integer(13) { return flush }
+        countBroken()
+        return nil
+    }
+
+    /// Takes over the events and flushes that can be read of another file, which may be damaged.
+    ///
+    /// - Returns: how many
+    func takeReadableEvents(of other: RollUpFile) -> Int {
+        guard other.store.version > 1 else { return 0 }
+        var events: [Int64: StoredEvent] = [:]
+        other.store.salvage(Self.eventColumns, of: "event", key: "id") { statement in
+            events[statement.integer(0)] = other.event(statement)
+            return true
+        }
+        var flushes: [Int64: StoredFlush] = [:]
+        other.store.salvage(Self.flushColumns, of: "flush", key: "id") { statement in
+            flushes[statement.integer(0)] = other.flush(statement)
+            return true
+        }
+        let list = Array(events.values)
+        let keys = Dictionary(uniqueKeysWithValues: list.indices.map { ($0, list[$0].id) })
+        let isDone = try? write(list, rows: keys, flushes: Array(flushes.values))
+        return isDone == nil ? 0 : list.count + flushes.count
     }
 
     /// - Returns: false where another event has its key
@@ -167,7 +229,7 @@ extension RollUpFile {
             let levels =
                 question.level > 0 ? "level IN (\((question.level...3).map { "\($0)" }.joined(separator: ",")))" : "1"
             let statement = try store.database.statement(
-                "SELECT id, last, count, level, change, source, endpoint, text, checksum FROM event WHERE \(levels) "
+                "SELECT \(Self.eventColumns) FROM event WHERE \(levels) "
                     + "AND id<? AND last>=?\(question.endpoint == nil ? "" : " AND endpoint=?") ORDER BY id DESC LIMIT ?"
             )
             statement.bind(question.before)
@@ -177,11 +239,7 @@ extension RollUpFile {
             defer { statement.reset() }
             var events: [StoredEvent] = []
             while try statement.step() {
-                let event = StoredEvent(
-                    id: statement.integer(0), last: statement.integer(1), count: statement.integer(2),
-                    level: statement.integer(3), isChange: statement.integer(4) != 0, source: statement.text(5),
-                    endpoint: statement.text(6), text: statement.text(7))
-                if event.checksum == statement.integer(8) { events.append(event) } else { countBroken() }
+                if let event = event(statement) { events.append(event) }
             }
             return events
         }
@@ -192,21 +250,14 @@ extension RollUpFile {
         guard store.version > 1 else { return [] }
         return try store.attempt { () throws(SQLError) in
             let statement = try store.database.statement(
-                "SELECT id, trigger, generation, changes, bytes, size, encode, write, fsync, rename, total, result, error, "
-                    + "checksum FROM flush WHERE id<? AND id>=? ORDER BY id DESC LIMIT ?")
+                "SELECT \(Self.flushColumns) FROM flush WHERE id<? AND id>=? ORDER BY id DESC LIMIT ?")
             statement.bind(question.before)
             statement.bind(question.since)
             statement.bind(Int64(max(0, question.limit)))
             defer { statement.reset() }
             var flushes: [StoredFlush] = []
             while try statement.step() {
-                let flush = StoredFlush(
-                    id: statement.integer(0), trigger: statement.text(1), generation: statement.integer(2),
-                    changes: statement.integer(3), bytesChanged: statement.integer(4), fileSize: statement.integer(5),
-                    encode: statement.integer(6), write: statement.integer(7), fsync: statement.integer(8),
-                    rename: statement.integer(9), total: statement.integer(10), result: statement.text(11),
-                    error: statement.text(12))
-                if flush.checksum == statement.integer(13) { flushes.append(flush) } else { countBroken() }
+                if let flush = flush(statement) { flushes.append(flush) }
             }
             return flushes
         }

@@ -200,6 +200,8 @@ public struct HistoryQuestion: Sendable, Equatable {
     public var request: String?
     /// Only events of this level or a higher one.
     public var level: EventLevel?
+    /// By what availability is grouped besides the endpoint: `hour`, `day`; nil: nothing.
+    public var by: String?
 
     /// More are not answered at once.
     public static let mostRows = 10_000

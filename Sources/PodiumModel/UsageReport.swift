@@ -14,6 +14,35 @@ public struct UsageReport: Codable, Sendable, Equatable {
     public var rows: [Row]
     /// All of them together.
     public var total: Row
+    /// Where costs were reckoned anew by the prices of today (`reprice`): what could not be; absent otherwise.
+    public var repricing: Repricing?
+
+    /// What could not be reckoned anew, and has the cost that it had.
+    public struct Repricing: Codable, Sendable, Equatable {
+        /// Why the operator's file of prices was not used; absent where it was, or where there is none.
+        public var problem: String?
+        /// By endpoint and model.
+        public var left: [Left]
+
+        /// Requests of one endpoint and model.
+        public struct Left: Codable, Sendable, Equatable {
+            public var endpoint: String
+            public var model: String
+            public var requests: Int64
+            /// In words.
+            public var reason: String
+
+            /// All parts given.
+            public init(endpoint: String, model: String, requests: Int64, reason: String) {
+                (self.endpoint, self.model, self.requests, self.reason) = (endpoint, model, requests, reason)
+            }
+        }
+
+        /// All parts given.
+        public init(problem: String?, left: [Left]) {
+            (self.problem, self.left) = (problem, left)
+        }
+    }
 
     /// Sums of one group.
     public struct Row: Codable, Sendable, Equatable {
@@ -57,6 +86,11 @@ public struct UsageReport: Codable, Sendable, Equatable {
         /// Absent where there was no request.
         public var firstByteP50Seconds: Double?
         public var firstByteP95Seconds: Double?
+        /// Of streams.
+        public var firstContentP50Seconds: Double?
+        public var firstContentP95Seconds: Double?
+        /// How fast streams were written, once they had begun.
+        public var tokensPerSecondP50: Double?
         public var totalP50Seconds: Double?
         public var totalP95Seconds: Double?
 
@@ -71,6 +105,9 @@ public struct UsageReport: Codable, Sendable, Equatable {
             case bytesDown = "bytes_down"
             case firstByteP50Seconds = "first_byte_p50_seconds"
             case firstByteP95Seconds = "first_byte_p95_seconds"
+            case firstContentP50Seconds = "first_content_p50_seconds"
+            case firstContentP95Seconds = "first_content_p95_seconds"
+            case tokensPerSecondP50 = "tokens_per_second_p50"
             case totalP50Seconds = "total_p50_seconds"
             case totalP95Seconds = "total_p95_seconds"
         }
@@ -87,7 +124,7 @@ public struct UsageReport: Codable, Sendable, Equatable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case span, by, currency, problem, rows, total
+        case span, by, currency, problem, rows, total, repricing
         case pricesDate = "prices_date"
     }
 
@@ -125,6 +162,9 @@ public struct UsageQuestion: Sendable, Equatable {
     public var model: String?
     /// Only the client of this name.
     public var client: String?
+
+    /// Costs by the prices of today, of all that they can be reckoned of.
+    public var reprices = false
 
     /// The last 30 days by endpoint.
     public init() {}

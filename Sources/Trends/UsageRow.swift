@@ -88,18 +88,20 @@ public struct UsageGroup: Sendable, Equatable {
 /// Local dates as text and as days.
 public enum LocalDate {
     static func text(of row: UsageRow, _ dimension: UsageDimension, offset: (Int64) -> Int64) -> String {
-        let local: Int64
-        if row.period == .hour {
-            local = row.start + offset(row.start)
-        } else {
-            local = row.start * 86_400
-        }
+        text(ofStart: row.start, row.period, dimension, offset: offset)
+    }
+
+    /// The local time at which an hour or a day began, as far as the dimension goes.
+    public static func text(
+        ofStart start: Int64, _ period: CellKey.Period, _ dimension: UsageDimension, offset: (Int64) -> Int64
+    ) -> String {
+        let local = period == .hour ? start + offset(start) : start * 86_400
         let moment = LocalMoment(microseconds: local * 1_000_000, offset: 0)
         let (year, month, day) = date(moment.day)
         func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
         switch dimension {
         case .month: return "\(year)-\(two(month))"
-        case .hour where row.period == .hour:
+        case .hour where period == .hour:
             return "\(year)-\(two(month))-\(two(day)) \(two((local - moment.day * 86_400) / 3_600))"
         default: return "\(year)-\(two(month))-\(two(day))"
         }

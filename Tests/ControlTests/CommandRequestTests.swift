@@ -69,7 +69,8 @@ struct CommandRequestTests {
     @Test func everyRouteThatIsNoQuestionIsACommand() throws {
         let sent = Set(try Self.commands.map { try CommandRequest($0).operation })
         let questions: Set<Route.Operation> = [
-            .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .endpoints, .endpoint,
+            .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .availability, .endpoints,
+            .endpoint,
             .metrics, .healthz, .readyz, .clients,
         ]
         #expect(sent.union(questions) == Set(Route.Operation.allCases))

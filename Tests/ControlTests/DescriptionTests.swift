@@ -108,11 +108,18 @@ struct DescriptionTests {
         try check(ClientList(revision: 1, clients: [client]), "ClientList")
         var row = UsageReport.Row(values: [""])
         (row.firstByteP50Seconds, row.firstByteP95Seconds) = (1, 1)
-        (row.totalP50Seconds, row.totalP95Seconds) = (1, 1)
+        (row.totalP50Seconds, row.totalP95Seconds, row.tokensPerSecondP50) = (1, 1, 1)
+        (row.firstContentP50Seconds, row.firstContentP95Seconds) = (1, 1)
+        var usage = UsageReport(
+            span: "", by: ["endpoint"], currency: "", pricesDate: "", problem: "", rows: [row], total: row)
+        usage.repricing = .init(problem: "", left: [.init(endpoint: "", model: "", requests: 1, reason: "")])
+        try check(usage, "UsageReport")
+        var stood = AvailabilityReport.Row(endpoint: "", time: "")
+        (stood.rankMean, stood.rankBest, stood.rankWorst) = (1, 1, 1)
         try check(
-            UsageReport(
-                span: "", by: ["endpoint"], currency: "", pricesDate: "", problem: "", rows: [row], total: row),
-            "UsageReport")
+            AvailabilityReport(
+                span: "", problem: "", rows: [stood],
+                changes: [.init(key: 1, time: 1, endpoint: "", before: "up", after: "off")]), "Availability")
         var logged = RequestLogReport.Row(key: 1, time: 1, kind: "", ending: "")
         (logged.id, logged.status, logged.endpoint, logged.model, logged.client) = ("", 1, "", "", "")
         (logged.firstByteSeconds, logged.firstContentSeconds, logged.cost) = (1, 1, "")

@@ -1,5 +1,6 @@
 """What has happened, asked of a running Podium and of the files that it has left."""
 
+import fcntl
 import json
 import random
 import sqlite3
@@ -87,3 +88,53 @@ def test_a_file_that_is_deleted_cut_or_overwritten_while_it_runs_costs_no_reques
     assert all(row["output"] == 7 for row in requests(process))
     total = json.loads(ask(process, "usage", "--json", "--by", "").stdout)["total"]
     assert total["requests"] == sent, "sums do not depend on the log"
+
+
+def test_how_endpoints_did_is_known_while_it_runs_and_after_a_stop(json_server, podium, tmp_path):  # noqa: F811
+    process, _ = served(podium, tmp_path, json_server)
+    send(process, 3)
+    lines = ask(process, "history").stdout.splitlines()
+    assert lines[0].split()[:3] == ["ENDPOINT", "REQS", "OK%"] and lines[0].split()[-2:] == ["UP%", "RANK"], lines
+    only = next(line.split() for line in lines if line.startswith("only"))
+    assert only[1:3] == ["3", "100.0"] and only[-2:] == ["100.0", "1"], only
+    hours = ask(process, "history", "only", "--since", "3h").stdout
+    assert hours.startswith("TIME") and "first in the order and up for" in hours, hours
+    assert ask(process, "endpoint", "disable", "only").returncode == 0
+    known = json.loads(ask(process, "history", "availability", "--json").stdout)
+    assert [(one["before"], one["after"]) for one in known["changes"]] == [("up", "off")], known
+    process.stop()
+    left = json.loads(ask(process, "history", "availability", "--json").stdout)
+    assert left["changes"] == known["changes"]
+    assert left["rows"][0]["up_seconds"] == known["rows"][0]["up_seconds"] > 0
+    assert "up → off" in ask(process, "history", "availability", "--by", "hour").stdout
+    assert ask(process, "history", "availability", "--by", "week").returncode == 1
+    assert ask(process, "history", "nobody").returncode == 0
+
+    # 100 at 2, 3 at 0.2 and 7 at 10 dollars for a million, three times; nothing that is kept changes.
+    before = json.loads(ask(process, "usage", "--json").stdout)
+    (tmp_path / "prices.json").write_text(json.dumps({
+        "format": "podium-prices/1", "date": "2026-11-30", "currency": "USD",
+        "models": [{"model": "claude-haiku-4-5", "input": "2", "output": "10", "cache_read": "0.2"}]}))
+    process.config.write_text(process.config.read_text() + f"usage: {{ prices: {tmp_path}/prices.json }}\n")
+    again = json.loads(ask(process, "usage", "--json", "--reprice").stdout)
+    assert again["total"]["cost"] == "0.0008118" and again["repricing"]["left"] == [], again
+    assert json.loads(ask(process, "usage", "--json").stdout)["total"] == before["total"]
+    assert "reckoned anew" in ask(process, "usage", "--reprice").stdout
+
+
+def test_two_podiums_do_not_write_into_one_history(json_server, podium, tmp_path):  # noqa: F811
+    process, state = served(podium, tmp_path, json_server)
+    send(process)
+    process.stop()
+    path, = state.glob("*.history.lock")
+    with open(path, "r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process.start()
+        eventually(lambda: ask(process, "status").returncode == 0, what=process.text)
+        send(process, 4)
+        eventually(lambda: "another Podium writes it" in ask(process, "history", "events").stdout, 30, what=process.text)
+        assert json.loads(ask(process, "usage", "--json").stdout)["total"]["requests"] == 5
+    send(process, 2)
+    process.stop()
+    assert json.loads(ask(process, "usage", "--json").stdout)["total"]["requests"] == 7
+    assert len(requests(process)) == 7

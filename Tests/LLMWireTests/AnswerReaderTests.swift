@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -122,13 +123,17 @@ struct AnswerReaderTests {
         }
     }
 
+    /// A thousand of each are more than 100,000 in all.
+    private static let cuttingsOfEach =
+        ProcessInfo.processInfo.environment["PODIUM_CUTTINGS"].flatMap { Int($0) } ?? 20
+
     @Test("Any cutting reads the same")
     func cuttings() throws {
         var random = SeededRandom(seed: 20_261_129)
         for vector in try VectorFile.all("answer").filter(\.isPlain) where vector.bytes.count < 20_000 {
             let bytes = vector.bytes
             let whole = Reading([bytes[...]], vector)
-            for _ in 0..<20 {
+            for _ in 0..<Self.cuttingsOfEach {
                 let cuts = (0..<Int.random(in: 1...8, using: &random)).map { _ in
                     Int.random(in: 1...max(1, bytes.count), using: &random)
                 }

@@ -147,7 +147,10 @@ struct EncodedAnswerTests {
             let answer = try await exchange(proxy)
             let text = String(decoding: answer, as: UTF8.self)
             #expect(text.contains("Content-Encoding: gzip") == isShown)
-            #expect(isShown ? Array(answer.suffix(wire.count)) == wire : text.contains("credit balance") && !text.contains("key-4711"))
+            #expect(
+                isShown
+                    ? Array(answer.suffix(wire.count)) == wire
+                    : text.contains("credit balance") && !text.contains("key-4711"))
             await proxy.stop()
         }
     }

@@ -17,6 +17,8 @@ final class EventHistory: Sendable {
         var lastFlush: UInt64 = 0
         /// The keys of rows, by the first ids of their events.
         var rows: [UInt64: Int64] = [:]
+        /// Some of them may have come back into a new file.
+        var mends = false
     }
 
     /// What has happened.
@@ -41,7 +43,7 @@ final class EventHistory: Sendable {
         // Opening may find a new file, in which all of it is missing.
         var file: RollUpFile?
         while true {
-            let (last, flush, rows) = state.withLock { ($0.lastEvent, $0.lastFlush, $0.rows) }
+            let (last, flush, rows, mends) = state.withLock { ($0.lastEvent, $0.lastFlush, $0.rows, $0.mends) }
             let events = sources.events(last)
             let flushes = sources.flushes().filter { $0.number > flush }
             guard !events.isEmpty || !flushes.isEmpty else { return }
@@ -52,8 +54,10 @@ final class EventHistory: Sendable {
             var known: [Int: Int64] = [:]
             for (index, event) in events.enumerated() { known[index] = rows[event.firstID] }
             let keys = try file.write(
-                events.map { StoredEvent($0) }, rows: known, flushes: flushes.map { StoredFlush($0) })
+                events.map { StoredEvent($0) }, rows: known, flushes: flushes.map { StoredFlush($0) },
+                mends: mends)
             state.withLock { state in
+                state.mends = false
                 for (event, key) in zip(events, keys) { state.rows[event.firstID] = key }
                 if let newest = events.last { state.lastEvent = newest.id }
                 if let newest = flushes.last { state.lastFlush = newest.number }
@@ -71,7 +75,12 @@ final class EventHistory: Sendable {
     }
 
     /// The file is a new one: all that is in memory is missing in it.
-    func replaced() { state.withLock { $0 = State() } }
+    func replaced() {
+        state.withLock { state in
+            state = State()
+            state.mends = true
+        }
+    }
 
     /// Lays what is in memory over rows of the file.
     func overlay(_ stored: [StoredEvent], _ question: StoredQuestion) -> [StoredEvent] {

@@ -150,6 +150,9 @@ final class RequestLog: Sendable {
         ) { aside in
             note(.error, "history: \(path) was damaged and is now \(aside); a new log of requests is begun")
         }
+        if open.restoredRows > 0 {
+            note(.info, "history: \(open.restoredRows.counted("request")) of the damaged log are in the new one")
+        }
         file.open = open
         file.isDistrusted = false
         return open
@@ -219,7 +222,7 @@ final class RequestLog: Sendable {
         }
         if isNew {
             note(
-                problem == .busy ? .warning : .error,
+                problem.isPassing ? .warning : .error,
                 "history: \(path): \(problem.text); requests are served and added up, and the log of them waits")
         }
         switch problem {
@@ -230,7 +233,7 @@ final class RequestLog: Sendable {
                 state.isStopped = true
                 (state.waiting, state.ids) = ([], [])
             }
-        case .busy: break
+        case .busy, .held: break
         case .full: file.restsUntil = .now + .seconds(60)
         case .damaged, .failed:
             if case .damaged = problem { file.isDistrusted = true }

@@ -136,6 +136,9 @@ final class UsageAccount: Sendable {
         var isRefused = false
         /// What may be deleted, as it was found last.
         var cut: Retention.Cut?
+        var lock: HistoryLock?
+        /// A program that reads keeps the journal from being shortened, which was said.
+        var isJournalLong = false
 
         init() { retention = Retention(wall: Int64(WallClock.wholeSeconds), steady: UsageAccount.steady()) }
     }
@@ -158,6 +161,10 @@ final class UsageAccount: Sendable {
     /// Only ever touched on `files`.
     private nonisolated(unsafe) let open: Files
     private let names: Mutex<@Sendable ([EndpointID]) -> [EndpointID: String]>
+    private let standing = Mutex(StandingRecorder())
+    private let standings = Mutex<@Sendable () -> [String: Standing]?>({ nil })
+    private let isStandingAwaited = Atomic<Bool>(false)
+    private let longestJournal: Int64
     private let listener = Listener()
     /// nil where nothing outlives the process.
     let log: RequestLog?
@@ -168,8 +175,11 @@ final class UsageAccount: Sendable {
     /// - Parameters:
     ///   - path: of the file; nil: what is added up is forgotten at the end
     ///   - folder: what relative paths begin with
-    init(path: String?, folder: String = "") {
+    ///   - longestJournal: beyond so many bytes of the journal, which a program that reads keeps from being shortened, sums are written each
+    ///     minute only
+    init(path: String?, folder: String = "", longestJournal: Int64 = 64 << 20) {
         self.path = path
+        self.longestJournal = longestJournal
         self.folder = folder
         rules = Mutex(Rules(prices: PriceList([.builtIn]), multipliers: [:], limits: Retention.Limits()))
         files = DispatchQueue(label: "podium.history", qos: .utility)
@@ -216,14 +226,20 @@ final class UsageAccount: Sendable {
 
     /// - Parameters:
     ///   - names: of endpoints; called on the account's own thread
+    ///   - standings: how endpoints stand now; nil: they are not known any more. Called on the account's own thread
     ///   - note: takes what the operator should know
     func connect(
         names: @escaping @Sendable ([EndpointID]) -> [EndpointID: String],
+        standings: @escaping @Sendable () -> [String: Standing]? = { nil },
         note: @escaping @Sendable (EventLevel, String) -> Void
     ) {
         self.names.withLock { $0 = names }
+        self.standings.withLock { $0 = standings }
         listener.closure.withLock { $0 = note }
     }
+
+    /// By which costs are reckoned now.
+    var prices: UsagePrices { rules.withLock { UsagePrices(list: $0.prices, multipliers: $0.multipliers) } }
 
     /// The currency and the date of the prices that go first.
     var priceLabel: (currency: String, date: String) {
@@ -233,10 +249,75 @@ final class UsageAccount: Sendable {
 
     private static let origin = ContinuousClock.now
 
-    private static func steady() -> Int64 {
+    private static func steady() -> Int64 { steadyMicroseconds() / 1_000_000 }
+
+    private static func steadyMicroseconds() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
-        return Int64(time.tv_sec)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
+    }
+
+    // MARK: How endpoints stand
+
+    /// The order or an endpoint's state may have changed. Never waits: it is found out on the account's own thread.
+    func standingChanged() {
+        guard !isStandingAwaited.exchange(true, ordering: .relaxed) else { return }
+        adding.async { self.noteStanding() }
+    }
+
+    private func noteStanding() {
+        isStandingAwaited.store(false, ordering: .relaxed)
+        guard let standings = standings.withLock({ $0 })() else { return }
+        standing.withLock { $0.note(standings, at: Self.moment(), offset: Self.offset) }
+    }
+
+    private static func moment() -> StandingRecorder.Moment {
+        StandingRecorder.Moment(wall: Int64(WallClock.seconds * 1e6), steady: steadyMicroseconds())
+    }
+
+    private static let offset: @Sendable (Int64) -> Int64 = { Int64(WallClock.utcOffset(at: Double($0))) }
+
+    private func writeStanding(_ file: RollUpFile) throws(HistoryProblem) {
+        guard let batch = standing.withLock({ $0.take(at: Self.moment(), offset: Self.offset) }) else { return }
+        do throws(HistoryProblem) { try file.write(batch) } catch {
+            standing.withLock { $0.giveBack(batch) }
+            throw error
+        }
+    }
+
+    /// How endpoints stood, of the file and of what is in memory.
+    func standings(
+        _ query: AvailabilityQuery
+    ) async -> (rows: [StandingRow], changes: [StandingChange], problem: String?) {
+        // What has just changed is known.
+        await withCheckedContinuation { continuation in adding.async { continuation.resume() } }
+        return await withCheckedContinuation { continuation in
+            queries.async { [self] in
+                var (rows, changes, problem): ([StandingRow], [StandingChange], String?) = ([], [], nil)
+                var waiting = StandingRecorder().waiting
+                for _ in 0..<Self.readings {
+                    let before = state.withLock { $0.writes }
+                    (rows, changes) = ([], [])
+                    if let path, access(path, F_OK) == 0 {
+                        do throws(HistoryProblem) {
+                            let file = try RollUpFile.reader(path: path)
+                            rows = try file.standings(
+                                query.period, from: query.range.lowerBound, to: query.range.upperBound)
+                            changes = try file.changes(query.changes)
+                            problem = nil
+                        } catch { problem = error.text }
+                    }
+                    waiting = standing.withLock { recorder in
+                        recorder.settle(at: Self.moment(), Self.offset)
+                        return recorder.waiting
+                    }
+                    // Rows and memory have to be of the same moment.
+                    if before % 2 == 0, state.withLock({ $0.writes }) == before { break }
+                    usleep(10_000)
+                }
+                continuation.resume(returning: (rows + waiting.rows, changes + waiting.changes, problem))
+            }
+        }
     }
 
     // MARK: Adding
@@ -339,6 +420,10 @@ final class UsageAccount: Sendable {
                 if moment.hour != state.hour {
                     state.hour = moment.hour
                     state.ledger.forget(hoursBefore: moment.hour - 48 * 3_600, daysBefore: moment.day - 40)
+                    standing.withLock { recorder in
+                        recorder.settle(at: Self.moment(), Self.offset)
+                        recorder.forget(hoursBefore: moment.hour - 48 * 3_600, daysBefore: moment.day - 40)
+                    }
                 }
                 return false
             }
@@ -374,6 +459,7 @@ final class UsageAccount: Sendable {
         let isDone = DispatchSemaphore(value: 0)
         files.async {
             self.commit(isLast: true)
+            self.open.lock = nil
             isDone.signal()
         }
         _ = isDone.wait(timeout: .now() + patience.inSeconds)
@@ -381,12 +467,25 @@ final class UsageAccount: Sendable {
 
     private func commit(isLast: Bool) {
         isCommitScheduled.store(false, ordering: .relaxed)
+        guard isLocked() else { return commitLater() }
         if isLast || ContinuousClock.now >= open.restsUntil { commitSums(isLast: isLast) } else { commitLater() }
         guard let log, let path else { return }
         log.commit(
             deletingBefore: open.cut?.requestsBefore, others: FileSize.of(path) + FileSize.of(path + "-wal"),
             isLast: isLast)
         if log.isWaiting { commitLater() }
+    }
+
+    /// Whether the history is ours to write. Where another Podium has it, all stays in memory until that one has gone.
+    private func isLocked() -> Bool {
+        guard let path, open.lock == nil, !open.isRefused else { return true }
+        do throws(HistoryProblem) {
+            open.lock = try HistoryLock.take(besides: path)
+            return true
+        } catch {
+            failed(error)
+            return false
+        }
     }
 
     private func commitSums(isLast: Bool) {
@@ -400,7 +499,9 @@ final class UsageAccount: Sendable {
                     file = open
                     return open
                 }
-                if let file { succeeded(file, isLast: isLast) }
+                guard let file else { return }
+                try countingWrites { () throws(HistoryProblem) in try writeStanding(file) }
+                succeeded(file, isLast: isLast)
                 return
             }
             let file = try fileInPlace(path)
@@ -416,10 +517,18 @@ final class UsageAccount: Sendable {
                 state.commits += 1
             }
             try events.write { () throws(HistoryProblem) in file }
+            try countingWrites { () throws(HistoryProblem) in try writeStanding(file) }
             succeeded(file, isLast: isLast)
         } catch {
             failed(error)
         }
+    }
+
+    /// While it writes, rows may have what memory does not know to be there.
+    private func countingWrites(_ body: () throws(HistoryProblem) -> Void) throws(HistoryProblem) {
+        state.withLock { $0.writes += 1 }
+        defer { state.withLock { $0.writes += 1 } }
+        try body()
     }
 
     /// The open file; a new one where it was removed or replaced.
@@ -432,9 +541,13 @@ final class UsageAccount: Sendable {
         let file = try RollUpFile.open(
             path: path, date: CivilTime(unixTime: WallClock.wholeSeconds).fileName, isDistrusted: open.isDistrusted
         ) { aside in
+            note(.error, "history: \(path) was damaged and is now \(aside); a new one is begun")
+        }
+        if file.restoredRows > 0 {
             note(
-                .error,
-                "history: \(path) was damaged and is now \(aside); a new one is begun, with what the daily copy has")
+                .info,
+                "history: \(file.restoredRows.counted("row")) of the daily copy and the damaged file are in the new one"
+            )
         }
         open.isDistrusted = false
         // What is in memory is written into a new one as well.
@@ -460,9 +573,26 @@ final class UsageAccount: Sendable {
             open.lastCheckpoint = now
             try? file.checkpoint()
         }
+        watchJournal(of: file.path)
         guard !isLast else { return }
         clean(file)
         copyDaily(file)
+    }
+
+    /// A program that reads without an end keeps the journal from being shortened: then less is written.
+    private func watchJournal(of path: String) {
+        let isLong = FileSize.of(path + "-wal") > longestJournal
+        if isLong { open.restsUntil = .now + .seconds(60) }
+        guard isLong != open.isJournalLong else { return }
+        open.isJournalLong = isLong
+        if isLong {
+            note(
+                .warning,
+                "history: a program that reads \(path) keeps its journal from being shortened; sums are written each minute"
+            )
+        } else {
+            note(.info, "history: the journal of \(path) is short again")
+        }
     }
 
     private func clean(_ file: RollUpFile) {
@@ -473,6 +603,7 @@ final class UsageAccount: Sendable {
         guard let cut = open.cut else { return }
         try? file.deleteEvents(before: max(0, cut.daysBefore) * 86_400_000_000)
         _ = try? file.delete(before: cut)
+        try? file.deleteStandings(before: cut)
     }
 
     /// When the date has changed, a copy is made of what there is.
@@ -498,7 +629,7 @@ final class UsageAccount: Sendable {
         }
         if isNew {
             note(
-                problem == .busy ? .warning : .error,
+                problem.isPassing ? .warning : .error,
                 "history: \(problem.text); requests are served, and what is in memory is kept until it can be written")
         }
         switch problem {
@@ -507,7 +638,7 @@ final class UsageAccount: Sendable {
             open.writer = nil
             state.withLock { $0.isOff = true }
             return
-        case .busy: break
+        case .busy, .held: break
         case .full: open.restsUntil = .now + .seconds(60)
         case .damaged, .failed:
             if case .damaged = problem { open.isDistrusted = true }

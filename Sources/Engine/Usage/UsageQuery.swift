@@ -1,3 +1,4 @@
+public import Configuration
 internal import History
 public import PodiumModel
 internal import Pricing
@@ -49,7 +50,7 @@ public struct UsageQuery: Sendable {
         }
     }
 
-    private static func offset(at unixTime: Int64) -> Int64 { Int64(WallClock.utcOffset(at: Double(unixTime))) }
+    static func offset(at unixTime: Int64) -> Int64 { Int64(WallClock.utcOffset(at: Double(unixTime))) }
 
     /// - Parameter now: seconds since 1970
     static func span(_ text: String, now: Double) throws(CommandRefusal) -> UsageSpan {
@@ -69,19 +70,29 @@ public struct UsageQuery: Sendable {
         return day * 86_400 - offset(at: guess)
     }
 
-    func report(_ rows: [UsageRow], currency: String, pricesDate: String, problem: String?) -> UsageReport {
-        let rows = rows.filter { row in
+    /// Whether costs are wanted by the prices of today.
+    var reprices: Bool { question.reprices }
+
+    /// - Parameter prices: where costs are to be reckoned anew
+    func report(
+        _ rows: [UsageRow], currency: String, pricesDate: String, problem: String?, prices: UsagePrices? = nil
+    ) -> UsageReport {
+        var rows = rows.filter { row in
             (question.endpoint.map { $0 == row.endpoint } ?? true)
                 && (question.client.map { $0 == row.client } ?? true)
                 && (question.model.map { PriceTable.matches(row.model, $0) } ?? true)
         }
+        var repricing = prices.map { Repricing($0) }
+        if repricing != nil { rows = rows.map { repricing?.reprice($0) ?? $0 } }
         let groups = UsageGroup.groups(of: rows, by: dimensions) { Self.offset(at: $0) }
         var all = Cell()
         for group in groups { all.add(group.cell) }
-        return UsageReport(
+        var report = UsageReport(
             span: question.span, by: dimensions.map(\.rawValue), currency: currency, pricesDate: pricesDate,
             problem: problem, rows: groups.map { Self.row($0.cell, $0.values) },
             total: Self.row(all, []))
+        report.repricing = repricing?.note
+        return report
     }
 
     private static func row(_ cell: Cell, _ values: [String]) -> UsageReport.Row {
@@ -103,6 +114,9 @@ public struct UsageQuery: Sendable {
         }
         row.firstByteP50Seconds = seconds(.firstByte, 50)
         row.firstByteP95Seconds = seconds(.firstByte, 95)
+        row.firstContentP50Seconds = seconds(.firstToken, 50)
+        row.firstContentP95Seconds = seconds(.firstToken, 95)
+        row.tokensPerSecondP50 = cell[.speed].percentile(50).map { Double($0) / 1e3 }
         row.totalP50Seconds = seconds(.total, 50)
         row.totalP95Seconds = seconds(.total, 95)
         return row
@@ -110,15 +124,20 @@ public struct UsageQuery: Sendable {
 
     /// The answer out of a file, where no Podium runs.
     ///
+    /// - Parameter prices: those of the configuration
     /// - Returns: nil where there is no file
-    public func answer(fromFile path: String) -> UsageReport? {
+    public func answer(
+        fromFile path: String, prices: UsagePrices = UsagePrices(UsageSettings(), folder: "")
+    ) -> UsageReport? {
         guard access(path, F_OK) == 0 else { return nil }
-        let table = PriceTable.builtIn
-        do {
+        let first = prices.list.tables.first
+        let (currency, date) = (first?.currency ?? "", first?.date ?? "")
+        let new = reprices ? prices : nil
+        do throws(HistoryProblem) {
             let rows = try RollUpFile.reader(path: path).rows(period, from: range.lowerBound, to: range.upperBound)
-            return report(rows, currency: table.currency, pricesDate: table.date, problem: nil)
+            return report(rows, currency: currency, pricesDate: date, problem: nil, prices: new)
         } catch {
-            return report([], currency: table.currency, pricesDate: table.date, problem: error.text)
+            return report([], currency: currency, pricesDate: date, problem: error.text, prices: new)
         }
     }
 }
@@ -130,6 +149,8 @@ extension Engine {
         let (rows, problem) = await account.rows(
             query.period, from: query.range.lowerBound, to: query.range.upperBound)
         let (currency, date) = account.priceLabel
-        return query.report(rows, currency: currency, pricesDate: date, problem: problem)
+        return query.report(
+            rows, currency: currency, pricesDate: date, problem: problem,
+            prices: query.reprices ? account.prices : nil)
     }
 }

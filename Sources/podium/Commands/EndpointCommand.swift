@@ -60,13 +60,17 @@ struct EndpointListCommand: AsyncParsableCommand {
 
 /// Columns for people to read; programs use `--json`.
 enum TextTable {
-    static func lines(_ rows: [[String]]) -> [String] {
+    /// - Parameter leftColumns: so many begin at their left edge, as names do, the others end at their right one; nil: all begin there
+    static func lines(_ rows: [[String]], leftColumns: Int? = nil) -> [String] {
         let cleaned = rows.map { $0.map(SafeText.clean) }
         let widths = (0..<(cleaned.first?.count ?? 0)).map { column in
             cleaned.map { TextWidth.columns(of: $0[column]) }.max() ?? 0
         }
         return cleaned.map { row in
-            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - TextWidth.columns(of: $0)) }
+            let cells = zip(row, widths).enumerated().map { column, cell in
+                let blanks = String(repeating: " ", count: cell.1 - TextWidth.columns(of: cell.0))
+                return leftColumns.map { column >= $0 } ?? false ? blanks + cell.0 : cell.0 + blanks
+            }
             let line = cells.joined(separator: "  ")
             return String(line.prefix(line.count - line.reversed().prefix { $0 == " " }.count))
         }

@@ -17,10 +17,11 @@ struct HistoryCommand: AsyncParsableCommand {
             made there, 69 nothing runs and there is no history, 77 it belongs to another user.
             """,
         subcommands: [
-            HistoryRequestsCommand.self, HistoryEventsCommand.self, HistoryFlushesCommand.self,
+            HistoryShowCommand.self, HistoryAvailabilityCommand.self, HistoryRequestsCommand.self,
+            HistoryEventsCommand.self, HistoryFlushesCommand.self,
             HistoryCheckCommand.self, HistoryExportCommand.self,
             HistoryPathCommand.self,
-        ])
+        ], defaultSubcommand: HistoryShowCommand.self)
 }
 
 extension ControlOptions {
@@ -66,6 +67,12 @@ extension ControlTarget {
         let settings = (try? LoadedFile(path: configPath))?.loaded.configuration?.usage
         return HistoryPlace.rollUps(
             configuration: configPath, settings ?? UsageSettings(), environment: LoadedFile.environment)
+    }
+
+    /// Those of the configuration, for what is read out of files.
+    var prices: UsagePrices {
+        let settings = (try? LoadedFile(path: configPath))?.loaded.configuration?.usage
+        return UsagePrices(settings ?? UsageSettings(), folder: Engine.folder(ofConfiguration: configPath))
     }
 
     /// - Throws: `ExitCode`, after having said that there is no history.

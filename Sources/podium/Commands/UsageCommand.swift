@@ -38,6 +38,12 @@ struct UsageCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Only the client of this name.", valueName: "name"), completion: ClientNames.completion)
     var client: String?
 
+    @Flag(
+        help:
+            "Reckon costs anew by the prices of today; what that cannot be done for is named. Nothing that is kept changes."
+    )
+    var reprice = false
+
     @Flag(help: "Print a table for spreadsheets.")
     var csv = false
 
@@ -50,19 +56,12 @@ struct UsageCommand: AsyncParsableCommand {
         question.endpoint = endpoint
         question.model = model
         question.client = client
-        let report = try await answer(question)
+        question.reprices = reprice
+        let report = try await control.usage(question)
         if control.json {
             try control.printJSON(report)
         } else {
             for line in csv ? UsageTable.csv(report) : UsageTable.lines(report) { StandardStreams.output(line) }
-        }
-    }
-
-    private func answer(_ question: UsageQuestion) async throws -> UsageReport {
-        try await control.askOrRead { client throws(ControlClientError) in
-            try await client.usage(question)
-        } fromFiles: { path throws(CommandRefusal) in
-            try UsageQuery(question).answer(fromFile: path)
         }
     }
 }
@@ -79,13 +78,12 @@ enum UsageTable {
             table.append((report.by.isEmpty ? [] : ["all"] + blanks) + cells(report.total))
         }
         if report.by.isEmpty, report.rows.count == 1 { table.removeLast() }
-        let widths = (0..<(table.first?.count ?? 0)).map { column in table.map { $0[column].count }.max() ?? 0 }
-        var lines = table.map { row in
-            row.enumerated().map { column, text in
-                let blanks = String(repeating: " ", count: widths[column] - text.count)
-                return column < report.by.count ? text + blanks : blanks + text
-            }.joined(separator: "  ")
-        }
+        return TextTable.lines(table, leftColumns: report.by.count) + footer(report)
+    }
+
+    /// What is to be known of the figures.
+    static func footer(_ report: UsageReport) -> [String] {
+        var lines: [String] = []
         lines.append("")
         lines.append(
             "\(report.span); \(report.currency) by prices of \(report.pricesDate.isEmpty ? "no date" : report.pricesDate), not a bill"
@@ -96,6 +94,18 @@ enum UsageTable {
         if report.total.unread > 0 {
             lines.append("\(report.total.unread.counted("answer")) did not say what was used, or could not be read")
         }
+        if let repricing = report.repricing {
+            lines.append("costs are reckoned anew by these prices, once for each sum that is kept")
+            if let problem = repricing.problem {
+                lines.append("without the file of prices: \(SafeText.clean(problem))")
+            }
+            for left in repricing.left {
+                lines.append(
+                    SafeText.clean(
+                        "as they were: \(Int(left.requests).counted("request")) of \(left.model.isEmpty ? "no model" : left.model)"
+                            + " at \(left.endpoint.isEmpty ? "-" : left.endpoint): \(left.reason)"))
+            }
+        }
         if let problem = report.problem {
             lines.append(
                 "the history cannot be read, so that this is of the present process alone: \(SafeText.clean(problem))")
@@ -105,7 +115,7 @@ enum UsageTable {
 
     private static func name(_ text: String) -> String { text.isEmpty ? "-" : SafeText.clean(text) }
 
-    private static func cells(_ row: UsageReport.Row) -> [String] {
+    static func cells(_ row: UsageReport.Row) -> [String] {
         let mark = row.partial > 0 || row.unread > 0 ? "*" : ""
         let good = row.requests == 0 ? "" : percent(row.requests - row.broken - row.errors, of: row.requests)
         let isKnown = row.read + row.partial > 0
