@@ -98,7 +98,7 @@ public final class RequestFile {
             rows = []
         }
         other.store.salvage(Self.columns, of: "request", key: "id") { statement in
-            if seen.insert(statement.integer(0)).inserted, let row = try? other.row(statement, names) {
+            if seen.insert(statement.integer(0)).inserted, let row = try? other.row(statement, names, isDamaged: true) {
                 rows.append(row)
             }
             if rows.count >= 2_000 { writeSlice() }
@@ -271,7 +271,10 @@ public final class RequestFile {
         }
     }
 
-    private func row(_ statement: Database.Statement, _ names: [Int64: String]) throws(SQLError) -> LoggedRequest? {
+    /// - Parameter isDamaged: a way that cannot be read is taken for none, of which the checksum knows
+    private func row(
+        _ statement: Database.Statement, _ names: [Int64: String], isDamaged: Bool = false
+    ) throws(SQLError) -> LoggedRequest? {
         var row = LoggedRequest(id: statement.integer(0))
         row.request = statement.text(1)
         row.endpoint = names[statement.integer(2)] ?? ""
@@ -299,7 +302,7 @@ public final class RequestFile {
         row.cost = statement.optional(21)
         row.bytesUp = statement.integer(22)
         row.bytesDown = statement.integer(23)
-        row.walk = try walk(of: row.id, names)
+        do { row.walk = try walk(of: row.id, names) } catch { if !isDamaged { throw error } }
         return statement.integer(24) == Int64(row.checksum) ? row : nil
     }
 

@@ -188,8 +188,9 @@ public struct StandingRecorder: Sendable {
                 sums[Key(period: period, start: start, endpoint: endpoint), default: StandingSums()].changes += 1
             }
             if changes.count < Self.mostChanges {
+                let id = max(now.wall, (changes.last?.id ?? 0) + 1)
                 changes.append(
-                    StandingChange(id: now.wall, endpoint: endpoint, before: before, after: standing.state))
+                    StandingChange(id: id, endpoint: endpoint, before: before, after: standing.state))
             }
         }
         current = standings

@@ -119,7 +119,7 @@ struct DescriptionTests {
         try check(
             AvailabilityReport(
                 span: "", problem: "", rows: [stood],
-                changes: [.init(key: 1, time: 1, endpoint: "", before: "up", after: "off")]), "Availability")
+                changes: [.init(key: 1, time: 1, endpoint: "", before: "up", after: "off")]), "AvailabilityHistory")
         var logged = RequestLogReport.Row(key: 1, time: 1, kind: "", ending: "")
         (logged.id, logged.status, logged.endpoint, logged.model, logged.client) = ("", 1, "", "", "")
         (logged.firstByteSeconds, logged.firstContentSeconds, logged.cost) = (1, 1, "")
