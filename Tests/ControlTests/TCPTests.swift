@@ -153,7 +153,7 @@ struct TCPTests {
                 _ = try await ask(podium.port, path, bearer)
             }
             #expect(upstream.requests.isEmpty)
-            try await expect(200, podium.port, "/v1/models", "Connection: close\r\n", containing: "mine")
+            try await expect(200, podium.port, "/v1/files", "Connection: close\r\n", containing: "mine")
             #expect(upstream.requests.count == 1)
         }
         try await upstream.stop()
