@@ -403,17 +403,27 @@ extension UnsafeRawBufferPointer {
 
     /// The place of the next byte that is one of the two; the end of the bytes where there is none.
     ///
-    /// Eight bytes at a time: texts are most of what requests and answers consist of.
+    /// Thirty-two bytes at a time, then eight: texts are most of what requests and answers consist of.
     @inline(__always)
     private func place(of one: UInt8, or other: UInt8, from begin: Int) -> Int {
         let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
-        var index = begin
-        while index &+ 8 <= count {
+        let (firsts, seconds) = (ones &* UInt64(one), ones &* UInt64(other))
+        // A byte that is zero borrows from the one above it, so that the lowest mark is always a true one.
+        @inline(__always)
+        func marks(at index: Int) -> UInt64 {
             let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let first = word ^ (ones &* UInt64(one))
-            let second = word ^ (ones &* UInt64(other))
-            // A byte that is zero borrows from the one above it, so that the lowest mark is always a true one.
-            let marks = (((first &- ones) & ~first) | ((second &- ones) & ~second)) & highs
+            let (first, second) = (word ^ firsts, word ^ seconds)
+            return ((first &- ones) & ~first) | ((second &- ones) & ~second)
+        }
+        var index = begin
+        while index &+ 32 <= count {
+            let all =
+                marks(at: index) | marks(at: index &+ 8) | marks(at: index &+ 16) | marks(at: index &+ 24)
+            if all & highs != 0 { break }
+            index &+= 32
+        }
+        while index &+ 8 <= count {
+            let marks = marks(at: index) & highs
             if marks != 0 { return index &+ marks.trailingZeroBitCount &>> 3 }
             index &+= 8
         }

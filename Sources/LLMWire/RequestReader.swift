@@ -61,6 +61,13 @@ public struct RequestReader {
     /// The model that is asked for; nil where none is named.
     public var model: String? { isModelText ? modelText.cleaned : nil }
 
+    /// The same, for callers that have read a request for the same model before: no text is made anew for it.
+    public func model(knownAs known: String?) -> String? {
+        guard isModelText else { return nil }
+        if let known, modelText.cleanedEquals(known) { return known }
+        return modelText.cleaned
+    }
+
     /// Whether reading on would not tell more.
     public var isFinished: Bool { read >= Self.limit || scanner.isDone || scanner.isBroken }
 

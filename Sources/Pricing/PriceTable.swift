@@ -52,6 +52,12 @@ public struct PriceTable: Sendable, Equatable {
     /// In their order.
     public let entries: [Entry]
     private let byName: [String: Int]
+    private let patterns: [Pattern]
+
+    private struct Pattern: Sendable, Equatable {
+        let pattern: ModelPattern
+        let place: Int
+    }
 
     /// Of several entries of one name the first counts.
     public init(date: String, currency: String, entries: [Entry]) {
@@ -61,30 +67,34 @@ public struct PriceTable: Sendable, Equatable {
         byName = Dictionary(
             entries.enumerated().filter { !$0.element.isPattern }.map { ($0.element.model, $0.offset) },
             uniquingKeysWith: { first, _ in first })
+        patterns = entries.enumerated().filter(\.element.isPattern).map {
+            Pattern(pattern: ModelPattern($0.element.model), place: $0.offset)
+        }
     }
 
     /// The prices of a model; nil where it has none.
     public func entry(_ model: String) -> Entry? {
         if let place = byName[model] { return entries[place] }
         if let plain = Self.withoutDate(model), let place = byName[plain] { return entries[place] }
-        return entries.first { $0.isPattern && Self.matches(model, $0.model) }
+        return patterns.first { $0.pattern.matches(model) }.map { entries[$0.place] }
     }
 
     /// `gpt-5.1-2025-11-13`, `claude-sonnet-4-5-20250929`, `claude-sonnet-4-5@20250929` and `…-latest` without what stands behind.
     static func withoutDate(_ model: String) -> String? {
-        if model.hasSuffix("-latest") { return String(model.dropLast(7)) }
-        if let at = model.firstIndex(of: "@") { return String(model[..<at]) }
         let bytes = Array(model.utf8)
+        func beginning(_ count: Int) -> String { String(decoding: bytes[..<count], as: UTF8.self) }
+        if bytes.suffix(7).elementsEqual("-latest".utf8) { return beginning(bytes.count - 7) }
+        if let at = bytes.firstIndex(of: UInt8(ascii: "@")) { return beginning(at) }
         func areDigits(_ range: Range<Int>) -> Bool {
             bytes[range].allSatisfy { UInt8(ascii: "0") <= $0 && $0 <= UInt8(ascii: "9") }
         }
         func isDash(_ place: Int) -> Bool { bytes[place] == UInt8(ascii: "-") }
         let count = bytes.count
-        if count > 9, isDash(count - 9), areDigits(count - 8..<count) { return String(model.dropLast(9)) }
+        if count > 9, isDash(count - 9), areDigits(count - 8..<count) { return beginning(count - 9) }
         if count > 11, isDash(count - 11), areDigits(count - 10..<count - 6), isDash(count - 6),
             areDigits(count - 5..<count - 3), isDash(count - 3), areDigits(count - 2..<count)
         {
-            return String(model.dropLast(11))
+            return beginning(count - 11)
         }
         return nil
     }

@@ -54,6 +54,17 @@ final class CurrentRequest {
     private let decodedLimit: Int
     /// The model that was asked for, where endpoints differ by it; nil as long as none was chosen by it.
     private(set) var modelAsked: String?
+    /// What became of a name at an endpoint last: the requests of a connection ask for few, and mostly for the same.
+    private var lastMapping: Mapping?
+
+    private struct Mapping {
+        let upstream: Upstream
+        let asked: String
+        let name: String
+        /// As it stands between quotation marks.
+        let text: [UInt8]
+    }
+
     /// The name of the model that the present endpoint is sent in place of the client's.
     private(set) var modelChange: ModelChange?
     /// The present endpoint is asked for the usage at the end of the stream, which the client has not asked for.
@@ -289,7 +300,7 @@ final class CurrentRequest {
         }
         var found = BodyFacts(length: keptBody, problem: problem, plainLength: plainLength)
         if problem == nil {
-            found.model = reader.model
+            found.model = reader.model(knownAs: lastMapping?.asked)
             found.modelRange = reader.modelRange
             found.wantsStream = reader.stream
             found.usageRequest = reader.usageRequest
@@ -397,7 +408,7 @@ final class CurrentRequest {
     func fit(to upstream: Upstream, asksForUsage: Bool, on loop: LoopContext) -> Bool {
         if edits != nil { forgetEdits() }
         if repaired != nil { edits = BodyEdits(cutting: cuts) }
-        if let rules = upstream.modelRules, namesModel { applyMap(of: rules) }
+        if let rules = upstream.modelRules, namesModel { applyMap(of: rules, at: upstream) }
         if asksForUsage, mayAskForUsage { askForUsage() }
         return edits == nil || coding.isNone || plainBody != nil || decodeBody(on: loop)
     }
@@ -437,14 +448,22 @@ final class CurrentRequest {
         edit(range, Array(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)))
     }
 
-    private func applyMap(of rules: ModelRules) {
+    private func applyMap(of rules: ModelRules, at upstream: Upstream) {
         let facts = readFacts()
         guard let asked = facts.model, let range = facts.modelRange else { return }
         modelAsked = asked
+        let mapping = mapping(of: asked, by: rules, at: upstream)
+        guard mapping.name != asked else { return }
+        modelChange = ModelChange(from: asked, to: mapping.name, isRestored: rules.restores)
+        edit(range, mapping.text)
+    }
+
+    private func mapping(of asked: String, by rules: ModelRules, at upstream: Upstream) -> Mapping {
+        if let lastMapping, lastMapping.upstream === upstream, lastMapping.asked == asked { return lastMapping }
         let name = rules.name(for: asked)
-        guard name != asked else { return }
-        modelChange = ModelChange(from: asked, to: name, isRestored: rules.restores)
-        edit(range, ModelChange.written(name))
+        let mapping = Mapping(upstream: upstream, asked: asked, name: name, text: ModelChange.written(name))
+        lastMapping = mapping
+        return mapping
     }
 
     /// How the body is framed with what the endpoint is sent in place of the client's words.
