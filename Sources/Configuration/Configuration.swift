@@ -22,6 +22,8 @@ public struct Configuration: Sendable, Equatable {
     public var endpointTimeouts: [String: EndpointTimeouts] = [:]
     /// `clients:`, in file order.
     public var clients: [ClientSettings] = []
+    /// `tagging:` of the older system, as far as it has a counterpart.
+    public var tagging = ModelTagging()
     /// In file order.
     public var endpoints: [EndpointSettings]
 

@@ -48,11 +48,17 @@ public enum ConfigurationLoader {
             literalSecrets: sink.literalSecrets)
     }
 
+    /// Sections of the older system, with what to do instead.
     private static let retiredSections = [
-        "logging", "validation", "tagging", "blacklist", "conversion", "streaming", "tools", "http_client",
-        "monitoring",
-        "format_detection", "retry",
+        "logging": "server.access_log, and --log-level, --log-format and --log-file; bodies are never logged",
+        "validation": unchanged, "streaming": unchanged, "tools": unchanged, "format_detection": unchanged,
+        "blacklist": "breakers and time outs do it by themselves (docs/ranking.md); failover.rules say the rest",
+        "conversion": "an endpoint gets requests of the APIs that it has a URL for",
+        "http_client": "connections are kept by themselves; timeouts: says how long",
+        "monitoring": "the metrics are always there (docs/control-api.md)",
     ]
+
+    private static let unchanged = "requests and answers pass unchanged"
 
     private static func read(
         _ document: YAMLDocument, environment: [String: String], openListener: String?,
@@ -70,8 +76,9 @@ public enum ConfigurationLoader {
             root, title: "the file",
             known: [
                 "server", "ranking", "timeouts", "failover", "history", "usage", "console", "clients", "endpoints",
+                "retry", "tagging",
             ],
-            retired: Dictionary(uniqueKeysWithValues: retiredSections.map { ($0, "") }), sink: sink)
+            retired: retiredSections, sink: sink)
         let server = ServerSettings(reader.node("server"), environment: environment, sink: sink)
         let endpoints = readEndpoints(reader, environment, authorityProblem, sink)
         var configuration = Configuration(
@@ -80,6 +87,9 @@ public enum ConfigurationLoader {
         let clients = ClientReader.readAll(reader.node("clients"), environment: environment, sink: sink)
         configuration.clients = clients.map(\.settings)
         configuration.console = ConsoleSettings(reader.node("console"), sink: sink)
+        configuration.tagging = ModelTagging(
+            reader.node("tagging"), at: reader.keys["tagging"], endpoints: configuration.endpoints, sink: sink)
+        reportRetry(reader, sink)
         configuration.failover = FailoverSettings(
             reader.node("failover"), older: reader.node("retry"), endpoints: endpoints, sink: sink)
         configuration.usage = UsageSettings(
@@ -90,6 +100,20 @@ public enum ConfigurationLoader {
             openListener: openListener, environment: environment, sink: sink
         ).report()
         return configuration
+    }
+
+    /// `retry` of the older system: of it `upstream_errors` are read.
+    private static func reportRetry(_ reader: SectionReader, _ sink: DiagnosticSink) {
+        guard let key = reader.keys["retry"] else { return }
+        let errors = reader.node("retry").flatMap { $0.kind == .mapping ? $0.merged("upstream_errors")?.resolved : nil }
+        let isRead = errors?.entries.isEmpty == false
+        sink.report(
+            .note, at: key,
+            ValueProblem(
+                isRead
+                    ? "the older system's key 'retry' is read as failover.rules, as far as upstream_errors"
+                    : "the older system's key 'retry' is kept and not used",
+                fix: isRead ? "" : "write failover.rules"))
     }
 
     private static func readEndpoints(

@@ -11,16 +11,26 @@ struct EndpointReader {
     private let sink: DiagnosticSink
 
     /// `failover` and `timeouts` are no fields: they are read with those of the file (`FailoverSettings`, `EndpointTimeouts`).
-    private static let knownKeys = EndpointField.all.map(\.key) + ["failover", "timeouts", UsageSettings.endpointKey]
+    private static let knownKeys =
+        EndpointField.all.map(\.key) + ["failover", "timeouts", UsageSettings.endpointKey, "model_rewrite"]
 
     /// What the older system had and Podium does not; the text says what to do about it.
     private static let retired: [String: String] = [
         "header_overrides": "move the headers to headers:", "url_gemini": "only Anthropic and OpenAI URLs are used",
-        "model_rewrite": "use model_map:", "oauth_config": "", "parameter_overrides": "", "max_tokens_field_name": "",
-        "rate_limit_reset": "", "rate_limit_status": "", "enhanced_protection": "", "sse_config": "",
-        "count_tokens_enabled": "", "supports_responses": "", "native_format": "", "target_format": "",
-        "client_type": "", "path_prefix": "",
+        "oauth_config": "use auth_type api_key, auth_token or passthrough",
+        "parameter_overrides": "requests go out as the client wrote them",
+        "max_tokens_field_name": noConversion, "supports_responses": "openai_preference says it",
+        "native_format": noConversion, "target_format": noConversion,
+        "rate_limit_reset": waits, "rate_limit_status": waits, "enhanced_protection": waits,
+        "sse_config": "answers are judged by what they say (docs/verdicts.md)",
+        "count_tokens_enabled": "an endpoint that does not know the path is passed over for it",
+        "client_type": "endpoints get the APIs that they have a URL for; clients have names, endpoints and tags",
+        "path_prefix": "write it into the URL",
     ]
+
+    private static let noConversion =
+        "it belongs to the conversion between APIs, which Podium does not do: an endpoint gets the APIs that it has a URL for"
+    private static let waits = "waits that an endpoint names are kept by themselves"
 
     /// Nil if the entry is not a mapping; that is reported.
     /// - Parameter environment: nil leaves references unchecked.
@@ -58,6 +68,11 @@ struct EndpointReader {
         var settings = EndpointSettings(name: "")
         for field in EndpointField.all where field != .authType && field != .endpointType {
             if let value = value(of: field) { settings.set(field, to: value) }
+        }
+        if let key = reader.keys["model_rewrite"] {
+            let older = OlderModelMap.read(
+                reader.node("model_rewrite"), at: key, isOverruled: !settings.modelMap.isEmpty, sink: sink)
+            if !older.isEmpty { settings.modelMap = older }
         }
         settings.authType = authType(hasValue: settings.authValue != nil)
         settings.endpointType = endpointType(hasURL: settings.url != nil)

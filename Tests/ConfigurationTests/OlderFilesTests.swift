@@ -6,7 +6,7 @@ import PodiumModel
 
 /// Files as the older single-process proxy wrote and read them: see docs/upgrading.md.
 struct OlderFilesTests {
-    static let names = ["written-by-the-program", "kept-by-hand", "minimal", "oauth", "one-url"]
+    static let names = ["written-by-the-program", "kept-by-hand", "minimal", "oauth", "one-url", "models-and-tags"]
 
     private func text(_ name: String) throws -> String {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../OlderFiles")
@@ -50,6 +50,46 @@ struct OlderFilesTests {
         #expect(configuration.endpoints[1].openAIPreference == .chatCompletions)
         // What the file does not say is as documented: throttled, thirty seconds, five minutes.
         #expect(configuration.server.persistStrategy == .throttled)
+    }
+
+    /// What is read says how, and what is not says what to write instead.
+    @Test func modelsAndTagsAreReadAsFarAsTheyHaveACounterpart() throws {
+        let loaded = load(try text("models-and-tags"))
+        let configuration = try #require(loaded.configuration)
+        #expect(
+            configuration.endpoints[1].modelMap.map(\.description)
+                == ["claude-*haiku*=small-model", "claude-*sonnet*=large-model"])
+        #expect(configuration.tagging.rules == [.init(pattern: "claude-opus-*", tag: "opus")])
+        #expect(
+            configuration.endpoints.map { configuration.tagging.models(forTags: $0.tags) }
+                == [["claude-opus-*"], [], ["!claude-opus-*"]])
+        #expect(configuration.failover.rules.count == 1)
+        let notes = loaded.diagnostics.map { "\($0.message) (\($0.fix))" }
+        for part in [
+            "'model_rewrite' is read as model_map: claude-*haiku*=small-model, claude-*sonnet*=large-model",
+            "this rule of the older system's 'model_rewrite' is kept and not used",
+            "tagger 'opus' is read as models", "'tagging' is read as far as it goes by models",
+            "tagger 'team' is kept and not used: it goes by a header (give the client a name and tags: [team], or have it send X-Podium-Tag: team)",
+            "tagger 'script' is kept and not used: it goes by a script",
+            "'max_tokens_field_name' is kept and not used (it belongs to the conversion between APIs",
+            "'retry' is read as failover.rules",
+        ] {
+            #expect(notes.contains { $0.contains(part) }, "\(part)")
+        }
+        #expect(
+            !notes.contains { $0.contains("switched-off") } && loaded.diagnostics.allSatisfy { $0.severity == .note })
+    }
+
+    /// A map of Podium's own goes before the older one, and an edit of one makes the older one say nothing.
+    @Test func anOwnMapGoesFirst() throws {
+        let older = try text("models-and-tags")
+        let own = older.replacing("      model_rewrite:\n", with: "      model_map: {a: b}\n      model_rewrite:\n")
+        #expect(try #require(load(own).configuration).endpoints[1].modelMap.map(\.description) == ["a=b"])
+        let after = try rewrite(older) { state in
+            state.endpoints[1].settings.modelMap = [Renaming(from: "x", to: "y")]
+        }
+        #expect(after.contains("model_rewrite:") && after.contains("model_map:"))
+        #expect(try #require(load(after).configuration).endpoints[1].modelMap.map(\.description) == ["x=y"])
     }
 
     /// `endpoint_type` says which API the one `url` is for; what it cannot say is a note.

@@ -113,6 +113,24 @@ struct ClientCommandTests {
         await running.stop()
     }
 
+    @Test(
+        "An endpoint that is renamed by command is so in the clients that may use it, and an undo takes that back too")
+    func rename() async throws {
+        let text =
+            "server: { port: 0 }\nclients: [{ name: alice, token: a-token, endpoints: [b, a] }]   # mine\nendpoints:\n"
+            + "  - { name: a, url: \"http://127.0.0.1:1\" }\n  - { name: b, url: \"http://127.0.0.1:2\" }\n"
+        let running = try await RunningEngine.start(text)
+        var patch = EndpointPatch()
+        patch[.name] = .text("relay")
+        _ = try await running.engine.perform(.update(CommandTarget(name: "a"), patch), by: "test")
+        #expect(running.engine.clients().clients[0].endpoints == ["b", "relay"])
+        #expect(try running.text().contains("relay] }]   # mine"))
+        _ = try await running.engine.perform(.undo, by: "test")
+        #expect(running.engine.clients().clients[0].endpoints == ["b", "a"])
+        #expect(try running.text().contains("[b, a]"))
+        await running.stop()
+    }
+
     @Test("The last token that keeps other machines out stays")
     func open() async throws {
         let running = try await RunningEngine.start(

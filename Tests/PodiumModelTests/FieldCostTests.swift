@@ -13,7 +13,7 @@ struct FieldCostTests {
     /// Fields that decide where a request goes or how an endpoint is found, and so are used in more places than most: as many as there
     /// were when this was written. A list of fields would raise each of these numbers. Clients have `limits` and `enabled` too, and so
     /// has what is kept of the history.
-    private static let wider = ["priority": 9, "pinned": 9, "limits": 9, "enabled": 9]
+    private static let wider = ["priority": 9, "pinned": 9, "limits": 9, "enabled": 10]
 
     @Test(arguments: EndpointField.all)
     func aFieldIsNamedInFewFiles(field: EndpointField) throws {

@@ -102,7 +102,7 @@ extension EngineState {
         configuration.server.host = before.server.host
         configuration.server.port = before.server.port
         if configuration.timeouts != before.timeouts || configuration.failover != before.failover
-            || configuration.endpointTimeouts != before.endpointTimeouts
+            || configuration.endpointTimeouts != before.endpointTimeouts || configuration.tagging != before.tagging
             || configuration.server.namesEndpoints != before.server.namesEndpoints
         {
             assembleAllUpstreams()

@@ -54,6 +54,14 @@ extension EngineState {
         return "removed client \(name)" + (configuration.admitsEveryone ? "; every client is admitted now" : "")
     }
 
+    /// An endpoint has another name: the clients that may use it name it so.
+    mutating func renameForClients(_ old: String, to new: String) {
+        guard old != new else { return }
+        for (index, client) in configuration.clients.enumerated() where client.endpoints.contains(old) {
+            configuration.clients[index].endpoints = client.endpoints.map { $0 == old ? new : $0 }
+        }
+    }
+
     private func check(_ client: ClientSettings) throws(CommandRefusal) {
         if let (field, problem) = client.problems.first {
             let fix = problem.fix.isEmpty ? "" : "; \(problem.fix)"

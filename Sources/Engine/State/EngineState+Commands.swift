@@ -258,6 +258,7 @@ extension EngineState {
     ) -> String {
         let before = snapshot(record.id)
         replaceSettings(of: record.id, with: settings, now: now)
+        renameForClients(record.settings.name, to: settings.name)
         if let rank = edit.rank, rank != before?.rank {
             place(record.id, at: rank, now: now)
             // A rank asked for in the form holds only if it is pinned, unless the form itself took the pin away.

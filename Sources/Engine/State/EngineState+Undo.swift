@@ -79,6 +79,7 @@ extension EngineState {
             try checkNameIsFree(settings.name, except: id)
             // First the settings: a disabled endpoint cannot be moved to the rank that it had while it was enabled.
             replaceSettings(of: id, with: settings, now: now)
+            renameForClients(present.name, to: settings.name)
             if before.rank != after.rank {
                 place(id, as: before, now: now)
             }

@@ -172,7 +172,7 @@ struct EngineState: Sendable {
     private mutating func assembleUpstream(of id: EndpointID) {
         let assembly = UpstreamAssembly(
             context: context, timeouts: configuration.timeouts, failover: configuration.failover,
-            endpointTimeouts: configuration.endpointTimeouts,
+            endpointTimeouts: configuration.endpointTimeouts, tagging: configuration.tagging,
             namesEndpoints: configuration.server.namesEndpoints)
         var isLimited = false
         defer { if isLimited { hasLimits = true } }

@@ -15,6 +15,7 @@ struct UpstreamAssembly {
     let timeouts: TimeoutSettings
     var failover = FailoverSettings()
     var endpointTimeouts: [String: EndpointTimeouts] = [:]
+    var tagging = ModelTagging()
     /// Whether clients are told which endpoint has answered.
     var namesEndpoints = false
 
@@ -51,7 +52,8 @@ struct UpstreamAssembly {
                     rules: failover.rules(for: settings.name),
                     maxInFlight: ready.maxInFlight, tags: ready.tags, conditions: try conditions(of: ready),
                     modelRules: ModelRules(
-                        models: ready.models, map: ready.modelMap.map { ($0.from, $0.to) },
+                        models: ready.models.isEmpty ? tagging.models(forTags: ready.tags) : ready.models,
+                        map: ready.modelMap.map { ($0.from, $0.to) },
                         restores: ready.restoresModel),
                     load: load))
         } catch let problem as ValueProblem {
