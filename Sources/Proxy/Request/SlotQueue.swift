@@ -21,7 +21,10 @@ struct SlotQueue {
         var wishes: [Wish]
     }
 
+    /// By their tickets, which rise.
     private var waiters: [Waiter] = []
+    /// How many of them would take a place at each endpoint: counted along, since the line may be long and is asked under a lock.
+    private var wanted: [EndpointID: Int] = [:]
     /// Places that were given and not taken yet.
     private var given: [Ticket: EndpointID] = [:]
     private var lastTicket: Ticket = 0
@@ -33,7 +36,24 @@ struct SlotQueue {
 
     /// How many requests of the line would take a place there.
     func waiting(for endpoint: EndpointID) -> Int {
-        waiters.count { $0.wishes.contains { $0.endpoint == endpoint } }
+        wanted[endpoint] ?? 0
+    }
+
+    private mutating func count(_ wishes: [Wish], by step: Int) {
+        for endpoint in Set(wishes.map(\.endpoint)) {
+            let count = (wanted[endpoint] ?? 0) + step
+            wanted[endpoint] = count == 0 ? nil : count
+        }
+    }
+
+    /// Where a request stands in the line; nil where it does not.
+    private func index(of ticket: Ticket) -> Int? {
+        var (low, high) = (0, waiters.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if waiters[middle].ticket < ticket { low = middle + 1 } else { high = middle }
+        }
+        return low < waiters.count && waiters[low].ticket == ticket ? low : nil
     }
 
     /// Takes a place at the end of the line.
@@ -44,6 +64,7 @@ struct SlotQueue {
         guard waiters.count < length else { return nil }
         lastTicket += 1
         waiters.append(Waiter(ticket: lastTicket, wishes: wishes))
+        count(wishes, by: 1)
         return lastTicket
     }
 
@@ -51,7 +72,9 @@ struct SlotQueue {
     ///
     /// - Returns: false where it has none, since it was given a place at an endpoint
     mutating func change(_ ticket: Ticket, to wishes: [Wish]) -> Bool {
-        guard let index = waiters.firstIndex(where: { $0.ticket == ticket }) else { return false }
+        guard let index = index(of: ticket) else { return false }
+        count(waiters[index].wishes, by: -1)
+        count(wishes, by: 1)
         waiters[index].wishes = wishes
         return true
     }
@@ -60,13 +83,15 @@ struct SlotQueue {
     ///
     /// - Parameter running: requests at the endpoint, with those that have been given a place
     mutating func give(at endpoint: EndpointID, running: Int) -> Ticket? {
+        guard wanted[endpoint] != nil else { return nil }
         for index in waiters.indices {
             guard let wish = waiters[index].wishes.first(where: { $0.endpoint == endpoint }) else { continue }
             // No request behind it may pass it, also where a newer setting would let more in.
             guard running < wish.limit else { return nil }
-            let ticket = waiters.remove(at: index).ticket
-            given[ticket] = endpoint
-            return ticket
+            let waiter = waiters.remove(at: index)
+            count(waiter.wishes, by: -1)
+            given[waiter.ticket] = endpoint
+            return waiter.ticket
         }
         return nil
     }
@@ -78,7 +103,7 @@ struct SlotQueue {
     ///
     /// - Returns: the endpoint at which it was given a place that it has not taken
     mutating func leave(_ ticket: Ticket) -> EndpointID? {
-        waiters.removeAll { $0.ticket == ticket }
+        if let index = index(of: ticket) { count(waiters.remove(at: index).wishes, by: -1) }
         return take(ticket)
     }
 }
