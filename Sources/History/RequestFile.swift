@@ -47,13 +47,16 @@ public final class RequestFile {
               request INTEGER NOT NULL, n INTEGER NOT NULL, endpoint INTEGER NOT NULL, outcome TEXT NOT NULL,
               verdict TEXT NOT NULL, status INTEGER, first_byte INTEGER, total INTEGER NOT NULL,
               PRIMARY KEY(request, n)) STRICT, WITHOUT ROWID
-            """
+            """,
+            "ALTER TABLE request ADD COLUMN asked INTEGER NOT NULL DEFAULT 0",
         ])
 
     private static let columns =
         "id, request, endpoint, model, client, kind, stream, status, ending, failed, attempts, first_byte, "
         + "first_token, total, usage, input, output, cache_read, cache_write_5m, cache_write_1h, reasoning, cost, "
         + "bytes_up, bytes_down, checksum"
+    /// Of this file, which may be of an earlier version where it is only read.
+    private var columns: String { store.version > 1 ? "\(Self.columns), asked" : Self.columns }
     /// Seconds that a question may take.
     public static let patience = 5
 
@@ -97,7 +100,7 @@ public final class RequestFile {
             if (try? write(rows)) != nil { restoredRows += rows.count }
             rows = []
         }
-        other.store.salvage(Self.columns, of: "request", key: "id") { statement in
+        other.store.salvage(other.columns, of: "request", key: "id") { statement in
             if seen.insert(statement.integer(0)).inserted, let row = try? other.row(statement, names, isDamaged: true) {
                 rows.append(row)
             }
@@ -132,6 +135,7 @@ public final class RequestFile {
         let endpoint = try store.number(row.endpoint, .endpoint)
         let model = try store.number(row.model, .model)
         let client = try store.number(row.client, .client)
+        let asked = try store.number(row.asked, .model)
         while true {
             let statement = try insertion()
             statement.bind(row.id)
@@ -144,7 +148,7 @@ public final class RequestFile {
             for number in [
                 row.isFailed ? 1 : 0, row.attempts, row.firstByte, row.firstToken, row.total,
                 Int64(row.reading.rawValue), usage.input, usage.output, usage.cacheRead, usage.cacheWrite5m,
-                usage.cacheWrite1h, usage.reasoning, row.cost, row.bytesUp, row.bytesDown, Int64(row.checksum),
+                usage.cacheWrite1h, usage.reasoning, row.cost, row.bytesUp, row.bytesDown, Int64(row.checksum), asked,
             ] { statement.bind(number) }
             try statement.run()
             if database.changes > 0 { break }
@@ -169,8 +173,9 @@ public final class RequestFile {
             statement.reset()
             return statement
         }
-        let places = [String](repeating: "?", count: 25).joined(separator: ", ")
-        let statement = try database.statement("INSERT OR IGNORE INTO request(\(Self.columns)) VALUES(\(places))")
+        let places = [String](repeating: "?", count: 26).joined(separator: ", ")
+        let statement = try database.statement(
+            "INSERT OR IGNORE INTO request(\(Self.columns), asked) VALUES(\(places))")
         inserting = statement
         return statement
     }
@@ -254,7 +259,7 @@ public final class RequestFile {
                         + "AND attempt.endpoint IN (\(list))))")
             }
             let statement = try database.statement(
-                "SELECT \(Self.columns) FROM request WHERE \(conditions.joined(separator: " AND ")) "
+                "SELECT \(columns) FROM request WHERE \(conditions.joined(separator: " AND ")) "
                     + "ORDER BY id DESC LIMIT ?")
             statement.bind(question.since)
             if let before = question.before { statement.bind(before) }
@@ -280,6 +285,7 @@ public final class RequestFile {
         row.endpoint = names[statement.integer(2)] ?? ""
         row.model = names[statement.integer(3)] ?? ""
         row.client = names[statement.integer(4)] ?? ""
+        if store.version > 1 { row.asked = names[statement.integer(25)] ?? "" }
         guard let kind = LoggedRequest.Kind(rawValue: statement.integer(5)),
             let reading = Entry.Reading(rawValue: UInt8(truncatingIfNeeded: statement.integer(14)))
         else { return nil }

@@ -26,6 +26,8 @@ public struct RequestLogReport: Codable, Sendable, Equatable {
         public var endpoint: String?
         /// That answered; absent where none was named.
         public var model: String?
+        /// That the client has asked for; absent where that was not looked up.
+        public var modelAsked: String?
         /// Whose token it has shown; absent where that has no name.
         public var client: String?
         public var attempts: Int64
@@ -62,6 +64,7 @@ public struct RequestLogReport: Codable, Sendable, Equatable {
         enum CodingKeys: String, CodingKey {
             case key, time, id, kind, stream, status, ending, failed, endpoint, model, client, attempts, seconds, usage
             case input, output, reasoning, cost, walk
+            case modelAsked = "model_asked"
             case cacheRead = "cache_read"
             case cacheWrite5m = "cache_write_5m"
             case cacheWrite1h = "cache_write_1h"

@@ -60,6 +60,8 @@ public struct LoggedRequest: Sendable, Equatable {
     public var endpoint = ""
     /// That answered; empty: none was named.
     public var model = ""
+    /// By the client; empty: it was not looked up, as long as nothing goes by it.
+    public var asked = ""
     /// Empty: not known.
     public var client = ""
     public var kind = Kind.other
@@ -93,6 +95,8 @@ public struct LoggedRequest: Sendable, Equatable {
         sum.add(request)
         sum.add(endpoint)
         sum.add(model)
+        // Rows of before have none.
+        if !asked.isEmpty { sum.add(asked) }
         sum.add(client)
         sum.add(ending)
         sum.add(id)

@@ -122,6 +122,7 @@ struct DescriptionTests {
                 changes: [.init(key: 1, time: 1, endpoint: "", before: "up", after: "off")]), "AvailabilityHistory")
         var logged = RequestLogReport.Row(key: 1, time: 1, kind: "", ending: "")
         (logged.id, logged.status, logged.endpoint, logged.model, logged.client) = ("", 1, "", "", "")
+        logged.modelAsked = ""
         (logged.firstByteSeconds, logged.firstContentSeconds, logged.cost) = (1, 1, "")
         (logged.input, logged.output, logged.cacheRead, logged.reasoning) = (1, 1, 1, 1)
         (logged.cacheWrite5m, logged.cacheWrite1h) = (1, 1)

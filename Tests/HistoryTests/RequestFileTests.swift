@@ -26,6 +26,7 @@ struct RequestFileTests {
         row.endpoint = pick(["", "a", "b", "ä'\"; --"], &random)
         row.model = pick(["", "m", "n"], &random)
         row.client = pick(["", "team"], &random)
+        row.asked = pick(["", "m", "wanted"], &random)
         row.kind = LoggedRequest.Kind.allCases.randomElement(using: &random) ?? .other
         row.isStream = Bool.random(using: &random)
         row.status = maybe(&random)
@@ -175,6 +176,28 @@ struct RequestFileTests {
             $0.contains(".damaged-") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm")
         }
         #expect(names.sorted() == ["test.requests.db.damaged-20261133", "test.requests.db.damaged-20261134"])
+    }
+
+    @Test("A file of the version before is read as it is, and gets the column of what was asked for")
+    func migration() throws {
+        let folder = try HistoryFolder("test.requests.db")
+        let old = StoreSchema(
+            application: RequestFile.schema.application, steps: Array(RequestFile.schema.steps.prefix(1)))
+        var row = LoggedRequest(id: 5)
+        row.ending = "completed"
+        do {
+            let store = try StoreFile(path: folder.file, old)
+            try store.database.execute(
+                "INSERT INTO request VALUES(5, '', 0, 0, 0, 0, 0, NULL, 'completed', 0, 0, NULL, NULL, 0, 0, NULL, NULL, "
+                    + "NULL, NULL, NULL, NULL, NULL, 0, 0, \(row.checksum))")
+        }
+        #expect(try RequestFile.reader(path: folder.file).rows(LogQuestion()) == [row])
+        let file = try open(folder)
+        #expect(try file.rows(LogQuestion()) == [row])
+        var next = LoggedRequest(id: 6)
+        (next.ending, next.asked) = ("completed", "wanted")
+        try file.write([next])
+        #expect(try file.rows(LogQuestion()) == [next, row])
     }
 
     @Test("A full disk takes nothing of a batch, and all of it when there is room")

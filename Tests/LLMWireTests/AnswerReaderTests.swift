@@ -123,7 +123,7 @@ struct AnswerReaderTests {
         }
     }
 
-    /// A thousand of each are more than 100,000 in all.
+    /// 1,500 of each are more than 100,000 in all.
     private static let cuttingsOfEach =
         ProcessInfo.processInfo.environment["PODIUM_CUTTINGS"].flatMap { Int($0) } ?? 20
 

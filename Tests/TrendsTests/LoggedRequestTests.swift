@@ -69,6 +69,7 @@ struct LoggedRequestTests {
         add { $0.endpoint = "a" }
         add { $0.model = "a" }
         add { $0.client = "a" }
+        add { $0.asked = "a" }
         add { $0.ending = "a" }
         add { $0.kind = .messages }
         add { $0.isStream = true }

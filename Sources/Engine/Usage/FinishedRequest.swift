@@ -23,6 +23,8 @@ struct FinishedRequest: Sendable {
     var clientID: String
     /// Of the client's token; empty: it has none.
     var clientName: String
+    /// Empty: it was not looked up.
+    var modelAsked: String
     var operation: LLMOperation
     var status: Int?
     var ending: RequestReport.Ending
@@ -48,7 +50,7 @@ struct FinishedRequest: Sendable {
             firstByte: report.timeToFirstByte, figures: report.figures, total: report.duration,
             bytesUp: report.bytesUp, bytesDown: report.bytesDown,
             generatedID: generatedID, clientID: generatedID == nil ? report.plainClientID : "",
-            clientName: report.clientName ?? "",
+            clientName: report.clientName ?? "", modelAsked: report.modelAsked ?? report.usage?.asked ?? "",
             operation: report.operation, status: report.status, ending: report.ending,
             walk: isWalked ? report.attempts : [], verdictRows: isWalked ? report.verdictRows : [])
     }

@@ -176,6 +176,7 @@ extension RequestLogReport.Row {
         id = named(row.request)
         (stream, status, failed, attempts) = (row.isStream, row.status, row.isFailed, row.attempts)
         (endpoint, model, client) = (named(row.endpoint), named(row.model), named(row.client))
+        modelAsked = named(row.asked)
         firstByteSeconds = row.firstByte.map(seconds)
         firstContentSeconds = row.firstToken.map(seconds)
         self.seconds = seconds(row.total)

@@ -21,7 +21,7 @@ final class RequestLog: Sendable {
         var limit: Int64 = 1 << 30
         /// The file is not ours to write, or the room is wanted for something else.
         var isStopped = false
-        var problem: HistoryProblem?
+        var trouble = WriteTrouble()
         var unlogged = 0
     }
 
@@ -30,7 +30,6 @@ final class RequestLog: Sendable {
         var open: RequestFile?
         var isDistrusted = false
         var isRefused = false
-        var failures = 0
         var restsUntil = ContinuousClock.now
         var lastCheckpoint = ContinuousClock.now
         /// Why nothing is written, as it was said last.
@@ -97,7 +96,7 @@ final class RequestLog: Sendable {
     var unlogged: Int { state.withLock { $0.unlogged } }
 
     /// Whether the last write failed.
-    var isFailing: Bool { state.withLock { $0.problem != nil } }
+    var isFailing: Bool { state.withLock { $0.trouble.told != nil } }
 
     /// Whether there is something to be written.
     var isWaiting: Bool { state.withLock { !$0.waiting.isEmpty && !$0.isStopped } }
@@ -203,42 +202,26 @@ final class RequestLog: Sendable {
     }
 
     private func succeeded() {
-        file.failures = 0
-        if state.withLock({ state in
-            defer { state.problem = nil }
-            return state.problem != nil
-        }) {
+        if state.withLock({ $0.trouble.succeeded() }) {
             note(.info, "history: requests are logged again; \(missing()) are not in the log")
         }
     }
 
     private func failed(_ problem: HistoryProblem) {
-        file.failures += 1
-        // Another program holds a file for a moment: that is told only if it lasts.
-        let isTold = problem != .busy || file.failures >= 6
-        let isNew = state.withLock { state in
-            defer { if isTold { state.problem = problem } }
-            return isTold && state.problem != problem
-        }
-        if isNew {
+        let reaction = state.withLock { $0.trouble.failed(problem) }
+        if reaction.isTold {
             note(
                 problem.isPassing ? .warning : .error,
                 "history: \(path): \(problem.text); requests are served and added up, and the log of them waits")
         }
-        switch problem {
-        case .refused:
-            file.isRefused = true
-            file.open = nil
-            state.withLock { state in
-                state.isStopped = true
-                (state.waiting, state.ids) = ([], [])
-            }
-        case .busy, .held: break
-        case .full: file.restsUntil = .now + .seconds(60)
-        case .damaged, .failed:
-            if case .damaged = problem { file.isDistrusted = true }
-            file.open = nil
-            file.restsUntil = .now + .seconds(min(60, 1 << min(file.failures, 6)))
+        if reaction.isClosed { file.open = nil }
+        if reaction.isDistrusted { file.isDistrusted = true }
+        if let rest = reaction.rest { file.restsUntil = .now + rest }
+        guard reaction.isRefused else { return }
+        file.isRefused = true
+        state.withLock { state in
+            state.isStopped = true
+            (state.waiting, state.ids) = ([], [])
         }
     }
 

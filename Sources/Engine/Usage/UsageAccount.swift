@@ -56,6 +56,8 @@ final class UsageAccount: Sendable {
     private struct State {
         var ledger = Ledger(other: NameTable.other)
         var names = NameTable()
+        /// What clients have asked for: apart, so that strangers' names take no room of those that have answered.
+        var asked = NameTable()
         var totals: [Counter: Totals] = [:]
         /// By the number of the client's name.
         var clientTotals: [Int32: Totals] = [:]
@@ -63,7 +65,7 @@ final class UsageAccount: Sendable {
         var commits = 0
         /// Odd while a write is under way: then rows may have what memory does not know to be there.
         var writes = 0
-        var problem: HistoryProblem?
+        var trouble = WriteTrouble()
         var isOff = false
         /// When what is in memory alone was last rid of what is old.
         var hour: Int64 = 0
@@ -129,7 +131,6 @@ final class UsageAccount: Sendable {
         var lastCheckpoint = ContinuousClock.now
         var lastCopy: Int64?
         var restsUntil = ContinuousClock.now
-        var failures = 0
         /// A write has found the file damaged.
         var isDistrusted = false
         /// It is none of ours.
@@ -408,7 +409,9 @@ final class UsageAccount: Sendable {
                     cost: costs[index])
                 entry.client = client.number
                 if let admitted, admitted[index] {
-                    logged.append(Self.row(batch[index], entry, state.names, known))
+                    var row = Self.row(batch[index], entry, state.names, known)
+                    row.asked = state.asked.text(state.asked.number(.model, batch[index].modelAsked))
+                    logged.append(row)
                 } else {
                     entry.isUnlogged = countsUnlogged
                 }
@@ -560,13 +563,7 @@ final class UsageAccount: Sendable {
     }
 
     private func succeeded(_ file: RollUpFile, isLast: Bool) {
-        open.failures = 0
-        if state.withLock({ state in
-            defer { state.problem = nil }
-            return state.problem != nil
-        }) {
-            note(.info, "history: written again")
-        }
+        if state.withLock({ $0.trouble.succeeded() }) { note(.info, "history: written again") }
         file.shrink()
         let now = ContinuousClock.now
         if isLast || now - open.lastCheckpoint >= .seconds(60) {
@@ -621,29 +618,18 @@ final class UsageAccount: Sendable {
     }
 
     private func failed(_ problem: HistoryProblem) {
-        open.failures += 1
-        // A problem that goes on is told once; one that another program makes only if it lasts.
-        let isNew = state.withLock { state in
-            defer { if problem != .busy || open.failures >= 6 { state.problem = problem } }
-            return state.problem != problem && (problem != .busy || open.failures >= 6)
-        }
-        if isNew {
+        let reaction = state.withLock { $0.trouble.failed(problem) }
+        if reaction.isTold {
             note(
                 problem.isPassing ? .warning : .error,
                 "history: \(problem.text); requests are served, and what is in memory is kept until it can be written")
         }
-        switch problem {
-        case .refused:
+        if reaction.isClosed { open.writer = nil }
+        if reaction.isDistrusted { open.isDistrusted = true }
+        if let rest = reaction.rest { open.restsUntil = .now + rest }
+        guard !reaction.isRefused else {
             open.isRefused = true
-            open.writer = nil
-            state.withLock { $0.isOff = true }
-            return
-        case .busy, .held: break
-        case .full: open.restsUntil = .now + .seconds(60)
-        case .damaged, .failed:
-            if case .damaged = problem { open.isDistrusted = true }
-            open.writer = nil
-            open.restsUntil = .now + .seconds(min(60, 1 << min(open.failures, 6)))
+            return state.withLock { $0.isOff = true }
         }
         commitLater()
     }
@@ -726,7 +712,7 @@ final class UsageAccount: Sendable {
             return UsageCounters(
                 samples: samples.sorted { ($0.endpoint, $0.model) < ($1.endpoint, $1.model) },
                 clients: clients.sorted { $0.client < $1.client }, lost: state.lost,
-                commits: state.commits, isFailing: state.problem != nil || log?.isFailing == true,
+                commits: state.commits, isFailing: state.trouble.told != nil || log?.isFailing == true,
                 unlogged: log?.unlogged ?? 0)
         }
     }

@@ -151,6 +151,7 @@ enum RequestLogLines {
         words.append(row.status.map { "\($0)" } ?? "no answer")
         words.append(row.endpoint.map { "by \($0)" } ?? "by Podium itself")
         if let model = row.model { words.append(model) }
+        if let asked = row.modelAsked, asked != row.model { words.append("asked for \(asked)") }
         if let client = row.client { words.append("for \(client)") }
         words.append(row.ending.replacing("_", with: " "))
         words.append("\(duration(row.seconds)) in all")
