@@ -406,24 +406,24 @@ extension UnsafeRawBufferPointer {
     /// Thirty-two bytes at a time, then eight: texts are most of what requests and answers consist of.
     @inline(__always)
     private func place(of one: UInt8, or other: UInt8, from begin: Int) -> Int {
-        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
-        let (firsts, seconds) = (ones &* UInt64(one), ones &* UInt64(other))
-        // A byte that is zero borrows from the one above it, so that the lowest mark is always a true one.
-        @inline(__always)
-        func marks(at index: Int) -> UInt64 {
-            let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let (first, second) = (word ^ firsts, word ^ seconds)
-            return ((first &- ones) & ~first) | ((second &- ones) & ~second)
-        }
+        let (firsts, seconds) = (SIMD16(repeating: one), SIMD16(repeating: other))
         var index = begin
         while index &+ 32 <= count {
-            let all =
-                marks(at: index) | marks(at: index &+ 8) | marks(at: index &+ 16) | marks(at: index &+ 24)
-            if all & highs != 0 { break }
+            let low = loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
+            let high = loadUnaligned(fromByteOffset: index &+ 16, as: SIMD16<UInt8>.self)
+            let found = (low .== firsts) .| (low .== seconds) .| (high .== firsts) .| (high .== seconds)
+            // The standard library's own question for any mark looks at one byte after the other.
+            let marks = unsafeBitCast(found, to: SIMD2<UInt64>.self)
+            if marks[0] | marks[1] != 0 { break }
             index &+= 32
         }
+        let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
         while index &+ 8 <= count {
-            let marks = marks(at: index) & highs
+            let word = UInt64(littleEndian: loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let first = word ^ (ones &* UInt64(one))
+            let second = word ^ (ones &* UInt64(other))
+            // A byte that is zero borrows from the one above it, so that the lowest mark is always a true one.
+            let marks = (((first &- ones) & ~first) | ((second &- ones) & ~second)) & highs
             if marks != 0 { return index &+ marks.trailingZeroBitCount &>> 3 }
             index &+= 8
         }

@@ -122,6 +122,24 @@ struct RepairTests {
         #expect(proxy.server.load.replayBytes == 0)
     }
 
+    /// Endpoints answer in the coding that the client takes, refusals too.
+    @Test func anEncodedRefusalIsRead() async throws {
+        let packed = ContentEncoder.gzip.encode(Array(Self.refusal.utf8))
+        let head =
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+            + "Content-Length: \(packed.count)\r\n\r\n"
+        let upstream = try await ScriptedUpstream.start { request in
+            request.body.contains("signature")
+                ? [.sendBytes(Array(head.utf8) + packed)] : [.send(Wire.ok(Self.answer))]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options())
+        let got = try await proxy.exchange(
+            Wire.post(body: Self.body(Self.thinking), headers: "Accept-Encoding: gzip\r\n"))
+        #expect(got.hasPrefix("HTTP/1.1 200 "))
+        #expect(upstream.requests.map(\.body) == [Self.body(Self.thinking), Self.body("")])
+        await proxy.stop()
+    }
+
     @Test func requestsOfOneConnectionAreRepairedEachByItself() async throws {
         let upstream = try await Self.serve()
         let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options())

@@ -119,7 +119,7 @@ final class CurrentResponse {
     /// The answer names the model as the endpoint was asked for it, which is not what the client has asked for.
     func restoresModel(_ change: ModelChange, of operation: LLMOperation, on loop: LoopContext) {
         guard let api = operation.usageAPI, let shape = shape(on: loop) else { return }
-        restorer = RestoredModel(change.asked, api: api, isStream: shape.isStream)
+        restorer = RestoredModel(change.askedText, api: api, isStream: shape.isStream)
     }
 
     /// The endpoint was asked for the usage, the client has not asked for it.
@@ -323,9 +323,10 @@ final class RestoredModel {
     private let text: [UInt8]
     private var cuts: [ModelRestorer.Cut] = []
 
-    init(_ name: String, api: LLMAPI, isStream: Bool?) {
+    /// - Parameter text: the name as it stands between quotation marks
+    init(_ text: [UInt8], api: LLMAPI, isStream: Bool?) {
         reader = ModelRestorer(api: api, isStream: isStream)
-        text = ModelChange.written(name)
+        self.text = text
     }
 
     /// - Parameter ranges: of the data in the buffer; those of the result where there is one

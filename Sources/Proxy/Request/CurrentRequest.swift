@@ -61,7 +61,8 @@ final class CurrentRequest {
         let upstream: Upstream
         let asked: String
         let name: String
-        /// As it stands between quotation marks.
+        /// Both as they stand between quotation marks.
+        let askedText: [UInt8]
         let text: [UInt8]
     }
 
@@ -454,14 +455,17 @@ final class CurrentRequest {
         modelAsked = asked
         let mapping = mapping(of: asked, by: rules, at: upstream)
         guard mapping.name != asked else { return }
-        modelChange = ModelChange(from: asked, to: mapping.name, isRestored: rules.restores)
+        modelChange = ModelChange(
+            asked: asked, askedText: mapping.askedText, sent: mapping.name, isRestored: rules.restores)
         edit(range, mapping.text)
     }
 
     private func mapping(of asked: String, by rules: ModelRules, at upstream: Upstream) -> Mapping {
         if let lastMapping, lastMapping.upstream === upstream, lastMapping.asked == asked { return lastMapping }
         let name = rules.name(for: asked)
-        let mapping = Mapping(upstream: upstream, asked: asked, name: name, text: ModelChange.written(name))
+        let mapping = Mapping(
+            upstream: upstream, asked: asked, name: name, askedText: ModelChange.written(asked),
+            text: ModelChange.written(name))
         lastMapping = mapping
         return mapping
     }
@@ -601,15 +605,11 @@ final class CurrentRequest {
 /// Another name of the model in a request's body, for one endpoint. Only the text between the quotation marks changes.
 struct ModelChange {
     let asked: String
+    /// As it stands between quotation marks.
+    let askedText: [UInt8]
     let sent: String
     /// The answer names the model as it was asked for.
     let isRestored: Bool
-
-    init(from asked: String, to sent: String, isRestored: Bool) {
-        self.asked = asked
-        self.sent = sent
-        self.isRestored = isRestored
-    }
 
     /// A name as it stands between the quotation marks of JSON.
     static func written(_ name: String) -> [UInt8] { Array(QuotedText.json(name).utf8.dropFirst().dropLast()) }
