@@ -120,8 +120,8 @@ final class RequestLog: Sendable {
             if verdict.writes, !rows.isEmpty {
                 try open.write(rows)
                 state.withLock { state in
-                    // More may have come meanwhile.
-                    state.waiting.removeFirst(rows.count)
+                    // More may have come meanwhile. Removed from an array that is shared, they would leave a copy with room for all of them.
+                    state.waiting = Array(state.waiting.dropFirst(rows.count))
                     for row in rows { state.ids.remove(row.id) }
                 }
             }
