@@ -24,6 +24,14 @@ void podium_keep_freed_memory(size_t bytes) {
 #endif
 }
 
+void podium_return_freed_memory(size_t kept) {
+#if defined(__GLIBC__)
+    malloc_trim(kept);
+#else
+    (void)kept;
+#endif
+}
+
 #if defined(__GLIBC__)
 static int unmap_code_of_first(struct dl_phdr_info *info, size_t size, void *unused) {
     (void)size;

@@ -37,6 +37,7 @@ public final class Engine: Sendable {
     let group: MultiThreadedEventLoopGroup
     /// For the proxy's connections.
     private let proxyLoops: any EventLoopGroup
+    private let memory = FreedMemory()
     private let state: Mutex<EngineState>
     private let logger: Logger
     private let accessLog: AccessLog
@@ -109,8 +110,6 @@ public final class Engine: Sendable {
         } catch {
             throw .persistence(error)
         }
-        // The bodies of a burst come and go by the megabyte; the memory of one is wanted for the next.
-        podium_keep_freed_memory(16 << 20)
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         proxyLoops = (try? SocketLoopGroup(count: options.eventLoops ?? ProcessorCount.usable)) ?? group
         let routes = state.routingTable(now: now)

@@ -1,0 +1,28 @@
+internal import CSystemShim
+internal import Dispatch
+
+/// What is done with memory that was freed.
+///
+/// The bodies of a burst come and go by the megabyte, and the memory of one is wanted for the next, so the allocator keeps it. It would keep
+/// it for good: now and then several bursts fall together, and a process that runs for weeks would stay as large as its largest moment.
+/// So what is free once a minute goes back to the system.
+final class FreedMemory: Sendable {
+    /// Bytes that each arena keeps between bursts.
+    private static let kept = 16 << 20
+    /// Bytes that are kept when the rest goes back.
+    private static let rest = 1 << 20
+    private static let interval = DispatchTimeInterval.seconds(60)
+
+    private nonisolated(unsafe) let source: any DispatchSourceTimer
+
+    /// From now on, until it is released.
+    init() {
+        podium_keep_freed_memory(Self.kept)
+        source = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "podium.memory", qos: .utility))
+        source.schedule(deadline: .now() + Self.interval, repeating: Self.interval, leeway: .seconds(5))
+        source.setEventHandler { podium_return_freed_memory(Self.rest) }
+        source.resume()
+    }
+
+    deinit { source.cancel() }
+}
