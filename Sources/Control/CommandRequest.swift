@@ -14,6 +14,8 @@ struct CommandRequest: Equatable {
     private(set) var revision: UInt64?
     /// JSON; nil where the route takes none.
     private(set) var body: [UInt8]?
+    /// Of a question: with its mark, and encoded.
+    private(set) var query = ""
 }
 
 // MARK: - From a command
@@ -35,6 +37,9 @@ extension CommandRequest {
         case .preview(let target, let patch):
             self.init(target == nil ? .previewNew : .preview, target, body: try JSONBody.encode(patch))
         case .explain(let id): self.init(.request, CommandTarget(name: id))
+        case .usage(let question):
+            self.init(.usage, nil)
+            query = question.query
         case .add(let patch): self.init(.addEndpoint, nil, ifRevision, body: try JSONBody.encode(patch))
         case .sortNow: self.init(.sort, nil, ifRevision)
         case .setAutoSort(let enabled):
@@ -60,8 +65,20 @@ extension CommandRequest {
     /// The method and the path with its query.
     var line: (method: HTTPMethod, target: String) {
         let route = Route(operation)
-        let query = operation == .testDocument ? name.map { "?of=\(PercentEncoding.encode($0))" } ?? "" : ""
+        let query = operation == .testDocument ? name.map { "?of=\(PercentEncoding.encode($0))" } ?? "" : query
         return (route.method, route.path(naming: name ?? "") + query)
+    }
+}
+
+extension UsageQuestion {
+    /// As the route of the usage reads it.
+    fileprivate var query: String {
+        var fields = [("since", span), ("by", by.joined(separator: ","))]
+        if let endpoint { fields.append(("endpoint", endpoint)) }
+        if let model { fields.append(("model", model)) }
+        if let client { fields.append(("client", client)) }
+        if reprices { fields.append(("reprice", "true")) }
+        return "?" + fields.map { "\($0)=\(PercentEncoding.encode($1))" }.joined(separator: "&")
     }
 }
 

@@ -75,13 +75,10 @@ public struct ControlClient: Sendable {
 
     /// What requests used and what that cost.
     public func usage(_ question: UsageQuestion) async throws(ControlClientError) -> UsageReport {
-        var fields = [("since", question.span), ("by", question.by.joined(separator: ","))]
-        if let endpoint = question.endpoint { fields.append(("endpoint", endpoint)) }
-        if let model = question.model { fields.append(("model", model)) }
-        if let client = question.client { fields.append(("client", client)) }
-        if question.reprices { fields.append(("reprice", "true")) }
-        let query = fields.map { "\($0)=\(PercentEncoding.encode($1))" }.joined(separator: "&")
-        return try await ask(.GET, "\(Route(.usage).path)?\(query)")
+        guard case .usage(let report) = try await perform(.usage(question)) else {
+            throw .unexpectedAnswer("it is no usage")
+        }
+        return report
     }
 
     /// Requests of the log, the newest first.
@@ -133,6 +130,9 @@ public struct ControlClient: Sendable {
         }
         if case .explain = command {
             return .walk(try Self.decode(RequestWalk.self, try await exchange(method, target, timeout: timeout).body))
+        }
+        if case .usage = command {
+            return .usage(try Self.decode(UsageReport.self, try await exchange(method, target, timeout: timeout).body))
         }
         let answer = try await exchange(method, target, headers: headers, body: request.body, timeout: commandTimeout)
         return .done(try Self.decode(CommandReceipt.self, answer.body))

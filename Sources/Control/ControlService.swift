@@ -169,6 +169,7 @@ struct ControlService: Sendable {
         switch try await perform(command, by: author, ifRevision: asked.ifRevision) {
         case .preview(let preview): return .json(preview)
         case .walk(let walk): return .json(walk)
+        case .usage(let report): return .json(report)
         case .done(let receipt):
             var answer = ControlAnswer.json(receipt)
             if let endpoint = receipt.endpoint, route.takesRevision {

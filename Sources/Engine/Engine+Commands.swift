@@ -32,6 +32,7 @@ extension Engine {
         case .testDraft(let target, let patch): return .done(try await test(patch, of: target))
         case .preview(let target, let patch): return .preview(try await preview(patch, of: target))
         case .explain(let id): return .walk(try walk(of: id))
+        case .usage(let question): return .usage(try await usage(question))
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .update, .replace, .add, .remove, .flush, .reload,
             .undo, .redo, .addClient, .changeClient, .removeClient:
             let (message, undo) = try await change(command, by: author, ifRevision: ifRevision)
@@ -130,7 +131,7 @@ extension Engine {
         case .addClient(let patch), .changeClient(_, let patch):
             zones.prepare([patch.applied(to: ClientSettings(name: "", token: ""))])
         case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear,
-            .test, .testDraft, .preview, .explain, .removeClient:
+            .test, .testDraft, .preview, .explain, .usage, .removeClient:
             break
         }
     }
@@ -294,7 +295,7 @@ extension Command {
         switch self {
         case .update, .replace, .add, .remove, .addClient, .changeClient, .removeClient: true
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear, .test,
-            .testDraft, .preview, .explain:
+            .testDraft, .preview, .explain, .usage:
             false
         }
     }

@@ -33,6 +33,8 @@ public enum Command: Codable, Sendable, Equatable {
     case preview(CommandTarget?, EndpointPatch)
     /// The way of the newest request of that id from endpoint to endpoint. Changes nothing.
     case explain(String)
+    /// What requests used, how they went and what they cost. Changes nothing.
+    case usage(UsageQuestion)
     /// Of a client, `name` and `token` are needed.
     case addClient(ClientPatch)
     /// Changes the fields of the client of that name that the patch names.
@@ -55,7 +57,7 @@ public enum Command: Codable, Sendable, Equatable {
             .replace(let target, _), .remove(let target), .clear(let target), .test(let target):
             target
         case .testDraft(let target, _), .preview(let target, _): target
-        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo, .explain, .addClient, .changeClient,
+        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo, .explain, .usage, .addClient, .changeClient,
             .removeClient:
             nil
         }
@@ -126,6 +128,8 @@ public enum CommandAnswer: Sendable, Equatable {
     case preview(FilePreview)
     /// The answer of `.explain`.
     case walk(RequestWalk)
+    /// The answer of `.usage`.
+    case usage(UsageReport)
 }
 
 /// What a command did. It has reached the disk by the time this is there.

@@ -151,7 +151,7 @@ extension UsageReport.Row {
 }
 
 /// What of the usage is asked for.
-public struct UsageQuestion: Sendable, Equatable {
+public struct UsageQuestion: Codable, Sendable, Equatable {
     /// `24h`, `30d`, `today`, `yesterday`, `this-month`, `2026-11-30`, `2026-11-01..2026-11-15`.
     public var span = "30d"
     /// By what it is grouped; empty: one row.

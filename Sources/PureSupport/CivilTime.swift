@@ -36,11 +36,14 @@ public struct CivilTime: Sendable, Equatable {
     /// `22:40:14`
     public var clock: String { "\(hour.twoDigits):\(minute.twoDigits):\(second.twoDigits)" }
 
+    /// `2026-11-23`
+    public var date: String { "\(year)-\(month.twoDigits)-\(day.twoDigits)" }
+
     /// After RFC 3339, such as `2026-11-23T22:40:14.123Z`.
     ///
     /// - Parameter milliseconds: within the second
     public func rfc3339(milliseconds: Int) -> String {
-        "\(year)-\(month.twoDigits)-\(day.twoDigits)T\(clock).\(String(1_000 + milliseconds).dropFirst())Z"
+        "\(date)T\(clock).\(String(1_000 + milliseconds).dropFirst())Z"
     }
 }
 

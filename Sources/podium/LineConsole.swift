@@ -98,7 +98,7 @@ final class LineConsole: Sendable {
             for line in PlainReport.lines(walk, utcOffset: WallClock.utcOffset(at: walk.time)) {
                 StandardStreams.output(line)
             }
-        case .success(.preview): break
+        case .success(.preview), .success(.usage): break
         }
     }
 

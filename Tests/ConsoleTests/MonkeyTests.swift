@@ -23,10 +23,10 @@ struct MonkeyTests {
         }
         let wanted: Set<String> =
             isReadOnly
-            ? ["test", "testDraft", "reload"]
+            ? ["test", "testDraft", "reload", "usage"]
             : [
                 "move", "setEnabled", "setPinned", "sortNow", "setAutoSort", "update", "add", "remove", "flush", "undo",
-                "redo", "reload", "clear", "test", "testDraft", "preview",
+                "redo", "reload", "clear", "test", "testDraft", "preview", "usage",
             ]
         #expect(monkey.given == wanted, "what it got to ask for")
         monkey.comeBack()
@@ -40,6 +40,7 @@ private struct Monkey {
     private var snapshot = Fixture.snapshot(9)
     private var state: ConsoleState
     private var open: [CommandID] = []
+    private var questions: [CommandID] = []
     private(set) var keys = 0
     /// The kinds of commands given.
     private(set) var given: Set<String> = []
@@ -121,6 +122,19 @@ private struct Monkey {
     }
 
     private mutating func answer() {
+        if !questions.isEmpty, Bool.random(using: &random) {
+            let place = Int.random(in: 0..<questions.count, using: &random)
+            var row = UsageReport.Row(values: ["名\u{1B}", "2026-01-15 03"])
+            row.requests = Int64.random(in: 0..<Int64.max / 100_000, using: &random)
+            let report = UsageReport(
+                span: "", by: [], currency: "", pricesDate: "", problem: Bool.random(using: &random) ? "x\u{7}" : nil,
+                rows: Array(repeating: row, count: Int.random(in: 0..<40, using: &random)), total: row)
+            let results: [CommandResult] = [.success(.usage(report)), .failure(CommandRefusal(.unavailable, "later"))]
+            take(
+                .commandFinished(
+                    questions.remove(at: place), results.randomElement(using: &random) ?? .success(.usage(report))))
+            return
+        }
         guard !open.isEmpty else { return }
         let results: [CommandResult] = [
             .success(.done(CommandReceipt(message: "done"))), .success(.done(CommandReceipt(message: "done"))),
@@ -140,7 +154,7 @@ private struct Monkey {
         for effect in state.handle(input, now: now) {
             if case .quit = effect { #expect(before.context == .quit || before.context == .command, "left unasked") }
             guard case .perform(let id, let command) = effect else { continue }
-            open.append(id)
+            if case .usage = command { questions.append(id) } else { open.append(id) }
             given.insert(command.kind)
             if command.isChange {
                 #expect(!before.isReadOnly && before.latest.staleSince == nil, "\(command)")
@@ -155,6 +169,18 @@ private struct Monkey {
     /// Whether the operator asked for it, and where it hurts confirmed it, by that input.
     private static func isAskedFor(_ command: Command, by input: ConsoleInput, _ before: ConsoleState) -> Bool {
         if case .preview = command { return true }
+        if case .usage = command {
+            switch input {
+            // What was asked for meanwhile is asked once the answers before are there.
+            case .commandFinished: return before.context == .history
+            case .key(let key):
+                return before.context == .command || before.context == .help
+                    || Keymap.standard.binding(for: key, in: before.context).map {
+                        $0.action == .history || $0.context == .history
+                    } == true
+            default: return false
+            }
+        }
         switch input {
         case .snapshot:
             // Where K and J want the endpoint, once the move before is answered.
@@ -249,7 +275,7 @@ extension Command {
 
     fileprivate var isChange: Bool {
         switch self {
-        case .test, .testDraft, .preview, .reload: false
+        case .test, .testDraft, .preview, .reload, .usage: false
         default: true
         }
     }

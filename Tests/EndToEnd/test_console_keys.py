@@ -169,6 +169,24 @@ def look(s):
     return "level pause faster slower theme mouse redraw"
 
 
+def history(s):
+    s.press("H")
+    s.shows("History · by endpoint")
+    s.shows("Nothing went on in this time")
+    today = re.search(r"(\d{4}-\d\d-\d\d) ─╮", s.window.screen).group(1)
+    s.press("[")
+    s.lacks(today)
+    s.press("]")
+    s.shows(today)
+    s.press("w")
+    s.shows(rf"\.\.{today}")
+    s.press("o")
+    s.shows("by model")
+    s.press("q")
+    s.lacks("History")
+    return "history"
+
+
 def ask_and_leave_be(s):
     s.press("C-z")
     s.shows("the proxy lives in this process")
@@ -269,7 +287,7 @@ def forms(s):
     return "flush-detail edit add delete"
 
 
-DEEDS = [move_about, filter_rows, order, panels, look, ask_and_leave_be, rank, serve, forms]
+DEEDS = [move_about, filter_rows, order, panels, look, history, ask_and_leave_be, rank, serve, forms]
 
 
 def test_each_key_does_what_the_table_says(session):
@@ -378,6 +396,10 @@ def test_common_tasks_take_as_many_strokes_as_the_documentation_says(session):
     press("g", "5")
     s.shows("Why rank 1")
     task("find out why rank 1 is rank 1")
+    press("H", "[", "o")
+    s.shows("History · by model")
+    task("see what yesterday cost, by model")
+    s.press("Escape")
 
     docs = (pathlib.Path(__file__).parents[2] / "docs" / "console.md").read_text()
     table = docs.split("## Common tasks")[1].split("##")[0]

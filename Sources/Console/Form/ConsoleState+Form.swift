@@ -94,6 +94,7 @@ extension ConsoleState {
             walk?.take(result)
             return []
         }
+        if let effects = takeHistory(id, result) { return effects }
         if previewCommand == id {
             previewCommand = nil
             if case .form(var form) = overlay {
@@ -135,7 +136,7 @@ extension ConsoleState {
             toast?.undo = receipt.undo.map(SafeText.clean)
             if case .add(let draft) = command.command { pendingSelection = draft.name }
             return []
-        case .success(.preview), .success(.walk):
+        case .success(.preview), .success(.walk), .success(.usage):
             return fail(command, id, isForm: isForm, CommandRefusal(.unavailable, "not answered"), now: now)
         case .failure(let failure): return fail(command, id, isForm: isForm, failure, now: now)
         }

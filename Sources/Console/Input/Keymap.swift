@@ -8,7 +8,7 @@ public struct Keymap: Sendable {
     private let table: [Place: Binding]
 
     /// As it is where the configuration says nothing.
-    public static let standard = Keymap(main + dialogs)
+    public static let standard = Keymap(main + dialogs + history)
 
     init(_ bindings: [Binding]) {
         self.bindings = bindings
@@ -40,6 +40,9 @@ public struct Keymap: Sendable {
         Binding(
             .previousMatch, [.character("N")], "prev match", "Goes to the previous match.", group: .move,
             barLabel: "match"),
+        Binding(
+            .history, [.character("H")], "history", "Shows requests, errors, times, tokens and cost over time.",
+            group: .move, bar: 87),
         Binding(.back, [.escape], "back, clear", "Leaves the zoom, then clears the filter.", group: .move),
 
         Binding(
@@ -228,6 +231,56 @@ public struct Keymap: Sendable {
             in: .detail, group: .dialog, bar: 0),
     ]
 
+    private static let history: [Binding] = [
+        Binding(.cursorUp, [.up, .character("k")], "row up", "Goes to the row above.", in: .history, group: .dialog),
+        Binding(
+            .cursorDown, [.down, .character("j")], "row down", "Goes to the row below.", in: .history, group: .dialog),
+        Binding(.pageUp, [.pageUp, .control("B")], "page up", "Goes up by a page.", in: .history, group: .dialog),
+        Binding(
+            .pageDown, [.pageDown, .control("F"), .character(" ")], "page down", "Goes down by a page.", in: .history,
+            group: .dialog),
+        Binding(
+            .first, [.character("g"), .home], "first row", "Goes to the first row.", in: .history, group: .dialog),
+        Binding(
+            .last, [.character("G"), .end], "all", "Goes to the last row, the sum of all.", in: .history,
+            group: .dialog),
+        Binding(
+            .perDay, [.character("d")], "day", "Shows a day by its hours.", in: .history, group: .dialog, bar: 2,
+            barLabel: "day, week, month, year"),
+        Binding(
+            .perWeek, [.character("w")], "week", "Shows seven days by their hours.", in: .history, group: .dialog,
+            bar: 2, barLabel: "day, week, month, year"),
+        Binding(
+            .perMonth, [.character("m")], "month", "Shows thirty days.", in: .history, group: .dialog, bar: 2,
+            barLabel: "day, week, month, year"),
+        Binding(
+            .perYear, [.character("Y")], "year", "Shows a year by its months.", in: .history, group: .dialog, bar: 2,
+            barLabel: "day, week, month, year"),
+        Binding(
+            .previousEntry, [.character("["), .left], "earlier", "Goes back by as much as is shown.", in: .history,
+            group: .dialog, bar: 1, barLabel: "earlier, later"),
+        Binding(
+            .nextEntry, [.character("]"), .right], "later", "Goes on by as much as is shown.", in: .history,
+            group: .dialog, bar: 1, barLabel: "earlier, later"),
+        Binding(
+            .byEndpoint, [.character("e")], "endpoints", "One row for each endpoint.", in: .history, group: .dialog,
+            bar: 3, barLabel: "endpoint, model, client"),
+        Binding(
+            .byModel, [.character("o")], "models", "One row for each model.", in: .history, group: .dialog, bar: 3,
+            barLabel: "endpoint, model, client"),
+        Binding(
+            .byClient, [.character("c")], "clients", "One row for each client that has a name.", in: .history,
+            group: .dialog, bar: 3, barLabel: "endpoint, model, client"),
+        Binding(
+            .copy, [.character("y"), .character("x")], "copy", "Copies the rows as CSV (OSC 52).", in: .history,
+            group: .dialog, bar: 4),
+        Binding(
+            .redraw, [.control("L")], "redraw", "Draws the screen again.", in: .history, group: .dialog),
+        Binding(
+            .cancel, [.escape, .character("q"), .character("H"), .control("C")], "back", "Goes back to the dashboard.",
+            in: .history, group: .dialog, bar: 0),
+    ]
+
     /// What a key does in a context; nil leaves it to the text being typed.
     public func binding(for key: Key, in context: KeyContext) -> Binding? {
         table[Place(key: key, context: context)]
@@ -255,7 +308,7 @@ extension Keymap {
             (.main, "Main screen"), (.prompt, "Filter"), (.command, "Command line"), (.form, "Form"),
             (.difference, "Difference of the file"),
             (.delete, "Delete"), (.confirm, "Question"), (.quit, "Leaving"), (.help, "Help"),
-            (.detail, "Flush or event in full"),
+            (.detail, "Flush or event in full"), (.history, "History"),
         ]
         return titles.map { context, title in
             let rows = bindings(in: context).map { binding in
@@ -357,6 +410,14 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
     case panel5 = "panel-detail"
     case panel6 = "panel-chart"
     case panel7 = "panel-journal"
+    case history
+    case perDay = "per-day"
+    case perWeek = "per-week"
+    case perMonth = "per-month"
+    case perYear = "per-year"
+    case byEndpoint = "by-endpoint"
+    case byModel = "by-model"
+    case byClient = "by-client"
     case zoom, pause, faster, slower, theme, mouse, redraw, suspend
     case commandLine = "command"
     case help, quit
@@ -374,7 +435,7 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
 
 /// Where a binding applies.
 public enum KeyContext: String, Sendable, CaseIterable {
-    case main, prompt, command, form, delete, confirm, quit, help, detail, difference
+    case main, prompt, command, form, delete, confirm, quit, help, detail, difference, history
 }
 
 /// Keys that the configuration gives an action of the main screen, in place of its own.

@@ -89,6 +89,7 @@ extension ConsoleState {
         case .quit(let dialog): DialogOverlay.draw(self, dialog, &grid)
         case .flush(let view): FlushOverlay.draw(self, view, &grid)
         case .event(let view): EventOverlay.draw(self, view, &grid)
+        case .history(let view): HistoryOverlay.draw(self, view, &grid)
         case nil: break
         }
     }

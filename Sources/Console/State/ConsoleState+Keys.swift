@@ -13,6 +13,7 @@ extension ConsoleState {
         case .confirm: return .confirm
         case .quit: return .quit
         case .flush, .event: return .detail
+        case .history: return .history
         case nil: break
         }
         if command != nil { return .command }
@@ -71,7 +72,7 @@ extension ConsoleState {
             if case .character = key {
                 say(.note, "\(key.name) does nothing here; \(self.key(.help)) shows the keys", now: now)
             }
-        case .confirm, .quit, .detail, .difference: break
+        case .confirm, .quit, .detail, .difference, .history: break
         }
     }
 
@@ -91,7 +92,7 @@ extension ConsoleState {
                 form.insert(text)
                 overlay = .form(form)
             }
-        case .delete, .main, .confirm, .quit, .help, .detail, .difference: break
+        case .delete, .main, .confirm, .quit, .help, .detail, .difference, .history: break
         }
     }
 
@@ -104,7 +105,7 @@ extension ConsoleState {
         case .form: return performForm(action, now: now)
         case .difference: return performDifference(action, now: now)
         case .delete, .confirm, .quit: return performDialog(action, now: now)
-        case .help, .detail: return performViewer(action, now: now)
+        case .help, .detail, .history: return performViewer(action, now: now)
         }
     }
 
@@ -137,6 +138,7 @@ extension ConsoleState {
         case .autoSort: return [run(.setAutoSort(!latest.autoSort), now: now)]
         case .reload: return [run(.reload, now: now)]
         case .flushDetail: open(telling)
+        case .history: return openHistory()
         default: return performView(action, now: now)
         }
         keepInView()
@@ -408,6 +410,7 @@ extension ConsoleState {
         switch overlay {
         case .help(let view): return performHelp(action, view, now: now)
         case .event(let view): return performEventViewer(action, view, now: now)
+        case .history(let view): return performHistory(action, view, now: now)
         case .flush(var view):
             if action == .copy { return copyFlush(view, now: now) }
             if action == .previousEntry || action == .nextEntry {

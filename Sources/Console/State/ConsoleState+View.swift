@@ -88,7 +88,7 @@ extension ConsoleState {
         }
     }
 
-    private func destination(_ action: ConsoleAction, from place: Int, page: Int, count: Int) -> Int {
+    func destination(_ action: ConsoleAction, from place: Int, page: Int, count: Int) -> Int {
         let target =
             switch action {
             case .cursorUp: place - 1
@@ -310,7 +310,7 @@ extension Command {
     /// Whether others of its kind, and the keys of its endpoint, wait for it.
     var isExclusive: Bool {
         switch self {
-        case .clear, .test, .testDraft, .preview, .explain: false
+        case .clear, .test, .testDraft, .preview, .explain, .usage: false
         default: true
         }
     }
@@ -334,7 +334,7 @@ extension Command {
         case .reload: "Reading the file"
         case .test, .testDraft: "Testing \(name)"
         case .preview: "Comparing"
-        case .explain: "Asking"
+        case .explain, .usage: "Asking"
         case .addClient, .changeClient, .removeClient: "Saving client \(client ?? "")"
         }
     }

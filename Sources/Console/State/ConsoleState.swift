@@ -326,6 +326,7 @@ enum Overlay: Sendable, Equatable {
     case quit(QuitDialog)
     case flush(FlushView)
     case event(EventView)
+    case history(HistoryView)
 }
 
 struct HelpView: Sendable, Equatable {

@@ -129,7 +129,7 @@ extension EngineState {
         case .addClient(let patch): return try addClient(patch)
         case .changeClient(let name, let patch): return try changeClient(name, patch)
         case .removeClient(let name): return try removeClient(name)
-        case .undo, .redo, .flush, .reload, .test, .testDraft, .preview, .explain:
+        case .undo, .redo, .flush, .reload, .test, .testDraft, .preview, .explain, .usage:
             return ""
         }
     }
