@@ -14,9 +14,16 @@ public final class ContentDecoder {
     /// The last coding that was applied comes first.
     private let stages: [any DecodingStage]
     private var failure: DecodingError?
+    private let perPiece: Int
+    /// What has come out of all codings for the present piece.
+    private var passed = 0
 
-    /// - Parameter budget: how many bytes may come out at most.
-    public init(_ codings: ContentCodings, budget: Int) throws(DecodingError) {
+    /// - Parameters:
+    ///   - budget: how many bytes may come out at most
+    ///   - perPiece: how many bytes may come out at most for one piece that goes in, those between two codings included: other connections
+    ///     wait while they do
+    public init(_ codings: ContentCodings, budget: Int, perPiece: Int = .max) throws(DecodingError) {
+        self.perPiece = perPiece
         var stages: [any DecodingStage] = []
         for coding in codings.codings.reversed() {
             switch coding {
@@ -34,6 +41,7 @@ public final class ContentDecoder {
         _ piece: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(DecodingError) {
         if let failure { throw failure }
+        passed = 0
         do throws(DecodingError) {
             try decode(piece, from: 0, body)
         } catch {
@@ -61,6 +69,8 @@ public final class ContentDecoder {
     ) throws(DecodingError) {
         guard index < stages.count else { return body(piece) }
         try stages[index].decode(piece) { output throws(DecodingError) in
+            self.passed += output.count
+            guard self.passed <= self.perPiece else { throw .tooLarge }
             try self.decode(output, from: index + 1, body)
         }
     }

@@ -148,13 +148,18 @@ public struct AnswerReader {
     public static let decodedLimit = 64 << 20
     /// A stream comes event by event, and may go on for hours.
     private static let decodedStreamLimit = 4 << 30
+    /// So much of a stream is decoded for one piece that comes in. Events that were written by a model do not shrink to a hundredth of their
+    /// length; what stands for more would hold up the other connections of its loop.
+    private static let decodedAtOnce = 8 << 20
 
     /// What undoes these codings; nil where there are none.
     public static func decoder(
         of codings: ContentCodings, _ media: Media
     ) throws(DecodingError) -> ContentDecoder? {
         guard !codings.isIdentity else { return nil }
-        return try ContentDecoder(codings, budget: media == .eventStream ? decodedStreamLimit : decodedLimit)
+        return media == .eventStream
+            ? try ContentDecoder(codings, budget: decodedStreamLimit, perPiece: decodedAtOnce)
+            : try ContentDecoder(codings, budget: decodedLimit)
     }
 
     /// The same for an answer whose head has been read.

@@ -68,6 +68,9 @@ public struct RequestReader {
         return modelText.cleaned
     }
 
+    /// Whether it was JSON to its end.
+    public var isWhole: Bool { scanner.isDone }
+
     /// Whether reading on would not tell more.
     public var isFinished: Bool { read >= Self.limit || scanner.isDone || scanner.isBroken }
 

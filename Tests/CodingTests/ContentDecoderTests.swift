@@ -107,6 +107,19 @@ struct ContentDecoderTests {
         #expect(throws: DecodingError.tooLarge) { try decoder.finish() }
     }
 
+    @Test func onePieceStandsForSoMuchAndNoMore() throws {
+        let half = ContentEncoder.brotli.encode([UInt8](repeating: 0, count: 512 << 10))
+        let decoder = try ContentDecoder(ContentCodings(.brotli), budget: .max, perPiece: 512 << 10)
+        var sum = 0
+        try half.withUnsafeBytes { bytes in try decoder.decode(bytes) { sum += $0.count } }
+        #expect(sum == 512 << 10)
+        let more = ContentEncoder.zstd.encode([UInt8](repeating: 0, count: (512 << 10) + 1))
+        let other = try ContentDecoder(ContentCodings(.zstd), budget: .max, perPiece: 512 << 10)
+        #expect(throws: DecodingError.tooLarge) {
+            try more.withUnsafeBytes { bytes in try other.decode(bytes) { _ in } }
+        }
+    }
+
     @Test func aBombOfWhichNothingComesOutEndsAsWell() throws {
         // Empty members of gzip without end: the last stage has no output that could be counted.
         let member = ContentEncoder.gzip.encode([])

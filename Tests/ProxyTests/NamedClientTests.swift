@@ -102,6 +102,25 @@ struct NamedClientTests {
         await proxy.stop()
     }
 
+    /// Servers undo escapes in paths, and take more for JSON than JSON is.
+    @Test(arguments: [
+        ("/v1/chat/completion%73", #"{"model":"claude-opus-4-1"}"#, 404),
+        ("/V1/Messages", #"{"model":"claude-opus-4-1"}"#, 404),
+        ("/v1/messages", #"{"temperature":NaN,"model":"claude-opus-4-1"}"#, 400),
+        ("/v1/messages", #"{"model":"claude-haiku-4-5","a":NaN,"model":"claude-opus-4-1"}"#, 400),
+        ("/v1/messages", "{\u{0}\"\u{0}m\u{0}", 400), ("/v1/messages", #"{"model":"claude-haiku-4-5""#, 400),
+        ("/v1/chat/completion%73", #"{"model":"claude-haiku-4-5"}"#, 200), ("/v1/messages", "{}", 200),
+    ])
+    func anotherSpellingOpensNoOtherModel(path: String, body: String, status: Int) async throws {
+        let (proxy, servers) = try await Self.start([
+            NamedClient(name: "bob", token: "token-of-bob", models: ["claude-*", "!claude-opus-*"])
+        ])
+        let answer = try await proxy.exchange(Wire.post(path, body: body, headers: "x-api-key: token-of-bob\r\n"))
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) "), "\(answer)")
+        #expect(servers.reduce(0) { $0 + $1.requests.count } == (status == 200 ? 1 : 0))
+        await proxy.stop()
+    }
+
     @Test func aClientUsesTheEndpointsThatAreNamed() async throws {
         let (proxy, servers) = try await Self.start([
             NamedClient(name: "bob", token: "token-of-bob", endpoints: ["endpoint-3", "endpoint-2"]),

@@ -119,6 +119,9 @@ final class Refusal {
                 isEncodedWithSecrets = text.withUnsafeBytes { plain in
                     upstream.secrets.contains { $0.first(in: plain) != nil }
                 }
+                // What is longer than was looked through could repeat one as well.
+                if text.count > 3 * Finding.textLimit, !upstream.secrets.isEmpty { isEncodedWithSecrets = true }
+                text = Array(text.prefix(Finding.textLimit))
             }
             return RateLimitHint.wait(parsed, bytes, text: isLegible ? text : [], unixTime: unixTime)
         }
@@ -139,7 +142,7 @@ final class Refusal {
         var plain: [UInt8] = []
         // What comes before a mistake is what it says.
         body.withUnsafeBytes { bytes in try? decoder.decode(bytes) { plain += $0 } }
-        return plain.isEmpty && !body.isEmpty ? nil : Array(plain.prefix(Finding.textLimit))
+        return plain.isEmpty && !body.isEmpty ? nil : plain
     }
 
     /// It has been judged.

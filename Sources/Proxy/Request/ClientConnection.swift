@@ -517,7 +517,7 @@ final class ClientConnection: RequestConnection {
         guard let connection = upstream.take(), let target = attempt.upstream else { return }
         let isKept = machine.keepsUpstream(
             isYoung: now - connection.opened < loop.connectionAge,
-            hasUnsentBytes: connection.hasUnsentBytes(afterWriting: request.bytesUp),
+            hasUnsentBytes: connection.hasUnsentBytes(afterWriting: max(request.bytesUp, attempt.bytesSent)),
             hasIdle: loop.hasIdle(connection.url))
         guard isKept else { return connection.close() }
         connection.detach()

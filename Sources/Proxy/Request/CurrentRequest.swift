@@ -85,6 +85,10 @@ final class CurrentRequest {
         /// As much of the body was kept.
         var length: Int
         var problem: RequestCoding.Problem?
+        /// All of the body was here: one under a coding says nothing before.
+        var isEnded = false
+        /// It is JSON to its end.
+        var isWhole = false
         /// Without its content coding.
         var plainLength = 0
         var model: String?
@@ -182,7 +186,8 @@ final class CurrentRequest {
     /// Whether its client may ask for its model. What names none is the endpoint's to judge; what cannot be read to its end could be any.
     private var mayUseModel: Bool {
         guard let client, client.scope.dependsOnModel, namesModel else { return true }
-        guard isReadable else { return false }
+        // Servers differ in what they make of text that is not quite JSON.
+        guard isReadable, readFacts().isWhole else { return false }
         return model.map { client.scope.allows(model: $0) } ?? true
     }
 
@@ -292,14 +297,16 @@ final class CurrentRequest {
     var wantsStream: Bool? { readFacts().wantsStream }
 
     private func readFacts() -> BodyFacts {
-        if let facts, facts.length == keptBody { return facts }
+        if let facts, facts.length == keptBody, coding.isNone || facts.isEnded == body.isComplete { return facts }
         var reader = RequestReader()
         var plainLength = 0
         let problem = forEachReadablePiece { piece in
             plainLength += piece.count
             reader.read(piece)
         }
-        var found = BodyFacts(length: keptBody, problem: problem, plainLength: plainLength)
+        var found = BodyFacts(
+            length: keptBody, problem: problem, isEnded: body.isComplete, isWhole: reader.isWhole,
+            plainLength: plainLength)
         if problem == nil {
             found.model = reader.model(knownAs: lastMapping?.asked)
             found.modelRange = reader.modelRange
@@ -387,6 +394,11 @@ final class CurrentRequest {
         if !coding.isNone, keptBody == bytesUp, let problem = readFacts().problem { return problem.answer }
         guard isReadable else {
             return LocalAnswer(status: 413, message: "the body is too long to find out which model it asks for")
+        }
+        if isLimitedToModels, !readFacts().isWhole {
+            return LocalAnswer(
+                status: 400, message: "the body is not JSON to its end, so that it is not known which model it asks for"
+            )
         }
         if let client, !mayUseModel {
             // No 403, which clients take for a wrong credential.
@@ -484,13 +496,16 @@ final class CurrentRequest {
 
     // MARK: Its repair
 
+    /// A conversation has some hundreds of blocks; the time that cuts take is not given to more of them.
+    private static let mostCuts = 65_536
+
     /// Takes out of the body what its endpoint could not read, for this endpoint and for those that may follow. Done once for a request.
     ///
     /// - Returns: whether there was anything
     func repair(_ repair: RepairTable.Repair) -> Bool {
         guard repaired == nil, namesModel, isReadable else { return false }
         let found = readableBody().withUnsafeReadableBytes { RequestRepair.cuts(repair.kind, in: $0) }
-        guard !found.isEmpty else { return false }
+        guard !found.isEmpty, found.count <= Self.mostCuts else { return false }
         cuts = found
         repaired = repair.row
         return true
@@ -656,7 +671,15 @@ struct BodyEdits {
     func parts(of piece: Range<Int>) -> [Part] {
         var parts: [Part] = []
         var place = piece.lowerBound
-        for (range, text) in edits {
+        // They are in order. What lies before the piece is passed over by halves, but for a cut that may reach into it and for what is put
+        // where that begins.
+        var (low, high) = (0, edits.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if edits[middle].range.lowerBound < piece.lowerBound { low = middle + 1 } else { high = middle }
+        }
+        for (range, text) in edits[max(0, low - 2)...] {
+            if range.lowerBound >= piece.upperBound { break }
             let begin = min(max(range.lowerBound, place), piece.upperBound)
             if begin > place { parts.append(.kept(place..<begin)) }
             if piece.contains(range.lowerBound) { parts.append(.text(text)) }

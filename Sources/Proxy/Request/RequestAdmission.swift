@@ -76,13 +76,24 @@ struct RequestAdmission {
         request.operation =
             isPOST && bytes.slice(request.pathRange).equals("/v1/messages")
             ? .inference(.messages)
-            : LLMOperation(method: bytes.slice(loop.requestHead.method), path: bytes.slice(request.pathRange))
+            : operation(method: bytes.slice(loop.requestHead.method), path: bytes.slice(request.pathRange))
         request.teaches = asked?.isRoot == true && request.operation.isInference
         request.methodLength = loop.requestHead.method.upperBound
         request.minorVersion = loop.requestHead.minorVersion
         request.isHEAD = loop.requestHead.isHEAD
         request.framing = loop.requestHead.framing
         request.body = BodyReader(request.framing)
+    }
+
+    /// What the path asks for, as the server that routes it may read it: many undo escapes first, and some take capitals for small letters.
+    /// Otherwise what a client may not do would be open to it in another spelling.
+    private static func operation(method: UnsafeRawBufferPointer, path: UnsafeRawBufferPointer) -> LLMOperation {
+        let written = LLMOperation(method: method, path: path)
+        guard written == .other, path.contains(where: { $0 == UInt8(ascii: "%") || 0x41...0x5A ~= $0 }) else {
+            return written
+        }
+        let text = PercentEncoding.decodeLeniently(String(decoding: path, as: UTF8.self)).lowercased()
+        return Array(text.utf8).withUnsafeBytes { LLMOperation(method: method, path: $0) }
     }
 
     /// Codex asks for a WebSocket first, and takes 426 alone as the hint to go on with HTTP at once. Such a request is not counted.
