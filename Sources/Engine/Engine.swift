@@ -244,7 +244,7 @@ public final class Engine: Sendable {
         accessLog.finish(within: .seconds(2))
         withState { $0.stopTimers() }
         recorder?.finish()
-        account.finish(within: .seconds(2))
+        account.finish(within: .seconds(2), isFinal: false)
         timeOuts?.finish(standing(), within: .seconds(2))
         limitFile.finish(savedLimits(), within: .seconds(2))
         let result = await persister.shutdown()

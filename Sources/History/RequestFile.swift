@@ -49,7 +49,7 @@ public final class RequestFile {
               PRIMARY KEY(request, n)) STRICT, WITHOUT ROWID
             """,
             "ALTER TABLE request ADD COLUMN asked INTEGER NOT NULL DEFAULT 0",
-        ])
+        ], keepsCopy: false)
 
     private static let columns =
         "id, request, endpoint, model, client, kind, stream, status, ending, failed, attempts, first_byte, "

@@ -52,6 +52,8 @@ struct StoreSchema: Sendable {
     let application: Int64
     /// What brings a file from each version to the next, from none at all on. Their number is the file's version.
     let steps: [String]
+    /// Whether what a file was before is kept beside it. Not of one that is large and can be done without.
+    var keepsCopy = true
 
     var version: Int64 { Int64(steps.count) }
 }
@@ -182,9 +184,9 @@ final class StoreFile {
         }
     }
 
-    /// Brings the file to this version, step by step; what it was before is kept as the copy beside it.
+    /// Brings the file to this version, step by step; what it was before is kept as the copy beside it, where the schema says so.
     private func migrate(_ schema: StoreSchema, from version: Int64) throws {
-        if version > 0 { try copy(to: path + ".backup") }
+        if version > 0, schema.keepsCopy { try copy(to: path + ".backup") }
         for step in version..<schema.version {
             try database.transaction { () throws(SQLError) in
                 try database.execute(schema.steps[Int(step)])

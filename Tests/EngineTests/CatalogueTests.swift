@@ -4,6 +4,7 @@ import LLMWire
 import Logging
 import PodiumModel
 import Proxy
+import Ranking
 import TestSupport
 import Testing
 
@@ -89,6 +90,25 @@ struct CatalogueTests {
         left.catalogues.append("one", ModelCatalogue(models: models, fetched: 1_800_000_000, reach: reach))
         #expect(state(url: "http://127.0.0.1:1", saved: left).record(named: "one")?.load.catalogue?.models == models)
         #expect(state(url: "http://127.0.0.1:2", saved: left).record(named: "one")?.load.catalogue == nil)
+    }
+
+    /// The file is read up to 8 MiB, and the time outs in it must not be lost for lists.
+    @Test func listsThatAreTooLongAreLeftOut() {
+        var saved = SavedTimeOuts()
+        let long = (0..<5_000).map { ListedModel(id: "model-\($0)-" + String(repeating: "x", count: 200)) }
+        for number in 0..<6 {
+            saved.catalogues.append("e\(number)", ModelCatalogue(models: long, fetched: 1, reach: UInt64(number)))
+        }
+        saved.lines = [
+            SavedTimeOuts.Line(
+                name: "a", reach: 1, model: nil, until: 9, cause: .refusal(TimeOutReason(.quota, status: 402)),
+                timesInARow: 1)
+        ]
+        #expect(saved.text.utf8.count < 5 << 20)
+        let read = SavedTimeOuts(reading: saved.text)
+        #expect(read.lines == saved.lines)
+        // Each that is there is whole: more than a megabyte each, so three of four megabytes.
+        #expect(read.catalogues.lines.map(\.catalogue.models.count) == [5_000, 5_000, 5_000])
     }
 
     @Test func whatIsSwitchedOffIsNotAsked() {

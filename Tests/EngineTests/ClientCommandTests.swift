@@ -113,6 +113,42 @@ struct ClientCommandTests {
         await running.stop()
     }
 
+    @Test("No undo gives two clients one token, and one whose client is gone does not bar the way to those before")
+    func undo() async throws {
+        let running = try await RunningEngine.start(
+            """
+            server: { port: 0 }
+            clients:
+              - { name: alice, token: a-token }
+              - { name: carol, token: c-token }
+            endpoints:
+              - { name: a, url: "http://127.0.0.1:1" }
+
+            """)
+        let engine = running.engine
+        _ = try await engine.perform(.changeClient("carol", Self.patch { $0.tags = ["cheap"] }), by: "test")
+        _ = try await engine.perform(.removeClient("alice"), by: "test")
+        try await running.rewrite {
+            $0.replacingOccurrences(of: "clients:\n", with: "clients:\n  - { name: bob, token: a-token }\n")
+        }
+        await #expect(throws: CommandRefusal.self) { try await engine.perform(.undo, by: "test") }
+        #expect(engine.clients().clients.map(\.name) == ["bob", "carol"])
+        // Everything can still be saved.
+        _ = try await engine.perform(.setEnabled(CommandTarget(name: "a"), false), by: "test")
+        #expect(try running.text().contains("enabled: false"))
+        _ = try await engine.perform(.undo, by: "test")
+
+        _ = try await engine.perform(.changeClient("bob", Self.patch { $0.tags = ["fast"] }), by: "test")
+        try await running.rewrite {
+            $0.split(separator: "\n", omittingEmptySubsequences: false).filter { !$0.contains("bob") }
+                .joined(separator: "\n")
+        }
+        #expect(engine.snapshot().undo == "remove client alice")
+        _ = try await engine.perform(.undo, by: "test")
+        #expect(Set(engine.clients().clients.map(\.name)) == ["alice", "carol"])
+        await running.stop()
+    }
+
     @Test(
         "An endpoint that is renamed by command is so in the clients that may use it, and an undo takes that back too")
     func rename() async throws {

@@ -35,6 +35,16 @@ struct RepricingTests {
         return UsageRow(period: .day, start: 20_000, endpoint: endpoint, model: model, client: "", cell: cell)
     }
 
+    @Test("An endpoint that is gone keeps its cost: what it took of the price is not known")
+    func gone() throws {
+        var prices = try prices()
+        prices.endpoints = ["a"]
+        var repricing = Repricing(prices)
+        #expect(repricing.reprice(row("a", "plain", input: 1, output: 0)).cell[.cost] == 2_000_000)
+        #expect(repricing.reprice(row("gone", "plain", input: 1, output: 0)).cell[.cost] == 7)
+        #expect(repricing.note.left.map(\.endpoint) == ["gone"])
+    }
+
     @Test("What has tokens and a price is reckoned anew, exactly; the rest keeps its cost and is named")
     func repricing() throws {
         var repricing = Repricing(try prices(["half": "0.5"]))

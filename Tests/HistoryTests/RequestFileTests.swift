@@ -194,6 +194,8 @@ struct RequestFileTests {
         #expect(try RequestFile.reader(path: folder.file).rows(LogQuestion()) == [row])
         let file = try open(folder)
         #expect(try file.rows(LogQuestion()) == [row])
+        // It may be large: no copy is made of it.
+        #expect(!FileManager.default.fileExists(atPath: folder.file + ".backup"))
         var next = LoggedRequest(id: 6)
         (next.ending, next.asked) = ("completed", "wanted")
         try file.write([next])

@@ -67,14 +67,19 @@ extension EngineState {
             let fix = problem.fix.isEmpty ? "" : "; \(problem.fix)"
             throw .invalid(key: field.key, problem.message + fix)
         }
-        guard !configuration.clients.contains(where: { $0.name != client.name && $0.token == client.token }) else {
-            throw .invalid(key: "token", "another client has this token")
-        }
+        try checkTokenIsFree(client)
         do { _ = try context.expanded(client.token) } catch {
             throw .invalid(key: "token", "its token cannot be used: \(ConfigurationContext.text(of: error))")
         }
         do { _ = try context.limits(client.limits) } catch {
             throw .invalid(key: "limits", ConfigurationContext.text(of: error))
+        }
+    }
+
+    /// Two clients with one token could not be loaded again, so nothing could be saved any more.
+    private func checkTokenIsFree(_ client: ClientSettings) throws(CommandRefusal) {
+        guard !configuration.clients.contains(where: { $0.name != client.name && $0.token == client.token }) else {
+            throw .invalid(key: "token", "another client has this token")
         }
     }
 
@@ -90,10 +95,12 @@ extension EngineState {
         let place = (before ?? after).flatMap { one in configuration.clients.firstIndex { $0.name == one.name } }
         switch (before, after, place) {
         case (let before?, let after?, let place?):
+            if before.token != after.token { try checkTokenIsFree(before) }
             for field in ClientField.allCases where before.value(of: field) != after.value(of: field) {
                 configuration.clients[place].set(field, to: before.value(of: field))
             }
         case (let before?, nil, nil):
+            try checkTokenIsFree(before)
             configuration.clients.insert(before, at: min(index, configuration.clients.count))
         case (let before?, nil, .some): throw .clientNameTaken(before.name)
         case (nil, let after?, .some): _ = try removeAgain(after.name)

@@ -17,7 +17,7 @@ extension EngineState {
             throw .nothingToUndo
         }
         guard let action = actions.undoable.last(where: { missing(for: $0) == nil }) else {
-            throw .noSuchEndpoint(missing(for: newest) ?? "")
+            throw refusal(for: newest)
         }
         return action
     }
@@ -28,7 +28,7 @@ extension EngineState {
             throw .nothingToRedo
         }
         guard let action = actions.redoable.last(where: { missing(for: $0.inverse) == nil }) else {
-            throw .noSuchEndpoint(missing(for: newest.inverse) ?? "")
+            throw refusal(for: newest.inverse)
         }
         return action
     }
@@ -43,8 +43,17 @@ extension EngineState {
         (actions.redoable.last { missing(for: $0.inverse) == nil } ?? actions.redoable.last)?.label
     }
 
-    /// The endpoint that has to be there for the action to be taken back, and is not.
+    private func refusal(for action: OperatorAction) -> CommandRefusal {
+        let name = missing(for: action) ?? ""
+        if case .client = action.effect { return .noSuchClient(name) }
+        return .noSuchEndpoint(name)
+    }
+
+    /// The endpoint or client that has to be there for the action to be taken back, and is not.
     private func missing(for action: OperatorAction) -> String? {
+        if case .client(_, let after?, _) = action.effect {
+            return configuration.clients.contains { $0.name == after.name } ? nil : after.name
+        }
         guard case .endpoint(let id, let before, let after?) = action.effect, record(id) == nil else {
             return nil
         }

@@ -38,19 +38,29 @@ struct SavedCatalogues: Sendable, Equatable {
         lines.append(Line(endpoint: endpoint, catalogue: catalogue))
     }
 
-    /// As they are written.
+    /// All lists together: the file is read only up to a limit, and the time outs in it are worth more than lists, which can be had again.
+    private static let longest = 4 << 20
+
+    /// As they are written; a list for which there is no room is left out as a whole.
     var text: [String] {
-        lines.flatMap { line in
-            line.catalogue.models.compactMap { model -> String? in
-                let fields = [
-                    Self.word, "\(line.catalogue.fetched)", String(line.catalogue.reach, radix: 16), line.endpoint,
-                    model.id,
-                    model.title ?? "", model.createdAt ?? model.created.map { "\($0)" } ?? "", model.owner ?? "",
-                ]
-                // A line's own marks cannot be written, and are in hardly any name.
-                return fields.contains { $0.contains { $0 == "\t" || $0.isNewline } }
-                    ? nil : fields.joined(separator: "\t")
-            }
+        var room = Self.longest
+        return lines.flatMap { line -> [String] in
+            let list = Self.text(line)
+            room -= list.reduce(0) { $0 + $1.utf8.count + 1 }
+            return room >= 0 ? list : []
+        }
+    }
+
+    private static func text(_ line: Line) -> [String] {
+        line.catalogue.models.compactMap { model -> String? in
+            let fields = [
+                Self.word, "\(line.catalogue.fetched)", String(line.catalogue.reach, radix: 16), line.endpoint,
+                model.id,
+                model.title ?? "", model.createdAt ?? model.created.map { "\($0)" } ?? "", model.owner ?? "",
+            ]
+            // A line's own marks cannot be written, and are in hardly any name.
+            return fields.contains { $0.contains { $0 == "\t" || $0.isNewline } }
+                ? nil : fields.joined(separator: "\t")
         }
     }
 }

@@ -9,6 +9,8 @@ internal import Trends
 public struct UsagePrices: Sendable {
     let list: PriceList
     let multipliers: [String: CostMultiplier]
+    /// The endpoints that there are: what the others took of the price is not known any more. nil: it is not known which there are.
+    public var endpoints: Set<String>?
     /// Why the operator's file is not among them.
     let problem: String?
 
@@ -86,6 +88,9 @@ struct Repricing {
         }
         guard entry.tiers.isEmpty else {
             return .failure(Reason(text: "its price depends on how long each input was"))
+        }
+        guard prices.endpoints?.contains(row.endpoint) ?? true else {
+            return .failure(Reason(text: "the endpoint is gone, and what it takes of the price with it"))
         }
         let multiplier = prices.multipliers[row.endpoint] ?? .one
         guard let cost = entry.rates.cost(of: usage, multiplier: multiplier) else {

@@ -457,12 +457,14 @@ final class UsageAccount: Sendable {
     // MARK: Writing
 
     /// Writes what is left, but waits no longer than this for a disk that stands still.
-    func finish(within patience: Duration) {
+    ///
+    /// - Parameter isFinal: nothing comes any more: another Podium may write the history from now on
+    func finish(within patience: Duration, isFinal: Bool = true) {
         drain(within: patience.inSeconds)
         let isDone = DispatchSemaphore(value: 0)
         files.async {
             self.commit(isLast: true)
-            self.open.lock = nil
+            if isFinal { self.open.lock = nil }
             isDone.signal()
         }
         _ = isDone.wait(timeout: .now() + patience.inSeconds)

@@ -149,8 +149,10 @@ extension Engine {
         let (rows, problem) = await account.rows(
             query.period, from: query.range.lowerBound, to: query.range.upperBound)
         let (currency, date) = account.priceLabel
+        var prices = query.reprices ? account.prices : nil
+        prices?.endpoints = Set(withState { $0.records.slots.compactMap { $0?.settings.name } })
         return query.report(
             rows, currency: currency, pricesDate: date, problem: problem,
-            prices: query.reprices ? account.prices : nil)
+            prices: prices)
     }
 }

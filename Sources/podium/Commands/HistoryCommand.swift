@@ -71,8 +71,11 @@ extension ControlTarget {
 
     /// Those of the configuration, for what is read out of files.
     var prices: UsagePrices {
-        let settings = (try? LoadedFile(path: configPath))?.loaded.configuration?.usage
-        return UsagePrices(settings ?? UsageSettings(), folder: Engine.folder(ofConfiguration: configPath))
+        let configuration = (try? LoadedFile(path: configPath))?.loaded.configuration
+        var prices = UsagePrices(
+            configuration?.usage ?? UsageSettings(), folder: Engine.folder(ofConfiguration: configPath))
+        prices.endpoints = configuration.map { Set($0.endpoints.map(\.name)) }
+        return prices
     }
 
     /// - Throws: `ExitCode`, after having said that there is no history.
