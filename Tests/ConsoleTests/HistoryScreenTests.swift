@@ -98,6 +98,18 @@ import Testing
         #expect(line("00 h").contains("23 h"))
     }
 
+    @Test func whatHasNoPriceHasNoGraphOfItsCost() {
+        var (state, effects) = Self.open()
+        let asked = Self.questions(effects)
+        for one in asked {
+            let row = Self.row(["a"] + one.question.by.dropFirst().map { _ in "2026-11-30 03" }, 5, unpriced: 5)
+            let report = Self.report(one.question, [row])
+            effects = state.handle(.commandFinished(one.id, .success(.usage(report))), now: Fixture.start)
+        }
+        let screen = state.screen()
+        #expect(screen.contains("no figures") && screen.contains(" ?│"))
+    }
+
     @Test func theSumHasTheGraphOfAll() {
         var (state, effects) = Self.open()
         Self.answer(&state, effects)

@@ -94,7 +94,7 @@ struct LimitedEndpointTests {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Wire.ok("served"))] }
         let endpoint = try Self.endpoint(1, upstream, limits: "requests_per_minute 2")
         var options = ProxyOptions()
-        options.rules.maxWait = .milliseconds(200)
+        options.rules.maxWait = .seconds(1)
         let looks = Atomic<Int>(0)
         let out = try await ProxyHarness.start(
             [], options: options, absent: [endpoint], availability: .disabled,

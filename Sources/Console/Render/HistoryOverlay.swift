@@ -31,7 +31,7 @@ enum HistoryOverlay {
             most: { Quantity.fixed($0 * 100, 1) + " %" }),
         Graph(title: "p95", value: { $0.firstByteP95Seconds }, most: { seconds($0) }, isForAll: false),
         Graph(
-            title: "cost", value: { $0.requests > 0 ? Double($0.cost) : nil },
+            title: "cost", value: { $0.requests > 0 && $0.costText != "?" ? Double($0.cost) : nil },
             most: { Quantity.fixed($0, 2) }),
     ]
 

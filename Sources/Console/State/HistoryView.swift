@@ -154,7 +154,9 @@ extension UsageReport.Row {
         requests += other.requests
         attempts += other.attempts
         failed += other.failed
-        cost = String((Double(cost) ?? 0) + (Double(other.cost) ?? 0))
+        (read, partial, unpriced) = (read + other.read, partial + other.partial, unpriced + other.unpriced)
+        costComplete = costComplete && other.costComplete
+        if other.cost != "0" { cost = String((Double(cost) ?? 0) + (Double(other.cost) ?? 0)) }
     }
 }
 
