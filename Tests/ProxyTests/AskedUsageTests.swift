@@ -39,22 +39,6 @@ struct AskedUsageTests {
         }
     }
 
-    /// The body of an answer in chunks.
-    private func joined(_ answer: String) -> String {
-        let bytes = Array(answer.utf8)
-        guard let head = answer.range(of: "\r\n\r\n") else { return "" }
-        var rest = bytes[answer.utf8.distance(from: answer.startIndex, to: head.upperBound)...]
-        var result: [UInt8] = []
-        while let end = rest.firstIndex(of: 0x0D),
-            let size = Int(String(decoding: rest[..<end], as: UTF8.self), radix: 16), size > 0
-        {
-            rest = rest[(end + 2)...]
-            result += rest.prefix(size)
-            rest = rest.dropFirst(size + 2)
-        }
-        return String(decoding: result, as: UTF8.self)
-    }
-
     @Test func theUsageIsAskedForCountedAndTakenOutAgain() async throws {
         for cut in [0, 14, 60, 130, 200] {
             let upstream = try await serve(cut: cut)
@@ -68,7 +52,9 @@ struct AskedUsageTests {
             #expect(request.header("Content-Length") == "\(expected.utf8.count)")
             // What cannot be read cannot be taken out.
             #expect(request.header("Accept-Encoding") == "identity")
-            #expect(joined(got) == Self.chunk + Self.last + Self.done, "\(cut)")
+            #expect(
+                String(decoding: Wire.chunkedBody(of: got.utf8), as: UTF8.self) == Self.chunk + Self.last + Self.done,
+                "\(cut)")
             #expect(got.hasSuffix("\r\n0\r\n\r\n"))
             await proxy.stop()
             let usage = try #require(proxy.events.requests.first?.usage)
@@ -122,7 +108,9 @@ struct AskedUsageTests {
         #expect(
             upstream.requests.first?.body
                 == #"{"model":"gpt-x","messages":[],"stream_options":{"include_usage":true},"stream":true}"#)
-        #expect(joined(got) == (Self.chunk + Self.last + Self.done).replacing("gpt-x", with: "mine"))
+        #expect(
+            String(decoding: Wire.chunkedBody(of: got.utf8), as: UTF8.self)
+                == (Self.chunk + Self.last + Self.done).replacing("gpt-x", with: "mine"))
         await proxy.stop()
         #expect(proxy.events.requests.first?.usage?.figures.input == 7)
     }
@@ -146,7 +134,9 @@ struct AskedUsageTests {
         let upstream = try await ScriptedUpstream.start { _ in [.send(text), .close] }
         let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options(.asked))
         let got = try await proxy.exchange(Wire.post("/v1/chat/completions", body: #"{"stream":true}"#))
-        #expect(joined(got) == Self.chunk + Self.last + Self.done + rest)
+        #expect(
+            String(decoding: Wire.chunkedBody(of: got.utf8), as: UTF8.self) == Self.chunk + Self.last + Self.done + rest
+        )
         await proxy.stop()
     }
 }

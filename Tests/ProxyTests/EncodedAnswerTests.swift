@@ -39,28 +39,12 @@ struct EncodedAnswerTests {
         return await client.bytesUntilClosed()
     }
 
-    /// The body of an answer in chunks.
-    private func body(_ answer: [UInt8]) -> [UInt8] {
-        let mark = Array("\r\n\r\n".utf8)
-        guard let start = answer.indices.first(where: { answer[$0...].starts(with: mark) }) else { return [] }
-        var rest = answer[(start + 4)...]
-        var result: [UInt8] = []
-        while let end = rest.firstIndex(of: 0x0D),
-            let size = Int(String(decoding: rest[..<end], as: UTF8.self), radix: 16), size > 0
-        {
-            rest = rest[(end + 2)...]
-            result += rest.prefix(size)
-            rest = rest.dropFirst(size + 2)
-        }
-        return result
-    }
-
     @Test(arguments: ContentEncoder.allCases)
     func whatItSaysIsCountedAndItsBytesStayWhatTheyAre(encoder: ContentEncoder) async throws {
         let wire = encoder.encode(Array((Self.start + Self.text + Self.end).utf8))
         let upstream = try await serve([.sendBytes(head(encoder.name)), .sendBytes(wire), .close])
         let proxy = try await ProxyHarness.start([.local(1, upstream)])
-        #expect(body(try await exchange(proxy)) == wire)
+        #expect(Wire.chunkedBody(of: try await exchange(proxy)) == wire)
         await proxy.stop()
         let report = try #require(proxy.events.requests.first)
         #expect(report.usage?.extent == .whole && report.usage?.figures.input == 100)
@@ -96,7 +80,7 @@ struct EncodedAnswerTests {
         try await eventually { !proxy.events.answered.isEmpty }
         #expect(proxy.events.answered.first?.beginning.sample?.kind == .stream)
         upstream.release("end")
-        #expect(body(await client.bytesUntilClosed()) == members.flatMap(\.self))
+        #expect(Wire.chunkedBody(of: await client.bytesUntilClosed()) == members.flatMap(\.self))
         await proxy.stop()
         #expect(proxy.events.requests.first?.usage?.figures.output == 40)
     }
@@ -121,7 +105,7 @@ struct EncodedAnswerTests {
         for type in ["text/event-stream", "application/json", "image/png"] {
             let upstream = try await serve([.sendBytes(head(coding, type: type)), .sendBytes(wire), .close])
             let proxy = try await ProxyHarness.start([.local(1, upstream)])
-            #expect(body(try await exchange(proxy)) == wire, "\(coding) \(type)")
+            #expect(Wire.chunkedBody(of: try await exchange(proxy)) == wire, "\(coding) \(type)")
             await proxy.stop()
             let report = try #require(proxy.events.requests.first)
             #expect(report.ending == .completed && report.usage?.extent == .unread)
@@ -182,7 +166,7 @@ struct EncodedAnswerTests {
         try await client.send(Wire.post())
         _ = await client.until("\r\n\r\n")
         upstream.release("end")
-        #expect(body(await client.bytesUntilClosed()) == member)
+        #expect(Wire.chunkedBody(of: await client.bytesUntilClosed()) == member)
         await proxy.stop()
     }
 }

@@ -117,6 +117,23 @@ extension Upstream {
 
 /// Requests and answers used again and again.
 enum Wire {
+    /// The body of an answer in chunks, without what stands between them; empty where there is no whole head.
+    static func chunkedBody(of answer: some Sequence<UInt8>) -> [UInt8] {
+        let answer = Array(answer)
+        let mark = Array("\r\n\r\n".utf8)
+        guard let start = answer.indices.first(where: { answer[$0...].starts(with: mark) }) else { return [] }
+        var rest = answer[(start + mark.count)...]
+        var result: [UInt8] = []
+        while let end = rest.firstIndex(of: 0x0D),
+            let size = Int(String(decoding: rest[..<end], as: UTF8.self), radix: 16), size > 0
+        {
+            rest = rest[(end + 2)...]
+            result += rest.prefix(size)
+            rest = rest.dropFirst(size + 2)
+        }
+        return result
+    }
+
     static func post(_ path: String = "/v1/messages", body: String = "{}", headers: String = "", closes: Bool = true)
         -> String
     {

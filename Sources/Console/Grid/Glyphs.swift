@@ -63,17 +63,15 @@ enum Sparkline {
         guard width > 0, !series.isEmpty else { return String(repeating: " ", count: max(0, width)) }
         let folded = fold(series, to: width)
         let top = folded.max() ?? 0
+        return String(repeating: " ", count: width - folded.count)
+            + String(folded.map { character($0, of: top, glyphs: glyphs) })
+    }
+
+    /// How high a value stands where `top` is the highest.
+    static func character(_ value: Double, of top: Double, glyphs: Glyphs) -> Character {
         let levels = glyphs.levels
-        var text = String(repeating: " ", count: width - folded.count)
-        for value in folded {
-            guard top > 0, value > 0 else {
-                text.append(levels[0])
-                continue
-            }
-            let level = Int((value / top * Double(levels.count - 1)).rounded())
-            text.append(levels[min(levels.count - 1, max(0, level))])
-        }
-        return text
+        guard top > 0, value > 0 else { return levels[0] }
+        return levels[min(levels.count - 1, max(0, Int((value / top * Double(levels.count - 1)).rounded())))]
     }
 
     /// At most `width` values.

@@ -161,10 +161,11 @@ enum HistoryOverlay {
         grid.put(
             " \(title) ", column: inner.column + 1, line: first, limit: inner.right, style: CellStyle(.title))
         let width = max(1, inner.width - labelWidth - 11)
+        let buckets = view.buckets
         for (offset, graph) in graphs.prefix(height - 2).enumerated() {
             let line = first + 1 + offset
             grid.put(graph.title, column: inner.column + 1, line: line, style: CellStyle(.faint))
-            let values = graph.isForAll || !isTotal ? view.graph(graph.value) : []
+            let values = graph.isForAll || !isTotal ? view.graph(graph.value, over: buckets) : []
             guard let most = values.compactMap(\.self).max() else {
                 let text = view.isAsking ? "" : graph.isForAll || !isTotal ? "no figures" : "only of single rows"
                 grid.put(text, column: inner.column + labelWidth, line: line, style: CellStyle(.faint))
@@ -176,15 +177,16 @@ enum HistoryOverlay {
                 " max \(graph.most(most))", column: inner.column + labelWidth + TextWidth.columns(of: text), line: line,
                 limit: inner.right, style: CellStyle(.faint))
         }
-        drawAxis(view, inner, width: width, &grid)
+        drawAxis(view.period, buckets, inner, width: width, &grid)
     }
 
     /// Where the first and the last bucket stand.
-    private static func drawAxis(_ view: HistoryView, _ inner: Frame, width: Int, _ grid: inout CellGrid) {
-        let buckets = view.buckets
+    private static func drawAxis(
+        _ period: HistoryView.Period, _ buckets: [String], _ inner: Frame, width: Int, _ grid: inout CellGrid
+    ) {
         guard let first = buckets.first, let last = buckets.last else { return }
         let drawn = GapGraph.columns(buckets.count, width: width)
-        let (left, right) = (label(first, view.period), label(last, view.period))
+        let (left, right) = (label(first, period), label(last, period))
         let column = inner.column + labelWidth
         grid.put(left, column: column, line: inner.bottom - 1, limit: inner.right, style: CellStyle(.faint))
         let place = column + drawn - right.count
@@ -267,12 +269,10 @@ enum GapGraph {
         guard width > 0, !values.isEmpty else { return "" }
         let folded = fold(values, width)
         let top = folded.compactMap(\.self).max() ?? 0
-        let levels = glyphs.levels
         let repeated = max(1, width / folded.count)
         return folded.map { value -> String in
             guard let value else { return String(repeating: " ", count: repeated) }
-            let level = top > 0 ? Int((value / top * Double(levels.count - 1)).rounded()) : 0
-            return String(repeating: levels[min(levels.count - 1, max(0, level))], count: repeated)
+            return String(repeating: Sparkline.character(value, of: top, glyphs: glyphs), count: repeated)
         }.joined()
     }
 

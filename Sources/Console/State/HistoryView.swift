@@ -92,7 +92,9 @@ struct HistoryView: Sendable, Equatable {
     }
 
     /// The values of the row under the cursor by bucket; nil where there was nothing.
-    func graph(_ value: (UsageReport.Row) -> Double?) -> [Double?] {
+    ///
+    /// - Parameter buckets: those of the view, which all graphs share
+    func graph(_ value: (UsageReport.Row) -> Double?, over buckets: [String]) -> [Double?] {
         guard let report else { return [] }
         return buckets.map { bucket in
             let row =

@@ -170,7 +170,7 @@ extension LimitLedger.Reading {
     /// - Parameter consequence: what happens until the count begins anew
     func sentence(_ consequence: String = "passed over") -> String {
         let time = CivilTime(unixTime: Int(until))
-        let end = "\(time.year)-\(time.month.twoDigits)-\(time.day.twoDigits) \(time.clock) UTC"
+        let end = "\(time.date) \(time.clock) UTC"
         let amount = "\(text(used)) of \(text(usable))"
         return isReached
             ? "limit \(kind.rawValue) used up (\(amount)): \(consequence) until \(end)"

@@ -66,6 +66,6 @@ extension PassedOver.Reason {
 
     private static func time(_ unixTime: Int64) -> String {
         let time = CivilTime(unixTime: Int(unixTime))
-        return "\(time.year)-\(time.month.twoDigits)-\(time.day.twoDigits) \(time.clock) UTC"
+        return "\(time.date) \(time.clock) UTC"
     }
 }

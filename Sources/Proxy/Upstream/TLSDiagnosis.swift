@@ -104,8 +104,7 @@ struct TLSDiagnosis {
     /// `2025-03-02 12:00 UTC`
     private static func date(_ unixTime: Int) -> String {
         let date = CivilTime(unixTime: unixTime)
-        return "\(date.year)-\(date.month.twoDigits)-\(date.day.twoDigits) "
-            + "\(date.hour.twoDigits):\(date.minute.twoDigits) UTC"
+        return "\(date.date) \(date.hour.twoDigits):\(date.minute.twoDigits) UTC"
     }
 }
 

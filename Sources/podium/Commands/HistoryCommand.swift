@@ -285,8 +285,7 @@ enum LocalTime {
     static func text(_ time: Double) -> String {
         let seconds = Int(max(0, min(time, 1e11)))
         let local = CivilTime(unixTime: seconds + WallClock.utcOffset(at: Double(seconds)))
-        return "\(local.year)-\(local.month.twoDigits)-\(local.day.twoDigits) "
-            + "\(local.hour.twoDigits):\(local.minute.twoDigits):\(local.second.twoDigits)"
+        return "\(local.date) \(local.clock)"
     }
 }
 
