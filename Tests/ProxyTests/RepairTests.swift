@@ -105,6 +105,39 @@ struct RepairTests {
         #expect(proxy.server.load.replayBytes == 0)
     }
 
+    /// While the repaired request looks for a place again, the one that waited has it.
+    @Test(arguments: [true, false])
+    func whereAnotherRequestHasTakenItsPlaceItWaits(hasOthers: Bool) async throws {
+        let upstream = try await ScriptedUpstream.start { request in
+            let isSigned = request.body.contains("signature")
+            return isSigned
+                ? [.hold("refuse"), .send(Wire.status(400, Self.refusal))]
+                : [.hold("go"), .send(Wire.ok(request.body))]
+        }
+        let endpoint = try Upstream(
+            id: EndpointID(2), name: "b", anyURL: UpstreamURL("http://127.0.0.1:\(upstream.port)"), timeouts: .patient,
+            maxInFlight: 1)
+        let down = try await ScriptedUpstream.start { _ in [.send(Wire.status(502, "{}"))] }
+        let options = options()
+        let others = hasOthers ? try [Upstream.local(1, down)] : []
+        let proxy = try await ProxyHarness.start(others + [endpoint], options: options)
+        let signed = try await RawClient.connect(port: proxy.port)
+        try await signed.send(Wire.post(body: Self.body(Self.thinking)))
+        try await eventually { endpoint.load.requests == 1 }
+        let waiting = try await RawClient.connect(port: proxy.port)
+        try await waiting.send(Wire.post(body: #"{"model":"m","waited":1}"#))
+        try await eventually { endpoint.load.waiting == 1 }
+        upstream.release("refuse")
+        // The one that waited is at the endpoint, and the repaired one in line behind it.
+        try await eventually { upstream.requests.count == 2 && endpoint.load.waiting == 1 }
+        upstream.release("go")
+        #expect(await waiting.untilClosed().hasSuffix(#"{"model":"m","waited":1}"#))
+        #expect(await signed.untilClosed().hasSuffix(Self.body("")))
+        await proxy.stop()
+        #expect(proxy.runningAttempts == 0)
+        #expect(endpoint.load.requests == 0 && endpoint.load.waiting == 0)
+    }
+
     @Test func anEncodedBodyIsRepairedAndGoesWithoutItsCoding() async throws {
         let upstream = try await Self.serve()
         let proxy = try await ProxyHarness.start([.local(1, upstream)], options: options())

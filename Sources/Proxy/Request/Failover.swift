@@ -151,11 +151,11 @@ final class Failover {
         guard let table else { return .exhausted }
         if let (target, url) = again {
             again = nil
-            if claims(target, on: loop) {
+            // Others may have taken its place there. Its turn in the table is over, so that the request waits for it as for any that is full.
+            if table.place(of: target.id).map({ mayAsk(target, at: $0, on: loop) }) ?? claims(target, on: loop) {
                 attempt.choose(target, url)
                 return .ask
             }
-            // Others have taken its place: it is one of those that have their turn now.
             retries.tried.removeAll { $0 == target.id }
         }
         // Its last word on the model counts, so that all of the body is read.
@@ -258,13 +258,15 @@ final class Failover {
 
     private func bar(_ target: Upstream, _ reason: PassedOver.Reason, _ now: LimitMoment) {
         let left = max(0, (reason.until ?? now.wall) - now.wall)
+        // One that was to be asked again may have its turn still to come.
+        leftOut.barred.removeAll { $0.name == target.name }
         leftOut.barred.append((target.name, reason, .now() + .seconds(min(left, 1_000_000_000))))
         leftOut.pass(target.id, reason)
         first.passedOver(target.id)
     }
 
     private func wasFull(_ target: Upstream, at place: Int) {
-        leftOut.full.append(place)
+        if !leftOut.full.contains(place) { leftOut.full.append(place) }
         if !leftOut.passes.contains(where: { $0.endpoint == target.id }) { target.load.overflowed() }
         leftOut.pass(target.id, .full(limit: target.maxInFlight))
         first.passedOver(target.id)
