@@ -3,7 +3,8 @@
 One relay after the other fails for a while, in changing ways, and the other two are well meanwhile; so every request has an endpoint that could
 serve it. Afterwards: no relay got a model by another name than its own, or more at a time or in a minute than it allows, and no client saw an error.
 
-PODIUM_MIXED_SECONDS (75) says for how long; with 3600 it is the hour that it stands for.
+PODIUM_MIXED_SECONDS (75) says for how long; with 3600 it is the hour that it stands for. PODIUM_MIXED_PAUSE (0) is what a client waits between two
+turns, in seconds: with 0.5 the hour takes little of the machine, and requests still wait for each other's places.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ import pytest
 from conftest import eventually, free_port
 
 SECONDS = float(os.environ.get("PODIUM_MIXED_SECONDS", "75"))
+PAUSE = float(os.environ.get("PODIUM_MIXED_PAUSE", "0"))
 SEED = int(os.environ.get("PODIUM_MIXED_SEED", "17"))
 # Of each relay: what it calls models, how many requests at once, how many in a minute.
 RELAYS = {
@@ -254,6 +256,8 @@ class Client:
             if closes:
                 writer.close()
                 writer = None
+            if PAUSE:
+                await asyncio.sleep(self.random.uniform(0, 2 * PAUSE))
         if writer is not None:
             writer.close()
 
