@@ -125,3 +125,41 @@ struct FinishedRequest: Sendable {
 
     static let removed = "(removed)"
 }
+
+/// Requests that wait to be added up. An array of their own kind, and not a queue for any: it is appended to for every request.
+struct PendingRequests {
+    enum Drain { case nothing, later, now }
+
+    /// More are dropped and counted.
+    static let limit = 16_384
+    /// So many are added up at once, before their time.
+    static let many = 4_096
+
+    private var entries: [FinishedRequest] = []
+    private var dropped = 0
+    private var isScheduled = false
+
+    mutating func append(_ one: consuming FinishedRequest) -> Drain {
+        guard entries.count < Self.limit else {
+            dropped += 1
+            return .nothing
+        }
+        entries.append(one)
+        if entries.count == Self.many { return .now }
+        guard !isScheduled else { return .nothing }
+        isScheduled = true
+        return .later
+    }
+
+    /// - Returns: what waits; nil if nothing does
+    mutating func take() -> (entries: [FinishedRequest], dropped: Int)? {
+        isScheduled = false
+        guard !entries.isEmpty || dropped > 0 else { return nil }
+        let taken = (entries, dropped)
+        // As many may come until the next time.
+        entries = []
+        entries.reserveCapacity(min(Self.many, taken.0.count))
+        dropped = 0
+        return taken
+    }
+}

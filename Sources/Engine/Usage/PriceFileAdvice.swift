@@ -23,15 +23,10 @@ public enum PriceFileAdvice {
                 ? age(of: PriceTable.builtIn, "the built-in prices", today: today) : []
         }
         let path = file.hasPrefix("/") ? file : folder + file
-        do throws(DescriptorIO.ReadFailure) {
-            let bytes = try DescriptorIO.contents(of: path, limit: UsageAccount.largestPriceFile)
-            do throws(PriceTable.Problem) {
-                return age(of: try PriceTable(file: bytes), "the prices in \(path)", today: today)
-            } catch {
-                return ["usage.prices: \(path), line \(error.line): \(error.reason); the built-in prices stay in force"]
-            }
+        do throws(UsageRules.PriceFileProblem) {
+            return age(of: try UsageRules.table(path), "the prices in \(path)", today: today)
         } catch {
-            return ["usage.prices: \(path): \(error.text); the built-in prices stay in force"]
+            return ["usage.prices: \(error.text); the built-in prices stay in force"]
         }
     }
 

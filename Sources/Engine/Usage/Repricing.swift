@@ -29,13 +29,8 @@ public struct UsagePrices: Sendable {
         case .off: tables = []
         case .file(let file):
             let path = file.hasPrefix("/") ? file : folder + file
-            do throws(DescriptorIO.ReadFailure) {
-                let bytes = try DescriptorIO.contents(of: path, limit: UsageAccount.largestPriceFile)
-                do throws(PriceTable.Problem) { tables.insert(try PriceTable(file: bytes), at: 0) } catch {
-                    problem = "\(path), line \(error.line): \(error.reason)"
-                }
-            } catch {
-                problem = "\(path): \(error.text)"
+            do throws(UsageRules.PriceFileProblem) { tables.insert(try UsageRules.table(path), at: 0) } catch {
+                problem = error.text
             }
         }
         self.init(list: PriceList(tables), multipliers: settings.multipliers, problem: problem)

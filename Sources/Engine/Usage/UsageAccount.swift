@@ -15,52 +15,13 @@ internal import Trends
 /// Requests only hand over what they know; a queue of its own adds up and never touches a file, another one reads and writes
 /// the file. A disk that stands still, is full or locked delays what is written and loses nothing that is in memory.
 final class UsageAccount: Sendable {
-    private struct Counter: Hashable {
-        var endpoint: Int32
-        var model: Int32
-    }
-
-    /// Since the start, for the metrics.
-    private struct Totals {
-        var tokens = [Int64](repeating: 0, count: 6)
-        var cost: Int64 = 0
-        var unpriced: Int64 = 0
-        var unread: Int64 = 0
-
-        mutating func add(_ cell: Cell) {
-            for (index, figure) in Self.figures.enumerated() { tokens[index] &+= cell[figure] }
-            cost &+= cell[.cost]
-            unpriced += cell[.unpriced]
-            unread += cell[.unread]
-        }
-
-        /// In the order of `UsageCounters.kinds`.
-        private static let figures: [Figure] = [.input, .output, .cacheRead, .cacheWrite5m, .cacheWrite1h, .reasoning]
-    }
-
-    /// What costs go by, and what is kept.
-    private struct Rules {
-        var prices: PriceList
-        var multipliers: [String: CostMultiplier]
-        var limits: Retention.Limits
-
-        func cost(of usage: AnswerUsage, endpoint: String?) -> Int64? {
-            guard usage.extent != .unread else { return nil }
-            return prices.cost(
-                of: usage.figures, answered: usage.model.isEmpty ? nil : usage.model,
-                asked: usage.asked.isEmpty ? nil : usage.asked,
-                multiplier: endpoint.flatMap { multipliers[$0] } ?? .one)
-        }
-    }
-
     private struct State {
         var ledger = Ledger(other: NameTable.other)
         var names = NameTable()
         /// What clients have asked for: apart, so that strangers' names take no room of those that have answered.
         var asked = NameTable()
-        var totals: [Counter: Totals] = [:]
-        /// By the number of the client's name.
-        var clientTotals: [Int32: Totals] = [:]
+        /// Since the start, for the metrics.
+        var totals = UsageTotals()
         var lost = 0
         var commits = 0
         /// Odd while a write is under way: then rows may have what memory does not know to be there.
@@ -72,48 +33,7 @@ final class UsageAccount: Sendable {
 
         mutating func add(_ sums: EntrySums) {
             ledger.add(sums)
-            for part in sums.parts where part.cell[.read] + part.cell[.partial] + part.cell[.unread] > 0 {
-                totals[Counter(endpoint: part.endpoint, model: part.model), default: Totals()].add(part.cell)
-                if part.client != NameTable.none { clientTotals[part.client, default: Totals()].add(part.cell) }
-            }
-        }
-    }
-
-    /// Requests that wait to be added up. An array of their own kind, and not a queue for any: it is appended to for every request.
-    private struct Pending {
-        enum Drain { case nothing, later, now }
-
-        /// More are dropped and counted.
-        static let limit = 16_384
-        /// So many are added up at once, before their time.
-        static let many = 4_096
-
-        private var entries: [FinishedRequest] = []
-        private var dropped = 0
-        private var isScheduled = false
-
-        mutating func append(_ one: consuming FinishedRequest) -> Drain {
-            guard entries.count < Self.limit else {
-                dropped += 1
-                return .nothing
-            }
-            entries.append(one)
-            if entries.count == Self.many { return .now }
-            guard !isScheduled else { return .nothing }
-            isScheduled = true
-            return .later
-        }
-
-        /// - Returns: what waits; nil if nothing does
-        mutating func take() -> (entries: [FinishedRequest], dropped: Int)? {
-            isScheduled = false
-            guard !entries.isEmpty || dropped > 0 else { return nil }
-            let taken = (entries, dropped)
-            // As many may come until the next time.
-            entries = []
-            entries.reserveCapacity(min(Self.many, taken.0.count))
-            dropped = 0
-            return taken
+            totals.add(sums)
         }
     }
 
@@ -141,7 +61,7 @@ final class UsageAccount: Sendable {
         /// A program that reads keeps the journal from being shortened, which was said.
         var isJournalLong = false
 
-        init() { retention = Retention(wall: Int64(WallClock.wholeSeconds), steady: UsageAccount.steady()) }
+        init() { retention = Retention(wall: Int64(WallClock.wholeSeconds), steady: EndpointStandings.steadySeconds()) }
     }
 
     /// Requests that come within this time are added together.
@@ -154,17 +74,15 @@ final class UsageAccount: Sendable {
     private let path: String?
     private let state = Mutex(State())
     private let folder: String
-    private let rules: Mutex<Rules>
-    private let pending = Mutex(Pending())
+    private let rules: Mutex<UsageRules>
+    private let pending = Mutex(PendingRequests())
     private let adding = DispatchQueue(label: "podium.usage")
     private let files: DispatchQueue
     private let queries = DispatchQueue(label: "podium.history.queries")
     /// Only ever touched on `files`.
     private nonisolated(unsafe) let open: Files
     private let names: Mutex<@Sendable ([EndpointID]) -> [EndpointID: String]>
-    private let standing = Mutex(StandingRecorder())
-    private let standings = Mutex<@Sendable () -> [String: Standing]?>({ nil })
-    private let isStandingAwaited = Atomic<Bool>(false)
+    private let standings = EndpointStandings()
     private let longestJournal: Int64
     private let listener = Listener()
     /// nil where nothing outlives the process.
@@ -182,7 +100,7 @@ final class UsageAccount: Sendable {
         self.path = path
         self.longestJournal = longestJournal
         self.folder = folder
-        rules = Mutex(Rules(prices: PriceList([.builtIn]), multipliers: [:], limits: Retention.Limits()))
+        rules = Mutex(UsageRules())
         files = DispatchQueue(label: "podium.history", qos: .utility)
         open = Files()
         names = Mutex({ _ in [:] })
@@ -193,37 +111,20 @@ final class UsageAccount: Sendable {
 
     /// From now on these settings hold. A file of prices is read on the queue for files.
     func follow(_ settings: UsageSettings) {
-        rules.withLock { rules in
-            rules.multipliers = settings.multipliers
-            rules.limits.hours = settings.keepHours.components.seconds
-            rules.limits.days = settings.keepDays.components.seconds
-            rules.limits.requests = settings.keepRequests.components.seconds
-            switch settings.prices {
-            case .builtIn: rules.prices = PriceList([.builtIn])
-            case .off: rules.prices = PriceList([])
-            case .file: break
-            }
-        }
+        rules.withLock { $0.follow(settings) }
         log?.follow(keeps: settings.keepRequests > .zero, limit: settings.maxSize)
         guard case .file(let file) = settings.prices else { return }
         let path = file.hasPrefix("/") ? file : folder + file
         files.async { [self] in
-            do throws(DescriptorIO.ReadFailure) {
-                let bytes = try DescriptorIO.contents(of: path, limit: Self.largestPriceFile)
-                do throws(PriceTable.Problem) {
-                    let table = try PriceTable(file: bytes)
-                    rules.withLock { $0.prices = PriceList([table, .builtIn]) }
-                    note(.info, "usage: \(table.entries.count.counted("price")) of \(table.date) from \(path)")
-                } catch {
-                    note(.error, "usage: \(path), line \(error.line): \(error.reason); the prices before stay in force")
-                }
+            do throws(UsageRules.PriceFileProblem) {
+                let table = try UsageRules.table(path)
+                rules.withLock { $0.prices = PriceList([table, .builtIn]) }
+                note(.info, "usage: \(table.entries.count.counted("price")) of \(table.date) from \(path)")
             } catch {
-                note(.error, "usage: \(path): \(error.text); the prices before stay in force")
+                note(.error, "usage: \(error.text); the prices before stay in force")
             }
         }
     }
-
-    static let largestPriceFile = 4 << 20
 
     /// - Parameters:
     ///   - names: of endpoints; called on the account's own thread
@@ -235,7 +136,7 @@ final class UsageAccount: Sendable {
         note: @escaping @Sendable (EventLevel, String) -> Void
     ) {
         self.names.withLock { $0 = names }
-        self.standings.withLock { $0 = standings }
+        self.standings.connect(standings)
         listener.closure.withLock { $0 = note }
     }
 
@@ -250,41 +151,10 @@ final class UsageAccount: Sendable {
 
     private static let origin = ContinuousClock.now
 
-    private static func steady() -> Int64 { steadyMicroseconds() / 1_000_000 }
-
-    private static func steadyMicroseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
-    }
-
     // MARK: How endpoints stand
 
     /// The order or an endpoint's state may have changed. Never waits: it is found out on the account's own thread.
-    func standingChanged() {
-        guard !isStandingAwaited.exchange(true, ordering: .relaxed) else { return }
-        adding.async { self.noteStanding() }
-    }
-
-    private func noteStanding() {
-        isStandingAwaited.store(false, ordering: .relaxed)
-        guard let standings = standings.withLock({ $0 })() else { return }
-        standing.withLock { $0.note(standings, at: Self.moment(), offset: Self.offset) }
-    }
-
-    private static func moment() -> StandingRecorder.Moment {
-        StandingRecorder.Moment(wall: Int64(WallClock.seconds * 1e6), steady: steadyMicroseconds())
-    }
-
-    private static let offset: @Sendable (Int64) -> Int64 = { Int64(WallClock.utcOffset(at: Double($0))) }
-
-    private func writeStanding(_ file: RollUpFile) throws(HistoryProblem) {
-        guard let batch = standing.withLock({ $0.take(at: Self.moment(), offset: Self.offset) }) else { return }
-        do throws(HistoryProblem) { try file.write(batch) } catch {
-            standing.withLock { $0.giveBack(batch) }
-            throw error
-        }
-    }
+    func standingChanged() { standings.changed(on: adding) }
 
     /// How endpoints stood, of the file and of what is in memory.
     func standings(
@@ -295,7 +165,7 @@ final class UsageAccount: Sendable {
         return await withCheckedContinuation { continuation in
             queries.async { [self] in
                 var (rows, changes, problem): ([StandingRow], [StandingChange], String?) = ([], [], nil)
-                var waiting = StandingRecorder().waiting
+                var waiting = standings.waiting()
                 for _ in 0..<Self.readings {
                     let before = state.withLock { $0.writes }
                     (rows, changes) = ([], [])
@@ -308,10 +178,7 @@ final class UsageAccount: Sendable {
                             problem = nil
                         } catch { problem = error.text }
                     }
-                    waiting = standing.withLock { recorder in
-                        recorder.settle(at: Self.moment(), Self.offset)
-                        return recorder.waiting
-                    }
+                    waiting = standings.waiting()
                     // Rows and memory have to be of the same moment.
                     if before % 2 == 0, state.withLock({ $0.writes }) == before { break }
                     usleep(10_000)
@@ -423,10 +290,7 @@ final class UsageAccount: Sendable {
                 if moment.hour != state.hour {
                     state.hour = moment.hour
                     state.ledger.forget(hoursBefore: moment.hour - 48 * 3_600, daysBefore: moment.day - 40)
-                    standing.withLock { recorder in
-                        recorder.settle(at: Self.moment(), Self.offset)
-                        recorder.forget(hoursBefore: moment.hour - 48 * 3_600, daysBefore: moment.day - 40)
-                    }
+                    standings.forget(hoursBefore: moment.hour - 48 * 3_600, daysBefore: moment.day - 40)
                 }
                 return false
             }
@@ -505,7 +369,7 @@ final class UsageAccount: Sendable {
                     return open
                 }
                 guard let file else { return }
-                try countingWrites { () throws(HistoryProblem) in try writeStanding(file) }
+                try countingWrites { () throws(HistoryProblem) in try standings.write(to: file) }
                 succeeded(file, isLast: isLast)
                 return
             }
@@ -522,7 +386,7 @@ final class UsageAccount: Sendable {
                 state.commits += 1
             }
             try events.write { () throws(HistoryProblem) in file }
-            try countingWrites { () throws(HistoryProblem) in try writeStanding(file) }
+            try countingWrites { () throws(HistoryProblem) in try standings.write(to: file) }
             succeeded(file, isLast: isLast)
         } catch {
             failed(error)
@@ -597,7 +461,7 @@ final class UsageAccount: Sendable {
     private func clean(_ file: RollUpFile) {
         let oldest = (try? file.oldestDay()) ?? nil
         open.cut = open.retention.cut(
-            wall: Int64(WallClock.wholeSeconds), steady: Self.steady(), oldestDay: oldest,
+            wall: Int64(WallClock.wholeSeconds), steady: EndpointStandings.steadySeconds(), oldestDay: oldest,
             limits: rules.withLock { $0.limits })
         guard let cut = open.cut else { return }
         try? file.deleteEvents(before: max(0, cut.daysBefore) * 86_400_000_000)
@@ -701,20 +565,10 @@ final class UsageAccount: Sendable {
     /// What the metrics say.
     func counters() -> UsageCounters {
         state.withLock { state in
-            let samples = state.totals.map { key, totals in
-                UsageCounters.Sample(
-                    endpoint: state.names.name(key.endpoint)?.text ?? "",
-                    model: state.names.text(key.model), tokens: totals.tokens,
-                    cost: Double(totals.cost) / 1e12, unpriced: totals.unpriced, unread: totals.unread)
-            }
-            let clients = state.clientTotals.map { client, totals in
-                UsageCounters.ClientSample(
-                    client: state.names.text(client), tokens: totals.tokens, cost: Double(totals.cost) / 1e12)
-            }
+            let (samples, clients) = state.totals.samples(state.names)
             return UsageCounters(
-                samples: samples.sorted { ($0.endpoint, $0.model) < ($1.endpoint, $1.model) },
-                clients: clients.sorted { $0.client < $1.client }, lost: state.lost,
-                commits: state.commits, isFailing: state.trouble.told != nil || log?.isFailing == true,
+                samples: samples, clients: clients, lost: state.lost, commits: state.commits,
+                isFailing: state.trouble.told != nil || log?.isFailing == true,
                 unlogged: log?.unlogged ?? 0)
         }
     }
