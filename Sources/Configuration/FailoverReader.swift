@@ -30,7 +30,30 @@ public struct FailoverSettings: Sendable, Equatable {
 }
 
 extension FailoverSettings {
-    static let keys = ["commit", "keepalive", "max_wait", "queue", "repair", "rules"]
+    static var table: [Setting<FailoverSettings>] {
+        [
+            .choice("commit", \.commit),
+            .durationOrOff("keepalive", \.keepalive, atLeast: .seconds(1)),
+            .duration("max_wait", \.maxWait),
+            Setting("queue") { settings, reader in
+                guard let node = reader.section.node("queue") else { return }
+                SettingReader.read(
+                    node, title: "queue of failover", queueTable, into: &settings, sink: reader.section.sink)
+            },
+            .flag("repair", \.repair),
+            Setting("rules") { settings, reader in
+                let (section, sink) = (reader.section, reader.section.sink)
+                settings.rules = FailoverReader(title: "failover", suffix: "", sink: sink).read(section)
+            },
+        ]
+    }
+
+    private static var queueTable: [Setting<FailoverSettings>] {
+        [
+            .integer("length", \.queueLength, in: 0...10_000),
+            .duration("wait", \.queueWait, atLeast: .milliseconds(100)),
+        ]
+    }
 
     /// - Parameters:
     ///   - older: `retry:` of the older system, whose `upstream_errors` are rules too.
@@ -40,17 +63,7 @@ extension FailoverSettings {
         sink: DiagnosticSink
     ) {
         self.init()
-        let section = SectionReader(node, title: "failover", known: Self.keys, sink: sink)
-        commit = section.choice("commit", of: CommitPoint.self) ?? commit
-        keepalive = section.durationOrOff("keepalive", atLeast: .seconds(1)) ?? keepalive
-        maxWait = section.duration("max_wait", atLeast: .zero) ?? maxWait
-        if let node = section.node("queue") {
-            let queue = SectionReader(node, title: "queue of failover", known: ["length", "wait"], sink: sink)
-            queueLength = queue.integer("length", in: 0...10_000) ?? queueLength
-            queueWait = queue.duration("wait", atLeast: .milliseconds(100)) ?? queueWait
-        }
-        repair = section.boolean("repair") ?? repair
-        rules = FailoverReader(title: "failover", suffix: "", sink: sink).read(section)
+        SettingReader.read(node, title: "failover", Self.table, into: &self, sink: sink)
         rules += FailoverReader.readOlder(older, sink: sink)
         for (settings, entry) in endpoints {
             guard let node = entry.merged("failover")?.resolved else { continue }

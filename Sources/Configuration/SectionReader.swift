@@ -240,9 +240,9 @@ private enum MisnamedKeys {
     private static let known: [String: [String]] = [
         "endpoint": EndpointField.all.map(\.key), "client": ClientField.allCases.map(\.key),
         "server": ServerSettings.table.map(\.key),
-        "ranking": RankingSettings.table.map(\.key), "failover": FailoverSettings.keys,
+        "ranking": RankingSettings.table.map(\.key), "failover": FailoverSettings.table.map(\.key),
         "timeouts": TimeoutSettings.table.map(\.key),
-        "history": UsageSettings.historyKeys, "usage": UsageSettings.usageKeys,
+        "history": UsageSettings.historyTable.map(\.key), "usage": UsageSettings.usageTable.map(\.key),
         "the file": ["server", "ranking", "timeouts", "failover", "history", "usage", "console", "endpoints"],
     ]
 

@@ -2,8 +2,9 @@ internal import PodiumModel
 internal import Support
 internal import YAMLDocument
 
-// Reading the sections of settings: `server:`, `ranking:`, `timeouts:` and `console:`. `ConfigurationLoader` calls it. Each section has a
-// table of its keys, so that what is read, what is known and what is documented cannot differ.
+// Reading the sections of settings: `server:`, `ranking:`, `timeouts:` and `console:`; those of `failover:`, `history:` and `usage:` have
+// their tables beside their types. `ConfigurationLoader` calls it. Each section has a table of its keys, so that what is read, what is
+// known and what is documented cannot differ.
 
 /// A key of a section of settings: the section's table lists them, and what is known, read and documented (a test holds the page
 /// against it) goes by the table. A new setting is a property and a row.
@@ -11,7 +12,8 @@ struct Setting<Section> {
     let key: String
     fileprivate let read: (inout Section, SettingReader) -> Void
 
-    fileprivate init(_ key: String, read: @escaping (inout Section, SettingReader) -> Void) {
+    /// A setting that is more than one value.
+    init(_ key: String, read: @escaping (inout Section, SettingReader) -> Void) {
         self.key = key
         self.read = read
     }
@@ -44,6 +46,13 @@ struct Setting<Section> {
         row(key, path) { $0.duration($1, atLeast: minimum) }
     }
 
+    /// A time, or `off`, which is zero.
+    static func durationOrOff(
+        _ key: String, _ path: WritableKeyPath<Section, Duration>, atLeast minimum: Duration
+    ) -> Setting {
+        row(key, path) { $0.durationOrOff($1, atLeast: minimum) }
+    }
+
     static func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ key: String, _ path: WritableKeyPath<Section, Choice>
     ) -> Setting {
@@ -59,18 +68,21 @@ struct Setting<Section> {
 }
 
 /// What a row of a table of settings reads from.
-private struct SettingReader {
+struct SettingReader {
     let section: SectionReader
     let environment: [String: String]
 
     /// - Parameter settings: the section's defaults, replaced by what the file says.
+    /// - Returns: the section, for what is read of it besides
+    @discardableResult
     static func read<Section>(
         _ node: YAMLNode?, title: String, _ table: [Setting<Section>], into settings: inout Section,
         retired: [String: String] = [:], environment: [String: String] = [:], sink: DiagnosticSink
-    ) {
+    ) -> SectionReader {
         let section = SectionReader(node, title: title, known: table.map(\.key), retired: retired, sink: sink)
         let reader = SettingReader(section: section, environment: environment)
         for setting in table { setting.read(&settings, reader) }
+        return section
     }
 }
 

@@ -48,8 +48,44 @@ public struct UsageSettings: Sendable, Equatable {
 }
 
 extension UsageSettings {
-    static let historyKeys = ["path", "keep_requests", "keep_hours", "keep_days", "max_size"]
-    static let usageKeys = ["read", "ask_for_usage", "prices"]
+    /// `history:`
+    static var historyTable: [Setting<UsageSettings>] {
+        [
+            .value("path", \.place) { text throws(ValueProblem) in
+                switch text {
+                case "auto": .auto
+                case "off", "false": .off
+                default: .folder(text)
+                }
+            },
+            .value("keep_requests", \.keepRequests) { text throws(ValueProblem) in
+                try ["0", "off"].contains(text.lowercased())
+                    ? .zero : days("keep_requests", text, 1...3_660, mayBeOff: true)
+            },
+            .value("keep_hours", \.keepHours) { text throws(ValueProblem) in try days("keep_hours", text, 2...400) },
+            .value("keep_days", \.keepDays) { text throws(ValueProblem) in try days("keep_days", text, 2...3_660) },
+            .value("max_size", \.maxSize) { text throws(ValueProblem) in
+                let bytes = try ByteSizeText.parse(text, largest: 1 << 40)
+                guard bytes >= 16 << 20 else { throw ValueProblem("max_size is 16MiB at least") }
+                return Int64(bytes)
+            },
+        ]
+    }
+
+    /// `usage:`
+    static var usageTable: [Setting<UsageSettings>] {
+        [
+            .flag("read", \.reads),
+            .flag("ask_for_usage", \.asksForUsage),
+            .value("prices", \.prices) { text throws(ValueProblem) in
+                switch text {
+                case "off", "false": .off
+                default: .file(text)
+                }
+            },
+        ]
+    }
+
     static let endpointKey = "cost_multiplier"
 
     /// - Parameter endpoints: in file order, each with its node.
@@ -58,45 +94,11 @@ extension UsageSettings {
         sink: DiagnosticSink
     ) {
         self.init()
-        let section = SectionReader(history, title: "history", known: Self.historyKeys, sink: sink)
-        place =
-            switch section.text("path") {
-            case nil, "", "auto": .auto
-            case "off", "false": .off
-            case let folder?: .folder(folder)
-            }
-        func keep(_ key: String, _ days: ClosedRange<Int64>, mayBeOff: Bool = false) -> Duration? {
-            section.value(key) { text throws(ValueProblem) in
-                if mayBeOff, ["0", "off"].contains(text.lowercased()) { return .zero }
-                let duration = try DurationText.parse(text)
-                guard days.contains(duration.components.seconds / 86_400) || (mayBeOff && duration == .zero) else {
-                    throw ValueProblem(
-                        "\(key) goes from \(days.lowerBound)d to \(days.upperBound)d\(mayBeOff ? ", or is 0" : "")")
-                }
-                return duration
-            }
-        }
-        keepRequests = keep("keep_requests", 1...3_660, mayBeOff: true) ?? keepRequests
-        maxSize =
-            section.value("max_size") { text throws(ValueProblem) in
-                let bytes = try ByteSizeText.parse(text, largest: 1 << 40)
-                guard bytes >= 16 << 20 else { throw ValueProblem("max_size is 16MiB at least") }
-                return Int64(bytes)
-            } ?? maxSize
-        keepHours = keep("keep_hours", 2...400) ?? keepHours
-        keepDays = keep("keep_days", 2...3_660) ?? keepDays
-        let used = SectionReader(usage, title: "usage", known: Self.usageKeys, sink: sink)
-        reads = used.boolean("read") ?? reads
-        asksForUsage = used.boolean("ask_for_usage") ?? asksForUsage
+        SettingReader.read(history, title: "history", Self.historyTable, into: &self, sink: sink)
+        let used = SettingReader.read(usage, title: "usage", Self.usageTable, into: &self, sink: sink)
         if !reads, asksForUsage, let node = used.keys["ask_for_usage"] {
             sink.report(.warning, at: node, ValueProblem("ask_for_usage has no effect while read is off"))
         }
-        prices =
-            switch used.text("prices") {
-            case nil, "": .builtIn
-            case "off", "false": .off
-            case let file?: .file(file)
-            }
         for (settings, entry) in endpoints {
             guard let node = entry.merged(Self.endpointKey)?.resolved, !node.text.isEmpty else { continue }
             guard node.kind == .scalar, let multiplier = CostMultiplier(node.text) else {
@@ -107,5 +109,16 @@ extension UsageSettings {
             }
             multipliers[settings.name] = multiplier
         }
+    }
+
+    private static func days(
+        _ key: String, _ text: String, _ range: ClosedRange<Int64>, mayBeOff: Bool = false
+    ) throws(ValueProblem) -> Duration {
+        let duration = try DurationText.parse(text)
+        guard range.contains(duration.components.seconds / 86_400) || (mayBeOff && duration == .zero) else {
+            throw ValueProblem(
+                "\(key) goes from \(range.lowerBound)d to \(range.upperBound)d\(mayBeOff ? ", or is 0" : "")")
+        }
+        return duration
     }
 }

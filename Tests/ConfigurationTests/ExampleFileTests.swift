@@ -36,7 +36,8 @@ import PodiumModel
         let text = String(decoding: try Self.exampleBytes(), as: UTF8.self)
         let keys =
             EndpointField.all.map(\.key) + ServerSettings.table.map(\.key) + RankingSettings.table.map(\.key)
-            + TimeoutSettings.table.map(\.key)
+            + TimeoutSettings.table.map(\.key) + FailoverSettings.table.map(\.key)
+            + UsageSettings.historyTable.map(\.key) + UsageSettings.usageTable.map(\.key)
         for key in keys { #expect(text.contains("\(key): ") || text.contains("\(key):\n"), "\(key)") }
     }
 
