@@ -95,11 +95,13 @@ public struct AnswerReader {
     public private(set) var hasOutput = false
     /// An event of a type that the API has was seen.
     private var knowsEvents = false
+    /// How many names lead to the usage object that is open; 0: none is.
+    private var usageLevel: Int8 = 0
+    private var status: Int16
     private var total = 0
     /// How many bytes of a stream had come when its first content was known.
     public private(set) var firstContent: Int?
     private var framing = EventStreamFraming()
-    private var status: Int
     /// The media type says that it is an event stream; else the first bytes have to be trusted.
     private var isDeclaredStream = false
     /// It says JSON, which is never a page.
@@ -113,9 +115,9 @@ public struct AnswerReader {
     private var scanner = JSONScanner()
     private var event = EventInfo()
     private var object = UsageObject()
-    /// How many names lead to the usage object that is open; 0: none is.
-    private var usageLevel = 0
     private var hasEnd = false
+    /// A choice has said why it ended.
+    private var hasFinished = false
     private var hasError = false
     private var modelText = ShortText<128>()
     private var finishText = ShortText<32>()
@@ -165,7 +167,7 @@ public struct AnswerReader {
     /// The same for an answer whose head has been read.
     public init(api: LLMAPI, status: Int, media: Media) {
         self.api = api
-        self.status = status
+        self.status = Int16(clamping: status)
         declare(media)
     }
 
@@ -186,7 +188,7 @@ public struct AnswerReader {
     public mutating func begin(api: LLMAPI, status: Int, media: Media, decoder: ContentDecoder? = nil) {
         if self.decoder != nil || decoder != nil { self.decoder = decoder }
         self.api = api
-        self.status = status
+        self.status = Int16(clamping: status)
         declare(media)
         knowsEvents = false
         hasPlaceForWords = false
@@ -200,6 +202,7 @@ public struct AnswerReader {
         usageLevel = 0
         total = 0
         hasEnd = false
+        hasFinished = false
         hasError = false
         modelText.removeAll()
         finishText.removeAll()
@@ -342,13 +345,15 @@ public struct AnswerReader {
             conclude(at: 0, onEvent)
             hasOutput = hadOutput
         }
+        // A page is no answer that says of itself that it is none; nothing of its end is known.
+        if shape == .markup { return .partial }
         if hasError { return .error }
         if shape == .json {
             if status >= 400 { return .error }
             return scanner.isDone ? .complete : .partial
         }
         if hasEnd { return .complete }
-        return event.hasFinished && isClean && shape == .events && legibility == .legible ? .complete : .partial
+        return hasFinished && isClean && shape == .events && legibility == .legible ? .complete : .partial
     }
 
     /// JSON begins with a bracket and HTML with an angle; everything else is read as an event stream. White space in front keeps a connection alive.
@@ -452,9 +457,8 @@ public struct AnswerReader {
         }
         if meaning != nil, event.isEndOfMessage, !hasError { hasEnd = true }
         if let meaning { onEvent(meaning, end) }
-        let hasFinished = event.hasFinished
+        if meaning != nil, event.hasFinished { hasFinished = true }
         event = EventInfo()
-        event.hasFinished = hasFinished
         usageLevel = 0
         scanner.reset()
     }
@@ -472,7 +476,7 @@ public struct AnswerReader {
         switch token {
         case .begin:
             if usageLevel == 0, isUsage(path, path.count - 1) {
-                usageLevel = path.count - 1
+                usageLevel = Int8(path.count - 1)
                 object = UsageObject()
             }
             event.takeBracket(path, api)
@@ -485,19 +489,28 @@ public struct AnswerReader {
                 if path.count == usageLevel {
                     takeOver()
                 } else {
-                    object.close(at: path, below: usageLevel)
+                    object.close(at: path, below: Int(usageLevel))
                 }
             }
         case .number(let number):
-            if usageLevel > 0 { object.take(number, at: path, below: usageLevel) }
+            if usageLevel > 0 { object.take(number, at: path, below: Int(usageLevel)) }
             takeErrorNumber(number, path)
         case .string:
-            if usageLevel > 0 { object.take(scanner.text, at: path, below: usageLevel) }
+            if usageLevel > 0 {
+                object.take(scanner.text, at: path, below: Int(usageLevel))
+                takeNoNumber(path)
+            }
             takeString(path)
         case .oddNumber, .true, .false:
+            takeNoNumber(path)
             if path.count == 1, path[0] == .error { event.hasErrorObject = true }
-        case .null: break
+        case .null: takeNoNumber(path)
         }
+    }
+
+    /// Of a figure that is there twice the last one counts, also where it is none.
+    private mutating func takeNoNumber(_ path: JSONPath) {
+        if usageLevel > 0 { object.take(-1, at: path, below: Int(usageLevel)) }
     }
 
     /// `content` of a message, `choices` of a completion. What a response's `output` holds is passed over.

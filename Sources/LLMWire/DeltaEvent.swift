@@ -30,7 +30,9 @@ struct DeltaEvent {
         end = walk.place + 1
         endsWithReturn = last == 0x0D
         model = walk.model
-        hasContent = walk.hasText || (api == .messages && !walk.isPlainDelta)
+        hasContent = walk.hasText
+        // It says something of a kind that is not known.
+        guard walk.hasText || (api == .messages ? walk.isPlainDelta : !walk.hasOtherText) else { return nil }
     }
 
     /// A string's bytes as they stand, without the quotation marks.
@@ -51,6 +53,8 @@ struct DeltaEvent {
         let bytes: UnsafeRawBufferPointer
         var place: Int
         var hasText = false
+        /// Of Chat Completions: a text under a name that is no output's.
+        var hasOtherText = false
         /// The delta is of a kind that may be empty.
         var isPlainDelta = false
         var model: Range<Int>?
@@ -305,8 +309,35 @@ struct DeltaEvent {
             }
         }
 
-        /// What stands in a choice's delta, at whose opening bracket the walk is. Every string that is not empty is output, but
-        /// for the role.
+        /// A text that is not empty stands in a choice's delta.
+        ///
+        /// - Parameter name: its own; nil for an element of a list
+        @inline(__always)
+        private mutating func noteText(under name: Text?, isRolePossible: Bool) {
+            guard let name else { return hasOtherText = true }
+            if isOutput(name) {
+                hasText = true
+            } else if !isRolePossible || !equals(name, "role") {
+                hasOtherText = true
+            }
+        }
+
+        /// The same names as those of `EventInfo.isOutput`.
+        @inline(__always)
+        private func isOutput(_ name: Text) -> Bool {
+            switch name.end &- name.begin {
+            case 4: equals(name, "text") || equals(name, "name") || equals(name, "data")
+            case 5: equals(name, "input")
+            case 7: equals(name, "content") || equals(name, "refusal")
+            case 8: equals(name, "thinking")
+            case 9: equals(name, "arguments") || equals(name, "reasoning")
+            case 10: equals(name, "transcript")
+            case 17: equals(name, "reasoning_content")
+            default: false
+            }
+        }
+
+        /// What stands in a choice's delta, at whose opening bracket the walk is.
         ///
         /// - Parameter level: how many brackets are open with this one; as many as the scanner keeps, and no more.
         private mutating func takeBracket(level: Int) -> Bool {
@@ -319,15 +350,15 @@ struct DeltaEvent {
                 return true
             }
             while true {
-                var isRole = false
+                var name: Text?
                 if isObject {
-                    guard let name = takeName() else { return false }
-                    isRole = level == 4 && equals(name, "role")
+                    name = takeName()
+                    if name == nil { return false }
                 }
                 switch next() {
                 case UInt8(ascii: "\""):
                     guard let text = takeText() else { return false }
-                    if !text.isEmpty, !isRole { hasText = true }
+                    if !text.isEmpty { noteText(under: name, isRolePossible: level == 4) }
                 case UInt8(ascii: "{"), UInt8(ascii: "["): guard takeBracket(level: level + 1) else { return false }
                 default: guard takeScalar() else { return false }
                 }

@@ -49,9 +49,11 @@ struct EventInfo {
     var hasErrorObject = false
     /// `status: failed` of a response.
     private(set) var hasFailedStatus = false
-    /// A choice with a reason for its end, in this event or one before.
-    var hasFinished = false
+    /// A choice with a reason for its end.
+    private(set) var hasFinished = false
     private var hasText = false
+    /// Of Chat Completions: a text under a name that none of the known kinds of output has, such as the id of a call.
+    private var hasOtherText = false
     private var hasStopReason = false
     /// `choices` or `usage`.
     private var isChatChunk = false
@@ -125,9 +127,25 @@ struct EventInfo {
         if path.count == 3 {
             if path.last == .finishReason { hasFinished = true }
             if path.last == .text { hasText = true }
-        } else if path[2] == .delta || path[2] == .message {
-            // Whatever a model may say one day: all but who it is that speaks.
-            if path.count > 4 || path.last != .role { hasText = true }
+        } else if path[2] == .delta {
+            if Self.isOutput(path.last) {
+                hasText = true
+            } else if path.count > 4 || path.last != .role {
+                // Whatever a model may say one day, the client gets; only the time of the first content is not told by it.
+                hasOtherText = true
+            }
+        } else if path[2] == .message {
+            hasOtherText = true
+        }
+    }
+
+    /// Whether the texts of a delta that have this name are what a model has written.
+    static func isOutput(_ name: JSONKey) -> Bool {
+        switch name {
+        case .content, .reasoningContent, .reasoning, .refusal, .text, .thinking, .name, .arguments, .data, .input,
+            .transcript:
+            true
+        default: false
         }
     }
 
@@ -147,21 +165,24 @@ struct EventInfo {
     /// - Returns: nil for an event that says nothing: without data, or cut off.
     func meaning(_ api: LLMAPI, _ json: DataKind) -> AnswerReader.EventClass? {
         if isDone { return .end }
+        // What an event said that broke off is not known, whatever it calls itself.
+        if json == .cut { return nil }
         let kind = kind
         if kind == .error || kind == .responseFailed { return hasData ? .error : nil }
         guard hasData else { return nil }
         switch json {
-        case .cut: return nil
         // `data:` and nothing more is a sign of life.
         case .none: return .neutral
         case .foreign: return .unknown
-        case .json: break
+        case .json, .cut: break
         }
         if hasErrorObject || (hasFailedStatus && kind != .responseText) { return .error }
         switch api {
         case .messages: return messagesMeaning(kind)
         case .responses: return responsesMeaning(kind)
-        case .chatCompletions: return hasText ? .content : isChatChunk || kind == .ping ? .neutral : .unknown
+        case .chatCompletions:
+            if hasText { return .content }
+            return !hasOtherText && (isChatChunk || kind == .ping) ? .neutral : .unknown
         }
     }
 
@@ -180,7 +201,7 @@ struct EventInfo {
     private func messagesMeaning(_ kind: Kind) -> AnswerReader.EventClass {
         switch kind {
         case .messageStop: .end
-        case .blockDelta: hasText || !deltaIsPlain ? .content : .neutral
+        case .blockDelta: hasText ? .content : deltaIsPlain ? .neutral : .unknown
         case .blockStart: hasText || !blockIsPlain ? .content : .neutral
         case .messageStart, .messageDelta, .blockStop, .ping: .neutral
         default: .unknown

@@ -33,10 +33,18 @@ struct UsageObject {
         var cacheWrite1h: Int64 = -1
     }
 
-    var figures = Figures()
-    /// `total_tokens`
-    var total: Int64 = -1
-    var reasoning: Int64 = -1
+    private var figures = Figures()
+    /// Names that OpenAI's APIs alone have. Each has its own place, since servers write several of them, some as zeros.
+    private var prompt: Int64 = -1
+    private var completion: Int64 = -1
+    private var total: Int64 = -1
+    private var cached: Int64 = -1
+    private var cacheHit: Int64 = -1
+    private var detailedCached: Int64 = -1
+    private var detailedWrite: Int64 = -1
+    private var reasoning: Int64 = -1
+    /// Messages: `output_tokens_details.thinking_tokens`
+    private var thinking: Int64 = -1
     /// Sums over iterations that are closed; an iteration of an adviser is another model's.
     private var iterations = Figures()
     private var iteration = Figures()
@@ -65,14 +73,13 @@ struct UsageObject {
     private mutating func takeDetail(_ number: Int64, of name: JSONKey, _ detail: JSONKey) {
         switch (name, detail) {
         case (.cacheCreation, _): Self.takeLifetime(number, detail, into: &figures)
-        case (.promptTokensDetails, .cachedTokens), (.inputTokensDetails, .cachedTokens):
-            figures.cacheRead = max(figures.cacheRead, number)
+        case (.promptTokensDetails, .cachedTokens), (.inputTokensDetails, .cachedTokens): detailedCached = number
         case (.promptTokensDetails, .cacheWriteTokens), (.inputTokensDetails, .cacheWriteTokens),
             (.promptTokensDetails, .cacheCreationTokens), (.inputTokensDetails, .cacheCreationTokens):
-            figures.cacheWrite = max(figures.cacheWrite, number)
-        case (.completionTokensDetails, .reasoningTokens), (.outputTokensDetails, .reasoningTokens),
-            (.outputTokensDetails, .thinkingTokens):
-            reasoning = number
+            detailedWrite = number
+        case (.completionTokensDetails, .reasoningTokens), (.outputTokensDetails, .reasoningTokens):
+            reasoning = max(reasoning, number)
+        case (.outputTokensDetails, .thinkingTokens): thinking = number
         default: break
         }
     }
@@ -87,18 +94,21 @@ struct UsageObject {
 
     private mutating func takeOwn(_ number: Int64, _ name: JSONKey) {
         switch name {
+        case .promptTokens: prompt = number
+        case .completionTokens: completion = number
         case .totalTokens: total = number
-        case .reasoningTokens: reasoning = number
+        case .cachedTokens: cached = number
+        case .promptCacheHitTokens: cacheHit = number
+        case .reasoningTokens: reasoning = max(reasoning, number)
         default: Self.take(number, name, into: &figures)
         }
     }
 
     private static func take(_ number: Int64, _ name: JSONKey, into figures: inout Figures) {
         switch name {
-        case .inputTokens, .promptTokens: figures.input = number
-        case .outputTokens, .completionTokens: figures.output = number
-        case .cacheReadInputTokens, .cachedTokens, .promptCacheHitTokens:
-            figures.cacheRead = max(figures.cacheRead, number)
+        case .inputTokens: figures.input = number
+        case .outputTokens: figures.output = number
+        case .cacheReadInputTokens: figures.cacheRead = number
         case .cacheCreationInputTokens: figures.cacheWrite = number
         default: break
         }
@@ -136,7 +146,8 @@ struct UsageObject {
         }
         figures.raise(to: iterations)
         let said = [figures.input, figures.cacheRead, figures.cacheWrite5m, figures.cacheWrite1h].filter { $0 >= 0 }
-        let isKnown = usage.input != nil || usage.cacheRead != nil || usage.cacheWrite5m != nil
+        let isKnown =
+            usage.input != nil || usage.cacheRead != nil || usage.cacheWrite5m != nil || usage.cacheWrite1h != nil
         if !(isKnown && said.allSatisfy { $0 == 0 }) {
             if figures.input >= 0 { usage.input = figures.input }
             if figures.cacheRead >= 0 { usage.cacheRead = figures.cacheRead }
@@ -144,23 +155,27 @@ struct UsageObject {
             if figures.cacheWrite1h >= 0 { usage.cacheWrite1h = figures.cacheWrite1h }
         }
         if figures.output > 0 || (figures.output == 0 && usage.output == nil) { usage.output = figures.output }
-        if reasoning > 0 || (reasoning == 0 && usage.reasoning == nil) { usage.reasoning = reasoning }
+        if thinking > 0 || (thinking == 0 && usage.reasoning == nil) { usage.reasoning = thinking }
     }
+
+    /// Of two names for one figure the one that says something: some servers write both APIs' names, those of the other one as zeros.
+    private static func said(_ number: Int64, else other: Int64) -> Int64 { number > 0 ? number : max(number, other) }
 
     /// Chat Completions and Responses: the last object that says anything above zero counts, whole. Relays differ in what they
     /// count into what; the sums show which of the dialects it is.
     func takeOverOpenAI(into usage: inout Usage) {
-        let (prompt, completion) = (figures.input, figures.output)
+        let prompt = Self.said(prompt, else: figures.input)
+        let completion = Self.said(completion, else: figures.output)
         guard max(prompt, completion, total) > 0 else { return }
-        let (cached, written) = (max(0, figures.cacheRead), max(0, figures.cacheWrite))
+        let read = max(detailedCached, cacheHit, max(cached, figures.cacheRead))
+        let written = max(detailedWrite, figures.cacheWrite)
         var result = Usage()
-        let cache = cached + written
+        let cache = max(0, read) + max(0, written)
         let isCacheApart =
-            prompt >= 0
-            && (cache > prompt || (cache > 0 && total >= 0 && total == prompt + max(0, completion) + cache))
+            cache > max(0, prompt) || (cache > 0 && total == max(0, prompt) + max(0, completion) + cache)
         if prompt >= 0 { result.input = isCacheApart ? prompt : prompt - cache }
-        if figures.cacheRead >= 0 { result.cacheRead = figures.cacheRead }
-        if figures.cacheWrite >= 0 { result.cacheWrite5m = figures.cacheWrite }
+        if read >= 0 { result.cacheRead = read }
+        if written >= 0 { result.cacheWrite5m = written }
         if reasoning >= 0 { result.reasoning = reasoning }
         if completion >= 0 {
             result.output = completion

@@ -136,9 +136,15 @@ struct VectorFile: Decodable {
     let kind: String
     let vectors: [Vector]
 
+    /// The vectors of this folder, and those of the one that `PODIUM_VECTORS` names.
     static func all(_ kind: String) throws -> [Vector] {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Vectors")
-        return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        let more = ProcessInfo.processInfo.environment["PODIUM_VECTORS"].map { [URL(filePath: $0)] } ?? []
+        var files: [URL] = []
+        for folder in [folder] + more {
+            files += try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        }
+        return try files.filter { $0.pathExtension == "json" }
             .sorted { $0.path < $1.path }
             .map { try JSONDecoder().decode(VectorFile.self, from: Data(contentsOf: $0)) }
             .filter { $0.kind == kind }

@@ -262,7 +262,7 @@ final class AnswerGate {
         let isKnown = figures != Usage()
         return AnswerUsage(
             extent: isKnown ? ending == .complete ? .whole : .partial : .unread, figures: figures,
-            model: modelName, isStream: reader.isStream, isError: ending == .error)
+            model: modelName, isStream: reader.isStream, isError: ending == .error || reader.isMarkup)
     }
 
     /// What a verdict goes by.
