@@ -50,7 +50,7 @@ let package = Package(
             ]),
         // For the fuzzer, a package of its own.
         .library(name: "WireOracle", targets: ["WireOracle"]),
-        .library(name: "LLMReaders", targets: ["LLMWire", "Verdicts"]),
+        .library(name: "LLMReaders", targets: ["LLMWire", "Verdicts", "Conversion"]),
     ],
     // Exact versions, since no Package.resolved is kept: docs/dependencies.md says why.
     dependencies: [
@@ -83,6 +83,7 @@ let package = Package(
         library("Ranking", ["PureSupport"]),
         library("HTTPWire", ["PureSupport"]),
         library("LLMWire", ["Coding"]),
+        library("Conversion", ["PureSupport", "LLMWire"]),
         library("Verdicts", ["PureSupport", "LLMWire"]),
         library("Pricing", ["LLMWire", "YAMLDocument"]),
         library("Trends", ["LLMWire"]),
@@ -145,6 +146,7 @@ let package = Package(
         tests("Pricing", ["LLMWire"], data: ["Vectors"]),
         tests("History", ["LLMWire", "Pricing", "Support", "Trends"]),
         tests("Trends", ["LLMWire"], data: ["Vectors"]),
+        tests("Conversion", ["LLMWire"]),
         tests("Verdicts", ["LLMWire"]),
         tests("Sockets", ["Support", nioCore]),
         tests("Proxy", ["Support", "Coding", "Sockets", nioCore, nioPosix, nioSSL, nioEmbedded]),

@@ -1,8 +1,8 @@
 /// Cuts an event stream into its events (the format of `text/event-stream`, WHATWG HTML 9.2), byte by byte, without keeping
 /// anything of them. Lines end with LF, CR or CRLF, wherever the pieces are cut.
-struct EventStreamFraming {
+package struct EventStreamFraming {
     /// What a stretch of bytes is.
-    enum Part: Equatable {
+    package enum Part: Equatable {
         /// Bytes of the value of `data`. Where an event has several such lines, their values are joined by a line feed, which
         /// comes as a part of its own (`dataBreak`).
         case data(Range<Int>)
@@ -29,8 +29,11 @@ struct EventStreamFraming {
     /// A line of the present event, with its name or with data, has begun.
     private var isWithinEvent = false
 
+    /// At the beginning of a stream.
+    package init() {}
+
     /// Begins a new stream.
-    mutating func begin() {
+    package mutating func begin() {
         state = .mark
         field = .other
         fieldName.removeAll()
@@ -60,7 +63,7 @@ struct EventStreamFraming {
     /// Goes on to the next part.
     ///
     /// - Parameter place: where to go on, from 0; moved behind what was read.
-    mutating func next(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Part? {
+    package mutating func next(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Part? {
         while place < bytes.count {
             let byte = bytes[place]
             if skipsLineFeed {

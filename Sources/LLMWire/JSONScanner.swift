@@ -395,7 +395,7 @@ typealias JSONText = ShortText<256>
 extension UnsafeRawBufferPointer {
     /// The place of the next quotation mark or backslash; the end of the bytes where there is none.
     @inline(__always)
-    func quoteOrBackslash(from begin: Int) -> Int { place(of: 0x22, or: 0x5C, from: begin) }
+    package func quoteOrBackslash(from begin: Int) -> Int { place(of: 0x22, or: 0x5C, from: begin) }
 
     /// The place of the next line feed or carriage return; the end of the bytes where there is none.
     @inline(__always)
