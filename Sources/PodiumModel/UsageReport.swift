@@ -2,7 +2,7 @@
 public struct UsageReport: Codable, Sendable, Equatable {
     /// The span that was asked for, such as `30d`.
     public var span: String
-    /// By what the rows are grouped: `endpoint`, `model`, `client`, `hour`, `day`, `month`.
+    /// By what the rows are grouped: `endpoint`, `model`, `client`, `minute`, `hour`, `day`, `month`.
     public var by: [String]
     /// Of `cost`; a label.
     public var currency: String
@@ -46,7 +46,8 @@ public struct UsageReport: Codable, Sendable, Equatable {
 
     /// Sums of one group.
     public struct Row: Codable, Sendable, Equatable {
-        /// What it is the sum of, in the order of `by`: names, and local times such as `2026-11-30 14`. Empty names: Podium's own answer,
+        /// What it is the sum of, in the order of `by`: names, and local times such as `2026-11-30 14`
+        /// or `2026-11-30 14:05`. Empty names: Podium's own answer,
         /// a model that was not named, a client without a name.
         public var values: [String]
         /// Requests whose answer went to the client.
@@ -169,6 +170,6 @@ public struct UsageQuestion: Codable, Sendable, Equatable {
     /// The last 30 days by endpoint.
     public init() {}
 
-    /// Names that `by` may have.
-    public static let dimensions = ["endpoint", "model", "client", "hour", "day", "month"]
+    /// Names that `by` may have. Minutes are those of the last hour of a running Podium, and go with endpoints alone.
+    public static let dimensions = ["endpoint", "model", "client", "minute", "hour", "day", "month"]
 }

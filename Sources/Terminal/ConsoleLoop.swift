@@ -46,7 +46,9 @@ struct ConsoleLoop {
         var state = ConsoleState(
             setup: setup(), columns: screen.size.columns, lines: screen.size.lines, now: clock.now)
         var lastSnapshot = clock.now
-        _ = state.handle(.snapshot(first), now: clock.now)
+        for effect in state.handle(.snapshot(first), now: clock.now) {
+            if let reason = carryOut(effect, &state, perform) { return reason }
+        }
         if let greeting = options.greeting ?? screen.notice { _ = state.handle(.notice(greeting), now: clock.now) }
         var due = lastSnapshot + state.refresh
         var isUrgent = true

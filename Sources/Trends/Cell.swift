@@ -168,6 +168,9 @@ public struct LocalMoment: Sendable, Equatable {
         return (value - rest) / unit - (rest < 0 ? 1 : 0)
     }
 
+    /// The unix time at which its minute began.
+    public var minute: Int64 { Self.floor(seconds, 60) * 60 }
+
     /// The unix time at which its local hour began, also where the zone is half an hour off.
     public var hour: Int64 { Self.floor(seconds + offset, 3_600) * 3_600 - offset }
 

@@ -48,8 +48,10 @@ public struct Entry: Sendable, Equatable {
 /// Finished requests that are added up together, before they are put to their hours and days: of one endpoint and model there are
 /// often many among them, and then nearly all of the work is done once and not once for the hour and once for the day.
 public struct EntrySums: Sendable {
-    /// Sums of one hour, endpoint, model and client.
+    /// Sums of one minute, endpoint, model and client.
     public struct Part: Sendable {
+        /// The unix time at which it began.
+        public let minute: Int64
         public let hour: Int64
         public let day: Int64
         public let endpoint: Int32
@@ -61,7 +63,7 @@ public struct EntrySums: Sendable {
     /// What has not been seen for so many parts gets another part: so the search for it stays short.
     private static let reach = 16
 
-    /// Two may be of the same hour, endpoint, model and client.
+    /// Two may be of the same minute, endpoint, model and client.
     public private(set) var parts: [Part] = []
 
     /// Nothing is added up.
@@ -69,27 +71,32 @@ public struct EntrySums: Sendable {
 
     /// Takes a finished request in.
     public mutating func add(_ entry: Entry) {
-        let (hour, day) = (entry.at.hour, entry.at.day)
-        parts[place(hour, day, entry.endpoint, entry)].cell.add(entry)
+        let (minute, hour, day) = (entry.at.minute, entry.at.hour, entry.at.day)
+        parts[place(minute, hour, day, entry.endpoint, entry)].cell.add(entry)
         // The attempts that failed count where they failed.
         for endpoint in entry.failures {
-            let place = place(hour, day, endpoint, entry)
+            let place = place(minute, hour, day, endpoint, entry)
             parts[place].cell[.attempts] += 1
             parts[place].cell[.failed] += 1
         }
     }
 
-    private mutating func place(_ hour: Int64, _ day: Int64, _ endpoint: Int32, _ entry: Entry) -> Int {
+    private mutating func place(
+        _ minute: Int64, _ hour: Int64, _ day: Int64, _ endpoint: Int32, _ entry: Entry
+    ) -> Int {
         var index = parts.count - 1
         let last = max(0, parts.count - Self.reach)
         while index >= last {
             let isSame =
-                parts[index].endpoint == endpoint && parts[index].model == entry.model && parts[index].hour == hour
+                parts[index].endpoint == endpoint && parts[index].model == entry.model && parts[index].minute == minute
+                && parts[index].hour == hour
                 && parts[index].day == day && parts[index].client == entry.client
             if isSame { return index }
             index -= 1
         }
-        parts.append(Part(hour: hour, day: day, endpoint: endpoint, model: entry.model, client: entry.client))
+        parts.append(
+            Part(
+                minute: minute, hour: hour, day: day, endpoint: endpoint, model: entry.model, client: entry.client))
         return parts.count - 1
     }
 }

@@ -52,12 +52,13 @@ extension Ledger {
 
 /// By what sums are grouped.
 public enum UsageDimension: String, Sendable, CaseIterable {
-    case endpoint, model, client, hour, day, month
+    case endpoint, model, client, minute, hour, day, month
 }
 
 /// Sums of rows that agree in what they are grouped by.
 public struct UsageGroup: Sendable, Equatable {
-    /// A value for each dimension, in their order: a name, or the local time as `2026-11-30`, `2026-11-30 14`, `2026-11`.
+    /// A value for each dimension, in their order: a name, or the local time as `2026-11-30`, `2026-11-30 14`, `2026-11-30 14:05`,
+    /// `2026-11`.
     public var values: [String]
     public var cell: Cell
 
@@ -74,7 +75,7 @@ public struct UsageGroup: Sendable, Equatable {
                 case .endpoint: row.endpoint
                 case .model: row.model
                 case .client: row.client
-                case .hour, .day, .month: LocalDate.text(of: row, dimension, offset: offset)
+                case .minute, .hour, .day, .month: LocalDate.text(of: row, dimension, offset: offset)
                 }
             }
             cells[values, default: Cell()].add(row.cell)
@@ -101,6 +102,9 @@ public enum LocalDate {
         func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
         switch dimension {
         case .month: return "\(year)-\(two(month))"
+        case .minute where period == .hour:
+            let second = local - moment.day * 86_400
+            return "\(year)-\(two(month))-\(two(day)) \(two(second / 3_600)):\(two(second / 60 % 60))"
         case .hour where period == .hour:
             return "\(year)-\(two(month))-\(two(day)) \(two((local - moment.day * 86_400) / 3_600))"
         default: return "\(year)-\(two(month))-\(two(day))"

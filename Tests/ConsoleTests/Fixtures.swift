@@ -67,7 +67,10 @@ enum Fixture {
         endpoint.traffic.p95Seconds = row.p95.map { Double($0) / 1_000 }
         endpoint.traffic.perSecond = row.rate
         endpoint.traffic.inFlight = row.inFlight
-        endpoint.traffic.firstByteMillisecondsSeries = series(row.spark).map { $0 > 0 ? Double($0) : nil }
+        endpoint.traffic.firstByteMillisecondsSeries = series(row.spark).map {
+            // The full block is a second, which is the top of the scale of all rows.
+            $0 > 0 ? Double($0) * 1_000 / 7 : nil
+        }
         let url = "https://\(row.name).example.com"
         // The first one, which the form and the detail are tried with, has the URL that serves any API.
         switch index == 0 ? .any : row.kind {
@@ -251,6 +254,40 @@ extension ConsoleState {
     ) {
         for case .perform(let id, _) in effects {
             _ = handle(.commandFinished(id, .success(.done(CommandReceipt(message: message, undo: undo)))), now: now)
+        }
+    }
+}
+
+extension Fixture {
+    /// Answers what the traffic panel asks: busier and slower towards now, with a gap and some failures.
+    static func answerTraffic(_ state: inout ConsoleState, at now: ContinuousClock.Instant = start) {
+        // A question that was under way is answered first, then the one that is wanted now.
+        answer(&state, state.traffic.asking.map { .perform($0.0, .usage($0.1)) }, at: now)
+        answer(&state, state.handle(.snapshot(state.latest), now: now), at: now)
+    }
+
+    private static func answer(_ state: inout ConsoleState, _ effects: [ConsoleEffect], at now: ContinuousClock.Instant)
+    {
+        for case .perform(let id, .usage(let question)) in effects {
+            guard let span = TrafficView.Span.allCases.first(where: { $0.question == question.span }) else { continue }
+            let buckets = span.buckets(local: Int(state.latest.takenAt) + state.latest.utcOffset)
+            let share = question.endpoint == nil ? 1 : question.endpoint == "anthropic-main" ? 2 : 4
+            let rows = buckets.enumerated().compactMap { index, bucket -> UsageReport.Row? in
+                if index % 10 == 3 { return nil }
+                var row = UsageReport.Row(values: [bucket])
+                row.requests = Int64(8 * (index + 1) / share)
+                (row.attempts, row.failed) = (row.requests, index % 7 == 0 ? 1 : 0)
+                (row.firstContentP50Seconds, row.firstContentP95Seconds) = (0.2, 0.4 + Double(index) / 100)
+                row.tokensPerSecondP50 = 60 + Double(index % 5)
+                row.cost = String(Double(index) / 10)
+                return row
+            }
+            var total = UsageReport.Row(values: [])
+            (total.requests, total.cost) = (rows.reduce(0) { $0 + $1.requests }, "12.5")
+            let report = UsageReport(
+                span: question.span, by: question.by, currency: "USD", pricesDate: "", problem: nil, rows: rows,
+                total: total)
+            _ = state.handle(.commandFinished(id, .success(.usage(report))), now: now)
         }
     }
 }

@@ -10,14 +10,14 @@ struct MainScreenTests {
         let expected = """
              podium prod-1:8080  ● 4 up ◐ 1 slow ✗ 1 down  12.4 r/s p95 812ms       LIVE 1s
             ─▸1 Endpoints · sort rank▲ · auto ──────────────────────────────────────── 7/7 ─
-               # S NAME              KIND  PRI   OK%   p50   p95  r/s  IN  LAST 60s
+               # S NAME              KIND  PRI   OK%   p50   p95  r/s  IN  1st byte ≤1.0s
             ▸  1 ● anthropic-main    any     1  99.8   410   780  6.1   3  ▂▃▃▅▄▃▂▃▅█▅▄▃▃▅▄
                2 ● anthropic-eu      anth    2  99.6   455   840  3.0   1  ▂▂▃▃▂▂▃█▃▂▂▃▂▂▂▃
-             ↑ 3 ● openai-team       oai     3  99.1   520   910  1.9   1  ▁▁▂█▂▂▁▁▂▂▁▂▃▂▁▂
+             ↑ 3 ● openai-team       oai     3  99.1   520   910  1.9   1    ▂█▂▂  ▂▂ ▂▃▂ ▂
              ↓ 4 ◐ azure-gpt         oai     4  96.2   990  3.1s  0.9   2  ▂▃▅▇█▇▅▆▇▆▅▆▇█▇▆
-               5 ● gemini-a          any     5  99.0   610  1.2s  0.5   0  ▁▁▁▂▁▁▂▁▁█▂▁▁▁▂▁
-               6 ✗ backup-hk         anth    6  31.0     —     —  0.0   0  █▂▁▁▁▁▁▁▁▁▁▁▁▁▁▁
-               7 ○ lab-proxy (off)   oai     7     —     —     —    —   —  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█
+               5 ● gemini-a          any     5  99.0   610  1.2s  0.5   0     ▂  ▂  █▂   ▂
+               6 ✗ backup-hk         anth    6  31.0     —     —  0.0   0  █▂
+               7 ○ lab-proxy (off)   oai     7     —     —     —    —   —                 █
             ─ 2 Persister ─────────────────────────┬─ 3 Flushes ms █▁▂ ─────────────────────
              ◆ DIRTY  4 changes, oldest 18s        │ TIME     WHY     CHG   SIZE    MS
              next flush █████████████░░░░░░░░░  12s│ 12:03:49 interval  4  4.1 K   3.2 ok
@@ -84,19 +84,19 @@ struct MainScreenTests {
         )
         #expect(
             lines[3]
-                == "│   # S NAME                KIND  PRI   OK%   p50   p95  r/s  IN   ERR  LAST 60s           ││ URL     https://anthropic-main.example.com   │"
+                == "│   # S NAME                KIND  PRI   OK%   p50   p95  r/s  IN   ERR  1st byte ≤1.0s     ││ URL     https://anthropic-main.example.com   │"
         )
         #expect(
             lines[18]
-                == "╭─ 2 Persister ────────────── throttled 30s ─╮╭─ 3 Flushes ──────────────────────────── 3 ─╮╭─ 6 Flush ms · changes ───────────────────────╮"
+                == "╭─ 2 Persister ────────────── throttled 30s ─╮╭─ 3 Flushes ──────────────────────────── 3 ─╮╭─ 6 Traffic · 1h · all ───────────────────────╮"
         )
         #expect(
             lines[20]
-                == "│ next flush ████████████████░░░░░░░░░░░  12s││ 12:03:49 interval  4  4.1 K   3.2 ok       ││  33│█                                        │"
+                == "│ next flush ████████████████░░░░░░░░░░░  12s││ 12:03:49 interval  4  4.1 K   3.2 ok       ││                                              │"
         )
         #expect(
             lines[26]
-                == "╰────────────────────────────── w flush now ─╯╰───────────────────────────────── ↵ detail ─╯╰──────────────────────────────────────────────╯"
+                == "╰────────────────────────────── w flush now ─╯╰───────────────────────────────── ↵ detail ─╯╰─────────── [ ] span · E all/one · v compare ─╯"
         )
         #expect(
             lines[28] == "│ 12:04:29.114  I  console    ops01@10.0.0.7 moved openai-team 4→3"

@@ -173,10 +173,12 @@ private struct Monkey {
             switch input {
             // What was asked for meanwhile is asked once the answers before are there.
             case .commandFinished: return before.context == .history
+            // The traffic panel asks when the picture is renewed.
+            case .snapshot: return before.overlay == nil
             case .key(let key):
                 return before.context == .command || before.context == .help
                     || Keymap.standard.binding(for: key, in: before.context).map {
-                        $0.action == .history || $0.context == .history
+                        [.history, .shorter, .longer, .scope].contains($0.action) || $0.context == .history
                     } == true
             default: return false
             }

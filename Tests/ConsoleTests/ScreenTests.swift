@@ -81,7 +81,7 @@ struct ScreenTests {
     }
 
     static let scenes: [Scene] = [
-        Scene(name: "main"),
+        Scene(name: "main") { Fixture.answerTraffic(&$0) },
         Scene(name: "degraded", snapshot: Scene.degraded),
         Scene(name: "empty", snapshot: ConsolePicture(receivedAt: Fixture.start)),
         Scene(name: "read-only, not connected", snapshot: Scene.old) { $0.press(.character(" ")) },
@@ -90,7 +90,14 @@ struct ScreenTests {
         Scene(name: "flushes, zoomed") { $0.press(.character("3"), .character("z"), .down) },
         Scene(name: "events, zoomed") { $0.press(.character("4"), .character("z"), .down) },
         Scene(name: "detail, zoomed") { $0.press(.character("5"), .character("z")) },
-        Scene(name: "chart, zoomed") { $0.press(.character("6"), .character("z")) },
+        Scene(name: "traffic, zoomed") {
+            $0.press(.character("6"), .character("z"))
+            Fixture.answerTraffic(&$0)
+        },
+        Scene(name: "traffic, compared") {
+            $0.press(.character("v"), .character("v"), .character("6"), .character("z"), .character("]"))
+            Fixture.answerTraffic(&$0)
+        },
         Scene(name: "journal, zoomed") { $0.press(.character("7"), .character("z")) },
         Scene(name: "sorted by p95, filtered") {
             $0.type(":sort p95")

@@ -128,7 +128,7 @@ def panels(s):
     s.shows("▸2 Persister")
     s.press("BTab")
     s.shows("▸1 Endpoints")
-    for key, title in ("5", "alpha"), ("6", "Flush ms"), ("7", "Rank changes"):
+    for key, title in ("5", "alpha"), ("6", "Traffic"), ("7", "Rank changes"):
         s.press(key)
         s.shows(rf"^─▸{key} {title}")
         s.lacks("1 Endpoints")
@@ -136,7 +136,7 @@ def panels(s):
     s.lacks("2 Persister")
     s.press("z")
     s.shows("2 Persister")
-    names = "endpoints persister flushes events detail chart journal"
+    names = "endpoints persister flushes events detail traffic journal"
     return " ".join("panel-" + name for name in names.split()) + " next-panel previous-panel zoom"
 
 
@@ -167,6 +167,27 @@ def look(s):
     s.press("C-l")
     eventually(lambda: s.window.screen.count("\n") == before.count("\n") and "alpha" in s.window.screen)
     return "level pause faster slower theme mouse redraw"
+
+
+def traffic(s):
+    """Figures over time, of all endpoints, of one, of two that are compared."""
+    s.press("6")
+    s.shows("Traffic · 1h · all")
+    s.press("]")
+    s.shows("Traffic · 1d · all")
+    s.press("[")
+    s.shows("Traffic · 1h · all")
+    s.press("E")
+    s.shows("Traffic · 1h · (alpha|beta|gamma)")
+    s.press("E", "E")
+    s.shows("Traffic · 1h · all")
+    s.press("1", "g", "v", "v")
+    s.shows("●✓|[?]✓")
+    s.press("6")
+    s.shows(r"Traffic · 1h · a \w+ · b \w+")
+    s.press("1", "Escape", "g")
+    s.lacks("✓")
+    return "shorter-span longer-span traffic-of mark"
 
 
 def history(s):
@@ -287,7 +308,7 @@ def forms(s):
     return "flush-detail edit add delete"
 
 
-DEEDS = [move_about, filter_rows, order, panels, look, history, ask_and_leave_be, rank, serve, forms]
+DEEDS = [move_about, filter_rows, order, panels, look, traffic, history, ask_and_leave_be, rank, serve, forms]
 
 
 def test_each_key_does_what_the_table_says(session):
@@ -400,6 +421,15 @@ def test_common_tasks_take_as_many_strokes_as_the_documentation_says(session):
     s.shows("History · by model")
     task("see what yesterday cost, by model")
     s.press("Escape")
+    press("E", "]")
+    s.shows("Traffic · 1d · beta")
+    s.shows("errors")
+    task("see the error rate of one endpoint over a day")
+    s.press("E", "E", "1")
+    press("v", "v", "6")
+    s.shows(r"Traffic · 1d · a \w+ · b \w+")
+    task("compare two that stand together")
+    s.press("1", "Escape")
 
     docs = (pathlib.Path(__file__).parents[2] / "docs" / "console.md").read_text()
     table = docs.split("## Common tasks")[1].split("##")[0]

@@ -201,11 +201,11 @@ struct TerminalAppTests {
         let app = TerminalApp(options: options(terminal))
         let shown = snapshot()
         async let reason = app.run(source: { shown }) { _, _ in }
-        #expect(await terminal.wait(for: "LAST 60s"))
+        #expect(await terminal.wait(for: "1st byte"))
         terminal.resize(columns: 140, lines: 40)
         // The pseudo-terminal is not this process's controlling one, so the kernel tells nobody.
         kill(getpid(), SIGWINCH)
-        #expect(await terminal.wait(for: "Flush ms"))
+        #expect(await terminal.wait(for: "Traffic"))
         app.stop()
         #expect(await reason == .stopped)
     }

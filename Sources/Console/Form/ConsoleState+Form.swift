@@ -95,6 +95,7 @@ extension ConsoleState {
             return []
         }
         if let effects = takeHistory(id, result) { return effects }
+        if traffic.take(id, result) { return [] }
         if previewCommand == id {
             previewCommand = nil
             if case .form(var form) = overlay {

@@ -9,7 +9,7 @@ public struct Glyphs: Sendable, Equatable {
     let levels: [Character]
     let horizontal, vertical, topLeft, topRight, bottomLeft, bottomRight, teeDown, teeUp: Character
     let dash, ellipsis, separator, arrow, check, cross, bullet, blank: Character
-    let choiceLeft, choiceRight: Character
+    let choiceLeft, choiceRight, atMost: Character
 
     /// For UTF-8 locales.
     public static let unicode = Glyphs(
@@ -18,7 +18,7 @@ public struct Glyphs: Sendable, Equatable {
         barFull: "█", barEmpty: "░", levels: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         horizontal: "─", vertical: "│", topLeft: "╭", topRight: "╮", bottomLeft: "╰", bottomRight: "╯",
         teeDown: "┬", teeUp: "┴", dash: "—", ellipsis: "…", separator: "·", arrow: "→", check: "✓", cross: "✗",
-        bullet: "•", blank: "_", choiceLeft: "‹", choiceRight: "›")
+        bullet: "•", blank: "_", choiceLeft: "‹", choiceRight: "›", atMost: "≤")
 
     /// For every other locale and `--ascii`.
     public static let ascii = Glyphs(
@@ -27,7 +27,7 @@ public struct Glyphs: Sendable, Equatable {
         barFull: "#", barEmpty: ".", levels: ["_", ".", ":", "-", "=", "+", "*", "#"],
         horizontal: "-", vertical: "|", topLeft: "+", topRight: "+", bottomLeft: "+", bottomRight: "+",
         teeDown: "+", teeUp: "+", dash: "-", ellipsis: "~", separator: "-", arrow: ">", check: "*", cross: "x",
-        bullet: "*", blank: "_", choiceLeft: "<", choiceRight: ">")
+        bullet: "*", blank: "_", choiceLeft: "<", choiceRight: ">", atMost: "<")
 
     func state(_ state: Snapshot.Endpoint.State) -> Character {
         switch state {
@@ -51,7 +51,7 @@ public struct Glyphs: Sendable, Equatable {
         "●": "+", "◐": "~", "✗": "x", "○": "o", "◌": "c", "◆": "#", "◇": "=", "»": "%", "▸": ">", "↑": "^", "↓": "v",
         "▲": "^", "▼": "v", "█": "#", "░": ".", "▁": "_", "▂": ".", "▃": ":", "▄": "-", "▅": "=", "▆": "+", "▇": "*",
         "─": "-", "│": "|", "╭": "+", "╮": "+", "╰": "+", "╯": "+", "┬": "+", "┴": "+", "└": "+", "—": "-", "–": "-",
-        "…": "~", "·": "-", "→": ">", "✓": "*", "•": "*", "‹": "<", "›": ">", "↵": "<", "×": "x", "←": "<",
+        "…": "~", "·": "-", "→": ">", "✓": "*", "•": "*", "‹": "<", "›": ">", "↵": "<", "×": "x", "←": "<", "≤": "<",
     ]
 }
 

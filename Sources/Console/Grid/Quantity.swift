@@ -66,6 +66,14 @@ enum Quantity {
         return fixed(value, 1) + " GB/s"
     }
 
+    /// The top of a scale: the next of 1, 2 and 5 times a power of ten; 0 for nothing.
+    static func scale(_ most: Double) -> Double {
+        guard most > 0, most < 1e15 else { return 0 }
+        var power = 1.0
+        while power * 10 < most { power *= 10 }
+        return [1, 2, 5, 10].first { power * $0 >= most }.map { power * $0 } ?? most
+    }
+
     /// `6.1`, `42`, `1.2k`, `12k`, `1.5M`: requests per second in at most four columns.
     static func rate(_ rate: Double) -> String {
         if rate < 99.95 { return fixed(rate, 1) }

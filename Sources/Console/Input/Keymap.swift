@@ -66,6 +66,10 @@ public struct Keymap: Sendable {
             .toggle, [.character(" ")], "on/off",
             "Takes the endpoint out of service, or back; in a log or list, space pages down.", group: .endpoint,
             bar: 20, changes: true),
+        Binding(
+            .mark, [.character("v")], "mark",
+            "Marks the endpoint, or takes the mark away; two marked ones are compared in the traffic.", group: .endpoint
+        ),
         Binding(.copy, [.character("y")], "copy URL", "Copies the URL (OSC 52).", group: .endpoint),
         Binding(
             .clear, [.character("c")], "clear", "Ends the endpoint's time out now: one request tries it.",
@@ -106,8 +110,19 @@ public struct Keymap: Sendable {
         Binding(.panel3, [.character("3")], "flushes", "Goes to the flush history.", group: .view),
         Binding(.panel4, [.character("4")], "events", "Goes to the event log.", group: .view),
         Binding(.panel5, [.character("5")], "detail", "Goes to the endpoint's detail.", group: .view),
-        Binding(.panel6, [.character("6")], "chart", "Goes to the chart of flushes.", group: .view),
+        Binding(.panel6, [.character("6")], "traffic", "Goes to the traffic over time.", group: .view),
         Binding(.panel7, [.character("7")], "rank changes", "Goes to the journal of rank changes.", group: .view),
+        Binding(
+            .shorter, [.character("[")], "shorter", "Shows the traffic of a shorter time: 1h, 1d, 7d, 30d.",
+            group: .view,
+            barLabel: "span"),
+        Binding(
+            .longer, [.character("]")], "longer", "Shows the traffic of a longer time: 1h, 1d, 7d, 30d.", group: .view,
+            barLabel: "span"),
+        Binding(
+            .scope, [.character("E")], "traffic of",
+            "Shows the traffic of all endpoints, of the selected one, or both.",
+            group: .view, barLabel: "all/one"),
         Binding(.zoom, [.character("z")], "zoom", "Gives the panel the whole screen, or takes it back.", group: .view),
         Binding(
             .pause, [.character("p")], "pause", "Holds the picture still; the proxy goes on.", group: .view, bar: 70),
@@ -408,7 +423,7 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
     case panel3 = "panel-flushes"
     case panel4 = "panel-events"
     case panel5 = "panel-detail"
-    case panel6 = "panel-chart"
+    case panel6 = "panel-traffic"
     case panel7 = "panel-journal"
     case history
     case perDay = "per-day"
@@ -418,6 +433,10 @@ public enum ConsoleAction: String, Sendable, CaseIterable {
     case byEndpoint = "by-endpoint"
     case byModel = "by-model"
     case byClient = "by-client"
+    case shorter = "shorter-span"
+    case longer = "longer-span"
+    case scope = "traffic-of"
+    case mark
     case zoom, pause, faster, slower, theme, mouse, redraw, suspend
     case commandLine = "command"
     case help, quit

@@ -35,7 +35,7 @@ extension ConsoleState {
         case .flushes: FlushPanel.draw(self, layout, &grid)
         case .events: EventPanel.draw(self, layout, &grid)
         case .detail: DetailPanel.draw(self, layout, now, &grid)
-        case .chart: ChartPanel.draw(self, layout, &grid)
+        case .traffic: TrafficPanel.draw(self, layout, &grid)
         case .journal: JournalPanel.draw(self, layout, &grid)
         }
     }
@@ -114,7 +114,8 @@ extension ConsoleState {
     func contentHeight(of panel: Panel) -> Int {
         switch panel {
         case .endpoints: rows.count
-        case .flushes, .chart: shown.flushes.count
+        case .flushes: shown.flushes.count
+        case .traffic: 0
         case .events: visibleEvents.count
         case .journal: visibleJournal.count
         case .persister:
@@ -191,7 +192,7 @@ struct DashboardLayout: Sendable, Equatable {
         frames[.detail] = Frame(column: left, line: area.line, width: right, height: tableHeight)
         frames[.persister] = Frame(column: 0, line: middle, width: leftHalf, height: persisterHeight)
         frames[.flushes] = Frame(column: leftHalf, line: middle, width: left - leftHalf, height: persisterHeight)
-        frames[.chart] = Frame(column: left, line: middle, width: right, height: persisterHeight)
+        frames[.traffic] = Frame(column: left, line: middle, width: right, height: persisterHeight)
         // The journal needs a line of its own beside the log; a narrower screen shows it when it has the focus.
         let journal = columns >= 170 ? right : 0
         let below = middle + persisterHeight
@@ -239,8 +240,8 @@ struct DashboardLayout: Sendable, Equatable {
     func page(of panel: Panel) -> Int {
         switch panel {
         case .endpoints: tableRows
-        case .flushes, .chart: max(0, content(of: panel).height - 1)
-        case .persister, .events, .detail, .journal: content(of: panel).height
+        case .flushes: max(0, content(of: panel).height - 1)
+        case .persister, .events, .detail, .traffic, .journal: content(of: panel).height
         }
     }
 }

@@ -166,24 +166,19 @@ enum FlushOverlay {
     }
 }
 
-/// How long flushes took and how much they changed.
+/// How long flushes took and how much they changed: in the persister's panel, where that has the room.
 enum ChartPanel {
-    static func draw(_ state: ConsoleState, _ layout: DashboardLayout, _ grid: inout CellGrid) {
-        guard let frame = layout.frames[.chart] else { return }
-        let content = layout.content(of: .chart)
+    /// As many lines as it needs to say something.
+    static let least = 6
+
+    /// - Parameter content: where it stands: below the persister's counters
+    static func draw(_ state: ConsoleState, in content: Frame, _ grid: inout CellGrid) {
         let glyphs = state.setup.glyphs
-        grid.border(
-            frame, isBoxed: layout.isBoxed, isFocused: state.focus == .chart,
-            left: state.title(.chart, [Segment(" \(glyphs.separator) changes")]))
         let labels = 5
         let width = content.width - labels - 1
-        guard content.height >= 4, width > 4 else { return }
+        guard content.height >= least, width > 4 else { return }
         let flushes = Array(state.shown.flushes.suffix(width))
-        guard !flushes.isEmpty else {
-            grid.put(
-                " Nothing has been flushed yet.", column: content.column, line: content.line, style: CellStyle(.faint))
-            return
-        }
+        guard !flushes.isEmpty else { return }
         let values = flushes.map(\.worked.inMilliseconds)
         let top = max(values.max() ?? 0, 0.1)
         let height = content.height - 2

@@ -276,6 +276,27 @@ enum GapGraph {
         }.joined()
     }
 
+    /// The same over several lines, the top line first, on a scale that other graphs may share.
+    static func rows(_ values: [Double?], width: Int, height: Int, top: Double, glyphs: Glyphs) -> [String] {
+        guard width > 0, height > 0, !values.isEmpty else { return [] }
+        let folded = fold(values, width)
+        let repeated = max(1, width / folded.count)
+        let steps = glyphs.levels.count
+        return (0..<height).map { row in
+            let floor = (height - 1 - row) * steps
+            return folded.map { value -> String in
+                guard let value else { return String(repeating: " ", count: repeated) }
+                guard height > 1 else {
+                    return String(repeating: Sparkline.character(value, of: top, glyphs: glyphs), count: repeated)
+                }
+                // What is there is never drawn as nothing.
+                let eighths = top > 0 ? max(1, Int((value / top * Double(height * steps)).rounded(.up))) : 1
+                let here = min(steps, eighths - floor)
+                return String(repeating: here > 0 ? glyphs.levels[here - 1] : " ", count: repeated)
+            }.joined()
+        }
+    }
+
     /// How wide a graph of so many values is.
     static func columns(_ count: Int, width: Int) -> Int {
         guard width > 0, count > 0 else { return 0 }

@@ -35,6 +35,18 @@ enum PersisterPanel {
         for (offset, line) in lines.dropFirst(top).prefix(content.height).enumerated() {
             grid.put(line, column: content.column, line: content.line + offset, limit: content.right)
         }
+        let used = lines.count + 1
+        if state.isZoomed, content.height - used > ChartPanel.least {
+            let chart = Frame(
+                column: content.column, line: content.line + used, width: content.width, height: content.height - used)
+            grid.put(
+                " Flush ms", column: chart.column, line: chart.line, limit: chart.right, style: CellStyle(.title))
+            ChartPanel.draw(
+                state,
+                in: Frame(column: chart.column, line: chart.line + 1, width: chart.width, height: chart.height - 1),
+                &grid
+            )
+        }
     }
 
     /// The compact screen's one line.

@@ -61,15 +61,20 @@ enum RankingTable {
         let content = layout.content(of: .endpoints)
         let columns = Columns(width: content.width, endpointCount: state.shown.endpoints.count)
         drawTitle(state, layout, frame, &grid)
-        drawHeadings(state, columns, content, &grid)
         let visible = layout.tableRows
         let top = state.scroll[.endpoints] ?? 0
+        let inSight = state.rows.dropFirst(top).prefix(visible).lazy.map { state.shown.endpoints[$0] }
+        // All rows share one scale, in steps so that it seldom changes.
+        let slowest = columns.spark > 0 ? inSight.compactMap { $0.latencySeries.max() }.max() ?? 0 : 0
+        let scale = Quantity.scale(slowest)
+        drawHeadings(state, columns, scale, content, &grid)
         for offset in 0..<visible {
             let row = top + offset
             guard state.rows.indices.contains(row) else { break }
             let line = content.line + 1 + offset
             drawRow(
-                state, columns, state.shown.endpoints[state.rows[row]], row == state.selectedRow, content, line, &grid)
+                state, columns, state.shown.endpoints[state.rows[row]], row == state.selectedRow, scale, content, line,
+                &grid)
         }
         if state.rows.isEmpty { drawEmpty(state, content, &grid) }
         if layout.isBoxed { drawLegend(state, content, &grid) }
@@ -100,7 +105,7 @@ enum RankingTable {
     }
 
     private static func drawHeadings(
-        _ state: ConsoleState, _ columns: Columns, _ content: Frame, _ grid: inout CellGrid
+        _ state: ConsoleState, _ columns: Columns, _ scale: Double, _ content: Frame, _ grid: inout CellGrid
     ) {
         let glyphs = state.setup.glyphs
         let style = CellStyle(.faint)
@@ -114,7 +119,10 @@ enum RankingTable {
                 ? " " + TextField.fit(title, width - 1, glyphs: glyphs)
                 : TextField.fit(title, width, align: .right, glyphs: glyphs)
         }
-        if columns.spark > 0 { text += "  LAST 60s" }
+        if columns.spark > 0 {
+            text += "  1st byte"
+            if scale > 0 { text += " \(glyphs.atMost)" + Quantity.latency(.milliseconds(scale), dash: "") }
+        }
         grid.put(text, column: content.column, line: content.line, limit: content.right, style: style)
     }
 
@@ -130,8 +138,8 @@ enum RankingTable {
     }
 
     private static func drawRow(
-        _ state: ConsoleState, _ columns: Columns, _ endpoint: Snapshot.Endpoint, _ isSelected: Bool, _ content: Frame,
-        _ line: Int, _ grid: inout CellGrid
+        _ state: ConsoleState, _ columns: Columns, _ endpoint: Snapshot.Endpoint, _ isSelected: Bool, _ scale: Double,
+        _ content: Frame, _ line: Int, _ grid: inout CellGrid
     ) {
         let glyphs = state.setup.glyphs
         let isOff = endpoint.state == .off
@@ -147,7 +155,8 @@ enum RankingTable {
             movement > 0 ? .good : .warning)
         put(TextField.fit(String(endpoint.rank), columns.rank, align: .right, glyphs: glyphs), isOff ? .faint : .strong)
         put(endpoint.pinned ? String(glyphs.bullet) : " ", .accent)
-        put(String(glyphs.state(endpoint.state)) + " ", Header.role(endpoint.state))
+        put(String(glyphs.state(endpoint.state)), Header.role(endpoint.state))
+        put(state.marked.contains(endpoint.id) ? String(glyphs.check) : " ", .accent)
         let suffix = note(endpoint)
         let name = SafeText.clean(endpoint.name)
         let nameRole: CellStyle.Role = isOff ? .faint : isSelected ? .strong : .text
@@ -164,8 +173,9 @@ enum RankingTable {
         }
         if columns.spark > 0 {
             put("  ", body)
-            let series = endpoint.latencySeries
-            put(Sparkline.text(series, width: columns.spark, glyphs: glyphs), isOff ? .faint : .graph)
+            for cell in graph(endpoint, columns.spark, scale, glyphs) {
+                put(cell.text, isOff ? .faint : cell.role)
+            }
         }
         if isSelected {
             if state.focus == .endpoints {
@@ -173,6 +183,25 @@ enum RankingTable {
             }
             grid.cursor = CellGrid.Cursor(column: content.column, line: line, isVisible: false)
         }
+    }
+
+    /// The last minute: how long the first byte took, blank where nothing was asked, and a cross where all that was asked failed.
+    private static func graph(
+        _ endpoint: Snapshot.Endpoint, _ width: Int, _ scale: Double, _ glyphs: Glyphs
+    ) -> [Segment] {
+        let latencies = Sparkline.fold(endpoint.latencySeries, to: width)
+        let failures = Sparkline.fold(endpoint.traffic.failuresPerSecondSeries.map { Double($0) }, to: width)
+        let failing = failures.count - latencies.count
+        var segments = [Segment(String(repeating: " ", count: max(0, width - latencies.count)))]
+        for (index, latency) in latencies.enumerated() {
+            let hasFailed = failures.indices.contains(index + failing) && failures[index + failing] > 0
+            if latency > 0 {
+                segments.append(Segment(String(Sparkline.character(latency, of: scale, glyphs: glyphs)), .graph))
+            } else {
+                segments.append(Segment(hasFailed ? String(glyphs.cross) : " ", .bad))
+            }
+        }
+        return segments
     }
 
     /// The state in a word, so that it is never said by the glyph alone.

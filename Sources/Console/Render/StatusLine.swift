@@ -174,10 +174,15 @@ enum BottomBar {
         case (.filter, .events), (.filter, .journal): return 4
         case (.level, .events): return 5
         case (.flushDetail, .persister): return 6
+        case (.toggle, .traffic): return nil
         case (.toggle, _) where state.isPaging(binding.keys.first, binding): return 75
         case (.zoom, .events), (.zoom, .flushes), (.zoom, .persister): return state.isAlone ? nil : 7
         case (.edit, .journal), (.edit, .persister): return binding.bar.map { $0 + 100 }
-        case (_, .events), (_, .journal), (_, .flushes), (_, .chart), (_, .persister):
+        case (.shorter, .traffic), (.longer, .traffic): return 5
+        case (.scope, .traffic): return 6
+        case (.zoom, .traffic): return state.isAlone ? nil : 7
+        case (.edit, .traffic): return binding.bar.map { $0 + 100 }
+        case (_, .events), (_, .journal), (_, .flushes), (_, .traffic), (_, .persister):
             let isOfTable = binding.group == .endpoint && binding.action != .edit || binding.action == .sortNow
             return binding.bar.map { isOfTable ? $0 + 100 : $0 }
         default: return binding.bar
@@ -189,7 +194,7 @@ enum BottomBar {
         switch (binding.action, state.focus) {
         case (.back, _): return "back"
         case (.toggle, _) where state.isPaging(binding.keys.first, binding): return "page"
-        case (.edit, .events), (.edit, .flushes), (.edit, .chart): return "open"
+        case (.edit, .events), (.edit, .flushes): return "open"
         case (.filter, .events), (.filter, .journal): return "search"
         case (.level, _): return "level"
         default: return binding.barLabel

@@ -148,6 +148,8 @@ extension ConsoleState {
     private mutating func goBack() {
         if isZoomed {
             isZoomed = false
+        } else if focus == .endpoints, !marked.isEmpty {
+            marked = []
         } else if focus.isLog, !eventFilter.text.isEmpty {
             eventFilter = LineEditor()
             followEvents()
@@ -162,9 +164,9 @@ extension ConsoleState {
 
     private mutating func openSelected() {
         switch focus {
-        case .flushes, .chart: open(selectedFlush)
+        case .flushes: open(selectedFlush)
         case .events: if let event = selectedEvent { overlay = .event(EventView(id: event.identity)) }
-        case .endpoints, .persister, .detail, .journal:
+        case .endpoints, .persister, .detail, .traffic, .journal:
             if let selected { overlay = .form(EndpointForm(editing: selected, in: latest)) }
         }
     }
@@ -229,12 +231,12 @@ extension ConsoleState {
         }
         switch action {
         case .rankUp, .rankDown: return sightObstacle ?? moveObstacle(up: action == .rankUp)
-        case .pin, .toggle, .delete, .clear, .test, .copy: return sightObstacle ?? endpointObstacle
+        case .pin, .toggle, .delete, .clear, .test, .copy, .mark: return sightObstacle ?? endpointObstacle
         case .edit:
             switch focus {
-            case .flushes, .chart: return flushObstacle
+            case .flushes: return flushObstacle
             case .events: return visibleEvents.isEmpty ? "no event under the cursor" : nil
-            case .endpoints, .persister, .detail, .journal: return sightObstacle ?? endpointObstacle
+            case .endpoints, .persister, .detail, .traffic, .journal: return sightObstacle ?? endpointObstacle
             }
         case .flushDetail: return flushObstacle
         case .undo: return latest.undo == nil ? "nothing to undo" : nil

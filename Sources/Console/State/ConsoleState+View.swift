@@ -25,9 +25,13 @@ extension ConsoleState {
         case .panel3: setFocus(.flushes)
         case .panel4: setFocus(.events)
         case .panel5: setFocus(.detail)
-        case .panel6: setFocus(.chart)
+        case .panel6: setFocus(.traffic)
         case .panel7: setFocus(.journal)
         case .zoom: isZoomed.toggle()
+        case .shorter: return stepTrafficSpan(-1, now: now)
+        case .longer: return stepTrafficSpan(1, now: now)
+        case .scope: return stepTrafficScope(now: now)
+        case .mark: mark()
         case .pause: togglePause(now: now)
         case .faster, .slower:
             let steps = Self.refreshSteps
@@ -54,6 +58,13 @@ extension ConsoleState {
         return []
     }
 
+    /// Marks the endpoint under the cursor, or takes the mark away, and goes on to the next one.
+    private mutating func mark() {
+        guard let selected else { return }
+        if marked.remove(selected.id) == nil { marked.insert(selected.id) }
+        if focus == .endpoints { select(row: selectedRow + 1) }
+    }
+
     static func name(_ refresh: Duration) -> String {
         refresh < .seconds(1) ? Quantity.fixed(refresh.inMilliseconds / 1_000, 1) + "s" : Quantity.age(refresh)
     }
@@ -74,13 +85,14 @@ extension ConsoleState {
         switch focus {
         case .endpoints:
             select(row: destination(action, from: selectedRow, page: page, count: rows.count))
-        case .flushes, .chart:
+        case .flushes:
             let flushes = shown.flushes
             guard !flushes.isEmpty else { return }
             let place = flushes.count - 1 - (selectedFlushIndex ?? flushes.count - 1)
             let target = destination(action, from: place, page: page, count: flushes.count)
             selectedFlushID = target == 0 ? nil : flushes[flushes.count - 1 - target].number
         case .events: moveEvent(action, page: page)
+        case .traffic: break
         case .persister, .detail, .journal:
             let most = max(0, contentHeight(of: focus) - layout.page(of: focus))
             let top = min(scroll[focus] ?? 0, most)
@@ -203,6 +215,7 @@ extension ConsoleState {
             selectedID = added.id
             pendingSelection = nil
         }
+        if !marked.isEmpty { marked.formIntersection(snapshot.endpoints.map(\.id)) }
         stateCounts = [:]
         for index in snapshot.endpoints.indices { stateCounts[snapshot.endpoints[index].state, default: 0] += 1 }
         arrange(heldOrder: heldOrder)

@@ -73,6 +73,10 @@ public struct ConsoleState: Sendable {
     var previewCommand: CommandID?
     /// The way of the request that the opened event speaks of.
     var walk: ShownWalk?
+    /// What the traffic panel shows.
+    var traffic = TrafficView()
+    /// Endpoints that are marked, to be compared or changed together.
+    var marked: Set<UInt32> = []
     /// The test of a form that is under way.
     var testCommand: CommandID?
 
@@ -100,7 +104,9 @@ public struct ConsoleState: Sendable {
     /// Takes an input and says what is to be done, in order.
     public mutating func handle(_ input: ConsoleInput, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         if let toast, toast.expires <= now { self.toast = nil }
-        let effects = take(input, now: now)
+        var effects = take(input, now: now)
+        // Figures over time are asked for when the picture is renewed, so that a cursor that runs down the table asks once.
+        if case .snapshot = input { effects += refreshTraffic(now: now) }
         return effects + refreshPreview() + refreshWalk()
     }
 
@@ -190,7 +196,7 @@ public struct ConsoleSetup: Sendable {
 /// A part of the screen that can have the focus.
 enum Panel: Int, Sendable, CaseIterable {
     case endpoints = 1
-    case persister, flushes, events, detail, chart, journal
+    case persister, flushes, events, detail, traffic, journal
 
     /// Whether the search of the logs goes through it.
     var isLog: Bool { self == .events || self == .journal }
@@ -205,7 +211,7 @@ enum Panel: Int, Sendable, CaseIterable {
         case .flushes: "Flushes"
         case .events: "Events"
         case .detail: "Detail"
-        case .chart: "Flush ms"
+        case .traffic: "Traffic"
         case .journal: "Rank changes"
         }
     }

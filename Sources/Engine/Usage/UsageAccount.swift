@@ -17,6 +17,7 @@ internal import Trends
 final class UsageAccount: Sendable {
     private struct State {
         var ledger = Ledger(other: NameTable.other)
+        var minutes = MinuteTable(other: NameTable.other)
         var names = NameTable()
         /// What clients have asked for: apart, so that strangers' names take no room of those that have answered.
         var asked = NameTable()
@@ -34,6 +35,7 @@ final class UsageAccount: Sendable {
         mutating func add(_ sums: EntrySums) {
             ledger.add(sums)
             totals.add(sums)
+            minutes.add(sums)
         }
     }
 
@@ -542,6 +544,13 @@ final class UsageAccount: Sendable {
                     returning: (ledger.overlay(rows, names, period, from: from, to: to), problem))
             }
         }
+    }
+
+    /// The minutes of the last hour, which no file has.
+    func minutes(from: Int64, to: Int64) async -> [UsageRow] {
+        drain(within: 1)
+        let (minutes, names) = state.withLock { ($0.minutes, $0.names) }
+        return minutes.rows(names, from: from, to: to)
     }
 
     /// Events or flushes of the file, with what is in memory laid over them.

@@ -12,6 +12,8 @@ public struct UsageQuery: Sendable {
     let period: CellKey.Period
     /// The end is not included.
     let range: Range<Int64>
+    /// The rows are minutes, which no file has.
+    let isByMinute: Bool
     private let question: UsageQuestion
     private let dimensions: [UsageDimension]
 
@@ -36,7 +38,17 @@ public struct UsageQuery: Sendable {
         }
         self.question = question
         self.dimensions = dimensions
+        let isByMinute = dimensions.contains(.minute)
+        self.isByMinute = isByMinute
+        guard !isByMinute || Self.hasMinutes(span, dimensions, question) else {
+            throw CommandRefusal(
+                .malformedRequest,
+                "minutes are known of the last hour (1h), of all endpoints or of one, and not by model or client")
+        }
         switch span {
+        case .hours where isByMinute:
+            period = .hour
+            range = moment.minute - Int64(MinuteTable.minutes - 1) * 60..<moment.minute + 60
         case .hours(let count):
             period = .hour
             range = moment.hour - (count - 1) * 3_600..<moment.hour + 3_600
@@ -48,6 +60,13 @@ public struct UsageQuery: Sendable {
             period = .day
             range = days
         }
+    }
+
+    private static func hasMinutes(
+        _ span: UsageSpan, _ dimensions: [UsageDimension], _ question: UsageQuestion
+    ) -> Bool {
+        span == .hours(1) && !dimensions.contains(.model) && !dimensions.contains(.client) && question.model == nil
+            && question.client == nil && !question.reprices
     }
 
     static func offset(at unixTime: Int64) -> Int64 { Int64(WallClock.utcOffset(at: Double(unixTime))) }
@@ -129,7 +148,7 @@ public struct UsageQuery: Sendable {
     public func answer(
         fromFile path: String, prices: UsagePrices = UsagePrices(UsageSettings(), folder: "")
     ) -> UsageReport? {
-        guard access(path, F_OK) == 0 else { return nil }
+        guard access(path, F_OK) == 0, !isByMinute else { return nil }
         let first = prices.list.tables.first
         let (currency, date) = (first?.currency ?? "", first?.date ?? "")
         let new = reprices ? prices : nil
@@ -146,8 +165,13 @@ extension Engine {
     /// What requests used and what that cost.
     public func usage(_ question: UsageQuestion) async throws(CommandRefusal) -> UsageReport {
         let query = try UsageQuery(question)
-        let (rows, problem) = await account.rows(
-            query.period, from: query.range.lowerBound, to: query.range.upperBound)
+        var (rows, problem): ([UsageRow], String?) = ([], nil)
+        if query.isByMinute {
+            rows = await account.minutes(from: query.range.lowerBound, to: query.range.upperBound)
+        } else {
+            (rows, problem) = await account.rows(
+                query.period, from: query.range.lowerBound, to: query.range.upperBound)
+        }
         let (currency, date) = account.priceLabel
         var prices = query.reprices ? account.prices : nil
         prices?.endpoints = Set(withState { $0.records.slots.compactMap { $0?.settings.name } })
