@@ -24,6 +24,14 @@ void podium_keep_freed_memory(size_t bytes) {
 #endif
 }
 
+void podium_limit_arenas(size_t most) {
+#if defined(__GLIBC__)
+    mallopt(M_ARENA_MAX, most < INT_MAX ? (int)most : INT_MAX);
+#else
+    (void)most;
+#endif
+}
+
 void podium_return_freed_memory(size_t kept) {
 #if defined(__GLIBC__)
     malloc_trim(kept);

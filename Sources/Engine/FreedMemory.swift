@@ -15,8 +15,13 @@ final class FreedMemory: Sendable {
 
     private nonisolated(unsafe) let source: any DispatchSourceTimer
 
+    /// Arenas for threads that are none of the event loops'. The C library makes eight for each processor: threads of queues come and go, each
+    /// takes the arena that was used least, and so each of them grows to what the largest piece of work wants.
+    private static let sharedArenas = 2
+
     /// From now on, until it is released.
     init() {
+        podium_limit_arenas(ProcessorCount.usable + Self.sharedArenas)
         podium_keep_freed_memory(Self.kept)
         source = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "podium.memory", qos: .utility))
         source.schedule(deadline: .now() + Self.interval, repeating: Self.interval, leeway: .seconds(5))

@@ -7,6 +7,9 @@
 /// have them zeroed again by the next fault. Does nothing where the C library has no such setting.
 void podium_keep_freed_memory(size_t bytes);
 
+/// From now on no more than so many arenas are made, which threads share. Does nothing where the C library has no such setting.
+void podium_limit_arenas(size_t most);
+
 /// Gives freed memory of all arenas back, but for so many bytes, also where what is in use lies behind it. Takes some milliseconds in
 /// which other threads may have to wait for memory. Does nothing where the C library has no such function.
 void podium_return_freed_memory(size_t kept);
