@@ -33,16 +33,16 @@ struct UsageObject {
         var cacheWrite1h: Int64 = -1
     }
 
-    private var figures = Figures()
+    var figures = Figures()
     /// Names that OpenAI's APIs alone have. Each has its own place, since servers write several of them, some as zeros.
     private var prompt: Int64 = -1
     private var completion: Int64 = -1
-    private var total: Int64 = -1
+    var total: Int64 = -1
     private var cached: Int64 = -1
     private var cacheHit: Int64 = -1
     private var detailedCached: Int64 = -1
     private var detailedWrite: Int64 = -1
-    private var reasoning: Int64 = -1
+    var reasoning: Int64 = -1
     /// Messages: `output_tokens_details.thinking_tokens`
     private var thinking: Int64 = -1
     /// Sums over iterations that are closed; an iteration of an adviser is another model's.
