@@ -66,9 +66,14 @@ enum JSONKey: UInt8, CaseIterable {
 
     /// The key of this name.
     init<let capacity: Int>(_ name: ShortText<capacity>) {
+        self = name.length <= capacity ? name.withKeptBytes { Self($0) } : .other
+    }
+
+    /// The same for a name without escapes.
+    init(_ name: UnsafeRawBufferPointer) {
         self = .other
-        guard name.length < Self.byLength.count else { return }
-        for (text, key) in Self.byLength[name.length] where name.equals(text) {
+        guard name.count < Self.byLength.count else { return }
+        for (text, key) in Self.byLength[name.count] where name.elementsEqual(text) {
             self = key
             return
         }
@@ -144,4 +149,13 @@ enum JSONKey: UInt8, CaseIterable {
         for name in names { lists[name.0.utf8CodeUnitCount].append(name) }
         return lists
     }()
+}
+
+extension UnsafeRawBufferPointer {
+    /// - Parameter text: as long as these bytes
+    @inline(__always)
+    fileprivate func elementsEqual(_ text: StaticString) -> Bool {
+        for index in 0..<count where self[index] != text.utf8Start[index] { return false }
+        return true
+    }
 }

@@ -229,6 +229,13 @@ struct JSONScanner {
 
     private mutating func readString(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) -> Token? {
         let end = bytes.quoteOrBackslash(from: place)
+        // Nearly all names are whole, and need not be kept.
+        if isKey, rawLength == 0, end < bytes.count, bytes[end] == UInt8(ascii: "\"") {
+            path.rename(JSONKey(UnsafeRawBufferPointer(rebasing: bytes[place..<end])))
+            place = end + 1
+            state = .colon
+            return nil
+        }
         text.append(UnsafeRawBufferPointer(rebasing: bytes[place..<end]))
         rawLength &+= end &- place
         place = end

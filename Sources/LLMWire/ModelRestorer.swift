@@ -50,7 +50,7 @@ public struct ModelRestorer {
             // Between two lines of data stands white space, as far as JSON goes.
             case .dataBreak, .name, .nameBegins: break
             case .end:
-                scanner.begin()
+                if !scanner.isUntouched { scanner.begin() }
                 isWithin = false
                 passesEvent = false
             }
@@ -59,6 +59,10 @@ public struct ModelRestorer {
 
     private mutating func scan(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ cut: (Cut) -> Void) {
         let part = UnsafeRawBufferPointer(rebasing: bytes[range])
+        if scanner.isUntouched, let name = Self.modelInFront(part) {
+            cut(Cut(range: range.lowerBound + name.lowerBound..<range.lowerBound + name.upperBound, inserts: true))
+            return found()
+        }
         var place = 0
         while !passesEvent, !isFinished, let token = scanner.next(part, &place) {
             let path = scanner.path
@@ -85,8 +89,62 @@ public struct ModelRestorer {
         return path.count == 1 || path.count == 2 && (path[0] == .message || path[0] == .response)
     }
 
+    /// The quick way for what servers write: an object in which nothing stands before the model but short texts and numbers.
+    ///
+    /// - Returns: nil where it is not so, or where the model is not whole: the scanner has to find it then
+    private static func modelInFront(_ bytes: UnsafeRawBufferPointer) -> Range<Int>? {
+        var place = 0
+        func next() -> UInt8 {
+            while place < bytes.count, bytes[place] == 0x20 || bytes[place] == 0x0A || bytes[place] == 0x0D { place += 1 }
+            return place < bytes.count ? bytes[place] : 0
+        }
+        /// At whose first quotation mark the walk is; nil where it has escapes or is not whole.
+        func text() -> Range<Int>? {
+            let end = bytes.quoteOrBackslash(from: place + 1)
+            guard end < bytes.count, bytes[end] == UInt8(ascii: "\"") else { return nil }
+            defer { place = end + 1 }
+            return place + 1..<end
+        }
+        guard next() == UInt8(ascii: "{") else { return nil }
+        place += 1
+        var isWithin = false
+        while next() == UInt8(ascii: "\"") {
+            guard let name = text(), next() == UInt8(ascii: ":") else { return nil }
+            place += 1
+            switch next() {
+            case UInt8(ascii: "\""):
+                guard let value = text() else { return nil }
+                if bytes.holds("model", at: name) { return value }
+            case UInt8(ascii: "{"):
+                guard !isWithin, bytes.holds("message", at: name) || bytes.holds("response", at: name) else {
+                    return nil
+                }
+                isWithin = true
+                place += 1
+                continue
+            case UInt8(ascii: "["): return nil
+            default:
+                while place < bytes.count, bytes[place] != UInt8(ascii: ","), bytes[place] != UInt8(ascii: "}") {
+                    place += 1
+                }
+            }
+            guard next() == UInt8(ascii: ",") else { return nil }
+            place += 1
+            _ = next()
+        }
+        return nil
+    }
+
     /// A stream of Messages names the model once, all others in each event that does.
     private mutating func found() {
         if shape == .json || api == .messages { isFinished = true } else { passesEvent = true }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func holds(_ text: StaticString, at range: Range<Int>) -> Bool {
+        guard range.count == text.utf8CodeUnitCount else { return false }
+        for index in 0..<range.count where self[range.lowerBound + index] != text.utf8Start[index] { return false }
+        return true
     }
 }

@@ -39,9 +39,18 @@ struct ShortText<let capacity: Int> {
     @inline(__always)
     mutating func append(_ more: UnsafeRawBufferPointer) {
         let kept = max(0, min(more.count, capacity - length))
-        for index in 0..<kept { bytes[length &+ index] = more[index] }
+        if kept > 0 {
+            withUnsafeMutableBytes(of: &bytes) { all in
+                UnsafeMutableRawBufferPointer(rebasing: all[length...]).copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: more[..<kept]))
+            }
+        }
         length &+= more.count
-        for index in max(0, more.count &- 8)..<more.count { tail = tail << 8 | UInt64(more[index]) }
+        if more.count >= 8 {
+            tail = UInt64(bigEndian: more.loadUnaligned(fromByteOffset: more.count &- 8, as: UInt64.self))
+        } else {
+            for byte in more { tail = tail << 8 | UInt64(byte) }
+        }
     }
 
     /// Takes the value of a `\\u` escape. A half of a pair that stays alone becomes a replacement character.
@@ -65,6 +74,11 @@ struct ShortText<let capacity: Int> {
         guard length == other.utf8CodeUnitCount, length <= capacity else { return false }
         for index in 0..<length where bytes[index] != other.utf8Start[index] { return false }
         return true
+    }
+
+    /// What is kept.
+    func withKeptBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withUnsafeBytes(of: bytes) { body(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
     }
 
     /// Whether the whole string is these bytes.

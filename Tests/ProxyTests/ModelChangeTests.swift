@@ -34,7 +34,7 @@ struct ModelChangeTests {
                 case .kept(let range): result += body[range]
                 }
             }
-            #expect(edits.parts(of: piece).reduce(0) { $0 + $1.count } == result.count - before)
+            #expect(edits.length(of: piece) == result.count - before)
         }
         #expect(result.count == body.count + edits.growth)
         return result
@@ -263,5 +263,13 @@ private struct TopLevelMembers {
     private static func decoded(_ text: ArraySlice<UInt8>) -> String? {
         text.count > 10_000
             ? "" : try? JSONSerialization.jsonObject(with: Data(text), options: .fragmentsAllowed) as? String
+    }
+}
+
+extension BodyEdits {
+    fileprivate func parts(of piece: Range<Int>) -> [Part] {
+        var parts: [Part] = []
+        forEachPart(of: piece) { parts.append($0) }
+        return parts
     }
 }

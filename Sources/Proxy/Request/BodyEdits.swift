@@ -32,8 +32,12 @@ struct BodyEdits {
 
     /// - Parameter range: of the client's body; empty where nothing is taken out
     mutating func add(_ range: Range<Int>, _ text: [UInt8]) {
-        let place = edits.firstIndex { $0.range.lowerBound > range.lowerBound } ?? edits.count
-        edits.insert((range, text), at: place)
+        if edits.last.map({ $0.range.lowerBound <= range.lowerBound }) ?? true {
+            edits.append((range, text))
+        } else {
+            let place = edits.firstIndex { $0.range.lowerBound > range.lowerBound } ?? edits.count
+            edits.insert((range, text), at: place)
+        }
         growth += text.count - range.count
     }
 
@@ -52,8 +56,8 @@ struct BodyEdits {
 
     /// What a stretch of the client's body becomes. A text comes with the stretch in which what it replaces begins, or the byte in front of
     /// which it is put.
-    func parts(of piece: Range<Int>) -> [Part] {
-        var parts: [Part] = []
+    @inline(__always)
+    func forEachPart(of piece: Range<Int>, _ body: (Part) -> Void) {
         var place = piece.lowerBound
         // They are in order. What lies before the piece is passed over by halves, but for a cut that may reach into it and for what is put
         // where that begins.
@@ -65,25 +69,32 @@ struct BodyEdits {
         for (range, text) in edits[max(0, low - 2)...] {
             if range.lowerBound >= piece.upperBound { break }
             let begin = min(max(range.lowerBound, place), piece.upperBound)
-            if begin > place { parts.append(.kept(place..<begin)) }
-            if piece.contains(range.lowerBound) { parts.append(.text(text)) }
+            if begin > place { body(.kept(place..<begin)) }
+            if piece.contains(range.lowerBound) { body(.text(text)) }
             place = min(max(range.upperBound, begin), piece.upperBound)
         }
-        if place < piece.upperBound { parts.append(.kept(place..<piece.upperBound)) }
-        return parts
+        if place < piece.upperBound { body(.kept(place..<piece.upperBound)) }
+    }
+
+    /// How long a stretch of the client's body becomes.
+    func length(of piece: Range<Int>) -> Int {
+        var length = 0
+        forEachPart(of: piece) { length += $0.count }
+        return length
     }
 
     /// Sends a piece of the client's body with what takes the place of stretches of it.
     ///
     /// - Parameter place: where in the body the piece begins
     func write(_ piece: ByteBuffer, from place: Int, to connection: UpstreamConnection, inChunks: Bool) {
-        for part in parts(of: place..<place + piece.readableBytes) {
+        forEachPart(of: place..<place + piece.readableBytes) { part in
             switch part {
             case .text(let text): if !text.isEmpty { connection.writeBody(ByteBuffer(bytes: text), inChunks: inChunks) }
             case .kept(let range):
                 let start = piece.readerIndex + range.lowerBound - place
-                guard let slice = piece.getSlice(at: start, length: range.count) else { continue }
-                connection.writeBody(slice, inChunks: inChunks)
+                if let slice = piece.getSlice(at: start, length: range.count) {
+                    connection.writeBody(slice, inChunks: inChunks)
+                }
             }
         }
     }

@@ -78,12 +78,12 @@ final class CurrentRequest {
     /// What is taken out, of the body without its coding.
     private var cuts: [Range<Int>] = []
 
-    /// What its body says, as far as it was read when that was asked for last.
-    private var facts: BodyFacts?
+    /// What its body says, as far as it was read when that was asked for last; to be looked at behind `readFacts()`.
+    private var facts = BodyFacts()
 
     private struct BodyFacts {
-        /// As much of the body was kept.
-        var length: Int
+        /// As much of the body was kept; -1: it was not read.
+        var length = -1
         var problem: RequestCoding.Problem?
         /// All of the body was here: one under a coding says nothing before.
         var isEnded = false
@@ -135,7 +135,7 @@ final class CurrentRequest {
         self.serial = serial
         started = now
         bytesUp = 0
-        if facts != nil { facts = nil }
+        facts.length = -1
         if sessionField != nil { sessionField = nil }
         if !coding.isNone { coding = RequestCoding() }
         if repaired != nil {
@@ -187,7 +187,9 @@ final class CurrentRequest {
     private var mayUseModel: Bool {
         guard let client, client.scope.dependsOnModel, namesModel else { return true }
         // Servers differ in what they make of text that is not quite JSON.
-        guard isReadable, readFacts().isWhole else { return false }
+        guard isReadable else { return false }
+        readFacts()
+        guard facts.isWhole else { return false }
         return model.map { client.scope.allows(model: $0) } ?? true
     }
 
@@ -206,7 +208,10 @@ final class CurrentRequest {
     /// Tells its session from others; nil where neither its head nor its body, as far as it is kept, names one. The body is read only
     /// where the head names none.
     var session: SessionKey? {
-        guard let sessionField else { return readFacts().session }
+        guard let sessionField else {
+            readFacts()
+            return facts.session
+        }
         return bytes.withUnsafeReadableBytes { SessionKey(field: $0.slice(sessionField.value)) }
     }
 
@@ -244,7 +249,8 @@ final class CurrentRequest {
 
     /// The first endpoint that has made something which its body names.
     func owner(among ids: MadeIDs) -> EndpointID? {
-        if let id = readFacts().madeID, let owner = ids.owner(of: id) { return owner }
+        readFacts()
+        if let id = facts.madeID, let owner = ids.owner(of: id) { return owner }
         guard ids.includeFiles else { return nil }
         var owner: EndpointID?
         var reader = FileReferenceReader()
@@ -291,32 +297,43 @@ final class CurrentRequest {
     /// The model that is asked for; nil where the body, as far as it is kept, names none.
     ///
     /// Read when it is asked for: only requests that meet a refusal, or an endpoint with a limited model, need it.
-    var model: String? { readFacts().model }
+    var model: String? {
+        readFacts()
+        return facts.model
+    }
 
     /// Whether a stream is asked for; nil where the body, as far as it is kept, says nothing.
-    var wantsStream: Bool? { readFacts().wantsStream }
+    var wantsStream: Bool? {
+        readFacts()
+        return facts.wantsStream
+    }
 
-    private func readFacts() -> BodyFacts {
-        if let facts, facts.length == keptBody, coding.isNone || facts.isEnded == body.isComplete { return facts }
+    /// Brings `facts` up to what there is of the body. They stay where they are, since several questions are asked of each request.
+    @inline(__always)
+    private func readFacts() {
+        if facts.length == keptBody, coding.isNone || facts.isEnded == body.isComplete { return }
+        readFactsAnew()
+    }
+
+    private func readFactsAnew() {
         var reader = RequestReader()
         var plainLength = 0
         let problem = forEachReadablePiece { piece in
             plainLength += piece.count
             reader.read(piece)
         }
-        var found = BodyFacts(
-            length: keptBody, problem: problem, isEnded: body.isComplete, isWhole: reader.isWhole,
-            plainLength: plainLength)
-        if problem == nil {
-            found.model = reader.model(knownAs: lastMapping?.asked)
-            found.modelRange = reader.modelRange
-            found.wantsStream = reader.stream
-            found.usageRequest = reader.usageRequest
-            found.session = reader.session
-            found.madeID = reader.madeID
-        }
-        facts = found
-        return found
+        let isRead = problem == nil
+        facts.length = keptBody
+        facts.problem = problem
+        facts.isEnded = body.isComplete
+        facts.isWhole = reader.isWhole
+        facts.plainLength = plainLength
+        facts.model = isRead ? reader.model(knownAs: lastMapping?.asked) : nil
+        facts.modelRange = isRead ? reader.modelRange : nil
+        facts.wantsStream = isRead ? reader.stream : nil
+        facts.usageRequest = isRead ? reader.usageRequest : nil
+        facts.session = isRead ? reader.session : nil
+        facts.madeID = isRead ? reader.madeID : nil
     }
 
     /// What there is of the body, without its content coding. Of a body under one nothing is here before it is complete: what has come
@@ -348,7 +365,8 @@ final class CurrentRequest {
     private func readableBody() -> ByteBuffer {
         if let plainBody { return plainBody }
         var whole = ByteBuffer()
-        whole.reserveCapacity(readFacts().plainLength)
+        readFacts()
+        whole.reserveCapacity(facts.plainLength)
         forEachReadablePiece { whole.append($0) }
         return whole
     }
@@ -367,8 +385,10 @@ final class CurrentRequest {
 
     /// All of its body is kept, and can be read.
     private var isReadable: Bool {
-        body.isComplete && keptBody == bytesUp && keptBody <= RequestReader.limit
-            && (coding.isNone || readFacts().problem == nil)
+        guard body.isComplete, keptBody == bytesUp, keptBody <= RequestReader.limit else { return false }
+        if coding.isNone { return true }
+        readFacts()
+        return facts.problem == nil
     }
 
     /// Whether the endpoint is asked for the request's model. What names none goes to any endpoint, which says what it thinks of it; what
@@ -391,11 +411,12 @@ final class CurrentRequest {
 
     /// What a client is told whose model no endpoint is asked for.
     var modelRefusal: LocalAnswer {
-        if !coding.isNone, keptBody == bytesUp, let problem = readFacts().problem { return problem.answer }
+        readFacts()
+        if !coding.isNone, keptBody == bytesUp, let problem = facts.problem { return problem.answer }
         guard isReadable else {
             return LocalAnswer(status: 413, message: "the body is too long to find out which model it asks for")
         }
-        if isLimitedToModels, !readFacts().isWhole {
+        if isLimitedToModels, !facts.isWhole {
             return LocalAnswer(
                 status: 400, message: "the body is not JSON to its end, so that it is not known which model it asks for"
             )
@@ -456,13 +477,15 @@ final class CurrentRequest {
     }
 
     private func askForUsage() {
-        guard isReadable, let (range, text) = readFacts().usageRequest else { return }
+        guard isReadable else { return }
+        readFacts()
+        guard let (range, text) = facts.usageRequest else { return }
         asksForUsage = true
         edit(range, Array(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)))
     }
 
     private func applyMap(of rules: ModelRules, at upstream: Upstream) {
-        let facts = readFacts()
+        readFacts()
         guard let asked = facts.model, let range = facts.modelRange else { return }
         modelAsked = asked
         let mapping = mapping(of: asked, by: rules, at: upstream)
@@ -581,11 +604,10 @@ final class CurrentRequest {
         }
         var place = inlineBodyLength
         if place > 0 {
-            let parts = edits.parts(of: 0..<place)
-            if inChunks { loop.output.writeChunkSize(parts.reduce(0) { $0 + $1.count }) }
+            if inChunks { loop.output.writeChunkSize(edits.length(of: 0..<place)) }
             bytes.withUnsafeReadableBytes { all in
                 let inline = all.slice(headLength..<all.count)
-                for part in parts {
+                edits.forEachPart(of: 0..<place) { part in
                     switch part {
                     case .text(let text): loop.output.writeBytes(text)
                     case .kept(let range): loop.output.append(inline.slice(range))
