@@ -309,21 +309,12 @@ extension Usage {
     /// What an answer of Chat Completions says in its `usage`; nil where that says nothing above zero.
     package init?(chat value: JSONSlice) {
         var object = UsageObject()
-        func count(_ object: JSONSlice?, _ names: String...) -> Int64 {
-            names.lazy.compactMap { object?[$0]?.count }.max() ?? -1
+        var scanner = JSONScanner()
+        var place = 0
+        let bytes = value.bytes
+        while let token = scanner.next(bytes, &place) {
+            if case .number(let number) = token { object.take(number, at: scanner.path, below: 0) }
         }
-        let prompt = value["prompt_tokens_details"] ?? value["input_tokens_details"]
-        object.figures.input = count(value, "prompt_tokens", "input_tokens")
-        object.figures.output = count(value, "completion_tokens", "output_tokens")
-        object.figures.cacheRead = max(
-            count(prompt, "cached_tokens"),
-            count(value, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"))
-        object.figures.cacheWrite = max(
-            count(prompt, "cache_write_tokens", "cache_creation_tokens"), count(value, "cache_creation_input_tokens"))
-        object.total = count(value, "total_tokens")
-        object.reasoning = max(
-            count(value["completion_tokens_details"] ?? value["output_tokens_details"], "reasoning_tokens"),
-            count(value, "reasoning_tokens"))
         var usage = Usage()
         object.takeOverOpenAI(into: &usage)
         guard usage != Usage() else { return nil }
