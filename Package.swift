@@ -93,14 +93,14 @@ let package = Package(
         library(
             "Proxy",
             [
-                "Support", "HTTPWire", "LLMWire", "Coding", "Verdicts", "Ranking", "Limits", "Sockets", "CSystemShim",
-                nioCore, nioPosix, nioSSL, nioTLS,
+                "Support", "HTTPWire", "LLMWire", "Coding", "Conversion", "Verdicts", "Ranking", "Limits", "Sockets",
+                "CSystemShim", nioCore, nioPosix, nioSSL, nioTLS,
             ]),
         library(
             "Engine",
             [
                 "Support", "PureSupport", "PodiumModel", "CSystemShim", "LLMWire", "Proxy", "Sockets", "Persistence",
-                "Ranking", "Configuration", "Pricing", "Trends", "History", "Limits",
+                "Ranking", "Configuration", "Conversion", "Pricing", "Trends", "History", "Limits",
                 nioCore, nioPosix, histogram, logging,
             ]),
         library(

@@ -53,7 +53,7 @@ public enum ConfigurationLoader {
         "logging": "server.access_log, and --log-level, --log-format and --log-file; bodies are never logged",
         "validation": unchanged, "streaming": unchanged, "tools": unchanged, "format_detection": unchanged,
         "blacklist": "breakers and time outs do it by themselves (docs/ranking.md); failover.rules say the rest",
-        "conversion": "an endpoint gets requests of the APIs that it has a URL for",
+        "conversion": "speaks: chat_completions and convert: true of an endpoint say it",
         "http_client": "connections are kept by themselves; timeouts: says how long",
         "monitoring": "the metrics are always there (docs/control-api.md)",
     ]

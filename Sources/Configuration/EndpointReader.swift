@@ -13,14 +13,12 @@ struct EndpointReader {
     /// `failover` and `timeouts` are no fields: they are read with those of the file (`FailoverSettings`, `EndpointTimeouts`).
     private static let knownKeys =
         EndpointField.all.map(\.key) + ["failover", "timeouts", UsageSettings.endpointKey, "model_rewrite"]
+        + OlderConversion.keys
 
     /// What the older system had and Podium does not; the text says what to do about it.
     private static let retired: [String: String] = [
-        "header_overrides": "move the headers to headers:", "url_gemini": "only Anthropic and OpenAI URLs are used",
+        "url_gemini": "only Anthropic and OpenAI URLs are used",
         "oauth_config": "use auth_type api_key, auth_token or passthrough",
-        "parameter_overrides": "requests go out as the client wrote them",
-        "max_tokens_field_name": noConversion, "supports_responses": "openai_preference says it",
-        "native_format": noConversion, "target_format": noConversion,
         "rate_limit_reset": waits, "rate_limit_status": waits, "enhanced_protection": waits,
         "sse_config": "answers are judged by what they say (docs/verdicts.md)",
         "count_tokens_enabled": "an endpoint that does not know the path is passed over for it",
@@ -28,8 +26,6 @@ struct EndpointReader {
         "path_prefix": "write it into the URL",
     ]
 
-    private static let noConversion =
-        "it belongs to the conversion between APIs, which Podium does not do: an endpoint gets the APIs that it has a URL for"
     private static let waits = "waits that an endpoint names are kept by themselves"
 
     /// Nil if the entry is not a mapping; that is reported.
@@ -74,6 +70,7 @@ struct EndpointReader {
                 reader.node("model_rewrite"), at: key, isOverruled: !settings.modelMap.isEmpty, sink: sink)
             if !older.isEmpty { settings.modelMap = older }
         }
+        OlderConversion.read(reader, into: &settings, sink: sink)
         settings.authType = authType(hasValue: settings.authValue != nil)
         settings.endpointType = endpointType(hasURL: settings.url != nil)
         report(settings, environment)

@@ -148,3 +148,81 @@ enum OlderModelMap {
         return renamings
     }
 }
+
+/// What files of the older system say of the conversion between APIs, which it did by itself: `supports_responses`, `native_format` and
+/// `target_format`. And `header_overrides`, which are headers.
+enum OlderConversion {
+    static let keys = ["supports_responses", "native_format", "target_format", "header_overrides"]
+
+    private static let chatFormats = ["openai", "openai_chat", "chat", "chat_completions"]
+
+    static func read(_ reader: SectionReader, into settings: inout EndpointSettings, sink: DiagnosticSink) {
+        readHeaders(reader, into: &settings, sink: sink)
+        func word(_ key: String) -> String? {
+            reader.node(key).flatMap { $0.kind == .scalar ? $0.text.lowercased() : nil }
+        }
+        func note(_ key: String, _ message: String, _ fix: String) {
+            guard let place = reader.keys[key] else { return }
+            sink.report(.note, at: place, ValueProblem("the older system's key '\(key)' \(message)", fix: fix))
+        }
+        let unused = "is kept and not used"
+        let advice = "use speaks: chat_completions and convert: true"
+        // Its own words go before those of the older system.
+        let isOverruled = reader.keys["speaks"] != nil || reader.keys["convert"] != nil
+        let servesOpenAI = settings.urlOpenAI != nil && settings.url == nil && settings.urlAnthropic == nil
+        var converts = false
+        for key in ["supports_responses", "native_format", "target_format"] where reader.keys[key] != nil {
+            let saysSo =
+                switch key {
+                case "supports_responses": word(key) == "false"
+                case "native_format": word(key) == "false" && word("target_format").map(chatFormats.contains) ?? true
+                default: word(key).map(chatFormats.contains) ?? false && word("native_format") != "true"
+                }
+            if isOverruled {
+                note(key, unused + ": the endpoint says what it speaks", "remove it")
+            } else if saysSo, servesOpenAI {
+                converts = true
+                note(key, "is read as speaks: chat_completions and convert: true", "")
+            } else if saysSo {
+                note(key, unused + ": the endpoint has a URL for other APIs", advice)
+            } else {
+                note(key, unused + ": the endpoint gets the APIs that it has a URL for", "")
+            }
+        }
+        guard converts else { return }
+        settings.speaks = .chatCompletions
+        settings.convert = true
+    }
+
+    private static func readHeaders(
+        _ reader: SectionReader, into settings: inout EndpointSettings, sink: DiagnosticSink
+    ) {
+        guard let key = reader.keys["header_overrides"] else { return }
+        func note(_ place: YAMLNode, _ message: String, _ fix: String) {
+            sink.report(
+                .note, at: place, ValueProblem("the older system's key 'header_overrides' \(message)", fix: fix),
+                isSecret: true)
+        }
+        let node = reader.node("header_overrides").flatMap { $0.kind == .mapping ? $0 : nil }
+        var names: [String] = []
+        for pair in node.map({ EndpointReader.headerPairs($0) }) ?? [] {
+            let name = pair.key
+            let text = pair.value.resolved.flatMap { $0.kind == .scalar && $0.scalar != .null ? $0.text : nil } ?? ""
+            let header = HeaderField(name: name.text, value: text)
+            let isKnown = settings.headers.contains { $0.name.lowercased() == name.text.lowercased() }
+            guard !text.isEmpty, !isKnown, EndpointField.headers.problems(of: .headers([header])).isEmpty else {
+                note(
+                    name, "has a header that is kept and not used: '\(HeaderRules.printable(name.text))'",
+                    "write it into headers:")
+                continue
+            }
+            settings.headers.append(header)
+            names.append(HeaderRules.printable(name.text))
+        }
+        if names.isEmpty {
+            note(key, "is kept and not used", "use headers:")
+        } else {
+            note(key, "is read as headers: \(names.joined(separator: ", "))", "")
+        }
+    }
+}

@@ -15,7 +15,7 @@ public final class AnswerConversion {
         case ended
         /// The client has been told within the stream that it ends here.
         case failed(String)
-        /// What the endpoint sends is no answer, and the client has nothing of it.
+        /// What the endpoint sends is no answer. Whether the client has a part of it, and what it is told, is the caller's to know.
         case refused(String)
     }
 
@@ -190,7 +190,7 @@ public final class AnswerConversion {
         if let error = chunk.error { return fail(error) }
         if chunk.hasChoice { hasChoices = true }
         if let found = chunk.usage { usage = found }
-        if chunk.finish == "error" { return fail("the endpoint has ended its answer with an error") }
+        if chunk.finish == "error" { return fail(ChatError("the endpoint has ended its answer with an error")) }
         // Some begin with an event about the prompt, and end with one about the costs.
         if finish == nil {
             if chunk.hasChoice || hasBegun {
@@ -229,8 +229,11 @@ public final class AnswerConversion {
         exchange(&output)
     }
 
-    private func fail(_ reason: String) { fail(ChatError(reason)) }
+    private func fail(_ reason: String) {
+        if state == .running { state = .refused(reason) }
+    }
 
+    /// The endpoint names an error.
     private func fail(_ error: ChatError) {
         guard state == .running else { return }
         let words = String(decoding: error.message, as: UTF8.self)

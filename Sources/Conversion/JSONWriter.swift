@@ -50,6 +50,17 @@ struct JSONWriter {
         bytes.append(text)
     }
 
+    mutating func literal(_ json: [UInt8]) {
+        comma()
+        bytes += json
+    }
+
+    mutating func key(_ name: String) {
+        string(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
     mutating func number(_ number: Int64) {
         comma()
         bytes.append(contentsOf: String(number).utf8)

@@ -23,9 +23,36 @@ public struct ConversionOptions: Sendable, Equatable {
     public var maxTokensField: String?
     /// What becomes of fields that are in no table.
     public var unknownFields = UnknownFields.drop
+    /// Parameters that take the place of the client's.
+    public var overrides: [ParameterOverride] = []
 
     /// The defaults.
     public init() {}
+}
+
+/// A parameter of an endpoint's requests that an operator has set.
+public struct ParameterOverride: Sendable, Equatable {
+    /// Its name.
+    public let name: String
+    /// JSON; nil: the parameter is taken away.
+    let json: [UInt8]?
+
+    /// - Parameter value: JSON, or a plain text; empty where the parameter is taken away
+    public init(name: String, value: String) {
+        self.name = name
+        let bytes = Array(value.utf8)
+        guard !bytes.isEmpty else {
+            json = nil
+            return
+        }
+        if bytes.withUnsafeBytes({ JSONSlice($0) != nil }) {
+            json = bytes
+        } else {
+            var writer = JSONWriter()
+            writer.string(value)
+            json = writer.bytes
+        }
+    }
 }
 
 /// A request in another API.
@@ -33,7 +60,7 @@ public struct ConvertedRequest: Sendable {
     /// The body, JSON.
     public let body: [UInt8]
     /// What the answer has to be converted by.
-    public let answer: AnswerPlan
+    public var answer: AnswerPlan
     /// The fields that were dropped since they are in no table, by their paths without the places in lists: no two alike, and no more than
     /// a few.
     public let unknownFields: [String]
@@ -74,7 +101,42 @@ public enum RequestConversion {
         let plan = AnswerPlan(
             api: api, isStream: chat.isStream, model: chat.modelAsked, tools: chat.names.originals, seed: seed,
             time: time)
-        return ConvertedRequest(body: chat.writer.bytes, answer: plan, unknownFields: chat.unknownFields)
+        return ConvertedRequest(
+            body: apply(options.overrides, to: chat.writer.bytes), answer: plan, unknownFields: chat.unknownFields)
+    }
+}
+
+extension RequestConversion {
+    private static func apply(_ overrides: [ParameterOverride], to body: [UInt8]) -> [UInt8] {
+        guard !overrides.isEmpty else { return body }
+        return body.withUnsafeBytes { bytes in
+            guard let members = JSONSlice(bytes)?.members else { return body }
+            var writer = JSONWriter()
+            writer.beginObject()
+            for (name, value) in members where !overrides.contains(where: { $0.name == name }) {
+                writer.key(name)
+                writer.value(value)
+            }
+            for parameter in overrides {
+                guard let json = parameter.json else { continue }
+                writer.key(parameter.name)
+                writer.literal(json)
+            }
+            writer.endObject()
+            return writer.bytes
+        }
+    }
+
+    /// The same for callers that cannot throw.
+    public static func result(
+        _ body: UnsafeRawBufferPointer, of api: LLMAPI, model: String?, options: ConversionOptions, seed: UInt64,
+        time: Int64
+    ) -> Result<ConvertedRequest, ConversionRefusal> {
+        do throws(ConversionRefusal) {
+            return .success(try convert(body, of: api, model: model, options: options, seed: seed, time: time))
+        } catch {
+            return .failure(error)
+        }
     }
 }
 

@@ -106,7 +106,7 @@ extension EndpointField {
     public static let all: [EndpointField] = [
         name, url, urlAnthropic, urlOpenAI, authType, authValue, enabled, priority, pinned, tags, headers,
         openAIPreference, proxy, caFile, cookies, forwarded, maxInFlight, limits, active, models, modelMap,
-        restoreModel, endpointType,
+        restoreModel, speaks, convert, maxTokensField, unknownFields, parameterOverrides, endpointType,
     ]
 
     public static let name = EndpointField(
@@ -268,6 +268,38 @@ extension EndpointField {
         "restore_model", \.restoresModel, label: "Restore model", short: "Restore",
         help: "Whether its answers name the model that was asked for where the map has given it another name.",
         also: ["forcemapping", "restoremodels"])
+
+    public static let speaks = choice(
+        "speaks", \.speaks, label: "Speaks",
+        help: "Which APIs it speaks: any that it has a URL for, or chat_completions alone.", [.resetByPut],
+        also: ["api", "apis", "format", "apiformat", "protocol", "apitype"])
+
+    public static let convert = flag(
+        "convert", \.convert, label: "Convert",
+        help: "Whether it is asked for requests of Messages and Responses too, as requests of Chat Completions.",
+        [.resetByPut],
+        also: ["converts", "translate"])
+
+    public static let maxTokensField = text(
+        "max_tokens_field_name", .text, \.maxTokensField, label: "Max tokens", short: "Max tokens",
+        help: "The field for the limit of tokens in converted requests, instead of the one by the model's name.",
+        hint: "max_tokens or max_completion_tokens", [.resetByPut], also: ["maxtokensfield"])
+
+    public static let unknownFields = choice(
+        "unknown_fields", \.unknownFields, label: "Unknown",
+        help: "What becomes of fields that the conversion does not know: drop or refuse.", [.resetByPut])
+
+    public static let parameterOverrides = EndpointField(
+        "parameter_overrides", .renamings, label: "Parameters", short: "Params",
+        help:
+            "A parameter of converted requests, 'NAME=VALUE' with a value in JSON; 'NAME=' takes it away. Repeat it for more.",
+        hint: "name=value; name=value", [.resetByPut], also: ["parameters", "params", "extrabody"],
+        read: { .renamings($0.parameterOverrides) },
+        write: { settings, value in
+            guard case .renamings(let parameters) = value else { return false }
+            settings.parameterOverrides = parameters
+            return true
+        })
 
     public static let endpointType = EndpointField(
         "endpoint_type", .choice(EndpointType.allCases.map(\.rawValue)), label: "Type", [.fileOnly],

@@ -52,6 +52,8 @@ extension EndpointField {
             [(nil, .outOfRange(range, key))]
         case (.words, .list(let words)):
             words.enumerated().flatMap { place, word in Self.problems(inWord: word, of: key).map { (place, $0) } }
+        case (.renamings, .renamings(let parameters)) where self == .parameterOverrides:
+            Self.problems(inParameters: parameters)
         case (.renamings, .renamings(let renamings)):
             Self.problems(in: renamings)
         case (.headers, .headers(let headers)): Self.problems(in: headers)
@@ -99,6 +101,23 @@ extension EndpointField {
         if word.isEmpty || word == "!" { return [ValueProblem("an item of \(key) is empty", fix: "remove it")] }
         guard HeaderRules.printable(word) != word else { return [] }
         return [ValueProblem("an item of \(key) holds a control character", fix: "remove it")]
+    }
+
+    private static func problems(inParameters parameters: [Renaming]) -> [(item: Int?, problem: ValueProblem)] {
+        var names: Set<String> = []
+        return parameters.enumerated().compactMap { place, parameter in
+            let name = HeaderRules.printable(parameter.from)
+            if name.isEmpty || name != parameter.from {
+                return (place, ValueProblem("a parameter has no name, or one with a control character", fix: "name it"))
+            }
+            if ["model", "messages", "stream", "tools"].contains(name) {
+                return (place, ValueProblem("the parameter '\(name)' is the client's", fix: "remove it"))
+            }
+            guard names.insert(name).inserted else {
+                return (place, ValueProblem("the parameter '\(name)' is there twice", fix: "remove one"))
+            }
+            return nil
+        }
     }
 
     private static func problems(in renamings: [Renaming]) -> [(item: Int?, problem: ValueProblem)] {

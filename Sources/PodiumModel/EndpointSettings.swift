@@ -47,6 +47,16 @@ public struct EndpointSettings: Sendable, Equatable {
     public var modelMap: [Renaming]
     /// Whether an answer names the model as it was asked for where `modelMap` has given it another name.
     public var restoresModel: Bool
+    /// Which APIs it speaks.
+    public var speaks: SpokenAPIs
+    /// Whether requests of other APIs are converted for it.
+    public var convert: Bool
+    /// The field for the limit of tokens in what is converted; nil: by the model's name.
+    public var maxTokensField: String?
+    /// What becomes of fields that the conversion does not know.
+    public var unknownFields: UnknownFields
+    /// Parameters of what is converted, with values as JSON or plain text; an empty value takes the parameter away.
+    public var parameterOverrides: [Renaming]
     /// Of files of the older system: which API `url` is for; nil for any.
     public var endpointType: EndpointType?
 
@@ -65,6 +75,10 @@ public struct EndpointSettings: Sendable, Equatable {
         self.models = []
         self.modelMap = []
         self.restoresModel = true
+        self.speaks = .any
+        self.convert = false
+        self.unknownFields = .drop
+        self.parameterOverrides = []
     }
 }
 
@@ -74,12 +88,18 @@ extension EndpointSettings {
         EndpointField.urls.compactMap { if case .text(let text) = value(of: $0) { text } else { nil } }
     }
 
-    /// The base URL for any path; none where `endpoint_type` says which API `url` is for.
-    public var anyBase: String? { endpointType == nil ? url : nil }
+    /// The base URL for any path; none where the file says which API `url` is for.
+    public var anyBase: String? { endpointType == nil && speaks == .any ? url : nil }
     /// The base URL for the Anthropic API alone.
-    public var anthropicBase: String? { urlAnthropic ?? (endpointType == .anthropic ? url : nil) }
+    public var anthropicBase: String? {
+        speaks == .chatCompletions ? nil : urlAnthropic ?? (endpointType == .anthropic ? url : nil)
+    }
     /// The base URL for the OpenAI APIs alone.
-    public var openAIBase: String? { urlOpenAI ?? (endpointType == .openAI ? url : nil) }
+    public var openAIBase: String? {
+        urlOpenAI ?? (endpointType == .openAI || speaks == .chatCompletions ? url : nil)
+    }
+    /// Whether requests of other APIs are converted for it: there has to be one that it speaks.
+    public var converts: Bool { convert && speaks == .chatCompletions }
 }
 
 /// Whether cookies pass between clients and an endpoint.
@@ -116,6 +136,19 @@ public enum OpenAIPreference: String, Sendable, Equatable, CaseIterable {
     case auto
     case responses
     case chatCompletions = "chat_completions"
+}
+
+/// Which APIs an endpoint speaks.
+public enum SpokenAPIs: String, Sendable, Equatable, CaseIterable {
+    /// Those that it has a URL for.
+    case any
+    /// OpenAI's Chat Completions alone.
+    case chatCompletions = "chat_completions"
+}
+
+/// What becomes of fields of a request that its conversion does not know.
+public enum UnknownFields: String, Sendable, Equatable, CaseIterable {
+    case drop, refuse
 }
 
 /// One configured request header.

@@ -29,8 +29,8 @@ struct OlderFilesTests {
         let messages = loaded.diagnostics.map(\.message).joined(separator: "\n")
         for key in [
             "model_rewrite", "oauth_config", "enhanced_protection", "sse_config", "rate_limit_reset",
-            "rate_limit_status", "count_tokens_enabled", "supports_responses", "max_tokens_field_name",
-            "parameter_overrides", "url_gemini", "endpoint_type", "header_overrides", "logging", "validation",
+            "rate_limit_status", "count_tokens_enabled", "supports_responses", "url_gemini", "endpoint_type",
+            "header_overrides", "logging", "validation",
             "tagging", "blacklist", "http_client", "monitoring", "conversion", "streaming", "tools",
             "format_detection", "retry",
         ] {
@@ -48,6 +48,11 @@ struct OlderFilesTests {
         #expect(configuration.endpoints[0].authType == .authToken)
         #expect(configuration.endpoints[1].proxy?.host == "127.0.0.1")
         #expect(configuration.endpoints[1].openAIPreference == .chatCompletions)
+        // It converted by itself what such an endpoint does not speak.
+        #expect(configuration.endpoints.map(\.converts) == [false, true, false])
+        #expect(configuration.endpoints[1].maxTokensField == "max_completion_tokens")
+        #expect(configuration.endpoints[1].parameterOverrides == [Renaming(from: "temperature", to: "0.2")])
+        #expect(configuration.endpoints[2].headers == [HeaderField(name: "X-Team", value: "blue")])
         // What the file does not say is as documented: throttled, thirty seconds, five minutes.
         #expect(configuration.server.persistStrategy == .throttled)
     }
@@ -71,7 +76,6 @@ struct OlderFilesTests {
             "tagger 'opus' is read as models", "'tagging' is read as far as it goes by models",
             "tagger 'team' is kept and not used: it goes by a header (give the client a name and tags: [team], or have it send X-Podium-Tag: team)",
             "tagger 'script' is kept and not used: it goes by a script",
-            "'max_tokens_field_name' is kept and not used (it belongs to the conversion between APIs",
             "'retry' is read as failover.rules",
         ] {
             #expect(notes.contains { $0.contains(part) }, "\(part)")

@@ -128,7 +128,7 @@ struct OverlayTests {
                 │  Models     —                                                            │
                 │  Saves: Priority 2→1, pinned there. Takes effect now, on disk now.       │
                 │  [ Save  ^S ]   [ Test request  ^T ]   [ Cancel  Esc ]                   │
-                ╰────────────────────────────────────────────────── 4 more · Tab ↑↓ field ─╯
+                ╰────────────────────────────────────────────────── 9 more · Tab ↑↓ field ─╯
                 """)
     }
 

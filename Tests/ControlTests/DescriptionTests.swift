@@ -70,6 +70,7 @@ struct DescriptionTests {
         (endpoint.url, endpoint.urlAnthropic, endpoint.urlOpenAI) = ("", "", "")
         (endpoint.maskedSecret, endpoint.priority, endpoint.proxy) = ("", 1, .environment)
         endpoint.caFile = "ca.pem"
+        endpoint.maxTokensField = "max_completion_tokens"
         endpoint.headers = [.init(name: "a", value: "b")]
         endpoint.traffic = Self.fullTraffic
         endpoint.explanation = Self.fullExplanation

@@ -99,7 +99,8 @@ private let epoch = ContinuousClock.now
             .map { "Observation/\($0).swift" }
         #expect(files.count > 10)
         let imports: Set = [
-            "Configuration", "Histogram", "LLMWire", "Limits", "Persistence", "PodiumModel", "Proxy", "PureSupport",
+            "Configuration", "Conversion", "Histogram", "LLMWire", "Limits", "Persistence", "PodiumModel", "Proxy",
+            "PureSupport",
             "Ranking",
         ]
         let doers = [

@@ -282,7 +282,9 @@ struct RequestHistory: Sendable {
     }
 
     private static func step(_ attempt: AttemptReport, _ words: Words) -> RequestWalk.Step {
-        var step = RequestWalk.Step(words.name(attempt.endpoint), .asked, attempt.outcome.text(status: attempt.status))
+        var step = RequestWalk.Step(
+            words.name(attempt.endpoint), .asked,
+            attempt.outcome.text(status: attempt.status) + (attempt.isConverted ? ", converted" : ""))
         step.outcome = attempt.outcomeWord
         step.status = attempt.status
         step.firstByteSeconds = attempt.timeToFirstByte?.inSeconds
@@ -331,7 +333,8 @@ extension RouteReason {
 extension RequestHistory.Place {
     init(_ candidate: Candidate) {
         self.init(
-            endpoint: candidate.upstream.id, serves: candidate.upstream.serves, lacks: candidate.upstream.lacks,
+            endpoint: candidate.upstream.id, serves: candidate.upstream.serves,
+            lacks: candidate.upstream.conversion == nil ? candidate.upstream.lacks : nil,
             limitedModels: candidate.limitedModels, state: candidate.gate == .halfOpen ? .halfOpen : .open)
     }
 

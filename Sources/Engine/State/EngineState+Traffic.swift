@@ -39,10 +39,34 @@ extension EngineState {
         count(report, second: second(report.at))
         requests.append(report)
         if let client = report.clientName { countRequest(of: client) }
+        if !report.unknownFields.isEmpty { noteUnknownFields(report, wallTime: wallTime(), &effects) }
         if report.failedOver || report.ending == .brokenStream || report.isRefusal {
             logTrouble(report, wallTime: wallTime(), &effects)
         }
         return effects
+    }
+
+    private static let mostUnknownFields = 256
+
+    /// Once a day for each field: what a client sends with every request is worth a word, and not more.
+    private mutating func noteUnknownFields(
+        _ report: RequestReport, wallTime: Double, _ effects: inout EngineEffects
+    ) {
+        guard let endpoint = report.attempts.last(where: \.isConverted)?.endpoint else { return }
+        let (name, day) = (records.name(of: endpoint) ?? "?", Int(wallTime / 86_400))
+        for field in report.unknownFields {
+            let key = "\(name) \(field)"
+            guard unknownFieldDays[key] != day else { continue }
+            if unknownFieldDays[key] == nil, unknownFieldDays.count >= Self.mostUnknownFields {
+                unknownFieldDays = unknownFieldDays.filter { $0.value == day }
+                guard unknownFieldDays.count < Self.mostUnknownFields else { return }
+            }
+            unknownFieldDays[key] = day
+            log(
+                .info, source: "proxy", endpoint: name,
+                "a request had the field '\(field)', which the conversion does not know: it was left out",
+                kind: .traffic, wallTime: wallTime, &effects)
+        }
     }
 
     /// Names come and go with the operator's edits: they must not make ever more metrics.

@@ -22,6 +22,8 @@ struct EngineState: Sendable {
     private(set) var clientCounts: [String: LimitCount] = [:]
     /// Requests of named clients, by their names.
     var clientRequests: [String: UInt64] = [:]
+    /// When each field was said last that a conversion has dropped, as days since 1970, by the endpoint's name and the field's.
+    var unknownFieldDays: [String: Int] = [:]
     /// Requests to which no endpoint's answer went.
     var unanswered = RequestTally()
     /// What clients waited for their first byte.

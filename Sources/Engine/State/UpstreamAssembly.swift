@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Conversion
 internal import LLMWire
 internal import Limits
 internal import PodiumModel
@@ -45,7 +46,8 @@ struct UpstreamAssembly {
                     anthropicURL: try url(ready.anthropicBase, kept?.anthropicURL, heedsEnvironment),
                     openAIURL: try url(ready.openAIBase, kept?.openAIURL, heedsEnvironment),
                     credential: credential(of: ready),
-                    headers: ready.headers.map { ($0.name, $0.value) }, lacks: ready.openAIPreference.lackedAPI,
+                    headers: ready.headers.map { ($0.name, $0.value) },
+                    lacks: ready.speaks == .chatCompletions ? .responses : ready.openAIPreference.lackedAPI,
                     timeouts: upstreamTimeouts(ready.name), tls: tls, proxy: proxy,
                     passesCookies: ready.cookies == .pass, namesClients: ready.forwarded,
                     isNamed: namesEndpoints, secrets: secrets(of: settings),
@@ -55,7 +57,7 @@ struct UpstreamAssembly {
                         models: ready.models.isEmpty ? tagging.models(forTags: ready.tags) : ready.models,
                         map: ready.modelMap.map { ($0.from, $0.to) },
                         restores: ready.restoresModel),
-                    load: load))
+                    conversion: conversion(of: ready), load: load))
         } catch let problem as ValueProblem {
             return .misconfigured(problem.message)
         } catch let problem as LimitsProblem {
@@ -69,6 +71,15 @@ struct UpstreamAssembly {
         } catch {
             return .misconfigured("\(error)")
         }
+    }
+
+    private func conversion(of settings: EndpointSettings) -> UpstreamConversion? {
+        guard settings.converts else { return nil }
+        var options = ConversionOptions()
+        options.maxTokensField = settings.maxTokensField
+        options.unknownFields = settings.unknownFields == .drop ? .drop : .refuse
+        options.overrides = settings.parameterOverrides.map { .init(name: $0.from, value: $0.to) }
+        return UpstreamConversion(options: options)
     }
 
     private func conditions(of settings: EndpointSettings) throws -> EndpointConditions? {

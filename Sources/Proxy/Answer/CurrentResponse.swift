@@ -1,4 +1,5 @@
 internal import Coding
+internal import Conversion
 internal import HTTPWire
 internal import LLMWire
 internal import NIOCore
@@ -28,6 +29,8 @@ final class CurrentResponse {
     private(set) var restorer: RestoredModel?
     /// Takes the usage out of a stream whose client has not asked for it.
     private(set) var hiddenUsage: HiddenUsage?
+    /// Makes it an answer of the client's API.
+    private(set) var converter: ConvertedAnswer?
     /// Looks for the id of what was made.
     private var madeIDSearch: MadeIDSearch?
     var status: Int?
@@ -54,6 +57,7 @@ final class CurrentResponse {
         if madeIDSearch != nil { madeIDSearch = nil }
         if restorer != nil { restorer = nil }
         if hiddenUsage != nil { hiddenUsage = nil }
+        if converter != nil { converter = nil }
     }
 
     // MARK: Its head
@@ -128,6 +132,21 @@ final class CurrentResponse {
         hiddenUsage = HiddenUsage(isStream: shape.isStream)
     }
 
+    /// The answer is of another API than the client's.
+    ///
+    /// - Returns: whether it can be read
+    func converts(by plan: AnswerPlan, on loop: LoopContext) -> Bool {
+        guard !isEncoded, loop.responseHead.framing != .none, loop.responseHead.media != .page else { return false }
+        let converter = ConvertedAnswer(plan, isStream: (shape(on: loop) ?? .unknown).isStream)
+        isEventStream = converter.isStream
+        if isEventStream { position = EventStreamPosition() }
+        self.converter = converter
+        return true
+    }
+
+    /// What is to come behind all that has been read; nil where nothing was kept back.
+    func rest() -> ByteBuffer? { converter?.rest() ?? hiddenUsage?.rest() }
+
     /// How the body can be changed on its way; nil where it cannot.
     private func shape(on loop: LoopContext) -> BodyShape? {
         guard !isEncoded, loop.responseHead.framing != .none else { return nil }
@@ -148,7 +167,7 @@ final class CurrentResponse {
     }
 
     /// The client gets another body than the endpoint has sent.
-    var isRewritten: Bool { restorer != nil || hiddenUsage != nil }
+    var isRewritten: Bool { restorer != nil || hiddenUsage != nil || converter != nil }
 
     /// The data at `loop.dataRanges` as the client gets it; nil where that is as it came. The ranges are then those of the result.
     ///
@@ -161,10 +180,14 @@ final class CurrentResponse {
 
     /// The answer is no success.
     ///
-    /// - Parameter head: as received
-    func beginRefusal(of upstream: Upstream, _ url: UpstreamURL, head: UnsafeRawBufferPointer) {
+    /// - Parameters:
+    ///   - head: as received
+    ///   - isConverted: it is of another API than the client's
+    func beginRefusal(
+        of upstream: Upstream, _ url: UpstreamURL, head: UnsafeRawBufferPointer, isConverted: Bool
+    ) {
         gate.close()
-        refusal = Refusal(of: upstream, url, status: status ?? 0, head: head)
+        refusal = Refusal(of: upstream, url, status: status ?? 0, head: head, isConverted: isConverted)
     }
 
     /// The client gets it after all.
@@ -181,12 +204,13 @@ final class CurrentResponse {
     static func writeHead(
         _ bytes: UnsafeRawBufferPointer, of request: CurrentRequest, from upstream: Upstream,
         _ url: UpstreamURL,
-        framing: BodyFraming, closes: Bool, on loop: LoopContext
+        framing: BodyFraming, closes: Bool, contentType: StaticString? = nil, on loop: LoopContext
     ) {
         let date = loop.responseHead.hasDate ? [] : loop.dateText()
         let forwarded = ForwardedResponseHead(
             framing: framing, requestID: loop.responseHead.hasRequestID ? nil : request.requestID,
-            closes: closes, clientMinorVersion: request.minorVersion, path: request.pathRange, origin: request.origin)
+            closes: closes, clientMinorVersion: request.minorVersion, path: request.pathRange, origin: request.origin,
+            contentType: contentType)
         let bound = ForwardedResponseHead.maximumLength(
             headLength: bytes.count, requestHeadLength: request.headLength, of: upstream)
         loop.output.clear()

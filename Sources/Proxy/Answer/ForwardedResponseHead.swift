@@ -11,6 +11,8 @@ struct ForwardedResponseHead {
     let path: Range<Int>
     /// The page that may read the answer, in the request's head; nil for programs, and for pages of other origins.
     let origin: Range<Int>?
+    /// In place of the endpoint's; nil: the endpoint's.
+    var contentType: StaticString?
 
     /// Upper bound of what `write` needs.
     static func maximumLength(headLength: Int, requestHeadLength: Int, of upstream: Upstream) -> Int {
@@ -35,6 +37,11 @@ struct ForwardedResponseHead {
         guard !head.isInformational else {
             writer.write("\r\n")
             return
+        }
+        if let contentType {
+            writer.write("Content-Type: ")
+            writer.write(contentType)
+            writer.write("\r\n")
         }
         writer.write(framing)
         if !date.isEmpty {
@@ -70,7 +77,7 @@ struct ForwardedResponseHead {
         _ head: inout ResponseHead, _ bytes: UnsafeRawBufferPointer, from upstream: Upstream, _ url: UpstreamURL,
         request: UnsafeRawBufferPointer, holdsSecret: Bool, to writer: inout WireWriter
     ) {
-        let isUsual = !holdsSecret && !head.connection.namesFields
+        let isUsual = !holdsSecret && !head.connection.namesFields && contentType == nil
         let passing = Self.passing
         var runStart = -1
         for index in 0..<head.fields.count {
@@ -128,6 +135,7 @@ struct ForwardedResponseHead {
             // Which page may read an answer is decided here, as is which endpoint has given it.
             .accessControl, .podiumEndpoint:
             return false
+        case .contentType where contentType != nil: return false
         case .setCookie where !upstream.passesCookies: return false
         case .other where !head.connection.namesFields: return true
         default:

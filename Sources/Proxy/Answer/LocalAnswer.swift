@@ -5,7 +5,7 @@ internal import Support
 /// What the proxy says itself, in the shape of the API that was asked.
 struct LocalAnswer {
     let status: Int
-    let message: String
+    var message: String
     /// Whole seconds for `Retry-After`.
     var retryAfter: Int?
     /// Further lines of the head, each with its CRLF.

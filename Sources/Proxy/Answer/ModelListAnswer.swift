@@ -17,7 +17,7 @@ enum ModelListAnswer {
             !asksInCodexShape(query: head, behind: request.pathRange.upperBound)
         else { return nil }
         let upstreams = (table.candidates.map(\.upstream) + table.absent.map(\.upstream)).filter {
-            $0.url(for: request.api) != nil && request.mayUse($0)
+            ($0.url(for: request.api) != nil || $0.conversion != nil) && request.mayUse($0)
         }
         guard !upstreams.isEmpty,
             upstreams.count > 1 || request.isLimitedToModels || upstreams.contains(where: { $0.modelRules != nil })

@@ -23,6 +23,8 @@ final class Refusal {
     let url: UpstreamURL
     let status: Int
     private let head: [UInt8]
+    /// It is of another API than the client's: its words go in an answer of our own.
+    private let isConverted: Bool
     private(set) var body = ByteBuffer()
     /// Nothing more of it comes.
     var isWhole = false
@@ -35,8 +37,9 @@ final class Refusal {
     /// - Parameter head: as received
     init(
         of upstream: Upstream, _ url: UpstreamURL, status: Int,
-        head: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+        head: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0), isConverted: Bool = false
     ) {
+        self.isConverted = isConverted
         self.upstream = upstream
         self.url = url
         self.status = status
@@ -153,9 +156,21 @@ final class Refusal {
         self.error = error
         maskSecrets()
         // Asterisks cannot be put into what is encoded: its words go in an answer of our own.
-        guard (200..<300).contains(status) || isEncodedWithSecrets else { return }
+        guard (200..<300).contains(status) || isEncodedWithSecrets || isConverted else { return }
         worded = inWords
+        if isConverted { speakClientsAPI() }
         isWhole = true
+    }
+
+    /// What the endpoint's API calls the error means nothing in the client's.
+    private func speakClientsAPI() {
+        worded?.errorType = nil
+        guard let code = error?.code, !code.isEmpty else { return }
+        worded?.errorCode = code
+        // Clients make room in the conversation at these words.
+        if code == "context_length_exceeded", let said = worded {
+            worded?.message = "prompt is too long: \(said.message)"
+        }
     }
 }
 

@@ -73,6 +73,8 @@ public struct RequestReport: Sendable {
     /// What the endpoints of `attempts` were sent as the model, by their places, where it was not what was asked for; empty, or not there at
     /// all, where it was.
     public let sentModels: [String]
+    /// Fields that were dropped since they are in no table of the conversion to the endpoint's API.
+    public let unknownFields: [String]
     /// What was taken out of it for an endpoint that could not read it, by the row of the table of repairs; nil where nothing was.
     public let repaired: String?
     /// Why another endpoint was asked first than the first of the order.
@@ -111,7 +113,7 @@ public struct RequestReport: Sendable {
             tokensPerSecond: isCommitted ? attempt.tokensPerSecond : nil)
         let hasAnswer = endpoint != nil && 200..<300 ~= status ?? 0
         var usage = hasAnswer && request.operation.isInference ? response.gate.account() : nil
-        if let asked = request.modelAsked { usage?.name(request.modelChange?.sent ?? asked) }
+        if let asked = request.modelAsked { usage?.name(request.modelSent ?? asked) }
         self.usage = usage
         duration = Duration(end.deadline - request.started)
         self.ending = ending
@@ -123,6 +125,7 @@ public struct RequestReport: Sendable {
         modelAsked = request.modelAsked
         sentModels = failover.attempts.sentModels
         repaired = request.repaired
+        unknownFields = request.conversion?.unknownFields ?? []
         route = failover.first.reason
         passes = failover.passes
         queueTime = failover.line.time
@@ -276,6 +279,8 @@ public struct AttemptReport: Sendable, Equatable {
     public internal(set) var failedEverywhere: UInt64?
     /// The request went there only to see how fast the endpoint is.
     public internal(set) var isLook = false
+    /// The request went there in another API than the client's.
+    public internal(set) var isConverted = false
 
     private let ended: ReportTime
 
@@ -399,6 +404,7 @@ extension RequestReport {
             if verdictRows.indices.contains(index), !verdictRows[index].isEmpty {
                 part.add("verdict", verdictRows[index])
             }
+            if attempt.isConverted { part.add("converted", raw: "true") }
             part.add("status", number: attempt.status)
             part.add("first_byte_ms", milliseconds: attempt.timeToFirstByte)
             part.add("first_content_ms", milliseconds: attempt.figures.timeToFirstContent)

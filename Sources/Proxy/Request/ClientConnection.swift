@@ -97,19 +97,23 @@ final class ClientConnection: RequestConnection {
         case .forward:
             // Neither a success nor a failure.
             if status >= 300 {
-                attempt.verdict = VerdictTable.verdict(on: Finding(operation: request.operation, status: status))
+                attempt.verdict = VerdictTable.verdict(on: Finding(operation: request.operationSent, status: status))
             }
-            response.begin(bytes, to: request.operation, makesID: status < 300 && request.makes.0, on: loop)
+            response.begin(bytes, to: request.operationSent, makesID: status < 300 && request.makes.0, on: loop)
             if let change = request.modelChange, change.isRestored, status < 300 {
                 response.restoresModel(change, of: request.operation, on: loop)
             }
             if request.asksForUsage, status < 300 { response.hidesUsage(on: loop) }
+            if let conversion = request.conversion, status < 300 {
+                guard response.converts(by: conversion.plan, on: loop) else { return upstreamFailed(.badResponse) }
+            }
             hold(bytes)
         case .readRefusal:
             guard let target = attempt.upstream, let url = attempt.url else { return }
             machine.refusalMayKeepUpstream(loop.responseHead.keepsAlive)
-            response.begin(bytes, to: request.operation, on: loop)
-            response.beginRefusal(of: target, url, head: bytes.slice(0..<loop.responseHead.end))
+            response.begin(bytes, to: request.operationSent, on: loop)
+            response.beginRefusal(
+                of: target, url, head: bytes.slice(0..<loop.responseHead.end), isConverted: request.conversion != nil)
             arm(.refusalBody, from: response.lastRead)
         case .retryOnFreshConnection: retryOnFreshConnection(isCounted: true)
         case .fail: upstreamFailed(.badResponse)
@@ -192,7 +196,9 @@ final class ClientConnection: RequestConnection {
     /// Fills `loop.output` with the client's head.
     private func writeResponseHead(_ bytes: UnsafeRawBufferPointer, framing: BodyFraming, closes: Bool) {
         guard let target = attempt.upstream, let url = attempt.url else { return }
-        CurrentResponse.writeHead(bytes, of: request, from: target, url, framing: framing, closes: closes, on: loop)
+        CurrentResponse.writeHead(
+            bytes, of: request, from: target, url, framing: framing, closes: closes,
+            contentType: response.converter?.contentType, on: loop)
     }
 
     // MARK: The answer's body
@@ -221,13 +227,26 @@ final class ClientConnection: RequestConnection {
         if awaitedContent, response.gate.hasOutput { machine.contentCame() }
         if piece.isLast, piece.end < buffer.readableBytes { machine.answerWasTooLong() }
         let isWhole = piece.isLast && !machine.answer.waitsForContent && !response.gate.isBrokenOff
-        if response.isRewritten, let rewritten = response.rewrite(buffer, isLast: piece.isLast, on: loop) {
+        if let converter = response.converter {
+            passConverted(by: converter, of: buffer, isComplete: isWhole, awaitedContent: awaitedContent)
+        } else if response.isRewritten, let rewritten = response.rewrite(buffer, isLast: piece.isLast, on: loop) {
             passBody(
                 rewritten, total: rewritten.readableBytes, isComplete: isWhole, awaitedContent: awaitedContent)
         } else {
             passBody(buffer, total: piece.count, isComplete: isWhole, awaitedContent: awaitedContent)
         }
         if !piece.isLast, machine.state == .buffered, response.gate.hasFailed { judgeHeld(isFinished: false) }
+    }
+
+    /// A document in the client's API comes at the end, and nothing before it.
+    private func passConverted(
+        by converter: ConvertedAnswer, of buffer: ByteBuffer, isComplete: Bool, awaitedContent: Bool
+    ) {
+        let converted = converter.convert(buffer, &loop.dataRanges, isLast: isComplete)
+        if converter.isNonsense { return upstreamFailed(.badResponse) }
+        let count = converted.readableBytes
+        guard count > 0 || isComplete else { return }
+        passBody(converted, total: count, isComplete: isComplete, awaitedContent: awaitedContent)
     }
 
     /// The body has come to its end.
@@ -332,7 +351,7 @@ final class ClientConnection: RequestConnection {
 
     /// Enough of a refusal is here to say what it means.
     override func judge(_ refusal: Refusal) {
-        let finding = refusal.finding(of: request.operation, unixTime: Double(WallClock.wholeSeconds))
+        let finding = refusal.finding(of: request.operationSent, unixTime: Double(WallClock.wholeSeconds))
         let verdict = VerdictTable.verdict(on: finding, rules: refusal.upstream.rules)
         let isWhole = refusal.isWhole
         refusal.judged(verdict, error: finding.error)
@@ -347,7 +366,8 @@ final class ClientConnection: RequestConnection {
     /// - Returns: whether it is asked again
     private func isRepaired(after refusal: Refusal, _ finding: Finding, _ verdict: Verdict) -> Bool {
         // The operator's own word on such a refusal goes before.
-        guard verdict.reason != .rule, refusal.isWhole, machine.requestIsComplete, machine.canReplay,
+        guard verdict.reason != .rule, request.conversion == nil, refusal.isWhole, machine.requestIsComplete,
+            machine.canReplay,
             let repair = RepairTable.repair(for: finding), request.repair(repair)
         else { return false }
         loop.shared.repaired()
@@ -365,7 +385,7 @@ final class ClientConnection: RequestConnection {
     private func judgeHeld(isFinished: Bool) {
         guard let target = attempt.upstream, let url = attempt.url else { return }
         let finding = response.finding(
-            of: request.operation, isFinished: isFinished, place: .beforeContent,
+            of: request.operationSent, isFinished: isFinished, place: .beforeContent,
             isCredentialClients: attempt.forwardsClientCredential)
         let verdict = VerdictTable.verdict(on: finding, rules: target.rules)
         if verdict.reason != .answered { attempt.verdict = verdict }
@@ -380,7 +400,11 @@ final class ClientConnection: RequestConnection {
         machine.contentCame()
         loop.dataRanges.removeAll(keepingCapacity: true)
         let isWhole = isFinished && !response.endsWithConnection
-        passBody(ByteBuffer(), total: 0, isComplete: isWhole, awaitedContent: true)
+        if isWhole, let converter = response.converter {
+            passConverted(by: converter, of: ByteBuffer(), isComplete: true, awaitedContent: true)
+        } else {
+            passBody(ByteBuffer(), total: 0, isComplete: isWhole, awaitedContent: true)
+        }
         if isFinished { responseCompleted() }
     }
 
@@ -469,7 +493,7 @@ final class ClientConnection: RequestConnection {
             if response.gate.wouldHaveMovedOn { loop.shared.shadowed() }
             attempt.verdict = VerdictTable.verdict(
                 on: response.finding(
-                    of: request.operation, isFinished: true, place: .afterCommit,
+                    of: request.operationSent, isFinished: true, place: .afterCommit,
                     isCredentialClients: attempt.forwardsClientCredential), rules: attempt.upstream?.rules ?? [])
         }
         if !machine.attempt.wasHeldUp {
@@ -496,7 +520,7 @@ final class ClientConnection: RequestConnection {
         loop.output.clear()
         let wasHeld = machine.state == .buffered
         if wasHeld { response.exchangeHeld(on: loop) }
-        if let rest = response.hiddenUsage?.rest(), rest.readableBytes > 0 {
+        if let rest = response.rest(), rest.readableBytes > 0 {
             let isChunked = machine.answer.framing == .chunked
             if isChunked { loop.output.writeChunkSize(rest.readableBytes) }
             loop.output.writeImmutableBuffer(rest)
@@ -549,7 +573,7 @@ final class ClientConnection: RequestConnection {
         let event = error.event(
             api: request.api, path: request.path, requestID: request.requestIDText, at: place)
         // Not in what is encoded or counted, nor within an event where the API's error would become a part of it.
-        let isSaid = event.map(writeIntoStream) ?? false
+        let isSaid = response.converter?.hasSaidFailure == true || event.map(writeIntoStream) ?? false
         // Where the connection's end is the body's end (HTTP/1.0) and nothing was said in words, only a reset says that something is
         // missing; what the kernel has not sent yet is lost with it.
         let resets = machine.breaksByReset && !isSaid

@@ -96,7 +96,7 @@ final class CurrentAttempt {
 
     /// What the answer says about the OpenAI APIs that the endpoint speaks.
     func detection(of request: CurrentRequest, _ outcome: AttemptOutcome) -> APIDetection? {
-        guard request.teaches, let asked = request.openAIAPI, let status else { return nil }
+        guard request.teaches, request.conversion == nil, let asked = request.openAIAPI, let status else { return nil }
         switch outcome {
         case .success, .declined: break
         case .failure, .rateLimited, .timedOut, .misconfigured, .neutral: return nil

@@ -1,3 +1,4 @@
+internal import Conversion
 internal import HTTPWire
 internal import LLMWire
 internal import NIOCore
@@ -73,6 +74,13 @@ final class CurrentRequest {
     /// What the present endpoint is sent in place of stretches of the client's body; nil where that goes on as it is.
     private(set) var edits: BodyEdits?
 
+    /// The present endpoint is of another API, and is sent this in place of it.
+    private(set) var conversion: ConvertedBody?
+    /// What was made for the endpoint that may be asked next.
+    private var prepared: ConvertedBody?
+    /// It cannot be converted.
+    private(set) var conversionRefusal: LocalAnswer?
+
     /// What its endpoint could not read was taken out of it, by this row of the table of repairs; nil where nothing was.
     private(set) var repaired: String?
     /// What is taken out, of the body without its coding.
@@ -145,6 +153,9 @@ final class CurrentRequest {
         if admittedBy != nil { admittedBy = nil }
         if modelAsked != nil { modelAsked = nil }
         forgetEdits()
+        if conversion != nil { conversion = nil }
+        if prepared != nil { prepared = nil }
+        if conversionRefusal != nil { conversionRefusal = nil }
         if client != nil { client = nil }
         if tag != nil { tag = nil }
         origin = nil
@@ -289,6 +300,8 @@ final class CurrentRequest {
             loop.shared.replayChanged(by: -plainBody.readableBytes)
             self.plainBody = nil
         }
+        if let conversion { conversion.forget(on: loop) }
+        if prepared != nil { prepared = nil }
         guard replay.count > 0 else { return }
         loop.shared.replayChanged(by: -replay.count)
         replay.removeAll()
@@ -437,14 +450,100 @@ final class CurrentRequest {
     /// An endpoint has been chosen: its name for the model takes the place of the client's.
     ///
     /// - Parameter asksForUsage: its streams are to end with their usage
-    /// - Returns: false where the body would have to be decoded, and there is no room for it
+    /// - Returns: what the client is told where it cannot go there
     @inline(__always)
-    func fit(to upstream: Upstream, asksForUsage: Bool, on loop: LoopContext) -> Bool {
+    func fit(to upstream: Upstream, asksForUsage: Bool, on loop: LoopContext) -> LocalAnswer? {
         if edits != nil { forgetEdits() }
+        if let conversion {
+            conversion.forget(on: loop)
+            self.conversion = nil
+        }
+        if isConverted(at: upstream) { return convert(for: upstream, on: loop) }
         if repaired != nil { edits = BodyEdits(cutting: cuts) }
         if let rules = upstream.modelRules, namesModel { applyMap(of: rules, at: upstream) }
         if asksForUsage, mayAskForUsage { askForUsage() }
-        return edits == nil || coding.isNone || plainBody != nil || decodeBody(on: loop)
+        if edits == nil || coding.isNone || plainBody != nil || decodeBody(on: loop) { return nil }
+        return LocalAnswer(
+            status: 503, message: "the body's content coding cannot be undone now: replay_memory is used up",
+            retryAfter: 1)
+    }
+
+    // MARK: Endpoints of another API
+
+    /// Whether the endpoint gets it in another API.
+    @inline(__always)
+    func isConverted(at upstream: Upstream) -> Bool { upstream.conversion != nil && isConvertible }
+
+    private var isConvertible: Bool {
+        if case .inference(let api) = operation { RequestConversion.converts(api) } else { false }
+    }
+
+    /// Where it goes at the endpoint; nil where that does not serve its API.
+    @inline(__always)
+    func url(at upstream: Upstream) -> UpstreamURL? {
+        if isConverted(at: upstream) { return upstream.openAIURL }
+        guard openAIAPI == nil || upstream.lacks != openAIAPI else { return nil }
+        return upstream.url(for: api)
+    }
+
+    /// What the endpoint is asked for.
+    @inline(__always)
+    func operation(at upstream: Upstream) -> LLMOperation {
+        isConverted(at: upstream) ? .inference(.chatCompletions) : operation
+    }
+
+    /// What the present endpoint is asked for.
+    @inline(__always)
+    var operationSent: LLMOperation { conversion == nil ? operation : .inference(.chatCompletions) }
+
+    /// The name of the model that the present endpoint is sent, where it is not the client's.
+    @inline(__always)
+    var modelSent: String? { modelChange?.sent ?? conversion?.model }
+
+    /// Whether it can be converted for the endpoint. It is kept for it.
+    func prepareConversion(for upstream: Upstream, seed: UInt64) -> Bool {
+        if prepared?.upstream === upstream { return true }
+        guard isReadable else {
+            readFacts()
+            let problem = keptBody == bytesUp ? facts.problem?.answer : nil
+            conversionRefusal =
+                problem
+                ?? LocalAnswer(status: 413, message: "the body is too long to be converted for the endpoint's API")
+            return false
+        }
+        guard case .inference(let api) = operation, let options = upstream.conversion?.options else { return false }
+        var name: String?
+        if let rules = upstream.modelRules, let asked = model {
+            modelAsked = asked
+            let sent = rules.name(for: asked)
+            if sent != asked { name = sent }
+        }
+        let converted = readableBody().withUnsafeReadableBytes { bytes in
+            RequestConversion.result(
+                bytes, of: api, model: name, options: options, seed: seed, time: Int64(WallClock.wholeSeconds))
+        }
+        switch converted {
+        case .success(var request):
+            if name != nil, upstream.modelRules?.restores == false { request.answer.restoresModel = false }
+            prepared = ConvertedBody(request, for: upstream, model: name)
+            return true
+        case .failure(let refusal):
+            conversionRefusal = refusal.answer
+            return false
+        }
+    }
+
+    private func convert(for upstream: Upstream, on loop: LoopContext) -> LocalAnswer? {
+        guard prepareConversion(for: upstream, seed: serial), let body = prepared.take() else {
+            return conversionRefusal
+        }
+        guard loop.shared.hasReplayRoom else {
+            return LocalAnswer(
+                status: 503, message: "the body cannot be converted now: replay_memory is used up", retryAfter: 1)
+        }
+        body.count(on: loop)
+        conversion = body
+        return nil
     }
 
     private func decodeBody(on loop: LoopContext) -> Bool {
@@ -507,12 +606,14 @@ final class CurrentRequest {
 
     /// How the body is framed with what the endpoint is sent in place of the client's words.
     func framing(_ framing: BodyFraming) -> BodyFraming {
+        if let conversion { return .length(conversion.bytes.readableBytes) }
         guard let edits, case .length(let length) = framing else { return framing }
         return .length((plainBody?.readableBytes ?? length) + edits.growth)
     }
 
     /// Bytes of the body as the endpoint gets it, as far as it is here.
     var sentLength: Int {
+        if let conversion { return conversion.bytes.readableBytes }
         guard let edits else { return keptBody }
         return (plainBody?.readableBytes ?? keptBody) + edits.growth
     }
@@ -555,8 +656,8 @@ final class CurrentRequest {
         let forwarded = ForwardedRequestHead(
             framing: framing, requestID: requestID, hops: hops,
             tokens: target.forwardsClientCredential ? admittedBy : nil,
-            asksForPlainAnswer: asksForUsage || modelChange?.isRestored ?? false,
-            isDecoded: edits != nil && plainBody != nil,
+            asksForPlainAnswer: asksForUsage || conversion != nil || modelChange?.isRestored ?? false,
+            isDecoded: conversion != nil || edits != nil && plainBody != nil, isConverted: conversion != nil,
             linesForProxy: linesForProxy)
         let bound =
             ForwardedRequestHead.maximumLength(headLength: headLength, target, url, clientAddress: clientAddress)
@@ -583,6 +684,10 @@ final class CurrentRequest {
 
     /// Writes the head from `loop.output` and what there is of the body.
     func writeKept(to connection: UpstreamConnection, inChunks: Bool, on loop: LoopContext) {
+        if let conversion {
+            connection.writeOutput(mayLeaveAtOnce: true)
+            return connection.writeBody(conversion.bytes, inChunks: inChunks)
+        }
         if let edits { return writeKept(to: connection, inChunks: inChunks, with: edits, on: loop) }
         let inline = inlineBodyLength
         if inline > 0 {

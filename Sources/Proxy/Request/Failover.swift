@@ -14,6 +14,8 @@ final class Failover {
     private var next = 0
     /// Places in the table of endpoints that are asked when no other is left: they do not know the path, as they have said.
     private var passedOver: [Int] = []
+    /// Those of another API, which are asked behind all that need no conversion.
+    private var converting: [Int] = []
     /// Which endpoints were not asked, and what became of those that were, in words.
     private var leftOut = LeftOut()
     /// Its place in the line for endpoints that are full.
@@ -53,6 +55,7 @@ final class Failover {
         self.table = table
         next = 0
         if !passedOver.isEmpty { passedOver = [] }
+        if !converting.isEmpty { converting = [] }
         leftOut.begin()
         if line.hasWaited { line = PlaceInLine() }
         first = FirstEndpoint()
@@ -172,14 +175,15 @@ final class Failover {
         }
         while let place = takeNext(of: table, for: request) {
             let target = table.candidates[place].upstream
-            guard let url = target.url(for: request.api) else { continue }
+            let isConverted = table.converts && request.isConverted(at: target)
+            guard let url = isConverted ? target.openAIURL : target.url(for: request.api) else { continue }
             if !retries.tried.isEmpty, retries.tried.contains(target.id) { continue }
             if let objection = request.objection(to: target) {
                 leftOut.pass(target.id, objection)
                 first.passedOver(target.id)
                 continue
             }
-            if let api = request.openAIAPI, target.lacks == api {
+            if !isConverted, let api = request.openAIAPI, target.lacks == api {
                 leftOut.skippedAPI = true
                 continue
             }
@@ -189,9 +193,14 @@ final class Failover {
                 continue
             }
             let isOnTrial = table.candidates[place].gate == .halfOpen
-            if isOnTrial, halfOpen == .waitForBody {
-                putBack(place)
+            if isOnTrial || isConverted, halfOpen == .waitForBody {
+                putBack(place, isConverted: isConverted)
                 return .waitForBody
+            }
+            if isConverted, !request.prepareConversion(for: target, seed: request.serial) {
+                leftOut.pass(target.id, .notConvertible)
+                first.passedOver(target.id)
+                continue
             }
             if isOnTrial, halfOpen == .skipIfOthersAreLeft, hasNext(for: request) { continue }
             guard mayAsk(target, at: place, on: loop) else { continue }
@@ -281,13 +290,17 @@ final class Failover {
             let place = next
             next += 1
             if !first.isPlain, isOutOfTurn(table.candidates[place].upstream.id, place) { continue }
-            if table.candidates[place].upstream.unknownPaths.contain(request.operation, now: request.started) {
+            if table.candidates[place].upstream.unknownPaths.contain(
+                request.operation(at: table.candidates[place].upstream), now: request.started)
+            {
                 passedOver.append(place)
                 leftOut.pass(table.candidates[place].upstream.id, .pathUnknown)
             } else if !table.hasModelLimits || admits(table.candidates[place], request, at: place) {
-                return place
+                guard table.converts, request.isConverted(at: table.candidates[place].upstream) else { return place }
+                converting.append(place)
             }
         }
+        if !converting.isEmpty { return converting.removeFirst() }
         return passedOver.isEmpty ? nil : passedOver.removeFirst()
     }
 
@@ -312,21 +325,29 @@ final class Failover {
         return false
     }
 
-    private func putBack(_ place: Int) {
+    private func putBack(_ place: Int, isConverted: Bool) {
         if let endpoint = table?.candidates[place].upstream.id, first.putBack(endpoint) { return }
-        if place == next - 1 { next = place } else { passedOver.insert(place, at: 0) }
+        if place == next - 1 {
+            next = place
+        } else if isConverted {
+            converting.insert(place, at: 0)
+        } else {
+            passedOver.insert(place, at: 0)
+        }
     }
 
     /// Whether an endpoint is left to ask, which may then still turn out to be half-open and busy.
     func hasNext(for request: CurrentRequest) -> Bool {
         guard let table else { return false }
         return table.candidates[next...].contains { serves($0.upstream, request) && !first.hasTaken($0.upstream.id) }
+            || converting.contains { serves(table.candidates[$0].upstream, request) }
             || passedOver.contains { serves(table.candidates[$0].upstream, request) }
             || leftOut.full.contains { serves(table.candidates[$0].upstream, request) }
     }
 
     private func serves(_ upstream: Upstream, _ request: CurrentRequest) -> Bool {
-        upstream.url(for: request.api) != nil && (request.openAIAPI == nil || upstream.lacks != request.openAIAPI)
+        request.url(at: upstream) != nil
+            && !(request.conversionRefusal != nil && request.isConverted(at: upstream))
             && (retries.tried.isEmpty || !retries.tried.contains(upstream.id)) && request.suits(upstream)
             && request.mayUse(upstream)
     }
@@ -356,7 +377,7 @@ final class Failover {
         switch line.wait(for: targets, loop.routing.queue, now: now, in: loop.shared.slots, wake: wake) {
         case .given(let target):
             if let place = places.first(where: { table.candidates[$0].upstream.id == target.id }),
-                let url = target.url(for: request.api), mayBegin(target, table.candidates[place].gate, on: loop)
+                let url = request.url(at: target), mayBegin(target, table.candidates[place].gate, on: loop)
             {
                 attempt.choose(target, url)
                 return .ask
@@ -382,7 +403,7 @@ final class Failover {
         guard let (endpoint, load) = line.take(now: .now(), from: loop.shared.slots) else { return false }
         // Settings and availability may have changed since it was asked for.
         if let place = table.place(of: endpoint), table.canServe(request, at: place, onTrial: halfOpen == .ask),
-            !retries.tried.contains(endpoint), let url = table.candidates[place].upstream.url(for: request.api)
+            !retries.tried.contains(endpoint), let url = request.url(at: table.candidates[place].upstream)
         {
             let target = table.candidates[place].upstream
             leftOut.foundURL = true
@@ -459,7 +480,7 @@ final class Failover {
         }
         switch trial {
         case .ask(let id):
-            guard let target = open.first(where: { $0.id == id }), let url = target.url(for: request.api) else {
+            guard let target = open.first(where: { $0.id == id }), let url = request.url(at: target) else {
                 return .none
             }
             leftOut.foundURL = true
@@ -489,6 +510,7 @@ final class Failover {
         self.table = table
         next = 0
         passedOver = []
+        converting = []
         first.renew()
         leftOut.renew()
         retries.renew(now: now)
@@ -549,6 +571,7 @@ final class Failover {
             detection: attempt.detection(of: request, outcome),
             isEvidence: isEvidence, failedEverywhere: isEverywhere ? request.fingerprint : nil)
         report.isLook = first.looks(at: upstream.id)
+        report.isConverted = request.conversion != nil
         if case .success(_?) = outcome { upstream.load.measured(at: end.deadline) }
         if concludes {
             tellUntold(of: request, failedEverywhere: isEverywhere, on: loop)
@@ -571,9 +594,11 @@ final class Failover {
         of attempt: CurrentAttempt, at upstream: Upstream, for request: CurrentRequest, now: NIODeadline
     ) {
         if let verdict = attempt.verdict {
-            if verdict.endpoint == .pathUnknown { upstream.unknownPaths.insert(request.operation, now: now) }
+            if verdict.endpoint == .pathUnknown {
+                upstream.unknownPaths.insert(request.operation(at: upstream), now: now)
+            }
         } else {
-            upstream.unknownPaths.remove(request.operation)
+            upstream.unknownPaths.remove(request.operation(at: upstream))
         }
     }
 

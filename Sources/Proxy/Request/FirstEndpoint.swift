@@ -121,6 +121,7 @@ struct FirstEndpoint {
         guard !table.candidates[0].isPinned else { return nil }
         let others = table.candidates.indices.dropFirst().filter {
             !table.candidates[$0].isPinned && table.canServe(request, at: $0)
+                && !request.isConverted(at: table.candidates[$0].upstream)
         }
         let ages = others.map { table.candidates[$0].upstream.load.sinceMeasured(now: request.started) }
         return Exploration.choice(among: ages).map { table.candidates[others[$0]].upstream }
@@ -178,9 +179,8 @@ extension RoutingTable {
     func canServe(_ request: CurrentRequest, at place: Int, onTrial: Bool = false) -> Bool {
         let candidate = candidates[place]
         let upstream = candidate.upstream
-        guard candidate.gate == .open || onTrial, upstream.url(for: request.api) != nil,
-            request.openAIAPI == nil || upstream.lacks != request.openAIAPI, request.mayUse(upstream),
-            !upstream.unknownPaths.contain(request.operation, now: request.started),
+        guard candidate.gate == .open || onTrial, request.url(at: upstream) != nil, request.mayUse(upstream),
+            !upstream.unknownPaths.contain(request.operation(at: upstream), now: request.started),
             !(hasModelRules || request.isLimitedToModels) || request.suits(upstream)
         else { return false }
         guard !candidate.limitedModels.isEmpty, let model = request.model, let limit = candidate.limit(on: model) else {

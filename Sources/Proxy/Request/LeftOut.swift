@@ -1,3 +1,4 @@
+internal import LLMWire
 internal import NIOCore
 internal import Ranking
 internal import Support
@@ -73,6 +74,9 @@ struct LeftOut {
                 + "as their openai_preference says (auto forgets what was learned)"
             return LocalAnswer(status: 404, message: message)
         }
+        if let table, table.converts, failures.isEmpty, let answer = conversionAnswer(to: request, table) {
+            return answer
+        }
         if failures.isEmpty, limited.isEmpty, !Self.isServedAnywhere(request, table) { return request.modelRefusal }
         if !foundURL, let served = table?.served, !served.isEmpty, !served.contains(ServedAPIs(request.api)) {
             return LocalAnswer(status: 404, message: "no endpoint has a URL for this path")
@@ -106,11 +110,25 @@ struct LeftOut {
         return LocalAnswer(status: 503, message: message, retryAfter: wait)
     }
 
+    /// What the client has to know where only endpoints of another API could be asked; nil where others could be, now or later.
+    private func conversionAnswer(to request: CurrentRequest, _ table: RoutingTable) -> LocalAnswer? {
+        let all = table.candidates.map(\.upstream) + table.absent.map(\.upstream)
+        if request.operation == .countTokens, !all.contains(where: { request.url(at: $0) != nil }) {
+            return LocalAnswer(
+                status: 501, message: "tokens are not counted by endpoints of another API; count them yourself",
+                errorType: "not_supported")
+        }
+        guard let refusal = request.conversionRefusal,
+            !all.contains(where: { request.url(at: $0) != nil && !request.isConverted(at: $0) && request.mayUse($0) })
+        else { return nil }
+        return refusal
+    }
+
     /// Whether any endpoint that the request may use and that has a URL for it is asked for its model, be it out now or not.
     private static func isServedAnywhere(_ request: CurrentRequest, _ table: RoutingTable?) -> Bool {
         guard let table, table.hasModelRules || request.isLimitedToModels else { return true }
         let able = (table.candidates.map(\.upstream) + table.absent.map(\.upstream)).filter {
-            $0.url(for: request.api) != nil && request.mayUse($0)
+            request.url(at: $0) != nil && request.mayUse($0)
         }
         return able.isEmpty || able.contains { request.suits($0) }
     }

@@ -21,6 +21,8 @@ public struct PassedOver: Sendable, Equatable {
         case notForClient
         /// The request's client may not ask for the model (`models`), at any endpoint.
         case modelNotAllowed
+        /// It is of another API, in which the request cannot be said.
+        case notConvertible
         /// As many requests run there as `max_in_flight` allows, or others wait for its next place.
         case full(limit: Int)
         /// A limit is used up until then, in seconds since 1970.
@@ -50,6 +52,7 @@ extension PassedOver.Reason {
         case .untagged: "has no tag that the request may use"
         case .notForClient: "the client may not use it"
         case .modelNotAllowed: "the client may not ask for the model"
+        case .notConvertible: "the request cannot be converted for it"
         case .full(let limit): "full: \(limit) of \(limit) requests in flight"
         case .limited(let kind, let until): "\(kind.rawValue) used up until \(Self.time(until))"
         case .inactive(let until): "not active until \(Self.time(until))"
@@ -59,7 +62,7 @@ extension PassedOver.Reason {
     /// When that is over, in seconds since 1970, where it is known.
     public var until: Int64? {
         switch self {
-        case .pathUnknown, .modelNotServed, .untagged, .notForClient, .modelNotAllowed, .full: nil
+        case .pathUnknown, .modelNotServed, .untagged, .notForClient, .modelNotAllowed, .notConvertible, .full: nil
         case .limited(_, let until), .inactive(let until): until
         }
     }

@@ -300,14 +300,11 @@ class RequestConnection: ClientChannel {
             return failover.giveBack(target, on: loop)
         }
         attempt.begin(now: now)
-        guard request.fit(to: target, asksForUsage: loop.routing.asksForUsage, on: loop) else {
-            finishAttempt(.neutral, reason: "no room to decode the request")
-            return answer(
-                LocalAnswer(
-                    status: 503, message: "the body's content coding cannot be undone now: replay_memory is used up",
-                    retryAfter: 1))
+        if let refusal = request.fit(to: target, asksForUsage: loop.routing.asksForUsage, on: loop) {
+            finishAttempt(.neutral, reason: "the request cannot be made for it")
+            return answer(refusal)
         }
-        if let change = request.modelChange { failover.noteSent(change.sent) }
+        if let sent = request.modelSent { failover.noteSent(sent) }
         machine.attemptBegan(request.framing, kept: request.keptBody)
         if !machine.attempt.avoidsIdle, let idle = loop.takeIdle(url, now: now) {
             machine.idleConnectionTaken()
@@ -474,7 +471,7 @@ class RequestConnection: ClientChannel {
         let place: Finding.Place = machine.isCommitted ? .afterCommit : response.status == nil ? .head : .beforeContent
         attempt.verdict = VerdictTable.verdict(
             on: Finding(
-                operation: request.operation, status: response.status ?? 0, place: place,
+                operation: request.operationSent, status: response.status ?? 0, place: place,
                 sign: kind.sign(hasHead: response.status != nil)))
     }
 

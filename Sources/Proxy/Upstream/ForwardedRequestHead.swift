@@ -1,3 +1,4 @@
+internal import Conversion
 internal import HTTPWire
 internal import Support
 
@@ -14,6 +15,8 @@ struct ForwardedRequestHead {
     var asksForPlainAnswer = false
     /// The body goes without the content coding that the client's has.
     var isDecoded = false
+    /// The body is of another API than the client's.
+    var isConverted = false
     /// Where it goes to a proxy that forwards it, the lines that are meant for that proxy; its target is the whole URL then.
     var linesForProxy: [UInt8]?
 
@@ -25,6 +28,7 @@ struct ForwardedRequestHead {
             + upstream.fixedHeaderLines.count + clientAddress.count + 512
     }
 
+    private static let chatPath = Array(RequestConversion.path.utf8)
     private static let acceptEncoding = Array("accept-encoding".utf8)
 
     /// - Parameters:
@@ -70,6 +74,12 @@ struct ForwardedRequestHead {
         _ target: UnsafeRawBufferPointer, _ queryStart: Int, _ upstream: Upstream, _ url: UpstreamURL,
         to writer: inout WireWriter
     ) {
+        if isConverted {
+            return Self.chatPath.withUnsafeBytes { path in
+                writer.write(url.base.bytes)
+                writer.write(path.slice(url.base.overlap(with: path)..<path.count))
+            }
+        }
         let path = target.slice(0..<queryStart)
         writer.write(url.base.bytes)
         let rest = path.slice(url.base.overlap(with: path)..<path.count)
@@ -172,6 +182,9 @@ struct ForwardedRequestHead {
         guard upstream.overridesFields || head.connection.namesFields || asksForPlainAnswer else { return true }
         let name = bytes.slice(line.name)
         if asksForPlainAnswer, name.equalsIgnoringCase("accept-encoding") { return false }
+        if isConverted, name.hasPrefixIgnoringCase("anthropic-") || name.hasPrefixIgnoringCase("openai-") {
+            return false
+        }
         for overridden in upstream.overriddenNames where name.equalsIgnoringCase(overridden) { return false }
         return !(head.connection.namesFields && ConnectionNames.contain(name, head.fields, bytes))
     }

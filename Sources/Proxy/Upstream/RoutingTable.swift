@@ -19,6 +19,8 @@ public final class RoutingTable: Sendable {
     /// Whether any endpoint is asked for some models alone, or by other names: as long as none is, no request has to be read before one is
     /// chosen.
     let hasModelRules: Bool
+    /// Whether any endpoint is asked for requests of other APIs.
+    let converts: Bool
     /// How often an operator has changed the order: sessions that came to their endpoint before the last time follow the order.
     public let operatorOrder: UInt64
     /// Whether requests may have another endpoint to go to, now or when one of those left out comes back.
@@ -45,13 +47,16 @@ public final class RoutingTable: Sendable {
         hasModelLimits = candidates.contains { !$0.limitedModels.isEmpty }
         hasModelRules =
             candidates.contains { $0.upstream.modelRules != nil } || absent.contains { $0.upstream.modelRules != nil }
+        converts =
+            candidates.contains { $0.upstream.conversion != nil } || absent.contains { $0.upstream.conversion != nil }
         self.earliestRecovery = earliestRecovery
         self.served =
             served
             ?? candidates.reduce(into: []) { served, candidate in
                 served.formUnion(
                     ServedAPIs(
-                        any: candidate.upstream.anyURL != nil, anthropic: candidate.upstream.anthropicURL != nil,
+                        any: candidate.upstream.anyURL != nil,
+                        anthropic: candidate.upstream.anthropicURL != nil || candidate.upstream.conversion != nil,
                         openAI: candidate.upstream.openAIURL != nil))
             }
     }

@@ -1,3 +1,4 @@
+public import Conversion
 internal import HTTPWire
 public import LLMWire
 internal import NIOCore
@@ -44,6 +45,9 @@ public final class Upstream: Sendable {
     /// What runs there now.
     public let load: EndpointLoad
 
+    /// Where requests of other APIs go, as requests of Chat Completions; nil where they do not.
+    public let conversion: UpstreamConversion?
+
     let waits: UpstreamWaits
     /// Where the client's own credential headers go.
     let forwardsClientCredential: Bool
@@ -73,7 +77,7 @@ public final class Upstream: Sendable {
         tls: UpstreamTLSOptions = .init(), proxy: UpstreamProxy? = nil, passesCookies: Bool = false,
         namesClients: Bool = false, isNamed: Bool = false, secrets: [String] = [], rules: [FailoverRule] = [],
         maxInFlight: Int = 0, tags: [String] = [], conditions: EndpointConditions? = nil, modelRules: ModelRules? = nil,
-        load: EndpointLoad = .init()
+        conversion: UpstreamConversion? = nil, load: EndpointLoad = .init()
     ) throws(UpstreamError) {
         self.id = id
         self.name = name
@@ -86,6 +90,7 @@ public final class Upstream: Sendable {
         self.tags = tags
         self.conditions = conditions
         self.modelRules = modelRules
+        self.conversion = conversion
         self.timeouts = timeouts
         waits = UpstreamWaits(timeouts)
         self.tls = tls
@@ -126,7 +131,8 @@ public final class Upstream: Sendable {
 
     /// The APIs that it has a URL for.
     public var serves: ServedAPIs {
-        ServedAPIs(any: anyURL != nil, anthropic: anthropicURL != nil, openAI: openAIURL != nil)
+        ServedAPIs(
+            any: anyURL != nil, anthropic: anthropicURL != nil || conversion != nil, openAI: openAIURL != nil)
     }
 
     /// The base URL for requests of `api`, nil when this endpoint does not serve it.
@@ -137,6 +143,15 @@ public final class Upstream: Sendable {
         case .other: anyURL
         }
     }
+}
+
+/// What an endpoint of Chat Completions is sent in place of requests of other APIs.
+public struct UpstreamConversion: Sendable, Equatable {
+    /// How they are converted.
+    public var options: ConversionOptions
+
+    /// As its parts.
+    public init(options: ConversionOptions) { self.options = options }
 }
 
 /// How an endpoint is paid for.
