@@ -27,7 +27,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 LIB = $(DESTDIR)$(PREFIX)/lib
 DIST = .build/dist/podium-$(VERSION)-linux-$(shell uname -m)
 
-.PHONY: help run build release test test-unit test-faults test-sanitizers test-thread test-address test-end-to-end test-clients soak lint format fuzz bench screenshots install uninstall dist clean setup setup-test
+.PHONY: help run build release test test-unit test-faults test-sanitizers test-thread test-address test-end-to-end test-clients soak lint format fuzz bench screenshots install uninstall dist deb clean setup setup-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -150,6 +150,11 @@ dist: ## a tarball for machines without a Swift toolchain
 	strip "$(DIST)/root/usr/local/bin/podium"
 	tar -C "$(DIST)/root/usr/local" --owner=0 --group=0 --sort=name -czf "$(DIST).tar.gz" .
 	@ls -l "$(DIST)/root/usr/local/bin/podium" "$(DIST).tar.gz"
+
+deb: ## a Debian package for machines without a Swift toolchain
+	rm -rf "$(DIST)-deb"
+	$(MAKE) install PREFIX=/usr DESTDIR="$(CURDIR)/$(DIST)-deb"
+	packaging/make-deb "$(CURDIR)/$(DIST)-deb" "$(VERSION)" ".build/dist/podium_$(VERSION)_$$(dpkg --print-architecture).deb"
 
 clean: ## remove everything that was built
 	rm -rf .build .build-* Benchmarks/.build Fuzz/.build

@@ -40,6 +40,18 @@ extension CommandRequest {
         case .usage(let question):
             self.init(.usage, nil)
             query = question.query
+        case .openRequests: self.init(.openRequests, nil)
+        case .loggedRequests(let question):
+            self.init(.loggedRequests, nil)
+            query = "?" + HistoryRequest.query(question)
+        case .pastEvents(let question):
+            self.init(.pastEvents, nil)
+            query = "?" + HistoryRequest.query(question)
+        case .cancel(let key): self.init(.cancel, CommandTarget(name: key))
+        case .changeAll(let targets, let change):
+            self.init(.batch, nil, body: try JSONBody.encode(BatchRequest(targets, change)))
+        case .clone(let target, let name):
+            self.init(.clone, CommandTarget(name: target.name), body: try JSONBody.encode(CloneRequest(name: name)))
         case .add(let patch): self.init(.addEndpoint, nil, ifRevision, body: try JSONBody.encode(patch))
         case .sortNow: self.init(.sort, nil, ifRevision)
         case .setAutoSort(let enabled):
@@ -111,6 +123,10 @@ extension CommandRequest {
         case .testDocument: return .testDraft(name == nil ? nil : target, try document(EndpointPatch.self))
         case .preview, .previewNew: return .preview(name == nil ? nil : target, try document(EndpointPatch.self))
         case .request: return .explain(name ?? "")
+        case .openRequests: return .openRequests
+        case .cancel: return .cancel(name ?? "")
+        case .batch: return try document(BatchRequest.self).command()
+        case .clone: return .clone(target, named: try document(CloneRequest.self).name)
         case .addEndpoint: return .add(try document(EndpointPatch.self))
         case .sort: return .sortNow
         case .autoSort: return .setAutoSort(try document(AutoSortRequest.self).enabled)
@@ -141,6 +157,55 @@ extension CommandRequest {
 struct MoveRequest: Codable, Sendable, Equatable {
     /// 1 is tried first.
     var rank: Int
+}
+
+/// The body of `POST …/clone`.
+struct CloneRequest: Codable, Sendable, Equatable {
+    /// Of the new endpoint.
+    var name: String
+}
+
+/// The body of `POST /admin/api/endpoints/batch`.
+struct BatchRequest: Codable, Sendable, Equatable {
+    /// One endpoint, at the revision that its author saw.
+    struct Target: Codable, Sendable, Equatable {
+        var name: String
+        var revision: UInt64?
+    }
+
+    var endpoints: [Target]
+    var enabled: Bool?
+    var clear: Bool?
+    var addTag: String?
+    var removeTag: String?
+
+    enum CodingKeys: String, CodingKey {
+        case endpoints, enabled, clear
+        case addTag = "add_tag"
+        case removeTag = "remove_tag"
+    }
+
+    init(_ targets: [CommandTarget], _ change: BatchChange) {
+        endpoints = targets.map { Target(name: $0.name, revision: $0.revision) }
+        switch change {
+        case .setEnabled(let isOn): enabled = isOn
+        case .clear: clear = true
+        case .addTag(let tag): addTag = tag
+        case .removeTag(let tag): removeTag = tag
+        }
+    }
+
+    func command() throws(CommandRefusal) -> Command {
+        let changes: [BatchChange?] = [
+            enabled.map { .setEnabled($0) }, clear == true ? .clear : nil, addTag.map { .addTag($0) },
+            removeTag.map { .removeTag($0) },
+        ]
+        let given = changes.compactMap(\.self)
+        guard given.count == 1, let change = given.first else {
+            throw .malformed("name one of enabled, clear, add_tag and remove_tag")
+        }
+        return .changeAll(endpoints.map { CommandTarget(name: $0.name, revision: $0.revision) }, change)
+    }
 }
 
 /// The body of `PUT /admin/api/config/auto-sort`.

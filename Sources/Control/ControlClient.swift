@@ -131,8 +131,12 @@ public struct ControlClient: Sendable {
         if case .explain = command {
             return .walk(try Self.decode(RequestWalk.self, try await exchange(method, target, timeout: timeout).body))
         }
-        if case .usage = command {
-            return .usage(try Self.decode(UsageReport.self, try await exchange(method, target, timeout: timeout).body))
+        switch command {
+        case .usage: return .usage(try await ask(method, target))
+        case .openRequests: return .openRequests(try await ask(method, target))
+        case .loggedRequests: return .loggedRequests(try await ask(method, target))
+        case .pastEvents: return .pastEvents(try await ask(method, target))
+        default: break
         }
         let answer = try await exchange(method, target, headers: headers, body: request.body, timeout: commandTimeout)
         return .done(try Self.decode(CommandReceipt.self, answer.body))

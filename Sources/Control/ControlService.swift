@@ -170,12 +170,19 @@ struct ControlService: Sendable {
         case .preview(let preview): return .json(preview)
         case .walk(let walk): return .json(walk)
         case .usage(let report): return .json(report)
+        case .openRequests(let report): return .json(report)
+        case .loggedRequests(let report): return .json(report)
+        case .pastEvents(let report): return .json(report)
         case .done(let receipt):
             var answer = ControlAnswer.json(receipt)
             if let endpoint = receipt.endpoint, route.takesRevision {
                 answer.headers.append(("ETag", "\"\(endpoint.revision)\""))
             }
             if case .addClient = command { answer.status = 201 }
+            if case .clone(_, let name) = command {
+                answer.status = 201
+                answer.headers.append(("Location", Route(.endpoint).path(naming: name)))
+            }
             if case .add(let patch) = command {
                 answer.status = 201
                 answer.headers.append(("Location", Route(.endpoint).path(naming: patch.name ?? "")))

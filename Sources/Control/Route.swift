@@ -14,9 +14,10 @@ struct Route: Sendable {
 
     /// What is asked.
     enum Operation: String, Sendable, CaseIterable {
-        case snapshot, events, stats, request, usage, loggedRequests, pastEvents, pastFlushes, availability
+        case snapshot, events, stats, request, openRequests, cancel, usage, loggedRequests, pastEvents, pastFlushes,
+            availability
         case endpoints, endpoint, addEndpoint, replaceEndpoint, changeEndpoint, removeEndpoint
-        case move, pin, unpin, enable, disable, clear, test
+        case move, pin, unpin, enable, disable, clear, test, clone, batch
         case testDocument, preview, previewNew
         case sort, autoSort, flush, reload, undo, redo
         case clients, addClient, changeClient, removeClient
@@ -56,7 +57,7 @@ struct Route: Sendable {
     }
 
     /// What is asked by which method at which path. A path written out goes before one with a placeholder: an endpoint called `sort`
-    /// is reached as `%73ort`, and likewise `test` and `preview`.
+    /// is reached as `%73ort`, and likewise `test`, `preview` and `batch`.
     init(_ operation: Operation) {
         let endpoint = "/admin/api/endpoints/{name}"
         switch operation {
@@ -69,6 +70,8 @@ struct Route: Sendable {
         case .pastFlushes: self.init(operation, .GET, "/admin/api/history/flushes", [200, 400])
         case .availability: self.init(operation, .GET, "/admin/api/history/availability", [200, 400])
         case .request: self.init(operation, .GET, "/admin/api/requests/{name}", [200, 404])
+        case .openRequests: self.init(operation, .GET, "/admin/api/requests", [200])
+        case .cancel: self.init(operation, .DELETE, "/admin/api/requests/{name}", [200, 404])
         case .endpoints: self.init(operation, .GET, "/admin/api/endpoints", [200])
         case .addEndpoint:
             self.init(
@@ -95,6 +98,11 @@ struct Route: Sendable {
             self.init(operation, .POST, endpoint + "/disable", [200, 400, 404, 412, 503], takesRevision: true)
         case .clear: self.init(operation, .POST, endpoint + "/clear", [200, 404])
         case .test: self.init(operation, .POST, endpoint + "/test", [200, 404, 424])
+        case .clone:
+            self.init(operation, .POST, endpoint + "/clone", [201, 400, 404, 409, 415, 422, 503], hasBody: true)
+        case .batch:
+            self.init(
+                operation, .POST, "/admin/api/endpoints/batch", [200, 400, 404, 412, 415, 422, 503], hasBody: true)
         case .testDocument:
             self.init(operation, .POST, "/admin/api/endpoints/test", [200, 400, 404, 415, 422, 424], hasBody: true)
         case .preview:
@@ -149,7 +157,7 @@ struct Route: Sendable {
     }
 
     /// Names that stand in a path for something else.
-    static let reservedNames: Set<String> = ["sort", "test", "preview"]
+    static let reservedNames: Set<String> = ["sort", "test", "preview", "batch"]
 
     /// What a path and a method lead to.
     enum Finding: Sendable {

@@ -33,8 +33,15 @@ extension Engine {
         case .preview(let target, let patch): return .preview(try await preview(patch, of: target))
         case .explain(let id): return .walk(try walk(of: id))
         case .usage(let question): return .usage(try await usage(question))
+        case .openRequests: return .openRequests(await openRequests())
+        case .loggedRequests(let question): return .loggedRequests(try await loggedRequests(question))
+        case .pastEvents(let question): return .pastEvents(try await pastEvents(question))
+        case .cancel(let key): return .done(try await cancel(key, by: author))
+        case .changeAll(_, .clear):
+            let applied = try apply(command, by: author, ifRevision: nil)
+            return .done(CommandReceipt(message: applied.change, revision: configurationRevision))
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .update, .replace, .add, .remove, .flush, .reload,
-            .undo, .redo, .addClient, .changeClient, .removeClient:
+            .undo, .redo, .changeAll, .clone, .addClient, .changeClient, .removeClient:
             let (message, undo) = try await change(command, by: author, ifRevision: ifRevision)
             return .done(
                 CommandReceipt(
@@ -131,8 +138,11 @@ extension Engine {
         case .addClient(let patch), .changeClient(_, let patch):
             zones.prepare([patch.applied(to: ClientSettings(name: "", token: ""))])
         case .remove, .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear,
-            .test, .testDraft, .preview, .explain, .usage, .removeClient:
+            .test, .testDraft, .preview, .explain, .usage, .openRequests, .loggedRequests, .pastEvents, .cancel,
+            .changeAll,
+            .removeClient:
             break
+        case .clone(let target, _): prepare(EndpointPatch(), of: target)
         }
     }
 
@@ -293,9 +303,9 @@ extension ConnectionTestResult {
 extension Command {
     fileprivate var isEdit: Bool {
         switch self {
-        case .update, .replace, .add, .remove, .addClient, .changeClient, .removeClient: true
+        case .update, .replace, .add, .remove, .clone, .changeAll, .addClient, .changeClient, .removeClient: true
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .flush, .reload, .undo, .redo, .clear, .test,
-            .testDraft, .preview, .explain, .usage:
+            .testDraft, .preview, .explain, .usage, .openRequests, .loggedRequests, .pastEvents, .cancel:
             false
         }
     }
@@ -305,6 +315,7 @@ extension Command {
         switch self {
         case .update(let target, let patch), .replace(let target, let patch): patch.name ?? target.name
         case .add(let patch): patch.name
+        case .clone(_, let name): name
         default: target?.name
         }
     }
@@ -313,6 +324,8 @@ extension Command {
     fileprivate func concerns(_ change: UnwrittenChange) -> Bool {
         switch self {
         case .add(let patch): change.name == patch.name
+        case .clone(_, let name): change.name == name
+        case .changeAll(let targets, _): targets.contains { $0.name == change.name }
         case .addClient, .changeClient, .removeClient: change.client != nil && change.client == client
         case .setAutoSort: change.name == nil && change.client == nil
         default: target.map { change.name == $0.name } ?? false

@@ -35,6 +35,18 @@ public enum Command: Codable, Sendable, Equatable {
     case explain(String)
     /// What requests used, how they went and what they cost. Changes nothing.
     case usage(UsageQuestion)
+    /// Requests that run now. Changes nothing.
+    case openRequests
+    /// Requests of the log. Changes nothing.
+    case loggedRequests(HistoryQuestion)
+    /// Events, also of earlier processes. Changes nothing.
+    case pastEvents(HistoryQuestion)
+    /// Ends the request of that key, which runs. Nothing is held against its endpoint.
+    case cancel(String)
+    /// Does the same to several endpoints: all of it or nothing, and one step to undo.
+    case changeAll([CommandTarget], BatchChange)
+    /// Adds an endpoint that is as another one, its credential included, under a new name. It begins out of service.
+    case clone(CommandTarget, named: String)
     /// Of a client, `name` and `token` are needed.
     case addClient(ClientPatch)
     /// Changes the fields of the client of that name that the patch names.
@@ -54,12 +66,32 @@ public enum Command: Codable, Sendable, Equatable {
     public var target: CommandTarget? {
         switch self {
         case .move(let target, _), .setEnabled(let target, _), .setPinned(let target, _), .update(let target, _),
-            .replace(let target, _), .remove(let target), .clear(let target), .test(let target):
+            .replace(let target, _), .remove(let target), .clear(let target), .test(let target), .clone(let target, _):
             target
         case .testDraft(let target, _), .preview(let target, _): target
-        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo, .explain, .usage, .addClient, .changeClient,
-            .removeClient:
+        case .sortNow, .setAutoSort, .add, .flush, .reload, .undo, .redo, .explain, .usage, .openRequests,
+            .loggedRequests,
+            .pastEvents, .cancel, .changeAll, .addClient, .changeClient, .removeClient:
             nil
+        }
+    }
+}
+
+/// What is done to several endpoints at once.
+public enum BatchChange: Codable, Sendable, Equatable {
+    case setEnabled(Bool)
+    /// Ends their time outs. The file keeps nothing of it, and there is nothing to undo.
+    case clear
+    case addTag(String)
+    case removeTag(String)
+
+    /// Such as `off`, for messages.
+    public var words: String {
+        switch self {
+        case .setEnabled(let isOn): isOn ? "on" : "off"
+        case .clear: "cleared"
+        case .addTag(let tag): "tagged \(tag)"
+        case .removeTag(let tag): "without the tag \(tag)"
         }
     }
 }
@@ -130,6 +162,12 @@ public enum CommandAnswer: Sendable, Equatable {
     case walk(RequestWalk)
     /// The answer of `.usage`.
     case usage(UsageReport)
+    /// The answer of `.openRequests`.
+    case openRequests(OpenRequestReport)
+    /// The answer of `.loggedRequests`.
+    case loggedRequests(RequestLogReport)
+    /// The answer of `.pastEvents`.
+    case pastEvents(EventHistoryReport)
 }
 
 /// What a command did. It has reached the disk by the time this is there.

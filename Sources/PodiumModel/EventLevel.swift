@@ -1,5 +1,5 @@
 /// How much an event matters.
-public enum EventLevel: String, Sendable, Comparable, CaseIterable {
+public enum EventLevel: String, Codable, Sendable, Comparable, CaseIterable {
     case debug
     case info
     case warning

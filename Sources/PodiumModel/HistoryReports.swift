@@ -186,7 +186,7 @@ public struct FlushHistoryReport: Codable, Sendable, Equatable {
 }
 
 /// Which part of the history is asked for. Not every question heeds every part.
-public struct HistoryQuestion: Sendable, Equatable {
+public struct HistoryQuestion: Codable, Sendable, Equatable {
     /// `24h`, `30d`, `today`, `yesterday`, `this-month`, `2026-11-30`, `2026-11-01..2026-11-15`; nil: as far back as it goes.
     public var span: String?
     /// At most so many, the newest ones.

@@ -45,6 +45,8 @@ struct ConsoleLoop {
         screen.resize()
         var state = ConsoleState(
             setup: setup(), columns: screen.size.columns, lines: screen.size.lines, now: clock.now)
+        // The answer comes before that to the first frame's question, or never.
+        if state.setup.followsBackground, pacing.asks { screen.write("\u{1B}]11;?\u{1B}\\") }
         var lastSnapshot = clock.now
         for effect in state.handle(.snapshot(first), now: clock.now) {
             if let reason = carryOut(effect, &state, perform) { return reason }
@@ -111,7 +113,10 @@ struct ConsoleLoop {
         var setup = ConsoleSetup()
         setup.glyphs = screen.isUTF8 && !options.ascii ? .unicode : .ascii
         let noColor = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
-        setup.theme = options.theme.flatMap { Theme(name: $0) } ?? (noColor || screen.colorDepth == nil ? .mono : .dark)
+        let isPlain = noColor || screen.colorDepth == nil
+        let isLight = getenv("COLORFGBG").flatMap { Background.isLight(variable: String(cString: $0)) }
+        setup.theme = options.theme.flatMap { Theme(name: $0) } ?? (isPlain ? .mono : isLight == true ? .light : .dark)
+        setup.followsBackground = options.theme == nil && !isPlain
         setup.refresh = options.refresh
         setup.keymap = options.keymap
         setup.isReadOnly = options.isReadOnly

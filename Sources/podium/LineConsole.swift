@@ -98,7 +98,9 @@ final class LineConsole: Sendable {
             for line in PlainReport.lines(walk, utcOffset: WallClock.utcOffset(at: walk.time)) {
                 StandardStreams.output(line)
             }
-        case .success(.preview), .success(.usage): break
+        case .success(.preview), .success(.usage), .success(.openRequests), .success(.loggedRequests),
+            .success(.pastEvents):
+            break
         }
     }
 

@@ -15,7 +15,8 @@ struct Podium: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, AttachCommand.self, StatusCommand.self, FlushCommand.self, SortCommand.self,
-            ReloadCommand.self, ExplainCommand.self, UsageCommand.self, HistoryCommand.self, EndpointCommand.self,
+            ReloadCommand.self, RequestsCommand.self, CancelCommand.self, ExplainCommand.self, UsageCommand.self,
+            HistoryCommand.self, EndpointCommand.self,
             ClientCommand.self,
             CheckCommand.self, RestoreCommand.self,
             SimulateCommand.self,

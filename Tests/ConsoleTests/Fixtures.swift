@@ -291,3 +291,36 @@ extension Fixture {
         }
     }
 }
+
+extension Fixture {
+    /// Answers what the requests panel asks: two requests run, two have ended.
+    static func answerRequests(
+        _ state: inout ConsoleState, without key: String? = nil, at now: ContinuousClock.Instant = start
+    ) {
+        var slow = OpenRequestReport.Row(
+            key: "0-7", id: "req-slow", age: 125, phase: .waiting, client: "ops", path: "/v1/responses")
+        (slow.endpoint, slow.model, slow.attempts, slow.bytesUp) = ("azure-gpt", "gpt-5", 2, 40_000)
+        var streaming = OpenRequestReport.Row(
+            key: "1-3", id: "req-stream", age: 3, phase: .streaming, client: "10.0.0.9", path: "/v1/messages")
+        (streaming.endpoint, streaming.model, streaming.attempts) = ("anthropic-main", "claude-opus", 1)
+        (streaming.bytesUp, streaming.bytesDown, streaming.events) = (2_000, 9_000, 41)
+        var ended = RequestLogReport.Row(key: 9, time: time(12, 4, 29), kind: "messages", ending: "completed")
+        (ended.id, ended.status, ended.endpoint, ended.model) = ("req-ended", 200, "anthropic-main", "claude-opus")
+        (ended.attempts, ended.input, ended.output, ended.bytesUp, ended.bytesDown) = (1, 1_200, 310, 3_000, 12_000)
+        var failed = RequestLogReport.Row(key: 8, time: time(12, 4, 20), kind: "messages", ending: "broken_stream")
+        (failed.id, failed.status, failed.endpoint, failed.failed, failed.attempts) = (
+            "req-bad", 200, "backup-hk", true, 1
+        )
+        for case .perform(let id, let command) in state.handle(.snapshot(state.latest), now: now) {
+            switch command {
+            case .openRequests:
+                let open = OpenRequestReport(requests: [slow, streaming].filter { $0.key != key })
+                _ = state.handle(.commandFinished(id, .success(.openRequests(open))), now: now)
+            case .loggedRequests:
+                let log = RequestLogReport(problem: nil, requests: [ended, failed])
+                _ = state.handle(.commandFinished(id, .success(.loggedRequests(log))), now: now)
+            default: break
+            }
+        }
+    }
+}

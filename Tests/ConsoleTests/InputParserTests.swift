@@ -124,7 +124,7 @@ struct InputParserTests {
         "\u{1B}P>|ghostty 1.2.3\u{1B}\\", "\u{1B}P>|XTerm(390)\u{1B}\\", "\u{1B}P!|00000000\u{1B}\\",
         "\u{1B}P1$r0 q\u{1B}\\",
         "\u{1B}P1+r544e=787465726d2d6b69747479\u{1B}\\", "\u{1B}]10;rgb:dddd/dddd/dddd\u{1B}\\",
-        "\u{1B}]11;rgb:0000/0000/0000\u{7}",
+        "\u{1B}]12;rgb:0000/0000/0000\u{7}",
         "\u{1B}]4;1;rgb:cdcd/0000/0000\u{7}", "\u{1B}]52;c;d3Fz\u{1B}\\", "\u{1B}]ld q space\u{1B}\\",
         "\u{1B}_Gi=31;OK\u{1B}\\",
         "\u{1B}^private d\u{1B}\\", "\u{1B}Xstart d\u{1B}\\", "\u{1B}[?62;22;52c", "\u{1B}[>1;4000;30c",

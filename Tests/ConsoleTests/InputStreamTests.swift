@@ -26,6 +26,8 @@ struct InputStreamTests {
                 while let deadline = parser.deadline, deadline < next { events += parser.expire(now: deadline) }
                 now = next
             }
+            // What the terminal says of its background is no key.
+            events.removeAll { if case .input(.background) = $0 { true } else { false } }
             let isRight = events == expected.map { .input(.key($0)) }
             if !isRight {
                 Issue.record(

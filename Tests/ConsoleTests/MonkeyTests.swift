@@ -23,12 +23,15 @@ struct MonkeyTests {
         }
         let wanted: Set<String> =
             isReadOnly
-            ? ["test", "testDraft", "reload", "usage"]
+            ? ["test", "testDraft", "reload", "usage", "pastEvents"]
             : [
                 "move", "setEnabled", "setPinned", "sortNow", "setAutoSort", "update", "add", "remove", "flush", "undo",
                 "redo", "reload", "clear", "test", "testDraft", "preview", "usage",
+                "pastEvents", "changeAll", "clone",
             ]
-        #expect(monkey.given == wanted, "what it got to ask for")
+        // These need something to have run.
+        let byChance: Set<String> = ["explain", "openRequests", "loggedRequests", "cancel"]
+        #expect(monkey.given.subtracting(byChance) == wanted, "what it got to ask for")
         monkey.comeBack()
     }
 }
@@ -56,7 +59,8 @@ private struct Monkey {
     private static let phrases = [
         ":rank 2\r", ":sort p95 desc\r", ":go azure-gpt\r", ":level error\r", ":theme light\r",
         "\u{1B}\u{1B}:reload\r", "dx\r", "1dgemini-a\r", "\u{1B}\u{1B}\u{1B}:go azure-gpt\rdazure-gpt\r",
-        "?auto-sort\r",
+        "?auto-sort\r", "\u{1B}\u{1B}\u{1B}\u{1B}:off\ry", "\u{1B}\u{1B}\u{1B}:clone another\r",
+        "\u{1B}\u{1B}\u{1B}1:rank 3\r", "\u{1B}\u{1B}\u{1B}:at 03:12\r", "\u{1B}\u{1B}7xy",
         "anew-one\thttps://h\t\t\t\tsecret-typed\u{13}", "e\t\t\t\t\tsecret-typed",
         "/an\r",
         "\u{1B}\u{1B}\u{1B}",
@@ -129,7 +133,25 @@ private struct Monkey {
             let report = UsageReport(
                 span: "", by: [], currency: "", pricesDate: "", problem: Bool.random(using: &random) ? "x\u{7}" : nil,
                 rows: Array(repeating: row, count: Int.random(in: 0..<40, using: &random)), total: row)
-            let results: [CommandResult] = [.success(.usage(report)), .failure(CommandRefusal(.unavailable, "later"))]
+            var running = OpenRequestReport.Row(
+                key: "\(row.requests)", id: "名\u{1B}", age: .random(in: 0..<1e6, using: &random), phase: .waiting,
+                client: "",
+                path: "/\u{7}")
+            running.bytesUp = .random(in: 0...Int.max, using: &random)
+            var ended = RequestLogReport.Row(key: row.requests, time: 1e9, kind: "x", ending: "completed")
+            (ended.id, ended.bytesUp) = ("a", .random(in: 0...Int64.max, using: &random))
+            let results: [CommandResult] = [
+                .success(.usage(report)), .failure(CommandRefusal(.unavailable, "later")),
+                .success(.openRequests(OpenRequestReport(requests: [running]))),
+                .success(.loggedRequests(RequestLogReport(problem: nil, requests: [ended]))),
+                .success(
+                    .pastEvents(
+                        EventHistoryReport(
+                            problem: nil,
+                            events: (0..<40).map {
+                                Fixture.event(UInt64($0), 1e9 + Double($0), .info, "x\u{1B}", "名 \($0)")
+                            }))),
+            ]
             take(
                 .commandFinished(
                     questions.remove(at: place), results.randomElement(using: &random) ?? .success(.usage(report))))
@@ -154,7 +176,10 @@ private struct Monkey {
         for effect in state.handle(input, now: now) {
             if case .quit = effect { #expect(before.context == .quit || before.context == .command, "left unasked") }
             guard case .perform(let id, let command) = effect else { continue }
-            if case .usage = command { questions.append(id) } else { open.append(id) }
+            switch command {
+            case .usage, .openRequests, .loggedRequests, .pastEvents, .explain: questions.append(id)
+            default: open.append(id)
+            }
             given.insert(command.kind)
             if command.isChange {
                 #expect(!before.isReadOnly && before.latest.staleSince == nil, "\(command)")
@@ -169,6 +194,11 @@ private struct Monkey {
     /// Whether the operator asked for it, and where it hurts confirmed it, by that input.
     private static func isAskedFor(_ command: Command, by input: ConsoleInput, _ before: ConsoleState) -> Bool {
         if case .preview = command { return true }
+        // The requests panel asks when the picture is renewed.
+        if command == .openRequests { return input.isSnapshot }
+        if case .loggedRequests = command { return input.isSnapshot }
+        if case .pastEvents = command { return true }
+        if case .explain = command { return before.focus == .requests }
         if case .usage = command {
             switch input {
             // What was asked for meanwhile is asked once the answers before are there.
@@ -214,13 +244,15 @@ private struct Monkey {
             return binding.action == .save || binding.action == .accept && form.focus == .save
         case (.testDraft, .form(let form)):
             return binding.action == .test || binding.action == .accept && form.focus == .test
-        case (.setEnabled(_, false), .confirm(let dialog)):
+        case (.setEnabled(_, false), .confirm(let dialog)), (.cancel, .confirm(let dialog)),
+            (.changeAll, .confirm(let dialog)):
             return dialog.answer == .perform(command)
                 && (binding.action == .agree || binding.action == .accept && !dialog.isCancelFocused)
         case (.setEnabled, nil), (.move, nil), (.setPinned, nil), (.sortNow, nil), (.setAutoSort, nil), (.flush, nil),
             (.clear, nil), (.undo, nil), (.redo, nil):
             return binding.context == .main && binding.changes
                 || binding.context == .command && binding.action == .accept
+        case (.clone, nil): return binding.context == .command && binding.action == .accept
         case (.reload, nil): return binding.context == .command && binding.action == .accept
         case (.test, nil): return binding.action == .test || binding.context == .command
         default: return false
@@ -277,8 +309,12 @@ extension Command {
 
     fileprivate var isChange: Bool {
         switch self {
-        case .test, .testDraft, .preview, .reload, .usage: false
+        case .test, .testDraft, .preview, .reload, .usage, .openRequests, .loggedRequests, .pastEvents, .explain: false
         default: true
         }
     }
+}
+
+extension ConsoleInput {
+    fileprivate var isSnapshot: Bool { if case .snapshot = self { true } else { false } }
 }

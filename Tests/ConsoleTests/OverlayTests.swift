@@ -210,7 +210,7 @@ struct OverlayTests {
         for binding in Keymap.standard.bindings(in: .main) where !binding.action.rawValue.hasPrefix("panel-") {
             #expect(screen.contains(binding.keys[0].name), "\(binding.action)")
         }
-        #expect(screen.contains("1-7        panels"))
+        #expect(screen.contains("1-8        panels"))
     }
 
     @Test("The help finds words and says why something cannot be done now")

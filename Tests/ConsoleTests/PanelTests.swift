@@ -265,11 +265,11 @@ struct PanelTests {
         var snapshot = Fixture.snapshot()
         snapshot.journal = Fixture.journal
         var state = Fixture.console(80, 24, snapshot)
-        state.press(.character("7"))
+        state.press(.character("8"))
         #expect(
             panel(.journal, state).hasPrefix(
                 """
-                ─▸7 Rank changes ───────────────────────────────────────────────── following ▲ ─
+                ─▸8 Rank changes ───────────────────────────────────────────────── following ▲ ─
                  12:04:29 openai-team          ↑    4→3 moved by hand
                  12:04:29 azure-gpt            ↓    3→4 openai-team moved
                  12:03:02 backup-hk            ↓    2→6 could not be used

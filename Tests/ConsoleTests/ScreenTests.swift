@@ -98,7 +98,16 @@ struct ScreenTests {
             $0.press(.character("v"), .character("v"), .character("6"), .character("z"), .character("]"))
             Fixture.answerTraffic(&$0)
         },
-        Scene(name: "journal, zoomed") { $0.press(.character("7"), .character("z")) },
+        Scene(name: "requests, zoomed") {
+            $0.press(.character("7"), .character("z"))
+            Fixture.answerRequests(&$0)
+        },
+        Scene(name: "cancel?") {
+            $0.press(.character("7"))
+            Fixture.answerRequests(&$0)
+            $0.press(.character("x"))
+        },
+        Scene(name: "journal, zoomed") { $0.press(.character("8"), .character("z")) },
         Scene(name: "sorted by p95, filtered") {
             $0.type(":sort p95")
             $0.press(.enter, .character("/"))

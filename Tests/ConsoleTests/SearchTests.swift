@@ -28,7 +28,7 @@ struct SearchTests {
             Fixture.rankChange(time: Fixture.time(12, 0, 0), endpoint: "e\($0)", from: 2, to: 1, text: "faster")
         }
         var state = Fixture.console(80, 24, snapshot)
-        state.press(.character("7"), .character("/"))
+        state.press(.character("8"), .character("/"))
         state.type("faster")
         state.press(.enter, .character("n"), .character("n"))
         #expect(state.scroll[.journal] == 2)

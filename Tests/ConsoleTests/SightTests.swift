@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Endpoints are changed where they are seen")
 struct SightTests {
-    private static let reading: [Character] = ["2", "3", "4", "6", "7"]
+    private static let reading: [Character] = ["2", "3", "4", "6", "7", "8"]
 
     @Test("No key changes or copies an endpoint from a panel that shows none", arguments: reading, [false, true])
     func elsewhere(panel: Character, isZoomed: Bool) {
@@ -74,7 +74,7 @@ struct SightTests {
             snapshot.journal.append(
                 Fixture.rankChange(time: time, endpoint: "e\(id)", from: 2, to: 1, text: "faster"))
         }
-        for panel: Character in ["3", "4", "7"] {
+        for panel: Character in ["3", "4", "8"] {
             var paged = Fixture.console(80, 24, snapshot)
             paged.press(.character(panel), .character("z"))
             var spaced = paged

@@ -131,6 +131,9 @@ struct DescriptionTests {
             .init(endpoint: "", outcome: "", verdict: "", status: 1, firstByteSeconds: 1, seconds: 1)
         ]
         try check(RequestLogReport(problem: "", requests: [logged]), "RequestLog")
+        var running = OpenRequestReport.Row(key: "", id: "", age: 1, phase: .waiting, client: "", path: "")
+        (running.endpoint, running.model, running.firstByteSeconds) = ("", "", 1)
+        try check(OpenRequestReport(requests: [running]), "OpenRequests")
         try check(EventHistoryReport(problem: "", events: snapshot.events), "EventHistory")
         try check(
             FlushHistoryReport(
@@ -180,6 +183,9 @@ struct DescriptionTests {
         #expect(steps == Set(RequestWalk.Step.Result.allCases.map(\.rawValue)))
         let routes = try words("RequestWalk", "route")
         #expect(routes == Set(RouteReason.allCases.map(\.rawValue)).subtracting([RouteReason.order.rawValue]))
+        let phases = try words("OpenRequest", "phase")
+        #expect(phases == Set(OpenRequestReport.Phase.allCases.map(\.rawValue)))
+        #expect(phases == Set(OpenRequest.Phase.allCases.map(\.rawValue)))
         let results = try words("Flush", "result")
         #expect(results == Set(Snapshot.Flush.Result.allCases.map(\.rawValue)))
     }

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import socket
 import subprocess
 
 import pytest
@@ -26,6 +27,7 @@ endpoints:
   - name: gamma
     url: http://127.0.0.1:3/c
     priority: 3
+    tags: [lab]
 """
 
 
@@ -128,7 +130,7 @@ def panels(s):
     s.shows("▸2 Persister")
     s.press("BTab")
     s.shows("▸1 Endpoints")
-    for key, title in ("5", "alpha"), ("6", "Traffic"), ("7", "Rank changes"):
+    for key, title in ("5", "alpha"), ("6", "Traffic"), ("7", "Requests"), ("8", "Rank changes"):
         s.press(key)
         s.shows(rf"^─▸{key} {title}")
         s.lacks("1 Endpoints")
@@ -136,7 +138,7 @@ def panels(s):
     s.lacks("2 Persister")
     s.press("z")
     s.shows("2 Persister")
-    names = "endpoints persister flushes events detail traffic journal"
+    names = "endpoints persister flushes events detail traffic requests journal"
     return " ".join("panel-" + name for name in names.split()) + " next-panel previous-panel zoom"
 
 
@@ -188,6 +190,84 @@ def traffic(s):
     s.press("1", "Escape", "g")
     s.lacks("✓")
     return "shorter-span longer-span traffic-of mark"
+
+
+def requests(s):
+    """What runs, and one of it is ended."""
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        port = hole.getsockname()[1]
+        s.press("a")
+        s.write("hole")
+        s.press("Tab")
+        s.write(f"http://127.0.0.1:{port}")
+        s.press("Tab", "Tab", "Tab")
+        s.shows("‹auth_token›")
+        s.press("Left", "Left")
+        s.shows("‹none›")
+        s.press("C-s")
+        s.lacks("Add an endpoint")
+        s.file("name: hole")
+        s.write(":go hole")
+        s.press("Enter")
+        s.write(":rank 1")
+        s.press("Enter")
+        s.shows("rank 1")
+        where = re.search(r"port: (\d+)", s.config.read_text()).group(1)
+        with socket.create_connection(("127.0.0.1", int(where))) as client:
+            client.sendall(b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+            s.press("7")
+            s.shows("1 running")
+            s.shows("waiting +hole")
+            s.press("Enter")
+            s.shows("waiting for the endpoint's answer")
+            s.press("Escape", "x")
+            s.shows("Cancel a request of 127.0.0.1")
+            s.press("y")
+            s.shows("cancelled the request")
+            client.settimeout(20)
+            assert client.recv(100) == b""
+        s.shows("0 running")
+    s.press("1")
+    s.write(":go hole")
+    s.press("Enter", "d")
+    s.write("hole")
+    s.press("Enter")
+    s.file_lacks("hole")
+    s.press("g")
+    return "cancel-request"
+
+
+def past(s):
+    """The log of a day, which outlives the process."""
+    s.press("L")
+    s.shows("Log of 20")
+    s.shows("listening on")
+    s.press("/")
+    s.write("listening")
+    s.press("Enter")
+    s.shows(r"▸?\d\d:\d\d:\d\d . proxy +listening")
+    s.press("[")
+    s.shows("Nothing is known of this day")
+    s.press("Escape")
+    s.lacks("Log of 20")
+    return "past-events"
+
+
+def verbs_for_many(s):
+    """Marked ones are switched together, and one step takes it back."""
+    s.press("g", "v", "v", "Space")
+    s.shows("2 endpoints: off")
+    s.press("y")
+    s.file(r"enabled: false(.|\n)*enabled: false")
+    s.press("u")
+    s.file_lacks("enabled: false")
+    s.press("g", "D")
+    s.shows("is off, and nothing runs there any more")
+    s.file("enabled: false")
+    s.press("u")
+    s.file_lacks("enabled: false")
+    s.press("g")
+    return "drain"
 
 
 def history(s):
@@ -308,7 +388,7 @@ def forms(s):
     return "flush-detail edit add delete"
 
 
-DEEDS = [move_about, filter_rows, order, panels, look, traffic, history, ask_and_leave_be, rank, serve, forms]
+DEEDS = [move_about, filter_rows, order, panels, look, traffic, history, requests, past, verbs_for_many, ask_and_leave_be, rank, serve, forms]
 
 
 def test_each_key_does_what_the_table_says(session):
@@ -430,6 +510,31 @@ def test_common_tasks_take_as_many_strokes_as_the_documentation_says(session):
     s.shows(r"Traffic · 1d · a \w+ · b \w+")
     task("compare two that stand together")
     s.press("1", "Escape")
+    press(":")
+    s.write("at 03:12")
+    press("Enter")
+    s.shows("Log of 20")
+    task("see what happened at 03:12")
+    s.press("Escape", "g")
+    press("/")
+    s.write("tag:lab")
+    press("Enter", ":")
+    s.write("off")
+    press("Enter")
+    s.shows("1 endpoint: off")
+    press("y")
+    s.file("enabled: false")
+    task("switch off all with the tag lab")
+    s.press("Escape", "u")
+    s.file_lacks("enabled: false")
+    press("D")
+    s.shows("nothing runs there any more")
+    task("drain one, and know when nothing runs there")
+    s.press("u")
+    s.file_lacks("enabled: false")
+    press("7")
+    s.shows("0 running")
+    task("see which request hangs")
 
     docs = (pathlib.Path(__file__).parents[2] / "docs" / "console.md").read_text()
     table = docs.split("## Common tasks")[1].split("##")[0]

@@ -95,7 +95,12 @@ extension ConsoleState {
             return []
         }
         if let effects = takeHistory(id, result) { return effects }
+        if let effects = takePast(id, result) { return effects }
         if traffic.take(id, result) { return [] }
+        if requests.take(id, result) {
+            keepRequestInView()
+            return []
+        }
         if previewCommand == id {
             previewCommand = nil
             if case .form(var form) = overlay {
@@ -136,8 +141,10 @@ extension ConsoleState {
             say(.good, "\(receipt.message)\(lost)", now: now)
             toast?.undo = receipt.undo.map(SafeText.clean)
             if case .add(let draft) = command.command { pendingSelection = draft.name }
+            if case .clone(_, let name) = command.command { pendingSelection = name }
+            if case .changeAll = command.command { marked = [] }
             return []
-        case .success(.preview), .success(.walk), .success(.usage):
+        case .success:
             return fail(command, id, isForm: isForm, CommandRefusal(.unavailable, "not answered"), now: now)
         case .failure(let failure): return fail(command, id, isForm: isForm, failure, now: now)
         }

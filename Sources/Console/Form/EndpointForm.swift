@@ -358,7 +358,7 @@ extension EndpointForm {
             preview = nil
             awaitsRebase = true
         case .failure(let failure): preview = .refused(SafeText.clean(failure.line))
-        case .success(.done), .success(.walk), .success(.usage): preview = .unknown
+        case .success: preview = .unknown
         }
     }
 
@@ -371,7 +371,7 @@ extension EndpointForm {
         switch result {
         case .success(.done(let receipt)): testReport = .done(isGood: true, text: text(receipt.message))
         case .failure(let failure): testReport = .done(isGood: false, text: text(failure.line))
-        case .success(.preview), .success(.walk), .success(.usage): break
+        case .success: break
         }
     }
 

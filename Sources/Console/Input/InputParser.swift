@@ -263,7 +263,7 @@ public struct InputParser: Sendable {
             if let key = sequences.described(as: sequence + [final]) ?? KeySequences.console(final) {
                 press(key, &events)
             }
-        case .string(let kind): string(scalar, kind, now: now)
+        case .string(let kind): string(scalar, kind, now: now, &events)
         case .stringEscape(let kind, let since): stringEscape(scalar, kind, since: since, now: now, &events)
         case .paste: paste(scalar, &events)
         // These ended or took their byte before it was a character.
@@ -397,16 +397,27 @@ public struct InputParser: Sendable {
         }
     }
 
-    private mutating func string(_ scalar: Unicode.Scalar, _ kind: StringKind, now: ContinuousClock.Instant) {
+    private mutating func string(
+        _ scalar: Unicode.Scalar, _ kind: StringKind, now: ContinuousClock.Instant, _ events: inout [Event]
+    ) {
         switch scalar.value {
         case 0x1B: state = .stringEscape(kind, since: now)
-        case 0x9C, 0x03, 0x18, 0x1A: state = .ground
-        case 0x07 where kind == .command: state = .ground
+        case 0x03, 0x18, 0x1A: state = .ground
+        case 0x9C: endString(kind, &events)
+        case 0x07 where kind == .command: endString(kind, &events)
         default:
+            if kind == .command, sequence.count < Self.mostKept { sequence.append(UInt8(exactly: scalar.value) ?? 0) }
             guard kind == .other, length <= Self.passthrough.count else { return }
             sequence.append(UInt8(exactly: scalar.value) ?? 0)
             if sequence == Self.passthrough { state = .string(.passthrough) }
         }
+    }
+
+    /// Of all that a terminal says in a string, the colour of its background is the only thing that was asked for.
+    private mutating func endString(_ kind: StringKind, _ events: inout [Event]) {
+        state = .ground
+        guard kind == .command, let isLight = Background.isLight(report: sequence.dropFirst()) else { return }
+        events.append(.input(.background(isLight: isLight)))
     }
 
     private mutating func stringEscape(
@@ -420,6 +431,8 @@ public struct InputParser: Sendable {
                 // Esc pressed twice: the first one has ended the string.
                 state = now - since > Self.burst ? .escape(since: now) : .stringEscape(kind, since: now)
             }
+        } else if scalar == "\\", kind == .command {
+            endString(kind, &events)
         } else if Self.introducers.contains(scalar) {
             begin(scalar, now: now)
         } else {

@@ -62,6 +62,8 @@ public enum ConsoleInput: Sendable, Equatable {
     case notice(String)
     /// The process was asked to suspend from outside (SIGTSTP).
     case suspendRequested
+    /// The terminal has said what its background is.
+    case background(isLight: Bool)
     /// Time passed.
     case tick
 }

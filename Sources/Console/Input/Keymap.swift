@@ -8,7 +8,7 @@ public struct Keymap: Sendable {
     private let table: [Place: Binding]
 
     /// As it is where the configuration says nothing.
-    public static let standard = Keymap(main + dialogs + history)
+    public static let standard = Keymap(main + dialogs + history + past)
 
     init(_ bindings: [Binding]) {
         self.bindings = bindings
@@ -43,6 +43,10 @@ public struct Keymap: Sendable {
         Binding(
             .history, [.character("H")], "history", "Shows requests, errors, times, tokens and cost over time.",
             group: .move, bar: 87),
+        Binding(
+            .past, [.character("L")], "past events",
+            "Shows the log of a day, also of before a restart; `:at 03:12` goes there.",
+            group: .move),
         Binding(.back, [.escape], "back, clear", "Leaves the zoom, then clears the filter.", group: .move),
 
         Binding(
@@ -64,11 +68,13 @@ public struct Keymap: Sendable {
             changes: true),
         Binding(
             .toggle, [.character(" ")], "on/off",
-            "Takes the endpoint out of service, or back; in a log or list, space pages down.", group: .endpoint,
+            "Takes the endpoint, or all that are marked, out of service or back; in a log, space pages down.",
+            group: .endpoint,
             bar: 20, changes: true),
         Binding(
             .mark, [.character("v")], "mark",
-            "Marks the endpoint, or takes the mark away; two marked ones are compared in the traffic.", group: .endpoint
+            "Marks the endpoint, or not; marked ones are changed together, two are compared in the traffic.",
+            group: .endpoint
         ),
         Binding(.copy, [.character("y")], "copy URL", "Copies the URL (OSC 52).", group: .endpoint),
         Binding(
@@ -76,6 +82,13 @@ public struct Keymap: Sendable {
             group: .endpoint,
             changes: true),
         Binding(.test, [.character("T")], "test", "Connects and reports how long each step took.", group: .endpoint),
+        Binding(
+            .drain, [.character("D")], "drain",
+            "Takes the endpoint out of service, and says when nothing runs there any more.", group: .endpoint,
+            changes: true),
+        Binding(
+            .cancelRequest, [.character("x")], "cancel", "Ends the request under the cursor, after asking.",
+            group: .endpoint, changes: true),
         Binding(
             .undo, [.character("u")], "undo", "Takes the last operator action back.", group: .endpoint, bar: 85,
             changes: true),
@@ -111,7 +124,10 @@ public struct Keymap: Sendable {
         Binding(.panel4, [.character("4")], "events", "Goes to the event log.", group: .view),
         Binding(.panel5, [.character("5")], "detail", "Goes to the endpoint's detail.", group: .view),
         Binding(.panel6, [.character("6")], "traffic", "Goes to the traffic over time.", group: .view),
-        Binding(.panel7, [.character("7")], "rank changes", "Goes to the journal of rank changes.", group: .view),
+        Binding(
+            .panel7, [.character("7")], "requests", "Goes to the requests, those that run and the last ones.",
+            group: .view),
+        Binding(.panel8, [.character("8")], "rank changes", "Goes to the journal of rank changes.", group: .view),
         Binding(
             .shorter, [.character("[")], "shorter", "Shows the traffic of a shorter time: 1h, 1d, 7d, 30d.",
             group: .view,
@@ -246,6 +262,45 @@ public struct Keymap: Sendable {
             in: .detail, group: .dialog, bar: 0),
     ]
 
+    private static let past: [Binding] = [
+        Binding(.cursorUp, [.up, .character("k")], "row up", "Goes to the event before.", in: .past, group: .dialog),
+        Binding(
+            .cursorDown, [.down, .character("j")], "row down", "Goes to the event after.", in: .past, group: .dialog),
+        Binding(.pageUp, [.pageUp, .control("B")], "page up", "Goes up by a page.", in: .past, group: .dialog),
+        Binding(
+            .pageDown, [.pageDown, .control("F"), .character(" ")], "page down", "Goes down by a page.", in: .past,
+            group: .dialog),
+        Binding(
+            .first, [.character("g"), .home], "first", "Goes to the first event of the day.", in: .past, group: .dialog),
+        Binding(.last, [.character("G"), .end], "last", "Goes to the last one.", in: .past, group: .dialog),
+        Binding(
+            .previousEntry, [.character("["), .left], "day before", "Goes to the day before.", in: .past,
+            group: .dialog, bar: 1, barLabel: "day"),
+        Binding(
+            .nextEntry, [.character("]"), .right], "day after", "Goes to the day after.", in: .past, group: .dialog,
+            bar: 1, barLabel: "day"),
+        Binding(
+            .filter, [.character("/")], "search",
+            "Searches texts, endpoints and times, and goes to what is found; the rest stays in sight.", in: .past,
+            group: .dialog, bar: 2),
+        Binding(
+            .nextMatch, [.character("n")], "next match", "Goes to the next match.", in: .past, group: .dialog, bar: 3,
+            barLabel: "match"),
+        Binding(
+            .previousMatch, [.character("N")], "match back", "Goes to the match before.", in: .past,
+            group: .dialog, bar: 3, barLabel: "match"),
+        Binding(
+            .level, [.character("f")], "level", "Hides the less important events, or shows them.", in: .past,
+            group: .dialog, bar: 4),
+        Binding(
+            .copy, [.character("y")], "copy", "Copies the event in one line (OSC 52).", in: .past, group: .dialog,
+            bar: 5),
+        Binding(.redraw, [.control("L")], "redraw", "Draws the screen again.", in: .past, group: .dialog),
+        Binding(
+            .cancel, [.escape, .character("q"), .character("L"), .control("C")], "back", "Goes back to the dashboard.",
+            in: .past, group: .dialog, bar: 0),
+    ]
+
     private static let history: [Binding] = [
         Binding(.cursorUp, [.up, .character("k")], "row up", "Goes to the row above.", in: .history, group: .dialog),
         Binding(
@@ -323,7 +378,7 @@ extension Keymap {
             (.main, "Main screen"), (.prompt, "Filter"), (.command, "Command line"), (.form, "Form"),
             (.difference, "Difference of the file"),
             (.delete, "Delete"), (.confirm, "Question"), (.quit, "Leaving"), (.help, "Help"),
-            (.detail, "Flush or event in full"), (.history, "History"),
+            (.detail, "Flush or event in full"), (.history, "History"), (.past, "Log of a day"),
         ]
         return titles.map { context, title in
             let rows = bindings(in: context).map { binding in
@@ -390,201 +445,4 @@ public struct Binding: Sendable {
     public var keyNames: String { keyNames(isASCII: false) }
 
     func keyNames(isASCII: Bool) -> String { keys.map { $0.name(isASCII: isASCII) }.joined(separator: " ") }
-}
-
-/// Everything a key can do. The raw value is the name of the action in `:` commands and the documentation.
-public enum ConsoleAction: String, Sendable, CaseIterable {
-    case cursorUp = "up"
-    case cursorDown = "down"
-    case pageUp = "page-up"
-    case pageDown = "page-down"
-    case first, last
-    case filter
-    case nextMatch = "next-match"
-    case previousMatch = "previous-match"
-    case back
-    case edit, add, delete
-    case rankUp = "rank-up"
-    case rankDown = "rank-down"
-    case pin, toggle, copy, clear, test, undo, redo
-    case flush
-    case flushDetail = "flush-detail"
-    case sortNow = "sort-now"
-    case autoSort = "auto-sort"
-    case reload
-    case nextColumn = "next-column"
-    case previousColumn = "previous-column"
-    case reverse
-    case level
-    case nextPanel = "next-panel"
-    case previousPanel = "previous-panel"
-    case panel1 = "panel-endpoints"
-    case panel2 = "panel-persister"
-    case panel3 = "panel-flushes"
-    case panel4 = "panel-events"
-    case panel5 = "panel-detail"
-    case panel6 = "panel-traffic"
-    case panel7 = "panel-journal"
-    case history
-    case perDay = "per-day"
-    case perWeek = "per-week"
-    case perMonth = "per-month"
-    case perYear = "per-year"
-    case byEndpoint = "by-endpoint"
-    case byModel = "by-model"
-    case byClient = "by-client"
-    case shorter = "shorter-span"
-    case longer = "longer-span"
-    case scope = "traffic-of"
-    case mark
-    case zoom, pause, faster, slower, theme, mouse, redraw, suspend
-    case commandLine = "command"
-    case help, quit
-    case accept, agree, cancel, save
-    case nextField = "next-field"
-    case previousField = "previous-field"
-    case nextChoice = "next-choice"
-    case previousChoice = "previous-choice"
-    case reveal, complete, difference
-    case previousEntry = "previous-entry"
-    case nextEntry = "next-entry"
-    case stop
-    case keepServing = "keep-serving"
-}
-
-/// Where a binding applies.
-public enum KeyContext: String, Sendable, CaseIterable {
-    case main, prompt, command, form, delete, confirm, quit, help, detail, difference, history
-}
-
-/// Keys that the configuration gives an action of the main screen, in place of its own.
-public struct KeyOverride: Sendable, Equatable {
-    /// The action's name, as `:` takes it.
-    public var command: String
-    /// As ``Key/init(name:)`` reads them; none leaves the action to `:`.
-    public var keys: [String]
-
-    /// Keys for an action.
-    public init(command: String, keys: [String]) {
-        self.command = command
-        self.keys = keys
-    }
-}
-
-/// Why an override is not used; the action keeps the keys it has.
-public struct KeyOverrideProblem: Sendable, Equatable {
-    /// Index of the override.
-    public var override: Int
-    /// Index of the key in it; nil where the command is meant.
-    public var key: Int?
-    /// One sentence without a full stop.
-    public var message: String
-    /// What to do about it.
-    public var fix: String
-}
-
-extension Keymap {
-    /// The keymap with the overrides that can be used, and what is wrong with the others.
-    public func overridden(by overrides: [KeyOverride]) -> (keymap: Keymap, problems: [KeyOverrideProblem]) {
-        var problems: [KeyOverrideProblem] = []
-        var accepted: [ConsoleAction: [Key]] = [:]
-        for (index, override) in overrides.enumerated() {
-            guard let binding = bindings(in: .main).first(where: { $0.action.rawValue == override.command }) else {
-                let names = bindings(in: .main).map(\.action.rawValue)
-                problems.append(
-                    KeyOverrideProblem(
-                        override: index, message: "'\(SafeText.clean(override.command))' is no action of the console",
-                        fix: "use one of \(names.joined(separator: ", "))"))
-                continue
-            }
-            switch Self.read(override, index, binding) {
-            case .success(let keys): accepted[binding.action] = keys
-            case .failure(let failure): problems.append(failure.problem)
-            }
-        }
-        // A key taken away from one action and given to no other would be lost without a word.
-        for (index, override) in overrides.enumerated() {
-            guard let action = ConsoleAction(rawValue: override.command), let keys = accepted[action],
-                let clash = clash(of: keys, for: action, accepted)
-            else { continue }
-            accepted[action] = nil
-            problems.append(
-                KeyOverrideProblem(
-                    override: index, key: clash.key,
-                    message: "the key \(keys[clash.key].name) belongs to \(clash.owner.rawValue)",
-                    fix: "choose another, or give \(clash.owner.rawValue) other keys"))
-        }
-        return (
-            Keymap(bindings.map { $0.context == .main ? $0.with(keys: accepted[$0.action] ?? $0.keys) : $0 }), problems
-        )
-    }
-
-    private static func read(
-        _ override: KeyOverride, _ index: Int, _ binding: Binding
-    ) -> Result<[Key], KeyOverrideFailure> {
-        var keys: [Key] = []
-        for (place, name) in override.keys.enumerated() {
-            guard let key = Key(name: name) else {
-                return .failure(
-                    KeyOverrideFailure(
-                        problem: KeyOverrideProblem(
-                            override: index, key: place, message: "'\(SafeText.clean(name))' is no key",
-                            fix:
-                                "write one character, ^X for Ctrl-X, F1 to F12, or one of \(Key.names.joined(separator: ", "))"
-                        )))
-            }
-            if !keys.contains(key) { keys.append(key) }
-        }
-        if keys.isEmpty, binding.action == .quit || binding.action == .commandLine {
-            return .failure(
-                KeyOverrideFailure(
-                    problem: KeyOverrideProblem(
-                        override: index, message: "\(binding.action.rawValue) needs a key",
-                        fix: "there would be no way to \(binding.action == .quit ? "leave" : "type a command")")))
-        }
-        return .success(keys)
-    }
-
-    private func clash(
-        of keys: [Key], for action: ConsoleAction, _ accepted: [ConsoleAction: [Key]]
-    ) -> (key: Int, owner: ConsoleAction)? {
-        for (place, key) in keys.enumerated() {
-            for binding in bindings(in: .main) where binding.action != action {
-                if (accepted[binding.action] ?? binding.keys).contains(key) { return (place, binding.action) }
-            }
-        }
-        return nil
-    }
-}
-
-private struct KeyOverrideFailure: Error {
-    var problem: KeyOverrideProblem
-}
-
-extension Key {
-    private static let named: [(String, Key)] = [
-        ("Enter", .enter), ("Esc", .escape), ("Tab", .tab), ("S-Tab", .backTab), ("Bksp", .backspace),
-        ("Del", .delete), ("Ins", .insert), ("Up", .up), ("Down", .down), ("Left", .left), ("Right", .right),
-        ("Home", .home), ("End", .end), ("PgUp", .pageUp), ("PgDn", .pageDown), ("space", .character(" ")),
-    ]
-
-    static var names: [String] { named.map(\.0) }
-
-    /// A key by its name, such as `w`, `^P`, `F5`, `PgUp` or `space`; nil if there is none of that name.
-    public init?(name: String) {
-        if let found = Self.named.first(where: { $0.0.lowercased() == name.lowercased() }) {
-            self = found.1
-        } else if name.first == "F", let number = Int(name.dropFirst()), (1...12).contains(number) {
-            self = .function(number)
-        } else if name.count == 2, name.first == "^", let letter = name.last?.uppercased(),
-            ("A"..."Z").contains(letter), !["H", "I", "J", "M"].contains(letter)
-        {
-            // Those four arrive as Backspace, Tab and Enter.
-            self = .control(Character(letter))
-        } else if name.count == 1, let character = name.first, SafeText.clean(name) == name {
-            self = .character(character)
-        } else {
-            return nil
-        }
-    }
 }

@@ -36,6 +36,7 @@ extension ConsoleState {
         case .events: EventPanel.draw(self, layout, &grid)
         case .detail: DetailPanel.draw(self, layout, now, &grid)
         case .traffic: TrafficPanel.draw(self, layout, &grid)
+        case .requests: RequestsPanel.draw(self, layout, &grid)
         case .journal: JournalPanel.draw(self, layout, &grid)
         }
     }
@@ -90,6 +91,8 @@ extension ConsoleState {
         case .flush(let view): FlushOverlay.draw(self, view, &grid)
         case .event(let view): EventOverlay.draw(self, view, &grid)
         case .history(let view): HistoryOverlay.draw(self, view, &grid)
+        case .past(let view): PastOverlay.draw(self, view, &grid)
+        case .request(let view): RequestOverlay.draw(self, view, &grid)
         case nil: break
         }
     }
@@ -116,6 +119,7 @@ extension ConsoleState {
         case .endpoints: rows.count
         case .flushes: shown.flushes.count
         case .traffic: 0
+        case .requests: requestRows.count
         case .events: visibleEvents.count
         case .journal: visibleJournal.count
         case .persister:
@@ -196,9 +200,13 @@ struct DashboardLayout: Sendable, Equatable {
         // The journal needs a line of its own beside the log; a narrower screen shows it when it has the focus.
         let journal = columns >= 170 ? right : 0
         let below = middle + persisterHeight
-        frames[.events] = Frame(column: 0, line: below, width: columns - journal, height: rest - tableHeight)
-        if journal > 0 {
-            frames[.journal] = Frame(column: left, line: below, width: journal, height: rest - tableHeight)
+        // Where there is room for a log of its own, requests stand below it.
+        let requests = rest - tableHeight >= 22 ? min(20, (rest - tableHeight) / 2) : 0
+        let log = rest - tableHeight - requests
+        frames[.events] = Frame(column: 0, line: below, width: columns - journal, height: log)
+        if journal > 0 { frames[.journal] = Frame(column: left, line: below, width: journal, height: log) }
+        if requests > 0 {
+            frames[.requests] = Frame(column: 0, line: below + log, width: columns, height: requests)
         }
     }
 
@@ -208,7 +216,14 @@ struct DashboardLayout: Sendable, Equatable {
         let tableRows = max(3, min(endpointCount, free - max(3, free / 3)))
         let middle = area.line + 2 + tableRows
         let half = columns / 2 - 1
-        frames[.endpoints] = Frame(column: 0, line: area.line, width: columns, height: tableRows + 2)
+        // A short and wide screen has room for the detail beside the table.
+        let detail = columns >= 150 ? min(70, columns / 3) : 0
+        frames[.endpoints] = Frame(
+            column: 0, line: area.line, width: columns - detail - (detail > 0 ? 1 : 0), height: tableRows + 2)
+        if detail > 0 {
+            frames[.detail] = Frame(
+                column: columns - detail, line: area.line, width: detail, height: tableRows + 2)
+        }
         frames[.persister] = Frame(column: 0, line: middle, width: half, height: 5)
         frames[.flushes] = Frame(column: half + 1, line: middle, width: columns - half - 1, height: 5)
         frames[.events] = Frame(
@@ -240,7 +255,7 @@ struct DashboardLayout: Sendable, Equatable {
     func page(of panel: Panel) -> Int {
         switch panel {
         case .endpoints: tableRows
-        case .flushes: max(0, content(of: panel).height - 1)
+        case .flushes, .requests: max(0, content(of: panel).height - 1)
         case .persister, .events, .detail, .traffic, .journal: content(of: panel).height
         }
     }

@@ -185,9 +185,13 @@ struct ShownWalk: Sendable, Equatable {
 extension ConsoleState {
     /// Asks for the way of the request that the opened event speaks of.
     mutating func refreshWalk() -> [ConsoleEffect] {
-        guard case .event(let view) = overlay,
-            let request = shown.events.last(where: { $0.identity == view.id })?.request, walk?.request != request
-        else { return [] }
+        let request: String? =
+            switch overlay {
+            case .event(let view): shown.events.last { $0.identity == view.id }?.request
+            case .request(let view): if case .ended(let row) = view.row { row.id } else { nil }
+            default: nil
+            }
+        guard let request, walk?.request != request else { return [] }
         let id = nextIdentifier()
         walk = ShownWalk(request: request, command: id)
         return [.perform(id, .explain(request))]

@@ -186,3 +186,18 @@ public enum PlainReport {
             + "\(flush.changes.count.counted("change")), \(Quantity.milliseconds(flush.duration)) ms, \(result)"
     }
 }
+
+extension PlainReport {
+    /// The requests that run, a line each.
+    public static func lines(_ report: OpenRequestReport) -> [String] {
+        guard !report.requests.isEmpty else { return ["nothing runs"] }
+        let lines = report.requests.map { row in
+            var words = [row.key, Quantity.age(.seconds(row.age)), row.phase.rawValue, row.client, row.endpoint ?? "-"]
+            words += [
+                row.model ?? "-", row.attempts.counted("attempt"), "\(row.bytesUp) B up", "\(row.bytesDown) B down",
+            ]
+            return SafeText.clean((words + ["req \(row.id)"]).joined(separator: "  "))
+        }
+        return lines + (report.unlisted > 0 ? ["and \(report.unlisted) more"] : [])
+    }
+}

@@ -161,7 +161,12 @@ enum RankingTable {
         let name = SafeText.clean(endpoint.name)
         let nameRole: CellStyle.Role = isOff ? .faint : isSelected ? .strong : .text
         let room = columns.name
-        let text = TextWidth.columns(of: name) + suffix.count <= room ? name + suffix : name
+        let isWhole = TextWidth.columns(of: name) + suffix.count <= room
+        // How many are left says more than the end of a name.
+        let mustSay = endpoint.state == .off && endpoint.traffic.inFlight > 0 && suffix.count < room
+        let text =
+            isWhole || !mustSay
+            ? (isWhole ? name + suffix : name) : TextField.cut(name, room - suffix.count, glyphs: glyphs) + suffix
         put(TextField.fit(text, room, glyphs: glyphs), nameRole)
         for item in Columns.order where columns.shown.contains(item) {
             let width = Columns.widths[item] ?? 0
@@ -211,7 +216,7 @@ enum RankingTable {
         case .up where limited > 0, .slow where limited > 0, .untested where limited > 0:
             " (\(limited.counted("model")) out)"
         case .up, .slow, .down: ""
-        case .off: " (off)"
+        case .off: endpoint.traffic.inFlight > 0 ? " (\(endpoint.traffic.inFlight) left)" : " (off)"
         case .misconfigured: " (config)"
         case .cooling: " (\(coolingReasons[endpoint.availability.reason ?? ""] ?? "cooling"))"
         case .untested: " (untested)"

@@ -9,6 +9,8 @@ enum StatusLine {
         grid.fill(" ", column: 0, line: frame.line, count: frame.width)
         if let command = state.command {
             prompt(":", command.editor, frame, &grid)
+        } else if case .past(let view) = state.overlay, view.isSearching {
+            prompt("/", view.search, frame, &grid)
         } else if state.isFilterOpen {
             prompt("/", state.focus.isLog ? state.eventFilter : state.filter, frame, &grid)
         } else {
@@ -171,7 +173,8 @@ enum BottomBar {
         guard binding.context == .main else { return binding.bar }
         switch (binding.action, state.focus) {
         case (.back, _) where state.isAlone: return 3
-        case (.filter, .events), (.filter, .journal): return 4
+        case (.filter, .events), (.filter, .journal), (.filter, .requests): return 4
+        case (.cancelRequest, .requests): return 3
         case (.level, .events): return 5
         case (.flushDetail, .persister): return 6
         case (.toggle, .traffic): return nil
@@ -182,7 +185,7 @@ enum BottomBar {
         case (.scope, .traffic): return 6
         case (.zoom, .traffic): return state.isAlone ? nil : 7
         case (.edit, .traffic): return binding.bar.map { $0 + 100 }
-        case (_, .events), (_, .journal), (_, .flushes), (_, .traffic), (_, .persister):
+        case (_, .events), (_, .journal), (_, .flushes), (_, .traffic), (_, .requests), (_, .persister):
             let isOfTable = binding.group == .endpoint && binding.action != .edit || binding.action == .sortNow
             return binding.bar.map { isOfTable ? $0 + 100 : $0 }
         default: return binding.bar
@@ -194,8 +197,8 @@ enum BottomBar {
         switch (binding.action, state.focus) {
         case (.back, _): return "back"
         case (.toggle, _) where state.isPaging(binding.keys.first, binding): return "page"
-        case (.edit, .events), (.edit, .flushes): return "open"
-        case (.filter, .events), (.filter, .journal): return "search"
+        case (.edit, .events), (.edit, .flushes), (.edit, .requests): return "open"
+        case (.filter, .events), (.filter, .journal), (.filter, .requests): return "search"
         case (.level, _): return "level"
         default: return binding.barLabel
         }

@@ -62,7 +62,8 @@ struct CommandLine: Sendable, Equatable {
 
     /// What can be typed: those that take an argument, and every action of the main screen.
     static let names: [String] =
-        (["go ", "rank ", "sort ", "theme ", "level "] + Keymap.standard.bindings(in: .main).map(\.action.rawValue) + [
+        (["go ", "rank ", "sort ", "theme ", "level ", "at ", "on", "off", "clear-all", "tag ", "untag ", "clone "]
+        + Keymap.standard.bindings(in: .main).map(\.action.rawValue) + [
             ConsoleAction.reload.rawValue
         ])
         .sorted()
@@ -96,6 +97,7 @@ extension ConsoleState {
             }
             theme = chosen
             return []
+        case "at" where !argument.isEmpty: return openPast(argument, now: now)
         case "sort": return sort(words.dropFirst(), now: now)
         case "level" where words.count == 2:
             guard let level = EventLevel.allCases.first(where: { $0.rawValue == argument }) else {
@@ -105,6 +107,7 @@ extension ConsoleState {
             followEvents()
             return []
         default:
+            if let effects = executeForAll(verb, argument, now: now) { return effects }
             if words.count == 1, let action = CommandLine.short[verb] { return performMain(action, now: now) }
             guard let action = ConsoleAction(rawValue: verb), words.count == 1, CommandLine.names.contains(verb) else {
                 return refuse("no command \(line); Tab completes", now: now)

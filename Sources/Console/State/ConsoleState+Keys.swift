@@ -12,8 +12,9 @@ extension ConsoleState {
         case .delete: return .delete
         case .confirm: return .confirm
         case .quit: return .quit
-        case .flush, .event: return .detail
+        case .flush, .event, .request: return .detail
         case .history: return .history
+        case .past(let view): return view.isSearching ? .prompt : .past
         case nil: break
         }
         if command != nil { return .command }
@@ -39,7 +40,10 @@ extension ConsoleState {
     private mutating func type(_ key: Key, now: ContinuousClock.Instant) {
         switch context {
         case .prompt:
-            if focus.isLog {
+            if case .past(var view) = overlay {
+                _ = view.search.handle(key)
+                overlay = .past(view)
+            } else if focus.isLog {
                 if eventFilter.handle(key) { followEvents() }
             } else if filter.handle(key) {
                 arrange()
@@ -72,7 +76,7 @@ extension ConsoleState {
             if case .character = key {
                 say(.note, "\(key.name) does nothing here; \(self.key(.help)) shows the keys", now: now)
             }
-        case .confirm, .quit, .detail, .difference, .history: break
+        case .confirm, .quit, .detail, .difference, .history, .past: break
         }
     }
 
@@ -80,6 +84,11 @@ extension ConsoleState {
         // A paste is data: where no text is typed it must not run as keys.
         switch context {
         case .prompt:
+            if case .past(var view) = overlay {
+                view.search.insert(text)
+                overlay = .past(view)
+                return
+            }
             if focus.isLog { eventFilter.insert(text) } else { filter.insert(text) }
             arrange()
         case .command: command?.insert(text)
@@ -92,7 +101,7 @@ extension ConsoleState {
                 form.insert(text)
                 overlay = .form(form)
             }
-        case .delete, .main, .confirm, .quit, .help, .detail, .difference, .history: break
+        case .delete, .main, .confirm, .quit, .help, .detail, .difference, .history, .past: break
         }
     }
 
@@ -100,12 +109,14 @@ extension ConsoleState {
     mutating func perform(_ action: ConsoleAction, now: ContinuousClock.Instant) -> [ConsoleEffect] {
         switch context {
         case .main: return performMain(action, now: now)
-        case .prompt: return performPrompt(action)
+        case .prompt:
+            if case .past = overlay { return finishPastSearch(action == .accept, now: now) }
+            return performPrompt(action)
         case .command: return performCommandLine(action, now: now)
         case .form: return performForm(action, now: now)
         case .difference: return performDifference(action, now: now)
         case .delete, .confirm, .quit: return performDialog(action, now: now)
-        case .help, .detail, .history: return performViewer(action, now: now)
+        case .help, .detail, .history, .past: return performViewer(action, now: now)
         }
     }
 
@@ -127,8 +138,12 @@ extension ConsoleState {
         case .delete: if let selected { overlay = .delete(DeletePrompt(endpoint: selected.target)) }
         case .rankUp, .rankDown: return moveRank(up: (action == .rankUp) != isDescending, now: now)
         case .pin: if let selected { return [run(.setPinned(selected.target, !selected.pinned), now: now)] }
+        case .toggle where !marked.isEmpty: return toggleMarked(now: now)
         case .toggle: return toggle(now: now)
+        case .drain: return drain(now: now)
         case .copy: if let selected { return copy(selected, now: now) }
+        case .clear where !marked.isEmpty:
+            return confirmAll(.clear, latest.endpoints.filter { marked.contains($0.id) }, now: now)
         case .clear: if let selected { return [run(.clear(selected.target), now: now)] }
         case .test: if let selected { return [run(.test(selected.target), now: now)] }
         case .undo: return [run(.undo, now: now)]
@@ -139,6 +154,7 @@ extension ConsoleState {
         case .reload: return [run(.reload, now: now)]
         case .flushDetail: open(telling)
         case .history: return openHistory()
+        case .past: return openPast("", now: now)
         default: return performView(action, now: now)
         }
         keepInView()
@@ -165,6 +181,7 @@ extension ConsoleState {
     private mutating func openSelected() {
         switch focus {
         case .flushes: open(selectedFlush)
+        case .requests: if let row = selectedRequest { overlay = .request(RequestView(row: row)) }
         case .events: if let event = selectedEvent { overlay = .event(EventView(id: event.identity)) }
         case .endpoints, .persister, .detail, .traffic, .journal:
             if let selected { overlay = .form(EndpointForm(editing: selected, in: latest)) }
@@ -192,7 +209,7 @@ extension ConsoleState {
         return []
     }
 
-    private mutating func toggle(now: ContinuousClock.Instant) -> [ConsoleEffect] {
+    mutating func toggle(now: ContinuousClock.Instant) -> [ConsoleEffect] {
         guard let selected else { return [] }
         let command = Command.setEnabled(selected.target, !selected.enabled)
         let others = latest.endpoints.contains { $0.id != selected.id && $0.enabled && $0.state.serves }
@@ -231,14 +248,19 @@ extension ConsoleState {
         }
         switch action {
         case .rankUp, .rankDown: return sightObstacle ?? moveObstacle(up: action == .rankUp)
-        case .pin, .toggle, .delete, .clear, .test, .copy, .mark: return sightObstacle ?? endpointObstacle
+        case .pin, .toggle, .delete, .clear, .test, .copy, .mark, .drain: return sightObstacle ?? endpointObstacle
         case .edit:
             switch focus {
             case .flushes: return flushObstacle
+            case .requests: return requestRows.isEmpty ? "no request under the cursor" : nil
             case .events: return visibleEvents.isEmpty ? "no event under the cursor" : nil
             case .endpoints, .persister, .detail, .traffic, .journal: return sightObstacle ?? endpointObstacle
             }
         case .flushDetail: return flushObstacle
+        case .cancelRequest:
+            guard focus == .requests else { return "no request in this panel: press \(key(.panel7)) first" }
+            guard case .open? = selectedRequest else { return "it has ended" }
+            return nil
         case .undo: return latest.undo == nil ? "nothing to undo" : nil
         case .redo: return latest.redo == nil ? "nothing to redo" : nil
         case .flush, .sortNow, .autoSort, .reload:
@@ -412,7 +434,9 @@ extension ConsoleState {
         switch overlay {
         case .help(let view): return performHelp(action, view, now: now)
         case .event(let view): return performEventViewer(action, view, now: now)
+        case .request(let view): return performRequestViewer(action, view, now: now)
         case .history(let view): return performHistory(action, view, now: now)
+        case .past(let view): return performPast(action, view, now: now)
         case .flush(var view):
             if action == .copy { return copyFlush(view, now: now) }
             if action == .previousEntry || action == .nextEntry {
@@ -461,6 +485,26 @@ extension ConsoleState {
             view.scroll = max(0, min(view.scroll + step, EventOverlay.mostScroll(self, view)))
         }
         overlay = .event(view)
+        return []
+    }
+
+    private mutating func performRequestViewer(
+        _ action: ConsoleAction, _ view: RequestView, now: ContinuousClock.Instant
+    ) -> [ConsoleEffect] {
+        var view = view
+        switch action {
+        case .copy: return copy(view.row.id ?? "", now: now)
+        case .previousEntry, .nextEntry:
+            moveRequest(action == .nextEntry ? .cursorDown : .cursorUp, page: 1)
+            if let row = selectedRequest { view = RequestView(row: row) }
+        default:
+            guard let step = step(action) else {
+                overlay = nil
+                return []
+            }
+            view.scroll = max(0, min(view.scroll + step, RequestOverlay.mostScroll(self, view)))
+        }
+        overlay = .request(view)
         return []
     }
 

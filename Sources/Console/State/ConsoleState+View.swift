@@ -26,12 +26,14 @@ extension ConsoleState {
         case .panel4: setFocus(.events)
         case .panel5: setFocus(.detail)
         case .panel6: setFocus(.traffic)
-        case .panel7: setFocus(.journal)
+        case .panel7: setFocus(.requests)
+        case .panel8: setFocus(.journal)
         case .zoom: isZoomed.toggle()
         case .shorter: return stepTrafficSpan(-1, now: now)
         case .longer: return stepTrafficSpan(1, now: now)
         case .scope: return stepTrafficScope(now: now)
         case .mark: mark()
+        case .cancelRequest: confirmCancel()
         case .pause: togglePause(now: now)
         case .faster, .slower:
             let steps = Self.refreshSteps
@@ -93,6 +95,7 @@ extension ConsoleState {
             selectedFlushID = target == 0 ? nil : flushes[flushes.count - 1 - target].number
         case .events: moveEvent(action, page: page)
         case .traffic: break
+        case .requests: moveRequest(action, page: page)
         case .persister, .detail, .journal:
             let most = max(0, contentHeight(of: focus) - layout.page(of: focus))
             let top = min(scroll[focus] ?? 0, most)
@@ -123,6 +126,8 @@ extension ConsoleState {
     /// Back to the newest event.
     mutating func followEvents() {
         selectedEventID = nil
+        requests.selected = nil
+        scroll[.requests] = 0
         scroll[.events] = 0
         scroll[.journal] = 0
     }
@@ -180,6 +185,7 @@ extension ConsoleState {
         updateToast(isSaved: isSaved, isConnected: isConnected, undo: snapshot.undo)
         if pausedAt == nil { show(snapshot, now: now) } else { showThrough(now: now) }
         followSaving(snapshot, now: now)
+        noteDrained(now: now)
         bringBackLeftForm(now: now)
         guard let move = queuedMove, !isBusy(move.id) else { return [] }
         queuedMove = nil
@@ -224,9 +230,11 @@ extension ConsoleState {
     /// Works out the rows again; `heldOrder` keeps the old order for what it names.
     mutating func arrange(heldOrder: [UInt32]? = nil) {
         let endpoints = shown.endpoints
-        let needle = filter.text.lowercased()
         rows = Array(endpoints.indices)
-        if !needle.isEmpty { rows = rows.filter { endpoints[$0].matches(needle) } }
+        if !filter.text.isEmpty {
+            let filter = RowFilter(filter.text)
+            rows = rows.filter { filter.matches(endpoints[$0]) }
+        }
         if let heldOrder {
             let places = Dictionary(heldOrder.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
             rows = stable(rows) { (places[endpoints[$0].id] ?? .max) < (places[endpoints[$1].id] ?? .max) }
@@ -323,7 +331,9 @@ extension Command {
     /// Whether others of its kind, and the keys of its endpoint, wait for it.
     var isExclusive: Bool {
         switch self {
-        case .clear, .test, .testDraft, .preview, .explain, .usage: false
+        case .clear, .test, .testDraft, .preview, .explain, .usage, .openRequests, .loggedRequests, .pastEvents,
+            .cancel:
+            false
         default: true
         }
     }
@@ -347,7 +357,10 @@ extension Command {
         case .reload: "Reading the file"
         case .test, .testDraft: "Testing \(name)"
         case .preview: "Comparing"
-        case .explain, .usage: "Asking"
+        case .explain, .usage, .openRequests, .loggedRequests, .pastEvents: "Asking"
+        case .cancel: "Cancelling the request"
+        case .changeAll(let targets, _): "Changing \(targets.count.counted("endpoint"))"
+        case .clone(_, let name): "Cloning \(target?.name ?? "") as \(name)"
         case .addClient, .changeClient, .removeClient: "Saving client \(client ?? "")"
         }
     }

@@ -15,7 +15,8 @@ public struct ConsoleState: Sendable {
     public private(set) var columns: Int
     /// Lines of the terminal.
     public private(set) var lines: Int
-    let setup: ConsoleSetup
+    /// What the console was started with.
+    public let setup: ConsoleSetup
     /// Which colours are in use.
     public internal(set) var theme: Theme
     /// How often the picture is renewed.
@@ -75,6 +76,10 @@ public struct ConsoleState: Sendable {
     var walk: ShownWalk?
     /// What the traffic panel shows.
     var traffic = TrafficView()
+    /// Endpoints that were taken out of service, where requests still run.
+    var draining: Set<UInt32> = []
+    /// What the requests panel shows.
+    var requests = RequestsView()
     /// Endpoints that are marked, to be compared or changed together.
     var marked: Set<UInt32> = []
     /// The test of a form that is under way.
@@ -106,7 +111,7 @@ public struct ConsoleState: Sendable {
         if let toast, toast.expires <= now { self.toast = nil }
         var effects = take(input, now: now)
         // Figures over time are asked for when the picture is renewed, so that a cursor that runs down the table asks once.
-        if case .snapshot = input { effects += refreshTraffic(now: now) }
+        if case .snapshot = input { effects += refreshTraffic(now: now) + refreshRequests(now: now) }
         return effects + refreshPreview() + refreshWalk()
     }
 
@@ -126,6 +131,10 @@ public struct ConsoleState: Sendable {
         case .commandFinished(let id, let result): return finish(id, result, now: now)
         case .notice(let text):
             say(.note, text, now: now)
+            return []
+        case .background(let isLight):
+            // A theme that was chosen meanwhile stays, and so does one that comes too late to be a surprise.
+            if setup.followsBackground, theme == setup.theme { theme = isLight ? .light : .dark }
             return []
         case .suspendRequested: return perform(.suspend, now: now)
         case .tick:
@@ -182,6 +191,8 @@ public struct ConsoleSetup: Sendable {
     public var keymap = Keymap.standard
     /// The colours to begin with.
     public var theme = Theme.dark
+    /// Whether the theme is light or dark as the terminal's background is.
+    public var followsBackground = false
     /// How often the picture is renewed at first.
     public var refresh = Duration.seconds(1)
     /// Operator actions are unbound.
@@ -196,10 +207,10 @@ public struct ConsoleSetup: Sendable {
 /// A part of the screen that can have the focus.
 enum Panel: Int, Sendable, CaseIterable {
     case endpoints = 1
-    case persister, flushes, events, detail, traffic, journal
+    case persister, flushes, events, detail, traffic, requests, journal
 
     /// Whether the search of the logs goes through it.
-    var isLog: Bool { self == .events || self == .journal }
+    var isLog: Bool { self == .events || self == .journal || self == .requests }
 
     /// Whether it is there to be read, and has no endpoint to act on.
     var isRead: Bool { self != .endpoints && self != .detail }
@@ -212,6 +223,7 @@ enum Panel: Int, Sendable, CaseIterable {
         case .events: "Events"
         case .detail: "Detail"
         case .traffic: "Traffic"
+        case .requests: "Requests"
         case .journal: "Rank changes"
         }
     }
@@ -333,6 +345,8 @@ enum Overlay: Sendable, Equatable {
     case flush(FlushView)
     case event(EventView)
     case history(HistoryView)
+    case request(RequestView)
+    case past(PastView)
 }
 
 struct HelpView: Sendable, Equatable {

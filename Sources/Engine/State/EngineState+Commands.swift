@@ -1,5 +1,6 @@
 internal import Configuration
 internal import PodiumModel
+internal import PureSupport
 internal import Ranking
 
 /// What a command did in memory.
@@ -129,7 +130,12 @@ extension EngineState {
         case .addClient(let patch): return try addClient(patch)
         case .changeClient(let name, let patch): return try changeClient(name, patch)
         case .removeClient(let name): return try removeClient(name)
-        case .undo, .redo, .flush, .reload, .test, .testDraft, .preview, .explain, .usage:
+        case .clone(let reference, let name):
+            return try clone(find(CommandTarget(name: reference.name)), named: name, now: now)
+        case .changeAll(let targets, let change):
+            return try changeAll(targets, change, now: now)
+        case .undo, .redo, .flush, .reload, .test, .testDraft, .preview, .explain, .usage, .openRequests,
+            .loggedRequests, .pastEvents, .cancel:
             return ""
         }
     }
@@ -283,6 +289,56 @@ extension EngineState {
         }
         noteChange(id, "add \(settings.name)", before: nil)
         return "added \(settings.name) at rank \(ranking.rank(of: id) ?? ranking.count)"
+    }
+
+    /// Out of service at first: it has the credential of another one, and mostly wants something changed.
+    private mutating func clone(
+        _ record: EndpointRecord, named name: String, now: ContinuousClock.Instant
+    ) throws(CommandRefusal) -> String {
+        var settings = record.settings
+        (settings.name, settings.enabled, settings.pinned, settings.priority) = (name, false, false, nil)
+        try validate(settings, replacing: nil, rank: nil, count: ranking.count + 1)
+        let id = insert(settings, now: now)
+        noteChange(id, "clone \(record.settings.name)", before: nil)
+        return "cloned \(record.settings.name) as \(name), which is off"
+    }
+
+    /// All of it or nothing, and one action for all.
+    private mutating func changeAll(
+        _ targets: [CommandTarget], _ change: BatchChange, now: ContinuousClock.Instant
+    ) throws(CommandRefusal) -> String {
+        guard !targets.isEmpty else { throw .invalid(key: "names", "no endpoint is named") }
+        var copy = self
+        var effects: [OperatorAction.Effect] = []
+        for target in targets {
+            let id = try copy.find(target).id
+            let before = copy.snapshot(id)
+            switch change {
+            case .clear: _ = copy.ranking.clear(id, now: now)
+            case .setEnabled(let isOn): copy.replace(id, now: now) { $0.enabled = isOn }
+            case .addTag(let tag): copy.replace(id, now: now) { if !$0.tags.contains(tag) { $0.tags.append(tag) } }
+            case .removeTag(let tag): copy.replace(id, now: now) { $0.tags.removeAll { $0 == tag } }
+            }
+            if let settings = copy.record(id)?.settings, let found = settings.fatalProblem {
+                throw CommandRefusal(found)
+            }
+            copy.settlePriorities()
+            let after = copy.snapshot(id)
+            if before != after, change != .clear { effects.append(.endpoint(id, before: before, after: after)) }
+        }
+        self = copy
+        let what = "\(targets.count.counted("endpoint")) \(change.words)"
+        guard !effects.isEmpty else { return change == .clear ? what : "left \(what), as they were" }
+        actions.did(OperatorAction(label: what, effect: .several(effects)))
+        return what
+    }
+
+    private mutating func replace(
+        _ id: EndpointID, now: ContinuousClock.Instant, _ body: (inout EndpointSettings) -> Void
+    ) {
+        guard var settings = record(id)?.settings else { return }
+        body(&settings)
+        if settings != record(id)?.settings { replaceSettings(of: id, with: settings, now: now) }
     }
 
     private mutating func remove(_ record: EndpointRecord, now: ContinuousClock.Instant) -> String {

@@ -54,6 +54,10 @@ extension EngineState {
         if case .client(_, let after?, _) = action.effect {
             return configuration.clients.contains { $0.name == after.name } ? nil : after.name
         }
+        if case .several(let effects) = action.effect {
+            let names = effects.map { missing(for: OperatorAction(label: action.label, effect: $0)) }
+            return names.contains(nil) ? nil : names.first ?? nil
+        }
         guard case .endpoint(let id, let before, let after?) = action.effect, record(id) == nil else {
             return nil
         }
@@ -73,6 +77,11 @@ extension EngineState {
             _ = ranking.reorder(before, now: now)
         case .client(let before, let after, let index):
             try restoreClient(before, after, index: index)
+        case .several(let effects):
+            for effect in effects.reversed() {
+                let part = OperatorAction(label: action.label, effect: effect)
+                if missing(for: part) == nil { try restore(part, now: now) }
+            }
         case .endpoint(let id, nil, let after):
             guard record(id) != nil else {
                 throw .noSuchEndpoint(after?.settings.name ?? "")
@@ -222,13 +231,15 @@ struct OrderSnapshot: Sendable, Equatable {
 
 /// What an operator did, with what is needed to take it back.
 struct OperatorAction: Sendable, Equatable {
-    enum Effect: Sendable, Equatable {
+    indirect enum Effect: Sendable, Equatable {
         /// nil before: it was added. nil after: it was removed.
         case endpoint(EndpointID, before: EndpointSnapshot?, after: EndpointSnapshot?)
         case autoSort(before: Bool)
         case order(before: [EndpointID], after: [EndpointID])
         /// The same of a client, with the place in the list that it had.
         case client(before: ClientSettings?, after: ClientSettings?, index: Int)
+        /// In the order in which they came; endpoints that are gone are passed over.
+        case several([Effect])
     }
 
     /// Such as `move openai-team 4→3`.
@@ -259,6 +270,9 @@ struct OperatorAction: Sendable, Equatable {
         case .order(let before, let after): inverse.effect = .order(before: after, after: before)
         case .client(let before, let after, let index):
             inverse.effect = .client(before: after, after: before, index: index)
+        case .several(let effects):
+            inverse.effect = .several(
+                effects.reversed().map { OperatorAction(label: label, effect: $0).inverse.effect })
         }
         return inverse
     }

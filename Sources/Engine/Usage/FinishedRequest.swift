@@ -46,7 +46,7 @@ struct FinishedRequest: Sendable {
             ended: report.ended, endpoint: report.endpoint, failures: failures,
             attempts: Int32(clamping: report.attemptCount), usage: report.usage,
             isBroken: report.ending == .brokenStream,
-            isAborted: report.ending == .clientClosed || report.ending == .clientTimeout,
+            isAborted: [.clientClosed, .clientTimeout, .cancelled].contains(report.ending),
             firstByte: report.timeToFirstByte, figures: report.figures, total: report.duration,
             bytesUp: report.bytesUp, bytesDown: report.bytesDown,
             generatedID: generatedID, clientID: generatedID == nil ? report.plainClientID : "",

@@ -306,6 +306,16 @@ final class LoopContext {
         for connection in connections.compactMap({ $0 }) { connection.abort(.stopped) }
     }
 
+    /// What runs now.
+    func openRequests() -> [OpenRequest] {
+        connections.compactMap { ($0 as? RequestConnection)?.openRequest }
+    }
+
+    /// - Returns: whether it ran
+    func cancelRequest(_ serial: UInt64) -> Bool {
+        connections.contains { ($0 as? RequestConnection)?.cancelRequest(serial) == true }
+    }
+
     func finish() {
         sweep?.cancel()
         sweep = nil

@@ -146,6 +146,29 @@ public final class ProxyServer: Sendable {
         return shared.tlsContexts.context(for: options)
     }
 
+    /// What runs now, the oldest first.
+    public func openRequests() async -> [OpenRequest] {
+        var found: [OpenRequest] = []
+        for (index, loop) in state.withLock({ $0.loops }).enumerated() {
+            let requests = try? await loop.eventLoop.submit { loop.value.openRequests() }.get()
+            for var request in requests ?? [] {
+                request.key = OpenRequest.Key(loop: index, serial: request.key.serial)
+                found.append(request)
+            }
+        }
+        return found.sorted { $0.age > $1.age }
+    }
+
+    /// Ends a request that runs, as if its client had gone.
+    ///
+    /// - Returns: whether it still ran
+    public func cancel(_ key: OpenRequest.Key) async -> Bool {
+        let loops = state.withLock { $0.loops }
+        guard loops.indices.contains(key.loop) else { return false }
+        let loop = loops[key.loop]
+        return (try? await loop.eventLoop.submit { loop.value.cancelRequest(key.serial) }.get()) ?? false
+    }
+
     /// Client connections and requests open now.
     public var load: ProxyLoad { shared.load }
     /// Bytes that undoing the content codings of answers takes now.

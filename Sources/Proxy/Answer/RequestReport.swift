@@ -21,6 +21,8 @@ public struct RequestReport: Sendable {
         case answeredLocally = "answered_locally"
         /// `stop` ended it.
         case stopped
+        /// An operator ended it.
+        case cancelled
     }
 
     /// The status the client saw; nil when it went away before there was one.

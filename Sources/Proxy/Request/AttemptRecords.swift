@@ -13,6 +13,9 @@ struct AttemptRecords {
     /// of whom it was, of which none is there behind the last one that is named.
     private(set) var sentModels: [String] = []
 
+    /// How many have ended.
+    var count: Int { further.count + (first == nil ? 0 : 1) }
+
     /// The endpoint that was asked last.
     var lastEndpoint: EndpointID? { further.isEmpty ? first?.endpoint : further.last?.endpoint }
 

@@ -17,7 +17,7 @@ struct EndpointCommand: AsyncParsableCommand {
             EndpointListCommand.self, EndpointShowCommand.self, EndpointAddCommand.self, EndpointSetCommand.self,
             EndpointMoveCommand.self, EndpointPinCommand.self, EndpointUnpinCommand.self, EndpointEnableCommand.self,
             EndpointDisableCommand.self, EndpointRemoveCommand.self, EndpointClearCommand.self,
-            EndpointTestCommand.self,
+            EndpointTestCommand.self, EndpointCloneCommand.self, EndpointDrainCommand.self, EndpointAllCommand.self,
         ])
 }
 
@@ -344,5 +344,102 @@ struct EndpointRemoveCommand: AsyncParsableCommand {
             }
         }
         try await control.perform(.remove(endpoint.target))
+    }
+}
+
+struct EndpointCloneCommand: CommandVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "clone",
+        abstract:
+            "Adds an endpoint that is as another one, its credential included, under a new name; it is off at first.")
+
+    @Argument(help: "The endpoint's name.", completion: EndpointNames.completion)
+    var name: String
+
+    @Argument(help: "The new endpoint's name.")
+    var new: String
+
+    @OptionGroup var control: ControlOptions
+
+    var command: Command { .clone(CommandTarget(name: name), named: new) }
+}
+
+struct EndpointDrainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drain",
+        abstract: "Takes an endpoint out of service and waits until the requests that run there have ended.",
+        discussion: "Exit codes: 0 none is left, 1 some are left after --for, and as of `disable`.")
+
+    @OptionGroup var endpoint: EndpointArgument
+
+    @Option(name: .customLong("for"), help: ArgumentHelp("Waits so many seconds at most.", valueName: "seconds"))
+    var patience = 600
+
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        try await control.perform(.setEnabled(endpoint.target, false))
+        let deadline = ContinuousClock.now + .seconds(patience)
+        var told = -1
+        while true {
+            let present = try await control.ask { client throws(ControlClientError) in
+                try await client.endpoint(endpoint.name)
+            }
+            let left = present.traffic.inFlight
+            if left == 0 { break }
+            if left != told { StandardStreams.output("\(left) left") }
+            told = left
+            guard ContinuousClock.now < deadline else { throw ExitCode(1) }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+        StandardStreams.output("\(endpoint.name): none left")
+    }
+}
+
+struct EndpointAllCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "all",
+        abstract: "Does the same to several endpoints: all of it or nothing, and one step to undo.",
+        discussion: "podium endpoint all --tagged lab --off")
+
+    @Argument(help: "Their names.", completion: EndpointNames.completion)
+    var names: [String] = []
+
+    @Option(help: "Those that have this tag.")
+    var tagged: String?
+
+    @Flag(help: "Take them into service.")
+    var on = false
+
+    @Flag(help: "Take them out of service.")
+    var off = false
+
+    @Flag(help: "End their time outs.")
+    var clear = false
+
+    @Option(help: "Give them this tag.")
+    var addTag: String?
+
+    @Option(help: "Take this tag away.")
+    var removeTag: String?
+
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        let changes: [BatchChange?] = [
+            on ? .setEnabled(true) : nil, off ? .setEnabled(false) : nil, clear ? .clear : nil,
+            addTag.map { .addTag($0) }, removeTag.map { .removeTag($0) },
+        ]
+        let given = changes.compactMap(\.self)
+        guard given.count == 1, let change = given.first else {
+            throw ValidationError("name one of --on, --off, --clear, --add-tag and --remove-tag")
+        }
+        var targets = names.map { CommandTarget(name: $0) }
+        if let tagged {
+            let list = try await control.ask { client throws(ControlClientError) in try await client.endpoints() }
+            targets += list.endpoints.filter { $0.tags.contains(tagged) && !names.contains($0.name) }.map(\.target)
+        }
+        guard !targets.isEmpty else { throw ValidationError("no endpoint is named, and none has that tag") }
+        try await control.perform(.changeAll(targets, change))
     }
 }

@@ -89,6 +89,47 @@ struct StatusCommand: AsyncParsableCommand {
     }
 }
 
+struct RequestsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "requests",
+        abstract: "Lists the requests that run now: how long, what they wait for, where.",
+        discussion: """
+            The first word of a line is its key, which `podium cancel` takes. Those that have ended are in `podium history \
+            requests`.
+
+            Exit codes: 0, 69 nothing runs, 77 it belongs to another user.
+            """)
+
+    @OptionGroup var control: ControlOptions
+
+    func run() async throws {
+        let answer = try await control.ask { client throws(ControlClientError) in
+            try await client.perform(.openRequests)
+        }
+        guard case .openRequests(let report) = answer else { return }
+        if control.json {
+            try control.printJSON(report)
+            return
+        }
+        for line in PlainReport.lines(report) { StandardStreams.output(line) }
+    }
+}
+
+struct CancelCommand: CommandVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel",
+        abstract: "Ends a request that runs. Nothing is held against its endpoint.",
+        discussion:
+            "Its client's connection is closed. Exit codes: 0 it is ended, 1 no such request runs, 69 nothing runs.")
+
+    @Argument(help: ArgumentHelp("As `podium requests` prints it, or the request's id.", valueName: "key"))
+    var key: String
+
+    @OptionGroup var control: ControlOptions
+
+    var command: Command { .cancel(key) }
+}
+
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
