@@ -168,7 +168,8 @@ struct ChatError {
     var responsesCode: String {
         if code == "context_length_exceeded" || code == "insufficient_quota" { return code }
         return switch kind {
-        case .overloaded: "server_is_overloaded"
+        // Codex gives up at its own word for it, and tries again at this one, which may meet another endpoint.
+        case .overloaded: "server_error"
         case .rateLimited: "rate_limit_exceeded"
         case .authentication: "invalid_api_key"
         case .request: "invalid_prompt"

@@ -153,6 +153,8 @@ struct ResponsesRequest {
             case message(role: String, [ChatPart])
             case reasoning(UnsafeRawBufferPointer)
             case call(Call)
+            /// The output of a call stands here.
+            case result
         }
 
         private struct Call {
@@ -217,6 +219,7 @@ struct ResponsesRequest {
                 let id = Array(try chat.text(item["call_id"], path + ".call_id"))
                 let parts = try content(item["output"], path + ".output", &chat)
                 results[id, default: []].append((parts, path))
+                items.append(.result)
             default: break
             }
         }
@@ -257,6 +260,8 @@ struct ResponsesRequest {
             var texts: [ChatPart] = []
             var thoughts: [ChatPart] = []
             var calls: [Call] = []
+            /// What the model calls from here on, it calls because of what it has seen.
+            var isAnswered = false
 
             var isEmpty: Bool { texts.isEmpty && calls.isEmpty }
         }
@@ -279,7 +284,10 @@ struct ResponsesRequest {
                 case .reasoning(let text):
                     if !turn.isEmpty { try write(&turn, &chat) }
                     turn.thoughts.append(.text(text))
-                case .call(let call): turn.calls.append(call)
+                case .call(let call):
+                    if turn.isAnswered { try write(&turn, &chat) }
+                    turn.calls.append(call)
+                case .result: turn.isAnswered = !turn.calls.isEmpty
                 case .message(let role, let parts):
                     try write(&turn, &chat)
                     chat.writeMessage(role: role == "system" ? "system" : "user", parts)

@@ -74,14 +74,16 @@ class Endpoints:
 
 
 class Podium:
-    def __init__(self, folder, endpoints):
+    def __init__(self, folder, endpoints, converting=()):
+        """`converting` names endpoints that speak Chat Completions alone, and are asked for all else as well."""
         self.port = free_port()
         self.log = folder / "podium.log"
         self.access = folder / "access.log"
         config = folder / "config.yaml"
         entries = "".join(
             f"  - name: {name}\n    url: http://127.0.0.1:{endpoints.ports[name]}\n    auth_type: api_key\n"
-            f"    auth_value: key-of-{name}\n" for name in NAMES)
+            f"    auth_value: key-of-{name}\n"
+            + ("    speaks: chat_completions\n    convert: true\n" if name in converting else "") for name in NAMES)
         config.write_text(f"server:\n  port: {self.port}\n  access_log: {self.access}\n  auto_sort_endpoints: false\n"
                           f"endpoints:\n{entries}")
         config.chmod(0o600)

@@ -315,6 +315,21 @@ struct ResponsesRequestTests {
                 """#)
     }
 
+    @Test("Calls of one turn stay together, and those that follow results are another turn")
+    func turns() throws {
+        let result = try converted(
+            .responses,
+            #"""
+            {"model":"m","input":[{"role":"user","content":"x"},
+             {"type":"function_call","call_id":"a","name":"t","arguments":"{}"},{"type":"function_call","call_id":"b","name":"t","arguments":"{}"},
+             {"type":"function_call_output","call_id":"a","output":"1"},{"type":"function_call_output","call_id":"b","output":"2"},
+             {"type":"function_call","call_id":"c","name":"t","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"3"}]}
+            """#)
+        let messages = try #require(try JSONValue(result.body)["messages"]?.elements)
+        #expect(messages.map { $0["role"]?.text } == ["user", "assistant", "tool", "tool", "assistant", "tool"])
+        #expect(messages.map { $0["tool_calls"]?.elements.count ?? 0 } == [0, 2, 0, 0, 1, 0])
+    }
+
     @Test("A schema for the answer, a text alone as input")
     func format() throws {
         try check(
