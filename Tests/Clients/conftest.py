@@ -87,12 +87,19 @@ class Podium:
         config.write_text(f"server:\n  port: {self.port}\n  access_log: {self.access}\n  auto_sort_endpoints: false\n"
                           f"endpoints:\n{entries}")
         config.chmod(0o600)
+        self.config, self.environment = config, {**os.environ, "XDG_STATE_HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
         self.process = subprocess.Popen([PODIUM, "run", "--headless", "--config", config], stdin=subprocess.DEVNULL,
-                                        stderr=self.log.open("w"))
+                                        stderr=self.log.open("w"), env=self.environment)
         eventually(lambda: listens(self.port), what="podium listens")
 
     def lines(self):
         return [json.loads(line) for line in self.access.read_text().splitlines()] if self.access.exists() else []
+
+    def usage(self):
+        """By endpoint, as `podium usage` says it."""
+        said = subprocess.run([PODIUM, "usage", "--json", "--by", "endpoint", "--config", self.config], capture_output=True, check=True,
+                              env=self.environment).stdout
+        return {row["values"][0]: row for row in json.loads(said)["rows"]}
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

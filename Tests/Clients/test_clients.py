@@ -117,6 +117,31 @@ def test_an_interrupted_client_is_not_served_on(client, podium, endpoints):
     eventually(lambda: any(line["ending"] == "client_closed" for line in podium.lines()), 5, "the access log")
 
 
+def test_what_endpoints_bill_is_what_is_counted(client, podium, endpoints):
+    client.ask("say hello [sim tokens=20]")
+    client.ask("use a tool [sim tokens=20 tool=2]")
+    endpoints.fault("first", **FAULTS["overloaded-inside-a-stream"])
+    assert "from second" in client.ask("say it again [sim tokens=30]")
+    endpoints.heal("first")
+    process = client.start("a long one [sim tokens=2000 secs=60]")
+    eventually(lambda: any(entry.get("events", 0) > 8 and entry["outcome"] == "running" for name in ("first", "second") for entry in asked(endpoints, name)),
+               30, "the answer begins")
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(30)
+    eventually(lambda: any(line["ending"] == "client_closed" for line in podium.lines()), 5, "the access log")
+
+    used = podium.usage()
+    for name in ("first", "second"):
+        # Attempts that another endpoint answered for are not the client's.
+        bills = [entry["billed"] for entry in asked(endpoints, name) if entry.get("billed") and "fault" not in entry]
+
+        def sum_of(*names):
+            return sum(bill.get(one) or 0 for bill in bills for one in names)
+        said = used[name]
+        assert bills and (said["input"], said["output"]) == (sum_of("input_tokens"), sum_of("output_tokens")), (said, bills)
+        assert (said["cache_read"], said["cache_write_5m"]) == (sum_of("cache_read_input_tokens"), sum_of("cache_creation_input_tokens"))
+
+
 def test_a_client_that_is_interrupted_before_content_is_not_served_on(client, podium, endpoints):
     process = client.start("a long one [sim silent=60]")
     eventually(lambda: any(entry.get("events", 0) >= 1 for entry in asked(endpoints, "first")), 30, "the answer begins")

@@ -1,13 +1,16 @@
 """What has happened, asked of a running Podium and of the files that it has left."""
 
+import asyncio
 import fcntl
 import json
+import os
 import random
 import sqlite3
+import threading
 import time
 
 from conftest import eventually
-from test_usage import SECRET, ask, json_server, send, served  # noqa: F401  json_server is a fixture
+from test_usage import ANSWER, SECRET, ask, json_server, send, served, total  # noqa: F401  json_server is a fixture
 
 
 def requests(process, *arguments):
@@ -138,3 +141,81 @@ def test_two_podiums_do_not_write_into_one_history(json_server, podium, tmp_path
     process.stop()
     assert json.loads(ask(process, "usage", "--json").stdout)["total"]["requests"] == 7
     assert len(requests(process)) == 7
+
+
+READER_SECONDS = float(os.environ.get("PODIUM_READER_SECONDS", "3"))
+READER_RATE = float(os.environ.get("PODIUM_READER_RATE", "100"))
+
+
+class Exchange:
+    """A server and a client in one event loop, so that an hour of a hundred requests a second costs a few hundredths of a processor."""
+
+    def __init__(self):
+        self.times = []
+        self.answer = json.dumps(ANSWER).encode()
+
+    async def serve(self, reader, writer):
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+                await reader.readexactly(length)
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(self.answer), self.answer))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    async def ask(self, port, until):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        body = b'{"model":"claude-haiku-4-5","messages":[]}'
+        request = b"POST /v1/messages HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+        while time.monotonic() < until:
+            begun = time.monotonic()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 "), head
+            assert await reader.readexactly(len(self.answer)) == self.answer
+            self.times.append(time.monotonic() - begun)
+            await asyncio.sleep(4 / READER_RATE)
+        writer.close()
+
+    def start(self):
+        """The server, on a loop of its own."""
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self.serve, "127.0.0.1", 0), self.loop).result(10)
+        return server.sockets[0].getsockname()[1]
+
+    def run(self, port, seconds):
+        async def all_of():
+            await asyncio.gather(*(self.ask(port, time.monotonic() + seconds) for _ in range(4)))
+        asyncio.run_coroutine_threadsafe(all_of(), self.loop).result(seconds + 60)
+
+
+def test_a_reader_that_is_left_open_holds_up_no_request_and_costs_no_sum(podium, tmp_path):
+    """PODIUM_READER_SECONDS (3) says for how long; 3600 is the hour, in which the journal grows as long as it may."""
+    exchange = Exchange()
+    process, state = served(podium, tmp_path, exchange.start())
+    exchange.run(process.port, 0.3)
+    process.stop()
+    process.start()
+    files = [*state.glob("*.history.db"), *state.glob("*.requests.db")]
+    assert len(files) == 2
+    readers = [sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None) for file in files]
+    for reader in readers:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    exchange.run(process.port, READER_SECONDS)
+    journals = {file.name.split(".")[-2]: os.path.getsize(f"{file}-wal") >> 20 for file in files}
+    for reader in readers:
+        reader.execute("ROLLBACK")
+        reader.close()
+    count = len(exchange.times)
+    used = total(process)
+    assert (used["requests"], used["input"], used["output"]) == (count, 100 * count, 7 * count)
+    known = len(json.loads(ask(process, "history", "requests", "--json", "--last", 10**9).stdout)["requests"])
+    process.stop()
+    assert total(process) == used
+    slowest = sorted(exchange.times)
+    print(f"{count} requests, p50 {slowest[count // 2] * 1e3:.2f} ms, p99 {slowest[count * 99 // 100] * 1e3:.2f} ms, "
+          f"slowest {slowest[-1] * 1e3:.1f} ms; journals {journals} MiB; {known} in the log")
+    print(*(line for line in process.text.splitlines() if "journal" in line or "history" in line), sep="\n")
+    assert slowest[count * 99 // 100] < 0.5

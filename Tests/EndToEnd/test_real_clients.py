@@ -1,6 +1,7 @@
 """What users point at Podium: the SDKs with their errors and retries, curl, and load generators that count."""
 
 import asyncio
+import json
 import re
 import subprocess
 import time
@@ -9,7 +10,7 @@ import anthropic
 import httpx
 import openai
 import pytest
-from conftest import eventually, free_port
+from conftest import PODIUM, eventually, free_port
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 ANTHROPIC = {"model": "m", "max_tokens": 5, "messages": MESSAGES}
@@ -44,6 +45,31 @@ def test_the_sdks_notice_nothing_of_a_failover(upstream, serving, status):
         assert "".join(stream.text_stream) == "hello from second "
     assert gpt(process).chat.completions.create(model="m", messages=MESSAGES).choices[0].message.content == "hello from second"
     assert len(first.requests) >= 1
+
+
+def test_what_the_sdks_are_told_was_used_is_what_is_counted(upstream, podium, tmp_path):
+    """Whole and streamed, also where another endpoint had to answer; a stream that its client leaves keeps what it had said."""
+    first, second, port = upstream("first", "--status", "503", "--times", "3"), upstream("second", "--words", "200"), free_port()
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    listed = "".join(f"  - {{ name: {server.name}, url: {server.url} }}\n" for server in (first, second))
+    process = podium(f"server: {{ port: {port} }}\nendpoints:\n{listed}", port, environment)
+    told = []
+    for _ in range(4):
+        told.append(claude(process).messages.create(**ANTHROPIC).usage)
+        with claude(process).messages.stream(**ANTHROPIC) as stream:
+            told.append(stream.get_final_message().usage)
+        chat = gpt(process).chat.completions.create(model="m", messages=MESSAGES).usage
+        told.append(anthropic.types.Usage(input_tokens=chat.prompt_tokens, output_tokens=chat.completion_tokens))
+    with claude(process).messages.stream(**ANTHROPIC) as stream:
+        next(iter(stream.text_stream))
+        told.append(stream.current_message_snapshot.usage)
+
+    def used():
+        said = subprocess.run([PODIUM, "usage", "--json", "--by", "", "--config", process.config], capture_output=True, check=True,
+                              env=process.environment).stdout
+        return json.loads(said)["total"]
+    eventually(lambda: used()["requests"] == 13, what="the last one has ended")
+    assert (used()["input"], used()["output"]) == (sum(one.input_tokens for one in told), sum(one.output_tokens for one in told))
 
 
 @pytest.mark.parametrize("status, anthropics, openais", [
