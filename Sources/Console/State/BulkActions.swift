@@ -31,7 +31,7 @@ extension ConsoleState {
         var lines = [listed]
         let ids = Set(targets.map(\.id))
         if change == .setEnabled(false),
-            !latest.endpoints.contains(where: { !ids.contains($0.id) && $0.enabled && $0.state.serves })
+            !latest.endpoints.contains(where: { !ids.contains($0.id) && $0.state.serves })
         {
             lines.append("No other endpoint is up: every request will be answered with 503.")
         }
@@ -47,14 +47,14 @@ extension ConsoleState {
     /// `space` on marked ones: off where one of them is on.
     mutating func toggleMarked(now: ContinuousClock.Instant) -> [ConsoleEffect] {
         let targets = latest.endpoints.filter { marked.contains($0.id) }
-        return confirmAll(.setEnabled(!targets.contains { $0.enabled }), targets, now: now)
+        return confirmAll(.setEnabled(!targets.contains { $0.state != .off }), targets, now: now)
     }
 
     /// Takes the endpoint out of service, and says when nothing runs there any more.
     mutating func drain(now: ContinuousClock.Instant) -> [ConsoleEffect] {
         guard let selected else { return [] }
         draining.insert(selected.id)
-        guard selected.enabled else {
+        guard selected.state != .off else {
             noteDrained(now: now)
             return []
         }
@@ -69,7 +69,7 @@ extension ConsoleState {
                 draining.remove(id)
                 continue
             }
-            guard !endpoint.enabled, endpoint.traffic.inFlight == 0 else { continue }
+            guard endpoint.state == .off, endpoint.traffic.inFlight == 0 else { continue }
             draining.remove(id)
             say(.good, "\(SafeText.clean(endpoint.name)) is off, and nothing runs there any more", now: now)
         }
