@@ -71,6 +71,8 @@ let package = Package(
         .systemLibrary(
             name: "CCodecs", providers: [.apt(["zlib1g-dev", "libbrotli-dev", "libzstd-dev"])]),
         .target(name: "CSystemShim"),
+        // It loads PostgreSQL's library when a cluster is configured, so that nothing has to be there at build time.
+        .target(name: "CPostgres"),
         .target(name: "CBuildInfo", cSettings: [.define("PODIUM_COMMIT", to: "\"\(commit)\"")]),
 
         library("PureSupport"),
@@ -89,6 +91,8 @@ let package = Package(
         library("Trends", ["LLMWire"]),
         library("History", ["Support", "LLMWire", "Trends", "CSQLite"]),
         library("Persistence", ["Support", "PodiumModel", "Configuration", "YAMLDocument", "CSystemShim"]),
+        library("Cluster"),
+        library("ClusterStore", ["Support", "Cluster", "CPostgres"]),
         library("Sockets", ["Support", "CSystemShim", nioCore, deque, heap]),
         library(
             "Proxy",
@@ -100,7 +104,8 @@ let package = Package(
             "Engine",
             [
                 "Support", "PureSupport", "PodiumModel", "CSystemShim", "LLMWire", "Proxy", "Sockets", "Persistence",
-                "Ranking", "Configuration", "Conversion", "Pricing", "Trends", "History", "Limits",
+                "Ranking", "Configuration", "Conversion", "Pricing", "Trends", "History", "Limits", "Cluster",
+                "ClusterStore",
                 nioCore, nioPosix, histogram, logging,
             ]),
         library(
@@ -118,7 +123,7 @@ let package = Package(
             name: "podium",
             dependencies: [
                 "PodiumModel", "Control", "Engine", "Proxy", "Persistence", "Ranking", "Configuration", "Console",
-                "Terminal", "Service", "Demo", "Support", "CBuildInfo", argumentParser, logging,
+                "Terminal", "Service", "Demo", "Support", "CBuildInfo", "ClusterStore", argumentParser, logging,
             ],
             swiftSettings: swiftSettings),
 
@@ -132,6 +137,7 @@ let package = Package(
         .target(
             name: "WireOracle", dependencies: ["HTTPWire", nioHTTP1], path: "Tests/WireOracle",
             swiftSettings: swiftSettings),
+        tests("Cluster", ["PureSupport"]),
         tests("Limits"),
         tests("Coding"),
         tests("PodiumModel"),
@@ -154,7 +160,7 @@ let package = Package(
             "Engine",
             [
                 "PodiumModel", "Proxy", "Ranking", "Configuration", "Persistence", "LLMWire", "Pricing", "Trends",
-                "History",
+                "History", "Cluster",
             ]),
         tests(
             "Control",

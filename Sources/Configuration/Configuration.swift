@@ -18,6 +18,8 @@ public struct Configuration: Sendable, Equatable {
     public var failover = FailoverSettings()
     /// `history:`, `usage:`, and `cost_multiplier:` of the endpoints.
     public var usage = UsageSettings()
+    /// `cluster:`
+    public var cluster = ClusterSettings()
     /// `timeouts:` of the endpoints' entries, by the endpoint's name.
     public var endpointTimeouts: [String: EndpointTimeouts] = [:]
     /// `clients:`, in file order.

@@ -76,7 +76,7 @@ public enum ConfigurationLoader {
             root, title: "the file",
             known: [
                 "server", "ranking", "timeouts", "failover", "history", "usage", "console", "clients", "endpoints",
-                "retry", "tagging",
+                "retry", "tagging", "cluster",
             ],
             retired: retiredSections, sink: sink)
         let server = ServerSettings(reader.node("server"), environment: environment, sink: sink)
@@ -94,6 +94,7 @@ public enum ConfigurationLoader {
             reader.node("failover"), older: reader.node("retry"), endpoints: endpoints, sink: sink)
         configuration.usage = UsageSettings(
             history: reader.node("history"), usage: reader.node("usage"), endpoints: endpoints, sink: sink)
+        configuration.cluster = ClusterSettings(reader.node("cluster"), environment: environment, sink: sink)
         configuration.endpointTimeouts = EndpointTimeouts.read(endpoints, sink: sink)
         FileAdvice(
             configuration: configuration, endpoints: endpoints, clients: clients, server: reader.node("server"),

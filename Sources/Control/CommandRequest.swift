@@ -137,7 +137,8 @@ extension CommandRequest {
         case .addClient: return .addClient(try document(ClientPatch.self))
         case .changeClient: return .changeClient(name ?? "", try document(ClientPatch.self))
         case .removeClient: return .removeClient(name ?? "")
-        case .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .availability, .endpoints,
+        case .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .availability, .cluster,
+            .endpoints,
             .endpoint,
             .metrics, .clients,
             .healthz, .readyz:

@@ -101,6 +101,11 @@ public struct ControlClient: Sendable {
         try await ask(.GET, "\(Route(.availability).path)?\(HistoryRequest.query(question))")
     }
 
+    /// The cluster as that Podium sees it.
+    public func cluster() async throws(ControlClientError) -> ClusterReport {
+        try await ask(.GET, Route(.cluster).path)
+    }
+
     /// The metrics in Prometheus' text format.
     public func metrics() async throws(ControlClientError) -> String {
         let response = try await exchange(.GET, Route(.metrics).path, timeout: timeout)

@@ -80,6 +80,7 @@ struct ControlService: Sendable {
         case .pastEvents: return .json(try await engine.pastEvents(try HistoryRequest.question(request)))
         case .pastFlushes: return .json(try await engine.pastFlushes(try HistoryRequest.question(request)))
         case .availability: return .json(try await engine.availability(try HistoryRequest.question(request)))
+        case .cluster: return .json(engine.clusterReport() ?? ClusterReport())
         case .endpoints: return endpoints()
         case .clients: return .json(engine.clients())
         case .endpoint:
@@ -223,7 +224,10 @@ struct ControlService: Sendable {
     // MARK: Metrics and health
 
     private func metrics() -> ControlAnswer {
-        let text = MetricsPage(engine.metrics(), process: process(), facts: facts, startedAt: engine.startedAt).text
+        let text = MetricsPage(
+            engine.metrics(), process: process(), facts: facts, startedAt: engine.startedAt,
+            cluster: engine.clusterReport()
+        ).text
         return ControlAnswer(
             status: 200, headers: [("Cache-Control", "no-store")],
             body: .bytes(Array(text.utf8), type: "text/plain; version=0.0.4; charset=utf-8"))

@@ -9,7 +9,10 @@ internal import Support
 struct MetricsPage {
     private(set) var text: String
 
-    init(_ metrics: EngineMetrics, process: ProcessFacts, facts: ServerFacts, startedAt: ContinuousClock.Instant) {
+    init(
+        _ metrics: EngineMetrics, process: ProcessFacts, facts: ServerFacts, startedAt: ContinuousClock.Instant,
+        cluster: ClusterReport? = nil
+    ) {
         var page = MetricsText()
         page.begin("podium_info", .gauge, "Always 1; the labels say which Podium this is.")
         page.sample(1, [("version", facts.version)])
@@ -18,11 +21,29 @@ struct MetricsPage {
         page.addRanking(metrics)
         page.addPersister(metrics)
         page.addProcess(process, startTime: metrics.seconds(startedAt))
+        if let cluster { page.addCluster(cluster) }
         text = page.text
     }
 }
 
 extension MetricsText {
+    fileprivate mutating func addCluster(_ cluster: ClusterReport) {
+        begin("podium_cluster_connected", .gauge, "1 while the cluster's store can be reached.")
+        sample(cluster.isConnected)
+        begin("podium_cluster_revision", .gauge, "The newest change of the cluster's log that is in force here.")
+        sample(cluster.revision)
+        begin("podium_cluster_pending_changes", .gauge, "Changes made here that the store is not known to have.")
+        sample(cluster.pending)
+        begin("podium_cluster_instance_up", .gauge, "1 where the instance's heartbeat is not older than 15 seconds.")
+        for one in cluster.instances { line([("instance", one.name)], "", one.isAlive ? "1" : "0") }
+        begin(
+            "podium_cluster_instance_behind_seconds", .gauge,
+            "For so long there has been a change that the instance does not have in force.")
+        for one in cluster.instances {
+            line([("instance", one.name)], "", Self.number(one.behindSeconds ?? 0))
+        }
+    }
+
     private mutating func addClients(_ clients: [UsageCounters.ClientSample]) {
         begin("podium_client_tokens_total", .counter, "Tokens that named clients used, by client and kind.")
         for one in clients {

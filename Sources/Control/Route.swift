@@ -15,7 +15,7 @@ struct Route: Sendable {
     /// What is asked.
     enum Operation: String, Sendable, CaseIterable {
         case snapshot, events, stats, request, openRequests, cancel, usage, loggedRequests, pastEvents, pastFlushes,
-            availability
+            availability, cluster
         case endpoints, endpoint, addEndpoint, replaceEndpoint, changeEndpoint, removeEndpoint
         case move, pin, unpin, enable, disable, clear, test, clone, batch
         case testDocument, preview, previewNew
@@ -69,6 +69,7 @@ struct Route: Sendable {
         case .pastEvents: self.init(operation, .GET, "/admin/api/history/events", [200, 400])
         case .pastFlushes: self.init(operation, .GET, "/admin/api/history/flushes", [200, 400])
         case .availability: self.init(operation, .GET, "/admin/api/history/availability", [200, 400])
+        case .cluster: self.init(operation, .GET, "/admin/api/cluster", [200])
         case .request: self.init(operation, .GET, "/admin/api/requests/{name}", [200, 404])
         case .openRequests: self.init(operation, .GET, "/admin/api/requests", [200])
         case .cancel: self.init(operation, .DELETE, "/admin/api/requests/{name}", [200, 404])

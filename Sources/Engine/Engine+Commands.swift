@@ -25,6 +25,7 @@ extension Engine {
         case .clear(let target):
             // Nothing of it goes into the file, so that a disk which refuses cannot hold it up.
             let applied = try apply(command, by: author, ifRevision: nil)
+            cluster?.cleared(target.name, by: author.name)
             return .done(
                 CommandReceipt(
                     message: applied.change, revision: configurationRevision, endpoint: endpoint(named: target.name)))
@@ -67,6 +68,11 @@ extension Engine {
         let known = persister.statistics(now: .now).unwritten
         let applied = try apply(command, by: author, ifRevision: ifRevision)
         let change = applied.change
+        if let (before, after) = applied.step, let cluster,
+            case .refused(let reason) = await cluster.share(from: before, to: after, by: author.name, waits: true)
+        {
+            throw CommandRefusal(.revisionConflict, "taken back: \(reason); look again and repeat")
+        }
         let receipt: FlushReceipt
         do {
             receipt = try await persister.flush(trigger: command == .reload ? .reload : .operator)
@@ -176,11 +182,14 @@ extension Engine {
     private func apply(
         _ command: Command, by author: CommandAuthor, ifRevision: UInt64?
     ) throws(CommandRefusal) -> AppliedCommand {
+        let isShared = cluster != nil
         let result: Result<AppliedCommand, CommandRefusal> = withState { state in
             do throws(CommandRefusal) {
-                return .success(
-                    try state.perform(
-                        command, by: author, ifRevision: ifRevision, now: .now, wallTime: Self.wallTime()))
+                let before = isShared ? state.persistedState() : nil
+                var applied = try state.perform(
+                    command, by: author, ifRevision: ifRevision, now: .now, wallTime: Self.wallTime())
+                applied.step = before.map { ($0, state.persistedState()) }
+                return .success(applied)
             } catch {
                 return .failure(error)
             }

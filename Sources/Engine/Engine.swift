@@ -47,6 +47,8 @@ public final class Engine: Sendable {
     private let recorder: TraceRecorder?
     /// nil where there is no directory for it.
     private let timeOuts: TimeOutFile?
+    /// nil where Podium is alone.
+    let cluster: ClusterMember?
     let catalogues = CatalogueUpdates()
     /// Whether the file as it was loaded says what the state says. What is off stands last, whatever its priority: the file is to
     /// say so too.
@@ -100,6 +102,7 @@ public final class Engine: Sendable {
         if let path = options.tracePath {
             recorder = try TraceRecorder(path: path, start: now)
         }
+        cluster = ClusterMember(configuration.cluster, path: path, context: context, options: options)
         var running = state.running
         let loaded = PersistedState(configuration: configuration)
         agreesWithFile = state.persistedState() == loaded
@@ -179,25 +182,35 @@ public final class Engine: Sendable {
         handle { $0.start(wallTime: Self.wallTime()) }
         prober.withLock { $0 = Task { await ProbeLoop(engine: self).run() } }
         log(.info, source: "proxy", "listening on http://\(text)")
+        cluster?.start(self)
         return bound
     }
 
     private func startPersister() {
         persister.start(
             PersisterOwner(
-                snapshot: { self.withState { $0.persistedState() } },
+                snapshot: {
+                    let state = self.persisted
+                    self.cluster?.willWrite(state)
+                    return state
+                },
                 adopt: { edit in
                     // On the persister's thread, which may wait for a disk, and before the state's lock is taken.
                     self.authorities.prepare(edit.configuration.endpoints, self.context)
                     self.zones.prepare(edit.configuration)
+                    let before = self.cluster == nil ? nil : self.persisted
                     let (merged, effects) = self.withState {
                         $0.takeIn(edit, now: .now, wallTime: Self.wallTime())
                     }
                     self.perform(effects)
+                    if let before { self.cluster?.shareFile(from: before, to: merged.state) }
                     return merged
                 },
                 follow: { order in self.withState { $0.follow(fileOrder: order.map { EndpointID($0) }) } },
-                onEvent: { event in self.handle { $0.persisterEvent(event, now: .now, wallTime: Self.wallTime()) } }))
+                onEvent: { event in
+                    self.cluster?.noteWritten(event)
+                    self.handle { $0.persisterEvent(event, now: .now, wallTime: Self.wallTime()) }
+                }))
         if !agreesWithFile { persister.mark(now: .now) }
     }
 
@@ -241,6 +254,7 @@ public final class Engine: Sendable {
 
     private func drainAndRelease(within limit: Duration?) async -> Result<FlushReceipt, PersistenceError> {
         await drain(within: limit)
+        cluster?.stop(within: .seconds(2))
         accessLog.finish(within: .seconds(2))
         withState { $0.stopTimers() }
         recorder?.finish()
@@ -440,6 +454,7 @@ extension Engine {
         }
         if tasks.contains(.saveTimeOuts) {
             timeOuts?.save { self.standing() }
+            cluster?.wake()
         }
         if tasks.contains(.setTimer) { setTimer() }
         if tasks.contains(.writeRepeatsLater) { writeRepeatsLater() }

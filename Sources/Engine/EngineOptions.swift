@@ -17,6 +17,8 @@ public struct EngineOptions: Sendable {
     public var standardOutputIsFree = true
     /// Where outcomes are recorded for the simulator; nil: nowhere. The file must not be there yet.
     public var tracePath: String?
+    /// Of the program, as other instances of a cluster show it.
+    public var version = ""
     /// nil: one per processor that the process may use.
     public var eventLoops: Int?
     /// What reads the files of authorities.

@@ -130,6 +130,8 @@ public struct CommandAuthor: Sendable, Equatable, ExpressibleByStringLiteral {
         case api
         /// The service manager or a signal.
         case service
+        /// Another instance of the cluster.
+        case cluster
     }
 
     /// Such as `alice@192.0.2.7`.

@@ -30,7 +30,8 @@ public enum SecretSigns {
     public static func inKey(_ key: some StringProtocol) -> Bool {
         let name = String(key).filter { $0 != "\"" && $0 != "'" && $0 != " " }
         if let field = EndpointField.named(name), !field.isSecret { return false }
-        return name != "keys" && inName(name)
+        // A connection string has a password in it.
+        return name == "store" || (name != "keys" && inName(name))
     }
 
     /// Whether such a value is likely a secret, whatever its name: `Bearer …`, `sk-…`, a long random-looking token.

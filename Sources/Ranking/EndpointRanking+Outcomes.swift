@@ -309,7 +309,7 @@ extension EndpointRanking {
     }
 
     /// Puts one endpoint where it now belongs.
-    private mutating func refresh(
+    mutating func refresh(
         _ slot: Int, everything: Bool, at now: RankingTime, _ update: inout RankingUpdate
     ) {
         let (kind, until) = endpoints[slot].availability(at: now)

@@ -75,6 +75,29 @@ extension EndpointRanking {
             }
     }
 
+    /// Takes in a time out that another process has begun and that this one did not see itself. It never shortens one that runs.
+    public mutating func resume(_ timeOut: StandingTimeOut, now: ContinuousClock.Instant) -> RankingUpdate {
+        let moment = self.moment(now)
+        let until = self.moment(timeOut.until)
+        guard let slot = slotByID[timeOut.endpoint], case .refusal(let reason) = timeOut.cause, until > moment,
+            until <= moment + settings.rateLimitMaximum
+        else { return .unchanged }
+        var update = RankingUpdate()
+        if wake <= moment { catchUp(to: moment, &update) }
+        if let name = timeOut.model {
+            if modelTimeOuts.extend(name, slot: slot, until: until, reason, at: moment) {
+                update.modelChanges.append(
+                    ModelChange(endpoint: timeOut.endpoint, model: name, until: timeOut.until, reason: reason))
+            }
+        } else {
+            endpoints[slot].timeOut(until: until, reason)
+        }
+        wake = min(wake, until)
+        refresh(slot, everything: false, at: moment, &update)
+        finish(update)
+        return update
+    }
+
     /// Takes in what another process has left, before the order is first made. What would be longer than any time out can be was written by a clock
     /// that was wrong, and is left out; so is what is over.
     mutating func takeIn(_ standing: [StandingTimeOut], at now: RankingTime) {

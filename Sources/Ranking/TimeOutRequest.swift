@@ -304,6 +304,26 @@ struct ModelTimeOuts: Sendable {
         findNextEnd(after: now)
     }
 
+    /// Takes in what another process has seen; it never shortens what runs.
+    ///
+    /// - Returns: whether the model was not timed out before
+    mutating func extend(
+        _ name: String, slot: Int, until: RankingTime, _ reason: TimeOutReason, at now: RankingTime
+    ) -> Bool {
+        let known = entries[slot, default: []]
+        guard let index = known.firstIndex(where: { $0.name == name }) else {
+            resume(Entry(name: name, until: until, reason: reason, isOver: false), slot: slot, at: now)
+            return known.count < Self.perEndpoint
+        }
+        guard until > known[index].until else { return false }
+        let wasRunning = known[index].until > now
+        entries[slot]?[index].until = until
+        entries[slot]?[index].reason = reason
+        entries[slot]?[index].isOver = false
+        findNextEnd(after: now)
+        return !wasRunning
+    }
+
     /// - Returns: what has ended since this was called last
     mutating func end(at now: RankingTime) -> [(slot: Int, entry: Entry)] {
         guard nextEnd <= now else { return [] }

@@ -17,7 +17,7 @@ struct Podium: AsyncParsableCommand {
             RunCommand.self, AttachCommand.self, StatusCommand.self, FlushCommand.self, SortCommand.self,
             ReloadCommand.self, RequestsCommand.self, CancelCommand.self, ExplainCommand.self, UsageCommand.self,
             HistoryCommand.self, EndpointCommand.self,
-            ClientCommand.self,
+            ClientCommand.self, ClusterCommand.self,
             CheckCommand.self, RestoreCommand.self,
             SimulateCommand.self,
             DemoCommand.self,

@@ -22,6 +22,7 @@ struct SettingTableTests {
         ("server", ServerSettings.table.map(\.key)), ("ranking", RankingSettings.table.map(\.key)),
         ("timeouts", TimeoutSettings.table.map(\.key)), ("failover", FailoverSettings.table.map(\.key)),
         ("history", UsageSettings.historyTable.map(\.key)), ("usage", UsageSettings.usageTable.map(\.key)),
+        ("cluster", ClusterSettings.table.map(\.key)),
     ])
     func thePageHasARowForEachSetting(section: String, keys: [String]) throws {
         #expect(try Set(Self.rows(section).map(\.key)) == Set(keys))
@@ -29,7 +30,7 @@ struct SettingTableTests {
     }
 
     /// Written out, each default that the page gives changes nothing.
-    @Test(arguments: ["server", "ranking", "timeouts", "failover", "history", "usage"])
+    @Test(arguments: ["server", "ranking", "timeouts", "failover", "history", "usage", "cluster"])
     func thePageHasTheDefaults(section: String) throws {
         for (key, initial) in try Self.rows(section) where initial.hasPrefix("`") {
             let value = try #require(initial.split(separator: "`").first)

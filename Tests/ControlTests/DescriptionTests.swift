@@ -115,6 +115,14 @@ struct DescriptionTests {
             span: "", by: ["endpoint"], currency: "", pricesDate: "", problem: "", rows: [row], total: row)
         usage.repricing = .init(problem: "", left: [.init(endpoint: "", model: "", requests: 1, reason: "")])
         try check(usage, "UsageReport")
+        var cluster = ClusterReport(name: "")
+        (cluster.lostSeconds, cluster.problem) = (1, "")
+        cluster.instances = [
+            .init(
+                name: "", address: "", version: "", isSelf: true, isAlive: true, seenSeconds: 1, uptimeSeconds: 1,
+                revision: 1, behindSeconds: 1)
+        ]
+        try check(cluster, "Cluster")
         var stood = AvailabilityReport.Row(endpoint: "", time: "")
         (stood.rankMean, stood.rankBest, stood.rankWorst) = (1, 1, 1)
         try check(

@@ -22,12 +22,18 @@ final class TimeOutFile: Sendable {
 
     /// nil where there is no state directory.
     init?(configuration: String, environment: [String: String]) {
-        guard let directory = Self.directory(environment) else { return nil }
+        guard let path = Self.place(configuration, environment, suffix: "podium-time-outs") else { return nil }
+        self.path = path
+    }
+
+    /// A file of the state directory that belongs to a configuration; nil where there is no state directory.
+    static func place(_ configuration: String, _ environment: [String: String], suffix: String) -> String? {
+        guard let directory = directory(environment) else { return nil }
         var absolute = configuration
-        if !absolute.hasPrefix("/"), let folder = Self.workingDirectory { absolute = "\(folder)/\(absolute)" }
+        if !absolute.hasPrefix("/"), let folder = workingDirectory { absolute = "\(folder)/\(absolute)" }
         // The whole path becomes the name, since several configurations may share the directory.
         let flat = String(absolute.map { $0 == "/" ? "%" : $0 })
-        path = "\(directory)/\(flat.suffix(200)).podium-time-outs"
+        return "\(directory)/\(flat.suffix(200)).\(suffix)"
     }
 
     private static func directory(_ environment: [String: String]) -> String? {

@@ -120,6 +120,7 @@ extension EngineState {
         }
         if before.failover != new.failover { notes.append("failover is in force for new requests") }
         if before.usage.place != new.usage.place { notes.append("history.path takes effect at the next start") }
+        if before.cluster != new.cluster { notes.append("cluster takes effect at the next start") }
         if before.ranking != new.ranking { notes.append("ranking settings are in force") }
         if old.clientTokens != new.server.clientTokens {
             let count = new.server.clientTokens.count

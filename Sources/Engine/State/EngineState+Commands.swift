@@ -10,6 +10,8 @@ struct AppliedCommand {
     /// What undo would take back of it; nil where it made nothing to undo.
     var undo: String?
     var effects = EngineEffects()
+    /// What it made of the settings; nil where Podium is alone.
+    var step: (before: PersistedState, after: PersistedState)?
 }
 
 /// What an operator's command does to the state; saving is the caller's business.

@@ -85,6 +85,7 @@ struct ServingSession {
         var options = EngineOptions(environment: LoadedFile.environment, logger: log.logger)
         options.insecureListen = insecureListen
         options.tracePath = tracePath
+        options.version = Version.number
         options.standardOutputIsFree = !hasConsole
         let engine = try Engine(path: file.path, bytes: file.bytes, configuration: configuration, options: options)
         let address = try await engine.start()
