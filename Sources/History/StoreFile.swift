@@ -15,6 +15,8 @@ public enum HistoryProblem: Error, Equatable, Sendable {
     /// The file is not sound.
     case damaged(String)
     case failed(String)
+    /// Nothing has been written into it yet: the process that made it ended first.
+    case empty(String)
 
     init(_ error: SQLError) {
         switch error {
@@ -30,7 +32,7 @@ public enum HistoryProblem: Error, Equatable, Sendable {
     public var isPassing: Bool {
         switch self {
         case .busy, .held: true
-        case .refused, .full, .damaged, .failed: false
+        case .refused, .full, .damaged, .failed, .empty: false
         }
     }
 
@@ -38,6 +40,7 @@ public enum HistoryProblem: Error, Equatable, Sendable {
     public var text: String {
         switch self {
         case .refused(let reason), .failed(let reason): reason
+        case .empty(let path): "\(path) is empty"
         case .busy: "another program holds it"
         case .held(let lock): "another Podium writes it (\(lock))"
         case .full: "the disk is full"
@@ -152,7 +155,7 @@ final class StoreFile {
             version = try database.number("PRAGMA user_version") ?? 0
             let tables = try database.number("SELECT count(*) FROM sqlite_schema") ?? 0
             isNew = application == 0 && version == 0 && tables == 0
-            if isNew, access != .readWrite { throw HistoryProblem.failed("\(path) is empty") }
+            if isNew, access != .readWrite { throw HistoryProblem.empty(path) }
             guard isNew || application == schema.application else {
                 throw HistoryProblem.refused("\(path) is not Podium's")
             }

@@ -7,6 +7,8 @@ enum JSONKey: UInt8, CaseIterable {
     case message
     case response
     case model
+    /// `Model`, `MODEL`: servers whose parsers do not tell capitals from small letters take it for the model.
+    case modelWithCapitals
     case type
     case delta
     case contentBlock
@@ -77,6 +79,7 @@ enum JSONKey: UInt8, CaseIterable {
             self = key
             return
         }
+        if name.count == 5, name.elementsEqual("model", ignoring: 0x20) { self = .modelWithCapitals }
     }
 
     private static let names: [(StaticString, JSONKey)] = [
@@ -154,8 +157,8 @@ enum JSONKey: UInt8, CaseIterable {
 extension UnsafeRawBufferPointer {
     /// - Parameter text: as long as these bytes
     @inline(__always)
-    fileprivate func elementsEqual(_ text: StaticString) -> Bool {
-        for index in 0..<count where self[index] != text.utf8Start[index] { return false }
+    fileprivate func elementsEqual(_ text: StaticString, ignoring bit: UInt8 = 0) -> Bool {
+        for index in 0..<count where self[index] | bit != text.utf8Start[index] { return false }
         return true
     }
 }

@@ -410,11 +410,22 @@ extension UnsafeRawBufferPointer {
 
     /// The place of the next byte that is one of the two; the end of the bytes where there is none.
     ///
-    /// Thirty-two bytes at a time, then eight: texts are most of what requests and answers consist of.
+    /// Sixty-four bytes at a time, then thirty-two, then eight: texts are most of what requests and answers consist of.
     @inline(__always)
     private func place(of one: UInt8, or other: UInt8, from begin: Int) -> Int {
         let (firsts, seconds) = (SIMD16(repeating: one), SIMD16(repeating: other))
         var index = begin
+        @inline(__always)
+        func found(at index: Int) -> SIMDMask<SIMD16<Int8>> {
+            let bytes = loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
+            return (bytes .== firsts) .| (bytes .== seconds)
+        }
+        while index &+ 64 <= count {
+            let all = found(at: index) .| found(at: index &+ 16) .| found(at: index &+ 32) .| found(at: index &+ 48)
+            let marks = unsafeBitCast(all, to: SIMD2<UInt64>.self)
+            if marks[0] | marks[1] != 0 { break }
+            index &+= 64
+        }
         while index &+ 32 <= count {
             let low = loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
             let high = loadUnaligned(fromByteOffset: index &+ 16, as: SIMD16<UInt8>.self)

@@ -62,6 +62,9 @@ public enum LLMOperation: Sendable, Hashable {
         }
     }
 
+    /// Whether its answers use tokens, be they read or not.
+    public var hasUsage: Bool { isInference || self == .embeddings }
+
     /// The API whose answers of this operation have figures of usage; nil where there are none.
     public var usageAPI: LLMAPI? {
         switch self {

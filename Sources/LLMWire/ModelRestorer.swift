@@ -95,7 +95,9 @@ public struct ModelRestorer {
     private static func modelInFront(_ bytes: UnsafeRawBufferPointer) -> Range<Int>? {
         var place = 0
         func next() -> UInt8 {
-            while place < bytes.count, bytes[place] == 0x20 || bytes[place] == 0x0A || bytes[place] == 0x0D { place += 1 }
+            while place < bytes.count, bytes[place] == 0x20 || bytes[place] == 0x0A || bytes[place] == 0x0D {
+                place += 1
+            }
             return place < bytes.count ? bytes[place] : 0
         }
         /// At whose first quotation mark the walk is; nil where it has escapes or is not whole.

@@ -16,6 +16,9 @@ public struct RequestReader {
     /// last one counts, as it does for the parsers of nearly all endpoints.
     public private(set) var modelRange: Range<Int>?
 
+    /// A member stands at the top whose name is that of the model but for capitals. Some servers, those in Go first, take it for the model.
+    public private(set) var namesModelWithCapitals = false
+
     /// Whether a stream was asked for; nil where nothing is said.
     public private(set) var stream: Bool?
     /// Whether the usage is asked for at the end of a stream (`stream_options.include_usage`); nil where nothing is said.
@@ -115,6 +118,7 @@ public struct RequestReader {
             isModelText = token == .string
             modelRange = isModelText ? end - 1 - scanner.rawLength..<end - 1 : nil
             modelText.take(scanner.text)
+        case (1, .modelWithCapitals, _): namesModelWithCapitals = true
         case (1, .stream, _): stream = flag
         case (2, .streamOptions, .includeUsage): includeUsage = flag
         case (1, .previousResponseID, _) where token == .string && !scanner.text.isEmpty,

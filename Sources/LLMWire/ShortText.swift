@@ -90,14 +90,12 @@ struct ShortText<let capacity: Int> {
 
     /// Whether the whole string, which has no control characters, is this text.
     func cleanedEquals(_ text: String) -> Bool {
-        let other = text.utf8
-        guard length == other.count, length <= capacity else { return false }
-        var index = 0
-        for byte in other {
-            guard bytes[index] == byte else { return false }
-            index += 1
+        guard length == text.utf8.count, length <= capacity else { return false }
+        var text = text
+        return text.withUTF8 { other in
+            for index in 0..<other.count where bytes[index] != other[index] { return false }
+            return true
         }
-        return true
     }
 
     /// Whether the string ends with this text, of at most eight bytes.

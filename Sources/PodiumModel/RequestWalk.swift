@@ -32,6 +32,8 @@ public struct RequestWalk: Codable, Sendable, Equatable {
     public var route: String?
     /// How long it waited for a place at an endpoint that was full; absent where it did not.
     public var queuedSeconds: Double?
+    /// Why it went to no endpoint, where its head alone said so: its client has used up what it may, say; absent where it could.
+    public var refusal: String?
     /// The endpoints in the order in which they were gone through, then those that were out.
     public var steps: [Step]
     /// Endpoints beyond those of `steps`.
@@ -94,19 +96,21 @@ public struct RequestWalk: Codable, Sendable, Equatable {
     public init(
         id: String, time: Double, method: String, path: String, api: String, status: Int?, ending: String,
         endpoint: String?, bytesUp: Int, bytesDown: Int, firstByteSeconds: Double?, seconds: Double, sameID: Int,
-        route: String? = nil, queuedSeconds: Double? = nil, steps: [Step], unlisted: Int, knowsAll: Bool
+        route: String? = nil, queuedSeconds: Double? = nil, refusal: String? = nil, steps: [Step], unlisted: Int,
+        knowsAll: Bool
     ) {
         (self.id, self.time, self.method, self.path, self.api) = (id, time, method, path, api)
         (self.status, self.ending, self.endpoint) = (status, ending, endpoint)
         (self.bytesUp, self.bytesDown) = (bytesUp, bytesDown)
         self.route = route
         self.queuedSeconds = queuedSeconds
+        self.refusal = refusal
         (self.firstByteSeconds, self.seconds, self.sameID) = (firstByteSeconds, seconds, sameID)
         (self.steps, self.unlisted, self.knowsAll) = (steps, unlisted, knowsAll)
     }
 
     enum CodingKeys: String, CodingKey {
-        case id, time, method, path, api, status, ending, endpoint, seconds, route, steps, unlisted
+        case id, time, method, path, api, status, ending, endpoint, seconds, route, refusal, steps, unlisted
         case bytesUp = "bytes_up"
         case bytesDown = "bytes_down"
         case firstByteSeconds = "first_byte_seconds"

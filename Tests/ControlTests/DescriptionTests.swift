@@ -99,6 +99,7 @@ struct DescriptionTests {
             RequestWalk(
                 id: "", time: 1, method: "", path: "", api: "", status: 1, ending: "", endpoint: "", bytesUp: 1,
                 bytesDown: 1, firstByteSeconds: 1, seconds: 1, sameID: 1, route: "session", queuedSeconds: 1,
+                refusal: "",
                 steps: [step], unlisted: 1,
                 knowsAll: true),
             "RequestWalk")

@@ -101,3 +101,19 @@ endpoints:
     assert ask(process, "client", "remove", "alice").returncode == 0
     assert post(process, **alice)[0] == 401
     assert "alice" not in process.config.read_text()
+
+    # Where nothing serves it, the file is edited, with the same care and by the same rules.
+    process.stop()
+    before = process.config.read_text()
+    added = ask(process, "client", "add", "carol", "--models", "claude-*")
+    assert added.returncode == 0 and "added client carol, in " in added.stdout, added.stderr
+    token = added.stdout.split("token: ")[1].strip()
+    text = process.config.read_text()
+    assert text.startswith(before.rstrip()) and token in text and process.config.stat().st_mode & 0o777 == 0o600
+    assert ask(process, "client", "add", "carol").returncode == 1 and ask(process, "client", "set", "nobody", "--tags", "x").returncode == 1
+    assert ask(process, "client", "set", "carol", "--expires", "soon").returncode == 1
+    assert process.config.read_text() == text
+    assert ask(process, "client", "disable", "carol").returncode == 0
+    assert "carol  off" in ask(process, "client", "list").stdout
+    assert ask(process, "client", "remove", "carol").returncode == 0
+    assert process.config.read_text().rstrip() == before.rstrip()

@@ -172,6 +172,21 @@ struct RequestReaderTests {
             session("1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed") != session("2b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"))
     }
 
+    @Test("A model whose name has capitals is noted, in whatever way it is written")
+    func capitals() {
+        for (body, isNoted) in [
+            (#"{"model":"a","Model":"b"}"#, true), (#"{"MODEL":"b"}"#, true),
+            (#"{"\u006dodeL":"b","model":"a"}"#, true),
+            (#"{"model":"a","metadata":{"Model":"b"},"modal":1,"mo el":2}"#, false),
+        ] {
+            for cut in 1..<body.utf8.count {
+                var reader = RequestReader()
+                for piece in Array(body.utf8).pieces([cut]) { piece.withUnsafeBytes { reader.read($0) } }
+                #expect(reader.namesModelWithCapitals == isNoted, "\(body) cut at \(cut)")
+            }
+        }
+    }
+
     @Test("A byte order mark in front is passed over, wherever it is cut")
     func mark() {
         let body = [0xEF, 0xBB, 0xBF] + Array(#"{"model":"m"}"#.utf8)

@@ -75,6 +75,26 @@ struct AnswerFiguresTests {
         await proxy.stop()
     }
 
+    /// They are no measure of a model, but they cost.
+    @Test func whatEmbeddingsHaveUsedIsCounted() async throws {
+        let body =
+            #"{"object":"list","data":[{"embedding":[0.1,-2e-3]}],"model":"e-3","usage":{"prompt_tokens":8,"total_tokens":8}}"#
+        let upstream = try await ScriptedUpstream.start { _ in
+            [.send(Self.json(body) + String(body.prefix(30))), .hold("rest"), .send(String(body.dropFirst(30)))]
+        }
+        let proxy = try await ProxyHarness.start([.local(1, upstream)])
+        let client = try await RawClient.connect(port: proxy.port)
+        try await client.send(Wire.post("/v1/embeddings", body: #"{"model":"e-3","input":"a"}"#))
+        // It is not held until it says anything.
+        _ = await client.until("object")
+        upstream.release("rest")
+        _ = await client.untilClosed()
+        let report = try #require(proxy.events.requests.first)
+        #expect(report.usage?.figures.input == 8 && report.usage?.extent == .whole && report.usage?.model == "e-3")
+        #expect(try sample(proxy.events.attempts.first) == nil)
+        await proxy.stop()
+    }
+
     @Test func whatIsNoInferenceHasNoFigure() async throws {
         let upstream = try await ScriptedUpstream.start { _ in [.send(Self.json("{}") + "{}")] }
         let proxy = try await ProxyHarness.start([.local(1, upstream)])

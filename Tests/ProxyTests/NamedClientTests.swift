@@ -108,6 +108,9 @@ struct NamedClientTests {
         ("/V1/Messages", #"{"model":"claude-opus-4-1"}"#, 404),
         ("/v1/messages", #"{"temperature":NaN,"model":"claude-opus-4-1"}"#, 400),
         ("/v1/messages", #"{"model":"claude-haiku-4-5","a":NaN,"model":"claude-opus-4-1"}"#, 400),
+        // The parsers of Go take each spelling for the same name, and of several the last one.
+        ("/v1/messages", #"{"model":"claude-haiku-4-5","Model":"claude-opus-4-1"}"#, 400),
+        ("/v1/messages", #"{"MODEL":"claude-opus-4-1"}"#, 400),
         ("/v1/messages", "{\u{0}\"\u{0}m\u{0}", 400), ("/v1/messages", #"{"model":"claude-haiku-4-5""#, 400),
         ("/v1/chat/completion%73", #"{"model":"claude-haiku-4-5"}"#, 200), ("/v1/messages", "{}", 200),
     ])
@@ -152,6 +155,8 @@ struct NamedClientTests {
         let wait = refusal.split(separator: "\r\n").first { $0.hasPrefix("Retry-After: ") }?.dropFirst(13)
         #expect((1...61).contains(Int(wait ?? "") ?? 0))
         #expect(proxy.events.requests.last?.attempts.isEmpty == true)
+        // Which an explanation says as well.
+        #expect(proxy.events.requests.last?.refusal?.contains("client 'bob': requests_per_minute used up") == true)
         // Others go on, and so does the count where the settings change.
         #expect(try await Self.ask(proxy, token: "token-of-alice").hasSuffix("answer 1"))
         var rules = ClientRules()

@@ -39,9 +39,10 @@ public enum PlainReport {
         facts.append("\(Quantity.grouped(UInt64(max(0, walk.bytesDown)))) bytes down")
         lines.append(facts.joined(separator: ", "))
         if let route = walk.route { lines.append("not by the order alone: \(routeText(route))") }
+        if let refusal = walk.refusal { lines.append("went to no endpoint: \(SafeText.clean(refusal))") }
         lines += walk.steps.map { line($0, utcOffset: utcOffset) }
         if walk.unlisted > 0 { lines.append("and \(walk.unlisted) more") }
-        if !walk.knowsAll {
+        if !walk.knowsAll, walk.refusal == nil {
             lines.append(
                 walk.steps.isEmpty ? "no endpoint was chosen for it" : "which others there were is no longer known")
         }

@@ -63,6 +63,8 @@ struct RequestHistory: Sendable {
         /// Endpoints that were not asked when their turn came.
         var passes: [PassedOver]
         var unlisted: Int
+        /// Why it went to no endpoint, by its head alone.
+        var refusal: String?
     }
 
     /// One endpoint of a routing table, or one that it left out.
@@ -111,8 +113,8 @@ struct RequestHistory: Sendable {
         let slot = takeSlot()
         let names = texts.withUnsafeMutableBytes { report.copyNames(to: Self.part(slot, of: $0)) }
         entries[slot] = Entry(report, names)
-        if report.failedOver || !report.verdictRows.isEmpty || !report.passes.isEmpty {
-            keep(report.furtherAttempts, report.verdictRows, report.passes, slot)
+        if report.failedOver || !report.verdictRows.isEmpty || !report.passes.isEmpty || report.refusal != nil {
+            keep(report.furtherAttempts, report.verdictRows, report.passes, slot, refusal: report.refusal)
         }
     }
 
@@ -143,14 +145,15 @@ struct RequestHistory: Sendable {
     }
 
     private mutating func keep(
-        _ attempts: [AttemptReport], _ verdictRows: [String], _ passes: [PassedOver], _ slot: Int
+        _ attempts: [AttemptReport], _ verdictRows: [String], _ passes: [PassedOver], _ slot: Int,
+        refusal: String? = nil
     ) {
         entries[slot].hasDetails = true
         let unlisted = max(0, attempts.count - Self.mostAttempts)
         details[slot] = Details(
             attempts: unlisted == 0 ? attempts : Array(attempts.prefix(Self.mostAttempts)),
             verdictRows: Array(verdictRows.prefix(Self.mostAttempts + 1)),
-            passes: Array(passes.prefix(Self.mostAttempts)), unlisted: unlisted)
+            passes: Array(passes.prefix(Self.mostAttempts)), unlisted: unlisted, refusal: refusal)
     }
 
     private static func part(_ slot: Int, of bytes: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer {
@@ -197,7 +200,7 @@ struct RequestHistory: Sendable {
             endpoint: entry.endpoint.map(words.name), bytesUp: entry.bytesUp, bytesDown: entry.bytesDown,
             firstByteSeconds: entry.firstByte?.inSeconds, seconds: entry.duration.inSeconds, sameID: found.count - 1,
             route: entry.route == .order ? nil : entry.route.rawValue,
-            queuedSeconds: entry.queueTime?.inSeconds, steps: steps,
+            queuedSeconds: entry.queueTime?.inSeconds, refusal: details?.refusal, steps: steps,
             unlisted: unlisted + (details?.unlisted ?? 0), knowsAll: places != nil)
     }
 

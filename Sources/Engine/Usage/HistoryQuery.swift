@@ -202,6 +202,7 @@ public enum HistoryCare {
             return path.hasSuffix(".requests.db")
                 ? try RequestFile.reader(path: path, patience: nil).check() : try RollUpFile.reader(path: path).check()
         } catch {
+            if case .empty = error { return [] }
             return [error.text]
         }
     }

@@ -38,7 +38,7 @@ struct WriteTrouble: Sendable {
         case .damaged:
             (reaction.isDistrusted, reaction.isClosed) = (true, true)
             reaction.rest = pause
-        case .failed:
+        case .failed, .empty:
             reaction.isClosed = true
             reaction.rest = pause
         }

@@ -26,6 +26,8 @@ final class LoopContext {
     /// Bytes on their way out. Its storage is used again when the socket took everything at once.
     var output = ByteBuffer()
     var dataRanges: ContiguousArray<Range<Int>> = []
+    /// For a body that is changed on its way: taken for each piece and given back when that has left.
+    private var spare = ByteBuffer()
     var deadlines = DeadlineTable()
     /// When a client that has nothing of a held stream yet is to hear that something goes on. The slots are those of `deadlines`.
     var keepalives = DeadlineTable()
@@ -52,6 +54,17 @@ final class LoopContext {
     private var requestIDs: SplitMix64
     private var date: (second: Int, text: [UInt8]) = (-1, [])
     private var whenEmpty: EventLoopPromise<Void>?
+
+    /// An empty buffer, whose memory is used again where `giveBack` gets it.
+    func takeSpare() -> ByteBuffer {
+        var buffer = ByteBuffer()
+        swap(&buffer, &spare)
+        buffer.clear()
+        return buffer
+    }
+
+    /// - Parameter buffer: of `takeSpare`; one that has become large is let go of
+    func giveBack(_ buffer: consuming ByteBuffer) { if buffer.capacity <= 64 << 10 { spare = buffer } }
 
     init(eventLoop: any EventLoop, shared: SharedState, events: ProxyEvents, seed: UInt64) {
         self.eventLoop = eventLoop

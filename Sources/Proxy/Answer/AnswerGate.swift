@@ -29,6 +29,8 @@ final class AnswerGate {
     private var judges = false
     /// What it says was used is counted.
     private var counts = true
+    /// It need not say anything before the client gets it.
+    private var passesAtOnce = false
     /// The model that answered last: the next one on the same connection is nearly always the same.
     private var modelName = ""
     /// Large, and used again: it is begun anew only for what is read. It stands last, so that its first fields and those above,
@@ -89,6 +91,7 @@ final class AnswerGate {
         family = 0
         isForeign = false
         isUntyped = media == .unknown && coding == nil
+        passesAtOnce = false
         self.commit = commit
         judges = operation.isInference
         guard hasBody else { return close() }
@@ -100,6 +103,10 @@ final class AnswerGate {
         self.status = status
         switch operation {
         case .inference(let asked) where media != .other: api = asked
+        // They are read for what they have used, and passed on at once.
+        case .embeddings where media == .json && counts:
+            api = .chatCompletions
+            passesAtOnce = true
         // Of other answers nothing is known but that a stream has events.
         case _ where media == .eventStream:
             api = .chatCompletions
@@ -178,7 +185,8 @@ final class AnswerGate {
 
     /// Whether something came that the client must have.
     var hasOutput: Bool {
-        isForeign || (!isUntyped && (reader.hasOutput || reader.isForeign)) || (commit != .content && eventCount > 0)
+        isForeign || passesAtOnce || (!isUntyped && (reader.hasOutput || reader.isForeign))
+            || (commit != .content && eventCount > 0)
     }
 
     /// Whether what was looked into since this was asked last had content, which a user sees.

@@ -27,6 +27,8 @@ final class CurrentResponse {
     private var position = EventStreamPosition()
     /// Puts the client's name of the model in place of the endpoint's.
     private(set) var restorer: RestoredModel?
+    /// That of an answer before, for the next one.
+    private var spareRestorer: RestoredModel?
     /// Takes the usage out of a stream whose client has not asked for it.
     private(set) var hiddenUsage: HiddenUsage?
     /// Makes it an answer of the client's API.
@@ -55,7 +57,10 @@ final class CurrentResponse {
         firstSent = nil
         if refusal != nil { refusal = nil }
         if madeIDSearch != nil { madeIDSearch = nil }
-        if restorer != nil { restorer = nil }
+        if restorer != nil {
+            spareRestorer = restorer
+            restorer = nil
+        }
         if hiddenUsage != nil { hiddenUsage = nil }
         if converter != nil { converter = nil }
     }
@@ -123,7 +128,8 @@ final class CurrentResponse {
     /// The answer names the model as the endpoint was asked for it, which is not what the client has asked for.
     func restoresModel(_ change: ModelChange, of operation: LLMOperation, on loop: LoopContext) {
         guard let api = operation.usageAPI, let shape = shape(on: loop) else { return }
-        restorer = RestoredModel(change.askedText, api: api, isStream: shape.isStream)
+        restorer = spareRestorer ?? RestoredModel()
+        restorer?.begin(change.askedText, api: api, isStream: shape.isStream)
     }
 
     /// The endpoint was asked for the usage, the client has not asked for it.
@@ -174,7 +180,7 @@ final class CurrentResponse {
     /// - Parameter isLast: the body ends with it
     func rewrite(_ buffer: ByteBuffer, isLast: Bool, on loop: LoopContext) -> ByteBuffer? {
         var result = hiddenUsage?.rewrite(buffer, &loop.dataRanges, isLast: isLast)
-        if let restored = restorer?.rewrite(result ?? buffer, &loop.dataRanges) { result = restored }
+        if let restored = restorer?.rewrite(result ?? buffer, &loop.dataRanges, on: loop) { result = restored }
         return result
     }
 
@@ -343,19 +349,23 @@ final class CurrentResponse {
 /// Rewrites the body of an answer whose model has another name for its client. A class, since few answers have one and it is too large to
 /// be a part of every connection.
 final class RestoredModel {
-    private var reader: ModelRestorer
-    private let text: [UInt8]
+    private var reader = ModelRestorer(api: .messages, isStream: nil)
+    private var text: [UInt8] = []
     private var cuts: [ModelRestorer.Cut] = []
 
+    /// Another answer begins.
+    ///
     /// - Parameter text: the name as it stands between quotation marks
-    init(_ text: [UInt8], api: LLMAPI, isStream: Bool?) {
+    func begin(_ text: [UInt8], api: LLMAPI, isStream: Bool?) {
         reader = ModelRestorer(api: api, isStream: isStream)
         self.text = text
     }
 
     /// - Parameter ranges: of the data in the buffer; those of the result where there is one
     /// - Returns: the data with the client's name; nil where no name is in it
-    func rewrite(_ buffer: ByteBuffer, _ ranges: inout ContiguousArray<Range<Int>>) -> ByteBuffer? {
+    func rewrite(
+        _ buffer: ByteBuffer, _ ranges: inout ContiguousArray<Range<Int>>, on loop: LoopContext
+    ) -> ByteBuffer? {
         guard !reader.isFinished else { return nil }
         var result: ByteBuffer?
         buffer.withUnsafeReadableBytes { bytes in
@@ -364,7 +374,7 @@ final class RestoredModel {
                 cuts.removeAll(keepingCapacity: true)
                 reader.read(data) { cuts.append($0) }
                 if result == nil, !cuts.isEmpty {
-                    var copy = ByteBuffer()
+                    var copy = loop.takeSpare()
                     copy.reserveCapacity(buffer.readableBytes + text.count)
                     for range in ranges[..<index] { copy.append(bytes.slice(range)) }
                     result = copy

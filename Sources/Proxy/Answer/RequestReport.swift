@@ -79,6 +79,8 @@ public struct RequestReport: Sendable {
     public let unknownFields: [String]
     /// What was taken out of it for an endpoint that could not read it, by the row of the table of repairs; nil where nothing was.
     public let repaired: String?
+    /// Why it went to no endpoint, by its head alone; nil where it could.
+    public let refusal: String?
     /// Why another endpoint was asked first than the first of the order.
     public let route: RouteReason
     /// Endpoints whose turn came and that were not asked for this request.
@@ -114,7 +116,7 @@ public struct RequestReport: Sendable {
             timeToFirstContent: isCommitted ? attempt.firstContent.map { Duration($0 - request.started) } : nil,
             tokensPerSecond: isCommitted ? attempt.tokensPerSecond : nil)
         let hasAnswer = endpoint != nil && 200..<300 ~= status ?? 0
-        var usage = hasAnswer && request.operation.isInference ? response.gate.account() : nil
+        var usage = hasAnswer && request.operation.hasUsage ? response.gate.account() : nil
         if let asked = request.modelAsked { usage?.name(request.modelSent ?? asked) }
         self.usage = usage
         duration = Duration(end.deadline - request.started)
@@ -128,6 +130,7 @@ public struct RequestReport: Sendable {
         sentModels = failover.attempts.sentModels
         repaired = request.repaired
         unknownFields = request.conversion?.unknownFields ?? []
+        refusal = request.refusal
         route = failover.first.reason
         passes = failover.passes
         queueTime = failover.line.time

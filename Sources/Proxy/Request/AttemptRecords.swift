@@ -46,6 +46,7 @@ struct AttemptRecords {
 
     /// The attempt that begins sends this name of the model.
     mutating func noteSent(_ model: String) {
+        if first == nil, sentModels.isEmpty { return sentModels = [model] }
         sentModels += repeatElement("", count: max(0, place - sentModels.count))
         if sentModels.count == place { sentModels.append(model) } else { sentModels[place] = model }
     }

@@ -232,6 +232,7 @@ final class ClientConnection: RequestConnection {
         } else if response.isRewritten, let rewritten = response.rewrite(buffer, isLast: piece.isLast, on: loop) {
             passBody(
                 rewritten, total: rewritten.readableBytes, isComplete: isWhole, awaitedContent: awaitedContent)
+            loop.giveBack(rewritten)
         } else {
             passBody(buffer, total: piece.count, isComplete: isWhole, awaitedContent: awaitedContent)
         }
@@ -462,8 +463,11 @@ final class ClientConnection: RequestConnection {
     /// The most telling of the refusals is the client's, where no endpoint had anything better.
     override func answer(_ refusal: Refusal) {
         if machine.clientHasHead { return answer(refusal.inWords) }
-        guard case .received(let head, let body) = refusal.answer(retryAfter: failover.earliestWait) else {
-            if case .worded(let words) = refusal.answer(retryAfter: failover.earliestWait) { answer(words) }
+        guard case .received(let head, let body) = refusal.answer(retryAfter: failover.earliestWait(for: request))
+        else {
+            if case .worded(let words) = refusal.answer(retryAfter: failover.earliestWait(for: request)) {
+                answer(words)
+            }
             return
         }
         let closes = machine.closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)

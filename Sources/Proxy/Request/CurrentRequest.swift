@@ -67,6 +67,9 @@ final class CurrentRequest {
         let text: [UInt8]
     }
 
+    /// Why it goes to no endpoint, by its head alone; nil where it may.
+    var refusal: String?
+
     /// The name of the model that the present endpoint is sent in place of the client's.
     private(set) var modelChange: ModelChange?
     /// The present endpoint is asked for the usage at the end of the stream, which the client has not asked for.
@@ -101,6 +104,7 @@ final class CurrentRequest {
         var plainLength = 0
         var model: String?
         var modelRange: Range<Int>?
+        var namesModelWithCapitals = false
         var wantsStream: Bool?
         var usageRequest: (range: Range<Int>, text: StaticString)?
         var session: SessionKey?
@@ -152,6 +156,7 @@ final class CurrentRequest {
         }
         if admittedBy != nil { admittedBy = nil }
         if modelAsked != nil { modelAsked = nil }
+        if refusal != nil { refusal = nil }
         forgetEdits()
         if conversion != nil { conversion = nil }
         if prepared != nil { prepared = nil }
@@ -200,7 +205,7 @@ final class CurrentRequest {
         // Servers differ in what they make of text that is not quite JSON.
         guard isReadable else { return false }
         readFacts()
-        guard facts.isWhole else { return false }
+        guard facts.isWhole, !facts.namesModelWithCapitals else { return false }
         return model.map { client.scope.allows(model: $0) } ?? true
     }
 
@@ -343,6 +348,7 @@ final class CurrentRequest {
         facts.plainLength = plainLength
         facts.model = isRead ? reader.model(knownAs: lastMapping?.asked) : nil
         facts.modelRange = isRead ? reader.modelRange : nil
+        facts.namesModelWithCapitals = isRead && reader.namesModelWithCapitals
         facts.wantsStream = isRead ? reader.stream : nil
         facts.usageRequest = isRead ? reader.usageRequest : nil
         facts.session = isRead ? reader.session : nil
@@ -433,6 +439,11 @@ final class CurrentRequest {
             return LocalAnswer(
                 status: 400, message: "the body is not JSON to its end, so that it is not known which model it asks for"
             )
+        }
+        if isLimitedToModels, facts.namesModelWithCapitals {
+            return LocalAnswer(
+                status: 400,
+                message: "the body names its model in capitals too, so that it is not known which one counts")
         }
         if let client, !mayUseModel {
             // No 403, which clients take for a wrong credential.

@@ -49,7 +49,7 @@ final class Failover {
     var passes: [PassedOver] { leftOut.passes }
 
     /// Whole seconds until the first endpoint may be tried again; nil where none said so.
-    var earliestWait: Int? { leftOut.earliestWait(of: table, attempts) }
+    func earliestWait(for request: CurrentRequest) -> Int? { leftOut.earliestWait(of: table, attempts, for: request) }
 
     func begin(_ table: RoutingTable) {
         self.table = table

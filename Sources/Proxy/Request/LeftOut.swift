@@ -66,7 +66,9 @@ struct LeftOut {
         to request: CurrentRequest, _ table: RoutingTable?, _ attempts: AttemptRecords, tried: [EndpointID],
         hasWaited: Bool
     ) -> LocalAnswer {
-        let (absences, wait) = (absences(of: request, from: table, tried), earliestWait(of: table, attempts) ?? 1)
+        let (absences, wait) = (
+            absences(of: request, from: table, tried), earliestWait(of: table, attempts, for: request) ?? 1
+        )
         if failures.isEmpty, skippedAPI, !foundURL, table?.earliestRecovery == nil, let asked = request.openAIAPI {
             // The truth about the path; a 503 would be tried again and again.
             let message =
@@ -171,11 +173,22 @@ struct LeftOut {
         return list.joined(separator: "; ")
     }
 
+    /// When the first endpoint comes back of those that the request may use and whose model it asks for.
+    private static func earliestRecovery(
+        of table: RoutingTable?, for request: CurrentRequest
+    ) -> ContinuousClock.Instant? {
+        guard let table, let earliest = table.earliestRecovery else { return nil }
+        let others = table.absent.filter { !request.mayUse($0.upstream) || !request.suits($0.upstream) }
+        guard !others.isEmpty else { return earliest }
+        return table.absent.filter { one in !others.contains { $0.upstream === one.upstream } }
+            .compactMap(\.availability.recovery).min()
+    }
+
     /// Whole seconds until the first endpoint may be tried again: of those left out, or of those just tried; nil where none said so.
-    func earliestWait(of table: RoutingTable?, _ attempts: AttemptRecords) -> Int? {
+    func earliestWait(of table: RoutingTable?, _ attempts: AttemptRecords, for request: CurrentRequest) -> Int? {
         let now = ContinuousClock.now
         var waits: [Duration] = []
-        if let recovery = table?.earliestRecovery { waits.append(recovery - now) }
+        if let recovery = Self.earliestRecovery(of: table, for: request) { waits.append(recovery - now) }
         waits += limited.map { $0.limit.until - now }
         waits += barred.map { Duration($0.until - .now()) }
         for attempt in [attempts.first].compactMap(\.self) + attempts.further {

@@ -88,6 +88,7 @@ class RequestConnection: ClientChannel {
         if let refusal = admission.refusal(
             path: path, hops: request.hops, hasOrigin: request.origin != nil, client: request.client, bytes, on: loop)
         {
+            if refusal.status >= 400 { request.refusal = refusal.message }
             answer(refusal)
         }
     }

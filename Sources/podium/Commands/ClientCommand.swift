@@ -3,18 +3,19 @@ import Configuration
 import Console
 import Control
 import FoundationEssentials
+import Persistence
 import PodiumModel
 import Support
 
 struct ClientCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "client",
-        abstract: "Shows and changes the named clients of the running Podium.",
+        abstract: "Shows and changes the named clients of the running Podium, or of the file where none runs.",
         discussion: """
-            A change is on disk when the command returns, and in force for requests that begin then. Tokens are never shown, but \
-            for one that `add` has made, once.
+            A change is on disk when the command returns, and in force for requests that begin then. Where no Podium serves the \
+            configuration, its file is edited. Tokens are never shown, but for one that `add` has made, once.
 
-            Exit codes: 0 done, 1 refused with the reason, 64 usage, 69 nothing runs, 74 changed in memory but not saved, 77 it \
+            Exit codes: 0 done, 1 refused with the reason, 64 usage, 69 nothing runs (with --socket), 74 changed in memory but not saved, 77 it \
             belongs to another user.
             """,
         subcommands: [
@@ -145,10 +146,16 @@ struct ClientAddCommand: AsyncParsableCommand {
         var patch = fields.patch
         let made = token == nil ? ClientToken.make() : nil
         (patch.name, patch.token) = (name, token ?? made)
-        let answer = try await control.ask { [patch] client throws(ControlClientError) in
-            try await client.perform(.addClient(patch))
+        let receipt: CommandReceipt
+        if let message = try control.performUnserved(.addClient(patch)) {
+            receipt = CommandReceipt(message: message)
+        } else {
+            let answer = try await control.ask { [patch] client throws(ControlClientError) in
+                try await client.perform(.addClient(patch))
+            }
+            guard case .done(let done) = answer else { return }
+            receipt = done
         }
-        guard case .done(let receipt) = answer else { return }
         if control.json {
             return try control.printJSON(
                 Answer(message: receipt.message, revision: receipt.revision, undo: receipt.undo, token: made))
@@ -190,11 +197,50 @@ struct ClientSetCommand: AsyncParsableCommand {
         var patch = fields.patch
         patch.token = token
         guard patch != ClientPatch() else { throw ValidationError("there is nothing to change") }
-        try await control.perform(.changeClient(name, patch))
+        try await control.performOnClients(.changeClient(name, patch))
     }
 }
 
-struct ClientEnableCommand: CommandVerb {
+/// A verb that changes a client, also where no Podium runs.
+protocol ClientVerb: CommandVerb {}
+
+extension ClientVerb {
+    func run() async throws { try await control.performOnClients(command) }
+}
+
+extension ControlOptions {
+    /// Gives the running Podium the command, or edits the file where none serves it.
+    fileprivate func performOnClients(_ command: Command) async throws {
+        guard let message = try performUnserved(command) else { return try await perform(command) }
+        guard json else { return StandardStreams.output(SafeText.clean(message)) }
+        try printJSON(CommandReceipt(message: message))
+    }
+
+    /// - Returns: what was done; nil where a Podium serves the configuration, or is to be asked by name
+    fileprivate func performUnserved(_ command: Command) throws -> String? {
+        let path = target.configPath
+        guard target.socketPath == nil, LockHolder.pid(config: path) == nil, access(path, F_OK) == 0 else { return nil }
+        let clients = UnservedClients(path: path, environment: LoadedFile.environment)
+        do {
+            switch command {
+            case .addClient(let patch): return try clients.add(patch) + ", in \(path)"
+            case .changeClient(let name, let patch): return try clients.change(name, patch) + ", in \(path)"
+            case .removeClient(let name): return try clients.remove(name) + ", in \(path)"
+            default: return nil
+            }
+        } catch UnservedClients.Refusal.change(let reason) {
+            StandardStreams.error("podium: \(reason)")
+            throw ExitCode(ExitStatus.checkFailed.rawValue)
+        } catch UnservedClients.Refusal.file(let error) {
+            // One has begun to serve it meanwhile.
+            if case .locked = error { return nil }
+            StandardStreams.error("podium: \(error)")
+            throw ExitCode(ExitStatus.notSaved.rawValue)
+        }
+    }
+}
+
+struct ClientEnableCommand: ClientVerb {
     static let configuration = CommandConfiguration(commandName: "enable", abstract: "Lets a client in again.")
 
     @Argument(help: "The client's name.", completion: ClientNames.completion)
@@ -205,7 +251,7 @@ struct ClientEnableCommand: CommandVerb {
     var command: Command { .switchClient(name, true) }
 }
 
-struct ClientDisableCommand: CommandVerb {
+struct ClientDisableCommand: ClientVerb {
     static let configuration = CommandConfiguration(
         commandName: "disable", abstract: "Refuses a client from now on; requests that run may end.")
 
@@ -225,7 +271,7 @@ extension Command {
     }
 }
 
-struct ClientRemoveCommand: CommandVerb {
+struct ClientRemoveCommand: ClientVerb {
     static let configuration = CommandConfiguration(
         commandName: "remove", abstract: "Removes a client from the file; its token admits nobody any more.",
         discussion: "What it has used stays in the history. The console's undo (u) brings it back.")
