@@ -237,9 +237,9 @@ extension EndpointRanking {
     private mutating func measure(_ sample: ResponseSample, _ slot: Int, _ now: RankingTime) -> Bool {
         let decay = max(settings.decay.secondsToTheNanosecond, 1e-9)
         let isOtherKind = compare(sample.kind, at: now)
-        let isFirst = add(sample, slot, decay, now)
-        if isFirst { presumeForAll(now) }
-        guard isOtherKind || (isFirst && sample.kind == comparedKind) else { return false }
+        let concernsAll = add(sample, slot, decay, now)
+        if concernsAll { presumeForAll(now) }
+        guard isOtherKind || (concernsAll && sample.kind == comparedKind) else { return false }
         halfOpenThreshold = .infinity
         for index in free.indices {
             let slot = free[index].slot
@@ -248,20 +248,33 @@ extension EndpointRanking {
         return true
     }
 
-    /// - Returns: whether it was the first figure of its kind
+    /// - Returns: whether it changes what all endpoints are compared by: it was the first figure of its kind, or tells of scales
     private mutating func add(
         _ sample: ResponseSample, _ slot: Int, _ decay: Double, _ now: RankingTime
     ) -> Bool {
         let kind = sample.kind
-        let level = endpoints[slot].response[kind].typical ?? fleet[kind].typical
-        guard
-            let seconds = fleet[kind].factors.normalise(
-                sample.seconds, of: sample.model, level: level, previous: endpoints[slot].response[kind].previous,
-                at: now)
-        else { return false }
+        let level = endpoints[slot].response[kind].samples > 0 ? endpoints[slot].response[kind].typical : nil
+        let seconds = fleet[kind].factors.normalise(
+            sample.seconds, of: sample.model, level: level, usual: fleet[kind].typical,
+            previous: endpoints[slot].response[kind].previous, at: now)
+        let isRescaled = followScales(kind)
+        guard let seconds else { return isRescaled }
         endpoints[slot].response[kind].add(seconds, of: sample.model, at: now, decay: decay)
-        guard let value = endpoints[slot].response[kind].value else { return false }
-        return fleet[kind].take(seconds, value: value, at: now, decay: decay)
+        guard let value = endpoints[slot].response[kind].value else { return isRescaled }
+        return fleet[kind].take(seconds, value: value, at: now, decay: decay) || isRescaled
+    }
+
+    /// - Returns: whether figures are compared otherwise than before
+    private mutating func followScales(_ kind: AnswerKind) -> Bool {
+        guard let change = fleet[kind].factors.takeChange() else { return false }
+        if case .joined(let joining) = change {
+            for slot in endpoints.indices {
+                guard let model = endpoints[slot].response[kind].previous?.model, joining.models.contains(model)
+                else { continue }
+                endpoints[slot].response[kind].rescale(by: joining.ratio)
+            }
+        }
+        return true
     }
 
     /// All endpoints are compared by the time of one kind of answer at any moment, since figures of two kinds cannot be compared: by streams

@@ -224,6 +224,9 @@ extension EndpointRanking {
         public var hysteresis = 0.15
         /// The same for a challenger that has served no traffic yet, whose time is only presumed.
         public var presumedHysteresis = 0.5
+        /// The same where one was measured by models that the other was not measured by. Either may be the slow one, so that only what is
+        /// far from usual counts.
+        public var otherScaleHysteresis = 0.8
         /// The same for one that served traffic, but not lately: its figure was not taken under the same conditions as
         /// the holder's. Twice `hysteresis`.
         public var idleHysteresis: Double { min(2 * hysteresis, 0.9) }
@@ -367,6 +370,8 @@ extension EndpointRanking {
             key.setTime(
                 seconds: response.value.map { isCredible ? $0 : .infinity },
                 evidence: endpoints[slot].isGlimpsed ? .presumed : response.evidence)
+            key.isOnOtherScale =
+                response.samples > 0 && !fleet[comparedKind].factors.isComparable(response.previous?.model)
         }
         return key
     }

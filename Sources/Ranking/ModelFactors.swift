@@ -4,7 +4,7 @@
 /// A factor is learnt within one endpoint and never from two: what the endpoint takes for this model against what it takes for others. So
 /// the slowness of an endpoint never becomes that of a model. The exception cannot be helped: what an endpoint that was never measured
 /// answers with a model that was never measured either says nothing about which of the two is fast. Such an endpoint is taken to be as fast
-/// as is usual.
+/// as is usual, and its model begins a scale of its own (`isComparable`) until an endpoint has answered often enough with models of both.
 ///
 /// Where all answers are of one model its factor is one, and all times are what they are.
 ///
@@ -30,10 +30,42 @@ struct ModelFactors: Sendable {
         var isFirst: Bool
         var factor: Double
         var lastUse: RankingTime
+        /// Factors of models that have the same number here are known to each other.
+        var scale: UInt32
+        /// What an endpoint of another scale has taken for the model so far.
+        var bridge: Bridge?
+    }
+
+    /// The way from one scale to another, as far as it is known.
+    private struct Bridge: Sendable {
+        let scale: UInt32
+        var samples: UInt32
+        /// The mean of the model's factors on the other scale.
+        var factor: Double
+    }
+
+    /// Two scales have become one.
+    struct Joining: Sendable {
+        /// Times that were measured by these models are on another scale now.
+        let models: [UInt32]
+        /// What to multiply them by.
+        let ratio: Double
     }
 
     private var entries: [Entry] = []
     private var last = 0
+    /// The model that was measured most often by far, when that was last looked at: figures of its scale are compared.
+    private var main = 0
+    private var scales: UInt32 = 0
+    /// What has changed of the scales since `takeChange`.
+    private var change: Change?
+
+    /// What the figures of endpoints have to follow.
+    enum Change: Sendable {
+        case joined(Joining)
+        /// Other figures are compared from now on.
+        case compared
+    }
 
     /// The last sample of an endpoint, brought to the first model.
     struct Previous: Sendable {
@@ -53,19 +85,27 @@ struct ModelFactors: Sendable {
     /// Brings a sample to the time that the first model would have taken.
     ///
     /// - Parameters:
-    ///   - level: what the endpoint takes on average, brought to the first model; nil where nothing is measured at all
+    ///   - level: what the endpoint takes on average, brought to the first model; nil where nothing is measured of it
+    ///   - usual: what is usual for all; nil where nothing is measured at all
     ///   - previous: the endpoint's sample before
-    /// - Returns: nil where the model's factor is not known yet
+    /// - Returns: nil where the model's factor is not known yet, or not on the endpoint's scale
     mutating func normalise(
-        _ seconds: Double, of model: UInt32, level: Double?, previous: Previous?, at now: RankingTime
+        _ seconds: Double, of model: UInt32, level: Double?, usual: Double?, previous: Previous?, at now: RankingTime
     ) -> Double? {
-        guard let index = find(model) ?? insert(model, at: now) else { return nil }
+        let scale = level == nil ? nil : scale(of: previous)
+        guard let index = find(model) ?? insert(model, on: scale, at: now) else { return nil }
         entries[index].lastUse = now
         if entries[index].samples < .max { entries[index].samples += 1 }
         if !entries[index].isFirst, entries[index].samples <= Self.lessons {
-            learn(seconds, level: level, index)
+            if let scale, entries[index].scale != scale { begin(index, on: scale) }
+            learn(seconds, level: level ?? usual, index)
             return nil
         }
+        if let scale, let level, entries[index].scale != scale {
+            bridge(seconds / level, from: scale, index)
+            return nil
+        }
+        compareMost(index)
         let normalised = seconds / entries[index].factor
         if let previous, previous.model != model, !entries[index].isFirst, previous.at + Self.pairing > now {
             refine(index, normalised, previous)
@@ -73,9 +113,85 @@ struct ModelFactors: Sendable {
         return normalised
     }
 
-    /// For the next process.
+    // MARK: Scales
+
+    /// Whether a figure that was measured by the model may be compared with others.
+    ///
+    /// - Parameter model: nil: an earlier process has measured it
+    func isComparable(_ model: UInt32?) -> Bool {
+        guard main < entries.count, let model, entries[main].model != model,
+            let entry = entries.first(where: { $0.model == model })
+        else { return true }
+        return entry.scale == entries[main].scale
+    }
+
+    /// - Returns: what has changed since this was asked last
+    mutating func takeChange() -> Change? {
+        guard change != nil else { return nil }
+        defer { change = nil }
+        return change
+    }
+
+    /// The scale of an endpoint that was measured; what an earlier process has measured is on the one that is compared.
+    private func scale(of previous: Previous?) -> UInt32? {
+        guard let previous else { return main < entries.count ? entries[main].scale : nil }
+        if last < entries.count, entries[last].model == previous.model { return entries[last].scale }
+        return entries.first { $0.model == previous.model }?.scale
+    }
+
+    /// What was learnt by an assumption is learnt again where it can be known.
+    private mutating func begin(_ index: Int, on scale: UInt32) {
+        entries[index].scale = scale
+        entries[index].samples = 1
+        entries[index].factor = 1
+    }
+
+    /// An endpoint of another scale has answered with the model. After as many lessons as a factor takes both scales are one.
+    ///
+    /// - Parameter factor: the model's on that scale, by this answer
+    private mutating func bridge(_ factor: Double, from scale: UInt32, _ index: Int) {
+        var bridge = entries[index].bridge ?? Bridge(scale: scale, samples: 0, factor: 0)
+        if bridge.scale != scale { bridge = Bridge(scale: scale, samples: 0, factor: 0) }
+        bridge.samples += 1
+        bridge.factor += (factor - bridge.factor) / Double(bridge.samples)
+        entries[index].bridge = bridge
+        guard bridge.samples >= Self.lessons else { return }
+        let ratio = Self.bounded(Self.bounded(bridge.factor) / entries[index].factor)
+        let own = entries[index].scale
+        if scale == entries[main].scale {
+            join(own, into: scale, by: ratio)
+        } else {
+            join(scale, into: own, by: 1 / ratio)
+        }
+    }
+
+    private mutating func join(_ scale: UInt32, into other: UInt32, by ratio: Double) {
+        var models: [UInt32] = []
+        for index in entries.indices {
+            entries[index].bridge = nil
+            guard entries[index].scale == scale else { continue }
+            entries[index].scale = other
+            entries[index].factor = Self.bounded(entries[index].factor * ratio)
+            models.append(entries[index].model)
+        }
+        change = .joined(Joining(models: models, ratio: 1 / ratio))
+    }
+
+    /// Figures of the scale that most answers are measured by are compared. Not by a narrow majority, which comes and goes.
+    @inline(__always)
+    private mutating func compareMost(_ index: Int) {
+        if index != main, entries[index].scale != entries[main].scale { compareMost(against: index) }
+    }
+
+    private mutating func compareMost(against index: Int) {
+        guard entries[index].samples / 2 > entries[main].samples else { return }
+        main = index
+        change = .compared
+    }
+
+    /// For the next process, which has one scale.
     func memory(_ kind: AnswerKind) -> [RankingMemory.Factor] {
-        entries.map {
+        entries.filter { $0.scale == entries[main].scale }.map {
             RankingMemory.Factor(
                 kind: kind, model: $0.model, samples: $0.samples, isFirst: $0.isFirst, factor: $0.factor)
         }
@@ -84,13 +200,13 @@ struct ModelFactors: Sendable {
     /// Goes on with what an earlier process has learnt.
     mutating func restore(_ factors: [RankingMemory.Factor], at now: RankingTime) {
         entries = []
-        last = 0
+        (last, main, scales) = (0, 0, 0)
         for factor in factors.prefix(Self.capacity) where !entries.contains(where: { $0.model == factor.model }) {
             let isFirst = factor.isFirst && !entries.contains { $0.isFirst }
             entries.append(
                 Entry(
                     model: factor.model, samples: factor.samples, isFirst: isFirst,
-                    factor: isFirst ? 1 : Self.bounded(factor.factor), lastUse: now))
+                    factor: isFirst ? 1 : Self.bounded(factor.factor), lastUse: now, scale: 0))
         }
     }
 
@@ -120,8 +236,11 @@ struct ModelFactors: Sendable {
         return index
     }
 
-    private mutating func insert(_ model: UInt32, at now: RankingTime) -> Int? {
-        let entry = Entry(model: model, samples: 0, isFirst: entries.isEmpty, factor: 1, lastUse: now)
+    /// - Parameter scale: of the endpoint; nil where it has none
+    private mutating func insert(_ model: UInt32, on scale: UInt32?, at now: RankingTime) -> Int? {
+        if scale == nil { scales &+= 1 }
+        let entry = Entry(
+            model: model, samples: 0, isFirst: entries.isEmpty, factor: 1, lastUse: now, scale: scale ?? scales)
         guard entries.count >= Self.capacity else {
             entries.append(entry)
             return entries.count - 1
@@ -133,6 +252,10 @@ struct ModelFactors: Sendable {
         // A first one that makes room leaves the others as they are to each other, which is all that counts.
         entries[index] = entry
         entries[index].isFirst = false
+        if index == main {
+            main = entries.indices.max { entries[$0].samples < entries[$1].samples } ?? 0
+            change = .compared
+        }
         return index
     }
 }

@@ -167,7 +167,7 @@ extension EndpointRanking {
         }
         if lowerKey.microseconds >= upperKey.microseconds { return .slower }
         let scale = fleet[comparedKind].factors.commonFactor
-        let needed = Double(upperKey.microseconds) * (1 - lowerKey.margin(settings)) * scale
+        let needed = Double(upperKey.microseconds) * lowerKey.share(of: upperKey, settings) * scale
         return .hysteresis(passesBelow: .microseconds(Int64(needed)))
     }
 }

@@ -151,7 +151,7 @@ struct RankedEndpoint: Sendable {
 
 /// What the order of one endpoint depends on, in one word, so that a neighbour walk reads one array.
 ///
-/// Bits from the top: class (2), time in µs (30), evidence (2), slot (30).
+/// Bits from the top: class (2), time in µs (30), evidence (2), scale (1), slot (29).
 struct RankKey: Sendable, Equatable {
     enum Class: UInt64, Sendable {
         case usable = 0
@@ -177,11 +177,14 @@ struct RankKey: Sendable, Equatable {
     /// About 18 minutes; also what "no time known" is stored as.
     static let unmeasured: UInt64 = (1 << 30) - 1
 
+    private static let slots: UInt64 = (1 << 29) - 1
+    private static let otherScale: UInt64 = 1 << 29
+
     init(slot: Int) {
         bits = Self.unmeasured << 32 | UInt64(slot)
     }
 
-    var slot: Int { Int(bits & 0x3FFF_FFFF) }
+    var slot: Int { Int(bits & Self.slots) }
 
     var rankClass: UInt64 {
         get { bits >> 62 }
@@ -193,6 +196,12 @@ struct RankKey: Sendable, Equatable {
     var evidence: Evidence { Evidence(rawValue: (bits >> 30) & 3) ?? .presumed }
 
     var isMeasured: Bool { microseconds != Self.unmeasured }
+
+    /// Its time was measured by models that those of others were not measured by: what is compared is how far each is from what is usual.
+    var isOnOtherScale: Bool {
+        get { bits & Self.otherScale != 0 }
+        set { bits = newValue ? bits | Self.otherScale : bits & ~Self.otherScale }
+    }
 
     mutating func setTime(seconds: Double?, evidence: Evidence) {
         let time = seconds.map { min(Self.unmeasured - 1, UInt64(max(0, min($0, 1e6)) * 1e6)) } ?? Self.unmeasured
@@ -206,11 +215,19 @@ struct RankKey: Sendable, Equatable {
     func isFaster(than holder: RankKey, by settings: EndpointRanking.Settings) -> Bool {
         if evidence == .doubted || holder.evidence == .doubted { return evidence != .doubted }
         guard isMeasured, holder.isMeasured else { return false }
-        return Double(microseconds) < Double(holder.microseconds) * (1 - margin(settings))
+        return Double(microseconds) < Double(holder.microseconds) * share(of: holder, settings)
     }
 
+    /// What part of the holder's time this one's has to be below.
+    func share(of holder: RankKey, _ settings: EndpointRanking.Settings) -> Double {
+        let share = 1 - margin(settings)
+        return holder.isOnOtherScale ? share * (1 - settings.otherScaleHysteresis) : share
+    }
+
+    /// By this one's own figure alone.
     func margin(_ settings: EndpointRanking.Settings) -> Double {
-        switch evidence {
+        if isOnOtherScale { return max(settings.otherScaleHysteresis, settings.hysteresis) }
+        return switch evidence {
         case .fresh: settings.hysteresis
         case .idle: settings.idleHysteresis
         case .presumed, .doubted: max(settings.presumedHysteresis, settings.hysteresis)

@@ -38,6 +38,14 @@ struct ResponseTimeAverage: Sendable {
         lastUpdate = now
     }
 
+    /// Times are on another scale from now on.
+    mutating func rescale(by ratio: Double) {
+        value = value.map { $0 * ratio }
+        usual = usual.map { $0 * ratio }
+        typical = typical.map { $0 * ratio }
+        previous?.seconds *= ratio
+    }
+
     /// - Parameter model: the one that the sample was measured of, before it was brought to the time of the first one
     mutating func add(_ sample: Double, of model: UInt32, at now: RankingTime, decay: Double) {
         let elapsed = max(0, now.seconds(since: lastUpdate))

@@ -163,8 +163,34 @@ extension EndpointRanking {
         ranking.answer(1, 2, model: haiku, at: 100)
         let ratio = (ranking.average(1, at: 100) ?? 0) / (ranking.average(0, at: 100) ?? 1)
         #expect(abs(ratio - 4) < 1e-6)
+        // Five times as slow as usual says little of two that were asked for one model each; thirty times says enough.
         ranking.answer(0, 15, model: opus, at: 101)
+        #expect(ranking.order == [0, 1])
+        ranking.answer(0, 90, model: opus, at: 102)
         #expect(ranking.order == [1, 0])
+    }
+
+    /// One is asked for one model, the other for the other: noise is no reason to change their places, as it would be within one model.
+    /// From then on that both are asked for one of them, it is known which of the two is fast.
+    @Test(arguments: 0..<50, [false, true])
+    func whichOfTwoIsFastIsKnownOnceTheyShareAModel(seed: UInt64, isFirstFast: Bool) {
+        var generator = SeededRandom(seed: seed)
+        var ranking = EndpointRanking(count: 2)
+        func noise() -> Double { Double.random(in: 0.5...2, using: &generator) }
+        let (fast, slow) = (0.04, 0.4)
+        let (first, second) = isFirstFast ? (fast, slow) : (slow, fast)
+        // The second is measured first, by what the first is limited for.
+        for tick in 0..<300 {
+            ranking.answer(1, second * noise(), model: opus, at: Double(tick) / 10)
+            ranking.answer(0, first * noise(), model: haiku, at: Double(tick) / 10)
+            #expect(ranking.order == [0, 1], "seed \(seed), \(tick)")
+        }
+        for tick in 300..<600 {
+            ranking.answer(1, second * noise(), model: tick % 3 == 0 ? haiku : opus, at: Double(tick) / 10)
+            ranking.answer(0, first * noise(), model: haiku, at: Double(tick) / 10)
+        }
+        #expect(ranking.order == (isFirstFast ? [0, 1] : [1, 0]), "seed \(seed)")
+        #expect(ranking.changes.count == (isFirstFast ? 0 : 1), "seed \(seed)")
     }
 
     /// Where it matters: the second is asked while the first is limited, and for a model six times as slow. Its own slowness still counts.
@@ -206,46 +232,52 @@ extension EndpointRanking {
 
     @Test func aFactorIsTheMeanOfItsLessons() {
         var factors = ModelFactors()
-        #expect(factors.normalise(3, of: opus, level: nil, previous: nil, at: moment(0)) == 3)
+        #expect(factors.normalise(3, of: opus, level: nil, usual: nil, previous: nil, at: moment(0)) == 3)
         // Half of them are a third above 0.5, half a third below: on average 1/6 of what the first model takes.
         for lesson in 0..<Int(ModelFactors.lessons) {
             let seconds = 0.5 * (lesson % 2 == 0 ? 4 : 2) / 3
-            #expect(factors.normalise(seconds, of: haiku, level: 3, previous: nil, at: moment(lesson)) == nil)
+            #expect(factors.normalise(seconds, of: haiku, level: 3, usual: 3, previous: nil, at: moment(lesson)) == nil)
         }
-        let normalised = factors.normalise(0.5, of: haiku, level: 3, previous: nil, at: moment(20))
+        let normalised = factors.normalise(0.5, of: haiku, level: 3, usual: 3, previous: nil, at: moment(20))
         #expect(normalised.map { abs($0 - 3) < 1e-9 } == true)
     }
 
     /// It was learnt while the endpoint had a bad time: pairs of samples mend it, and neither one nor an odd one moves it far.
     @Test func pairsOfSamplesMendAFactor() {
         var factors = ModelFactors()
-        _ = factors.normalise(3, of: opus, level: nil, previous: nil, at: moment(0))
+        _ = factors.normalise(3, of: opus, level: nil, usual: nil, previous: nil, at: moment(0))
         for lesson in 0..<Int(ModelFactors.lessons) {
-            _ = factors.normalise(1, of: haiku, level: 3, previous: nil, at: moment(lesson))
+            _ = factors.normalise(1, of: haiku, level: 3, usual: 3, previous: nil, at: moment(lesson))
         }
         let previous = ModelFactors.Previous(model: opus, seconds: 3, at: moment(100))
         #expect(
-            factors.normalise(0.5, of: haiku, level: 3, previous: nil, at: moment(100)).map { abs($0 - 1.5) < 1e-9 }
+            factors.normalise(0.5, of: haiku, level: 3, usual: 3, previous: nil, at: moment(100)).map {
+                abs($0 - 1.5) < 1e-9
+            }
                 == true)
         var odd = factors
-        _ = odd.normalise(1_000, of: haiku, level: 3, previous: previous, at: moment(100))
-        let after = odd.normalise(0.5, of: haiku, level: 3, previous: nil, at: moment(100)) ?? 0
+        _ = odd.normalise(1_000, of: haiku, level: 3, usual: 3, previous: previous, at: moment(100))
+        let after = odd.normalise(0.5, of: haiku, level: 3, usual: 3, previous: nil, at: moment(100)) ?? 0
         // It was the tenth sample: twice a tenth is the most that a pair can do then.
         #expect(after > 1.5 / 1.21 && after < 1.5)
-        for _ in 0..<400 { _ = factors.normalise(0.5, of: haiku, level: 3, previous: previous, at: moment(100)) }
-        let mended = factors.normalise(0.5, of: haiku, level: 3, previous: nil, at: moment(100)) ?? 0
+        for _ in 0..<400 {
+            _ = factors.normalise(0.5, of: haiku, level: 3, usual: 3, previous: previous, at: moment(100))
+        }
+        let mended = factors.normalise(0.5, of: haiku, level: 3, usual: 3, previous: nil, at: moment(100)) ?? 0
         #expect(abs(mended - 3) < 0.03)
     }
 
     @Test func twoSamplesFarApartTellNothing() {
         var factors = ModelFactors()
-        _ = factors.normalise(3, of: opus, level: nil, previous: nil, at: moment(0))
+        _ = factors.normalise(3, of: opus, level: nil, usual: nil, previous: nil, at: moment(0))
         for lesson in 0..<Int(ModelFactors.lessons) {
-            _ = factors.normalise(1, of: haiku, level: 3, previous: nil, at: moment(lesson))
+            _ = factors.normalise(1, of: haiku, level: 3, usual: 3, previous: nil, at: moment(lesson))
         }
         let previous = ModelFactors.Previous(model: opus, seconds: 3, at: moment(0))
-        for _ in 0..<100 { _ = factors.normalise(0.5, of: haiku, level: 3, previous: previous, at: moment(300)) }
-        let normalised = factors.normalise(0.5, of: haiku, level: 3, previous: nil, at: moment(300))
+        for _ in 0..<100 {
+            _ = factors.normalise(0.5, of: haiku, level: 3, usual: 3, previous: previous, at: moment(300))
+        }
+        let normalised = factors.normalise(0.5, of: haiku, level: 3, usual: 3, previous: nil, at: moment(300))
         #expect(normalised.map { abs($0 - 1.5) < 1e-9 } == true)
     }
 
@@ -254,21 +286,26 @@ extension EndpointRanking {
         var factors = ModelFactors()
         for second in 0...Int(ModelFactors.lessons) {
             for model in 1...UInt32(ModelFactors.capacity - 1) {
-                _ = factors.normalise(1, of: model, level: 1, previous: nil, at: moment(second))
+                _ = factors.normalise(1, of: model, level: 1, usual: 1, previous: nil, at: moment(second))
             }
         }
         for name in 0..<10_000 {
-            let known = factors.normalise(1, of: UInt32(1_000 + name), level: 1, previous: nil, at: moment(30))
+            let known = factors.normalise(
+                1, of: UInt32(1_000 + name), level: 1, usual: 1, previous: nil, at: moment(30))
             #expect(known == nil)
         }
         #expect(factors.count == ModelFactors.capacity)
         for model in 1...UInt32(ModelFactors.capacity - 1) {
-            #expect(factors.normalise(2, of: model, level: 1, previous: nil, at: moment(31)) == 2)
+            #expect(factors.normalise(2, of: model, level: 1, usual: 1, previous: nil, at: moment(31)) == 2)
         }
         // What nobody asks for any more makes room, when there is no other.
-        for second in 32...60 { _ = factors.normalise(1, of: 77, level: 1, previous: nil, at: moment(second)) }
-        for second in 4_000...4_020 { _ = factors.normalise(1, of: 88, level: 1, previous: nil, at: moment(second)) }
-        #expect(factors.normalise(2, of: 88, level: 1, previous: nil, at: moment(4_021)) == 2)
+        for second in 32...60 {
+            _ = factors.normalise(1, of: 77, level: 1, usual: 1, previous: nil, at: moment(second))
+        }
+        for second in 4_000...4_020 {
+            _ = factors.normalise(1, of: 88, level: 1, usual: 1, previous: nil, at: moment(second))
+        }
+        #expect(factors.normalise(2, of: 88, level: 1, usual: 1, previous: nil, at: moment(4_021)) == 2)
         #expect(factors.count == ModelFactors.capacity)
     }
 }

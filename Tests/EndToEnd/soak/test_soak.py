@@ -52,14 +52,19 @@ class Process:
             "pooled": self.connections()}
 
     def descriptors(self):
-        """Without the databases of the history: they are opened with the first write and stay open."""
-        count = 0
+        return len(self.open_files())
+
+    def open_files(self):
+        """Without the history's files: they are opened with the first write and stay open."""
+        found = []
         for entry in os.scandir(f"/proc/{self.pid}/fd"):
             try:
-                count += ".db" not in os.readlink(entry.path)
+                target = os.readlink(entry.path)
             except FileNotFoundError:
-                pass
-        return count
+                continue
+            if ".db" not in target and not target.endswith(".history.lock"):
+                found.append(target)
+        return found
 
     def connections(self):
         """Established connections to the endpoints."""
@@ -172,6 +177,8 @@ def test_nothing_grows_and_every_request_is_accounted_for(folder, endpoints):
         assert findings == [], f"{len(findings)} findings:\n" + "\n".join(findings[:20])
     except BaseException:
         print("last words:", podium.text[-3000:])
+        if podium.process.poll() is None:
+            print("open:", sorted(process.open_files()), "at first:", before)
         raise
     finally:
         podium.kill()
