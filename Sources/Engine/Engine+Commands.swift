@@ -38,8 +38,9 @@ extension Engine {
         case .loggedRequests(let question): return .loggedRequests(try await loggedRequests(question))
         case .pastEvents(let question): return .pastEvents(try await pastEvents(question))
         case .cancel(let key): return .done(try await cancel(key, by: author))
-        case .changeAll(_, .clear):
+        case .changeAll(let targets, .clear):
             let applied = try apply(command, by: author, ifRevision: nil)
+            for target in targets { cluster?.cleared(target.name, by: author.name) }
             return .done(CommandReceipt(message: applied.change, revision: configurationRevision))
         case .move, .setEnabled, .setPinned, .sortNow, .setAutoSort, .update, .replace, .add, .remove, .flush, .reload,
             .undo, .redo, .changeAll, .clone, .addClient, .changeClient, .removeClient:

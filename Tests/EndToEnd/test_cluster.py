@@ -232,6 +232,8 @@ class Fleet:
         self.store = Postgres()
         self.endpoints = {"first": Endpoint(), "second": Endpoint()}
         self.hosts = [Host(name, self.folder, Relay(self.store.port), self.endpoints) for name in "abc"]
+
+    def begin(self):
         founded = self.hosts[0].run("cluster", "init")
         assert founded.returncode == 0 and "founded" in founded.stdout, founded.stderr
         for host in self.hosts:
@@ -268,8 +270,11 @@ class Fleet:
 @pytest.fixture(scope="module")
 def fleet():
     fleet = Fleet()
-    yield fleet
-    fleet.close()
+    try:
+        fleet.begin()
+        yield fleet
+    finally:
+        fleet.close()
 
 
 @pytest.fixture(autouse=True)
