@@ -27,7 +27,7 @@ struct MetricsPage {
 }
 
 extension MetricsText {
-    fileprivate mutating func addCluster(_ cluster: ClusterReport) {
+    mutating func addCluster(_ cluster: ClusterReport) {
         begin("podium_cluster_connected", .gauge, "1 while the cluster's store can be reached.")
         sample(cluster.isConnected)
         begin("podium_cluster_revision", .gauge, "The newest change of the cluster's log that is in force here.")

@@ -60,6 +60,9 @@ public struct EndpointSettings: Sendable, Equatable {
     /// Of files of the older system: which API `url` is for; nil for any.
     public var endpointType: EndpointType?
 
+    /// The rank that it keeps under automatic sorting; nil where it keeps none, as when it is switched off.
+    public var pinnedRank: Int? { pinned && enabled ? priority : nil }
+
     /// An endpoint with every optional key absent.
     public init(name: String) {
         self.name = name

@@ -72,8 +72,7 @@ struct CommandRequestTests {
         let sent = Set(try Self.commands.map { try CommandRequest($0).operation })
         let questions: Set<Route.Operation> = [
             .snapshot, .events, .stats, .usage, .loggedRequests, .pastEvents, .pastFlushes, .availability, .endpoints,
-            .endpoint,
-            .metrics, .healthz, .readyz, .clients,
+            .endpoint, .metrics, .healthz, .readyz, .clients, .cluster,
         ]
         #expect(sent.union(questions) == Set(Route.Operation.allCases))
         #expect(sent.isDisjoint(with: questions))

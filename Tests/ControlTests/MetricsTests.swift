@@ -1,4 +1,5 @@
 import Foundation
+import PodiumModel
 import TestSupport
 import Testing
 
@@ -117,8 +118,10 @@ struct MetricsTests {
         let page = try String(contentsOf: docs.appending(path: "control-api.md"), encoding: .utf8)
         #expect(try JSONSerialization.jsonObject(with: Data(dashboard.utf8)) is [String: Any])
         try await ControlHarness.run { podium in
-            let text = try await podium.client.metrics()
-            let kinds = families(text)
+            // Those of a cluster are there where there is one.
+            var cluster = MetricsText()
+            cluster.addCluster(ClusterReport())
+            let kinds = families(try await podium.client.metrics() + cluster.text)
             var known = Set(kinds.keys)
             for (name, kind) in kinds where kind == "histogram" || kind == "summary" {
                 known.formUnion(["_bucket", "_sum", "_count"].map { name + $0 })

@@ -15,11 +15,10 @@ enum SharedIntent {
     /// Fields that are each host's own: files there, and the way to the endpoint. Ranks are shared as `place`.
     static let own: Set<EndpointField> = [.caFile, .proxy, .priority]
     /// They differ by host or change by themselves, so that what stands in a host's settings is not what stands in the log.
-    static let selfChanging: Set<String> = [
-        place, EndpointField.openAIPreference.key, EndpointField.authValue.key,
-    ]
+    static let selfChanging: Set<String> = secrets.union([place, EndpointField.openAIPreference.key])
+    private static let secrets = Set(EndpointField.current.filter { $0.kind == .secret }.map(\.key))
     /// Fields of which the log says nothing where a host has a secret there, so that other hosts may have other values.
-    static let mayBeSecret: Set<String> = Set((EndpointField.urls + [EndpointField.authValue]).map(\.key))
+    static let mayBeSecret: Set<String> = secrets.union(EndpointField.urls.map(\.key))
 
     /// An endpoint's entry.
     ///
@@ -34,9 +33,12 @@ enum SharedIntent {
                 entry[field.key] = text
             }
         }
-        if settings.pinned, settings.enabled, let priority = settings.priority { entry[place] = "\(priority)" }
+        if let rank = settings.pinnedRank { entry[place] = "\(rank)" }
         return entry
     }
+
+    /// Whether what the field holds is not told to people.
+    static func isSecret(_ key: String) -> Bool { secrets.contains(key) }
 
     private static func isSecret(_ value: FieldValue, of field: EndpointField) -> Bool {
         switch value {
@@ -192,7 +194,7 @@ extension IntentChange {
         switch self {
         case .set(IntentState.common, _, _, let new): "auto_sort_endpoints is \(new ?? "gone")"
         case .set(let identity, let field, _, let new):
-            "\(name(identity) ?? "an endpoint") \(field)\(field == EndpointField.authValue.key ? "" : " is \(new ?? "the default")")"
+            "\(name(identity) ?? "an endpoint") \(field)\(SharedIntent.isSecret(field) ? "" : " is \(new ?? "the default")")"
         case .add(_, let settings): "\(settings[IntentState.name] ?? "an endpoint") added"
         case .remove(_, let settings): "\(settings[IntentState.name] ?? "an endpoint") removed"
         case .clear(let identity, _): "\(name(identity) ?? "an endpoint") cleared"
