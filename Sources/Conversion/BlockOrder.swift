@@ -49,6 +49,8 @@ protocol AnswerWriter {
 struct BlockOrder<Writer: AnswerWriter> {
     /// More is not kept of what waits.
     private static var longestWait: Int { 16 << 20 }
+    /// What a piece that waits takes besides its text.
+    private static var costOfWaiting: Int { 64 }
     private static var mostCalls: Int { 1024 }
     private static var mostBlanks: Int { 4096 }
 
@@ -187,14 +189,14 @@ struct BlockOrder<Writer: AnswerWriter> {
     }
 
     private mutating func wait(_ block: AnswerBlock, _ raw: UnsafeRawBufferPointer) {
-        waitingCount += raw.count
+        let place =
+            isCall(block)
+            ? waiting.lastIndex { $0.block == block } : waiting.last?.block == block ? waiting.indices.last : nil
+        waitingCount += raw.count + (place == nil ? Self.costOfWaiting : 0)
         guard waitingCount <= Self.longestWait else {
             problem = "more of its calls is mixed than can be kept"
             return
         }
-        let place =
-            isCall(block)
-            ? waiting.lastIndex { $0.block == block } : waiting.last?.block == block ? waiting.indices.last : nil
         if let place { waiting[place].text += raw } else { waiting.append((block, Array(raw))) }
         writer.keepAlive()
         goOn()
@@ -202,13 +204,19 @@ struct BlockOrder<Writer: AnswerWriter> {
 
     /// Writes of what waits as much as can be.
     private mutating func goOn(toEnd isEnd: Bool = false) {
-        while let next = waiting.first, isEnd || canClose {
+        var done = 0
+        // All at once, since there may be a great many.
+        defer {
+            waiting.removeFirst(done)
+        }
+        while done < waiting.count, isEnd || canClose {
+            let next = waiting[done]
             guard canOpen(next.block) else {
                 if isEnd { problem = "it calls a tool without a name" }
                 return
             }
-            waiting.removeFirst()
-            waitingCount -= next.text.count
+            done += 1
+            waitingCount -= next.text.count + Self.costOfWaiting
             begin(next.block)
             if !next.text.isEmpty { next.text.withUnsafeBytes { add($0) } }
         }

@@ -54,7 +54,8 @@ struct ChatChunk {
         // Only one was asked for.
         guard choice["index"]?.count ?? 0 == 0 else { return }
         hasChoice = true
-        finish = choice["finish_reason"]?.text
+        // Some write an empty word, or the word, where there is none.
+        finish = choice["finish_reason"]?.text.flatMap { $0.isEmpty || $0 == "null" ? nil : $0 }
         guard let delta = choice["delta"] ?? choice["message"], let members = delta.members else { return }
         var calls: [Piece] = []
         let hasContent = members.contains { $0.name == "reasoning_content" && !$0.value.isNothing }

@@ -107,7 +107,7 @@ struct MessagesRequest {
                 }
             }
             let fields = try chat.fields(of: tool, "tools[]", path)
-            let name = chat.names.sent(try chat.text(fields["name"], path + ".name"))
+            let name = chat.names.sent(try chat.text(fields["name"], path + ".name"), isDeclared: true)
             tools.append(Tool(value: tool, fields: fields, name: name, path: path))
         }
         if let left, tools.isEmpty || left.name != nil && choice?["name"]?.text == left.name {
@@ -272,6 +272,7 @@ struct MessagesRequest {
         }
 
         private mutating func writeUser(_ blocks: [Block], _ chat: inout ChatRequest) throws(ConversionRefusal) {
+            let called = Set(calls.map(\.id))
             var results: [[UInt8]: Block] = [:]
             var parts: [ChatPart] = []
             for block in blocks {
@@ -281,7 +282,7 @@ struct MessagesRequest {
                 }
                 let path = block.path + ".tool_use_id"
                 let id = Array(try chat.text(block.value["tool_use_id"], path))
-                guard calls.contains(where: { $0.id == id }), results.updateValue(block, forKey: id) == nil else {
+                guard called.contains(id), results.updateValue(block, forKey: id) == nil else {
                     throw ConversionRefusal(path: path, reason: "it is of no call in the message before")
                 }
             }
@@ -372,6 +373,10 @@ struct MessagesRequest {
                 for (index, inner) in try chat.elements(content, path + ".source.content").enumerated() {
                     let path = "\(path).source.content[\(index)]"
                     let type = try chat.word(inner["type"], path + ".type")
+                    guard type == "text" || type == "image" else {
+                        throw ConversionRefusal(
+                            path: path + ".type", reason: "'\(type)' cannot stand in a document")
+                    }
                     parts += try self.parts(of: Block(type: type, value: inner, path: path), &chat)
                 }
                 return parts

@@ -544,11 +544,15 @@ struct ToolNames {
     private static let longest = 64
 
     private(set) var originals: [[UInt8]: AnswerPlan.Tool] = [:]
+    /// Those of the tools that the request offers. What a call of the past says of the same name does not count: the tool may have been
+    /// another one then.
+    private var declared: Set<[UInt8]> = []
 
     /// The name that the endpoint is sent: letters, digits, `_` and `-`, at most 64 of them. What is none of these keeps a hash of itself, so
     /// that the same tool is always called the same.
     mutating func sent(
-        _ name: UnsafeRawBufferPointer, in namespace: UnsafeRawBufferPointer? = nil, isCustom: Bool = false
+        _ name: UnsafeRawBufferPointer, in namespace: UnsafeRawBufferPointer? = nil, isCustom: Bool = false,
+        isDeclared: Bool = false
     ) -> [UInt8] {
         var full: [UInt8] = []
         if let namespace {
@@ -563,6 +567,7 @@ struct ToolNames {
             result = full.prefix(Self.longest - 1 - hash.utf8.count).map { Self.isPlain($0) ? $0 : UInt8(ascii: "_") }
             result += "_\(hash)".utf8
         }
+        if isDeclared { declared.insert(result) } else if declared.contains(result) { return result }
         if result != Array(name) || isCustom || namespace != nil {
             originals[result] = .init(name: Array(name), namespace: namespace.map(Array.init), isCustom: isCustom)
         }

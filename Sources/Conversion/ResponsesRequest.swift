@@ -86,7 +86,8 @@ struct ResponsesRequest {
             known: [
                 "type", "name", "description", "parameters", "strict", "format", "defer_loading", "output_schema",
             ])
-        let name = chat.names.sent(try chat.text(tool["name"], path + ".name"), in: namespace, isCustom: isCustom)
+        let name = chat.names.sent(
+            try chat.text(tool["name"], path + ".name"), in: namespace, isCustom: isCustom, isDeclared: true)
         return Tool(value: tool, name: name, isCustom: isCustom, path: path)
     }
 
@@ -171,6 +172,8 @@ struct ResponsesRequest {
         private var items: [Item] = []
         /// By the ids of their calls. Some endpoints use an id again in a later turn.
         private var results: [[UInt8]: [(content: [ChatPart], path: String)]] = [:]
+        /// So many of them have been written behind their calls.
+        private var taken: [[UInt8]: Int] = [:]
 
         init(_ input: JSONSlice, _ chat: inout ChatRequest) throws(ConversionRefusal) {
             if let text = input.rawText {
@@ -294,7 +297,8 @@ struct ResponsesRequest {
                 }
             }
             try write(&turn, &chat)
-            if let other = results.values.compactMap(\.first).min(by: { $0.path < $1.path }) {
+            let left = results.compactMap { id, found in found.dropFirst(taken[id, default: 0]).first }
+            if let other = left.min(by: { $0.path < $1.path }) {
                 throw ConversionRefusal(path: other.path + ".call_id", reason: "it is of no call in the request")
             }
         }
@@ -333,11 +337,12 @@ struct ResponsesRequest {
             var images: [ChatPart] = []
             for call in turn.calls {
                 let id = Array(call.id)
-                guard var found = results[id], !found.isEmpty else {
+                let place = taken[id, default: 0]
+                guard let found = results[id], place < found.count else {
                     throw ConversionRefusal(path: call.path, reason: "no output of the call is in the request")
                 }
-                let result = found.removeFirst()
-                results[id] = found
+                taken[id] = place + 1
+                let result = found[place]
                 chat.writeResult(of: call.id, result.content)
                 let others = result.content.filter { !$0.isText }
                 if !others.isEmpty { images += [.note("What the tool has shown:")] + others }

@@ -101,7 +101,7 @@ struct ModelFactors: Sendable {
             learn(seconds, level: level ?? usual, index)
             return nil
         }
-        if let scale, let level, entries[index].scale != scale {
+        if let scale, let level, level > 0, entries[index].scale != scale {
             bridge(seconds / level, from: scale, index)
             return nil
         }
@@ -206,7 +206,7 @@ struct ModelFactors: Sendable {
             entries.append(
                 Entry(
                     model: factor.model, samples: factor.samples, isFirst: isFirst,
-                    factor: isFirst ? 1 : Self.bounded(factor.factor), lastUse: now, scale: 0))
+                    factor: Self.bounded(factor.factor), lastUse: now, scale: 0))
         }
     }
 

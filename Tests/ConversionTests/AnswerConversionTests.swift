@@ -187,6 +187,17 @@ struct MessagesAnswerTests {
         #expect(try JSONValue(stream.output)["content"]?[0]?["text"]?.text == "x")
     }
 
+    /// Relays write an empty word, or the word null, into each event.
+    @Test("An end that is not named is none", arguments: ["\"\"", "\"null\""])
+    func emptyFinish(word: String) throws {
+        let stream = chat([#"{"content":"Hel"}"#, #"{"content":"lo"}"#]).replacing(
+            "\"finish_reason\":null", with: "\"finish_reason\":\(word)")
+        let answered = answer(to: .messages, stream)
+        let texts = try answered.events.compactMap { $0.data["delta"]?["text"]?.text }
+        #expect(texts == ["Hel", "lo"])
+        #expect(answered.state == .ended)
+    }
+
     @Test("Errors in mid-stream are the client's, and end it")
     func errors() throws {
         let stream =

@@ -247,6 +247,36 @@ struct MessagesRequestTests {
 
 @Suite("Requests of Responses for Chat Completions")
 struct ResponsesRequestTests {
+    /// The session has changed its model, and with it what a tool of the same name takes.
+    @Test("What a tool is now counts, not what it was called as")
+    func declaredTools() throws {
+        let tools = #"[{"type":"KIND","name":"apply_patch","parameters":{"type":"object"}}]"#
+        func request(_ kind: String) -> String {
+            let tools = tools.replacing("KIND", with: kind)
+            return
+                #"{"model":"m","tools":\#(tools),"input":[{"type":"custom_tool_call","call_id":"c","name":"apply_patch","input":"x"},"#
+                + #"{"type":"custom_tool_call_output","call_id":"c","output":"done"},{"role":"user","content":"on"}]}"#
+        }
+        #expect(try converted(.responses, request("function")).answer.tools.isEmpty)
+        #expect(try converted(.responses, request("custom")).answer.tools.values.map(\.isCustom) == [true])
+    }
+
+    /// A client may call every call by the same name; each has its own output, in their order.
+    @Test("Outputs of calls with one id", .timeLimit(.minutes(1)))
+    func sameIDs() throws {
+        func request(_ count: Int) -> String {
+            let items = (0..<count).map { number in
+                #"{"type":"function_call","call_id":"x","name":"f","arguments":"{}"},"#
+                    + #"{"type":"function_call_output","call_id":"x","output":"\#(number)"}"#
+            }
+            return #"{"model":"m","input":[\#(items.joined(separator: ","))]}"#
+        }
+        let body = try JSONValue(try converted(.responses, request(3)).body)
+        let results = body["messages"]?.elements.filter { $0["role"]?.text == "tool" } ?? []
+        #expect(results.map { $0["content"]?.text } == ["0", "1", "2"])
+        _ = try converted(.responses, request(20_000))
+    }
+
     @Test("A whole one, as Codex sends them")
     func whole() throws {
         let result = try converted(

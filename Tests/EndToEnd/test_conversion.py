@@ -3,6 +3,7 @@
 import http.client
 import http.server
 import json
+import socket
 import subprocess
 import threading
 
@@ -353,3 +354,97 @@ def test_encoded_bodies_and_large_ones_are_read(serving, chat):
     connection.request("POST", "/v1/messages", iter([json.dumps(ASK).encode()]), {"Transfer-Encoding": "chunked"},
                        encode_chunked=True)
     assert connection.getresponse().status == 200
+
+
+class RawServer:
+    """Answers each request with the same bytes, and closes."""
+
+    def __init__(self, answer):
+        self.answer, self.requests = answer, 0
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            with peer, peer.makefile("rb") as reader:
+                length = 0
+                while (line := reader.readline()) not in (b"\r\n", b""):
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                if not line:
+                    continue
+                reader.read(length)
+                self.requests += 1
+                peer.sendall(self.answer)
+
+    def stop(self):
+        self.socket.close()
+
+
+def raw(media, body, length=True):
+    size = f"Content-Length: {len(body)}\r\n" if length else "Connection: close\r\n"
+    return f"HTTP/1.1 200 OK\r\nContent-Type: {media}\r\n{size}\r\n".encode() + body
+
+
+def event(value):
+    return f"data: {json.dumps(value)}\n\n".encode()
+
+
+CUT = [
+    # A stream where none was asked for, which ends without its end.
+    raw("text/event-stream", event(chunk({"content": "hel"}))),
+    # A document that the end of the connection cuts off.
+    raw("application/json", b'{"choices":[{"message":{"content":"abc', length=False),
+    raw("application/json", b'{"choices":[{"message":{"content":""},"finish_reason":"stop"}]}x'),
+]
+
+
+@pytest.mark.parametrize("answer", CUT)
+def test_half_an_answer_is_another_endpoints_turn(podium, tmp_path, chat, answer):
+    half = RawServer(answer)
+    serving = start(podium, tmp_path, half, others=f"""\
+  - name: second
+    url: {chat.url}/v1
+    auth_type: none
+    priority: 2
+    speaks: chat_completions
+    convert: true
+""")
+    connection = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=30)
+    # Twice on one connection: nothing of the half answer may stand before the next one.
+    for _ in range(2):
+        connection.request("POST", "/v1/messages", json.dumps(ASK).encode())
+        response = connection.getresponse()
+        assert response.status == 200
+        assert json.loads(response.read())["content"][0]["text"] == "hello"
+    assert half.requests > 0
+    half.stop()
+
+
+@pytest.mark.parametrize("answer", CUT[:2])
+def test_half_an_answer_of_the_only_endpoint_is_an_error(podium, tmp_path, answer):
+    half = RawServer(answer)
+    serving = start(podium, tmp_path, half)
+    status, _, body = post(serving, ASK)
+    assert status in (502, 503) and json.loads(body)["type"] == "error"
+    half.stop()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_error_that_is_named_first_is_judged_by_what_it_says(podium, tmp_path, stream):
+    named = {"error": {"message": "too many tokens", "type": "invalid_request_error", "code": "context_length_exceeded"}}
+    server = RawServer(raw("text/event-stream", event(named)))
+    serving = start(podium, tmp_path, server)
+    status, _, body = post(serving, {**ASK, "stream": stream})
+    error = json.loads(body)
+    assert (status, error["error"]["type"]) == (400, "invalid_request_error"), body
+    assert "too many tokens" in error["error"]["message"]
+    # It says nothing of the endpoint.
+    assert server.requests == 1
+    assert post(serving, {**ASK, "stream": stream})[0] == 400
+    server.stop()

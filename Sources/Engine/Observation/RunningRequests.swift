@@ -27,9 +27,15 @@ extension Engine {
     /// - Throws: `CommandRefusal` where no request of that key, or of that id, runs
     func cancel(_ name: String, by author: CommandAuthor) async throws(CommandRefusal) -> CommandReceipt {
         let open = await proxy.openRequests()
-        guard let found = open.first(where: { $0.key.text == name }) ?? open.first(where: { $0.id == name }),
-            await proxy.cancel(found.key)
-        else {
+        // Clients choose ids: one that looks like a key, or that several have, must not end another request than was meant.
+        let named = OpenRequest.Key.isText(name) ? open.filter { $0.key.text == name } : open.filter { $0.id == name }
+        guard named.count < 2 else {
+            let keys = named.map(\.key.text).joined(separator: ", ")
+            throw CommandRefusal(
+                .notFound,
+                "\(named.count) requests have the id '\(CommandRefusal.printable(name))'; name one by its key: \(keys)")
+        }
+        guard let found = named.first, await proxy.cancel(found.key) else {
             throw CommandRefusal(.notFound, "no request '\(CommandRefusal.printable(name))' runs now")
         }
         let endpoint = found.endpoint.flatMap { id in withState { $0.record(id)?.settings.name } }
@@ -43,4 +49,9 @@ extension Engine {
 extension OpenRequest.Key {
     /// As an operator names it.
     fileprivate var text: String { "\(loop)-\(serial)" }
+
+    fileprivate static func isText(_ name: String) -> Bool {
+        let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } }
+    }
 }

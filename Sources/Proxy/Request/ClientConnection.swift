@@ -244,7 +244,11 @@ final class ClientConnection: RequestConnection {
         by converter: ConvertedAnswer, of buffer: ByteBuffer, isComplete: Bool, awaitedContent: Bool
     ) {
         let converted = converter.convert(buffer, &loop.dataRanges, isLast: isComplete)
-        if converter.isNonsense { return upstreamFailed(.badResponse) }
+        if converter.isNonsense {
+            // An error that it names before anything else is judged by what it says.
+            if machine.state == .buffered, machine.answer.waitsForContent, response.gate.hasFailed { return }
+            return upstreamFailed(.badResponse)
+        }
         let count = converted.readableBytes
         guard count > 0 || isComplete else { return }
         passBody(converted, total: count, isComplete: isComplete, awaitedContent: awaitedContent)
@@ -262,7 +266,7 @@ final class ClientConnection: RequestConnection {
             return machine.state == .buffered ? judgeHeld(isFinished: true) : upstreamFailed(.badResponse)
         }
         // An answer without its end is never passed off as whole: a tool that trusts the end would write half a file.
-        if machine.isCommitted, response.gate.isBrokenOff {
+        if response.gate.isBrokenOff, machine.isCommitted || response.converter != nil {
             if response.gate.wouldHaveMovedOn { loop.shared.shadowed() }
             return upstreamFailed(.brokenStream)
         }
@@ -393,7 +397,9 @@ final class ClientConnection: RequestConnection {
         // A model may have nothing to say. Where no endpoint has more, that is the client's answer.
         let isLastWord =
             verdict.reason == .empty && isFinished && response.gate.hasEnded && !failover.hasNext(for: request)
-        guard verdict.client == .answer || isLastWord else {
+        // What is no answer in the client's API is told in its words.
+        let isClients = verdict.client == .answer && response.converter?.isNonsense != true
+        guard isClients || isLastWord else {
             let refusal = Refusal(of: target, url, status: response.status ?? 200)
             refusal.judged(verdict, error: response.gate.error)
             return use(refusal, verdict, keepsConnection: isFinished)
@@ -402,7 +408,12 @@ final class ClientConnection: RequestConnection {
         loop.dataRanges.removeAll(keepingCapacity: true)
         let isWhole = isFinished && !response.endsWithConnection
         if isWhole, let converter = response.converter {
+            let serial = request.serial
             passConverted(by: converter, of: ByteBuffer(), isComplete: true, awaitedContent: true)
+            // It may be none after all, so that another endpoint is asked.
+            guard attempt.isRunning, request.serial == serial,
+                machine.state == .buffered || machine.state == .streaming
+            else { return }
         } else {
             passBody(ByteBuffer(), total: 0, isComplete: isWhole, awaitedContent: true)
         }
@@ -491,7 +502,7 @@ final class ClientConnection: RequestConnection {
 
     /// The endpoint's answer is complete.
     private func responseCompleted() {
-        if response.endsWithConnection { finishUntilClose() }
+        if response.endsWithConnection, !finishUntilClose() { return }
         if machine.state == .buffered { passEmptyBody() }
         if !response.gate.isGood {
             if response.gate.wouldHaveMovedOn { loop.shared.shadowed() }
@@ -520,11 +531,18 @@ final class ClientConnection: RequestConnection {
     }
 
     /// The end of the connection was the body's end.
-    private func finishUntilClose() {
+    ///
+    /// - Returns: false where what has come is no whole answer
+    private func finishUntilClose() -> Bool {
+        let rest = response.rest()
+        if response.converter?.isNonsense == true {
+            upstreamFailed(.badResponse)
+            return false
+        }
         loop.output.clear()
         let wasHeld = machine.state == .buffered
         if wasHeld { response.exchangeHeld(on: loop) }
-        if let rest = response.rest(), rest.readableBytes > 0 {
+        if let rest, rest.readableBytes > 0 {
             let isChunked = machine.answer.framing == .chunked
             if isChunked { loop.output.writeChunkSize(rest.readableBytes) }
             loop.output.writeImmutableBuffer(rest)
@@ -533,6 +551,7 @@ final class ClientConnection: RequestConnection {
         if machine.answer.framing == .chunked { loop.output.writeStaticString("0\r\n\r\n") }
         if wasHeld { commit() }
         if loop.output.readableBytes > 0 { writeOutput() }
+        return true
     }
 
     private func passEmptyBody() {

@@ -83,6 +83,8 @@ final class CurrentRequest {
     private var prepared: ConvertedBody?
     /// It cannot be converted.
     private(set) var conversionRefusal: LocalAnswer?
+    /// For these endpoints: they differ in what they refuse.
+    private(set) var notConvertedFor: [EndpointID] = []
 
     /// What its endpoint could not read was taken out of it, by this row of the table of repairs; nil where nothing was.
     private(set) var repaired: String?
@@ -160,7 +162,10 @@ final class CurrentRequest {
         forgetEdits()
         if conversion != nil { conversion = nil }
         if prepared != nil { prepared = nil }
-        if conversionRefusal != nil { conversionRefusal = nil }
+        if conversionRefusal != nil {
+            conversionRefusal = nil
+            notConvertedFor = []
+        }
         if client != nil { client = nil }
         if tag != nil { tag = nil }
         origin = nil
@@ -517,6 +522,7 @@ final class CurrentRequest {
         guard isReadable else {
             readFacts()
             let problem = keptBody == bytesUp ? facts.problem?.answer : nil
+            notConvertedFor.append(upstream.id)
             conversionRefusal =
                 problem
                 ?? LocalAnswer(status: 413, message: "the body is too long to be converted for the endpoint's API")
@@ -539,6 +545,7 @@ final class CurrentRequest {
             prepared = ConvertedBody(request, for: upstream, model: name)
             return true
         case .failure(let refusal):
+            notConvertedFor.append(upstream.id)
             conversionRefusal = refusal.answer
             return false
         }
