@@ -98,6 +98,22 @@ public struct TimeOutBook: Sendable, Equatable {
         }
     }
 
+    /// Whether an end is that of an observation which a clear has ended.
+    public func isCleared(_ key: Key, until: Int64, now: Int64, slack: Int64) -> Bool {
+        inForce(key, now: now) == nil && observations[key]?.contains { abs($0.until - until) <= slack } ?? false
+    }
+
+    /// The log that the clears stand in is no more. What they ended is forgotten with them.
+    public mutating func forgetClears() {
+        for (key, list) in observations {
+            let cleared = known(key)
+            let kept = list.filter { $0.knows.isSuperset(of: cleared) }
+            unshared.subtract(Set(list.map(\.id)).subtracting(kept.map(\.id)))
+            observations[key] = kept.isEmpty ? nil : kept
+        }
+        clears = [:]
+    }
+
     /// What holds here.
     public func inForce(_ key: Key, now: Int64) -> TimeOutObservation? {
         let cleared = known(key)

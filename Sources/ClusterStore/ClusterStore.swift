@@ -222,15 +222,27 @@ public final class ClusterStore {
     // MARK: The log
 
     /// Entries behind a revision, oldest first.
-    public func entries(after revision: Int, limit: Int = 10_000) throws(Failure) -> [LogEntry] {
-        let rows = try connection.run(
-            """
-            SELECT revision, nonce, body FROM podium.edit WHERE cluster = $1 AND revision > $2
-            ORDER BY revision LIMIT \(limit)
-            """, [cluster, String(revision)])
-        return rows.compactMap { row in
+    ///
+    /// - Parameter page: how many are asked for at once
+    public func entries(after revision: Int, page: Int = 10_000) throws(Failure) -> [LogEntry] {
+        var entries: [LogEntry] = []
+        var last = revision
+        while true {
+            let rows = try connection.run(
+                """
+                SELECT revision, nonce, body FROM podium.edit WHERE cluster = $1 AND revision > $2
+                ORDER BY revision LIMIT \(page)
+                """, [cluster, String(last)])
+            entries += Self.entries(rows)
+            guard rows.count >= page, let end = rows.last?[0].flatMap({ Int($0) }), end > last else { return entries }
+            last = end
+        }
+    }
+
+    private static func entries(_ rows: [[String?]]) -> [LogEntry] {
+        rows.compactMap { row in
             guard let number = row[0].flatMap({ Int($0) }), let nonce = row[1],
-                let body = row[2].flatMap({ Self.decoded(EditBody.self, $0) })
+                let body = row[2].flatMap({ decoded(EditBody.self, $0) })
             else { return nil }
             return LogEntry(
                 revision: number, nonce: nonce, edit: body.edit, effective: body.effective, already: body.already,

@@ -75,6 +75,18 @@ public enum SecretExpansion {
         !text.isEmpty && references(in: text).isEmpty
     }
 
+    /// Whether a secret, or a part of one, stands here in the clear: there is more than references and, before them, the word for a
+    /// scheme such as `Bearer`.
+    public static func holdsLiteral(_ text: String) -> Bool {
+        if isLiteral(text) { return true }
+        let literals = parts(of: text).compactMap { part in
+            if case .text(let literal) = part { literal } else { nil }
+        }
+        var words = literals.joined(separator: " ").split { $0 == " " || $0 == "\t" || $0 == ":" }[...]
+        if let first = words.first, SecretSigns.schemes.contains(first.lowercased()) { words.removeFirst() }
+        return !words.isEmpty
+    }
+
     /// How a secret is shown: references as written, everything else as `***`.
     public static func masked(_ text: String) -> String {
         parts(of: text).map { part in

@@ -11,7 +11,7 @@ public enum SecretSigns {
     ]
     /// Only as a word of its own: `x-bypass-cache` names none.
     private static let words: Set<String> = ["pass", "userpass", "pat", "sig", "sid", "sess", "otp", "pin"]
-    private static let schemes: Set<String> = ["bearer", "basic", "token", "apikey", "digest", "negotiate"]
+    static let schemes: Set<String> = ["bearer", "basic", "token", "apikey", "digest", "negotiate"]
     /// How the keys of well-known services begin.
     private static let beginnings = [
         "sk-", "sk_", "pk_live", "rk_live", "whsec_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-",

@@ -486,3 +486,52 @@ def test_an_instance_that_is_gone_is_shown_and_taken_out(fleet):
     eventually(lambda: len(b.cluster["instances"]) == 2)
     c.start()
     eventually(lambda: len(b.cluster["instances"]) == 3)
+
+
+def test_a_clear_before_the_first_join_hides_nothing_later(fleet):
+    a, b, c = fleet.hosts
+    new = Host("d", fleet.folder, Relay(fleet.store.port), fleet.endpoints)
+    new.relay.cut()
+    try:
+        new.start()
+        new.do("endpoint", "clear", "first")
+        new.relay.heal()
+        eventually(lambda: new.cluster["connected"] and new.cluster["pending"] == 0, 20)
+        fleet.agree()
+        fleet.endpoints["first"].limited = True
+        assert a.request() == 200
+        within(lambda: all(host.is_limited("first") for host in (b, c, new)), 5)
+        fleet.endpoints["first"].limited = False
+        new.do("endpoint", "clear", "first")
+        within(lambda: all(not host.is_limited("first") for host in (a, b, c)), 5)
+    finally:
+        if new.podium:
+            new.podium.stop(signal.SIGTERM)
+    a.do("cluster", "leave", "d")
+
+
+def test_a_log_of_more_than_ten_thousand_entries_is_read_whole(fleet):
+    a, b, c = fleet.hosts
+    for host in fleet.hosts:
+        host.relay.cut()
+    last = int(fleet.store.sql("SELECT max(revision) FROM podium.edit")) + 10_050
+    fleet.store.sql(
+        "INSERT INTO podium.edit (cluster, revision, nonce, id, actor, instance, body)"
+        " SELECT name, last + n, gen_random_uuid(), id, 'kim', 'z', jsonb_build_object('edit', jsonb_build_object("
+        "'id', id, 'actor', 'kim', 'instance', 'z', 'changes', '[]'::jsonb, 'conflicts', '[]'::jsonb),"
+        " 'effective', '[]'::jsonb, 'already', '[]'::jsonb, 'conflicts', '[]'::jsonb)"
+        " FROM podium.cluster, (SELECT max(revision) AS last FROM podium.edit) e,"
+        " (SELECT n, gen_random_uuid() AS id FROM generate_series(1, 10050) n) s")
+    for host in fleet.hosts:
+        host.relay.heal()
+    # Whole, and so without a look that comes later.
+    eventually(lambda: all(host.cluster["revision"] == last for host in fleet.hosts), 25)
+    new = Host("e", fleet.folder, Relay(fleet.store.port), fleet.endpoints)
+    try:
+        new.start()
+        eventually(lambda: new.cluster["connected"] and new.cluster["revision"] == last, 25)
+        a.do("endpoint", "set", "second", "--tag", "behind-a-long-log")
+        eventually(lambda: new.tags("second") == ["behind-a-long-log"], 10)
+    finally:
+        if new.podium:
+            new.podium.stop(signal.SIGTERM)

@@ -1,5 +1,6 @@
 import Cluster
 import Configuration
+import Persistence
 import PodiumModel
 import Testing
 
@@ -81,5 +82,103 @@ import Testing
         #expect(
             SharedIntent.grounded([change, change], after: after, known: IntentState())
                 == [.add(endpoint: "x", settings: ["name": "n", "tags": "[\"a\"]"])])
+    }
+
+    @Test(arguments: ["sk-live-abc-${REGION}", "Bearer sk-live-abc ${REGION}", "${REGION}sk-live-abc"])
+    func aSecretBesideAReferenceIsNotTold(_ text: String) {
+        var settings = Self.settings
+        settings.authValue = text
+        settings.headers = [
+            HeaderField(name: "Authorization", value: text), HeaderField(name: "X-Team", value: "blue"),
+        ]
+        let entry = SharedIntent.entry(settings, known: [:])
+        #expect(entry["auth_value"] == nil)
+        #expect(entry["headers"]?.contains("Authorization") == false && entry["headers"]?.contains("blue") == true)
+    }
+
+    @Test(arguments: ["${KEY}", "Bearer ${KEY}", "Basic ${USER}:${PASSWORD}"])
+    func aReferenceIsTold(_ text: String) {
+        var settings = Self.settings
+        settings.authValue = text
+        settings.headers = [HeaderField(name: "Authorization", value: text)]
+        let entry = SharedIntent.entry(settings, known: [:])
+        #expect(entry["auth_value"] == "\"\(text)\"")
+        #expect(entry["headers"]?.contains(text) == true)
+    }
+
+    @Test func whatAWriteLeftOutIsNotTakenForWritten() {
+        var (before, announced) = (IntentState(), IntentState())
+        before.endpoints["x"] = ["name": "n", "tags": "[\"a\"]"]
+        announced.endpoints["x"] = ["name": "n", "tags": "[\"b\"]", "max_in_flight": "7"]
+        announced.endpoints["y"] = ["name": "new"]
+        let unwritten = [
+            UnwrittenChange(endpoint: 1, name: "n", fields: [.tags], text: "", reason: ""),
+            UnwrittenChange(endpoint: 2, name: "new", fields: [], text: "", reason: ""),
+        ]
+        let written = SharedIntent.written(announced, without: unwritten, before: before)
+        #expect(written.endpoints == ["x": ["name": "n", "tags": "[\"a\"]", "max_in_flight": "7"]])
+        // At the next start nothing of it looks like an edit by hand.
+        #expect(HandEdit.find(in: written, before: written, after: announced) == [])
+    }
+
+    @Test func whatTheLogSaysOfNoCredentialTakesNoneAway() {
+        var (mine, log) = (IntentState(), IntentState())
+        mine.endpoints["x"] = ["name": "n", "auth_value": "\"${OWN}\"", "openai_preference": "\"chat\""]
+        log.endpoints["x"] = ["name": "n", "tags": "[\"a\"]"]
+        #expect(
+            SharedIntent.missing(in: mine, of: log) == [.set(endpoint: "x", field: "tags", old: nil, new: "[\"a\"]")])
+    }
+
+    private static let epoch = ContinuousClock.now
+
+    /// Endpoints a, b and c, whose identities are their names in capitals, after these changes of others.
+    private static func following(_ changes: [IntentChange]) -> (urls: [String: String], problems: [String]) {
+        let endpoints = ["a", "b", "c"].map { name in
+            var settings = EndpointSettings(name: name)
+            (settings.url, settings.authValue) = ("http://\(name).example", "${KEY}")
+            return settings
+        }
+        var state = EngineState(
+            configuration: Configuration(endpoints: endpoints),
+            context: ConfigurationContext(environment: ["KEY": "x"]),
+            now: epoch)
+        let (_, problems) = state.follow(
+            changes, names: ["A": "a", "B": "b", "C": "c"], by: CommandAuthor(name: "test", source: .cluster),
+            now: epoch,
+            wallTime: 0)
+        let urls = state.persistedState().endpoints.map { ($0.settings.name, $0.settings.url ?? "") }
+        return (Dictionary(urls, uniquingKeysWith: { first, _ in first }), problems)
+    }
+
+    private static func rename(_ identity: String, to new: String) -> IntentChange {
+        .set(endpoint: identity, field: "name", old: identity.lowercased(), new: new)
+    }
+
+    @Test func aNameMayPassFromOneEndpointToTheNext() {
+        let chain = Self.following([Self.rename("A", to: "b"), Self.rename("B", to: "c"), Self.rename("C", to: "d")])
+        #expect(chain.urls == ["b": "http://a.example", "c": "http://b.example", "d": "http://c.example"])
+        #expect(chain.problems == [])
+    }
+
+    @Test func endpointsMayChangeNames() {
+        let circle = Self.following([Self.rename("A", to: "b"), Self.rename("B", to: "a")])
+        #expect(circle.urls == ["b": "http://a.example", "a": "http://b.example", "c": "http://c.example"])
+        #expect(circle.problems == [])
+    }
+
+    @Test func aNewEndpointMayBearANameThatWasLeft() {
+        let new: [String: String] = ["name": "a", "url": "\"http://new.example\"", "auth_value": "\"${KEY}\""]
+        let step = Self.following([Self.rename("A", to: "d"), .add(endpoint: "N", settings: new)])
+        #expect(
+            step.urls == [
+                "d": "http://a.example", "a": "http://new.example", "b": "http://b.example", "c": "http://c.example",
+            ])
+        #expect(step.problems == [])
+    }
+
+    @Test func aNameThatAnEndpointKeepsStaysItsOwn() {
+        let step = Self.following([Self.rename("A", to: "b"), Self.rename("B", to: "c")])
+        #expect(step.urls == ["a": "http://a.example", "b": "http://b.example", "c": "http://c.example"])
+        #expect(step.problems.count == 2)
     }
 }

@@ -53,6 +53,8 @@ final class ClusterMember: Sendable {
         var lostAt: ContinuousClock.Instant?
         /// Clears that the session's book does not have yet.
         var newClears: [(key: TimeOutBook.Key, edit: String)] = []
+        /// Clears of before the first join, which the log is told of then: a clear that it lacks would never be known to others.
+        var untold: [(name: String, author: String)] = []
         var isStopped = false
         var written: ClusterRecord?
     }
@@ -190,7 +192,10 @@ final class ClusterMember: Sendable {
     /// An operator has cleared an endpoint here.
     func cleared(_ endpoint: String, by author: String) {
         known.withLock { known in
-            let visible = known.replica?.visible ?? IntentState()
+            guard let visible = known.replica?.visible else {
+                known.untold.append((endpoint, author))
+                return
+            }
             let identity = visible.owner(ofName: endpoint) ?? ClusterIdentity.derived(from: endpoint)
             let edit = IntentEdit(
                 id: ClusterIdentity.random(), actor: author, instance: place.instance,
@@ -203,14 +208,13 @@ final class ClusterMember: Sendable {
 
     /// The persister is about to write this; what it means is kept first, so that a crash between the two can be told from an edit.
     func willWrite(_ state: PersistedState) {
-        let record: ClusterRecord? = known.withLock { known in
+        keepRecord { known in
             guard let replica = known.replica else { return nil }
             let identities = SharedIntent.identities(state, known: replica.visible)
             let after = SharedIntent.state(state, identities: identities, known: replica.visible)
             known.announced = after
-            return takeRecord(&known, before: known.file ?? after, after: after)
+            return record(known, before: known.file ?? after, after: after)
         }
-        keep(record)
     }
 
     /// What was announced last is on the disk, or was there already.
@@ -219,37 +223,42 @@ final class ClusterMember: Sendable {
             return
         }
         known.withLock { known in
-            if let announced = known.announced { known.file = announced }
+            guard let announced = known.announced else { return }
+            known.file = SharedIntent.written(announced, without: record.unwritten, before: known.file ?? announced)
         }
+        // The next start is to see that nothing of this was taken out by hand.
+        if !record.unwritten.isEmpty { saveRecord() }
     }
 
     /// What has been learned of the store is kept, where it is new.
     func saveRecord() {
-        let record: ClusterRecord? = known.withLock { known in
+        keepRecord { known in
             guard let file = known.file else { return nil }
-            return takeRecord(&known, before: file, after: known.announced ?? file)
+            return record(known, before: file, after: known.announced ?? file)
         }
-        keep(record)
     }
 
-    private func takeRecord(_ known: inout Known, before: IntentState, after: IntentState) -> ClusterRecord? {
+    private func record(_ known: Known, before: IntentState, after: IntentState) -> ClusterRecord? {
         guard let replica = known.replica, place.record != nil else { return nil }
         let record = ClusterRecord(
             cluster: place.cluster, incarnation: known.incarnation, instance: identity,
             host: HostRecord(replica: replica, before: before, after: after),
             clears: known.clears.map { ClusterRecord.Clears(key: $0.key, edits: $0.value.sorted()) }
                 .sorted { ($0.key.endpoint, $0.key.model) < ($1.key.endpoint, $1.key.model) })
-        guard record != known.written else { return nil }
-        known.written = record
-        return record
+        return record == known.written ? nil : record
     }
 
-    private func keep(_ record: ClusterRecord?) {
-        guard let record, let path = place.record else { return }
-        recordLock.withLock { _ in _ = record.write(at: path) }
+    /// Writes a record, unless the last one said the same.
+    private func keepRecord(_ make: (inout Known) -> ClusterRecord?) {
+        recordLock.withLock { _ in
+            // One that could not be written is written with the next attempt.
+            guard let record = known.withLock({ make(&$0) }), let path = place.record, record.write(at: path) == nil
+            else { return }
+            known.withLock { $0.written = record }
+        }
     }
 
-    /// Two threads write the record.
+    /// Two threads write the record; the lock is taken before that of `known`, so that an older record never replaces a newer one.
     private let recordLock = Mutex(())
 
     /// How the cluster looks from here.

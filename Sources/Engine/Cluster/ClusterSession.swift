@@ -55,7 +55,7 @@ final class ClusterSession {
         end()
     }
 
-    /// What has run since the last process is older than any clear that is still to be learned.
+    /// Takes up what the last process has left.
     private func begin() {
         let file = engine.persisted
         let (clears, changes, names) = member.known.withLock {
@@ -75,14 +75,13 @@ final class ClusterSession {
                         id: ClusterIdentity.random(), actor: "the file", instance: member.place.instance,
                         changes: grounded))
             }
-            // What a crash has kept from the file.
-            let changes = typed == left.host.after ? [] : typed.changes(to: wanted)
-            return (known.clears, changes, Self.names(typed))
+            // What a crash has kept from the file, and what the log said after it was written.
+            let visible = known.replica?.visible ?? wanted
+            return (known.clears, SharedIntent.missing(in: typed, of: visible), Self.names(typed))
         }
         maybeSent = Set(member.known.withLock { $0.replica?.pending.map(\.id) ?? [] })
         for (key, edits) in clears { for edit in edits { book.clear(key, by: edit) } }
         engine.follow(changes, names: names, by: "a write that was cut off")
-        observe()
     }
 
     private func end() {
@@ -125,6 +124,9 @@ final class ClusterSession {
     private func connect() throws(ClusterStore.Failure) {
         let store = try ClusterStore(member.place.target, cluster: member.place.cluster)
         try beat(store, instances: false)
+        takeClears()
+        // What runs by now is older than any clear that is still to be learned. It is dated by the store's clock, not by this machine's.
+        if member.known.withLock({ $0.replica != nil }) { observe() }
         try join(store)
         for (key, observation) in try store.timeOuts() { book.merge(key, observation) }
         timeOutsReadUntil = storeTime
@@ -250,24 +252,47 @@ final class ClusterSession {
                     IntentEdit(
                         id: ClusterIdentity.random(), actor: "the file", instance: member.place.instance, changes: new))
             }
+            offerClears(&known, &replica)
             known.replica = replica
             known.incarnation = store.incarnation
             known.file = mine
             known.announced = mine
-            // Where the cluster says nothing of a credential, each host has one of its own.
-            let changes = mine.changes(to: replica.visible).filter { change in
-                guard case .set(_, let field, _, nil) = change else { return true }
-                return !SharedIntent.mayBeSecret.contains(field)
-            }
-            return (changes, Self.names(mine), new.count)
+            return (SharedIntent.missing(in: mine, of: replica.visible), Self.names(mine), new.count)
         }
-        learnClears(picture.since)
+        book.forgetClears()
+        // They are older than what runs here.
+        learnClears(picture.since, follows: false)
+        takeClears()
         engine.follow(changes, names: names, by: "cluster \(member.place.cluster)")
         engine.log(
             .info, source: "cluster",
             "cluster \(member.place.cluster): met for the first time; \(changes.count.counted("setting")) of its are followed here, "
                 + "\(offered) of this host's own told to it")
         member.saveRecord()
+    }
+
+    /// Offers a log that is met for the first time the clears that it lacks, and forgets those of another one.
+    private func offerClears(_ known: inout ClusterMember.Known, _ replica: inout IntentReplica) {
+        var clears = known.untold
+        if let other = known.replica {
+            for edit in other.pending {
+                for case .clear(let identity, _) in edit.changes {
+                    guard let name = other.visible.endpoints[identity]?[IntentState.name] else { continue }
+                    clears.append((name, edit.actor))
+                }
+            }
+        }
+        known.untold = []
+        known.clears = [:]
+        known.newClears = []
+        for clear in clears {
+            let identity = replica.visible.owner(ofName: clear.name) ?? ClusterIdentity.derived(from: clear.name)
+            let edit = IntentEdit(
+                id: ClusterIdentity.random(), actor: clear.author, instance: member.place.instance,
+                changes: [.clear(endpoint: identity, model: "")])
+            replica.add(edit)
+            known.newClears.append((TimeOutBook.Key(identity, ""), edit.id))
+        }
     }
 
     private func readLog(_ store: ClusterStore) throws(ClusterStore.Failure) {
@@ -287,6 +312,7 @@ final class ClusterSession {
             if waits, !maybeSent.contains(id), !entry.conflicts.isEmpty {
                 let reason = reason(entry.conflicts)
                 follow([]) { $0.drop(id) }
+                takeBack(entry.edit)
                 answer(id, .refused(reason))
                 continue
             }
@@ -306,6 +332,28 @@ final class ClusterSession {
             refusals += 1
             if refusals > 100 { return }
         }
+    }
+
+    /// Makes the fields that a refused edit was about what the log says, where dropping it has changed nothing in the log's eyes.
+    private func takeBack(_ edit: IntentEdit) {
+        let asked = Set(
+            edit.changes.compactMap { change -> String? in
+                guard case .set(let identity, let field, _, _) = change else { return nil }
+                return "\(identity) \(field)"
+            })
+        guard !asked.isEmpty else { return }
+        let file = engine.persisted
+        let (changes, names) = member.known.withLock { known -> ([IntentChange], [String: String]) in
+            guard let visible = known.replica?.visible else { return ([], [:]) }
+            let identities = SharedIntent.identities(file, known: visible)
+            let mine = SharedIntent.state(file, identities: identities, known: visible)
+            let changes = SharedIntent.missing(in: mine, of: visible).filter { change in
+                guard case .set(let identity, let field, _, _) = change else { return false }
+                return asked.contains("\(identity) \(field)")
+            }
+            return (changes, Self.names(mine))
+        }
+        engine.follow(changes, names: names, by: "cluster \(member.place.cluster)")
     }
 
     private func answer(_ id: String, _ outcome: ClusterMember.Outcome) {
@@ -385,10 +433,24 @@ final class ClusterSession {
         }
         // What was seen before them was seen without them.
         for clear in clears { book.clear(clear.key, by: clear.edit) }
-        if !clears.isEmpty { member.saveRecord() }
+        guard !clears.isEmpty else { return }
+        member.saveRecord()
+        clearAgain(Set(clears.map(\.key.endpoint)))
     }
 
-    private func learnClears(_ entries: [LogEntry]) {
+    /// Ends again what was taken in between the operator's clear and its coming to the book.
+    private func clearAgain(_ identities: Set<String>) {
+        let now = storeTime
+        let names = engine.sharedTimeOuts().filter { timeOut in
+            let key = TimeOutBook.Key(identity(of: timeOut.endpoint), timeOut.model)
+            return identities.contains(key.endpoint)
+                && book.isCleared(key, until: now + timeOut.left.milliseconds, now: now, slack: Self.slack)
+        }.map(\.endpoint)
+        for name in Set(names) { engine.followClear(of: name, by: "an operator on \(member.place.instance)") }
+    }
+
+    /// - Parameter follows: false where this host's time outs are left as they are
+    private func learnClears(_ entries: [LogEntry], follows: Bool = true) {
         for entry in entries {
             for case .clear(let identity, let model) in entry.effective {
                 let key = TimeOutBook.Key(identity, model)
@@ -396,7 +458,7 @@ final class ClusterSession {
                     known.clears[key, default: []].insert(entry.edit.id).inserted
                 }
                 book.clear(key, by: entry.edit.id)
-                guard isNew, let name = name(of: identity) else { continue }
+                guard isNew, follows, let name = name(of: identity) else { continue }
                 engine.followClear(of: name, by: Self.author(entry))
                 takeInAll(of: identity)
             }
@@ -445,6 +507,7 @@ final class ClusterSession {
 
     /// Leaves alone what others were told to leave alone.
     private func takeInAll(of identity: String? = nil) {
+        takeClears()
         let now = storeTime
         let keys = book.observations.keys.filter { identity == nil || $0.endpoint == identity }
         guard !keys.isEmpty else { return }

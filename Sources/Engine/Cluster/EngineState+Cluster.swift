@@ -66,6 +66,22 @@ extension EngineState {
         return effects
     }
 
+    /// Whether the endpoint may bear that name; nil: it keeps its own.
+    private func isFree(_ wanted: String?, for name: String) -> Bool {
+        guard let wanted, let holder = record(named: wanted) else { return true }
+        return holder.id == record(named: name)?.id
+    }
+
+    /// Whether the names that are wanted lead from this one back to it.
+    private static func isInCircle(_ name: String, _ wanted: [String: String?]) -> Bool {
+        var next = wanted[name] ?? nil
+        for _ in wanted {
+            if next == name { return true }
+            next = next.flatMap { wanted[$0] ?? nil }
+        }
+        return false
+    }
+
     /// Makes the configuration follow changes that were made on other hosts.
     ///
     /// - Parameter names: the endpoints' names here, by their identities
@@ -101,24 +117,50 @@ extension EngineState {
                 patches[place].fields[field] = .some(new)
             case .add(_, let settings):
                 guard let name = settings[IntentState.name] else { continue }
-                // It may be here already, as in a file that was written before a crash.
-                if record(named: name) != nil {
-                    patches.append((name, settings.mapValues { Optional($0) }))
-                } else {
-                    additions.append((name, settings.mapValues { Optional($0) }))
-                }
+                additions.append((name, settings.mapValues { Optional($0) }))
             case .remove(let identity, let settings):
                 guard let name = names[identity] ?? settings[IntentState.name] else { continue }
                 if record(named: name) != nil { perform(&self, .remove(CommandTarget(name: name))) }
             case .clear: break
             }
         }
-        for (name, fields) in patches {
-            let patch = SharedIntent.patch(fields, present: record(named: name)?.settings)
-            if !patch.values.isEmpty { perform(&self, .update(CommandTarget(name: name), patch)) }
+        func carryOut(_ state: inout EngineState, _ name: String, _ fields: [String: String?]) {
+            let patch = SharedIntent.patch(fields, present: state.record(named: name)?.settings)
+            if !patch.values.isEmpty { perform(&state, .update(CommandTarget(name: name), patch)) }
             note(fields[SharedIntent.place] ?? nil, of: patch.name ?? name)
         }
+        while !patches.isEmpty {
+            // A name may be free only after another endpoint has left it.
+            if let next = patches.firstIndex(where: { isFree($0.fields[IntentState.name] ?? nil, for: $0.name) }) {
+                let (name, fields) = patches.remove(at: next)
+                carryOut(&self, name, fields)
+                continue
+            }
+            // Names that go round in a circle: one steps aside.
+            let wanted = Dictionary(
+                patches.map { ($0.name, $0.fields[IntentState.name] ?? nil) }, uniquingKeysWith: { first, _ in first })
+            if let first = patches.firstIndex(where: { Self.isInCircle($0.name, wanted) }) {
+                var number = 1
+                while record(named: "podium-renames-\(number)") != nil { number += 1 }
+                let aside = "podium-renames-\(number)"
+                var patch = EndpointPatch()
+                patch[.name] = .text(aside)
+                perform(&self, .update(CommandTarget(name: patches[first].name), patch))
+                if record(named: aside) != nil {
+                    patches[first].name = aside
+                    continue
+                }
+            }
+            // The name belongs to an endpoint that keeps it.
+            let (name, fields) = patches.removeFirst()
+            carryOut(&self, name, fields)
+        }
         for (name, fields) in additions {
+            // It may be here already, as in a file that was written before a crash.
+            guard record(named: name) == nil else {
+                carryOut(&self, name, fields)
+                continue
+            }
             perform(&self, .add(SharedIntent.patch(fields, present: nil)))
             note(fields[SharedIntent.place] ?? nil, of: name)
         }

@@ -1,6 +1,7 @@
 internal import Cluster
 internal import Configuration
 internal import FoundationEssentials
+internal import Persistence
 internal import PodiumModel
 internal import PureSupport
 
@@ -43,7 +44,7 @@ enum SharedIntent {
     private static func isSecret(_ value: FieldValue, of field: EndpointField) -> Bool {
         switch value {
         case .text(let text):
-            if field.isSecret { return SecretExpansion.isLiteral(text) }
+            if field.isSecret { return SecretExpansion.holdsLiteral(text) }
             return SecretSigns.hidingWithURLs(in: text, behind: "") != text
         case .list(let texts): return texts.contains { SecretSigns.inValue($0) }
         default: return false
@@ -53,7 +54,13 @@ enum SharedIntent {
     /// Without headers whose values are secrets.
     private static func shared(_ value: FieldValue) -> FieldValue {
         guard case .headers(let headers) = value else { return value }
-        return .headers(headers.filter { !$0.holdsSecret })
+        return .headers(headers.filter { !isSecret($0) })
+    }
+
+    /// Whether the value, or a part of it, is a secret that stands there in the clear.
+    private static func isSecret(_ header: HeaderField) -> Bool {
+        SecretExpansion.holdsLiteral(header.value)
+            && (SecretSigns.inName(header.name) || SecretSigns.inValue(header.value))
     }
 
     private static func text(_ value: FieldValue, of field: EndpointField) -> String? {
@@ -95,7 +102,7 @@ enum SharedIntent {
     /// A host's own headers stay what they are.
     private static func secretHeaders(of settings: EndpointSettings?, besides named: [HeaderField]) -> [HeaderField] {
         let names = Set(named.map { $0.name.lowercased() })
-        return (settings?.headers ?? []).filter { $0.holdsSecret && !names.contains($0.name.lowercased()) }
+        return (settings?.headers ?? []).filter { isSecret($0) && !names.contains($0.name.lowercased()) }
             .map { HeaderField(name: $0.name, value: EndpointPatch.keptSecret) }
     }
 
@@ -114,6 +121,39 @@ enum SharedIntent {
         }
         state.endpoints[IntentState.common] = [autoSort: "\(persisted.autoSortEndpoints)"]
         return state
+    }
+
+    /// What makes of a host's settings what the log says, but for what each host has of its own: its credentials, where the log says
+    /// nothing of one, and what it learns by itself.
+    static func missing(in mine: IntentState, of visible: IntentState) -> [IntentChange] {
+        mine.changes(to: visible).filter { change in
+            guard case .set(_, let field, _, let new) = change else { return true }
+            if field == EndpointField.openAIPreference.key { return false }
+            return new != nil || !mayBeSecret.contains(field)
+        }
+    }
+
+    /// What the file holds after a write that was to bring it to `announced` and left some changes out.
+    static func written(
+        _ announced: IntentState, without unwritten: [UnwrittenChange], before: IntentState
+    ) -> IntentState {
+        var written = announced
+        for change in unwritten where change.client == nil {
+            guard let name = change.name else {
+                written.endpoints[IntentState.common] = before.endpoints[IntentState.common]
+                continue
+            }
+            guard let identity = before.owner(ofName: name) ?? announced.owner(ofName: name) else { continue }
+            guard !change.fields.isEmpty, let held = before.endpoints[identity] else {
+                written.endpoints[identity] = before.endpoints[identity]
+                continue
+            }
+            for field in change.fields {
+                written.endpoints[identity]?[field.key] = held[field.key]
+                if field == .priority || field == .pinned { written.endpoints[identity]?[place] = held[place] }
+            }
+        }
+        return written
     }
 
     /// The identities of endpoints in the cluster: those of the same names there, and new ones.
