@@ -205,7 +205,7 @@ public enum SecretSigns {
 extension HeaderField {
     /// Whether the value is a secret that stands here in the clear, judged by the header's name and by its looks.
     public var holdsSecret: Bool {
-        SecretExpansion.isLiteral(value) && (SecretSigns.inName(name) || SecretSigns.inValue(value))
+        SecretExpansion.holdsLiteral(value) && (SecretSigns.inName(name) || SecretSigns.inValue(value))
     }
 }
 

@@ -11,7 +11,8 @@ import Testing
         ("X-Note", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"), ("X-Note", "use sk-ant-api03-abc, please"),
         ("X-Note", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig"), ("X-Note", "9f86d081884c7d659a2feaa0c55ad015"),
         ("X-Note", "AKIAIOSFODNN7EXAMPL3"), ("X-Note", "550e8400-e29b-41d4-a716-446655440000"),
-        ("X-Note", "v=1;k=a8Kd93mZq0Lw72Xc"), ("X-Note", "aGVsbG9Xb3JsZEZvb0JhckJhelF1eA=="),
+        ("X-Note", "v=1;k=a8Kd93mZq0Lw72Xc"), ("Authorization", "Bearer sk-live-${REGION}"),
+        ("X-Note", "aGVsbG9Xb3JsZEZvb0JhckJhelF1eA=="),
     ]) func whatLooksLikeASecretIsOne(_ name: String, _ value: String) {
         #expect(HeaderField(name: name, value: value).holdsSecret)
     }

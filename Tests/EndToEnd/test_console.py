@@ -99,8 +99,11 @@ def test_help_is_made_from_the_keymap_and_closes(terminal, tmp_path):
     window, _ = start(terminal, tmp_path)
     window.type("?")
     window.wait_for("type to search")
-    for label in ("pin", "auto-sort", "flush", "undo"):
+    for label in ("pin", "flush", "undo"):
         assert label in window.screen
+    # Not all of it is on one page of a small terminal; the search finds the rest.
+    window.type(*"auto")
+    window.wait_for("Lets the ranking sort itself")
     window.type("Escape")
     window.wait_gone("type to search")
 

@@ -236,7 +236,8 @@ def attach(terminal, process, *options, width=100, height=30, verb="attach"):
 
 def test_two_consoles_see_each_other_and_a_stale_edit_is_told(serving, terminal):
     process = serving()
-    one, two = attach(terminal, process), attach(terminal, process)
+    # The form of the second is shown whole.
+    one, two = attach(terminal, process), attach(terminal, process, height=45)
     # Two edits the tags of what one takes out of service meanwhile.
     two.type("e")
     two.wait_for("Edit endpoint")

@@ -15,6 +15,8 @@ enum SharedIntent {
     static let place = "place"
     /// Fields that are each host's own: files there, and the way to the endpoint. Ranks are shared as `place`.
     static let own: Set<EndpointField> = [.caFile, .proxy, .priority]
+    /// Fields that `place` stands for.
+    static let placing: Set<EndpointField> = [.priority, .pinned]
     /// They differ by host or change by themselves, so that what stands in a host's settings is not what stands in the log.
     static let selfChanging: Set<String> = secrets.union([place, EndpointField.openAIPreference.key])
     private static let secrets = Set(EndpointField.current.filter { $0.kind == .secret }.map(\.key))
@@ -150,7 +152,7 @@ enum SharedIntent {
             }
             for field in change.fields {
                 written.endpoints[identity]?[field.key] = held[field.key]
-                if field == .priority || field == .pinned { written.endpoints[identity]?[place] = held[place] }
+                if placing.contains(field) { written.endpoints[identity]?[place] = held[place] }
             }
         }
         return written
