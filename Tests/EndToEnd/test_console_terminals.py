@@ -279,7 +279,9 @@ def test_a_link_of_two_kilobytes_a_second(terminal, host, config):
     window.wait_gone("Leave Podium?", 60)
 
 
-REPLIES = ["\x1bP>|ghostty 1.2.3\x1b\\", "\x1bP1+r544e=41 d q\x1b\\", "\x1b]11;rgb:0000/dddd/0000\x1b\\", "\x1b]4;1;rgb:d d/A/0\x07",
+# The background is dark, as it was: another theme would be a frame anew, and tmux could put its answer to that into the midst of a reply,
+# as no terminal does.
+REPLIES = ["\x1bP>|ghostty 1.2.3\x1b\\", "\x1bP1+r544e=41 d q\x1b\\", "\x1b]11;rgb:0d0d/0d0d/0d0d\x1b\\", "\x1b]4;1;rgb:d d/A/0\x07",
            "\x1b_Gi=31;OK d\x1b\\", "\x1b^d q A\x1b\\", "\x1bXd q A\x1b\\", "\x1b[?62;22;52c", "\x1b[>1;4000;30c", "\x1b[12;40R",
            "\x1b[?2026;2$y", "\x1b[?1u", "\x1b[I", "\x1b[O", "\x1b[8;24;80t", "\x1b[<0;10;4M", "\x1b[M wq", "\x1b[1;2 q"]
 
