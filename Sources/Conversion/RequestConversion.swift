@@ -473,13 +473,7 @@ struct ChatRequest {
         name: [UInt8], description: [ChatPart], parameters: JSONSlice?, strict: JSONSlice?, isCustom: Bool = false,
         _ path: String
     ) throws(ConversionRefusal) {
-        writer.beginObject()
-        writer.key("type")
-        writer.string("function")
-        writer.key("function")
-        writer.beginObject()
-        writer.key("name")
-        writer.string(raw: name)
+        beginFunction(name)
         if !description.isEmpty {
             writer.key("description")
             writer.openString()
@@ -527,6 +521,13 @@ struct ChatRequest {
 
     mutating func writeChoice(ofFunction name: [UInt8]) {
         writer.key("tool_choice")
+        beginFunction(name)
+        writer.endObject()
+        writer.endObject()
+    }
+
+    /// Both objects stay open.
+    private mutating func beginFunction(_ name: [UInt8]) {
         writer.beginObject()
         writer.key("type")
         writer.string("function")
@@ -534,8 +535,6 @@ struct ChatRequest {
         writer.beginObject()
         writer.key("name")
         writer.string(raw: name)
-        writer.endObject()
-        writer.endObject()
     }
 }
 

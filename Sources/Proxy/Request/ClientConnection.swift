@@ -474,12 +474,11 @@ final class ClientConnection: RequestConnection {
     /// The most telling of the refusals is the client's, where no endpoint had anything better.
     override func answer(_ refusal: Refusal) {
         if machine.clientHasHead { return answer(refusal.inWords) }
-        guard case .received(let head, let body) = refusal.answer(retryAfter: failover.earliestWait(for: request))
-        else {
-            if case .worded(let words) = refusal.answer(retryAfter: failover.earliestWait(for: request)) {
-                answer(words)
-            }
-            return
+        let head: [UInt8]
+        let body: ByteBuffer
+        switch refusal.answer(retryAfter: failover.earliestWait(for: request)) {
+        case .worded(let words): return answer(words)
+        case .received(let receivedHead, let receivedBody): (head, body) = (receivedHead, receivedBody)
         }
         let closes = machine.closesAfterAnswer(inputIsEmpty: inputIsEmpty, isStopping: loop.shared.isDraining)
         head.withUnsafeBytes { bytes in

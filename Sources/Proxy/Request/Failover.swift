@@ -347,7 +347,7 @@ final class Failover {
 
     private func serves(_ upstream: Upstream, _ request: CurrentRequest) -> Bool {
         request.url(at: upstream) != nil
-            && !(request.conversionRefusal != nil && request.notConvertedFor.contains(upstream.id))
+            && !request.notConvertedFor.contains(upstream.id)
             && (retries.tried.isEmpty || !retries.tried.contains(upstream.id)) && request.suits(upstream)
             && request.mayUse(upstream)
     }
